@@ -1,0 +1,50 @@
+"""A search space: a named, define-by-run function of an Optuna trial."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import optuna
+from optuna.distributions import BaseDistribution, distribution_to_json
+
+ParamValue = bool | int | float | str
+Config = dict[str, object]
+
+PROBES = 64  # random draws that find the conditional branches of a define-by-run space
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What may vary. Call it with an ``optuna.Trial`` to draw one configuration.
+
+    Attributes:
+        name: the name it is found by, e.g. ``"regression"``.
+        suggest: draws parameters with ``trial.suggest_*`` and returns the configuration that a task's ``fit`` takes
+            (a flat dict of JSON values). It must be a pure function of the trial.
+    """
+
+    name: str
+    suggest: Callable[[optuna.trial.BaseTrial], Config]
+
+    def __call__(self, trial: optuna.trial.BaseTrial) -> Config:
+        return self.suggest(trial)
+
+    def config(self, params: Mapping[str, ParamValue]) -> Config:
+        """The configuration that fixed parameters give; raises ``ValueError`` when one is missing or out of range."""
+        return self.suggest(optuna.trial.FixedTrial(dict(params)))
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Every parameter that random draws meet, by name: the whole space, conditional branches included."""
+        found: dict[str, BaseDistribution] = {}
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        for _ in range(PROBES):
+            trial = study.ask()
+            self.suggest(trial)
+            found.update(trial.distributions)
+        return dict(sorted(found.items()))
+
+    def describe(self) -> dict[str, object]:
+        """The space as JSON values, so that two spaces can be compared and a record can hold one."""
+        return {name: json.loads(distribution_to_json(d)) for name, d in self.distributions().items()}

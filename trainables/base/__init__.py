@@ -1,0 +1,1 @@
+"""The machinery every task stands on: the contract, the data, the loop, the models."""
