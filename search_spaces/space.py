@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import optuna
-from optuna.distributions import BaseDistribution, distribution_to_json
+if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are listed
+    import optuna
+    from optuna.distributions import BaseDistribution
 
 ParamValue = bool | int | float | str
 Config = dict[str, object]
@@ -33,10 +35,14 @@ class SearchSpace:
 
     def config(self, params: Mapping[str, ParamValue]) -> Config:
         """The configuration that fixed parameters give; raises ``ValueError`` when one is missing or out of range."""
+        import optuna
+
         return self.suggest(optuna.trial.FixedTrial(dict(params)))
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Every parameter that random draws meet, by name: the whole space, conditional branches included."""
+        import optuna
+
         found: dict[str, BaseDistribution] = {}
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
         for _ in range(PROBES):
@@ -47,4 +53,6 @@ class SearchSpace:
 
     def describe(self) -> dict[str, object]:
         """The space as JSON values, so that two spaces can be compared and a record can hold one."""
+        from optuna.distributions import distribution_to_json
+
         return {name: json.loads(distribution_to_json(d)) for name, d in self.distributions().items()}

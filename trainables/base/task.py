@@ -156,6 +156,7 @@ class Task(ABC):
 
     facts: TaskFacts
     reference: Mapping[str, bool | int | float | str] = {}  # parameters of the search space, tried first
+    space_name: ClassVar[str] = "mlp"  # the space when none has the task's own name
     options: ClassVar[tuple[str, ...]] = ()  # keyword arguments of the constructor, command line options of the sweep
 
     @abstractmethod
@@ -184,10 +185,17 @@ class Task(ABC):
         raise NotImplementedError(f"{type(self).__name__} has a predictor but no scores")
 
     def space(self, name: str | None = None) -> SearchSpace:
-        """The search space: ``name`` when given (e.g. ``"extended"``), else the task's own, else its kind's."""
-        from search_spaces import get_space  # optuna loads only when a space is asked for
+        """The search space: the one named (``"extended"``, or a Python file), else the one of this task's name or type.
 
-        return get_space(self.facts.name, self.facts.kind, variant=name)
+        Raises:
+            UserError: when there is no space of that name for this task.
+        """
+        from search_spaces import get_space, space_names  # optuna loads only when a space is asked for
+
+        if name is None:
+            return get_space(self.facts.name if self.facts.name in space_names() else self.space_name)
+        suffixed = [f"{self.facts.name}_{name}", f"{self.space_name}_{name}"]
+        return get_space(next((n for n in suffixed if n in space_names()), name))
 
     def description(self) -> dict[str, Any]:
         """What the data turned out to be (rows, columns used and dropped), shown before training; JSON values."""
@@ -203,5 +211,5 @@ def digest_arrays(*groups: Mapping[str, np.ndarray]) -> str:
         for name in sorted(group):
             array = np.ascontiguousarray(group[name])
             sha.update(f"{name}{array.shape}{array.dtype.str}".encode())
-            sha.update(memoryview(array.reshape(-1).view(np.uint8)))
+            sha.update(array.reshape(-1).view(np.uint8).data)
     return sha.hexdigest()

@@ -1,0 +1,45 @@
+"""Auto MPG: the fuel economy of 392 cars of 1970 to 1982."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainables.base.tabular import TabularTask
+from trainables.base.task import TaskFacts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class AutoMPG(TabularTask):
+    """Five numbers and the origin; reference 64-32-32, the model of the course notes."""
+
+    facts = TaskFacts(
+        name="auto_mpg",
+        title="Fuel economy of cars",
+        kind="regression",
+        source="Quinlan 1993, UCI Auto MPG, rows with missing horsepower removed",
+        licence="CC BY 4.0",
+        score="rmse",
+        score_direction="minimize",
+        unit="mpg",
+    )
+    space_name = "mlp_small"
+    reference = {
+        "n_layers": 3,
+        "width_1": 64,
+        "width_2": 32,
+        "width_3": 32,
+        "dropout": 0.0,
+        "lr": 1e-2,
+        "weight_decay": 1e-4,
+        "batch_size": 32,
+    }
+    target = "mpg"
+    numeric = ("cylinders", "displacement", "horsepower", "weight", "acceleration")
+    categorical = ("origin",)  # 1 USA, 2 Europe, 3 Japan
+
+    def read(self) -> pd.DataFrame:
+        from trainables.base.bundled import read_table
+
+        return read_table("auto_mpg.csv.gz")

@@ -1,0 +1,178 @@
+"""Raw table columns to a model's inputs and back: fitted on the training rows alone, kept without pickle."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import skops.io
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
+
+from search_spaces.errors import UserError
+
+MAX_CATEGORIES = 50  # rarer values of a column share one "infrequent" indicator
+NumericTransform = Literal["standard", "quantile"]
+TargetTransform = Literal["none", "log"]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which raw columns a model reads, by the way they are treated.
+
+    Attributes:
+        numeric: numbers; missing cells get the training median and an indicator.
+        categorical: text, codes and booleans; one-hot, first category dropped, unseen and missing values are all zero.
+        dates: dates and times; become year, month, day of week, day of year, hour and days since 1970.
+    """
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.numeric + self.categorical + self.dates
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """How a regression target is scaled for training: ``z = (f(y) - mean) / std`` with ``f`` identity or log.
+
+    Attributes:
+        mean, std: of ``f(y)`` over the training rows.
+        transform: ``"none"`` or ``"log"`` (natural; for positive targets).
+    """
+
+    mean: float
+    std: float
+    transform: TargetTransform = "none"
+
+    @classmethod
+    def fit(cls, target: np.ndarray, transform: TargetTransform) -> TargetScale:
+        """From the training target alone, (n,) in its unit."""
+        values = np.log(target) if transform == "log" else target
+        return cls(float(values.mean()), float(values.std()) or 1.0, transform)
+
+    def to_model(self, target: np.ndarray) -> np.ndarray:
+        """(n,) in the target's unit to (n,) float32 standardised."""
+        values = np.log(target) if self.transform == "log" else target
+        return ((values - self.mean) / self.std).astype(np.float32)
+
+    def to_unit(self, output: np.ndarray) -> np.ndarray:
+        """(n,) standardised to (n,) float64 in the target's unit."""
+        values = output.astype(np.float64) * self.std + self.mean
+        return np.exp(values) if self.transform == "log" else values
+
+
+class TablePreprocessing:
+    """Raw rows to a float32 matrix. Everything it knows was fitted on the rows given to ``fit``."""
+
+    def __init__(self, columns: Columns, transformer: ColumnTransformer) -> None:
+        self.columns = columns
+        self._transformer = transformer
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, columns: Columns, numeric: NumericTransform = "standard") -> TablePreprocessing:
+        """Fits scaler, imputer and encoder on ``frame``, the training rows."""
+        scaler = (
+            StandardScaler()
+            if numeric == "standard"
+            else make_pipeline(
+                QuantileTransformer(
+                    n_quantiles=max(min(len(frame) // 30, 1000), 10), output_distribution="normal", random_state=0
+                ),
+                StandardScaler(),
+            )
+        )
+        number = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), scaler)
+        category = OneHotEncoder(
+            drop="first", handle_unknown="ignore", max_categories=MAX_CATEGORIES, sparse_output=False, dtype=np.float32
+        )
+        parts = []
+        numbers = [*columns.numeric, *_date_parts(columns.dates)]
+        if numbers:
+            parts.append(("numeric", number, numbers))
+        if columns.categorical:
+            parts.append(("categorical", category, list(columns.categorical)))
+        transformer = ColumnTransformer(parts, sparse_threshold=0.0, verbose_feature_names_out=False)
+        return cls(columns, transformer.fit(_plain(frame, columns)))
+
+    def transform(self, frame: pd.DataFrame) -> np.ndarray:
+        """(n, raw columns) to (n, features) float32; raises ``UserError`` naming missing columns."""
+        missing = [name for name in self.columns.names if name not in frame.columns]
+        if missing:
+            raise UserError(
+                f"The input lacks the column(s) {', '.join(map(repr, missing))}. "
+                f"The model reads: {', '.join(self.columns.names)}."
+            )
+        plain = _plain(frame, self.columns)
+        with warnings.catch_warnings():
+            # a category that training never saw is all zero by intent
+            warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
+            matrix = self._transformer.transform(plain)
+        return np.ascontiguousarray(matrix, dtype=np.float32)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the matrix's columns, one-hot ones as ``column_value``."""
+        return [str(name) for name in self._transformer.get_feature_names_out()]
+
+    def save(self, folder: Path) -> None:
+        """Writes ``preprocessing.skops`` and ``columns.json``."""
+        skops.io.dump(self._transformer, folder / "preprocessing.skops")
+        (folder / "columns.json").write_text(json.dumps(asdict(self.columns), ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> TablePreprocessing:
+        """Reads what ``save`` wrote; refuses types that scikit-learn's own preprocessing does not need."""
+        columns = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
+        path = folder / "preprocessing.skops"
+        foreign = set(skops.io.get_untrusted_types(file=path)) - _TRUSTED
+        if foreign:
+            raise UserError(f"'{path.name}' holds types that are not loaded: {', '.join(sorted(foreign))}.")
+        transformer = skops.io.load(path, trusted=sorted(_TRUSTED))
+        return cls(Columns(**{key: tuple(value) for key, value in columns.items()}), transformer)
+
+
+_TRUSTED = {"numpy.dtype", "sklearn.compose._column_transformer._RemainderColsList"}
+
+
+def _date_parts(dates: Sequence[str]) -> list[str]:
+    return [f"{name}:{part}" for name in dates for part in _PARTS]
+
+
+_PARTS = ("year", "month", "dayofweek", "dayofyear", "hour", "days")
+
+
+def _plain(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """The frame in plain types: float64 numbers (unreadable cells missing), text categories, date parts."""
+    plain: dict[str, object] = {}
+    for name in columns.numeric:
+        plain[name] = pd.to_numeric(frame[name], errors="coerce").astype(np.float64).replace([np.inf, -np.inf], np.nan)
+    for name in columns.dates:
+        moment = pd.to_datetime(frame[name], errors="coerce", utc=True, format="mixed")
+        for part in _PARTS[:-1]:
+            plain[f"{name}:{part}"] = getattr(moment.dt, part).astype(np.float64)
+        plain[f"{name}:days"] = (moment - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    for name in columns.categorical:
+        plain[name] = category_text(frame[name])
+    return pd.DataFrame(plain, index=frame.index)
+
+
+def category_text(column: pd.Series) -> pd.Series:
+    """Category values as text, the same for 1, 1.0 and "1", so that a column with missing cells reads as without."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    text = column.astype("string").str.strip().astype(object)
+    whole = numbers.notna() & (numbers % 1 == 0) & (numbers.abs() < 2**53) & ~column.map(lambda v: isinstance(v, bool))
+    if whole.any():
+        text = text.where(~whole, numbers[whole].astype(np.int64).astype(str).reindex(column.index))
+    return text.where(column.notna(), "").astype(object)

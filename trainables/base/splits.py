@@ -1,0 +1,91 @@
+"""Splitting rows into training, validation and test, once and for all trials of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from search_spaces.errors import UserError
+
+TEST_SHARE = 0.20
+VALIDATION_SHARE = 0.16  # 64 / 16 / 20, the shares of the course notes
+MIN_ROWS = 20
+
+
+@dataclass(frozen=True)
+class RowSplit:
+    """Row positions of the three splits: disjoint int64 arrays that together hold every row once."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def check_rows(n_rows: int) -> None:
+    """Raises ``UserError`` when there are too few rows to split."""
+    if n_rows < MIN_ROWS:
+        raise UserError(f"The data has {n_rows} usable rows, but splitting 64/16/20 needs at least {MIN_ROWS}.")
+
+
+def split_rows(n_rows: int, seed: int, classes: np.ndarray | None = None) -> RowSplit:
+    """Splits 64/16/20 at random.
+
+    Args:
+        n_rows: number of rows, at least 20.
+        seed: fixes the split.
+        classes: (n_rows,) class of each row; when given, each split holds the classes in the same shares.
+    """
+    check_rows(n_rows)
+    if classes is not None:
+        _, counts = np.unique(classes, return_counts=True)
+        if counts.min() < 3:
+            raise UserError(
+                f"The rarest class has {counts.min()} row(s), but every class needs at least 3 rows to stand in all "
+                "three splits. Merge or remove rare classes."
+            )
+    rows = np.arange(n_rows)
+    rest, test = train_test_split(rows, test_size=TEST_SHARE, random_state=seed, stratify=classes)
+    train, validation = train_test_split(
+        rest,
+        test_size=VALIDATION_SHARE / (1 - TEST_SHARE),
+        random_state=seed,
+        stratify=None if classes is None else classes[rest],
+    )
+    return RowSplit(np.sort(train), np.sort(validation), np.sort(test))
+
+
+def split_groups(groups: np.ndarray, seed: int) -> RowSplit:
+    """Splits 64/16/20 so that no group stands in two splits; ``groups``: (n_rows,) the group of each row."""
+    check_rows(len(groups))
+    n_groups = len(np.unique(groups))
+    if n_groups < 5:
+        raise UserError(f"The group column has {n_groups} group(s), but splitting by group needs at least 5.")
+    rows = np.arange(len(groups))
+    rest, test = next(GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=seed).split(rows, groups=groups))
+    inner = GroupShuffleSplit(1, test_size=VALIDATION_SHARE / (1 - TEST_SHARE), random_state=seed)
+    train, validation = next(inner.split(rest, groups=groups[rest]))
+    return RowSplit(np.sort(rest[train]), np.sort(rest[validation]), np.sort(test))
+
+
+def split_time(times: Sequence[Any] | np.ndarray) -> RowSplit:
+    """The oldest 64 % for training, the next 16 % for validation, the newest 20 % for the test.
+
+    Rows of one instant stay together, in the earlier split, so that no split holds a moment that another one tests.
+    """
+    times = np.asarray(times)
+    check_rows(len(times))
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    cuts = []
+    for share in (1 - TEST_SHARE - VALIDATION_SHARE, 1 - TEST_SHARE):
+        cuts.append(int(np.searchsorted(ordered, ordered[round(share * len(times)) - 1], side="right")))
+    train, validation, test = np.split(order, cuts)
+    if not (len(train) and len(validation) and len(test)):
+        raise UserError(
+            "The time column has too few distinct times to split by time. Choose a finer column or split at random."
+        )
+    return RowSplit(np.sort(train), np.sort(validation), np.sort(test))

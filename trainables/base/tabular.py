@@ -1,0 +1,102 @@
+"""A task on a table: read, split, preprocess, train an MLP, predict. A new one gives facts, columns and ``read``."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from trainables.base.task import SPLIT_SEED, Config, EpochReport, RawSplit, Splits, Task, TrainingData
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import torch
+
+    from trainables.base.loop import FitKind
+    from trainables.base.preprocessing import Columns, NumericTransform, TargetTransform
+    from trainables.base.splits import RowSplit
+    from trainables.base.table_predictor import TablePredictor
+
+
+class TabularTask(Task):
+    """A table with one target column.
+
+    Attributes:
+        target: name of the target column.
+        numeric, categorical, dates: names of the columns the model reads.
+        target_transform: ``"log"`` trains on the logarithm of a positive target.
+        numeric_transform: ``"quantile"`` maps numbers to a normal distribution by their training quantiles.
+    """
+
+    target: str
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    target_transform: TargetTransform = "none"
+    numeric_transform: NumericTransform = "standard"
+
+    @abstractmethod
+    def read(self) -> pd.DataFrame:
+        """The whole table, target included; verified as far as it can be."""
+
+    def split(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
+        """Row positions of the splits: 64/16/20 at random, stratified for classes."""
+        from trainables.base.splits import split_rows
+
+        classes = None if self.facts.kind == "regression" else frame[self.target].to_numpy()
+        return split_rows(len(frame), split_seed, classes)
+
+    def columns(self) -> Columns:
+        """The columns the model reads."""
+        from trainables.base.loop import FitKind
+    from trainables.base.preprocessing import Columns
+
+        return Columns(tuple(self.numeric), tuple(self.categorical), tuple(self.dates))
+
+    def load(self, split_seed: int = SPLIT_SEED) -> Splits:
+        from trainables.base.table_data import build_splits
+
+        frame = self.read()
+        return build_splits(
+            frame,
+            self.split(frame, split_seed),
+            kind=self.facts.kind,
+            target=self.target,
+            columns=self.columns(),
+            numeric_transform=self.numeric_transform,
+            target_transform=self.target_transform,
+        )
+
+    def fit(
+        self,
+        config: Config,
+        data: TrainingData,
+        seed: int,
+        *,
+        max_epochs: int,
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+    ) -> Iterator[EpochReport]:
+        from trainables.base.mlp import fit_mlp
+
+        kind = cast("FitKind", self.facts.kind)
+        return fit_mlp(config, data, seed, kind=kind, max_epochs=max_epochs, device=device)
+
+    def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> TablePredictor:
+        from trainables.base.table_predictor import TablePredictor
+
+        return TablePredictor(
+            kind=self.facts.kind,
+            config=dict(config),
+            facts=dict(splits.training.facts),
+            weights=weights,
+            preprocessing=splits.preprocessing,
+        )
+
+    def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
+        from trainables.base.table_data import score_outputs
+
+        outputs: np.ndarray = predictor.outputs(split.inputs)
+        return score_outputs(self.facts.kind, outputs, split.targets, predictor.facts)

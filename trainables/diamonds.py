@@ -1,0 +1,45 @@
+"""Diamonds: the price of 53,940 round-cut diamonds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainables.base.tabular import TabularTask
+from trainables.base.task import TaskFacts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Diamonds(TabularTask):
+    """Six numbers and three grades, one-hot; reference 128-64-32 with dropout 0.2, the model of the course notes."""
+
+    facts = TaskFacts(
+        name="diamonds",
+        title="Price of round-cut diamonds",
+        kind="regression",
+        source="ggplot2's diamonds",
+        licence="MIT (ggplot2)",
+        score="rmse",
+        score_direction="minimize",
+        unit="US $",
+    )
+    reference = {
+        "n_layers": 3,
+        "width_1": 128,
+        "width_2": 64,
+        "width_3": 32,
+        "dropout": 0.2,
+        "lr": 1e-3,
+        "weight_decay": 1e-4,
+        "batch_size": 128,
+    }
+    target = "price"
+    numeric = ("carat", "depth", "table", "x", "y", "z")
+    categorical = ("cut", "color", "clarity")
+    target_transform = "log"  # prices span 326 to 18,823 $; published figures are of the log price
+
+    def read(self) -> pd.DataFrame:
+        from trainables.base.bundled import read_table
+
+        return read_table("diamonds.csv.gz")

@@ -1,0 +1,46 @@
+"""Wine: the cultivar of 178 Italian wines from 13 chemical figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainables.base.tabular import TabularTask
+from trainables.base.task import TaskFacts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Wine(TabularTask):
+    """Three classes; reference 32-16, the model of the course notes."""
+
+    facts = TaskFacts(
+        name="wine",
+        title="Cultivar of Italian wines",
+        kind="multiclass",
+        source="Forina et al. 1991, UCI Wine, as shipped with scikit-learn",
+        licence="CC BY 4.0",
+        score="accuracy",
+        score_direction="maximize",
+    )
+    space_name = "mlp_small"
+    reference = {
+        "n_layers": 2,
+        "width_1": 32,
+        "width_2": 16,
+        "dropout": 0.1,
+        "lr": 3e-3,
+        "weight_decay": 1e-4,
+        "batch_size": 16,
+    }
+    target = "cultivar"
+    numeric = (
+        *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids"),
+        *("nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue"),
+        *("od280/od315_of_diluted_wines", "proline"),
+    )
+
+    def read(self) -> pd.DataFrame:
+        from sklearn.datasets import load_wine
+
+        return load_wine(as_frame=True).frame.rename(columns={"target": "cultivar"})
