@@ -50,7 +50,7 @@ class TabularTask(Task):
 
     def columns(self) -> Columns:
         """The columns the model reads."""
-            from trainables.base.preprocessing import Columns
+        from trainables.base.preprocessing import Columns
 
         return Columns(tuple(self.numeric), tuple(self.categorical), tuple(self.dates))
 
