@@ -1,0 +1,1 @@
+"""How things compare: settings of text generation, methods of search, speed."""

@@ -1,0 +1,170 @@
+"""One setting of text generation: every decoding parameter, validated, none left to a library's default.
+
+transformers accepts several wrong values in silence (``top_p=1.5``, ``no_repeat_ngram_size=-1``, a temperature with
+greedy search) and samples with ``top_k=50`` unless told otherwise; here every value is checked and written out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from search_spaces.errors import UserError, unknown
+
+Mode = Literal["sample", "greedy", "beam"]
+
+MODES: tuple[Mode, ...] = ("sample", "greedy", "beam")
+OFF: Mapping[str, float] = {  # the value of each parameter that changes nothing
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "num_beams": 1,
+    "length_penalty": 1.0,
+}
+SAMPLING_ONLY = ("temperature", "top_k", "top_p", "min_p", "typical_p")
+BEAM_ONLY = ("num_beams", "length_penalty")
+SHORT = {"temperature": "T", "repetition_penalty": "rep", "no_repeat_ngram_size": "ngram", "num_beams": "beams"}
+
+
+@dataclass(frozen=True)
+class DecodingSettings:
+    """How the next token is chosen.
+
+    Attributes:
+        mode: ``sample``, ``greedy`` (the likeliest token) or ``beam`` (beam search without sampling).
+        temperature: divides the logits; above 0, at most 100.
+        top_k: only the k likeliest tokens; 0 is off.
+        top_p: the smallest set of likeliest tokens with this share of probability (nucleus); 1 is off.
+        min_p: only tokens at least this probable relative to the likeliest; 0 is off.
+        typical_p: locally typical sampling with this share of probability; 1 is off.
+        repetition_penalty: divides positive and multiplies negative logits of tokens already seen, prompt included;
+            1 is off, below 1 rewards repetition and is refused.
+        no_repeat_ngram_size: no n-gram of tokens twice, prompt included; 0 is off.
+        num_beams: 2 to 16 for ``beam``, else 1.
+        length_penalty: exponent of the length that a beam's log-probability is divided by; 1 is the mean.
+        max_new_tokens: most tokens of a continuation.
+    """
+
+    mode: Mode = "sample"
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    num_beams: int = 1
+    length_penalty: float = 1.0
+    max_new_tokens: int = 64
+
+    def __post_init__(self) -> None:
+        """Raises ``UserError`` for a value out of range or a contradiction."""
+        if self.mode not in MODES:
+            raise unknown("mode of decoding", str(self.mode), MODES)
+        for name in ("temperature", "top_p", "min_p", "typical_p", "repetition_penalty", "length_penalty"):
+            object.__setattr__(self, name, _real(name, getattr(self, name)))
+        for name in ("top_k", "no_repeat_ngram_size", "num_beams", "max_new_tokens"):
+            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+        _within("temperature", self.temperature, 0 < self.temperature <= 100, "above 0 and at most 100", _GREEDY_HINT)
+        _within("top_k", self.top_k, self.top_k >= 0, "0 (off) or more")
+        _within("top_p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1 (off)", _GREEDY_HINT)
+        _within("min_p", self.min_p, 0 <= self.min_p < 1, "0 (off) to below 1", _GREEDY_HINT)
+        _within("typical_p", self.typical_p, 0 < self.typical_p <= 1, "above 0 and at most 1 (off)")
+        _within("repetition_penalty", self.repetition_penalty, 1 <= self.repetition_penalty <= 10, "1 (off) to 10")
+        _within("no_repeat_ngram_size", self.no_repeat_ngram_size, self.no_repeat_ngram_size >= 0, "0 (off) or more")
+        _within("length_penalty", self.length_penalty, -10 <= self.length_penalty <= 10, "-10 to 10")
+        _within("max_new_tokens", self.max_new_tokens, self.max_new_tokens >= 1, "1 or more")
+        self._contradictions()
+
+    def _contradictions(self) -> None:
+        if self.mode == "beam":
+            _within("num_beams", self.num_beams, 2 <= self.num_beams <= 16, "2 to 16 in mode 'beam'")
+        useless = {"sample": BEAM_ONLY, "greedy": SAMPLING_ONLY + BEAM_ONLY, "beam": SAMPLING_ONLY}[self.mode]
+        for name in useless:
+            if getattr(self, name) != OFF[name]:
+                raise UserError(
+                    f"'{name}' has no effect in mode '{self.mode}', got {getattr(self, name)}. "
+                    f"Leave it out, or use mode '{'beam' if name in BEAM_ONLY else 'sample'}'."
+                )
+
+    @property
+    def is_random(self) -> bool:
+        """Whether repeats differ; greedy and beam search give one text per prompt."""
+        return self.mode == "sample"
+
+    @property
+    def name(self) -> str:
+        """A short name from what is not off, e.g. ``"T=0.9 top_k=50 rep=2"``."""
+        changed = [
+            f"{SHORT.get(name, name)}={getattr(self, name):g}"
+            for name, off in OFF.items()
+            if getattr(self, name) != off
+        ]
+        if self.mode == "sample" and self.temperature == 1:
+            changed.insert(0, "T=1")
+        return " ".join([*([] if self.mode == "sample" else [self.mode]), *changed])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every parameter by name, JSON values."""
+        return asdict(self)
+
+    def generate_arguments(self) -> dict[str, Any]:
+        """The arguments of transformers' ``generate`` that mean the same, each written out."""
+        arguments: dict[str, Any] = {
+            "do_sample": self.mode == "sample",
+            "num_beams": self.num_beams,
+            "max_new_tokens": self.max_new_tokens,
+            "repetition_penalty": self.repetition_penalty,
+            "no_repeat_ngram_size": self.no_repeat_ngram_size,
+        }
+        if self.mode == "sample":
+            arguments |= {name: getattr(self, name) for name in ("temperature", "top_k", "top_p", "min_p", "typical_p")}
+        if self.mode == "beam":
+            arguments |= {"length_penalty": self.length_penalty, "early_stopping": False}
+        return arguments
+
+
+PARAMETERS = tuple(f.name for f in fields(DecodingSettings))
+_GREEDY_HINT = " For the likeliest token always, use mode 'greedy'."
+
+
+def parse_settings(values: Mapping[str, Any]) -> DecodingSettings:
+    """One setting from a mapping; raises ``UserError`` for unknown names and wrong values."""
+    for name in values:
+        if name not in PARAMETERS:
+            raise unknown("decoding parameter", str(name), PARAMETERS)
+    return DecodingSettings(**dict(values))
+
+
+def expand_grid(values: Mapping[str, Any]) -> list[DecodingSettings]:
+    """Every combination of a mapping whose values may be lists: ``{"temperature": [0.3, 0.9], "top_k": 50}``."""
+    axes: list[Sequence[Any]] = []
+    for name, value in values.items():
+        if isinstance(value, list) and not value:
+            raise UserError(f"'{name}' is an empty list. Give at least one value, or leave it out.")
+        axes.append(value if isinstance(value, list) else [value])
+    return [parse_settings(dict(zip(values, choice, strict=True))) for choice in itertools.product(*axes)]
+
+
+def _real(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError(f"'{name}' must be a finite number, got {value!r}.")
+    return float(value)
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UserError(f"'{name}' must be a whole number, got {value!r}.")
+    return value
+
+
+def _within(name: str, value: float, good: bool, allowed: str, hint: str = "") -> None:
+    if not good:
+        raise UserError(f"'{name}' must be {allowed}, got {value}.{hint}")
