@@ -163,8 +163,8 @@ class AutogradTrainer:
     ) -> None:
         self._model = model.to(device)
         self._kind, self._device, self._augment = kind, torch.device(device), augment
-        self._train = Batches(data, kind, int(config["batch_size"]), seed, device)
-        self._x_val = on_device(data, "x_val", device)
+        self._train = Batches(data, int(config["batch_size"]), seed, device)
+        self._x_val = aligned(on_device(data, "x_val", device))
         self._noise = RandomState(stream_seed(seed, "noise"), self._device)
         self._augment_from = torch.Generator(device).manual_seed(stream_seed(seed, "augment"))
         self._optimizer = torch.optim.AdamW(
@@ -198,26 +198,32 @@ class AutogradTrainer:
 
 
 class Batches:
-    """The training split in a new order each epoch; iterate once per epoch for (inputs, targets) on the device.
+    """The training split in a new order each epoch.
 
     Rows are gathered in large blocks and batches are slices of them: one gather for many batches, bounded memory.
     """
 
-    def __init__(self, data: TrainingData, kind: FitKind, batch_size: int, seed: int, device: str) -> None:
+    def __init__(self, data: TrainingData, batch_size: int, seed: int, device: str) -> None:
         self._x = on_device(data, "x_train", device)
         self._y = on_device(data, "y_train", device).reshape(-1)
         self.rows = len(self._y)
-        self._batch = min(batch_size, self.rows)
+        self.size = min(batch_size, self.rows)
         self._order = torch.Generator().manual_seed(stream_seed(seed, "order"))  # on the CPU: same order everywhere
         row_bytes = max(1, self._x[0].numel() * self._x.element_size())
-        self._block = self._batch * max(1, _BLOCK_BYTES // (row_bytes * self._batch))
+        block = min(self.rows, self.size * max(1, _BLOCK_BYTES // (row_bytes * self.size)))
+        self._x_block, self._y_block = self._x.new_empty(block, *self._x.shape[1:]), self._y.new_empty(block)
+
+    def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch: shuffled (inputs, targets) of many batches at a time, overwritten by the next block."""
+        order = torch.randperm(self.rows, generator=self._order).to(self._x.device)
+        for rows in torch.split(order, len(self._y_block)):
+            x, y = self._x_block[: len(rows)], self._y_block[: len(rows)]
+            yield torch.index_select(self._x, 0, rows, out=x), torch.index_select(self._y, 0, rows, out=y)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(self.rows, generator=self._order).to(self._x.device)
-        for rows in torch.split(order, self._block):
-            yield from zip(
-                torch.split(self._x[rows], self._batch), torch.split(self._y[rows], self._batch), strict=True
-            )
+        """One epoch: shuffled (inputs, targets) of one batch at a time, on the device."""
+        for x, y in self.blocks():
+            yield from zip(torch.split(x, self.size), torch.split(y, self.size), strict=True)
 
 
 def loss_of(kind: FitKind, outputs: Tensor, target: Tensor) -> Tensor:
@@ -273,6 +279,11 @@ def tensor_view(array: npt.NDArray[Any]) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ", category=UserWarning)
         return torch.from_numpy(array)
+
+
+def aligned(tensor: Tensor) -> Tensor:
+    """The tensor, copied only when it starts off a 64-byte boundary: kernels may round differently there."""
+    return tensor if tensor.data_ptr() % 64 == 0 else tensor.clone()
 
 
 _on_device: dict[tuple[str, str, str], Tensor] = {}
