@@ -1,0 +1,36 @@
+"""Digits: a perceptron or a convolutional network, each with its own parameters, and a searched augmentation."""
+
+from __future__ import annotations
+
+import optuna
+
+from search_spaces.space import Config, SearchSpace
+
+MAX_LAYERS = 3
+
+
+def suggest(trial: optuna.trial.BaseTrial) -> Config:
+    """Draws ``family`` first; only the parameters of that family follow, then how it is trained."""
+    config: Config = {"family": trial.suggest_categorical("family", ("mlp", "cnn"))}
+    if config["family"] == "mlp":
+        n_layers = trial.suggest_int("n_layers", 1, MAX_LAYERS)
+        config["hidden_sizes"] = [trial.suggest_int(f"width_{i + 1}", 32, 512, log=True) for i in range(n_layers)]
+    else:
+        config["n_blocks"] = trial.suggest_int("n_blocks", 2, 3)
+        config["channels"] = trial.suggest_int("channels", 8, 32, step=8)
+        config["hidden"] = trial.suggest_int("hidden", 32, 256, log=True)
+        config["batch_norm"] = trial.suggest_categorical("batch_norm", (True, False))
+    config |= {
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+        "lr": trial.suggest_float("lr", 3e-4, 1e-2, log=True),
+        "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", (32, 64, 128)),
+        "augment": trial.suggest_categorical("augment", (True, False)),
+    }
+    if config["augment"]:
+        config["shift"] = trial.suggest_float("shift", 0.5, 3.0)  # pixels
+        config["rotation"] = trial.suggest_float("rotation", 2.0, 20.0)  # degrees
+    return config
+
+
+space = SearchSpace("mnist", suggest)

@@ -1,0 +1,157 @@
+"""Pictures of digits: from uint8 pixels to a network's inputs, the networks, and the augmentation of a batch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from search_spaces.errors import UserError
+from trainables.base.loop import Augment, fit_tensors, seeded
+from trainables.base.mlp import MLP
+from trainables.base.task import Config, EpochReport, TrainingData
+
+SIDE = 28  # pixels
+
+
+@dataclass(frozen=True)
+class ImageScale:
+    """Standardisation of grey values: ``x = (pixel / 255 - mean) / std``, both over the training images' pixels."""
+
+    mean: float
+    std: float
+
+    @classmethod
+    def fit(cls, images: np.ndarray) -> ImageScale:
+        """From the training images alone, (n, 28, 28) uint8; exact integer sums, so that the order does not matter."""
+        counts = np.bincount(images.reshape(-1), minlength=256)
+        levels = np.arange(256) / 255
+        mean = float(counts @ levels / counts.sum())
+        variance = float(counts @ (levels - mean) ** 2 / counts.sum())
+        return cls(mean, math.sqrt(variance) or 1.0)
+
+    def transform(self, images: np.ndarray) -> np.ndarray:
+        """(n, 28, 28) grey values 0 to 255 to (n, 1, 28, 28) float32."""
+        levels = (np.arange(256) / 255 - self.mean) / self.std
+        return np.ascontiguousarray(levels.astype(np.float32)[images][:, None])
+
+    def save(self, folder: Path) -> None:
+        """Writes ``preprocessing.json``."""
+        (folder / "preprocessing.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> ImageScale:
+        """Reads what ``save`` wrote."""
+        return cls(**json.loads((folder / "preprocessing.json").read_text(encoding="utf-8")))
+
+
+class CNN(nn.Module):
+    """Blocks of convolution 3x3, batch norm (or none), ReLU and 2x2 max pooling, then a hidden layer with dropout.
+
+    Inputs (rows, 1, 28, 28), outputs (rows, n_outputs). Initial weights come from torch's global generator.
+
+    Args:
+        n_blocks: each halves the picture and, after the first, doubles the channels.
+        channels: of the first block.
+        hidden: width of the layer after the blocks.
+        dropout: before and after that layer.
+        batch_norm: whether the blocks normalise.
+    """
+
+    def __init__(
+        self, n_outputs: int, n_blocks: int, channels: int, hidden: int, dropout: float, batch_norm: bool
+    ) -> None:
+        super().__init__()
+        widths = [1, *(channels * 2**i for i in range(n_blocks))]
+        self.blocks = nn.Sequential(*(layer for pair in pairwise(widths) for layer in _block(*pair, batch_norm)))
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(widths[-1] * (SIDE // 2**n_blocks) ** 2, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, n_outputs),
+        )
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+        self.to(memory_format=torch.channels_last)  # a third faster on the CPU
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self.head(self.blocks(x))
+        return outputs
+
+
+class ImageMLP(nn.Module):
+    """A perceptron on flattened pictures: inputs (rows, 1, 28, 28), outputs (rows, n_outputs)."""
+
+    def __init__(self, hidden_sizes: list[int], n_outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.mlp = MLP(SIDE * SIDE, hidden_sizes, n_outputs, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self.mlp(x.flatten(1))
+        return outputs
+
+
+def build_image_model(config: Config, facts: Mapping[str, Any]) -> nn.Module:
+    """The network that a configuration describes; raises ``UserError`` when its ``family`` is neither mlp nor cnn."""
+    family, n_outputs = config["family"], int(facts["n_outputs"])
+    if family == "mlp":
+        return ImageMLP(config["hidden_sizes"], n_outputs, config["dropout"])
+    if family == "cnn":
+        cnn = (config[name] for name in ("n_blocks", "channels", "hidden", "dropout", "batch_norm"))
+        return CNN(n_outputs, *cnn)
+    raise UserError(f"'family' must be 'mlp' or 'cnn', got {family!r}.")
+
+
+def shift_and_rotate(pixels: float, degrees: float) -> Augment:
+    """An augmentation that moves each picture by up to ``pixels`` and turns it by up to ``degrees``, uniformly drawn.
+
+    Random numbers come from the trial's generator, on the batch's device. New area at the edges repeats the edge pixel,
+    which is background in MNIST.
+    """
+
+    def augment(batch: Tensor, generator: torch.Generator) -> Tensor:
+        draws = torch.rand(3, len(batch), generator=generator, device=batch.device) * 2 - 1
+        angle = draws[0] * math.radians(degrees)
+        right, down = draws[1:] * (2 * pixels / SIDE)  # the grid spans -1 to 1
+        cosine, sine = angle.cos(), angle.sin()
+        rows = torch.stack([cosine, -sine, right, sine, cosine, down], dim=1).reshape(-1, 2, 3)
+        grid = F.affine_grid(rows, list(batch.shape), align_corners=False)
+        return F.grid_sample(batch, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+    return augment
+
+
+def _block(before: int, after: int, batch_norm: bool) -> list[nn.Module]:
+    convolution = nn.Conv2d(before, after, kernel_size=3, padding=1, bias=not batch_norm)
+    return [convolution, *([nn.BatchNorm2d(after)] if batch_norm else []), nn.ReLU(), nn.MaxPool2d(2)]
+
+
+def fit_images(
+    config: Config, data: TrainingData, seed: int, *, max_epochs: int, device: str = "cpu"
+) -> Iterator[EpochReport]:
+    """Trains the network that ``config`` describes on pictures; see ``fit_tensors`` for data and reports.
+
+    Args:
+        config: what ``build_image_model`` reads, ``lr``, ``batch_size``, ``weight_decay``, ``augment`` and, when that
+            is true, ``shift`` (pixels) and ``rotation`` (degrees).
+    """
+    with seeded(seed):
+        model = build_image_model(config, data.facts)
+    augment = shift_and_rotate(config["shift"], config["rotation"]) if config["augment"] else None
+    return fit_tensors(
+        model, data, config, seed, kind="multiclass", max_epochs=max_epochs, device=device, augment=augment
+    )
