@@ -1,0 +1,154 @@
+"""The journal of a sweep: one JSON line per event, appended before it counts; a sweep resumes from it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from search_spaces import ParamValue, UserError
+from sweeps.records import Epoch, Row, TrialRecord, TrialStatus
+
+FILE = "journal.jsonl"
+
+
+class Journal:
+    """Appends events of one sweep. Every line is handed to the operating system at once, so kill -9 loses none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        self._cut_torn_line()
+        self._file = self.path.open("a", encoding="utf-8")
+
+    def proposed(
+        self, number: int, params: Mapping[str, ParamValue], config: Mapping[str, Any], seed: int, time: float
+    ) -> None:
+        """A trial exists from now on."""
+        self._write(event="proposed", trial=number, params=params, config=config, seed=seed, time=time)
+
+    def reported(self, number: int, rows: list[Row]) -> None:
+        """Epochs that reached the driver."""
+        self._write(event="reported", trial=number, rows=rows)
+
+    def checkpointed(self, number: int, epoch: int, uri: str) -> None:
+        """A checkpoint of a running trial is complete."""
+        self._write(event="checkpointed", trial=number, epoch=epoch, uri=uri)
+
+    def restarted(self, number: int, epoch: int, error: str) -> None:
+        """A trial goes on after ``epoch`` (0: from the start) because its worker died or the sweep was resumed."""
+        self._write(event="restarted", trial=number, epoch=epoch, error=error)
+
+    def ended(self, record: TrialRecord) -> None:
+        """A trial is over; its curve ends at its last epoch, whatever was reported beyond."""
+        self._write(
+            event="ended",
+            trial=record.number,
+            status=str(record.status),
+            epochs=record.epochs[-1].epoch if record.epochs else 0,
+            time=record.ended,
+            error=record.error,
+            worker=record.worker,
+        )
+        os.fsync(self._file.fileno())
+
+    def tracked(self, number: int, run_id: str) -> None:
+        """A trial is in the tracking store, complete."""
+        self._write(event="tracked", trial=number, run_id=run_id)
+
+    def note(self, event: str, **values: Any) -> None:
+        """Something about the sweep as a whole, e.g. its parent run or an opening of the test set."""
+        self._write(event=event, **values)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, **values: Any) -> None:
+        self._file.write(json.dumps(values, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def _cut_torn_line(self) -> None:
+        """Removes a last line that a kill left half-written."""
+        if not self.path.exists():
+            return
+        content = self.path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            with self.path.open("r+b") as file:
+                file.truncate(content.rfind(b"\n") + 1)
+
+
+def read_events(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events of a journal in order; a torn last line is left out."""
+    path = folder / FILE
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except FileNotFoundError:
+        return
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise UserError(
+                f"The journal '{path}' is damaged at line {number}; this sweep cannot be resumed."
+            ) from error
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a journal describes.
+
+    Attributes:
+        trials: in order of numbers.
+        checkpoints: (epoch, path) of the last checkpoint, by trial number.
+        notes: the events about the sweep as a whole.
+    """
+
+    trials: tuple[TrialRecord, ...]
+    checkpoints: dict[int, tuple[int, str]]
+    notes: tuple[dict[str, Any], ...]
+
+
+def replay(events: Iterator[dict[str, Any]]) -> Replay:
+    """The state that a journal's events lead to."""
+    trials: dict[int, TrialRecord] = {}
+    checkpoints: dict[int, tuple[int, str]] = {}
+    notes: list[dict[str, Any]] = []
+    for event in events:
+        match event["event"]:
+            case "proposed":
+                trials[event["trial"]] = TrialRecord(
+                    number=event["trial"],
+                    params=event["params"],
+                    config=event["config"],
+                    seed=event["seed"],
+                    status=TrialStatus.RUNNING,
+                    started=event["time"],
+                )
+            case "reported":
+                trial = trials[event["trial"]]
+                new = tuple(Epoch.of_row(row) for row in event["rows"])
+                trials[trial.number] = replace(trial, epochs=trial.epochs + new)
+            case "checkpointed":
+                checkpoints[event["trial"]] = (event["epoch"], event["uri"])
+            case "restarted":
+                trial = trials[event["trial"]]
+                kept = tuple(e for e in trial.epochs if e.epoch <= event["epoch"])
+                trials[trial.number] = replace(trial, epochs=kept)
+            case "ended":
+                trial = trials[event["trial"]]
+                trials[trial.number] = replace(
+                    trial,
+                    status=TrialStatus(event["status"]),
+                    epochs=tuple(e for e in trial.epochs if e.epoch <= event["epochs"]),
+                    ended=event["time"],
+                    error=event["error"],
+                    worker=event["worker"],
+                )
+            case "tracked":
+                trial = trials[event["trial"]]
+                trials[trial.number] = replace(trial, run_id=event["run_id"])
+            case _:
+                notes.append(event)
+    return Replay(tuple(trials[n] for n in sorted(trials)), checkpoints, tuple(notes))

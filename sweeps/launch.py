@@ -1,0 +1,313 @@
+"""Launching on Ray Tune: the one file of sweeps that knows Ray.
+
+Ray Tune starts workers, keeps them between trials, places them on CPUs, GPUs and nodes, and carries reports. What runs,
+what it is called, and when it stops is decided by a ``TrialSource``; to Ray it looks like a searcher and a scheduler.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from search_spaces import UserError
+from sweeps.conductor import Next
+from trainables import METRIC, Task, TrainingData
+from trainables.base.trainable import PLAN, run_planned
+from trainables.base.trial import TrialPlan, TrialReport
+
+# Read by Ray when it is imported or started; a user's own settings win.
+RAY_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new reporter prints boxes even when asked for silence
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # trials keep the user's working directory
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal and MLflow hold the curves
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # resuming is the journal's, so Tune's snapshots are not needed
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a failed trial is a row, not a traceback
+    "TUNE_WARN_THRESHOLD_S": "600",
+    "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "600",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
+}
+
+
+class TrialSource(Protocol):
+    """Where trials come from and where their reports go; called from the launcher's thread alone."""
+
+    def next_plan(self) -> TrialPlan | Next:
+        """The next trial to run now, or that there is none yet, or none at all."""
+
+    def on_report(self, number: int, report: TrialReport) -> bool:
+        """Takes a report; false when the trial must end now."""
+
+    def on_crash(self, number: int, error: str) -> None:
+        """The trial's worker died or was killed for hanging."""
+
+    def silent_since(self, seconds: float) -> list[int]:
+        """Numbers of running trials without a report for so long."""
+
+    @property
+    def halted(self) -> bool:
+        """Whether running trials must end now, wherever they are."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial takes, and where.
+
+    Attributes:
+        cpus, gpus: of one trial.
+        address: an existing Ray cluster; a local one is started when None.
+        hang_timeout: seconds without a report after which a worker is killed; never when None.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    address: str | None = None
+    hang_timeout: float | None = None
+
+
+@contextmanager
+def ray_running(address: str | None = None) -> Iterator[dict[str, float]]:
+    """Ray for the time of the block, silent and without dashboard; yields the cluster's resources.
+
+    A Ray that already runs in this process is used and left running; one started here is shut down and its session
+    folder removed.
+
+    Raises:
+        UserError: no cluster answers at ``address``.
+    """
+    ray = import_ray()
+    if ray.is_initialized():
+        yield ray.cluster_resources()
+        return
+    try:
+        ray.init(
+            address=address or ("local" if "RAY_ADDRESS" not in os.environ else None),
+            include_dashboard=None if address or "RAY_ADDRESS" in os.environ else False,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            configure_logging=True,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = address or os.environ.get("RAY_ADDRESS") or "this machine"
+        raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error
+    local = not address and "RAY_ADDRESS" not in os.environ
+    session = Path(ray._private.worker._global_node.get_session_dir_path()) if local else None
+    try:
+        yield ray.cluster_resources()
+    finally:
+        ray.shutdown()
+        if session is not None:
+            shutil.rmtree(session, ignore_errors=True)
+
+
+def import_ray() -> Any:
+    """Ray with our settings and without its chatter."""
+    for name, value in RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ray
+        import ray.tune
+    for name in ("ray", "ray.tune", "ray.train", "ray.air"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return ray
+
+
+def slots(cluster: dict[str, float], resources: Resources) -> int:
+    """How many trials fit at once; raises ``UserError`` when not even one does."""
+    room = int(cluster.get("CPU", 0) / resources.cpus + 1e-9)
+    if room < 1:
+        raise UserError(f"--cpus-per-trial {resources.cpus:g}: there are only {cluster.get('CPU', 0):g} CPUs.")
+    if resources.gpus > 0:
+        gpus = cluster.get("GPU", 0)
+        if gpus < resources.gpus:
+            raise UserError(f"--gpus-per-trial {resources.gpus:g}: there are only {gpus:g} GPUs.")
+        per_gpu = int(1 / resources.gpus + 1e-9) if resources.gpus < 1 else 0
+        room = min(room, int(gpus) * per_gpu if per_gpu else int(gpus / resources.gpus))
+    return room
+
+
+def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: Resources) -> None:
+    """Runs all trials of a source; returns when it has no more. Ray must run (see ``ray_running``)."""
+    ray = import_ray()
+    from ray import tune
+
+    register_task_file(task)
+    trainable = tune.with_resources(
+        tune.with_parameters(run_planned, task=task, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
+    )
+    bridge = make_bridge(source, resources, ray)
+    folder = tempfile.mkdtemp(prefix="tunelab-")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Tune's advice about its own snapshots and loggers
+            tuner = tune.Tuner(
+                trainable,
+                tune_config=tune.TuneConfig(
+                    metric=METRIC,
+                    mode="min",
+                    num_samples=-1,
+                    search_alg=bridge.searcher,
+                    scheduler=bridge.scheduler,
+                    reuse_actors=True,
+                    trial_name_creator=lambda trial: trial.trial_id,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    name="trials", storage_path=folder, verbose=0, stop=bridge.stopper, log_to_file=False
+                ),
+            )
+            tuner.fit()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if bridge.failure:
+        raise bridge.failure[0]
+
+
+def register_task_file(task: Task) -> None:
+    """Lets a task from the user's own file travel to workers by value: they cannot import it by name."""
+    import sys
+
+    from ray import cloudpickle
+
+    module = sys.modules[type(task).__module__]
+    if module.__name__.startswith("tunelab_task_"):
+        cloudpickle.register_pickle_by_value(module)
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A ``TrialSource`` as Ray Tune sees it.
+
+    Attributes:
+        failure: the exception that the source raised, if it did; Tune is stopped and it is raised again afterwards.
+    """
+
+    searcher: Any
+    scheduler: Any
+    stopper: Any
+    failure: list[Exception]
+
+
+class Unsaved:
+    """Leaves an empty object in Tune's own snapshot, which nothing reads: the journal holds the search."""
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return object, ()
+
+
+def make_bridge(source: TrialSource, resources: Resources, ray: Any) -> Bridge:
+    """Wraps a source as a searcher, a scheduler and a stopper of Ray Tune."""
+    from ray.tune import Stopper
+    from ray.tune.schedulers import TrialScheduler
+    from ray.tune.search import Searcher
+
+    failure: list[Exception] = []
+    numbers: dict[str, int] = {}  # Tune's trial id -> ours
+    killed: dict[int, str] = {}
+
+    class SourceSearcher(Unsaved, Searcher):  # type: ignore[misc, valid-type, unused-ignore]
+        """Asks the source for plans."""
+
+        def suggest(self, trial_id: str) -> Any:
+            try:
+                plan = Next.DONE if failure else source.next_plan()
+            except Exception as error:  # noqa: BLE001 must not leave Tune with half a trial; raised again after fit
+                failure.append(error)
+                plan = Next.DONE
+            if isinstance(plan, Next):
+                return Searcher.FINISHED if plan is Next.DONE else None
+            numbers[trial_id] = plan.number
+            return {PLAN: plan}
+
+        def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+            numbers.pop(trial_id, None)
+
+        def save(self, checkpoint_path: str) -> None:
+            """Nothing: the journal holds the search."""
+
+        def restore(self, checkpoint_path: str) -> None:
+            raise NotImplementedError("sweeps resume from their journal")
+
+    class SourceScheduler(Unsaved, TrialScheduler):  # type: ignore[misc, valid-type, unused-ignore]
+        """Hands reports to the source and does as it says; starts trials in order."""
+
+        def __init__(self) -> None:
+            self._pending: deque[Any] = deque()
+
+        def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+            self._pending.append(trial)
+
+        def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+            number = numbers[trial.trial_id]
+            error = trial.get_error()
+            text = killed.pop(number, "") or f"The worker died: {_first_line(error)}\n\n{error}"
+            self._guard(lambda: source.on_crash(number, text))
+
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            number = numbers[trial.trial_id]
+            goes_on = self._guard(lambda: source.on_report(number, result.pop("report")))
+            decision: str = TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
+            return decision
+
+        def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+            self._guard(lambda: source.on_report(numbers[trial.trial_id], result.pop("report")))
+
+        def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+            if trial in self._pending:
+                self._pending.remove(trial)
+
+        def choose_trial_to_run(self, tune_controller: Any) -> Any:
+            self._kill_hung(tune_controller)
+            while self._pending and self._pending[0].status not in ("PENDING", "PAUSED"):
+                self._pending.popleft()
+            return self._pending[0] if self._pending else None
+
+        def debug_string(self) -> str:
+            return "tunelab"
+
+        def _guard(self, act: Any) -> Any:
+            try:
+                return act()
+            except Exception as error:  # noqa: BLE001 as in suggest
+                failure.append(error)
+                return False
+
+        def _kill_hung(self, tune_controller: Any) -> None:
+            if resources.hang_timeout is None:
+                return
+            hung = set(source.silent_since(resources.hang_timeout)) - set(killed)
+            for trial in tune_controller.get_live_trials() if hung else ():
+                number = numbers.get(trial.trial_id)
+                actor = trial.temporary_state.ray_actor
+                if number in hung and actor is not None:
+                    killed[number] = f"The trial hung: no report for {resources.hang_timeout:g} seconds."
+                    ray.kill(actor)
+
+    class SourceStopper(Unsaved, Stopper):  # type: ignore[misc, valid-type, unused-ignore]
+        """Ends everything when the source is halted or has failed."""
+
+        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+            return False
+
+        def stop_all(self) -> bool:
+            return bool(failure) or source.halted
+
+    return Bridge(SourceSearcher(metric=METRIC, mode="min"), SourceScheduler(), SourceStopper(), failure)
+
+
+def _first_line(error: Any) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,156 @@
+"""Proposals: an Optuna study that is asked for configurations and told what became of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search_spaces import Config, ParamValue, SearchSpace, UserError, unknown
+from sweeps.records import TrialRecord, TrialStatus
+from sweeps.seeds import derive_seed
+
+STATES = {
+    TrialStatus.FINISHED: TrialState.COMPLETE,
+    TrialStatus.STOPPED: TrialState.PRUNED,
+    TrialStatus.DIVERGED: TrialState.FAIL,
+    TrialStatus.FAILED: TrialState.FAIL,
+    TrialStatus.INTERRUPTED: TrialState.FAIL,
+    TrialStatus.RUNNING: TrialState.RUNNING,
+}
+
+
+class Proposals:
+    """Asks Optuna for one trial after another.
+
+    The sampler is made anew for each trial, seeded by the sweep's seed and the trial's number: a proposal depends on
+    these and on what the study was told, not on the sampler's past, so that a resumed sweep goes on as it would have.
+
+    Args:
+        space: the search space.
+        sampler: ``"tpe"`` or ``"random"``.
+        seed: the sweep's seed.
+        reference: parameters of trial 0; nothing is enqueued when empty.
+        fixed: parameters held at a value.
+        warm_start: finished trials of an earlier study to learn from.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        sampler: Literal["tpe", "random"],
+        seed: int,
+        *,
+        reference: Mapping[str, ParamValue],
+        fixed: Mapping[str, ParamValue],
+        warm_start: Sequence[FrozenTrial] = (),
+    ) -> None:
+        self._space = space
+        self._sampler = sampler
+        self._seed = seed
+        self._reference = {**reference, **fixed} if reference else {}
+        self._fixed = dict(fixed)
+        quiet_optuna()
+        self.study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=seed))
+        self._before = len(warm_start)  # Optuna's numbers start after these
+        self.study.add_trials(warm_start)
+        self._distributions: dict[int, dict[str, BaseDistribution]] = {}
+
+    def restore(self, trials: Sequence[TrialRecord]) -> None:
+        """Takes back trials of an interrupted sweep, in order of their numbers; running ones stay open."""
+        for trial in trials:
+            self.study.add_trial(frozen_trial(trial, self._space))
+
+    def ask(self, number: int) -> tuple[dict[str, ParamValue], Config]:
+        """Parameters and configuration of the next trial; ``number`` must be the count of trials so far."""
+        self.study.sampler = self._make_sampler(number)
+        if number == 0 and self._reference:
+            self.study.enqueue_trial(self._reference)
+        trial = self.study.ask()
+        if trial.number - self._before != number:
+            raise RuntimeError(f"the study numbers this trial {trial.number - self._before}, the sweep {number}")
+        config = self._space(trial)
+        return dict(trial.params), config
+
+    def tell(self, record: TrialRecord) -> None:
+        """What became of a trial: its curve, and COMPLETE, PRUNED with its last step, or FAIL."""
+        trial = self.study.trials[record.number + self._before]
+        if trial.state != TrialState.RUNNING:
+            return
+        storage, trial_id = self.study._storage, trial._trial_id
+        for epoch in record.epochs:
+            if math.isfinite(epoch.val_loss):
+                storage.set_trial_intermediate_value(trial_id, epoch.epoch, epoch.val_loss)
+        state = STATES[record.status]
+        values = None if state == TrialState.FAIL else [record.val_loss]
+        storage.set_trial_state_values(trial_id, state, values)
+
+    def _make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        seed = derive_seed(self._seed, "sampler", number)
+        base: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=seed)
+        if self._sampler == "tpe":
+            base = optuna.samplers.TPESampler(seed=seed)
+        return optuna.samplers.PartialFixedSampler(self._fixed, base) if self._fixed else base
+
+
+def frozen_trial(record: TrialRecord, space: SearchSpace) -> FrozenTrial:
+    """A trial as Optuna keeps it, for a study rebuilt from records."""
+    probe = optuna.trial.FixedTrial(dict(record.params))
+    space(probe)
+    state = STATES[record.status]
+    finite = {e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)}
+    return create_trial(
+        state=state,
+        value=record.val_loss if state in (TrialState.COMPLETE, TrialState.PRUNED) else None,
+        params=dict(record.params),
+        distributions=probe.distributions,
+        intermediate_values=finite if state != TrialState.RUNNING else {},
+        user_attrs={"run_id": record.run_id, "status": str(record.status)},
+    )
+
+
+def study_of(trials: Sequence[TrialRecord], space: SearchSpace, name: str) -> optuna.Study:
+    """The study that a sweep's records describe, for ``optuna.visualization`` and ``optuna.importance``."""
+    quiet_optuna()
+    study = optuna.create_study(study_name=name, direction="minimize")
+    for trial in trials:
+        study.add_trial(frozen_trial(trial, space))
+    return study
+
+
+def check_fixed(space: SearchSpace, fixed: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
+    """Fixed hyperparameters in their parameters' types; raises ``UserError`` for an unknown name or a value outside."""
+    distributions = space.distributions()
+    checked: dict[str, ParamValue] = {}
+    for name, value in fixed.items():
+        if name not in distributions:
+            raise unknown("hyperparameter", name, distributions)
+        checked[name] = _in_domain(name, value, distributions[name])
+    return checked
+
+
+def _in_domain(name: str, value: ParamValue, domain: BaseDistribution) -> ParamValue:
+    if isinstance(domain, CategoricalDistribution):
+        for choice in domain.choices:
+            if str(choice) == str(value) and choice is not None:
+                return choice
+        raise UserError(f"--set {name}={value}: {name} must be one of {', '.join(map(str, domain.choices))}.")
+    if not isinstance(domain, IntDistribution | FloatDistribution):
+        raise UserError(f"--set {name}={value}: {name} cannot be fixed.")
+    whole = isinstance(domain, IntDistribution)
+    try:
+        number = int(str(value)) if whole else float(value)
+    except ValueError as error:
+        raise UserError(f"--set {name}={value}: {name} must be a{' whole' if whole else ''} number.") from error
+    if not domain.low <= number <= domain.high:
+        raise UserError(f"--set {name}={value}: {name} must lie between {domain.low} and {domain.high}.")
+    return number
+
+
+def quiet_optuna() -> None:
+    """Silences Optuna's line per trial."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)

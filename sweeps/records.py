@@ -1,0 +1,144 @@
+"""What is known of trials and sweeps once they ran: frozen values that the launcher, the store and reports share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from search_spaces import ParamValue
+
+Row = list[Any]  # an epoch on its way through Ray and the journal: [epoch, val_loss, metrics, seconds]
+
+
+class TrialStatus(StrEnum):
+    """How a trial stands. Only FINISHED and STOPPED hold results."""
+
+    RUNNING = "running"
+    FINISHED = "finished"  # reached its budget, or stopped improving
+    STOPPED = "stopped_early"  # by the scheduler, at a rung
+    DIVERGED = "diverged"  # NaN or inf
+    FAILED = "failed"  # exception, killed worker, hang
+    INTERRUPTED = "interrupted"  # the sweep ended before it; resumable
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of a trial's curve.
+
+    Attributes:
+        epoch: 1-based.
+        val_loss: NaN or inf where the trial diverged.
+        metrics: ``train_loss``, ``lr`` and the task's, by name.
+        seconds: training seconds from the trial's start to the end of this epoch.
+    """
+
+    epoch: int
+    val_loss: float
+    metrics: Mapping[str, float]
+    seconds: float
+
+    def row(self) -> Row:
+        return [self.epoch, self.val_loss, dict(self.metrics), self.seconds]
+
+    @classmethod
+    def of_row(cls, row: Sequence[Any]) -> Epoch:
+        epoch, val_loss, metrics, seconds = row
+        return cls(int(epoch), float(val_loss), dict(metrics), float(seconds))
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial: what was tried, how it went, where it is logged.
+
+    Attributes:
+        number: 0-based, in order of proposal; 0 is the reference configuration.
+        params: parameters of the search space.
+        config: what the task's ``fit`` got.
+        seed: of initialisation, data order, dropout.
+        status: see ``TrialStatus``.
+        epochs: the whole curve, every epoch.
+        started: unix time of the proposal, seconds.
+        ended: unix time of the end, seconds; 0 while running.
+        error: one line and, below it, the traceback of a failed trial.
+        run_id: MLflow run; empty when tracking is off or has not delivered yet.
+        worker: what ran it: hostname, pid, device, threads.
+    """
+
+    number: int
+    params: Mapping[str, ParamValue]
+    config: Mapping[str, Any]
+    seed: int
+    status: TrialStatus
+    epochs: tuple[Epoch, ...] = ()
+    started: float = 0.0
+    ended: float = 0.0
+    error: str = ""
+    run_id: str = ""
+    worker: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch of the lowest finite validation loss."""
+        finite = [e for e in self.epochs if math.isfinite(e.val_loss)]
+        return min(finite, key=lambda e: (e.val_loss, e.epoch)) if finite else None
+
+    @property
+    def val_loss(self) -> float:
+        """The best epoch's validation loss; inf for a trial without result."""
+        best = self.best
+        return best.val_loss if best is not None and self.has_result else math.inf
+
+    @property
+    def has_result(self) -> bool:
+        return self.status in (TrialStatus.FINISHED, TrialStatus.STOPPED)
+
+    @property
+    def train_seconds(self) -> float:
+        """Time spent training, without start-up and reporting."""
+        return self.epochs[-1].seconds if self.epochs else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; ``of_json`` reads them back."""
+        return {**asdict(self), "status": str(self.status), "epochs": [e.row() for e in self.epochs]}
+
+    @classmethod
+    def of_json(cls, values: Mapping[str, Any]) -> TrialRecord:
+        known = dict(values)
+        known["status"] = TrialStatus(known["status"])
+        known["epochs"] = tuple(Epoch.of_row(row) for row in known["epochs"])
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class TrialCounts:
+    """How many trials ended how."""
+
+    finished: int
+    stopped_early: int
+    failed: int
+    diverged: int
+    interrupted: int = 0
+
+    @classmethod
+    def of(cls, trials: Sequence[TrialRecord]) -> TrialCounts:
+        by = [t.status for t in trials]
+        return cls(
+            finished=by.count(TrialStatus.FINISHED),
+            stopped_early=by.count(TrialStatus.STOPPED),
+            failed=by.count(TrialStatus.FAILED),
+            diverged=by.count(TrialStatus.DIVERGED),
+            interrupted=by.count(TrialStatus.INTERRUPTED) + by.count(TrialStatus.RUNNING),
+        )
+
+
+def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Trials with a result, best validation loss first; the lower number wins a tie."""
+    return sorted((t for t in trials if t.has_result), key=lambda t: (t.val_loss, t.number))
+
+
+def with_run_id(trial: TrialRecord, run_id: str) -> TrialRecord:
+    """The same trial, now logged."""
+    return replace(trial, run_id=run_id)

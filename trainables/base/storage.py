@@ -1,0 +1,79 @@
+"""Files of trials in a local folder or an object store, by URI; a reader never meets a half-written file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from pyarrow import fs as pafs
+from pyarrow.lib import ArrowInvalid
+
+from search_spaces.errors import UserError
+
+
+class Storage:
+    """A folder by path or URI (``/shared/sweeps``, ``s3://bucket/sweeps``); paths are relative to it."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        try:
+            self._fs: pafs.FileSystem = pafs.LocalFileSystem()
+            self._root = os.path.abspath(uri)
+            if "://" in uri:
+                self._fs, self._root = pafs.FileSystem.from_uri(uri)
+        except (ArrowInvalid, OSError) as error:
+            raise UserError(f"--storage '{uri}' is no folder or URI that can be used: {error}.") from error
+        self._local = isinstance(self._fs, pafs.LocalFileSystem)
+
+    def write(self, path: str, content: bytes) -> None:
+        """Writes a file whole or not at all."""
+        target = f"{self._root}/{path}"
+        self._fs.create_dir(target.rpartition("/")[0], recursive=True)
+        if self._local:
+            with tempfile.NamedTemporaryFile(dir=Path(target).parent, prefix=".part-", delete=False) as file:
+                file.write(content)
+            os.replace(file.name, target)
+            return
+        with self._fs.open_output_stream(target) as stream:  # object stores show a file when it is complete
+            stream.write(content)
+
+    def read(self, path: str) -> bytes:
+        """A file's bytes; raises ``FileNotFoundError`` when there is none."""
+        with self._fs.open_input_stream(f"{self._root}/{path}") as stream:
+            return bytes(stream.readall())
+
+    def delete(self, path: str) -> None:
+        """Removes a file or a folder; nothing happens when it is not there."""
+        info = self._fs.get_file_info(f"{self._root}/{path}")
+        if info.type == pafs.FileType.Directory:
+            self._fs.delete_dir(info.path)
+        elif info.type == pafs.FileType.File:
+            self._fs.delete_file(info.path)
+
+    def names(self, path: str) -> list[str]:
+        """Names of the files and folders in a folder, sorted; empty when there is no folder."""
+        selector = pafs.FileSelector(f"{self._root}/{path}", allow_not_found=True)
+        return sorted(info.base_name for info in self._fs.get_file_info(selector) if not info.base_name.startswith("."))
+
+    def upload(self, folder: Path, path: str) -> None:
+        """Copies a local folder; the copy's name appears when it is complete (locally; object stores: file by file)."""
+        target = f"{self._root}/{path}"
+        if self._local:
+            part = Path(target).with_name(f".part-{Path(target).name}")
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(folder, part)
+            shutil.rmtree(target, ignore_errors=True)
+            os.replace(part, target)
+            return
+        pafs.copy_files(str(folder), target, source_filesystem=pafs.LocalFileSystem(), destination_filesystem=self._fs)
+
+    def download(self, path: str, folder: Path) -> None:
+        """Copies a folder to a local one."""
+        pafs.copy_files(
+            f"{self._root}/{path}",
+            str(folder),
+            source_filesystem=self._fs,
+            destination_filesystem=pafs.LocalFileSystem(),
+        )

@@ -1,0 +1,63 @@
+"""Tasks as Ray trainables: the one place that calls ``ray.tune.report``. Ray is imported inside the workers only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trainables.base.task import METRIC, SPLIT_SEED, Task, TrainingData
+
+PLAN = "tunelab_plan"  # the key under which a sweep's launcher hands over a TrialPlan
+LARGE = 1e30  # stands for NaN and inf on the way through Ray, which ends a whole experiment on them
+
+
+def as_trainable(
+    task: Task, data: TrainingData | None = None, *, max_epochs: int | None = None, seed: int = 0
+) -> Callable[[Mapping[str, Any]], None]:
+    """A function trainable for a bare ``ray.tune.Tuner``; reports ``val_loss``, ``epoch`` and the metrics each epoch.
+
+    Args:
+        task: what to train.
+        data: the splits that trials get; each worker process loads them once when None.
+        max_epochs: budget; the task's default when None.
+        seed: of every trial.
+    """
+
+    def train(config: Mapping[str, Any]) -> None:
+        from ray import tune
+
+        training = data if data is not None else _load_once(task)
+        budget = max_epochs or task.facts.max_epochs
+        for report in task.fit(config, training, seed, max_epochs=budget):
+            tune.report({METRIC: finite(report.val_loss), "epoch": report.epoch, **report.metrics})
+
+    return train
+
+
+def run_planned(config: Mapping[str, Any], task: Task, data: TrainingData) -> None:
+    """The trainable of a sweep: runs the plan that the config holds and reports as ``run_trial`` does."""
+    from ray import tune
+
+    from trainables.base.trial import run_trial
+
+    for report in run_trial(task, data, config[PLAN]):
+        last = report.rows[-1] if report.rows else [0, math.inf]
+        done = report.outcome != "running"
+        tune.report({METRIC: finite(last[1]), "epoch": last[0], "report": report, "done": done})
+
+
+def finite(value: float) -> float:
+    """The value itself, or a large number in place of NaN and inf."""
+    return value if math.isfinite(value) else LARGE
+
+
+_loaded: dict[tuple[str, int], TrainingData] = {}
+
+
+def _load_once(task: Task) -> TrainingData:
+    key = (task.facts.name, SPLIT_SEED)
+    if key not in _loaded:
+        _loaded.clear()  # one data set at a time
+        _loaded[key] = task.load().training
+    return _loaded[key]
