@@ -147,7 +147,7 @@ def test_dropout_keeps_the_share_it_says_and_the_expected_activation() -> None:
 
     config = {**CONFIG, "hidden_sizes": [40, 30], "dropout": 0.3}
     trainer = MLPTrainer(config, table("regression"), 1, kind="regression", device="cpu")
-    kept = torch.stack([trainer._activations.for_rows(32)[1][0].kept.clone() for _ in range(200)])  # type: ignore[union-attr]
+    kept = torch.stack([trainer._activations.for_rows(32).hidden[0].kept.clone() for _ in range(200)])  # type: ignore[union-attr]
     assert kept.double().mean() == pytest.approx(0.7, abs=0.003)
     share = kept.double().mean(0)  # of every unit and row over 200 steps: no unit always on or off
     assert share.min() > 0.5

@@ -112,41 +112,39 @@ class MLPTrainer:
 
     def _step(self, x: Tensor, y: Tensor, out: Tensor, lr: float) -> None:
         """One batch: forward into ``out``, backward, AdamW."""
-        layers = self._parameters.layers
-        scale, hidden_layers, gradient = self._activations.for_rows(len(x))
+        layers, work = self._parameters.layers, self._activations.for_rows(len(x))
         below, alpha = x, 1.0
-        for layer, hidden in zip(layers, hidden_layers, strict=False):
+        for layer, hidden in zip(layers, work.hidden, strict=False):
             torch.addmm(layer.bias, below, layer.weight, alpha=alpha, out=hidden.values)
             torch.relu_(hidden.values)
             if hidden.kept is not None:
                 hidden.bits.mul_(hidden.kept)
-            below, alpha = hidden.values, scale
+            below, alpha = hidden.values, work.scale
         torch.addmm(layers[-1].bias, below, layers[-1].weight, alpha=alpha, out=out)
 
-        _output_gradient(self._kind, out, y, gradient)
-        for layer, hidden in zip(reversed(layers), reversed(hidden_layers), strict=False):
-            layer.weight_gradient.addmm_(hidden.values_t, gradient, beta=0, alpha=scale)
-            torch.sum(gradient, 0, out=layer.bias_gradient)
-            hidden.gradient.addmm_(gradient, layer.weight_t, beta=0, alpha=scale)
+        gradient, gradient_t = _output_gradient(self._kind, out, y, work), work.output_gradient_t
+        for layer, hidden in zip(reversed(layers), reversed(work.hidden), strict=False):
+            layer.weight_gradient.addmm_(hidden.values_t, gradient, beta=0, alpha=work.scale)
+            torch.mv(gradient_t, work.ones, out=layer.bias_gradient)
+            hidden.gradient.addmm_(gradient, layer.weight_t, beta=0, alpha=work.scale)
             gradient = _relu_backward(hidden.gradient, hidden.values, 0, grad_input=hidden.gradient)
+            gradient_t = hidden.gradient_t
         torch.mm(x.t(), gradient, out=layers[0].weight_gradient)
-        torch.sum(gradient, 0, out=layers[0].bias_gradient)
+        torch.mv(gradient_t, work.ones, out=layers[0].bias_gradient)
         self._parameters.adamw_step(lr, self._weight_decay)
 
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input
 
 
-def _output_gradient(kind: FitKind, outputs: Tensor, target: Tensor, gradient: Tensor) -> None:
-    """Writes the gradient of the batch's mean loss with respect to the outputs (rows, n_outputs) to ``gradient``."""
-    rows = len(outputs)
-    if kind == "regression":
-        torch.sub(outputs, target, out=gradient).mul_(2.0 / rows)
-    elif kind == "binary":
-        torch.sigmoid(outputs, out=gradient).sub_(target).mul_(1.0 / rows)
-    else:
-        torch.softmax(outputs, 1, out=gradient).mul_(1.0 / rows)
-        gradient.scatter_add_(1, target, gradient.new_full((1, 1), -1.0 / rows).expand(rows, 1))
+def _output_gradient(kind: FitKind, outputs: Tensor, target: Tensor, work: _Workspace) -> Tensor:
+    """The gradient of the batch's mean loss with respect to the outputs (rows, n_outputs), in ``work``'s buffer."""
+    if kind == "regression":  # (output - target)² has the gradient 2 (output - target)
+        return torch.sub(outputs, target, out=work.output_gradient).mul_(work.per_row).mul_(work.two)
+    if kind == "binary":
+        return torch.sigmoid(outputs, out=work.output_gradient).sub_(target).mul_(work.per_row)
+    gradient = torch.softmax(outputs, 1, out=work.output_gradient)
+    return gradient.scatter_add_(1, target, work.minus_ones).mul_(work.per_row)
 
 
 @dataclass(frozen=True)
@@ -186,11 +184,11 @@ class _Parameters:
             )
         self._flat, self._gradients = [flat], [gradients]
         self._means, self._squares = [torch.zeros_like(flat)], [torch.zeros_like(flat)]
-        self._steps = [torch.zeros((), device=device)]
+        self._steps, self._one = [torch.zeros((), device=device)], torch.ones((), device=device)
 
     def adamw_step(self, lr: float, weight_decay: float) -> None:
         """What ``torch.optim.AdamW(fused=True)`` does, without its bookkeeping in Python."""
-        self._steps[0].add_(1)
+        self._steps[0].add_(self._one)
         torch._fused_adamw_(
             self._flat,
             self._gradients,
@@ -225,6 +223,18 @@ class _Hidden:
     bits: Tensor  # ``values`` seen as int32
     kept: Tensor | None  # dropout's mask, int32 0 or 1; None without dropout
     gradient: Tensor
+    gradient_t: Tensor
+
+
+class _Workspace:
+    """What a step over some number of rows writes to. Constants are tensors: a Python number costs a conversion."""
+
+    def __init__(self, hidden: list[_Hidden], output_gradient: Tensor, scale: float) -> None:
+        rows = len(output_gradient)
+        self.hidden, self.scale = hidden, scale
+        self.output_gradient, self.output_gradient_t = output_gradient, output_gradient.t()
+        self.ones, self.minus_ones = output_gradient.new_ones(rows), output_gradient.new_full((rows, 1), -1.0)
+        self.per_row, self.two = output_gradient.new_tensor(1.0 / rows), output_gradient.new_tensor(2.0)
 
 
 class _Activations:
@@ -235,42 +245,39 @@ class _Activations:
     """
 
     def __init__(self, rows: int, widths: list[int], dropout: float, seed: int, device: str) -> None:
-        *hidden, outputs = widths
-        sizes = [_padded(rows * width) for width in hidden]
-        self._widths, self._sizes, self._n_outputs = hidden, sizes, outputs
+        *self._widths, n_outputs = widths
+        self._sizes = [_padded(rows * width) for width in self._widths]
+        units = max(1, sum(self._sizes))
         self._scale = 1.0 / (1.0 - dropout)
-        self._values, self._gradients = torch.zeros(2, max(1, sum(sizes)), device=device)
-        self._outputs = torch.zeros(rows, outputs, device=device)
+        self._values, self._gradients = torch.zeros(2, units, device=device)
+        self._outputs = torch.zeros(rows, n_outputs, device=device)
         self._kept: Tensor | None = None
         if dropout > 0:
-            states = (
-                np.random.default_rng(seed).integers(2**32, size=sum(sizes), dtype=np.uint32) | 1
-            )  # odd: period 2^30
+            states = np.random.default_rng(seed).integers(2**32, size=units, dtype=np.uint32) | 1  # odd: period 2^30
             self._states = torch.from_numpy(states.view(np.int32)).to(device)
+            self._multiplier = self._states.new_tensor(_MULTIPLIER)
+            self._threshold = self._states.new_tensor(round((dropout - 0.5) * 2**32))
             self._kept = torch.zeros_like(self._states)
-            self._threshold = round((dropout - 0.5) * 2**32)
-        self._views: dict[int, tuple[float, list[_Hidden], Tensor]] = {}
+        self._workspaces: dict[int, _Workspace] = {}
 
-    def for_rows(self, rows: int) -> tuple[float, list[_Hidden], Tensor]:
-        """Draws new masks; dropout's scale, the layers' buffers, and the output gradient's buffer for these rows."""
+    def for_rows(self, rows: int) -> _Workspace:
+        """Draws new masks; the buffers for this many rows."""
         if self._kept is not None:
-            torch.ge(self._states.mul_(_MULTIPLIER), self._threshold, out=self._kept)
-        if rows not in self._views:  # a full batch, and the rest at the end of an epoch
-            self._views[rows] = (self._scale, self._build(rows), self._outputs[:rows])
-        return self._views[rows]
+            torch.ge(self._states.mul_(self._multiplier), self._threshold, out=self._kept)
+        if rows not in self._workspaces:  # a full batch, and the rest at the end of an epoch
+            hidden = [self._layer(number, rows) for number in range(len(self._widths))]
+            self._workspaces[rows] = _Workspace(hidden, self._outputs[:rows], self._scale)
+        return self._workspaces[rows]
 
-    def _build(self, rows: int) -> list[_Hidden]:
-        layers: list[_Hidden] = []
-        for number, width in enumerate(self._widths):
-            start = sum(self._sizes[:number])
+    def _layer(self, number: int, rows: int) -> _Hidden:
+        start, width = sum(self._sizes[:number]), self._widths[number]
 
-            def part(flat: Tensor, start: int = start, width: int = width) -> Tensor:
-                return flat[start : start + rows * width].view(rows, width)
+        def part(flat: Tensor) -> Tensor:
+            return flat[start : start + rows * width].view(rows, width)
 
-            values = part(self._values)
-            kept = None if self._kept is None else part(self._kept)
-            layers.append(_Hidden(values, values.t(), values.view(torch.int32), kept, part(self._gradients)))
-        return layers
+        values, gradient = part(self._values), part(self._gradients)
+        kept = None if self._kept is None else part(self._kept)
+        return _Hidden(values, values.t(), values.view(torch.int32), kept, gradient, gradient.t())
 
 
 def _padded(elements: int) -> int:
