@@ -19,6 +19,7 @@ from transformers import GPT2LMHeadModel
 from search_spaces.errors import UserError
 from trainables.base.task import EpochReport
 
+TIED = "lm_head.weight"  # the output layer is the embedding; stored once
 MAX_GRAD_NORM = 1.0
 BETAS = (0.9, 0.99)  # a shorter memory than 0.999: a fine-tuning has hundreds of steps, not hundreds of thousands
 MICRO_TOKENS = {"cpu": 1024, "cuda": 8192}  # tokens in one forward pass; larger batches accumulate gradients
@@ -118,7 +119,7 @@ def fine_tune(
                 "val_perplexity": perplexity(val_loss),
                 "val_nats_per_char": nats / val_characters,
             },
-            network.state_dict(),
+            {name: weight for name, weight in network.state_dict().items() if name != TIED},
             partial(_save, network, optimizer, randomness, settings, seed, max_epochs, epoch),
         )
         if not (math.isfinite(val_loss) and math.isfinite(train_loss)):
@@ -225,13 +226,13 @@ def _train_epoch(
     micro = max(1, MICRO_TOKENS[network.device.type] // blocks.shape[1])
     losses = torch.zeros((), device=blocks.device)
     lr = 0.0
-    for step, batch in enumerate(blocks.split(batch_size), start=first_step):
+    for step, batch in enumerate(torch.split(blocks, batch_size), start=first_step):
         lr = schedule(step)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        for part in batch.split(micro):
+        for part in torch.split(batch, micro):
             loss = _loss(network, part) * (len(part) / len(batch))
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             losses += loss.detach() * (len(batch) / len(blocks))
         torch.nn.utils.clip_grad_norm_(trained, MAX_GRAD_NORM)
         optimizer.step()
@@ -253,11 +254,17 @@ def total_nats(network: GPT2LMHeadModel, tokens: Tokens) -> tuple[float, int]:
     The figure does not depend on the block length of training. A document longer than the model is read in windows
     that overlap by half, every token scored once.
     """
-    nats = [document_nats(network, document, tokens.bos_id) for document in _batched(network, tokens)]
+    nats = [_window_nats(network, batch, tokens.bos_id) for batch in _batched(network, tokens)]
     return float(torch.cat(nats).sum()), len(tokens.ids)
 
 
-def document_nats(network: GPT2LMHeadModel, windows: Sequence[tuple[Tensor, int]], bos_id: int) -> Tensor:
+@torch.no_grad()
+def text_nats(network: GPT2LMHeadModel, ids: Tensor) -> float:
+    """Nats of one sequence (ids of shape (tokens,), begin token first) that fits into the model."""
+    return float(_window_nats(network, [(ids, 1)], int(ids[0])))
+
+
+def _window_nats(network: GPT2LMHeadModel, windows: Sequence[tuple[Tensor, int]], bos_id: int) -> Tensor:
     """Nats per window, shape (windows,), in float64; a window is its ids and from which of them on it counts."""
     network.eval()
     length = max(len(ids) for ids, _ in windows)
@@ -290,11 +297,11 @@ def _batched(network: GPT2LMHeadModel, tokens: Tokens) -> Iterator[list[tuple[Te
             windows.append((window, size - size // 2))
     windows.sort(key=lambda window: len(window[0]))
     batch: list[tuple[Tensor, int]] = []
-    for window in windows:
-        if batch and (len(batch) + 1) * len(window[0]) > EVAL_TOKENS:
+    for ids, start in windows:
+        if batch and (len(batch) + 1) * len(ids) > EVAL_TOKENS:
             yield batch
             batch = []
-        batch.append(window)
+        batch.append((ids, start))
     yield batch
 
 
@@ -310,7 +317,7 @@ def _save(
 ) -> None:
     """Writes ``weights.safetensors``, ``training.pt`` (tensors only, read with ``weights_only``) and ``state.json``."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: t.detach().contiguous() for name, t in network.state_dict().items() if name != "lm_head.weight"}
+    weights = {name: t.detach().contiguous() for name, t in network.state_dict().items() if name != TIED}
     save_file(weights, folder / "weights.safetensors")
     torch.save({"optimizer": optimizer.state_dict(), "randomness": randomness.state()}, folder / "training.pt")
     run = {"epoch": epoch, "settings": asdict(settings), "seed": seed, "max_epochs": max_epochs}

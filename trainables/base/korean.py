@@ -148,15 +148,14 @@ def split_documents(documents: Sequence[Document], seed: int) -> Corpus:
     train: list[list[Document]] = []
     test: list[list[Document]] = []
     validation: list[list[Document]] = []
-    for group in sorted(groups.values(), key=lambda group: _draw(seed, group[0].text)):
-        held_out = (
-            part for part in (test, validation) if sum(map(_characters, part)) + _characters(group) / 2 <= share
-        )
-        next(held_out, train).append(group)
+    for members in sorted(groups.values(), key=lambda members: _draw(seed, members[0].text)):
+        half = _characters(members) / 2
+        held_out = (part for part in (test, validation) if sum(map(_characters, part)) + half <= share)
+        next(held_out, train).append(members)
     for part in (test, validation):
         if not part:  # a handful of long documents: give it the shortest
             part.append(train.pop(min(range(len(train)), key=lambda i: _characters(train[i]))))
-    return Corpus(*(tuple(document for group in part for document in group) for part in (train, validation, test)))
+    return Corpus(*(tuple(document for members in part for document in members) for part in (train, validation, test)))
 
 
 def held_out_prompts(count: int = 16, words: int = 3) -> tuple[Prompt, ...]:

@@ -87,7 +87,7 @@ def load_model(
     """
     folder = find_model(model)
     tokenizer = load_tokenizer(folder)
-    network = _load_network(folder)
+    network = load_network(folder)
     if len(tokenizer) > network.config.vocab_size:
         raise UserError(
             f"The tokenizer of '{folder.path}' has {len(tokenizer)} tokens, its model {network.config.vocab_size}. "
@@ -146,7 +146,7 @@ def encode_document(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
 
     In KoGPT2's way begin and end are the same token, so the end of one document is the beginning of the next.
     """
-    ids: list[int] = tokenizer(text, add_special_tokens=False).input_ids
+    ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
     return [*ids, tokenizer.eos_token_id]
 
 
@@ -169,8 +169,8 @@ def _special_tokens(folder: ModelFolder) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for name, token in SPECIAL_TOKENS.items():
         stated = own.get(name)
-        stated = stated.get("content") if isinstance(stated, dict) else stated
-        known = [candidate for candidate in (token, stated) if candidate in vocabulary]
+        named = stated.get("content") if isinstance(stated, dict) else stated
+        known = [c for c in (token, named) if isinstance(c, str) and c in vocabulary]
         if known:
             chosen[name] = known[0]
         elif name in REQUIRED_TOKENS:
@@ -181,7 +181,8 @@ def _special_tokens(folder: ModelFolder) -> dict[str, str]:
     return chosen
 
 
-def _load_network(folder: ModelFolder) -> GPT2LMHeadModel:
+def load_network(folder: ModelFolder) -> GPT2LMHeadModel:
+    """The network alone, float32 on CPU, in evaluation mode; raises ``UserError`` when its weights cannot be used."""
     transformers_logging.disable_progress_bar()
     try:
         network, info = GPT2LMHeadModel.from_pretrained(

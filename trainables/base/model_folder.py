@@ -20,6 +20,9 @@ KOGPT2_LICENCE = "CC BY-NC-SA 4.0"
 STANDIN_KEY = "tunelab_standin"  # in config.json, so that whatever is fine-tuned from the stand-in stays named one
 LICENCE_KEY = "license"
 
+# what transformers takes for a GPT-2 whose config.json does not say
+GPT2_DEFAULTS = {"n_positions": 1024, "n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 50257}
+
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _HUB_FILES = ("*.json", "*.safetensors", "*.txt", "README.md")
 
@@ -95,9 +98,7 @@ def find_model(model: str | None = None) -> ModelFolder:
     if folder.exists():
         raise UserError(f"The model '{model}' is a file. Give the folder that holds it, with its config.json.")
     if model.startswith((".", "/", "~")) or not _HUB_NAME.fullmatch(model):
-        raise UserError(
-            f"There is no model folder '{model}'. Give a folder or a hub name such as '{KOGPT2}'."
-        )
+        raise UserError(f"There is no model folder '{model}'. Give a folder or a hub name such as '{KOGPT2}'.")
     return _checked(_from_hub(model), model)
 
 
@@ -133,7 +134,7 @@ def _checked(folder: Path, name: str) -> ModelFolder:
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind != "gpt2":
         raise UserError(f"The model '{folder}' is of type '{kind}'; only 'gpt2' models, as KoGPT2 is one, are taken.")
-    found = ModelFolder(folder, name, {"n_positions": 1024, **config})
+    found = ModelFolder(folder, name, {**GPT2_DEFAULTS, **config})
     if not found.weight_files:
         raise UserError(f"The folder '{folder}' is no model: it holds no model.safetensors and no pytorch_model.bin.")
     return found

@@ -13,7 +13,7 @@ from trainables.base.task import Predictor
 PREDICTORS = {
     "table": "trainables.base.table_predictor:TablePredictor",
     "images": "trainables.base.image_predictor:ImagePredictor",
-    "language_model": "trainables.base.language_model:LanguageModelPredictor",
+    "language_model": "trainables.base.language_model_predictor:LanguageModelPredictor",
     "ensemble": "trainables.base.ensemble:EnsemblePredictor",
 }
 

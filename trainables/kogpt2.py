@@ -1,0 +1,225 @@
+"""KoGPT2, fine-tuned: the bundled Korean text or the user's own; the bundled stand-in unless a model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from trainables.base.model_folder import KOGPT2, find_model
+from trainables.base.task import (
+    SPLIT_SEED,
+    Config,
+    EpochReport,
+    Predictor,
+    RawSplit,
+    SealedTest,
+    Splits,
+    Task,
+    TaskFacts,
+    TrainingData,
+    digest_arrays,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from search_spaces import SearchSpace
+    from trainables.base.fine_tuning import Settings, Tokens
+    from trainables.base.korean import Corpus
+
+PRETRAINED_EPOCHS = 3  # a pretrained model needs few, and one of 125M takes minutes each on a CPU
+
+
+class KoGPT2(Task):
+    """A GPT-2 language model, fine-tuned on documents.
+
+    Args:
+        model: a folder, a hub name such as ``"skt/kogpt2-base-v2"``, or None for the bundled stand-in. Only a hub name
+            may touch the network.
+        data: a ``.txt`` file (blank lines part documents) or a folder of them (a document each); None for the bundled
+            text.
+
+    Raises:
+        UserError: the model is none (see ``find_model``).
+    """
+
+    facts = TaskFacts(
+        name="kogpt2",
+        title="Korean language model, fine-tuned (the small stand-in unless --model is given)",
+        kind="language_model",
+        source="Constitution of the Republic of Korea and ten bills of the National Assembly, 2010",
+        licence="public (Korean Copyright Act art. 7); for the bills the source package states no licence",
+        score="perplexity",
+        score_direction="minimize",
+        unit="",
+        trials=8,
+        max_epochs=8,
+        note=(
+            f"Without --model the small stand-in is trained: its results are not KoGPT2's. The weights of {KOGPT2} are "
+            f"CC BY-NC-SA 4.0: no commercial use. Compare different tokenizers by nats per character."
+        ),
+    )
+    reference: Mapping[str, bool | int | float | str] = {
+        "lr": 5e-4,
+        "batch_size": 8,
+        "block_length": 128,
+        "dropout": 0.1,
+        "warmup": 0.1,
+        "weight_decay": 0.01,
+        "frozen_blocks": 0.0,
+    }
+    options: ClassVar[tuple[str, ...]] = ("model", "data")
+
+    def __init__(self, model: str | None = None, data: str | Path | None = None) -> None:
+        self.folder = find_model(model)
+        self.data = None if data is None else Path(data)
+        if not self.folder.is_standin:
+            self.reference = {**self.reference, "lr": 5e-5}
+            self.facts = replace(self.facts, max_epochs=PRETRAINED_EPOCHS)
+        self.facts = replace(self.facts, title=f"Korean language model, fine-tuned from: {self.folder.name}")
+        if self.data is not None:
+            self.facts = replace(self.facts, source=self.data.name, licence="the user's own text")
+        self._description: dict[str, Any] = {}
+
+    def space(self, name: str | None = None) -> SearchSpace:
+        """As every task's; without a name, learning rates fit the model: the stand-in is far smaller than KoGPT2."""
+        return super().space("standin" if name is None and self.folder.is_standin else name)
+
+    def load(self, split_seed: int = SPLIT_SEED) -> Splits:
+        """Documents, split, then tokenised; the bundled text's split is fixed, see ``korean.bundled``.
+
+        Raises:
+            UserError: text that cannot be split, a model that does not load, a tokenizer that loses Korean, or too
+                little memory for the smallest trial.
+        """
+        from trainables.base.korean import bundled, read_corpus
+        from trainables.base.language_model import load_model, tokenize
+        from trainables.base.memory import require_memory, training_bytes
+
+        corpus = bundled() if self.data is None else read_corpus(self.data, split_seed)
+        _, tokenizer, model = load_model(str(self.folder.path))
+        smallest = _settings({**self.reference, "batch_size": 2, "block_length": 64, "frozen_blocks": 0.75})
+        needed = training_bytes(self.folder.config, model.parameters, smallest, "cpu")
+        require_memory(needed, "cpu", f"Fine-tuning '{self.folder.name}'")
+        train, validation, test = (tokenize(tokenizer, part) for part in (corpus.train, corpus.validation, corpus.test))
+        facts = {
+            "model": self.folder.name,
+            "model_sha256": dict(model.sha256),
+            "is_standin": model.is_standin,
+            "licence": model.licence,
+            "parameters": model.parameters,
+            "text": self.facts.source,
+            "text_sha256": corpus.sha256,
+            "bos_id": model.bos_id,
+            "train_characters": sum(len(document.text) for document in corpus.train),
+            "val_characters": sum(len(document.text) for document in corpus.validation),
+        }
+        self._description = _describe(corpus, (train, validation, test), model.unk_id, facts)
+        arrays = {**_arrays("train", train), **_arrays("val", validation)}
+        return Splits(
+            training=TrainingData(arrays, facts, digest_arrays(arrays, _arrays("test", test))),
+            train=_raw(corpus.train),
+            validation=_raw(corpus.validation),
+            test=SealedTest(_raw(corpus.test)),
+            preprocessing=tokenizer,
+        )
+
+    def description(self) -> dict[str, Any]:
+        """Documents, characters and tokens by split, the model, and what it says of itself; empty before ``load``."""
+        return self._description
+
+    def fit(
+        self,
+        config: Config,
+        data: TrainingData,
+        seed: int,
+        *,
+        max_epochs: int,
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+    ) -> Iterator[EpochReport]:
+        """Fine-tunes; see ``fine_tuning.fine_tune`` for the figures and for going on from a checkpoint.
+
+        Raises:
+            UserError: not enough memory for this configuration.
+        """
+        from trainables.base.fine_tuning import fine_tune
+        from trainables.base.language_model import load_network
+        from trainables.base.memory import require_memory, training_bytes
+
+        settings = _settings(config)
+        needed = training_bytes(self.folder.config, data.facts["parameters"], settings, device)
+        require_memory(needed, device, f"This trial ({settings.batch_size} blocks of {settings.block_length} tokens)")
+        yield from fine_tune(
+            load_network(self.folder).to(device),
+            _tokens("train", data),
+            _tokens("val", data),
+            settings,
+            seed,
+            max_epochs=max_epochs,
+            val_characters=data.facts["val_characters"],
+            checkpoint=checkpoint,
+        )
+
+    def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> Predictor:
+        """The fine-tuned network with its tokenizer (a ``LanguageModelPredictor``)."""
+        from trainables.base.language_model import load_network
+        from trainables.base.language_model_predictor import LanguageModelPredictor
+
+        network = load_network(self.folder)
+        network.load_state_dict(dict(weights), strict=False)  # the output layer is tied to the embedding
+        return LanguageModelPredictor(network, splits.preprocessing, splits.training.facts, config)
+
+    def scores(self, predictor: Predictor, split: RawSplit) -> dict[str, float]:
+        """``perplexity``, ``loss`` (nats per token) and ``nats_per_char`` of the documents."""
+        from trainables.base.language_model_predictor import LanguageModelPredictor
+
+        if not isinstance(predictor, LanguageModelPredictor):
+            raise TypeError(f"kogpt2 scores language models, got {type(predictor).__name__}")
+        return predictor.score(split.inputs)
+
+
+def _settings(config: Config) -> Settings:
+    from dataclasses import fields
+
+    from trainables.base.fine_tuning import Settings
+
+    return Settings(**{field.name: config[field.name] for field in fields(Settings)})
+
+
+def _arrays(name: str, tokens: Tokens) -> dict[str, np.ndarray]:
+    return {f"{name}_ids": tokens.ids.int().numpy(), f"{name}_ends": tokens.ends.numpy()}
+
+
+def _tokens(name: str, data: TrainingData) -> Tokens:
+    import torch
+
+    from trainables.base.fine_tuning import Tokens
+
+    ids, ends = (torch.tensor(data.arrays[f"{name}_{part}"], dtype=torch.int64) for part in ("ids", "ends"))
+    return Tokens(ids, ends, data.facts["bos_id"])
+
+
+def _raw(documents: tuple[Any, ...]) -> RawSplit:
+    texts = [document.text for document in documents]
+    return RawSplit(texts, texts)
+
+
+def _describe(corpus: Corpus, splits: tuple[Tokens, ...], unk_id: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
+    tokens = sum(len(part.ids) for part in splits)
+    characters = sum(len(document.text) for part in parts.values() for document in part)
+    return {
+        "model": facts["model"],
+        "is_standin": facts["is_standin"],
+        "model_licence": facts["licence"],
+        "parameters": facts["parameters"],
+        "text": facts["text"],
+        "documents": {name: len(part) for name, part in parts.items()},
+        "tokens": {name: len(part.ids) for name, part in zip(parts, splits, strict=True)},
+        "characters_per_token": round(characters / tokens, 3),
+        "unknown_token_rate": round(sum(int((part.ids == unk_id).sum()) for part in splits) / tokens, 5),
+    }
