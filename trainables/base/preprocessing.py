@@ -159,13 +159,22 @@ def _plain(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     for name in columns.numeric:
         plain[name] = pd.to_numeric(frame[name], errors="coerce").astype(np.float64).replace([np.inf, -np.inf], np.nan)
     for name in columns.dates:
-        moment = pd.to_datetime(frame[name], errors="coerce", utc=True, format="mixed")
+        moment = moments(frame[name])
         for part in _PARTS[:-1]:
             plain[f"{name}:{part}"] = getattr(moment.dt, part).astype(np.float64)
         plain[f"{name}:days"] = (moment - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
     for name in columns.categorical:
         plain[name] = category_text(frame[name])
     return pd.DataFrame(plain, index=frame.index)
+
+
+def moments(column: pd.Series) -> pd.Series:
+    """Dates and times as UTC timestamps; unreadable cells are missing. Each different text is parsed once."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.to_datetime(column, utc=True)
+    codes, texts = pd.factorize(column)
+    parsed = pd.to_datetime(pd.Series(texts, dtype=object), errors="coerce", utc=True, format="mixed")
+    return pd.Series(parsed.array.take(codes, allow_fill=True), index=column.index)  # code -1 is a missing cell
 
 
 def category_text(column: pd.Series) -> pd.Series:

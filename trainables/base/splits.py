@@ -89,3 +89,31 @@ def split_time(times: Sequence[Any] | np.ndarray) -> RowSplit:
             "The time column has too few distinct times to split by time. Choose a finer column or split at random."
         )
     return RowSplit(np.sort(train), np.sort(validation), np.sort(test))
+
+
+SPLIT_NAMES = {
+    "train": ("train", "training", "학습", "훈련"),
+    "validation": ("validation", "valid", "val", "dev", "검증"),
+    "test": ("test", "testing", "holdout", "시험", "테스트"),
+}
+
+
+def split_named(names: Sequence[Any] | np.ndarray, column: str) -> RowSplit:
+    """The split that a column says, by the words of ``SPLIT_NAMES`` in any case.
+
+    Raises:
+        UserError: a row that names no split, or a split without rows.
+    """
+    words = [str(name).strip().lower() for name in names]
+    split_of = {word: split for split, known in SPLIT_NAMES.items() for word in known}
+    strange = sorted({word for word in words if word not in split_of})
+    if strange:
+        raise UserError(
+            f"The split column '{column}' holds {strange[0]!r}; every row must say train, validation or test."
+        )
+    found = np.array([split_of[word] for word in words])
+    rows = {split: np.flatnonzero(found == split) for split in SPLIT_NAMES}
+    empty = [split for split, part in rows.items() if not len(part)]
+    if empty:
+        raise UserError(f"The split column '{column}' has no row for {' and '.join(empty)}; all three are needed.")
+    return RowSplit(rows["train"], rows["validation"], rows["test"])

@@ -156,7 +156,7 @@ class Task(ABC):
 
     facts: TaskFacts
     reference: Mapping[str, bool | int | float | str] = {}  # parameters of the search space, tried first
-    space_name: ClassVar[str] = "mlp"  # the space when none has the task's own name
+    space_name: str = "mlp"  # the space when none has the task's own name
     options: ClassVar[tuple[str, ...]] = ()  # keyword arguments of the constructor, command line options of the sweep
 
     @abstractmethod

@@ -1,0 +1,175 @@
+"""A table of the user's own: any CSV, TSV or Parquet file and the name of the column to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.errors import UserError
+from trainables.base.tabular import TabularTask
+from trainables.base.task import SPLIT_SEED, Splits, TaskFacts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from trainables.base.splits import RowSplit
+
+MANY_ROWS, FEW_ROWS = 100_000, 5_000
+
+
+class Table(TabularTask):
+    """Regression, binary or multi-class, as the target shows; reference 128-64-32 with dropout 0.1.
+
+    Args:
+        data: path of a CSV, TSV or Parquet file, gzipped or not.
+        target: the column to predict.
+        kind: ``"regression"``, ``"binary"`` or ``"multiclass"`` instead of the inferred one.
+        ignore: columns to leave out, as a list or parted by commas.
+        split_column: a column that says train, validation or test of each row.
+        group_column: rows of one group stay in one split.
+        time_column: the oldest rows train, the newest test.
+    """
+
+    facts = TaskFacts(
+        name="table",
+        title="A table of your own (--data houses.csv --target price)",
+        kind="regression",
+        source="the user's file",
+        licence="the user's own",
+        score="rmse",
+        score_direction="minimize",
+        note="The kind is inferred from the target and shown before training.",
+    )
+    options = ("data", "target", "kind", "ignore", "split_column", "group_column", "time_column")
+
+    def __init__(
+        self,
+        data: str | Path | None = None,
+        target: str | None = None,
+        kind: str | None = None,
+        ignore: str | Sequence[str] | None = None,
+        split_column: str | None = None,
+        group_column: str | None = None,
+        time_column: str | None = None,
+    ) -> None:
+        from trainables.base.table_file import read_table_file
+        from trainables.base.table_schema import understand
+
+        if data is None or target is None:
+            raise UserError("Task 'table' needs a file and a target: --data houses.csv --target price.")
+        parting = {
+            "split_column": (split_column, "says which split a row is in"),
+            "group_column": (group_column, "names the row's group"),
+            "time_column": (time_column, "orders the rows in time"),
+        }
+        given = [option for option, (column, _) in parting.items() if column is not None]
+        if len(given) > 1:
+            flags = " and ".join(f"--{option.replace('_', '-')}" for option in given)
+            raise UserError(f"Rows are parted in one way, but {flags} are given. Choose one.")
+        self.split_column, self.group_column, self.time_column = split_column, group_column, time_column
+        self.path = Path(data).expanduser()
+        frame = read_table_file(self.path)
+        self._rows_read = len(frame)
+        self._frame: pd.DataFrame | None
+        self._frame, self.schema = understand(
+            frame,
+            target,
+            kind=kind,
+            ignore=[part.strip() for part in ignore.split(",")] if isinstance(ignore, str) else list(ignore or ()),
+            reserved={column: why for column, why in parting.values() if column is not None},
+        )
+        self._take_on(len(self._frame))
+
+    def _take_on(self, rows: int) -> None:
+        """Sets what a task says of itself from what the table turned out to be."""
+        schema = self.schema
+        regression = schema.kind == "regression"
+        self.target = schema.target
+        self.numeric, self.categorical, self.dates = (
+            schema.columns.numeric,
+            schema.columns.categorical,
+            schema.columns.dates,
+        )
+        self.numeric_transform = "standard" if rows < 1_000 else "quantile"  # a thousand rows make fair quantiles
+        self.facts = replace(
+            type(self).facts,
+            title=f"{schema.target} of {self.path.name}",
+            kind=schema.kind,
+            source=self.path.name,
+            score="rmse" if regression else "accuracy",
+            score_direction="minimize" if regression else "maximize",
+            note="",
+        )
+        self.space_name = "mlp_small" if rows < FEW_ROWS else "mlp"
+        self.reference = {
+            "n_layers": 3,
+            "width_1": 128,
+            "width_2": 64,
+            "width_3": 32,
+            "dropout": 0.1,
+            "lr": 1e-3,
+            "weight_decay": 1e-4,
+            "batch_size": 512 if rows > MANY_ROWS else 64,
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_frame": None}  # a task that travels to a worker leaves its rows at home
+
+    def read(self) -> pd.DataFrame:
+        from trainables.base.table_file import read_table_file
+        from trainables.base.table_schema import clean_target
+
+        if self._frame is None:
+            self._frame, *_ = clean_target(read_table_file(self.path), self.target, self.schema.kind)
+        return self._frame
+
+    def split(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
+        from trainables.base.splits import split_groups, split_named, split_time
+        from trainables.base.table_schema import order_in_time
+
+        if self.split_column is not None:
+            return split_named(frame[self.split_column].to_numpy(), self.split_column)
+        if self.group_column is not None:
+            return split_groups(_groups(frame[self.group_column]), split_seed)
+        if self.time_column is not None:
+            return split_time(order_in_time(frame[self.time_column]))
+        return super().split(frame, split_seed)
+
+    def load(self, split_seed: int = SPLIT_SEED) -> Splits:
+        splits = super().load(split_seed)
+        if self.facts.kind != "regression" and len(set(splits.train.targets.tolist())) < 2:
+            raise UserError(f"The training rows hold one class of '{self.target}' only. Split the rows another way.")
+        return splits
+
+    def description(self) -> dict[str, Any]:
+        frame, schema = self.read(), self.schema
+        split = self.split(frame, SPLIT_SEED)
+        shown: dict[str, Any] = {
+            "data": str(self.path),
+            "rows": self._rows_read,
+            "rows_used": len(frame),
+            "target": schema.target,
+            "kind": schema.kind,
+            "train": len(split.train),
+            "validation": len(split.validation),
+            "test": len(split.test),
+            "numeric": list(schema.columns.numeric),
+            "categorical": list(schema.columns.categorical),
+            "dates": list(schema.columns.dates),
+            "dropped": dict(schema.dropped),
+            "notes": list(schema.notes),
+        }
+        if schema.kind != "regression":
+            shown["classes"] = {str(name): int(n) for name, n in frame[schema.target].value_counts().items()}
+        return shown
+
+
+def _groups(column: pd.Series) -> np.ndarray:
+    """The group of each row as text; raises ``UserError`` when a row has none."""
+    missing = int(column.isna().sum())
+    if missing:
+        raise UserError(f"The group column '{column.name}' has no value in {missing:,} rows. Fill or remove them.")
+    return column.astype(str).to_numpy(dtype=object)
