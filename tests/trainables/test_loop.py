@@ -103,6 +103,35 @@ def test_dropout_of_any_module_draws_from_the_trials_own_stream() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_a_single_last_row_does_not_stop_batch_normalisation() -> None:
+    model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    data = table("regression", rows=65)
+    assert len(list(fit_tensors(model, data, CONFIG, 1, kind="regression", max_epochs=2))) == 2
+
+
+def noisy(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return batch + 0.1 * torch.randn(batch.shape, generator=generator, device=batch.device)
+
+
+def test_images_are_flattened_and_augmented_alike_by_both_engines() -> None:
+    data = table("multiclass")
+    arrays = {name: a[:, None, :, None] if name.startswith("x") else a for name, a in data.arrays.items()}
+    images = TrainingData(arrays, data.facts, "images")
+    config = {**CONFIG, "dropout": 0.0}
+    with seeded(4):
+        model = MLP(5, [16, 8], 3)
+    by_autograd = list(fit_tensors(model, images, config, 4, kind="multiclass", max_epochs=2, augment=noisy))
+    ours = list(fit_mlp(config, images, 4, kind="multiclass", max_epochs=2, augment=noisy))
+    assert ours[-1].val_loss == pytest.approx(by_autograd[-1].val_loss, rel=1e-3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gpu_learns_what_the_cpu_learns(kind: FitKind) -> None:
+    on_gpu = curve(fit_mlp(CONFIG, table(kind), 5, kind=kind, max_epochs=4, device="cuda"))
+    assert on_gpu[-1][0] == pytest.approx(curve_of(kind, 5)[-1][0], rel=1e-2)
+
+
 @pytest.mark.parametrize("offset", [0, 1, 3])
 def test_curves_do_not_depend_on_where_arrays_lie_in_memory(offset: int) -> None:
     data = table("regression")

@@ -174,10 +174,12 @@ class AutogradTrainer:
     def train_epoch(self, lr: float) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = lr
-        total = torch.zeros((), device=self._device)
+        total, rows = torch.zeros((), device=self._device), 0
         self._model.train()
         with self._noise:
             for x, y in self._train:
+                if len(y) == 1 and rows:  # the last batch: batch normalisation has no variance of one row
+                    continue
                 if self._augment is not None:
                     x = self._augment(x, self._augment_from)
                 loss = loss_of(self._kind, self._model(x), y)
@@ -185,7 +187,8 @@ class AutogradTrainer:
                 torch.autograd.backward(loss)
                 self._optimizer.step()
                 total += loss.detach() * len(y)
-        return float(total) / self._train.rows
+                rows += len(y)
+        return float(total) / rows
 
     @torch.inference_mode()
     def validate(self) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.base.loop import (
+    Augment,
     Batches,
     FitKind,
     Validation,
@@ -38,7 +39,7 @@ class MLP(nn.Module):
     """Linear, ReLU, dropout for each hidden size, then a linear output layer; He initialisation, biases zero.
 
     Initial weights come from torch's global generator: build it inside ``seeded(seed)``.
-    Inputs (rows, n_inputs), outputs (rows, n_outputs).
+    Inputs (rows, ...) with n_inputs values a row, flattened; outputs (rows, n_outputs).
     """
 
     def __init__(self, n_inputs: int, hidden_sizes: Sequence[int], n_outputs: int, dropout: float = 0.0) -> None:
@@ -54,34 +55,51 @@ class MLP(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        outputs: Tensor = self.layers(x)
+        outputs: Tensor = self.layers(x.flatten(1))
         return outputs
 
 
 def fit_mlp(
-    config: Config, data: TrainingData, seed: int, *, kind: FitKind, max_epochs: int, device: str = "cpu"
+    config: Config,
+    data: TrainingData,
+    seed: int,
+    *,
+    kind: FitKind,
+    max_epochs: int,
+    device: str = "cpu",
+    augment: Augment | None = None,
 ) -> Iterator[EpochReport]:
-    """Trains an ``MLP`` on a table; see ``fit_tensors`` for data and reports.
+    """Trains an ``MLP`` on a table or on flattened images; see ``fit_tensors`` for data, augmentation and reports.
 
     Args:
         config: ``hidden_sizes`` (list of int), ``dropout``, ``weight_decay``, ``lr``, ``batch_size``.
-        data: as for ``fit_tensors``; ``facts`` also holds ``n_inputs`` and ``n_outputs``.
+        data: as for ``fit_tensors``; ``facts`` also holds ``n_outputs``.
     """
-    trainer = MLPTrainer(config, data, seed, kind=kind, device=device)
+    trainer = MLPTrainer(config, data, seed, kind=kind, device=device, augment=augment)
     return run_epochs(trainer, Validation(kind, data), lr=float(config["lr"]), max_epochs=max_epochs)
 
 
 class MLPTrainer:
     """An ``MLP`` with dropout and AdamW, forward and backward written out over preallocated buffers."""
 
-    def __init__(self, config: Config, data: TrainingData, seed: int, *, kind: FitKind, device: str) -> None:
-        dropout = float(config["dropout"])
+    def __init__(
+        self,
+        config: Config,
+        data: TrainingData,
+        seed: int,
+        *,
+        kind: FitKind,
+        device: str,
+        augment: Augment | None = None,
+    ) -> None:
+        dropout, n_inputs = float(config["dropout"]), math.prod(data.arrays["x_train"].shape[1:])
         with seeded(seed):
-            model = MLP(data.facts["n_inputs"], config["hidden_sizes"], data.facts["n_outputs"], dropout)
-        self._kind = kind
+            model = MLP(n_inputs, config["hidden_sizes"], data.facts["n_outputs"], dropout)
+        self._kind, self._augment = kind, augment
+        self._augment_from = torch.Generator(device).manual_seed(stream_seed(seed, "augment"))
         self._weight_decay = float(config["weight_decay"])
         self._batches = Batches(data, int(config["batch_size"]), seed, device)
-        self._x_val = aligned(on_device(data, "x_val", device))
+        self._x_val = aligned(on_device(data, "x_val", device).flatten(1))
         self._parameters = _Parameters(model, device)
         widths = [layer.weight.shape[1] for layer in self._parameters.layers]
         self._activations = _Activations(self._batches.size, widths, dropout, stream_seed(seed, "noise"), device)
@@ -93,7 +111,9 @@ class MLPTrainer:
                 outputs = x_block.new_empty(len(x_block), self._parameters.layers[-1].bias.numel())
                 batches = (torch.split(block, size) for block in (x_block, y_block.unsqueeze(1), outputs))
                 for x, y, out in zip(*batches, strict=True):
-                    self._step(x, y, out, lr)
+                    if self._augment is not None:
+                        x = self._augment(x, self._augment_from)
+                    self._step(x.flatten(1), y, out, lr)
                 total += float(loss_of(self._kind, outputs, y_block)) * len(x_block)
         return total / self._batches.rows
 

@@ -1,0 +1,1 @@
+"""What a sweep costs beyond its training, and what the training itself costs."""
