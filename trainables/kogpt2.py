@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trainables.base.model_folder import KOGPT2, find_model
+from trainables.base.model_folder import KOGPT2, KOGPT2_LICENCE, find_model
 from trainables.base.task import (
     SPLIT_SEED,
     Config,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trainables.base.fine_tuning import Settings, Tokens
     from trainables.base.korean import Corpus
 
+CHEAP_EVALUATION = 5e11  # parameters times tokens: a few seconds on one CPU core
 PRETRAINED_EPOCHS = 3  # a pretrained model needs few, and one of 125M takes minutes each on a CPU
 
 
@@ -58,8 +59,9 @@ class KoGPT2(Task):
         trials=8,
         max_epochs=8,
         note=(
-            f"Without --model the small stand-in is trained: its results are not KoGPT2's. The weights of {KOGPT2} are "
-            f"CC BY-NC-SA 4.0: no commercial use. Compare different tokenizers by nats per character."
+            f"Without --model the small stand-in is trained: its results are not KoGPT2's, and it gains little from "
+            f"the bundled text, on which it was made. The weights of {KOGPT2} are {KOGPT2_LICENCE}: no commercial "
+            f"use. Compare different tokenizers by nats per character."
         ),
     )
     reference: Mapping[str, bool | int | float | str] = {
@@ -78,7 +80,8 @@ class KoGPT2(Task):
         self.data = None if data is None else Path(data)
         if not self.folder.is_standin:
             self.reference = {**self.reference, "lr": 5e-5}
-            self.facts = replace(self.facts, max_epochs=PRETRAINED_EPOCHS)
+            note = f"Licence of the model: {self.folder.licence}. Compare different tokenizers by nats per character."
+            self.facts = replace(self.facts, max_epochs=PRETRAINED_EPOCHS, note=note)
         self.facts = replace(self.facts, title=f"Korean language model, fine-tuned from: {self.folder.name}")
         if self.data is not None:
             self.facts = replace(self.facts, source=self.data.name, licence="the user's own text")
@@ -95,12 +98,13 @@ class KoGPT2(Task):
             UserError: text that cannot be split, a model that does not load, a tokenizer that loses Korean, or too
                 little memory for the smallest trial.
         """
+        from trainables.base.fine_tuning import perplexity, total_nats
         from trainables.base.korean import bundled, read_corpus
         from trainables.base.language_model import load_model, tokenize
         from trainables.base.memory import require_memory, training_bytes
 
         corpus = bundled() if self.data is None else read_corpus(self.data, split_seed)
-        _, tokenizer, model = load_model(str(self.folder.path))
+        network, tokenizer, model = load_model(str(self.folder.path))
         smallest = _settings({**self.reference, "batch_size": 2, "block_length": 64, "frozen_blocks": 0.75})
         needed = training_bytes(self.folder.config, model.parameters, smallest, "cpu")
         require_memory(needed, "cpu", f"Fine-tuning '{self.folder.name}'")
@@ -118,6 +122,9 @@ class KoGPT2(Task):
             "val_characters": sum(len(document.text) for document in corpus.validation),
         }
         self._description = _describe(corpus, (train, validation, test), model.unk_id, facts)
+        if model.parameters * len(validation.ids) < CHEAP_EVALUATION:
+            nats, count = total_nats(network, validation)
+            self._description["validation_perplexity_before"] = round(perplexity(nats / count), 2)
         arrays = {**_arrays("train", train), **_arrays("val", validation)}
         return Splits(
             training=TrainingData(arrays, facts, digest_arrays(arrays, _arrays("test", test))),
@@ -128,7 +135,7 @@ class KoGPT2(Task):
         )
 
     def description(self) -> dict[str, Any]:
-        """Documents, characters and tokens by split, the model, and what it says of itself; empty before ``load``."""
+        """The model, documents and tokens by split, and the perplexity to start from; empty before ``load``."""
         return self._description
 
     def fit(

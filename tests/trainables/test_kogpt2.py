@@ -1,0 +1,317 @@
+"""Fine-tuning through the task, on a dozen documents; and the model folders that are refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch.nn import functional
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from search_spaces.errors import UserError
+from trainables import load_predictor
+from trainables.base import fine_tuning, memory
+from trainables.base.fine_tuning import Schedule, Settings, Tokens, total_nats
+from trainables.base.korean import bundled
+from trainables.base.language_model import encode_document, load_model
+from trainables.base.language_model_predictor import LanguageModelPredictor
+from trainables.base.model_folder import STANDIN, find_model
+from trainables.base.task import EpochReport, Splits
+from trainables.kogpt2 import KoGPT2
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> KoGPT2:
+    text = tmp_path_factory.mktemp("text") / "my.txt"
+    text.write_text("\n\n".join(d.text for d in bundled().train[:40]), "utf-8")
+    return KoGPT2(data=text)
+
+
+@pytest.fixture(scope="module")
+def splits(task: KoGPT2) -> Splits:
+    return task.load()
+
+
+@pytest.fixture
+def model_copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(STANDIN, tmp_path / "copy"))
+
+
+def curve(reports: list[EpochReport]) -> list[tuple[int, float, float]]:
+    return [(r.epoch, r.val_loss, r.metrics["train_loss"]) for r in reports]
+
+
+def test_the_same_arguments_give_the_same_reports_whatever_else_runs(task: KoGPT2, splits: Splits) -> None:
+    config = task.space().config(task.reference)
+    data = splits.training
+    alone = curve(list(task.fit(config, data, 1, max_epochs=2)))
+    torch.manual_seed(99)
+    before = torch.get_rng_state()
+    first = task.fit(config, data, 1, max_epochs=2)
+    other = task.fit(config, data, 2, max_epochs=2)
+    beside = []
+    for report, another in zip(first, other, strict=True):
+        torch.rand(3)
+        beside.append((report, another))
+    torch.manual_seed(99)
+    assert torch.equal(before, torch.get_rng_state())
+    assert curve([pair[0] for pair in beside]) == alone
+    assert curve([pair[1] for pair in beside]) != alone
+
+
+def test_a_run_goes_on_from_its_checkpoint_bit_by_bit(task: KoGPT2, splits: Splits, tmp_path: Path) -> None:
+    config = task.space().config({**task.reference, "frozen_blocks": 0.5, "weight_decay": 0.1})
+    whole = []
+    weights = {}
+    for report in task.fit(config, splits.training, 3, max_epochs=4):
+        whole.append(report)
+        weights = {name: w.clone() for name, w in (report.weights or {}).items()}
+        if report.epoch == 2 and report.save:
+            report.save(tmp_path)
+    rest = list(task.fit(config, splits.training, 3, max_epochs=4, checkpoint=tmp_path))
+    assert curve(rest) == curve(whole[2:])
+    assert all(torch.equal(weights[name], w) for name, w in (rest[-1].weights or {}).items())
+    with pytest.raises(UserError, match="is of another run"):
+        next(iter(task.fit(config, splits.training, 4, max_epochs=4, checkpoint=tmp_path)))
+
+
+def test_frozen_blocks_stay_as_they_are(task: KoGPT2, splits: Splits) -> None:
+    config = task.space().config({**task.reference, "frozen_blocks": 0.5})
+    (report,) = task.fit(config, splits.training, 0, max_epochs=1)
+    start = load_model()[0].state_dict()
+    changed = {name for name, w in (report.weights or {}).items() if not torch.equal(w, start[name])}
+    assert not any(name.startswith("transformer.h.0.") for name in changed)
+    assert {"transformer.wte.weight", "transformer.h.1.mlp.c_fc.weight"} <= changed
+
+
+def test_a_diverged_run_ends(task: KoGPT2, splits: Splits) -> None:
+    config = {**task.space().config(task.reference), "lr": 1e12, "warmup": 0.0}
+    reports = list(islice(task.fit(config, splits.training, 0, max_epochs=5), 5))
+    assert len(reports) < 5
+    assert not math.isfinite(reports[-1].val_loss)
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(
+    task: KoGPT2, splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = task.space().config({**task.reference, "dropout": 0.0, "block_length": 64})
+    whole = next(iter(task.fit(config, splits.training, 0, max_epochs=1)))
+    monkeypatch.setitem(fine_tuning.MICRO_TOKENS, "cpu", 128)
+    parts = next(iter(task.fit(config, splits.training, 0, max_epochs=1)))
+    assert parts.val_loss == pytest.approx(whole.val_loss, abs=1e-4)
+    assert parts.metrics["train_loss"] == pytest.approx(whole.metrics["train_loss"], abs=1e-4)
+
+
+def test_losses_are_the_model_s_own() -> None:
+    network, tokenizer, facts = load_model()
+    documents = [torch.tensor(encode_document(tokenizer, d.text)) for d in bundled().test[:5]]
+    ends = torch.tensor([len(d) for d in documents]).cumsum(0)
+    nats, count = total_nats(network, Tokens(torch.cat(documents), ends, facts.bos_id))
+    expected = 0.0
+    for document in documents:
+        ids = torch.cat([torch.tensor([facts.bos_id]), document])[None]
+        expected += float(network(ids, labels=ids).loss.detach()) * len(document)
+    assert nats == pytest.approx(expected, rel=1e-5)
+    assert count == sum(map(len, documents))
+
+
+def test_a_document_longer_than_the_model_is_scored_once_per_token() -> None:
+    network, tokenizer, facts = load_model()
+    ids = [i for d in bundled().train[:20] for i in encode_document(tokenizer, d.text)][:700]
+    size, half = facts.n_positions, facts.n_positions // 2
+    nats, count = total_nats(network, Tokens(torch.tensor(ids), torch.tensor([700]), facts.bos_id))
+    stream = torch.tensor([facts.bos_id, *ids])
+    expected = 0.0
+    with torch.no_grad():
+        for start in range(0, 700 - size + half, half):
+            targets = stream[start + 1 : start + size + 1]
+            logits = network(stream[None, start : start + len(targets)]).logits[0]
+            losses = functional.cross_entropy(logits, targets, reduction="none")
+            expected += float(losses[half if start else 0 :].sum())
+    assert count == 700
+    assert nats == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_learning_rate_rises_then_falls_to_zero() -> None:
+    schedule = Schedule(peak=2.0, warmup=0.2, steps=10)
+    rates = [schedule(step) for step in range(11)]
+    assert rates[:2] == [1.0, 2.0]
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+    assert 0 < rates[9] < rates[2] < 2.0
+    assert rates[10] == 0.0
+
+
+def test_a_saved_predictor_is_a_model_that_transformers_loads(task: KoGPT2, splits: Splits, tmp_path: Path) -> None:
+    config = task.space().config(task.reference)
+    (report,) = task.fit(config, splits.training, 0, max_epochs=1)
+    assert report.weights is not None
+    predictor = task.predictor(config, report.weights, splits)
+    scores = task.scores(predictor, splits.validation)
+    assert scores["loss"] == pytest.approx(report.val_loss, abs=1e-6)
+    assert scores["nats_per_char"] == pytest.approx(report.metrics["val_nats_per_char"], abs=1e-6)
+    predictor.save(tmp_path)
+    loaded = load_predictor(tmp_path)
+    texts = pd.DataFrame({"text": ["모든 국민은", "대한민국의 주권은 국민에게 있고,"]})
+    answer = predictor.predict(texts)
+    pd.testing.assert_frame_equal(answer, loaded.predict(texts))
+    assert list(answer.columns) == ["prediction", "nats_per_token", "perplexity"]
+    assert answer.prediction.str.contains("[가-힣]").all()
+    alone = predictor.predict("모든 국민은")  # without padding
+    assert alone.prediction[0] == answer.prediction[0]
+    assert "descendant of the small stand-in" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert load_model(str(tmp_path / "model"))[2].is_standin
+    network = GPT2LMHeadModel.from_pretrained(tmp_path / "model")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path / "model")
+    ids = tokenizer("</s>모든 국민은", return_tensors="pt").input_ids
+    told = tokenizer.decode(network.generate(ids, do_sample=False, max_new_tokens=64)[0], skip_special_tokens=True)
+    assert told.strip().endswith(answer.prediction[0].strip())
+
+
+@pytest.mark.parametrize("bad", [[], [""], [3], pd.DataFrame({"prompt": ["모든"]}), ["국민 " * 300]])
+def test_texts_that_cannot_be_continued_are_refused(bad: object) -> None:
+    network, tokenizer, _ = load_model()
+    with pytest.raises(UserError):
+        LanguageModelPredictor(network, tokenizer, {}, {}).predict(bad)
+
+
+def test_special_tokens_are_kogpt2_s_even_where_the_folder_names_none(model_copy: Path) -> None:
+    (model_copy / "tokenizer_config.json").unlink()
+    _, tokenizer, facts = load_model(str(model_copy))
+    assert (tokenizer.bos_token, tokenizer.eos_token, tokenizer.unk_token) == ("</s>", "</s>", "<unk>")
+    assert tokenizer.decode(tokenizer("대한민국의 주권은").input_ids) == "대한민국의 주권은"
+    assert facts.licence.startswith("Apache-2.0")
+    assert facts.name == "copy (from the stand-in)"
+
+
+def test_torch_weights_load_as_the_safetensors_do(model_copy: Path) -> None:
+    network = load_model()[0]
+    (model_copy / "model.safetensors").unlink()
+    torch.save(network.state_dict(), model_copy / "pytorch_model.bin")
+    again, _, facts = load_model(str(model_copy))
+    assert torch.equal(again.transformer.wte.weight, network.transformer.wte.weight)
+    assert "pytorch_model.bin" in facts.sha256
+
+
+class Harm:
+    """Writes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, (f"touch {os.environ['TUNELAB_TEST_HARM']}",)
+
+
+def break_pickle(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    os.environ["TUNELAB_TEST_HARM"] = str(folder / "harm")
+    torch.save({"transformer.wte.weight": Harm()}, folder / "pytorch_model.bin")
+
+
+def break_tokenizer(folder: Path) -> None:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    byte_level = Tokenizer(models.BPE(vocab={"</s>": 0, "<unk>": 1, "a": 2}, merges=[]))
+    byte_level.pre_tokenizer = pre_tokenizers.ByteLevel()
+    byte_level.decoder = decoders.ByteLevel()
+    byte_level.save(str(folder / "tokenizer.json"))
+
+
+def change_config(**values: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        file = folder / "config.json"
+        file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **values}), "utf-8")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda folder: (folder / "config.json").unlink(), "is no model: it has no config.json"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "is no model: it has no tokenizer.json"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "holds no model.safetensors"),
+        (lambda folder: (folder / "config.json").write_text("{"), "is not JSON"),
+        (change_config(model_type="llama"), "only 'gpt2' models"),
+        (change_config(n_embd=64), "cannot be loaded"),
+        (change_config(n_layer=3), "are missing"),
+        (lambda folder: os.truncate(folder / "model.safetensors", 5000), "cannot be loaded"),
+        (lambda folder: (folder / "tokenizer.json").write_text("{}"), "is no tokenizer"),
+        (break_tokenizer, "loses Korean"),
+        (break_pickle, "cannot be loaded"),
+    ],
+)
+def test_a_folder_that_is_no_usable_model_is_refused(
+    break_it: Callable[[Path], None], message: str, model_copy: Path
+) -> None:
+    break_it(model_copy)
+    with pytest.raises(UserError, match=message):
+        load_model(str(model_copy))
+    assert not (model_copy / "harm").exists()
+
+
+def test_names_that_lead_nowhere_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import huggingface_hub
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    def unreachable(*_: object, **__: object) -> str:
+        raise OfflineModeIsEnabled("no network")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
+    for name, message in {
+        "skt/kogpt2-of-another-world": "neither a folder here nor a hub model",
+        "./nowhere": "There is no model folder",
+        str(STANDIN / "config.json"): "is a file",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            KoGPT2(model=name)
+
+
+def test_the_real_model_is_named_licensed_and_searched_as_such(
+    monkeypatch: pytest.MonkeyPatch, model_copy: Path
+) -> None:
+    import huggingface_hub
+
+    change_config(tunelab_standin=False, license="CC-BY-NC-SA 4.0")(model_copy)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(model_copy))
+    real, standin = KoGPT2(model="skt/kogpt2-base-v2"), KoGPT2()
+    assert real.folder.licence == "CC BY-NC-SA 4.0"
+    assert find_model(str(model_copy)).licence == "CC-BY-NC-SA 4.0"
+    assert (real.space().name, standin.space().name) == ("kogpt2", "kogpt2_standin")
+    for each in (real, standin):
+        each.space().config(each.reference)
+    assert "stand-in" in standin.facts.title
+    assert "stand-in" not in real.facts.title
+
+
+FULL_SIZE = {"n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 51200, "n_positions": 1024}
+
+
+@pytest.mark.parametrize(("block", "batch", "measured_gb"), [(128, 4, 4.1), (128, 8, 5.1), (256, 4, 6.0)])
+def test_estimated_memory_is_near_what_was_measured_at_full_size(block: int, batch: int, measured_gb: float) -> None:
+    settings = Settings(5e-5, batch, block, 0.1, 0.1, 0.01, 0.0)
+    assert memory.training_bytes(FULL_SIZE, 125_200_000, settings, "cpu") / 1e9 == pytest.approx(measured_gb, rel=0.2)
+
+
+def test_a_trial_that_does_not_fit_is_refused_with_advice(
+    task: KoGPT2, splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1e8)
+    config = task.space().config(task.reference)
+    with pytest.raises(UserError, match=r"needs about 0\.\d GB of memory; 0\.1 GB are free. Run fewer trials"):
+        next(iter(task.fit(config, splits.training, 0, max_epochs=1)))
+    with pytest.raises(UserError, match="Fine-tuning 'stand-in' needs"):
+        task.load()
+
+
+def test_listing_the_task_loads_nothing_heavy() -> None:
+    code = "import sys, trainables.kogpt2 as k; k.KoGPT2(); print({'torch', 'transformers'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
