@@ -126,6 +126,14 @@ class TablePreprocessing:
         """Names of the matrix's columns, one-hot ones as ``column_value``."""
         return [str(name) for name in self._transformer.get_feature_names_out()]
 
+    @property
+    def known_categories(self) -> dict[str, frozenset[str]]:
+        """The values of each categorical column that training saw, as ``category_text`` writes them."""
+        if not self.columns.categorical:
+            return {}
+        seen = self._transformer.named_transformers_["categorical"].categories_
+        return {name: frozenset(values) for name, values in zip(self.columns.categorical, seen, strict=True)}
+
     def save(self, folder: Path) -> None:
         """Writes ``preprocessing.skops`` and ``columns.json``."""
         skops.io.dump(self._transformer, folder / "preprocessing.skops")

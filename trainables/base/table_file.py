@@ -32,13 +32,14 @@ def read_table_file(path: Path) -> pd.DataFrame:
     return read_table_bytes(content, str(path))
 
 
-def read_table_bytes(content: bytes, name: str) -> pd.DataFrame:
+def read_table_bytes(content: bytes, name: str, fewest_columns: int = 2) -> pd.DataFrame:
     """The bytes of a table file as a DataFrame with distinct, stripped column names.
 
     Args:
         content: CSV, TSV or Parquet by content, not by name; plain or gzipped; text in UTF-8 (with or without byte
             order mark), UTF-16 with one, or CP949.
         name: what errors call it.
+        fewest_columns: a text with fewer is taken for one with a strange delimiter.
 
     Raises:
         UserError: empty, damaged, another kind of file, no delimiter found, duplicate column names, or a row that is
@@ -49,7 +50,7 @@ def read_table_bytes(content: bytes, name: str) -> pd.DataFrame:
         raise UserError(f"'{name}' is empty. Give a table with a header line and rows.")
     if content[:4] == b"PK\x03\x04":
         raise UserError(f"'{name}' is an Excel workbook or a ZIP archive. Save it as CSV (UTF-8) or Parquet.")
-    frame = _parquet(content, name) if content[:4] == b"PAR1" else _text(content, name)
+    frame = _parquet(content, name) if content[:4] == b"PAR1" else _text(content, name, fewest_columns)
     if not len(frame):
         raise UserError(f"'{name}' has a header but no rows.")
     return frame
@@ -77,13 +78,15 @@ def _parquet(content: bytes, name: str) -> pd.DataFrame:
     return frame
 
 
-def _text(content: bytes, name: str) -> pd.DataFrame:
+def _text(content: bytes, name: str, fewest_columns: int) -> pd.DataFrame:
     encoding = _encoding(content, name)
     head = content[:SNIFFED].decode(encoding, errors="ignore")
     complete = len(content) <= SNIFFED
     lines = head.splitlines() if complete else head.splitlines()[:-1] or [head]
     lines = [line for line in lines if line.strip()]
-    delimiter = _delimiter(lines, name)
+    if not lines:
+        raise UserError(f"'{name}' is empty. Give a table with a header line and rows.")
+    delimiter = _delimiter(lines, name, fewest_columns)
     header = _checked_names(next(csv.reader(lines, delimiter=delimiter)), name)
     try:
         with warnings.catch_warnings():
@@ -109,11 +112,10 @@ def _text(content: bytes, name: str) -> pd.DataFrame:
 
 
 def _encoding(content: bytes, name: str) -> str:
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if b"\0" in content[:SNIFFED]:
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not wide and b"\0" in content[:SNIFFED]:
         raise UserError(f"'{name}' is a binary file. Give a CSV, TSV or Parquet file.")
-    for encoding in ("utf-8-sig", "cp949"):
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp949"):
         decoder = codecs.getincrementaldecoder(encoding)()
         try:
             for start in range(0, len(content), 1 << 20):  # piecewise: a large text is not held twice
@@ -122,10 +124,10 @@ def _encoding(content: bytes, name: str) -> str:
         except UnicodeDecodeError:
             continue
         return encoding
-    raise UserError(f"'{name}' is in neither UTF-8 nor CP949. Save it as UTF-8.")
+    raise UserError(f"'{name}' is no text in UTF-8 or CP949. Save it as UTF-8.")
 
 
-def _delimiter(lines: list[str], name: str) -> str:
+def _delimiter(lines: list[str], name: str, fewest_columns: int) -> str:
     """The delimiter that gives the header the most cells that the following rows have too."""
     scores = {}
     for delimiter in DELIMITERS:
@@ -133,7 +135,7 @@ def _delimiter(lines: list[str], name: str) -> str:
         agreeing = sum(width == widths[0] for width in widths)
         scores[delimiter] = (agreeing / len(widths) if widths[0] > 1 else 0.0, widths[0])
     best = max(DELIMITERS, key=lambda delimiter: scores[delimiter])
-    if scores[best][0] == 0:
+    if scores[best][0] == 0 and fewest_columns > 1:
         raise UserError(
             f"'{name}' has a single column, or a delimiter that is not known: its first line is '{lines[0][:60]}'. "
             "Part columns by comma, tab, semicolon or |."

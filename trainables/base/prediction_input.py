@@ -1,0 +1,130 @@
+"""From a file as users have it to predictions: a table to a table, a picture of a digit to the digit."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from search_spaces.errors import UserError
+from trainables.base.digit_image import read_digit
+from trainables.base.preprocessing import TablePreprocessing, category_text, moments
+from trainables.base.table_file import read_table_bytes
+from trainables.base.task import Predictor
+
+SHADES = " ░▒▓█"  # of a picture in the terminal, from background to ink
+
+
+@dataclass(frozen=True)
+class TablePrediction:
+    """A table with its predictions.
+
+    Attributes:
+        frame: the input's columns in their order, then ``prediction`` and, for classes, ``p_<class>``; a row each.
+        notes: what the user should know, a sentence each: columns and cells that were not used.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImagePrediction:
+    """What a picture shows.
+
+    Attributes:
+        prediction: the digit.
+        probabilities: by class.
+        pixels: (28, 28) uint8, what the network was given: light ink on black, scaled and centred.
+    """
+
+    prediction: int
+    probabilities: dict[int, float]
+    pixels: np.ndarray
+
+
+def predict_table_file(predictor: Predictor, content: bytes, name: str = "input") -> TablePrediction:
+    """Predicts every row of a CSV, TSV or Parquet file, given as bytes.
+
+    Columns may come in any order; further ones are ignored with a note, as is the target. Cells that are unreadable or
+    hold a category that training never saw are predicted like missing ones, with a note.
+
+    Raises:
+        UserError: no readable table, columns missing (all are named), or a model that takes no table.
+    """
+    preprocessing = getattr(predictor, "preprocessing", None)
+    if not isinstance(preprocessing, TablePreprocessing):
+        raise UserError(f"This model takes no table: it predicts {predictor.kind.replace('_', ' ')}.")
+    frame = read_table_bytes(content, name, fewest_columns=1)
+    predictions = predictor.predict(frame)  # refuses missing columns
+    read = preprocessing.columns.names
+    extra = [column for column in frame.columns if column not in read and column not in predictions.columns]
+    replaced = [column for column in frame.columns if column in predictions.columns]
+    notes = []
+    if extra:
+        notes.append(f"Ignored, as the model does not read them: {', '.join(extra)}.")
+    if replaced:
+        notes.append(f"Replaced by the model's own: {', '.join(replaced)}.")
+    notes += _cell_notes(frame, preprocessing)
+    return TablePrediction(pd.concat([frame.drop(columns=replaced), predictions], axis=1), tuple(notes))
+
+
+def predict_image_file(predictor: Predictor, content: bytes) -> ImagePrediction:
+    """Predicts the digit on a PNG or JPEG picture, given as bytes; raises ``UserError`` as ``read_digit`` does."""
+    if isinstance(getattr(predictor, "preprocessing", None), TablePreprocessing) or predictor.kind == "language_model":
+        raise UserError("This model takes no picture. Give it what it was trained on (see 'tunelab results').")
+    pixels = read_digit(content)
+    row = predictor.predict(pixels[None]).iloc[0]
+    shares = {int(str(name)[2:]): float(row[name]) for name in row.index if str(name).startswith("p_")}
+    return ImagePrediction(int(row["prediction"]), shares, pixels)
+
+
+def is_picture(content: bytes) -> bool:
+    """Whether bytes begin like a PNG or JPEG file."""
+    return content.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"))
+
+
+def text_picture(pixels: np.ndarray) -> str:
+    """A (28, 28) picture as 14 lines of 28 shaded characters, for a terminal."""
+    halves = pixels.reshape(pixels.shape[0] // 2, 2, pixels.shape[1]).mean(axis=1)  # a character is twice as high
+    shade = np.round(halves * (len(SHADES) - 1) / 255).astype(int)
+    return "\n".join("".join(SHADES[value] for value in row) for row in shade)
+
+
+def draw_prediction(found: ImagePrediction) -> bytes:
+    """A PNG with the picture as the network saw it and the probabilities as bars."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.imshow(found.pixels, cmap="gray_r", vmin=0, vmax=255)
+    left.set_title(f"{found.prediction}  ({found.probabilities[found.prediction]:.1%})")
+    left.set_axis_off()
+    classes = list(found.probabilities)
+    right.barh([str(name) for name in classes], [found.probabilities[name] for name in classes])
+    right.invert_yaxis()
+    right.set(xlim=(0, 1), xlabel="probability", ylabel="digit")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=120)
+    return drawn.getvalue()
+
+
+def _cell_notes(frame: pd.DataFrame, preprocessing: TablePreprocessing) -> Iterator[str]:
+    """Cells that hold something the model cannot use, a sentence for each column."""
+    columns = preprocessing.columns
+    for name in columns.numeric:
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        yield from _note(frame[name], numbers.isna(), "cells that are no numbers are read as missing")
+    for name in columns.dates:
+        yield from _note(frame[name], moments(frame[name]).isna(), "cells that are no dates are read as missing")
+    for name, known in preprocessing.known_categories.items():
+        yield from _note(frame[name], ~category_text(frame[name]).isin(known), "values that training never saw")
+
+
+def _note(cells: pd.Series, lost: pd.Series, what: str) -> Iterator[str]:
+    lost &= cells.notna()
+    if lost.any():
+        yield f"'{cells.name}': {what}: {int(lost.sum()):,} of {len(cells):,} (e.g. {str(cells[lost].iloc[0])[:30]!r})."
