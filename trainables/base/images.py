@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from search_spaces.errors import UserError
 from trainables.base.loop import Augment, fit_tensors, seeded
-from trainables.base.mlp import MLP
+from trainables.base.mlp import MLP, fit_mlp
 from trainables.base.task import Config, EpochReport, TrainingData
 
 SIDE = 28  # pixels
@@ -93,23 +93,11 @@ class CNN(nn.Module):
         return outputs
 
 
-class ImageMLP(nn.Module):
-    """A perceptron on flattened pictures: inputs (rows, 1, 28, 28), outputs (rows, n_outputs)."""
-
-    def __init__(self, hidden_sizes: list[int], n_outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.mlp = MLP(SIDE * SIDE, hidden_sizes, n_outputs, dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        outputs: Tensor = self.mlp(x.flatten(1))
-        return outputs
-
-
 def build_image_model(config: Config, facts: Mapping[str, Any]) -> nn.Module:
     """The network that a configuration describes; raises ``UserError`` when its ``family`` is neither mlp nor cnn."""
     family, n_outputs = config["family"], int(facts["n_outputs"])
     if family == "mlp":
-        return ImageMLP(config["hidden_sizes"], n_outputs, config["dropout"])
+        return MLP(SIDE * SIDE, config["hidden_sizes"], n_outputs, config["dropout"])
     if family == "cnn":
         cnn = (config[name] for name in ("n_blocks", "channels", "hidden", "dropout", "batch_norm"))
         return CNN(n_outputs, *cnn)
@@ -149,9 +137,11 @@ def fit_images(
         config: what ``build_image_model`` reads, ``lr``, ``batch_size``, ``weight_decay``, ``augment`` and, when that
             is true, ``shift`` (pixels) and ``rotation`` (degrees).
     """
+    augment = shift_and_rotate(config["shift"], config["rotation"]) if config["augment"] else None
+    if config["family"] == "mlp":
+        return fit_mlp(config, data, seed, kind="multiclass", max_epochs=max_epochs, device=device, augment=augment)
     with seeded(seed):
         model = build_image_model(config, data.facts)
-    augment = shift_and_rotate(config["shift"], config["rotation"]) if config["augment"] else None
     return fit_tensors(
         model, data, config, seed, kind="multiclass", max_epochs=max_epochs, device=device, augment=augment
     )
