@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from trainables.base.loop import FitKind, Plateau, fit_tensors, seeded
+from trainables.base.loop import FitKind, Plateau, fit_tensors, loss_of, seeded
 from trainables.base.metrics import binary_metrics, multiclass_metrics, regression_metrics
-from trainables.base.mlp import MLP, fit_mlp
+from trainables.base.mlp import MLP, MLPTrainer, fit_mlp
 from trainables.base.task import EpochReport, TrainingData
 
-CONFIG = {"hidden_sizes": [16, 8], "dropout": 0.2, "weight_decay": 0.01, "lr": 0.01, "batch_size": 32}
+CONFIG: dict[str, Any] = {"hidden_sizes": [16, 8], "dropout": 0.2, "weight_decay": 0.01, "lr": 0.01, "batch_size": 32}
 KINDS: list[FitKind] = ["regression", "binary", "multiclass"]
 
 
@@ -164,31 +164,55 @@ def test_the_hand_written_perceptron_learns_what_autograd_learns(kind: FitKind, 
 def test_weights_load_into_the_module_and_give_the_reported_loss() -> None:
     data = table("regression")
     *_, last = fit_mlp(CONFIG, data, 1, kind="regression", max_epochs=5)
-    model = MLP(5, CONFIG["hidden_sizes"], 1, 0.2).eval()  # type: ignore[arg-type]
+    model = MLP(5, CONFIG["hidden_sizes"], 1, 0.2).eval()
     model.load_state_dict(last.weights)  # type: ignore[arg-type]
     outputs = model(torch.tensor(data.arrays["x_val"])).detach().numpy().reshape(-1)
     assert np.mean((outputs - data.arrays["y_val"]) ** 2) == pytest.approx(last.val_loss, rel=1e-5)
     assert last.metrics["val_rmse"] == pytest.approx(0.5 * math.sqrt(last.val_loss), rel=1e-5)
 
 
-def test_dropout_keeps_the_share_it_says_and_the_expected_activation() -> None:
-    from trainables.base.mlp import MLPTrainer
-
+def test_dropout_keeps_the_share_it_says_independently() -> None:
     config = {**CONFIG, "hidden_sizes": [40, 30], "dropout": 0.3}
     trainer = MLPTrainer(config, table("regression"), 1, kind="regression", device="cpu")
-    kept = torch.stack([trainer._activations.for_rows(32).hidden[0].kept.clone() for _ in range(200)])  # type: ignore[union-attr]
-    assert kept.double().mean() == pytest.approx(0.7, abs=0.003)
-    share = kept.double().mean(0)  # of every unit and row over 200 steps: no unit always on or off
+    kept = torch.stack([masks(trainer, 32)[0] for _ in range(200)])
+    assert kept.mean() == pytest.approx(0.7, abs=0.003)
+    share = kept.mean(0)  # of every unit and row over 200 steps: no unit always on or off
     assert share.min() > 0.5
     assert share.max() < 0.9
-    pairs = torch.corrcoef(kept.reshape(200, -1)[:, :200].double().t())
+    pairs = torch.corrcoef(kept.reshape(200, -1)[:, :200].t())
     assert pairs.fill_diagonal_(0).abs().mean() < 0.08  # 0.056 is what independent bits of this length give
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_through_dropout_are_autograds(kind: FitKind) -> None:
+    data = table(kind)
+    trainer = MLPTrainer(CONFIG, data, 1, kind=kind, device="cpu")
+    model = MLP(5, [16, 8], data.facts["n_outputs"])
+    model.load_state_dict(dict(trainer.weights()))
+    x, y = torch.tensor(data.arrays["x_train"][:32]), torch.tensor(data.arrays["y_train"][:32])
+    outputs = torch.zeros(32, data.facts["n_outputs"])
+    with torch.inference_mode():
+        trainer._step(x, y[:, None], outputs, lr=0.0)
+
+    first, second, last = (layer for layer in model.layers if isinstance(layer, nn.Linear))
+    one, two = (hidden.kept / (1 - CONFIG["dropout"]) for hidden in trainer._activations._workspaces[32].hidden)
+    expected = last(torch.relu(second(torch.relu(first(x)) * one)) * two)
+    torch.testing.assert_close(outputs, expected.detach())
+    torch.autograd.backward(loss_of(kind, expected, y))
+    for ours, theirs in zip(trainer._parameters.layers, (first, second, last), strict=True):
+        torch.testing.assert_close(ours.weight_gradient.t(), theirs.weight.grad)
+        torch.testing.assert_close(ours.bias_gradient, theirs.bias.grad)
+
+
+def masks(trainer: MLPTrainer, rows: int) -> list[torch.Tensor]:
+    """The dropout masks of the trainer's next step."""
+    return [hidden.kept.double() for hidden in trainer._activations.for_rows(rows).hidden if hidden.kept is not None]
 
 
 def test_a_logarithmic_target_is_scored_in_its_unit() -> None:
     data = table("regression", transform="log")
     *_, last = fit_mlp(CONFIG, data, 1, kind="regression", max_epochs=2)
-    model = MLP(5, CONFIG["hidden_sizes"], 1)  # type: ignore[arg-type]
+    model = MLP(5, CONFIG["hidden_sizes"], 1)
     model.load_state_dict(last.weights)  # type: ignore[arg-type]
     outputs = model(torch.tensor(data.arrays["x_val"])).detach().numpy().reshape(-1)
     truth, prediction = (np.exp(v.astype(float) * 0.5 + 2.0) for v in (data.arrays["y_val"], outputs))
