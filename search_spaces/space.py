@@ -44,7 +44,10 @@ class SearchSpace:
         import optuna
 
         found: dict[str, BaseDistribution] = {}
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line about a study that nobody asked for
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        optuna.logging.set_verbosity(verbosity)
         for _ in range(PROBES):
             trial = study.ask()
             self.suggest(trial)

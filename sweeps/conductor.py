@@ -135,10 +135,11 @@ class Conductor:
             params=params,
             config=config,
             seed=trial_seed(self._seed, number),
+            max_epochs=self.budget.max_epochs,
             status=TrialStatus.RUNNING,
             started=time.time(),
         )
-        self._journal.proposed(number, record.params, config, record.seed, record.started)
+        self._journal.proposed(record)
         self.records.append(record)
         return self._plan(number)
 
@@ -207,7 +208,7 @@ class Conductor:
             number=number,
             config=record.config,
             seed=record.seed,
-            max_epochs=self.budget.max_epochs,
+            max_epochs=record.max_epochs,
             milestones=self.rungs.levels if number not in self.rungs.protected else (),
             threads=self.budget.threads,
             device=self.budget.device,

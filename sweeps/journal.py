@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search_spaces import ParamValue, UserError
+from search_spaces import UserError
 from sweeps.records import Epoch, Row, TrialRecord, TrialStatus
 
 FILE = "journal.jsonl"
@@ -22,12 +23,19 @@ class Journal:
         self.path = folder / FILE
         self._cut_torn_line()
         self._file = self.path.open("a", encoding="utf-8")
+        self._lock = threading.Lock()  # the launcher's thread and tracking's both write
 
-    def proposed(
-        self, number: int, params: Mapping[str, ParamValue], config: Mapping[str, Any], seed: int, time: float
-    ) -> None:
+    def proposed(self, trial: TrialRecord) -> None:
         """A trial exists from now on."""
-        self._write(event="proposed", trial=number, params=params, config=config, seed=seed, time=time)
+        self._write(
+            event="proposed",
+            trial=trial.number,
+            params=dict(trial.params),
+            config=dict(trial.config),
+            seed=trial.seed,
+            max_epochs=trial.max_epochs,
+            time=trial.started,
+        )
 
     def reported(self, number: int, rows: list[Row]) -> None:
         """Epochs that reached the driver."""
@@ -66,8 +74,10 @@ class Journal:
         self._file.close()
 
     def _write(self, **values: Any) -> None:
-        self._file.write(json.dumps(values, ensure_ascii=False) + "\n")
-        self._file.flush()
+        line = json.dumps(values, ensure_ascii=False) + "\n"
+        with self._lock:
+            self._file.write(line)
+            self._file.flush()
 
     def _cut_torn_line(self) -> None:
         """Removes a last line that a kill left half-written."""
@@ -123,6 +133,7 @@ def replay(events: Iterator[dict[str, Any]]) -> Replay:
                     params=event["params"],
                     config=event["config"],
                     seed=event["seed"],
+                    max_epochs=event["max_epochs"],
                     status=TrialStatus.RUNNING,
                     started=event["time"],
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -46,7 +46,9 @@ class Epoch:
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> Epoch:
         epoch, val_loss, metrics, seconds = row
-        return cls(int(epoch), float(val_loss), dict(metrics), float(seconds))
+        loss = float(val_loss)
+        # one NaN object everywhere, so that records with the same curve are equal
+        return cls(int(epoch), math.nan if math.isnan(loss) else loss, dict(metrics), float(seconds))
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class TrialRecord:
         params: parameters of the search space.
         config: what the task's ``fit`` got.
         seed: of initialisation, data order, dropout.
+        max_epochs: its budget; schedules may depend on it.
         status: see ``TrialStatus``.
         epochs: the whole curve, every epoch.
         started: unix time of the proposal, seconds.
@@ -71,6 +74,7 @@ class TrialRecord:
     params: Mapping[str, ParamValue]
     config: Mapping[str, Any]
     seed: int
+    max_epochs: int
     status: TrialStatus
     epochs: tuple[Epoch, ...] = ()
     started: float = 0.0
@@ -137,8 +141,3 @@ class TrialCounts:
 def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Trials with a result, best validation loss first; the lower number wins a tie."""
     return sorted((t for t in trials if t.has_result), key=lambda t: (t.val_loss, t.number))
-
-
-def with_run_id(trial: TrialRecord, run_id: str) -> TrialRecord:
-    """The same trial, now logged."""
-    return replace(trial, run_id=run_id)

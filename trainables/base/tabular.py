@@ -94,6 +94,10 @@ class TabularTask(Task):
             preprocessing=splits.preprocessing,
         )
 
+    def features(self, splits: Splits, inputs: Any) -> np.ndarray:
+        matrix: np.ndarray = splits.preprocessing.transform(inputs)
+        return matrix
+
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
         from trainables.base.table_data import score_outputs
 

@@ -184,6 +184,10 @@ class Task(ABC):
         """Figures on raw rows (validation or the opened test split), by name without prefix, e.g. ``rmse``."""
         raise NotImplementedError(f"{type(self).__name__} has a predictor but no scores")
 
+    def features(self, splits: Splits, inputs: Any) -> np.ndarray | None:
+        """Raw inputs as a plain matrix (n, features) for baselines from scikit-learn; None when there is no such thing."""
+        return None
+
     def space(self, name: str | None = None) -> SearchSpace:
         """The search space: the one named (``"extended"``, or a Python file), else the one of this task's name or type.
 

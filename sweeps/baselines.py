@@ -1,0 +1,71 @@
+"""Simple models on the same splits, so that a winner stands beside what anybody gets without searching."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sweeps.result import Baseline
+from trainables import RawSplit, Splits, Task
+from trainables.base.table_data import score_outputs
+
+MAX_BOOSTING_CELLS = 40_000_000  # rows x features x classes; above, boosting would take longer than many sweeps
+
+
+def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
+    """Mean or majority, a linear model and gradient boosting: trained on the training split, scored as the winner is.
+
+    Args:
+        task: gives the feature matrix; no baselines when it has none.
+        splits: the task's data.
+        test: the opened test split.
+    """
+    x = task.features(splits, splits.train.inputs)
+    if x is None:
+        return ()
+    kind = "multiclass" if task.facts.kind == "images" else task.facts.kind
+    y = splits.training.arrays["y_train"].reshape(-1)
+    facts = splits.training.facts
+    models = _regressors() if kind == "regression" else _classifiers()
+    if x.size * max(1, int(facts["n_outputs"])) > MAX_BOOSTING_CELLS:
+        del models["gradient boosting"]
+    found = []
+    for name, model in models.items():
+        model.fit(x, y)
+        scores = [
+            score_outputs(kind, _outputs(model, task.features(splits, part.inputs)), part.targets, facts)
+            for part in (splits.validation, test)
+        ]
+        found.append(Baseline(name, validation=scores[0], test=scores[1]))
+    return tuple(found)
+
+
+def _regressors() -> dict[str, Any]:
+    return {
+        "mean": DummyRegressor(),
+        "linear": make_pipeline(StandardScaler(), Ridge(alpha=1.0)),
+        "gradient boosting": HistGradientBoostingRegressor(random_state=0),
+    }
+
+
+def _classifiers() -> dict[str, Any]:
+    return {
+        "majority": DummyClassifier(strategy="prior"),
+        "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        "gradient boosting": HistGradientBoostingClassifier(random_state=0),
+    }
+
+
+def _outputs(model: Any, x: np.ndarray | None) -> np.ndarray:
+    """What a network would give: the standardised target (n, 1), the logit of class 1 (n, 1), or of each."""
+    if not hasattr(model, "predict_proba"):
+        return np.asarray(model.predict(x), dtype=np.float64).reshape(-1, 1)
+    logs = np.log(np.clip(model.predict_proba(x), 1e-7, 1.0))
+    logits: np.ndarray = logs[:, 1:] - logs[:, :1] if logs.shape[1] == 2 else logs
+    return logits

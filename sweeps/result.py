@@ -1,0 +1,164 @@
+"""A sweep's result: one frozen value that the launch returns, the store holds, and all reports are made from."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sweeps.records import TrialCounts, TrialRecord, ranked
+
+
+@dataclass(frozen=True)
+class Best:
+    """The winner.
+
+    Attributes:
+        trial: its number.
+        run_id: its MLflow run; empty without tracking.
+        val_loss: at its best epoch.
+        epoch: its best epoch.
+        config: what was trained.
+        validation: the task's figures on the validation split, by name without prefix.
+        test: the same on the test split, opened once after selection; empty when the task cannot predict.
+        model_uri: the logged MLflow model; empty without one.
+        version: its version as ``tunelab-<task>`` in the registry; empty without one.
+        champion: whether it became the champion.
+        members: numbers of the trials it averages, when it is an ensemble.
+    """
+
+    trial: int
+    run_id: str
+    val_loss: float
+    epoch: int
+    config: Mapping[str, Any]
+    validation: Mapping[str, float] = field(default_factory=dict)
+    test: Mapping[str, float] = field(default_factory=dict)
+    model_uri: str = ""
+    version: str = ""
+    champion: bool = False
+    members: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A simple model on the same splits: ``mean``, ``linear``, ``gradient boosting`` or the task's ``reference``."""
+
+    name: str
+    validation: Mapping[str, float]
+    test: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """All that is known of a sweep.
+
+    Attributes:
+        name: the sweep's name.
+        task: its task's name.
+        spec: the spec with every default filled in, JSON values; the exact sweep can be asked for again with it.
+        facts: the task's facts, JSON values.
+        data: ``digest``, ``split_seed``, rows per split, and what the task says of the data.
+        environment: versions, git commit, machine, command.
+        trials: every trial, numbers ascending.
+        concurrency: trials at once.
+        started: unix time, seconds.
+        wall_seconds: from the command to the result.
+        fit_seconds: from the first proposal to the last report.
+        parent_run_id: MLflow run of the sweep; empty without tracking.
+        tracking_uri: the store, without secrets.
+        stopped: why the search ended early; empty when it did not.
+        best: the winner; None when no trial has a result.
+        baselines: simple models on the same splits.
+        confirmation: retraining on fresh seeds, see ``sweeps/confirm.py``; empty when off.
+        audit: what early stopping cost, see ``sweeps/audit.py``; empty when off.
+        test_openings: when the test split was opened, unix times.
+        idle_seconds: slot time that deterministic order cost.
+    """
+
+    name: str
+    task: str
+    spec: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    data: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    trials: tuple[TrialRecord, ...]
+    concurrency: int
+    started: float
+    wall_seconds: float
+    fit_seconds: float
+    parent_run_id: str = ""
+    tracking_uri: str = ""
+    stopped: str = ""
+    best: Best | None = None
+    baselines: tuple[Baseline, ...] = ()
+    confirmation: Mapping[str, Any] = field(default_factory=dict)
+    audit: Mapping[str, Any] = field(default_factory=dict)
+    test_openings: tuple[float, ...] = ()
+    idle_seconds: float = 0.0
+
+    @property
+    def counts(self) -> TrialCounts:
+        return TrialCounts.of(self.trials)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained, over all trials."""
+        return sum(len(t.epochs) for t in self.trials)
+
+    @property
+    def train_seconds(self) -> float:
+        """Training time, summed over all trials."""
+        return sum(t.train_seconds for t in self.trials)
+
+    def ranked(self) -> list[TrialRecord]:
+        """Trials with a result, best first."""
+        return ranked(self.trials)
+
+    def summary(self) -> dict[str, Any]:
+        """The one JSON object of ``tunelab sweep --json``."""
+        best = None if self.best is None else asdict(self.best)
+        return {
+            "sweep": self.name,
+            "task": self.task,
+            "parent_run_id": self.parent_run_id,
+            "tracking_uri": self.tracking_uri,
+            "concurrency": self.concurrency,
+            "wall_seconds": round(self.wall_seconds, 3),
+            "fit_seconds": round(self.fit_seconds, 3),
+            "train_seconds": round(self.train_seconds, 3),
+            "epochs": self.epochs,
+            "trials": asdict(self.counts),
+            "stopped": self.stopped,
+            "best": best,
+            "baselines": [asdict(b) for b in self.baselines],
+            "confirmation": dict(self.confirmation),
+            "audit": dict(self.audit),
+        }
+
+    def to_bytes(self) -> bytes:
+        """The whole result, compressed JSON; the same result gives the same bytes."""
+        values = {**asdict(self), "trials": [t.to_json() for t in self.trials]}
+        return gzip.compress(json.dumps(values, ensure_ascii=False, sort_keys=True).encode(), mtime=0)
+
+    @classmethod
+    def of_bytes(cls, content: bytes) -> SweepResult:
+        """Reads what ``to_bytes`` wrote."""
+        values = json.loads(gzip.decompress(content), parse_constant=_constant)
+        best = values.pop("best")
+        return cls(
+            **{
+                **values,
+                "trials": tuple(TrialRecord.of_json(t) for t in values["trials"]),
+                "best": None if best is None else Best(**{**best, "members": tuple(best["members"])}),
+                "baselines": tuple(Baseline(**b) for b in values["baselines"]),
+                "test_openings": tuple(values["test_openings"]),
+            }
+        )
+
+
+def _constant(name: str) -> float:
+    return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}[name]

@@ -1,0 +1,489 @@
+"""Tracking in MLflow: the one file that knows it (with ``served_model``, the code that MLflow runs itself).
+
+A sweep is a parent run; each trial is a child run, written once when it ends (long trials also in between). Everything
+a later command needs is in the store: ``load`` gives back the ``SweepResult`` that the launch returned.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from filelock import FileLock
+
+from search_spaces import UserError
+from sweeps.environment import git_commit, versions
+from sweeps.records import Epoch, TrialRecord, TrialStatus
+from sweeps.result import SweepResult
+from sweeps.secrets import without_secrets
+from trainables import Predictor, load_predictor
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_DISABLE_ASYNC_LOGGING", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)  # what a store that is away or locked raises
+RESULT_FILE = "sweep.json.gz"
+TAG_LIMIT = 7_900  # MLflow refuses tags above 8,000 characters
+PARAM_LIMIT = 5_900
+MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn")  # beside tunelab itself
+STATUS = {
+    TrialStatus.FINISHED: "FINISHED",
+    TrialStatus.STOPPED: "FINISHED",
+    TrialStatus.DIVERGED: "FAILED",
+    TrialStatus.FAILED: "FAILED",
+    TrialStatus.INTERRUPTED: "KILLED",
+    TrialStatus.RUNNING: "RUNNING",
+}
+
+
+@event.listens_for(Engine, "connect")
+def _tune_sqlite(connection: Any, record: Any) -> None:
+    """Write-ahead logging: several sweeps write at once, and a commit costs no disk flush (kill -9 loses nothing)."""
+    if type(connection).__module__.startswith("sqlite3"):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+
+class Store:
+    """An MLflow tracking store.
+
+    Args:
+        uri: ``sqlite:///path/to/mlflow.db``, ``http://host:port``, or another URI that MLflow takes.
+
+    Raises:
+        UserError: the URI is none, its folder cannot be written, or no server answers.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.shown_uri = without_secrets(uri)
+        self._path = _sqlite_path(uri)
+        quiet_mlflow()
+        if self._path is not None:
+            _create_sqlite(self._path, uri)
+        try:
+            self.client = MlflowClient(uri)
+            self.client.search_experiments(max_results=1)
+        except STORE_ERRORS as error:
+            first = without_secrets(str(error).splitlines()[0])
+            raise UserError(
+                f"--tracking-uri '{self.shown_uri}': no MLflow store answers there ({first}). "
+                "Give sqlite:///path/mlflow.db or the URL of an MLflow server that runs."
+            ) from error
+
+    def experiment(self, name: str) -> str:
+        """The id of an experiment, created when there is none; restored when it was deleted."""
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        location = None if self._path is None else (self._path.parent / "artifacts").as_uri()
+        with suppress(MlflowException):  # another sweep may create it in this moment
+            return str(self.client.create_experiment(name, artifact_location=location))
+        return str(self.client.get_experiment_by_name(name).experiment_id)
+
+    # Sweeps.
+
+    def start_sweep(self, result: SweepResult) -> str:
+        """Creates the parent run, or takes up that of the same name which an interruption left; gives its id."""
+        experiment = self.experiment(result.task)
+        query = f"tags.`tunelab.sweep` = '{result.name}' and tags.`tunelab.kind` = 'sweep'"
+        found = self.client.search_runs([experiment], query, max_results=1)
+        if found:
+            run_id: str = found[0].info.run_id
+            self.client.update_run(run_id, status="RUNNING")
+            return run_id
+        facts = result.facts
+        note = (
+            f"**{facts['title']}**: a sweep of {result.spec['trials']} trials of at most {result.spec['max_epochs']} "
+            f"epochs.\n\nData: {facts['source']} ({facts['licence']}). {facts['note']}"
+        )
+        tags = {
+            "mlflow.note.content": note.strip(),
+            "tunelab.kind": "sweep",
+            "tunelab.sweep": result.name,
+            "tunelab.task": result.task,
+            "tunelab.digest": result.data["digest"],
+            "tunelab.spec": json.dumps(dict(result.spec), ensure_ascii=False)[:TAG_LIMIT],
+            **_provenance_tags(),
+        }
+        run = self.client.create_run(experiment, start_time=_ms(result.started), tags=tags, run_name=result.name)
+        keys = ("trials", "max_epochs", "scheduler", "sampler", "seed", "grace_period", "reduction_factor", "space")
+        params = [Param(key, str(result.spec[key])) for key in keys if result.spec.get(key) is not None]
+        self.client.log_batch(run.info.run_id, params=params)
+        self.client.log_inputs(run.info.run_id, [_dataset(result.task, result.facts, result.data)])
+        return str(run.info.run_id)
+
+    def children(self, parent_run_id: str) -> dict[int, Run]:
+        """The trial runs of a sweep by trial number."""
+        parent = self.client.get_run(parent_run_id)
+        runs = self._search(parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
+        return {int(r.data.tags["tunelab.trial"]): r for r in runs if "tunelab.trial" in r.data.tags}
+
+    def finish_sweep(self, result: SweepResult, *, final: bool = True) -> None:
+        """Writes the result to the parent run and ends it: FINISHED, or KILLED when the search was cut short."""
+        counts = result.counts
+        figures = {
+            "trials": len(result.trials),
+            "trials_stopped_early": counts.stopped_early,
+            "trials_failed": counts.failed + counts.diverged,
+            "epochs": result.epochs,
+            "train_seconds": result.train_seconds,
+            "wall_seconds": result.wall_seconds,
+        }
+        tags = {"tunelab.stopped": result.stopped}
+        if result.best is not None:
+            figures["best_val_loss"] = result.best.val_loss
+            figures |= {f"val_{name}": value for name, value in result.best.validation.items()}
+            figures |= {f"test_{name}": value for name, value in result.best.test.items()}
+            tags |= {"tunelab.best_trial": str(result.best.trial), "tunelab.best_run_id": result.best.run_id}
+        now = int(time.time() * 1000)
+        metrics = [Metric(k, float(v), now, 0) for k, v in figures.items() if math.isfinite(v)]
+        run_id = result.parent_run_id
+        self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / RESULT_FILE).write_bytes(result.to_bytes())
+            self.client.log_artifacts(run_id, folder)
+        if final:
+            self.client.set_terminated(run_id, "KILLED" if result.stopped else "FINISHED")
+
+    def fail_sweep(self, parent_run_id: str) -> None:
+        """Marks a parent run as failed."""
+        self.client.set_terminated(parent_run_id, "FAILED")
+
+    def load(self, parent_run_id: str) -> SweepResult:
+        """The result of a sweep, as its launch returned it; raises ``UserError`` when the run holds none."""
+        run = self.run(parent_run_id)
+        if run.data.tags.get("tunelab.kind") != "sweep":
+            raise UserError(f"Run '{parent_run_id}' is no tunelab sweep. `tunelab results` lists the sweeps.")
+        name = run.data.tags["tunelab.sweep"]
+        if run.info.status == "RUNNING":
+            raise UserError(f"Sweep '{name}' is still running, or was killed: `tunelab resume {name}` goes on with it.")
+        return SweepResult.of_bytes(self.artifact(parent_run_id, RESULT_FILE))
+
+    def sweeps(self) -> list[Run]:
+        """The parent runs of all sweeps, newest first."""
+        ids = [e.experiment_id for e in self.client.search_experiments()]
+        return [run for i in ids for run in self._search(i, "tags.`tunelab.kind` = 'sweep'")] if ids else []
+
+    def find_sweep(self, wanted: str) -> str:
+        """The parent run id of a sweep by name, by run id, or by the beginning of either.
+
+        Raises:
+            UserError: none or several match.
+        """
+        runs = self.sweeps()
+        for match in (str.__eq__, str.startswith):
+            hits = [r for r in runs if match(r.data.tags["tunelab.sweep"], wanted) or match(r.info.run_id, wanted)]
+            if len(hits) == 1:
+                return str(hits[0].info.run_id)
+            if hits:
+                names = ", ".join(r.data.tags["tunelab.sweep"] for r in hits[:5])
+                raise UserError(f"'{wanted}' fits {len(hits)} sweeps: {names}. Give more of the name, or the run id.")
+        known = [r.data.tags["tunelab.sweep"] for r in runs[:10]]
+        hint = f"There are: {', '.join(known)}." if known else f"The store {self.shown_uri} holds none."
+        raise UserError(f"No sweep '{wanted}'. {hint}")
+
+    def run(self, run_id: str) -> Run:
+        """A run by its id; raises ``UserError`` when there is none."""
+        try:
+            return self.client.get_run(run_id)
+        except MlflowException as error:
+            raise UserError(f"No run '{run_id}' in {self.shown_uri}.") from error
+
+    def artifact(self, run_id: str, path: str) -> bytes:
+        """The bytes of a run's artifact; raises ``UserError`` when there is none."""
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                return Path(self.client.download_artifacts(run_id, path, folder)).read_bytes()
+            except STORE_ERRORS as error:
+                raise UserError(f"Run '{run_id}' holds no '{path}' in {self.shown_uri}.") from error
+
+    # Trials.
+
+    def log_trial(self, experiment_id: str, parent: SweepResult, trial: TrialRecord, known: str | None) -> str:
+        """Writes a trial, or what is new of it, and gives its run id.
+
+        Args:
+            experiment_id: where the parent run lives.
+            parent: the sweep, for tags.
+            trial: as it stands; a running one stays RUNNING.
+            known: id of the trial's run when it has one: nothing that it holds is written twice.
+        """
+        logged = 0
+        if known is None:
+            run = self.client.create_run(
+                experiment_id,
+                start_time=_ms(trial.started),
+                tags={"mlflow.parentRunId": parent.parent_run_id, **_trial_tags(parent, trial)},
+                run_name=f"{parent.name} #{trial.number:03d}",
+            )
+            run_id: str = run.info.run_id
+            params = [Param(k, str(v)[:PARAM_LIMIT]) for k, v in trial.params.items()]
+        else:
+            run_id, params = known, []
+            steps = [m.step for m in self.client.get_metric_history(run_id, "val_loss")]
+            logged = max(steps, default=0)
+        metrics = [m for e in trial.epochs if e.epoch > logged for m in _metrics(e, trial.started)]
+        tags: list[RunTag] = []
+        if trial.status != TrialStatus.RUNNING:
+            metrics += _final_metrics(trial)
+            tags = [RunTag(k, v) for k, v in _end_tags(trial).items()]
+        for start in range(0, max(len(metrics), 1), 1000):  # MLflow's limit of one batch
+            self.client.log_batch(run_id, metrics[start : start + 1000], params, tags)
+            params, tags = [], []
+        if trial.status != TrialStatus.RUNNING:
+            if trial.error:
+                self.client.log_text(run_id, trial.error, "error.txt")
+            self.client.set_terminated(run_id, STATUS[trial.status], end_time=_ms(trial.ended))
+        return run_id
+
+    def load_trial(self, run_id: str) -> TrialRecord:
+        """A trial from its run alone, every epoch included; raises ``UserError`` when the run is no trial."""
+        run = self.run(run_id)
+        tags = run.data.tags
+        if "tunelab.trial" not in tags:
+            raise UserError(f"Run '{run_id}' is no trial of tunelab; `tunelab results SWEEP` lists run ids of trials.")
+        ended = run.info.end_time or 0
+        return TrialRecord(
+            number=int(tags["tunelab.trial"]),
+            params=json.loads(tags["tunelab.params"]),
+            config=json.loads(tags["tunelab.config"]),
+            seed=int(tags["tunelab.seed"]),
+            max_epochs=int(tags["tunelab.max_epochs"]),
+            status=TrialStatus(tags["tunelab.status"]),
+            epochs=self._curve(run),
+            started=run.info.start_time / 1000,
+            ended=ended / 1000,
+            run_id=run_id,
+            worker=json.loads(tags.get("tunelab.worker", "{}")),
+        )
+
+    def _curve(self, run: Run) -> tuple[Epoch, ...]:
+        summary = {"best_val_loss", "best_epoch", "epochs", "train_seconds"}
+        names = [name for name in run.data.metrics if name not in summary and not name.startswith(("test_", "model_"))]
+        by_epoch: dict[int, dict[str, float]] = {}
+        for name in names:
+            for point in self.client.get_metric_history(run.info.run_id, name):
+                by_epoch.setdefault(point.step, {})[name] = point.value
+        curve = []
+        for epoch, metrics in sorted(by_epoch.items()):
+            if "val_loss" in metrics:
+                loss, seconds = metrics.pop("val_loss"), metrics.pop("seconds", 0.0)
+                curve.append(Epoch.of_row([epoch, loss, metrics, seconds]))
+        return tuple(curve)
+
+    # Models and files.
+
+    def log_model(
+        self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
+    ) -> str:
+        """Logs a predictor as a pyfunc model of a run and gives its URI.
+
+        Args:
+            run_id: the winner's run; its status and end stay as they are.
+            predictor: preprocessing and network.
+            example: a few raw input rows; signature and input example are made from them.
+            task: for the model's name.
+            figures: metrics shown beside the model.
+        """
+        before = self.client.get_run(run_id).info
+        with tempfile.TemporaryDirectory() as folder, _fluent(self.uri), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # hints about integer columns and type hints of our own model file
+            predictor.save(Path(folder))
+            signature = mlflow.models.infer_signature(example, predictor.predict(example))
+            with mlflow.start_run(run_id=run_id):
+                info = mlflow.pyfunc.log_model(
+                    name=f"tunelab-{task}",
+                    python_model=str(Path(__file__).with_name("served_model.py")),
+                    artifacts={"predictor": folder},
+                    signature=signature,
+                    input_example=example,
+                    pip_requirements=[f"{name}=={versions()[name]}" for name in MODEL_REQUIREMENTS],
+                )
+                mlflow.log_metrics(dict(figures), model_id=info.model_id)
+        self.client.set_terminated(run_id, before.status, before.end_time)
+        return str(info.model_uri)
+
+    def register(self, task: str, model_uri: str, run_id: str, val_loss: float, digest: str) -> tuple[str, bool]:
+        """Registers a model as ``tunelab-<task>``; gives its version and whether it became the champion.
+
+        It does when there is no champion yet, or when it beats the champion's validation loss on the same data digest.
+        """
+        name = f"tunelab-{task}"
+        with suppress(MlflowException):  # it exists already
+            self.client.create_registered_model(name, description=f"Winners of sweeps on {task}, by validation loss.")
+        tags = {"tunelab.val_loss": repr(val_loss), "tunelab.digest": digest}
+        with _fluent(self.uri):  # the registry looks the model up in the process-wide store
+            version = self.client.create_model_version(name, model_uri, run_id=run_id, tags=tags).version
+        champion = None
+        with suppress(MlflowException):  # there is none yet
+            champion = self.client.get_model_version_by_alias(name, "champion")
+        beats = champion is None or (
+            champion.tags.get("tunelab.digest") == digest and val_loss < float(champion.tags["tunelab.val_loss"])
+        )
+        if beats:
+            self.client.set_registered_model_alias(name, "champion", version)
+        return str(version), beats
+
+    def load_model(self, uri: str, folder: Path) -> Predictor:
+        """The predictor of ``models:/tunelab-wine@champion`` or another model URI; raises ``UserError`` without one."""
+        with _fluent(self.uri):
+            try:
+                local = mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
+            except STORE_ERRORS as error:
+                raise UserError(f"No model '{uri}' in {self.shown_uri}.") from error
+        return load_predictor(Path(local) / "artifacts" / _predictor_folder(Path(local)))
+
+    def log_files(self, run_id: str, folder: Path, artifact_path: str | None = None) -> None:
+        """Copies a folder's files to a run's artifacts."""
+        self.client.log_artifacts(run_id, str(folder), artifact_path)
+
+    def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
+        """Adds metrics and tags to a run."""
+        now = int(time.time() * 1000)
+        values = [Metric(k, float(v), now, 0) for k, v in metrics.items() if math.isfinite(v)]
+        self.client.log_batch(run_id, values, tags=[RunTag(k, v[:TAG_LIMIT]) for k, v in (tags or {}).items()])
+
+    def _search(self, experiment_id: str, query: str) -> list[Run]:
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [experiment_id], query, max_results=1000, page_token=token, order_by=["attributes.start_time DESC"]
+            )
+            found += list(page)
+            token = page.token
+            if not token:
+                return found
+
+
+@contextmanager
+def _fluent(uri: str) -> Iterator[None]:
+    """MLflow's process-wide store and registry set to ours for the time of the block."""
+    tracking, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(tracking)
+        mlflow.set_registry_uri(registry)
+
+
+def _predictor_folder(model: Path) -> str:
+    """The name under which MLflow kept the saved predictor among a model's artifacts."""
+    found = sorted(path.parent.name for path in (model / "artifacts").glob("*/predictor.json"))
+    if not found:
+        raise UserError(f"The model in '{model.name}' is no tunelab model: it holds no predictor.")
+    return found[0]
+
+
+def quiet_mlflow() -> None:
+    """Silences MLflow's and alembic's lines about what they do."""
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _sqlite_path(uri: str) -> Path | None:
+    if not uri.startswith("sqlite:"):
+        return None
+    path = unquote(urlparse(uri).path)
+    if not uri.startswith("sqlite:///") or not path.strip("/"):
+        raise UserError(f"--tracking-uri '{uri}' names no file. Write sqlite:///path/mlflow.db.")
+    return Path(path[1:]).absolute()  # sqlite:///relative.db or sqlite:////absolute.db
+
+
+def _create_sqlite(path: Path, uri: str) -> None:
+    """Creates the database once: two processes that do it at the same time would break it for good."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            if not path.exists():
+                MlflowClient(uri).search_experiments(max_results=1)
+    except OSError as error:
+        raise UserError(f"The store's folder '{path.parent}' cannot be written: {error.strerror}.") from error
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _provenance_tags() -> dict[str, str]:
+    tags = {"tunelab.versions": json.dumps(versions())}
+    commit = git_commit()
+    return {**tags, "mlflow.source.git.commit": commit} if commit else tags
+
+
+def _trial_tags(parent: SweepResult, trial: TrialRecord) -> dict[str, str]:
+    return {
+        "tunelab.kind": "trial",
+        "tunelab.sweep": parent.name,
+        "tunelab.task": parent.task,
+        "tunelab.trial": str(trial.number),
+        "tunelab.seed": str(trial.seed),
+        "tunelab.max_epochs": str(trial.max_epochs),
+        "tunelab.status": str(trial.status),
+        "tunelab.digest": parent.data["digest"],
+        "tunelab.params": json.dumps(dict(trial.params), ensure_ascii=False),
+        "tunelab.config": json.dumps(dict(trial.config), ensure_ascii=False),
+        **_provenance_tags(),
+    }
+
+
+def _end_tags(trial: TrialRecord) -> dict[str, str]:
+    tags = {
+        "tunelab.status": str(trial.status),
+        "tunelab.stopped_early": str(trial.status == TrialStatus.STOPPED).lower(),
+        "tunelab.worker": json.dumps(dict(trial.worker)),
+    }
+    if trial.error:
+        tags["tunelab.error"] = trial.error.partition("\n")[0][:500]
+    return tags
+
+
+def _metrics(epoch: Epoch, started: float) -> Iterable[Metric]:
+    moment = _ms(started + epoch.seconds)
+    values = {"val_loss": epoch.val_loss, "seconds": epoch.seconds, **epoch.metrics}
+    return [Metric(name, value, moment, epoch.epoch) for name, value in values.items()]
+
+
+def _final_metrics(trial: TrialRecord) -> list[Metric]:
+    moment = _ms(trial.ended)
+    figures = {"epochs": float(len(trial.epochs)), "train_seconds": trial.train_seconds}
+    if trial.best is not None and trial.has_result:
+        figures |= {"best_val_loss": trial.best.val_loss, "best_epoch": float(trial.best.epoch)}
+    return [Metric(name, value, moment, len(trial.epochs)) for name, value in figures.items()]
+
+
+def _dataset(task: str, facts: Mapping[str, Any], data: Mapping[str, Any]) -> DatasetInput:
+    rows = {key: data[key] for key in ("train_rows", "validation_rows", "test_rows") if key in data}
+    dataset = Dataset(
+        name=task,
+        digest=str(data["digest"])[:36],
+        source_type="local",
+        source=json.dumps({"source": facts["source"], "licence": facts["licence"]}, ensure_ascii=False),
+        profile=json.dumps(rows),
+    )
+    return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training, validation and sealed test")])

@@ -1,0 +1,64 @@
+"""The trials' best weights: the leading ones are kept, losers' files are removed as the sweep goes on."""
+
+from __future__ import annotations
+
+import bisect
+
+import torch
+from safetensors.torch import load
+
+from sweeps.records import TrialRecord
+from trainables import Task, TrainingData
+from trainables.base.storage import Storage
+from trainables.base.trial import weights_path
+
+
+class LeadingWeights:
+    """Keeps the weight files of the best trials.
+
+    Args:
+        uri: the sweep's storage.
+        keep: how many trials.
+    """
+
+    def __init__(self, uri: str, keep: int) -> None:
+        self._storage = Storage(uri)
+        self._keep = keep
+        self._leading: list[tuple[float, int]] = []
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Notes a trial's result and removes the files that nobody will ask for."""
+        self._storage.delete(f"checkpoints/trial-{trial.number:05d}")
+        if not trial.has_result:
+            self._storage.delete(weights_path(trial.number))
+            return
+        bisect.insort(self._leading, (trial.val_loss, trial.number))
+        for _, number in self._leading[self._keep :]:
+            self._storage.delete(weights_path(number))
+        del self._leading[self._keep :]
+
+    def load(self, trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
+        """A trial's weights at its best epoch; trained again, exactly, when the file is not there."""
+        try:
+            weights: dict[str, torch.Tensor] = load(self._storage.read(weights_path(trial.number)))
+        except FileNotFoundError:
+            return retrain(trial, task, data)
+        return weights
+
+    def remove(self) -> None:
+        """Removes all files: the winner is in the store by now."""
+        self._storage.delete("weights")
+        self._storage.delete("checkpoints")
+
+
+def retrain(trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
+    """Trains a trial up to its best epoch again and gives the weights there; empty when the task yields none."""
+    best = trial.best
+    if best is None:
+        raise ValueError(f"trial {trial.number} has no finite epoch")
+    torch.set_num_threads(int(trial.worker.get("threads", 1)))
+    device = str(trial.worker.get("device", "cpu"))
+    for report in task.fit(trial.config, data, trial.seed, max_epochs=trial.max_epochs, device=device):
+        if report.epoch == best.epoch and report.weights is not None:
+            return {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
+    return {}

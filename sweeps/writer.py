@@ -1,0 +1,150 @@
+"""Delivers trials to the tracking store from a thread of its own, so that a slow or absent store never stops training.
+
+The journal is the spool: what is not marked as tracked there is delivered later, in order, and nothing twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sweeps.journal import Journal
+from sweeps.records import TrialRecord, TrialStatus
+from sweeps.result import SweepResult
+from sweeps.secrets import without_secrets
+from sweeps.tracking import STORE_ERRORS, Store
+
+RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)  # between attempts while the store is away; the last one repeats
+LIVE_SECONDS = (
+    10.0  # a trial that runs longer appears in the store before it ends, and is brought up to date this often
+)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of tracking.
+
+    Attributes:
+        run_ids: by trial number, of the trials that are in the store.
+        undelivered: how many are not.
+        error: why, one line.
+        seconds: time that the store took.
+    """
+
+    run_ids: dict[int, str]
+    undelivered: int
+    error: str
+    seconds: float
+
+
+class TrackingWriter:
+    """Writes trials to a store as they end.
+
+    Args:
+        store: an open store.
+        parent: the sweep, with its parent run id.
+        journal: where deliveries are noted.
+        earlier: trials of an interrupted sweep; those not delivered yet are.
+    """
+
+    def __init__(
+        self, store: Store, parent: SweepResult, journal: Journal, earlier: Sequence[TrialRecord] = ()
+    ) -> None:
+        self._store = store
+        self._parent = parent
+        self._journal = journal
+        self._run_ids = {t.number: t.run_id for t in earlier if t.run_id}  # delivered whole
+        self._known: dict[int, str] = {}  # runs that exist but are not whole
+        self._must_look = bool(earlier)  # runs may exist that nothing here knows of
+        self._experiment = ""
+        self._live: dict[int, float] = {}
+        self._error = ""
+        self._seconds = 0.0
+        ended = [t for t in earlier if not t.run_id and t.status != TrialStatus.RUNNING]
+        self._pending: deque[TrialRecord] = deque(ended)
+        self._changed = threading.Condition()
+        self._closing = False
+        self._giving_up = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread.start()
+
+    def ended(self, trial: TrialRecord) -> None:
+        """A trial is final."""
+        self._put(trial)
+
+    def progress(self, trial: TrialRecord) -> None:
+        """A trial has new epochs; written now and then while it runs."""
+        now = time.monotonic()
+        if now - self._live.setdefault(trial.number, now) > LIVE_SECONDS:
+            self._live[trial.number] = now
+            self._put(trial)
+
+    def finish(self, patience: float) -> Delivery:
+        """Delivers what is left; gives up after so many seconds of a store that does not answer."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        silent_since = time.monotonic()
+        while self._thread.is_alive():
+            self._thread.join(0.05)
+            if not self._error:
+                silent_since = time.monotonic()
+            elif time.monotonic() - silent_since > patience:
+                self._giving_up.set()
+        left = {t.number for t in self._pending if t.status != TrialStatus.RUNNING}
+        return Delivery(dict(self._run_ids), len(left), self._error, self._seconds)
+
+    def _put(self, trial: TrialRecord) -> None:
+        with self._changed:
+            self._pending.append(trial)
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._pending and not self._closing:
+                    self._changed.wait()
+                if not self._pending:
+                    return
+                trial = self._pending[0]
+            if not self._deliver(trial):
+                return
+            with self._changed:
+                self._pending.popleft()
+
+    def _deliver(self, trial: TrialRecord) -> bool:
+        """Writes one trial, however long the store is away; false when told to give up."""
+        for attempt in itertools.count():
+            began = time.monotonic()
+            try:
+                self._write(trial)
+            except STORE_ERRORS as error:
+                self._error = without_secrets(str(error).partition("\n")[0])
+                self._must_look = True  # the run may have been created before the store went away
+            else:
+                self._error = ""
+                return True
+            finally:
+                self._seconds += time.monotonic() - began
+            if self._giving_up.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]):
+                return False
+        raise AssertionError("unreachable")
+
+    def _write(self, trial: TrialRecord) -> None:
+        if not self._experiment:
+            self._experiment = self._store.experiment(self._parent.task)
+        if self._must_look:
+            runs = self._store.children(self._parent.parent_run_id)
+            self._known |= {n: run.info.run_id for n, run in runs.items() if n not in self._run_ids}
+            self._must_look = False
+        run_id = self._store.log_trial(self._experiment, self._parent, trial, self._known.get(trial.number))
+        self._known[trial.number] = run_id
+        if trial.status == TrialStatus.RUNNING:
+            return
+        self._run_ids[trial.number] = run_id
+        if trial.status != TrialStatus.INTERRUPTED:  # that one goes on when the sweep is resumed
+            self._journal.tracked(trial.number, run_id)
