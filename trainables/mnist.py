@@ -117,6 +117,10 @@ class MNIST(Task):
 
         return ImagePredictor(dict(config), dict(splits.training.facts), weights, splits.preprocessing)
 
+    def features(self, splits: Splits, inputs: Any) -> np.ndarray:
+        matrix: np.ndarray = splits.preprocessing.transform(inputs).reshape(len(inputs), -1)
+        return matrix
+
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
         from trainables.base.image_predictor import score_images
 

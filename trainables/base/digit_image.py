@@ -15,7 +15,7 @@ from scipy import ndimage
 from search_spaces.errors import UserError
 
 SIDE, BOX = 28, 20  # pixels of a picture and of the box its digit fits in
-MAX_PIXELS = 40_000_000  # a larger picture is refused before it is decoded
+MAX_PIXELS = 64_000_000  # a larger picture is refused before it is decoded
 WORK_SIDE = 280  # larger pictures are reduced to this before they are analysed
 FORMATS = ("PNG", "JPEG")
 MIN_CONTRAST = 12.0  # of 255 between ink and background; less is noise
@@ -70,9 +70,11 @@ def _colours(image: Image.Image) -> np.ndarray:
         low, high = values.min(), values.max()
         grey = (values - low) * (255 / max(high - low, 255.0))  # keeps a picture of less than 8 bit contrast as it is
         image = Image.fromarray(np.round(grey).astype(np.uint8))
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("RGBA")
+    if max(image.size) > WORK_SIDE:
+        image.thumbnail((WORK_SIDE, WORK_SIDE), Image.Resampling.BOX)
     rgba = image.convert("RGBA")
-    if max(rgba.size) > WORK_SIDE:
-        rgba.thumbnail((WORK_SIDE, WORK_SIDE), Image.Resampling.BOX)
     values = np.asarray(rgba, dtype=np.float64)
     colours, opacity = values[..., :3], values[..., 3:] / 255
     if opacity.min() == 1:
