@@ -34,7 +34,7 @@ def test_bundled_documents_are_prose_in_a_fixed_split() -> None:
     assert any(text.startswith("대한민국은 민주공화국이다. 대한민국의 주권은 국민에게 있고") for text in texts)
     assert not any("--" in text or "\n" in text or text.startswith(("제1조 ", "①")) for text in texts)
     # the stand-in was trained on this split: changing it leaks held-out text into what it has seen
-    assert corpus.sha256 == "5ad65d6d3d2977d992063104efd6cac7feb9008dee5ab834bb19e144d0fa2ff4"
+    assert corpus.sha256 == "a2f840ca8c4e93e7994ec5a52a3f2991c269fe97ff70904dc273c54c02ebf3bf"
 
 
 def test_prompts_begin_held_out_documents_of_several_topics() -> None:

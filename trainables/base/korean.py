@@ -33,7 +33,7 @@ LICENCE = (
 HELD_OUT = 0.12  # share of the characters for validation, and again for test
 
 MIN_CHARACTERS, MIN_HANGUL = 20, 0.5  # a shorter or less Korean line of a bill is a table cell or a formula
-MIN_REFERENCE = 30  # characters after a prompt
+MIN_PROMPT_HANGUL, MIN_REFERENCE = 0.8, 30  # words rather than dates and numbers; characters after a prompt
 _HANGUL = re.compile("[가-힣]")
 _PAGE = re.compile(r"\s*-\s*\d+\s*-\s*$")
 _ARTICLE = re.compile(r"\s*제\d+조(의\d+)?\s")
@@ -149,9 +149,9 @@ def split_documents(documents: Sequence[Document], seed: int) -> Corpus:
     test: list[list[Document]] = []
     validation: list[list[Document]] = []
     for members in sorted(groups.values(), key=lambda members: _draw(seed, members[0].text)):
-        half = _characters(members) / 2
-        held_out = (part for part in (test, validation) if sum(map(_characters, part)) + half <= share)
-        next(held_out, train).append(members)
+        emptier = min((test, validation), key=lambda part: sum(map(_characters, part)))
+        room = sum(map(_characters, emptier)) + _characters(members) / 2 <= share
+        (emptier if room else train).append(members)
     for part in (test, validation):
         if not part:  # a handful of long documents: give it the shortest
             part.append(train.pop(min(range(len(train)), key=lambda i: _characters(train[i]))))
@@ -162,8 +162,8 @@ def held_out_prompts(count: int = 16, words: int = 3) -> tuple[Prompt, ...]:
     """Prompts from the bundled test documents, spread over their sources, always the same.
 
     Args:
-        count: how many; at most as many as there are test documents with a reference of ``MIN_REFERENCE``
-            characters or more.
+        count: how many; at most as many as there are test documents that begin with words and go on for
+            ``MIN_REFERENCE`` characters or more.
         words: blank-separated words in a prompt.
 
     Raises:
@@ -175,7 +175,8 @@ def held_out_prompts(count: int = 16, words: int = 3) -> tuple[Prompt, ...]:
         document = test[i]
         prompt = " ".join(document.text.split(" ")[:words])
         reference = document.text[len(prompt) :].strip()
-        if group == i and len(reference) >= MIN_REFERENCE:  # one prompt for a group of near copies
+        prose = _hangul_share(prompt) >= MIN_PROMPT_HANGUL
+        if group == i and prose and len(reference) >= MIN_REFERENCE:  # one prompt for a group of near copies
             by_source.setdefault(document.source, []).append(Prompt(prompt, reference, document))
     dealt: list[Prompt] = []
     for turn in range(max(map(len, by_source.values()), default=0)):
@@ -248,6 +249,11 @@ def _korean(paragraph: str) -> Iterator[str]:
     text = _one_line(paragraph)
     while label := _LABEL.match(text):
         text = text[label.end() :]
-    letters = text.replace(" ", "")
-    if len(text) >= MIN_CHARACTERS and "--" not in text and len(_HANGUL.findall(letters)) >= MIN_HANGUL * len(letters):
+    if len(text) >= MIN_CHARACTERS and "--" not in text and _hangul_share(text) >= MIN_HANGUL:
         yield text
+
+
+def _hangul_share(text: str) -> float:
+    """Of the characters that are not blanks, 0 for none."""
+    letters = text.replace(" ", "")
+    return len(_HANGUL.findall(letters)) / max(1, len(letters))
