@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import mlflow
+import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from trainables import load_predictor
@@ -16,8 +18,11 @@ class ServedModel(PythonModel):  # type: ignore[misc, unused-ignore]
     def load_context(self, context: PythonModelContext) -> None:
         self._predictor = load_predictor(Path(context.artifacts["predictor"]))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow reads hints here
-        return self._predictor.predict(model_input)
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        predictions: pd.DataFrame = self._predictor.predict(model_input)
+        return predictions
 
 
 mlflow.models.set_model(ServedModel())

@@ -103,6 +103,10 @@ class Store:
             return str(self.client.create_experiment(name, artifact_location=location))
         return str(self.client.get_experiment_by_name(name).experiment_id)
 
+    def artifact_root(self) -> str:
+        """Where artifacts of a sqlite store lie, as a path."""
+        return str((self._path.parent if self._path is not None else Path("mlruns")) / "artifacts")
+
     # Sweeps.
 
     def start_sweep(self, result: SweepResult) -> str:

@@ -1,0 +1,39 @@
+# Everything a user or CI needs; `make help` lists it. Needs python 3.11+, pip, make, git.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sweep test check ui bench clean-setup
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+setup: $(READY)  ## create .venv with pinned versions and install tunelab into it; a second call does nothing
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tunelab needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+sweep: setup  ## the main job: sweep California Housing into MLflow
+	$(BIN)/tunelab sweep california_housing --trials 48 --max-epochs 27
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+check: setup  ## ruff and strict mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+ui: setup  ## open the MLflow UI on 127.0.0.1
+	$(BIN)/tunelab ui
+
+bench: setup  ## measure the speed of a sweep against its peers
+	$(BIN)/tunelab bench speed
+
+clean-setup:  ## remove .venv
+	rm -rf .venv

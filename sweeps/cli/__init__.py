@@ -1,0 +1,55 @@
+"""The command line ``tunelab``: one file a command; heavy libraries load inside the command that needs them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+from search_spaces.errors import UserError
+
+app = typer.Typer(
+    name="tunelab",
+    help="Hyperparameter search people can trust: Ray Tune, Optuna and MLflow in one platform.",
+    epilog="Example: tunelab sweep california_housing --trials 32 && tunelab ui",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+# In the order of the help. Each module holds ``command``, or a Typer ``app`` for a group of commands.
+COMMANDS = {
+    "tasks": "sweeps.cli.tasks",
+    "sweep": "sweeps.cli.sweep",
+    "results": "sweeps.cli.results",
+    "ui": "sweeps.cli.ui",
+    "bench": "benchmarks.cli",  # by name only: benchmarks are built on sweeps, not the other way
+}
+
+
+def _mount() -> None:
+    for name, module in COMMANDS.items():
+        loaded = importlib.import_module(module)
+        if hasattr(loaded, "app"):
+            app.add_typer(loaded.app, name=name)
+        else:
+            app.command(name)(loaded.command)
+
+
+def main() -> None:
+    """Runs a command. A ``UserError`` is one sentence and exit code 2, never a traceback."""
+    _mount()
+    try:
+        app()
+    except UserError as error:
+        sys.stderr.write(f"tunelab: {error}\n")
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("tunelab: interrupted\n")
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""``tunelab results``: a sweep's outcome, or the list of sweeps."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sweeps.result import SweepResult
+
+TOP = 10
+
+
+def command(
+    sweep: Annotated[str | None, typer.Argument(help="Name or run id, or its beginning; all sweeps without.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show a sweep's best trials, scores and baselines; without a name, list the sweeps."""
+    from sweeps.cli.tables import print_table
+    from sweeps.spec import default_tracking_uri
+    from sweeps.tracking import Store
+
+    store = Store(tracking_uri or default_tracking_uri())
+    if sweep is not None:
+        result = store.load(store.find_sweep(sweep))
+        if as_json:
+            trials = [t.to_json() for t in result.trials]
+            sys.stdout.write(json.dumps({**result.summary(), "records": trials}, ensure_ascii=False) + "\n")
+        else:
+            print_result(result)
+        return
+    rows = [
+        {
+            "sweep": run.data.tags["tunelab.sweep"],
+            "task": run.data.tags["tunelab.task"],
+            "status": run.info.status.lower(),
+            "trials": int(run.data.metrics.get("trials", 0)),
+            "best_val_loss": run.data.metrics.get("best_val_loss"),
+            "run_id": run.info.run_id,
+        }
+        for run in store.sweeps()
+    ]
+    if as_json:
+        sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+    else:
+        print_table(list(rows[0]) if rows else ["sweep"], [list(row.values()) for row in rows])
+
+
+def print_result(result: SweepResult) -> None:
+    """The outcome for people: best trials, the winner beside baselines, and where to look."""
+    from sweeps.cli.tables import cell, print_table
+
+    best, counts = result.best, result.counts
+    names = list(dict.fromkeys(name for t in result.ranked()[:TOP] for name in t.params))
+    print_table(
+        ["trial", "status", "val_loss", "epochs", *names, "run id"],
+        [
+            [t.number, t.status.value.replace("_", " "), t.val_loss, len(t.epochs)]
+            + [t.params.get(name) for name in names]
+            + [t.run_id[:8]]
+            for t in result.ranked()[:TOP]
+        ],
+        title=f"{result.name}: the best of {len(result.trials)} trials",
+    )
+    if best is not None and best.test:
+        unit = f" ({result.facts['unit']})" if result.facts["unit"] else ""
+        scores = list(best.test)
+        rows: list[list[object]] = [
+            [f"winner, trial {best.trial}", *[best.validation.get(s) for s in scores], *[best.test[s] for s in scores]]
+        ]
+        for b in result.baselines:
+            rows.append([b.name, *[b.validation.get(s) for s in scores], *[b.test.get(s) for s in scores]])
+        header = ["model", *[f"val {s}" for s in scores], *[f"test {s}" for s in scores]]
+        print_table(header, rows, title=f"Winner and baselines{unit}; the test split was opened {_times(result)}")
+    lines = [
+        f"{counts.finished} finished, {counts.stopped_early} stopped early, {counts.diverged} diverged, "
+        f"{counts.failed} failed, {counts.interrupted} interrupted; {result.epochs} epochs, "
+        f"{cell(result.train_seconds)} s of training in {cell(result.wall_seconds)} s."
+    ]
+    errors = [t for t in result.trials if t.error]
+    if errors:
+        lines.append(f"{len(errors)} trials failed, the first with: {errors[0].error.partition(chr(10))[0]}")
+    if result.stopped:
+        lines.append(f"The search ended early: {result.stopped}. `tunelab resume {result.name}` goes on with it.")
+    if best is not None and best.version:
+        champion = ", now the champion" if best.champion else "; the champion stays another"
+        lines.append(f"Model: models:/tunelab-{result.task}/{best.version}{champion}.")
+    if result.parent_run_id:
+        lines.append("Look at it: tunelab ui")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _times(result: SweepResult) -> str:
+    count = len(result.test_openings)
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -1,0 +1,168 @@
+"""What a sweep shows while it runs: one calm table on a terminal, a line per ended trial elsewhere. On stderr."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sweeps.records import TrialRecord, TrialStatus, ranked
+from sweeps.run import Display
+from sweeps.spec import SweepSpec
+from trainables import Splits, Task
+
+REFRESH_SECONDS = 0.25
+BEST_ROWS = 5
+
+
+@contextmanager
+def make_display() -> Iterator[Display]:
+    """A live table when stderr is a terminal, plain lines when not."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    table = LiveTable()
+    try:
+        yield table
+    finally:
+        table.close()
+
+
+class Lines:
+    """One line per event; for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._shown: set[int] = set()
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        _say("\n".join(headline(spec, task, splits, concurrency)))
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        for trial in trials:
+            if trial.status != TrialStatus.RUNNING and trial.number not in self._shown:
+                self._shown.add(trial.number)
+                _say(line_of(trial))
+
+    def step(self, text: str) -> None:
+        _say(text)
+
+
+class LiveTable:
+    """Running and best trials, a progress bar, time left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._total = 0
+        self._name = ""
+        self._began = time.monotonic()
+        self._drawn = 0.0
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        for line in headline(spec, task, splits, concurrency):
+            self._console.print(line, markup=False)
+        self._total, self._name = int(spec.trials or 0), str(spec.name)
+        self._began = time.monotonic()
+        self._live.start()
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        now = time.monotonic()
+        if now - self._drawn >= REFRESH_SECONDS:
+            self._drawn = now
+            self._live.update(self._draw(trials), refresh=True)
+
+    def step(self, text: str) -> None:
+        self._live.stop()
+        self._console.print(text, markup=False)
+
+    def close(self) -> None:
+        """Removes the table; the summary takes its place."""
+        self._live.stop()
+
+    def _draw(self, trials: list[TrialRecord]) -> Any:
+        from rich import box
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("trial", "status", "epoch", "val_loss", "best"):
+            table.add_column(name, justify="left" if name == "status" else "right")
+        table.add_column("configuration", overflow="ellipsis", no_wrap=True)
+        running = [t for t in trials if t.status == TrialStatus.RUNNING]
+        for trial in running + ranked(trials)[:BEST_ROWS]:
+            last = trial.epochs[-1] if trial.epochs else None
+            best = trial.best
+            table.add_row(
+                str(trial.number),
+                trial.status.value.replace("_", " "),
+                "" if last is None else str(last.epoch),
+                "" if last is None else f"{last.val_loss:.4g}",
+                "" if best is None else f"{best.val_loss:.4g}",
+                short_config(trial),
+            )
+        ended = len(trials) - len(running)
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(ProgressBar(total=self._total, completed=ended, width=40), self._progress_text(ended))
+        return Group(bar, table)
+
+    def _progress_text(self, ended: int) -> str:
+        spent = time.monotonic() - self._began
+        left = spent / ended * (self._total - ended) if ended else math.inf
+        return f"{ended}/{self._total} trials, {duration(spent)} spent, {duration(left)} left"
+
+
+def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> list[str]:
+    """What runs on which data: shown before training begins."""
+    facts = task.facts
+    rows = [len(splits.train.targets), len(splits.validation.targets), len(splits.test)]
+    lines = [
+        f"{spec.name}: {facts.title} ({facts.kind}), data: {facts.source}",
+        f"{rows[0]:,} training, {rows[1]:,} validation, {rows[2]:,} sealed test rows; "
+        f"{spec.trials} trials of at most {spec.max_epochs} epochs, {concurrency} at once, "
+        f"sampler {spec.sampler}, scheduler {spec.scheduler}",
+    ]
+    lines += [f"{key}: {value}" for key, value in task.description().items() if isinstance(value, str)]
+    return lines + ([facts.note] if facts.note else [])
+
+
+def line_of(trial: TrialRecord) -> str:
+    """One ended trial."""
+    best = trial.best
+    result = "no result" if best is None else f"val_loss {best.val_loss:.4g} at epoch {best.epoch}"
+    error = f"  {trial.error.partition(chr(10))[0]}" if trial.error else ""
+    status = trial.status.value.replace("_", " ")
+    return (
+        f"trial {trial.number:>3}  {status:<13} {len(trial.epochs):>3} epochs  {result}  {short_config(trial)}{error}"
+    )
+
+
+def short_config(trial: TrialRecord) -> str:
+    """The configuration in a line: ``hidden_sizes=128-64 lr=0.001``."""
+    return " ".join(f"{key}={_short(value)}" for key, value in trial.config.items())
+
+
+def duration(seconds: float) -> str:
+    """``1:02:03``, ``4:05``; a question mark when not known."""
+    if not math.isfinite(seconds):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "-".join(_short(v) for v in value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
