@@ -158,7 +158,7 @@ def _date_parts(dates: Sequence[str]) -> list[str]:
     return [f"{name}:{part}" for name in dates for part in _PARTS]
 
 
-_PARTS = ("year", "month", "dayofweek", "dayofyear", "hour", "days")
+_PARTS = ("year", "month", "day_of_week", "day_of_year", "hour", "days")
 
 
 def _plain(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
