@@ -170,7 +170,7 @@ class _Batch:
         return n, len(finished)
 
     def _read_prompts(self) -> DynamicCache:
-        """Keys and values of the distinct prompts, left-padded, each without its last token: the first step reads it."""
+        """Keys and values of the prompts, left-padded, without their last tokens (the first step reads them)."""
         width = max(1, *(len(prompt) - 1 for prompt in self.prompts))
         ids = torch.zeros(len(self.prompts), width, dtype=torch.int64)
         real = torch.zeros(len(self.prompts), width, dtype=torch.bool)

@@ -1,0 +1,136 @@
+"""``tunelab bench``: the command line of the benchmarks. Each command imports its own code, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search_spaces.errors import UserError
+
+app = typer.Typer(
+    name="bench",
+    help="Benchmarks: settings of text generation, methods of search, speed.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+INTERRUPTED = 130  # exit code of a run stopped by Ctrl-C
+
+
+@app.command()
+def generation(
+    spec: Annotated[Path | None, typer.Argument(help="Benchmark file; without one, the default benchmark.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for results; default bench-generation-NAME.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model folder or hub name; default the bundled stand-in.")] = None,
+    scorer: Annotated[str | None, typer.Option(help="'character-5-gram', or a second model's folder or name.")] = None,
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="A prompt of your own; give it several times for more.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="sample, greedy or beam; several with commas.")] = None,
+    temperature: Annotated[str | None, typer.Option(help="Values with commas, e.g. 0.3,0.9,1.2.")] = None,
+    top_k: Annotated[str | None, typer.Option(help="Values with commas; 0 is off.")] = None,
+    top_p: Annotated[str | None, typer.Option(help="Values with commas; 1 is off.")] = None,
+    min_p: Annotated[str | None, typer.Option(help="Values with commas; 0 is off.")] = None,
+    typical_p: Annotated[str | None, typer.Option(help="Values with commas; 1 is off.")] = None,
+    repetition_penalty: Annotated[str | None, typer.Option(help="Values with commas; 1 is off.")] = None,
+    no_repeat_ngram_size: Annotated[str | None, typer.Option(help="Values with commas; 0 is off.")] = None,
+    num_beams: Annotated[str | None, typer.Option(help="Values with commas, for mode beam.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(help="Most tokens of a continuation.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Continuations a prompt of every random setting.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="Name of the setting that others are compared with.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Most sequences decoded at once.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of torch.")] = None,
+    speed: Annotated[bool, typer.Option(help="Measure speed too.")] = True,
+) -> None:
+    """Compare settings of text generation on quality, diversity and speed; one folder with a report comes out.
+
+    Ctrl-C keeps what is done; the same command goes on from there.
+
+    Examples:
+
+        tunelab bench generation
+
+        tunelab bench generation --model ./my-kogpt2 --output results
+
+        tunelab bench generation --prompt "오늘 날씨는" --temperature 0.3,0.9,1.2 --top-k 10,50
+    """
+    with _user_errors():
+        from benchmarks.generation.request import Request
+
+        request = Request(
+            spec=spec,
+            prompts=tuple(prompt or ()),
+            grid={
+                "mode": mode,
+                "temperature": temperature,
+                "top_k": top_k,
+                "top_p": top_p,
+                "min_p": min_p,
+                "typical_p": typical_p,
+                "repetition_penalty": repetition_penalty,
+                "no_repeat_ngram_size": no_repeat_ngram_size,
+                "num_beams": num_beams,
+            },
+            changes={
+                "model": model,
+                "scorer": scorer,
+                "max_new_tokens": max_new_tokens,
+                "repeats": repeats,
+                "seed": seed,
+                "baseline": baseline,
+                "rows": rows,
+                "threads": threads,
+            },
+            speed=speed,
+        )
+        plan = request.plan()
+        folder = output or Path(f"bench-generation-{plan.spec.name}")
+        from benchmarks.generation.display import Terminal
+        from benchmarks.generation.run import run
+
+        try:
+            run(plan, folder, None, Terminal())
+        except KeyboardInterrupt:
+            typer.echo(f"Stopped. What is done is kept in {folder}; the same command goes on from there.", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        typer.echo(f"Report: {folder / 'report.html'}")
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")]) -> None:
+    """Run a benchmark again from its lock and say 'identical', or list what differs (exit code 1)."""
+    with _user_errors():
+        from benchmarks import lockfile
+
+        differences = lockfile.verify(folder)
+    if differences:
+        typer.echo(f"{len(differences)} differences:")
+        for difference in differences:
+            typer.echo(f"- {difference}")
+        raise typer.Exit(1)
+    typer.echo("identical")
+
+
+class _user_errors:  # a context manager reads as a verb
+    """Shows a ``UserError`` as one message on standard error and ends with exit code 2."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UserError):
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(2) from None
+
+
+def main() -> None:
+    """The benchmarks without the main command line."""
+    app(prog_name="tunelab bench", args=sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The figures of a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from benchmarks.generation.quality import HUMAN
+from benchmarks.generation.run import Results
+
+FRONT, OTHER, BASE, HUMAN_COLOUR = "#d55e00", "#0072b2", "#009e73", "#cc79a7"
+
+
+def pareto_front(costs: Sequence[tuple[float, ...]]) -> list[int]:
+    """Points that no other point beats: lower or equal in every coordinate and lower in one. NaN never belongs."""
+    usable = [i for i, cost in enumerate(costs) if not any(math.isnan(c) for c in cost)]
+
+    def beats(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+        return all(x <= y for x, y in zip(a, b, strict=True)) and a != b
+
+    return [i for i in usable if not any(beats(costs[j], costs[i]) for j in usable)]
+
+
+def diversity_pareto(results: Results) -> go.Figure:
+    """Distance to human text against distinct-2, front marked."""
+    names = [s.name for s in results.plan.settings]
+    figures = [results.figures(name) for name in names]
+    x = [f["single_distinct_2"] for f in figures]
+    y = [f["human_distance"] for f in figures]
+    figure = _scatter(results, names, x, y, pareto_front([(-a, b) for a, b in zip(x, y, strict=True)]))
+    return figure.update_layout(
+        xaxis_title="distinct-2 over one text per prompt (more diverse →)",
+        yaxis_title="distance to human text, nats (lower is nearer)",
+    )
+
+
+def speed_pareto(results: Results) -> go.Figure:
+    """Distance to human text against batched tokens a second, front marked."""
+    names = [s.setting for s in results.speeds]
+    x = [s.batched_tokens_per_s for s in results.speeds]
+    y = [results.figures(name)["human_distance"] for name in names]
+    figure = _scatter(results, names, x, y, pareto_front([(-a, b) for a, b in zip(x, y, strict=True)]))
+    return figure.update_layout(
+        xaxis_title="tokens/s, batched (faster →)", yaxis_title="distance to human text, nats (lower is nearer)"
+    )
+
+
+def perplexities(results: Results) -> go.Figure:
+    """Perplexity of every setting beside that of the human text, on the prompts where this is known."""
+    table = results.human_table or results.table
+    rows = [row for row in table.rows if row.name != HUMAN]
+    bars = go.Bar(
+        y=[r.name for r in rows],
+        x=[r.figures["perplexity"] for r in rows],
+        orientation="h",
+        marker_color=[BASE if r.name == results.plan.baseline else OTHER for r in rows],
+        hovertemplate="%{y}: %{x:.3g}<extra></extra>",
+    )
+    figure = go.Figure([bars])
+    figure.update_layout(
+        xaxis={"type": "log", "title": "perplexity under the model (log scale)"}, yaxis={"autorange": "reversed"}
+    )
+    if table.human:
+        human = table.human.figures["perplexity"]
+        figure.add_vline(x=human, line_color=HUMAN_COLOUR, line_dash="dash")
+        figure.add_annotation(
+            x=math.log10(human), y=1.02, yref="paper", text=f"human text {human:.3g}", showarrow=False, yanchor="bottom"
+        )
+        figure.update_layout(margin={"t": 40})
+    return figure
+
+
+def forest(results: Results, metric: str, title: str) -> go.Figure:
+    """Differences to the baseline with their intervals; filled where significant after Holm's correction."""
+    chosen = [c for c in results.comparisons if c.metric == metric]
+    clear = [c.p_holm < 0.05 and not c.indicative for c in chosen]
+    points = go.Scatter(
+        x=[c.difference for c in chosen],
+        y=[c.setting for c in chosen],
+        mode="markers",
+        marker={
+            "color": [FRONT if c else OTHER for c in clear],
+            "symbol": ["circle" if c else "circle-open" for c in clear],
+            "size": 9,
+        },
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [c.high - c.difference for c in chosen],
+            "arrayminus": [c.difference - c.low for c in chosen],
+        },
+        customdata=[[c.low, c.high, c.p_holm] for c in chosen],
+        hovertemplate="%{y}: %{x:.3g} [%{customdata[0]:.3g}, %{customdata[1]:.3g}], p %{customdata[2]:.3g}"
+        "<extra></extra>",
+    )
+    figure = go.Figure([points])
+    figure.add_vline(x=0, line_dash="dot", line_color=BASE)
+    return figure.update_layout(
+        xaxis_title=f"{title}: difference to {results.plan.baseline}", yaxis={"autorange": "reversed"}
+    )
+
+
+def _scatter(results: Results, names: list[str], x: list[float], y: list[float], front: list[int]) -> go.Figure:
+    colours = [
+        FRONT if i in front else BASE if name == results.plan.baseline else OTHER for i, name in enumerate(names)
+    ]
+    line = sorted(front, key=lambda i: x[i])
+    return go.Figure(
+        [
+            go.Scatter(
+                x=[x[i] for i in line],
+                y=[y[i] for i in line],
+                mode="lines",
+                line={"color": FRONT, "dash": "dot"},
+                name="Pareto front",
+                hoverinfo="skip",
+            ),
+            go.Scatter(
+                x=x,
+                y=y,
+                text=names,
+                mode="markers+text",
+                textposition="top center",
+                textfont={"size": 11},
+                marker={"size": 11, "color": colours},
+                name="settings",
+                hovertemplate="%{text}<br>%{x:.4g}, %{y:.3g}<extra></extra>",
+                cliponaxis=False,
+            ),
+        ]
+    ).update_layout(showlegend=False)

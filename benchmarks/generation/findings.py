@@ -1,0 +1,124 @@
+"""What a report says in words: sentences that follow from the figures by fixed rules."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from benchmarks.generation.figures import pareto_front
+from benchmarks.generation.run import Results
+from benchmarks.generation.tables import distance_interval
+
+DEGENERATE = 3.0  # times the human text's share of repeated 4-grams ...
+DEGENERATE_SHARE = 0.1  # ... and at least this share
+POOR = 0.8  # of the human text's distinct-2 over one text per prompt
+
+
+def findings(results: Results) -> list[str]:
+    """Sentences in order of use: what is nearest to human text, what is degenerate, trade-offs, what is undecided."""
+    found = [*_nearest(results), *_degenerate(results), *_front(results), *_temperature(results), *_fastest(results)]
+    found.append(_undecided(results))
+    return [text for text in found if text]
+
+
+def _nearest(results: Results) -> list[str]:
+    table = results.human_table
+    if table is None or table.human is None:
+        return ["No prompt has a known human continuation, so nothing is said about nearness to human text."]
+    names = sorted((s.name for s in results.plan.settings), key=lambda n: results.figures(n)["human_distance"])
+    best = names[0]
+    figures = table.row(best).figures
+    undecided = [n for n in names[1:] if _covers_zero(distance_interval(results, n))]
+    others = f" Not to be told from human text either: {_listed(undecided)}." if undecided else ""
+    return [
+        f"Nearest to human text in perplexity: {best} ({figures['perplexity']:.3g} against the human text's "
+        f"{table.human.figures['perplexity']:.3g}, {len(table.prompts)} prompts).{others}"
+    ]
+
+
+def _degenerate(results: Results) -> list[str]:
+    """Settings that repeat themselves, within a text or from prompt to prompt, far beyond human text."""
+    table = results.human_table
+    if table is None or table.human is None:
+        return []
+    human = table.human.figures
+    limit = max(DEGENERATE * _zero(human["repeated_4"]), DEGENERATE_SHARE)
+    within, across = [], []
+    for setting in results.plan.settings:
+        figures = table.row(setting.name).figures
+        if _zero(figures["repeated_4"]) >= limit:
+            within.append(f"{setting.name} ({figures['repeated_4']:.0%})")
+        if figures["single_distinct_2"] <= POOR * human["single_distinct_2"]:
+            across.append(f"{setting.name} ({figures['single_distinct_2']:.2f})")
+    found = []
+    if within:
+        beside = f"human text {_zero(human['repeated_4']):.0%}"
+        found.append(f"Degenerate, by 4-grams repeated within a text: {_listed(within)}; {beside}.")
+    if across:
+        beside = f"human text {human['single_distinct_2']:.2f}"
+        found.append(f"Degenerate, by the same words whatever the prompt (distinct-2): {_listed(across)}; {beside}.")
+    return found or ["No setting repeats itself far beyond human text."]
+
+
+def _front(results: Results) -> list[str]:
+    if results.human_table is None:
+        return []
+    names = [s.name for s in results.plan.settings]
+    figures = [results.figures(n) for n in names]
+    front = pareto_front([(-f["single_distinct_2"], f["human_distance"]) for f in figures])
+    chosen = sorted((names[i] for i in front), key=lambda n: results.figures(n)["human_distance"])
+    return [f"No other setting is both nearer to human text and more diverse (distinct-2) than: {_listed(chosen)}."]
+
+
+def _temperature(results: Results) -> list[str]:
+    """The direction of temperature, where settings differ in it alone."""
+    plain = sorted(
+        (s.decoding.temperature, s.name)
+        for s in results.plan.settings
+        if s.decoding.mode == "sample" and s.name == f"T={s.decoding.temperature:g}"
+    )
+    if len(plain) < 3:
+        return []
+    rows = [results.table.row(name).figures for _, name in plain]
+    moves = []
+    for metric, title in (("perplexity", "perplexity"), ("distinct_2", "distinct-2"), ("self_bleu", "self-BLEU")):
+        values = [row[metric] for row in rows]
+        steps = [b - a for a, b in pairwise(values)]
+        way = "rises" if all(s > 0 for s in steps) else "falls" if all(s < 0 for s in steps) else "is not monotone"
+        moves.append(f"{title} {way} ({values[0]:.3g} to {values[-1]:.3g})")
+    return [f"From temperature {plain[0][0]:g} to {plain[-1][0]:g}: {', '.join(moves)}."]
+
+
+def _fastest(results: Results) -> list[str]:
+    if not results.speeds:
+        return []
+    by_speed = sorted(results.speeds, key=lambda s: s.batched_tokens_per_s)
+    slow, fast = by_speed[0], by_speed[-1]
+    text = (
+        f"Fastest in a batch: {fast.setting} ({fast.batched_tokens_per_s:,.0f} tokens/s), slowest: {slow.setting} "
+        f"({slow.batched_tokens_per_s:,.0f})."
+    )
+    if results.side_by_side:
+        text += f" All settings decoded together: {results.side_by_side.ratio:.0f} times the loop over single prompts."
+    return [text]
+
+
+def _undecided(results: Results) -> str:
+    open_pairs = [c.setting for c in results.comparisons if c.metric == "nll" and c.p_holm >= 0.05]
+    if any(c.indicative for c in results.comparisons):
+        return "Fewer than 6 prompts: intervals and p-values are indicative only."
+    if not open_pairs:
+        return f"Every setting differs from '{results.plan.baseline}' in nats per token at 5 % after correction."
+    return f"Not shown to differ from '{results.plan.baseline}' in nats per token: {_listed(open_pairs)}."
+
+
+def _zero(value: float) -> float:
+    return 0.0 if math.isnan(value) else value
+
+
+def _covers_zero(interval: tuple[float, float]) -> bool:
+    return interval[0] <= 0 <= interval[1]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names)

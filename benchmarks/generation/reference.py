@@ -1,0 +1,69 @@
+"""transformers' own ``generate``: beam search, and the loop over single prompts that the engine is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from benchmarks.generation.engine import Continuation
+from benchmarks.generation.scorer import log_probabilities
+from benchmarks.generation.settings import DecodingSettings
+
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel
+
+Ids = tuple[int, ...]
+
+
+def generate_continuations(
+    model: GPT2LMHeadModel, prompts: Sequence[Ids], settings: DecodingSettings, eos_id: int
+) -> list[Continuation]:
+    """One continuation of each prompt through ``generate``, with its log-probability."""
+    tails = [_until_end(row, eos_id) for row in generate_tokens(model, prompts, settings, eos_id)]
+    log_p = log_probabilities(model, [(p, ids) for p, (ids, _) in zip(prompts, tails, strict=True)])
+    return [Continuation(ids, ended, value) for (ids, ended), value in zip(tails, log_p, strict=True)]
+
+
+@torch.inference_mode()
+def generate_tokens(
+    model: GPT2LMHeadModel,
+    prompts: Sequence[Ids],
+    settings: DecodingSettings,
+    eos_id: int,
+    *,
+    fixed_length: bool = False,
+) -> list[list[int]]:
+    """The new tokens of each prompt, end token and padding after it included.
+
+    Prompts of equal length go together: padding would count as seen tokens for the repetition penalty.
+
+    Args:
+        model: in evaluation mode.
+        prompts: token ids, at least one each.
+        settings: every parameter is handed over, none left to a default.
+        eos_id: ends a text.
+        fixed_length: make ``max_new_tokens`` tokens, whatever they are (for measuring speed).
+    """
+    made: dict[int, list[int]] = {}
+    for width in sorted(set(map(len, prompts))):
+        group = [i for i, prompt in enumerate(prompts) if len(prompt) == width]
+        ids = torch.tensor([prompts[i] for i in group], device=model.device)
+        output = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            pad_token_id=eos_id,
+            eos_token_id=eos_id,
+            min_new_tokens=settings.max_new_tokens if fixed_length else None,
+            **settings.generate_arguments(),
+        )
+        made.update(zip(group, output[:, width:].tolist(), strict=True))
+    return [made[i] for i in range(len(prompts))]
+
+
+def _until_end(tokens: list[int], eos_id: int) -> tuple[Ids, bool]:
+    """The tokens before the first end token, and whether there is one."""
+    if eos_id in tokens:
+        return tuple(tokens[: tokens.index(eos_id)]), True
+    return tuple(tokens), False

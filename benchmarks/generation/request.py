@@ -1,0 +1,73 @@
+"""What a user asked for on the command line, turned into a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.generation.spec import DEFAULT_SPEC, Plan, parse_spec, read_spec, resolve, with_changes
+from search_spaces.errors import UserError
+
+TEXT_PARAMETERS = ("mode",)
+WHOLE_PARAMETERS = ("top_k", "no_repeat_ngram_size", "num_beams")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A benchmark as asked for.
+
+    Attributes:
+        spec: a benchmark file; None takes the default one, or none where prompts and settings are given.
+        prompts: the user's own prompts, in place of the file's.
+        grid: by decoding parameter, values as typed (``"0.3,0.9"``), or None; in place of the file's settings.
+        changes: entries of the file to be replaced; None keeps the file's.
+        speed: whether speed is measured.
+    """
+
+    spec: Path | None = None
+    prompts: tuple[str, ...] = ()
+    grid: Mapping[str, str | None] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    speed: bool = True
+
+    def plan(self) -> Plan:
+        """Everything resolved and checked; raises ``UserError``."""
+        base = read_spec(self.spec or DEFAULT_SPEC)
+        content = base.model_dump()
+        grid = {name: _values(name, text) for name, text in self.grid.items() if text is not None}
+        if self.prompts:
+            content["prompts"] |= {
+                "held_out": 0,
+                "written": [{"topic": "own", "text": _filled(p)} for p in self.prompts],
+            }
+        if grid:
+            content |= {"settings": [grid], "baseline": None}
+        if (self.prompts or grid) and self.spec is None:
+            content["name"] = "own"
+        if not self.speed:
+            content["speed"]["repeats"] = 0
+        return resolve(with_changes(parse_spec(content, "command line"), **self.changes))
+
+
+def _filled(prompt: str) -> str:
+    if not prompt.strip():
+        raise UserError("A prompt is empty. Give '--prompt' some text.")
+    return prompt
+
+
+def _values(name: str, text: str) -> list[Any]:
+    """``"0.3,0.9"`` as numbers; raises ``UserError`` naming the option."""
+    option = f"--{name.replace('_', '-')}"
+    parts = [part.strip() for part in text.split(",")]
+    if name in TEXT_PARAMETERS:
+        return list(parts)
+    found: list[Any] = []
+    for part in parts:
+        try:
+            found.append(int(part) if name in WHOLE_PARAMETERS else float(part))
+        except ValueError:
+            kind = "whole numbers" if name in WHOLE_PARAMETERS else "numbers"
+            raise UserError(f"'{option}' takes {kind} with commas between them, got '{text}'.") from None
+    return found

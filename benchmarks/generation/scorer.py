@@ -1,0 +1,130 @@
+"""A second opinion on text: the surprise of a continuation under another model than the one that wrote it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from benchmarks.generation.spec import CHARACTER_NGRAM
+
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel
+
+ORDER = 5
+
+
+@dataclass(frozen=True)
+class ScorerFacts:
+    """What a scorer is, for reports: its name, what it saw, its unit and a digest of what fixes it."""
+
+    name: str
+    trained_on: str
+    unit: str
+    digest: str
+    licence: str
+
+
+class Scorer(Protocol):
+    """Gives the surprise of continuations."""
+
+    facts: ScorerFacts
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, int]]:
+        """(nats, units) of each (prompt, continuation); units are characters or tokens, as ``facts.unit`` says."""
+
+
+class CharacterNgram:
+    """A character 5-gram model with Witten-Bell interpolation (Chen & Goodman 1998, section 2.7).
+
+    It is of no tokenizer, so its nats a character compare models with different vocabularies; it knows nothing beyond
+    five characters and only the language of its training text.
+    """
+
+    def __init__(self, documents: Sequence[str], trained_on: str) -> None:
+        self.counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for document in documents:
+            padded = "\n" * (ORDER - 1) + document + "\n"
+            for i in range(ORDER - 1, len(padded)):
+                for size in range(ORDER):
+                    self.counts[padded[i - size : i]][padded[i]] += 1
+        self.totals = {context: counter.total() for context, counter in self.counts.items()}
+        self.alphabet = len(self.counts[""]) + 1  # one more for every character never seen
+        digest = hashlib.sha256("\0".join(documents).encode()).hexdigest()
+        self.facts = ScorerFacts(CHARACTER_NGRAM, trained_on, "character", digest, "part of this program")
+
+    def probability(self, context: str, character: str) -> float:
+        """P(character | the last 4 characters), interpolated down to the uniform distribution."""
+        p = 1 / self.alphabet
+        for size in range(ORDER):
+            seen = self.counts.get(context[len(context) - size :])
+            if seen is None:
+                break
+            total = self.totals[context[len(context) - size :]]
+            p = (seen[character] + len(seen) * p) / (total + len(seen))
+        return p
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, int]]:
+        scored = []
+        for prompt, continuation in pairs:
+            text = "\n" * (ORDER - 1) + prompt + continuation
+            begin = len(text) - len(continuation)
+            nats = -sum(math.log(self.probability(text[i - ORDER + 1 : i], text[i])) for i in range(begin, len(text)))
+            scored.append((nats, len(continuation)))
+        return scored
+
+
+class ModelScorer:
+    """Another GPT-2 model, by folder or hub name."""
+
+    def __init__(self, model: str, device: str = "cpu") -> None:
+        from trainables.base.language_model import load_model
+
+        self.model, self.tokenizer, facts = load_model(model, device=device)
+        self.bos_id, self.longest = facts.bos_id, facts.n_positions
+        digest = hashlib.sha256(repr(sorted(facts.sha256.items())).encode()).hexdigest()
+        self.facts = ScorerFacts(facts.name, "not stated by the model's folder", "token", digest, facts.licence)
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, int]]:
+        sequences = []
+        for prompt, continuation in pairs:
+            head = [self.bos_id, *self.tokenizer(prompt, add_special_tokens=False).input_ids]
+            whole = [self.bos_id, *self.tokenizer(prompt + continuation, add_special_tokens=False).input_ids]
+            sequences.append((tuple(head), tuple(whole[len(head) : self.longest])))
+        log_p = log_probabilities(self.model, sequences)
+        return [(-value, len(ids)) for value, (_, ids) in zip(log_p, sequences, strict=True)]
+
+
+@torch.inference_mode()
+def log_probabilities(
+    model: GPT2LMHeadModel, sequences: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], batch: int = 32
+) -> list[float]:
+    """log P(continuation | prompt) in nats, of (prompt ids, continuation ids) pairs, each prompt at least one token."""
+    found = [0.0] * len(sequences)
+    order = sorted(range(len(sequences)), key=lambda i: sum(map(len, sequences[i])))
+    for begin in range(0, len(order), batch):
+        part = order[begin : begin + batch]
+        rows = [torch.tensor([*sequences[i][0], *sequences[i][1]]) for i in part]
+        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(model.device)
+        # padding stands on the right, where no earlier token looks
+        log_p = model(input_ids=ids[:, :-1]).logits.float().log_softmax(-1)
+        picked = log_p.gather(2, ids[:, 1:, None]).squeeze(2).double().cpu()
+        for row, i in enumerate(part):
+            head, tail = map(len, sequences[i])
+            found[i] = float(picked[row, head - 1 : head - 1 + tail].sum())
+    return found
+
+
+def load_scorer(name: str) -> Scorer:
+    """The scorer of a benchmark file."""
+    if name != CHARACTER_NGRAM:
+        return ModelScorer(name)
+    from trainables.base.korean import SOURCE, bundled
+
+    documents = [document.text for document in bundled().train]
+    return CharacterNgram(documents, f"training documents of: {SOURCE}; never the held-out ones")

@@ -1,0 +1,239 @@
+"""The benchmark file: model, prompts, settings grid, repeats, seeds, limits; all checked before a model loads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmarks.generation.settings import PARAMETERS, DecodingSettings, expand_grid
+from search_spaces.errors import UserError, unknown
+
+FOLDER = Path(__file__).parent
+DEFAULT_SPEC = FOLDER / "default.yaml"
+OPTIMIZE_SPEC = FOLDER / "optimize.yaml"
+CHARACTER_NGRAM = "character-5-gram"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class WrittenPrompt(_Strict):
+    """A prompt given as text; nobody's continuation is known."""
+
+    topic: str = "own"
+    text: str = Field(min_length=1)
+
+
+class PromptsSpec(_Strict):
+    """Where prompts come from.
+
+    Attributes:
+        held_out: how many are the first words of held-out documents of the bundled text, whose real continuation is
+            the human reference.
+        words: blank-separated words of such a prompt.
+        written: further prompts.
+        begin_token: whether the model's document begin token stands before each prompt.
+    """
+
+    held_out: int = Field(default=0, ge=0)
+    words: int = Field(default=3, ge=1, le=20)
+    written: list[WrittenPrompt] = []
+    begin_token: bool = True
+
+
+class SpeedSpec(_Strict):
+    """How speed is measured, apart from the samples.
+
+    Attributes:
+        repeats: timed runs a setting after one warm-up; 0 leaves speed out.
+        new_tokens: fixed length of a timed run.
+        batch: sequences decoded together in the batched run.
+    """
+
+    repeats: int = Field(default=5, ge=0, le=1000)
+    new_tokens: int = Field(default=32, ge=2)
+    batch: int = Field(default=64, ge=1)
+
+
+class BenchmarkSpec(_Strict):
+    """A benchmark of generation settings, as its file says it.
+
+    Attributes:
+        name: for the report's title and the output folder.
+        model: a folder or a hub name; null is the bundled stand-in.
+        scorer: ``character-5-gram`` (trained on the bundled training text) or a folder or hub name of a second model.
+        prompts: see ``PromptsSpec``.
+        settings: a list of mappings of decoding parameters; a list value expands to every combination; ``name`` names
+            a single combination.
+        baseline: the name of the setting that the others are compared with.
+        repeats: continuations a prompt of every setting that draws at random.
+        seed: of the run.
+        max_new_tokens: of every setting that does not say its own.
+        rows: most sequences decoded at once; null takes what memory allows.
+        threads: of torch; null takes one for a small model, else torch's own choice.
+        speed: see ``SpeedSpec``.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    model: str | None = None
+    scorer: str = CHARACTER_NGRAM
+    prompts: PromptsSpec
+    settings: list[dict[str, Any]] = Field(min_length=1)
+    baseline: str | None = None
+    repeats: int = Field(default=4, ge=1, le=1000)
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    max_new_tokens: int = Field(default=64, ge=1)
+    rows: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=256)
+    speed: SpeedSpec = SpeedSpec()
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt as the benchmark uses it; ``reference`` is what a person wrote next, where that is known."""
+
+    topic: str
+    text: str
+    reference: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(f"{self.text}\0{self.reference or ''}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class NamedSetting:
+    """A setting under the name that tables and figures show."""
+
+    name: str
+    decoding: DecodingSettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A benchmark with everything resolved: what is generated follows from this and the model's files alone."""
+
+    spec: BenchmarkSpec
+    prompts: tuple[Prompt, ...]
+    settings: tuple[NamedSetting, ...]
+    baseline: str
+
+    def repeats(self, setting: NamedSetting) -> int:
+        return self.spec.repeats if setting.decoding.is_random else 1
+
+    def setting(self, name: str) -> NamedSetting:
+        return next(s for s in self.settings if s.name == name)
+
+
+def read_spec(path: Path) -> BenchmarkSpec:
+    """The benchmark file at ``path``; raises ``UserError`` when it is missing, no YAML, or says something unknown."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"The benchmark file '{path}' cannot be read ({error.strerror}).") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"The benchmark file '{path}' is no YAML: {' '.join(str(error).split())[:200]}.") from None
+    if not isinstance(content, dict):
+        raise UserError(f"The benchmark file '{path}' must be a mapping with 'name', 'prompts' and 'settings'.")
+    return parse_spec(content, str(path))
+
+
+def parse_spec(content: Mapping[str, Any], where: str = "benchmark") -> BenchmarkSpec:
+    """A benchmark from a mapping; raises ``UserError`` naming every wrong entry."""
+    try:
+        return BenchmarkSpec.model_validate(dict(content))
+    except ValidationError as error:
+        problems = "; ".join(
+            f"'{'.'.join(map(str, e['loc']))}': {e['msg']}, got {_brief(e['input'])}" for e in error.errors()
+        )
+        raise UserError(f"{where}: {problems}.") from None
+
+
+def resolve(spec: BenchmarkSpec) -> Plan:
+    """Prompts and settings in full; raises ``UserError`` for wrong settings, double names and empty prompts."""
+    settings = resolve_settings(spec.settings, spec.max_new_tokens)
+    names = [s.name for s in settings]
+    if spec.baseline is not None and spec.baseline not in names:
+        raise unknown("baseline", spec.baseline, names)
+    return Plan(spec, resolve_prompts(spec.prompts), settings, spec.baseline or names[0])
+
+
+def resolve_settings(entries: Sequence[Mapping[str, Any]], max_new_tokens: int) -> tuple[NamedSetting, ...]:
+    """Every combination of every entry, named; a combination that comes twice is an error."""
+    found: list[NamedSetting] = []
+    for entry in entries:
+        values = {"max_new_tokens": max_new_tokens, **entry}
+        name = values.pop("name", None)
+        for key in values:
+            if key not in PARAMETERS:
+                raise unknown("decoding parameter", str(key), [*PARAMETERS, "name"])
+        decodings = expand_grid(values)
+        if name is not None and (len(decodings) > 1 or not isinstance(name, str) or not name):
+            raise UserError(f"'name' must be a text for a single combination, got {name!r} for {len(decodings)}.")
+        found += [NamedSetting(name or default_name(d, max_new_tokens), d) for d in decodings]
+    for i, setting in enumerate(found):
+        for other in found[:i]:
+            if setting.decoding == other.decoding or setting.name == other.name:
+                raise UserError(f"The settings '{other.name}' and '{setting.name}' are the same. Leave one out.")
+    return tuple(found)
+
+
+def default_name(decoding: DecodingSettings, max_new_tokens: int) -> str:
+    """The setting's own name, with its length where that is not the benchmark's."""
+    own = "" if decoding.max_new_tokens == max_new_tokens else f" new={decoding.max_new_tokens}"
+    return decoding.name + own
+
+
+def resolve_prompts(spec: PromptsSpec) -> tuple[Prompt, ...]:
+    """The held-out prompts with their references, then the written ones; NFC, stripped, none empty, none twice."""
+    import unicodedata
+
+    from trainables.base.korean import held_out_prompts
+
+    prompts: list[Prompt] = []
+    if spec.held_out:
+        for held_out in held_out_prompts(spec.held_out, spec.words):
+            source = held_out.document.source
+            topic = source if source == "constitution" else f"bill {source}"
+            prompts.append(Prompt(topic, held_out.prompt, held_out.reference))
+    for written in spec.written:
+        text = unicodedata.normalize("NFC", written.text).strip()
+        if not text:
+            raise UserError("A prompt is empty. Give it at least one character that is not blank.")
+        prompts.append(Prompt(written.topic, text))
+    if not prompts:
+        raise UserError("The benchmark has no prompts. Give 'written' ones, or 'held_out' above 0.")
+    texts = [p.text for p in prompts]
+    double = next((t for i, t in enumerate(texts) if t in texts[:i]), None)
+    if double is not None:
+        raise UserError(f"The prompt '{double}' is given twice. Leave one out: repeats are set by 'repeats'.")
+    return tuple(prompts)
+
+
+def with_changes(spec: BenchmarkSpec, **changes: Any) -> BenchmarkSpec:
+    """The same benchmark with some entries changed, checked again; entries given as None stay as they are."""
+    given = {key: value for key, value in changes.items() if value is not None}
+    return parse_spec({**spec.model_dump(), **given}, "command line")
+
+
+def halves(prompts: Sequence[Prompt]) -> tuple[list[int], list[int]]:
+    """Prompt numbers for tuning and for confirming: every other one, prompts with a reference dealt first."""
+    order = sorted(range(len(prompts)), key=lambda i: prompts[i].reference is None)
+    return sorted(order[0::2]), sorted(order[1::2])
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def shortened(decoding: DecodingSettings, max_new_tokens: int) -> DecodingSettings:
+    """The same setting with another length."""
+    return replace(decoding, max_new_tokens=max_new_tokens)

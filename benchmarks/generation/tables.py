@@ -1,0 +1,179 @@
+"""The tables of a report, once for HTML and Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.generation.quality import HUMAN, QualityTable
+from benchmarks.generation.run import Results
+from benchmarks.generation.settings import PARAMETERS
+from benchmarks.generation.statistics import mean_interval
+
+Cell = str | int | float | bool | None
+
+TITLES = {
+    "human_distance": "human dist.",
+    "scorer_distance": "scorer dist.",
+    "perplexity": "ppl",
+    "scorer_perplexity": "scorer ppl",
+    "distinct_1": "dist-1",
+    "distinct_2": "dist-2",
+    "distinct_3": "dist-3",
+    "single_distinct_1": "1-text dist-1",
+    "single_distinct_2": "1-text dist-2",
+    "single_distinct_3": "1-text dist-3",
+    "single_zipf": "1-text zipf",
+    "distinct_1_chars": "dist-1 ch",
+    "distinct_2_chars": "dist-2 ch",
+    "distinct_3_chars": "dist-3 ch",
+    "self_bleu": "self-BLEU",
+    "seq_rep_2": "seq-rep-2",
+    "seq_rep_4": "seq-rep-4",
+    "repeated_4": "rep. 4-grams",
+}
+MAIN = (
+    "human_distance", "perplexity", "scorer_perplexity", "distinct_1", "distinct_2", "distinct_3", "self_bleu",
+    "single_distinct_2", "seq_rep_2", "seq_rep_4", "repeated_4", "zipf", "ended", "tokens",
+)  # fmt: skip
+FURTHER = (
+    "scorer_distance", "distinct_1_chars", "distinct_2_chars", "distinct_3_chars", "zipf_chars", "seq_rep_4_chars",
+    "repeated_4_chars", "single_distinct_1", "single_distinct_3", "single_zipf", "prompt_distinct_2", "characters", "unknown", "hangul", "jamo",
+)  # fmt: skip
+AGAINST_HUMAN = (
+    "perplexity", "human_distance", "scorer_perplexity", "scorer_distance", "single_distinct_1", "single_distinct_2",
+    "single_distinct_3", "seq_rep_4", "repeated_4", "single_zipf", "ended", "tokens",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, rows and what to know about them; ``marked`` rows stand out."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str
+    marked: tuple[int, ...] = field(default=())
+
+
+def main_table(results: Results) -> Table:
+    return _by_setting(results, MAIN, _caption(results, results.table))
+
+
+def further_table(results: Results) -> Table:
+    return _by_setting(results, FURTHER, "Sanity columns and the same measures on characters.")
+
+
+def human_table(results: Results) -> Table | None:
+    """The prompts whose human continuation is known, human row first, with an interval of the distance."""
+    table = results.human_table
+    if table is None or table.human is None:
+        return None
+    rows: list[tuple[Cell, ...]] = []
+    for row in (table.human, *(r for r in table.rows if r.name != HUMAN)):
+        low, high = distance_interval(results, row.name)
+        cells = [defined(row.figures.get(name)) for name in AGAINST_HUMAN]
+        rows.append((row.name, row.texts, *cells, defined(low), defined(high)))
+    columns = ("setting", "texts", *(TITLES.get(n, n) for n in AGAINST_HUMAN), "nll diff. low", "nll diff. high")
+    caption = (
+        f"{_caption(results, table)} The last columns bound, with 95 % confidence over prompts, the setting's nats per "
+        "token minus the human text's on the same prompt: an interval around 0 cannot be told from human text."
+    )
+    return Table(columns, tuple(rows), caption, (0,))
+
+
+def statistics_table(results: Results, metric: str) -> Table:
+    """One metric's comparisons with the baseline."""
+    chosen = [c for c in results.comparisons if c.metric == metric]
+    rows = tuple(
+        (c.setting, c.mean, c.difference, c.low, c.high, c.p, c.p_holm, defined(c.effect), c.detectable, c.prompts)
+        for c in chosen
+    )
+    few = " Indicative only: fewer than 6 prompts." if any(c.indicative for c in chosen) else ""
+    caption = f"{TITLES.get(metric, metric)} against '{results.plan.baseline}', paired by prompt.{few}"
+    columns = ("setting", "mean", "difference", "low", "high", "p", "p (Holm)", "effect", "detectable", "prompts")
+    clear = tuple(i for i, c in enumerate(chosen) if c.p_holm < 0.05 and not c.indicative)
+    return Table(columns, rows, caption, clear)
+
+
+def speed_table(results: Results) -> Table | None:
+    if not results.speeds:
+        return None
+    rows = tuple(
+        (
+            s.setting, s.ttft_ms_p50, s.ttft_ms_p95, s.alone_tokens_per_s, s.alone_ms_p50, s.alone_ms_p95, s.batch,
+            s.batched_tokens_per_s, s.batched_ms_p50, s.batched_ms_p95, s.peak_mib, s.warmup_s * 1000,
+        )
+        for s in results.speeds
+    )  # fmt: skip
+    columns = (
+        "setting", "TTFT ms p50", "TTFT ms p95", "tokens/s alone", "ms/token p50", "ms/token p95", "batch",
+        "tokens/s batched", "ms/step p50", "ms/step p95", "peak MiB", "warm-up ms",
+    )  # fmt: skip
+    spec = results.plan.spec.speed
+    caption = (
+        f"{spec.repeats} timed runs of {spec.new_tokens} tokens a setting, end token ignored, warm-up run apart. "
+        "Beam search runs through transformers' generate and is timed by whole runs; the others through the engine."
+    )
+    return Table(columns, rows, caption)
+
+
+def settings_table(results: Results) -> Table:
+    """Every parameter of every setting, as used."""
+    rows = tuple((s.name, *(getattr(s.decoding, p) for p in PARAMETERS)) for s in results.plan.settings)
+    return Table(("setting", *PARAMETERS), rows, "Every parameter as it was used; nothing is left to a default.")
+
+
+def distance_interval(results: Results, setting: str) -> tuple[float, float]:
+    """95 % interval of the setting's nats per token minus the human text's, over prompts; NaN without them."""
+    table = results.human_table
+    if table is None or table.human is None or setting == HUMAN:
+        return math.nan, math.nan
+    differences = table.row(setting).by_prompt["nll"] - table.human.by_prompt["nll"]
+    differences = differences[~(differences != differences)]
+    return mean_interval(differences, results.plan.spec.seed) if len(differences) > 1 else (math.nan, math.nan)
+
+
+def defined(value: float | None) -> float | None:
+    """None for NaN, so that tables show an empty cell."""
+    return None if value is None or math.isnan(value) else value
+
+
+def markdown(table: Table) -> str:
+    """A GitHub table with its caption."""
+    lines = [_line(table.columns), _line(["---"] * len(table.columns))]
+    lines += [_line([_text(cell) for cell in row]) for row in table.rows]
+    return "\n".join([*lines, "", table.caption])
+
+
+def _by_setting(results: Results, names: Sequence[str], caption: str) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for setting in results.plan.settings:
+        figures = results.figures(setting.name)
+        texts = results.table.row(setting.name).texts
+        rows.append((setting.name, texts, *(defined(figures.get(name)) for name in names)))
+    shown = [i for i, s in enumerate(results.plan.settings) if s.name == results.plan.baseline]
+    return Table(("setting", "texts", *(TITLES.get(n, n) for n in names)), tuple(rows), caption, tuple(shown))
+
+
+def _caption(results: Results, table: QualityTable) -> str:
+    together = table.ngram_counts.get("distinct_2")
+    pooled = f"distinct-n of all repeats together on {together:,} bigrams of tokens in every row; " if together else ""
+    return (
+        f"{len(table.prompts)} prompts. {pooled[:1].upper()}{pooled[1:]}1-text columns on {len(table.prompts)} texts, one "
+        f"per prompt, and {table.ngram_counts['single_distinct_2']:,} bigrams. Scorer: {results.scorer.name}, per "
+        f"{results.scorer.unit}."
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _text(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.4g}"
+    return str(cell).replace("|", "\\|")

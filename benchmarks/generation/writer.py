@@ -1,0 +1,140 @@
+"""A loaded model that turns places of a plan into samples and texts into scored samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from benchmarks.generation.engine import Continuation, Engine, Job
+from benchmarks.generation.quality import HUMAN, Scored
+from benchmarks.generation.reference import generate_continuations
+from benchmarks.generation.samples import Sample, Slot
+from benchmarks.generation.scorer import Scorer, log_probabilities
+from benchmarks.generation.spec import Plan, Prompt
+from search_spaces.errors import UserError
+from trainables.base.language_model import ModelFacts, load_model, load_tokenizer
+from trainables.base.model_folder import ModelFolder, find_model
+
+SMALL_MODEL = 10_000_000  # parameters below which starting threads costs more than they save
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A model with its tokenizer, ready to write.
+
+    Attributes:
+        model, tokenizer, facts: as ``load_model`` gives them.
+        engine: on the model.
+        begin: token ids that stand before every prompt.
+    """
+
+    model: GPT2LMHeadModel
+    tokenizer: PreTrainedTokenizerFast
+    facts: ModelFacts
+    engine: Engine
+    begin: tuple[int, ...]
+
+    def prompt_ids(self, text: str) -> tuple[int, ...]:
+        return (*self.begin, *self.tokenizer(text, add_special_tokens=False).input_ids)
+
+    def write(
+        self, plan: Plan, places: Sequence[Slot], on_step: Callable[[int, int], None] | None = None
+    ) -> list[Sample]:
+        """The samples of some places of the plan, in order."""
+        ids = [self.prompt_ids(prompt.text) for prompt in plan.prompts]
+        done: dict[int, Continuation] = {}
+        drawn = [i for i, place in enumerate(places) if place.setting.decoding.mode != "beam"]
+        jobs = [Job(ids[places[i].prompt], places[i].setting.decoding, places[i].seed) for i in drawn]
+        done.update(zip(drawn, self.engine.generate(jobs, on_step=on_step), strict=True))
+        for setting in {place.setting: None for i, place in enumerate(places) if i not in done}:
+            same = [i for i, place in enumerate(places) if place.setting == setting]
+            prompts = [ids[places[i].prompt] for i in same]
+            made = generate_continuations(self.model, prompts, setting.decoding, self.facts.eos_id)
+            done.update(zip(same, made, strict=True))
+            if on_step:
+                on_step(sum(len(c.token_ids) for c in made), len(made))
+        return [self._sample(places[i], plan.prompts[places[i].prompt], done[i]) for i in range(len(places))]
+
+    def human_samples(self, plan: Plan) -> list[Sample]:
+        """The human continuations as samples, cut to the length that settings have."""
+        known = [i for i, prompt in enumerate(plan.prompts) if prompt.reference]
+        pairs, cut = [], []
+        for i in known:
+            prompt = plan.prompts[i]
+            head = self.prompt_ids(prompt.text)
+            whole = self.prompt_ids(f"{prompt.text} {prompt.reference}")
+            tail = whole[len(head) :]
+            pairs.append((head, tail[: plan.spec.max_new_tokens]))
+            cut.append(len(tail) > plan.spec.max_new_tokens)
+        log_p = log_probabilities(self.model, pairs)
+        return [
+            Sample(HUMAN, i, 0, 0, not was_cut, value, ids, self._text(plan.prompts[i], ids))
+            for i, (_, ids), was_cut, value in zip(known, pairs, cut, log_p, strict=True)
+        ]
+
+    def _sample(self, place: Slot, prompt: Prompt, made: Continuation) -> Sample:
+        return Sample(
+            setting=place.setting.name,
+            prompt=place.prompt,
+            repeat=place.repeat,
+            seed=place.seed,
+            ended=made.ended,
+            log_probability=made.log_probability,
+            token_ids=made.token_ids,
+            text=self._text(prompt, made.token_ids),
+        )
+
+    def _text(self, prompt: Prompt, ids: Sequence[int]) -> str:
+        """The continuation as it follows the prompt, with its leading blank where a new word begins."""
+        head = self.tokenizer(prompt.text, add_special_tokens=False).input_ids
+        before: str = self.tokenizer.decode(head, clean_up_tokenization_spaces=False)
+        whole: str = self.tokenizer.decode([*head, *ids], clean_up_tokenization_spaces=False)
+        return whole[len(before) :]
+
+
+def check_plan(plan: Plan) -> ModelFolder:
+    """Finds the model by its files and checks that prompts fit it, before weights load.
+
+    Raises:
+        UserError: no such model, a tokenizer that loses Korean, or a prompt with new tokens over the model's length.
+    """
+    folder = find_model(plan.spec.model)
+    tokenizer = load_tokenizer(folder)
+    longest = max(plan.settings, key=lambda s: s.decoding.max_new_tokens)
+    for prompt in plan.prompts:
+        ids = tokenizer(prompt.text, add_special_tokens=False).input_ids
+        length = len(ids) + int(plan.spec.prompts.begin_token)
+        if length == 0:
+            raise UserError(f"The prompt '{prompt.text}' gives no token. Set 'begin_token', or write another prompt.")
+        total = length + longest.decoding.max_new_tokens
+        if total > folder.n_positions:
+            raise UserError(
+                f"The prompt '{prompt.text[:40]}' has {length} tokens and '{longest.name}' adds up to "
+                f"{longest.decoding.max_new_tokens}: {total} is over the model's length of {folder.n_positions}. "
+                f"Shorten the prompt or lower 'max_new_tokens'."
+            )
+    return folder
+
+
+def load_writer(plan: Plan, device: str = "cpu") -> Writer:
+    """Loads the plan's model; torch uses the plan's threads, without these one for a small model, else its own choice."""
+    model, tokenizer, facts = load_model(plan.spec.model, device=device)
+    if plan.spec.threads is not None:
+        torch.set_num_threads(plan.spec.threads)
+    elif facts.parameters < SMALL_MODEL:
+        torch.set_num_threads(1)
+    begin = (facts.bos_id,) if plan.spec.prompts.begin_token else ()
+    return Writer(model, tokenizer, facts, Engine(model, facts.eos_id, plan.spec.rows), begin)
+
+
+def score(writer: Writer, scorer: Scorer, plan: Plan, samples: Sequence[Sample]) -> list[Scored]:
+    """Samples with their surprise under the scorer and their unknown tokens."""
+    surprises = scorer.score([(plan.prompts[s.prompt].text, s.text) for s in samples])
+    unknown = writer.facts.unk_id
+    return [
+        Scored(sample, nats, units, sum(token == unknown for token in sample.token_ids))
+        for sample, (nats, units) in zip(samples, surprises, strict=True)
+    ]
