@@ -211,8 +211,10 @@ def _tokens(name: str, data: TrainingData) -> Tokens:
 
 
 def _raw(documents: tuple[Any, ...]) -> RawSplit:
+    import pandas as pd
+
     texts = [document.text for document in documents]
-    return RawSplit(texts, texts)
+    return RawSplit(pd.DataFrame({"text": texts}), texts)
 
 
 def _describe(corpus: Corpus, splits: tuple[Tokens, ...], unk_id: int, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -177,11 +177,22 @@ def test_a_saved_predictor_is_a_model_that_transformers_loads(task: KoGPT2, spli
     assert told.strip().endswith(answer.prediction[0].strip())
 
 
-@pytest.mark.parametrize("bad", [[], [""], [3], pd.DataFrame({"prompt": ["모든"]}), ["국민 " * 300]])
+@pytest.mark.parametrize("bad", [[], [""], [3], pd.DataFrame({"prompt": ["모든"]})])
 def test_texts_that_cannot_be_continued_are_refused(bad: object) -> None:
     network, tokenizer, _ = load_model()
     with pytest.raises(UserError):
         LanguageModelPredictor(network, tokenizer, {}, {}).predict(bad)
+
+
+def test_a_text_longer_than_the_model_is_continued_from_its_end() -> None:
+    network, tokenizer, _ = load_model()
+    predictor = LanguageModelPredictor(network, tokenizer, {}, {}, max_new_tokens=8)
+    long = "모든 국민은 법률이 정하는 바에 의하여 " * 60
+    both = predictor.predict([long, "모든 국민은"])
+    assert both.prediction.str.len().gt(0).all()
+    assert both.prediction[1] == predictor.predict("모든 국민은").prediction[0]
+    with pytest.raises(UserError, match="'max_new_tokens' must be 1 to 255"):
+        LanguageModelPredictor(network, tokenizer, {}, {}, max_new_tokens=256)
 
 
 def test_special_tokens_are_kogpt2_s_even_where_the_folder_names_none(model_copy: Path) -> None:

@@ -258,12 +258,6 @@ def total_nats(network: GPT2LMHeadModel, tokens: Tokens) -> tuple[float, int]:
     return float(torch.cat(nats).sum()), len(tokens.ids)
 
 
-@torch.no_grad()
-def text_nats(network: GPT2LMHeadModel, ids: Tensor) -> float:
-    """Nats of one sequence (ids of shape (tokens,), begin token first) that fits into the model."""
-    return float(_window_nats(network, [(ids, 1)], int(ids[0])))
-
-
 def _window_nats(network: GPT2LMHeadModel, windows: Sequence[tuple[Tensor, int]], bos_id: int) -> Tensor:
     """Nats per window, shape (windows,), in float64; a window is its ids and from which of them on it counts."""
     network.eval()

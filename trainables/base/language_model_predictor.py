@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
-from trainables.base.fine_tuning import perplexity, text_nats, total_nats
+from trainables.base.fine_tuning import Tokens, perplexity, total_nats
 from trainables.base.korean import Document
 from trainables.base.language_model import load_model, tokenize
 from trainables.base.task import Predictor
@@ -42,8 +42,7 @@ class LanguageModelPredictor(Predictor):
         tokenizer: with its special tokens set.
         facts: ``TrainingData.facts`` of what it was fine-tuned on.
         config: the trial's configuration.
-        max_new_tokens: longest continuation; a shorter one ends with the document's end token or where the model's
-            length ends.
+        max_new_tokens: longest continuation; a shorter one ended with the document's end token.
     """
 
     kind: ClassVar[str] = "language_model"
@@ -56,6 +55,9 @@ class LanguageModelPredictor(Predictor):
         config: Mapping[str, Any],
         max_new_tokens: int = 64,
     ) -> None:
+        longest = network.config.n_positions - 1
+        if not 1 <= max_new_tokens <= longest:
+            raise UserError(f"'max_new_tokens' must be 1 to {longest}, the model's length, got {max_new_tokens}.")
         self.network = network.eval()
         self.tokenizer = tokenizer
         self.facts = facts
@@ -73,19 +75,21 @@ class LanguageModelPredictor(Predictor):
             ``prediction`` (the most likely continuation, word by word: greedy), ``nats_per_token`` and ``perplexity``
             of the given text, its end not counted.
 
+        A text too long to be continued is continued from its last part that leaves room for ``max_new_tokens``.
+
         Raises:
-            UserError: no texts, an empty one, or one longer than the model reads.
+            UserError: no texts, or one that is empty or no string.
         """
-        texts = as_texts(inputs)
-        ids = [self._ids(text) for text in texts]
-        rows = [i for start in range(0, len(ids), BATCH) for i in self._continuations(ids[start : start + BATCH])]
-        losses = [text_nats(self.network, torch.tensor(tokens)) / (len(tokens) - 1) for tokens in ids]
+        ids = [self._ids(text) for text in as_texts(inputs)]
+        rows = [row for start in range(0, len(ids), BATCH) for row in self._continuations(ids[start : start + BATCH])]
+        losses = [self._nats_per_token(tokens) for tokens in ids]
         return pd.DataFrame(
             {"prediction": rows, "nats_per_token": losses, "perplexity": [perplexity(loss) for loss in losses]}
         )
 
-    def score(self, texts: Sequence[str]) -> dict[str, float]:
+    def score(self, inputs: Any) -> dict[str, float]:
         """``perplexity``, ``loss`` (nats per token) and ``nats_per_char`` of whole documents, their ends counted."""
+        texts = as_texts(inputs)
         tokens = tokenize(self.tokenizer, [Document("text", text) for text in texts])
         nats, count = total_nats(self.network, tokens)
         return {
@@ -127,30 +131,36 @@ class LanguageModelPredictor(Predictor):
 
     def _ids(self, text: str) -> list[int]:
         ids = [self.tokenizer.bos_token_id, *self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids]
-        longest = self.network.config.n_positions
         if len(ids) == 1:
             raise UserError(f"A text must hold at least one token, got {text!r}.")
-        if len(ids) >= longest:
-            raise UserError(f"A text may have at most {longest - 2} tokens, got {len(ids) - 1}: '{text[:40]}…'.")
         return ids
 
+    def _nats_per_token(self, ids: list[int]) -> float:
+        nats, count = total_nats(self.network, Tokens(torch.tensor(ids[1:]), torch.tensor([len(ids) - 1]), ids[0]))
+        return nats / count
+
     def _continuations(self, prompts: list[list[int]]) -> list[str]:
+        prompts = [prompt[-(self.network.config.n_positions - self.max_new_tokens) :] for prompt in prompts]
         longest = max(map(len, prompts))
         pad = self.tokenizer.eos_token_id
         device = self.network.device
         ids = torch.tensor([[pad] * (longest - len(p)) + p for p in prompts], device=device)
         mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
-        new = min(self.max_new_tokens, self.network.config.n_positions - longest)
         output = self.network.generate(
-            ids, attention_mask=mask, do_sample=False, num_beams=1, max_new_tokens=new, pad_token_id=pad
+            ids,
+            attention_mask=mask,
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=self.max_new_tokens,
+            pad_token_id=pad,
         )
         return [self._new_text(p, row) for p, row in zip(prompts, output[:, longest:].tolist(), strict=True)]
 
     def _new_text(self, prompt: list[int], new: list[int]) -> str:
         end = self.tokenizer.eos_token_id
         kept = new[: new.index(end)] if end in new else new
-        before = self.tokenizer.decode(prompt[1:], clean_up_tokenization_spaces=False)
-        whole: str = self.tokenizer.decode([*prompt[1:], *kept], clean_up_tokenization_spaces=False)
+        before = self.tokenizer.decode(prompt, clean_up_tokenization_spaces=False)
+        whole: str = self.tokenizer.decode([*prompt, *kept], clean_up_tokenization_spaces=False)
         return whole[len(before) :]  # decoded together, so that a blank in front of the first new word is kept
 
 
