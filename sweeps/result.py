@@ -77,6 +77,7 @@ class SweepResult:
         audit: what early stopping cost, see ``sweeps/audit.py``; empty when off.
         test_openings: when the test split was opened, unix times.
         idle_seconds: slot time that deterministic order cost.
+        space: what varied: each parameter's distribution as Optuna's JSON, conditional ones included.
     """
 
     name: str
@@ -99,6 +100,7 @@ class SweepResult:
     audit: Mapping[str, Any] = field(default_factory=dict)
     test_openings: tuple[float, ...] = ()
     idle_seconds: float = 0.0
+    space: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def counts(self) -> TrialCounts:

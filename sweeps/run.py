@@ -140,6 +140,7 @@ class Sweep:
         spec = self._spec
         resources = Resources(spec.cpus_per_trial, spec.gpus_per_trial, spec.address, spec.hang_timeout)
         make_folder(self._plan.home)
+        self._display.step(f"{spec.name}: starting Ray, loading {self._task.facts.name}")
         with ThreadPoolExecutor(2) as pool:  # both wait more than they compute, while Ray starts
             store = pool.submit(self._open_store)
             data = pool.submit(self._task.load, spec.split_seed)
@@ -233,6 +234,7 @@ class Sweep:
             wall_seconds=0.0,
             fit_seconds=0.0,
             tracking_uri=without_secrets(str(self._spec.tracking_uri)),
+            space=self._plan.space.describe(),
         )
 
     def _make_writer(self, store: Any, result: SweepResult, journal: Journal, earlier: Replay | None) -> Any:
