@@ -19,7 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	touch $(READY)
 
 sweep: setup  ## the main job: sweep California Housing into MLflow
-	$(BIN)/tunelab sweep california_housing --trials 48 --max-epochs 27
+	$(BIN)/tunelab sweep california_housing --trials 48 --max-epochs 81 --grace-period 3
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest

@@ -123,7 +123,7 @@ def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> l
     facts = task.facts
     rows = [len(splits.train.targets), len(splits.validation.targets), len(splits.test)]
     lines = [
-        f"{spec.name}: {facts.title} ({facts.kind}), data: {facts.source}",
+        f"{facts.title} ({facts.kind}), data: {facts.source}",
         f"{rows[0]:,} training, {rows[1]:,} validation, {rows[2]:,} sealed test rows; "
         f"{spec.trials} trials of at most {spec.max_epochs} epochs, {concurrency} at once, "
         f"sampler {spec.sampler}, scheduler {spec.scheduler}",

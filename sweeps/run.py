@@ -100,8 +100,8 @@ def make_plan(spec: SweepSpec) -> Plan:
     task = get_task(spec.task, **spec.task_options)
     space = task.space(spec.space)
     max_epochs = spec.max_epochs or task.facts.max_epochs
-    if spec.scheduler == "asha" and spec.grace_period > max_epochs:
-        raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}.")
+    if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
+        raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")
     uri = spec.tracking_uri or default_tracking_uri()
     home = home_of(uri)
     name = spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}"
@@ -110,6 +110,7 @@ def make_plan(spec: SweepSpec) -> Plan:
         update={
             "trials": spec.trials or task.facts.trials,
             "max_epochs": max_epochs,
+            "grace_period": spec.grace_period or min(task.facts.grace_period, max_epochs),
             "name": name,
             "tracking_uri": uri,
             "fixed": check_fixed(space, spec.fixed),
@@ -250,7 +251,7 @@ class Sweep:
         spec = self._spec
         levels: tuple[int, ...] = ()
         if spec.scheduler == "asha":
-            levels = rung_levels(spec.grace_period, spec.reduction_factor, int(spec.max_epochs or 1))
+            levels = rung_levels(spec.grace_period or 1, spec.reduction_factor, int(spec.max_epochs or 1))
         proposals = Proposals(
             self._plan.space, spec.sampler, spec.seed, reference=self._task.reference, fixed=spec.fixed
         )

@@ -29,7 +29,7 @@ class SweepSpec(BaseModel):
         space: a search space by name or Python file; the task's own when None.
         trials: how many configurations are tried; the task's default when None.
         max_epochs: budget of one trial, epochs; the task's default when None.
-        grace_period: epochs before a trial can be stopped.
+        grace_period: epochs before a trial can be stopped; the task's default when None.
         reduction_factor: one in this many goes on at a rung.
         scheduler: ``"asha"`` stops trials early, ``"none"`` never.
         sampler: ``"tpe"`` or ``"random"``.
@@ -59,7 +59,7 @@ class SweepSpec(BaseModel):
     space: str | None = None
     trials: int | None = Field(default=None, ge=1)
     max_epochs: int | None = Field(default=None, ge=1)
-    grace_period: int = Field(default=1, ge=1)
+    grace_period: int | None = Field(default=None, ge=1)
     reduction_factor: int = Field(default=3, ge=2)
     scheduler: Literal["asha", "none"] = "asha"
     sampler: Literal["tpe", "random"] = "tpe"
@@ -101,8 +101,9 @@ class SweepSpec(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> SweepSpec:
-        if self.max_epochs is not None and self.scheduler == "asha" and self.grace_period > self.max_epochs:
-            raise ValueError(f"grace_period {self.grace_period} is above max_epochs {self.max_epochs}")
+        above = self.max_epochs is not None and self.grace_period is not None and self.grace_period > self.max_epochs
+        if above and self.scheduler == "asha":
+            raise ValueError(f"--grace-period {self.grace_period} is above --max-epochs {self.max_epochs}")
         if self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
             raise ValueError(f"gpus_per_trial must be a fraction below 1 or a whole number, got {self.gpus_per_trial}")
         return self

@@ -23,6 +23,8 @@ class AutoMPG(TabularTask):
         score="rmse",
         score_direction="minimize",
         unit="mpg",
+        max_epochs=100,
+        grace_period=10,
     )
     space_name = "mlp_small"
     reference = {

@@ -23,6 +23,8 @@ class BostonHousing(TabularTask):
         score="rmse",
         score_direction="minimize",
         unit="1,000 $",
+        max_epochs=100,
+        grace_period=10,
         note="Column B encodes race; scikit-learn withdrew the set for that. For course material only.",
     )
     space_name = "mlp_small"

@@ -22,6 +22,8 @@ class HeartDisease(TabularTask):
         licence="CC BY 4.0",
         score="accuracy",
         score_direction="maximize",
+        max_epochs=100,
+        grace_period=10,
     )
     space_name = "mlp_small"
     reference = {

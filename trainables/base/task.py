@@ -40,6 +40,7 @@ class TaskFacts:
         unit: the target's unit, e.g. ``"100,000 $"``; empty for classes.
         trials: default number of trials of a sweep.
         max_epochs: default budget of one trial.
+        grace_period: default epochs before a trial can be stopped early; more where an epoch is only a few steps.
         note: what a user must know before believing a result.
     """
 
@@ -53,6 +54,7 @@ class TaskFacts:
     unit: str = ""
     trials: int = 32
     max_epochs: int = 27
+    grace_period: int = 1
     note: str = ""
 
 
