@@ -45,4 +45,5 @@ class Wine(TabularTask):
     def read(self) -> pd.DataFrame:
         from sklearn.datasets import load_wine
 
-        return load_wine(as_frame=True).frame.rename(columns={"target": "cultivar"})
+        frame: pd.DataFrame = load_wine(as_frame=True).frame
+        return frame.rename(columns={"target": "cultivar"})
