@@ -1,0 +1,80 @@
+"""What tests share: one local Ray for the session, a migrated MLflow store copied per test, quiet surroundings."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two cores for everything; results name their thread count themselves
+for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and clusters stay out of tests
+    os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """One local Ray with 2 CPUs and no GPU for all tests; sweeps use the Ray that runs and leave it running."""
+    from sweeps.launch import import_ray
+
+    ray = import_ray()
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: Ray's socket names have 107 characters at most
+    ray.init(
+        address="local",
+        num_cpus=2,
+        num_gpus=0,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+        object_store_memory=200_000_000,
+        _temp_dir=folder,
+    )
+    yield
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database with its tables made: creating one takes seconds, copying it nothing."""
+    from sweeps.tracking import Store
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    Store(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_store_uri(migrated_database: Path) -> Callable[[Path], str]:
+    """A new empty store in a folder; gives its tracking URI."""
+
+    def make(folder: Path) -> str:
+        path = folder / "mlflow.db"
+        folder.mkdir(parents=True, exist_ok=True)
+        source, target = sqlite3.connect(migrated_database), sqlite3.connect(path)
+        with source, target:
+            source.backup(target)
+        source.close()
+        target.close()
+        return f"sqlite:///{path}"
+
+    return make
+
+
+@pytest.fixture
+def store_uri(make_store_uri: Callable[[Path], str], tmp_path: Path) -> str:
+    """The tracking URI of an empty store of this test's own, in ``tmp_path``."""
+    return make_store_uri(tmp_path / "mlruns")
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs a test in an empty working directory, where a command's default store would appear."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
