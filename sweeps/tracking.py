@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import re
 import tempfile
 import time
 import warnings
@@ -359,6 +360,36 @@ class Store:
             except STORE_ERRORS as error:
                 raise UserError(f"No model '{uri}' in {self.shown_uri}.") from error
         return load_predictor(Path(local) / "artifacts" / _predictor_folder(Path(local)))
+
+    def model_uri(self, wanted: str) -> str:
+        """The URI of the model that a user means.
+
+        Args:
+            wanted: a model URI, a sweep by name or run id, or a trial's run id; of an id the beginning will do.
+
+        Raises:
+            UserError: nothing fits, or what fits holds no model.
+        """
+        if ":/" in wanted:
+            return wanted
+        runs = self._runs_beginning(wanted) or [self.run(self.find_sweep(wanted))]
+        if len(runs) > 1:
+            raise UserError(f"'{wanted}' is the beginning of {len(runs)} run ids. Give more of it.")
+        run = runs[0]
+        if run.data.tags.get("tunelab.best_run_id"):  # a sweep: its winner
+            run = self.run(run.data.tags["tunelab.best_run_id"])
+        if not run.outputs or not run.outputs.model_outputs:
+            raise UserError(
+                f"Run '{wanted}' holds no model: only the winner of a sweep is kept. Give the sweep's name instead "
+                "(`tunelab results` lists them)."
+            )
+        return f"models:/{run.outputs.model_outputs[-1].model_id}"
+
+    def _runs_beginning(self, wanted: str) -> list[Run]:
+        if re.fullmatch(r"[0-9a-f]{4,32}", wanted) is None:
+            return []
+        ids = [e.experiment_id for e in self.client.search_experiments()]
+        return list(self.client.search_runs(ids, f"attributes.run_id LIKE '{wanted}%'")) if ids else []
 
     def log_files(self, run_id: str, folder: Path, artifact_path: str | None = None) -> None:
         """Copies a folder's files to a run's artifacts."""

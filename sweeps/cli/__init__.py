@@ -24,6 +24,8 @@ COMMANDS = {
     "tasks": "sweeps.cli.tasks",
     "sweep": "sweeps.cli.sweep",
     "results": "sweeps.cli.results",
+    "predict": "sweeps.cli.predict",
+    "check-task": "sweeps.cli.check_task",
     "ui": "sweeps.cli.ui",
     "bench": "benchmarks.cli",  # by name only: benchmarks are built on sweeps, not the other way
 }
