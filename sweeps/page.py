@@ -209,9 +209,10 @@ def table_html(
         + "</tr>"
         for index, row in enumerate(rows)
     )
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    title = f'<p class="caption">{escape(caption)}</p>' if caption else ""  # a caption element would scroll away
+    label = f' aria-label="{escape(caption)}"' if caption else ""
     return (
-        f'<div class="scroll"><table class="freeze">{title}<thead><tr>{heads}</tr></thead>'
+        f'{title}<div class="scroll"><table class="freeze"{label}><thead><tr>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -107,6 +107,8 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
         FRONT if i in front else BASE if name == results.plan.baseline else OTHER for i, name in enumerate(names)
     ]
     line = sorted(front, key=lambda i: x[i])
+    first = sorted(range(len(names)), key=lambda i: (i not in front, names[i] != results.plan.baseline, i))
+    labelled = _roomy(x, y, first)
     return go.Figure(
         [
             go.Scatter(
@@ -120,14 +122,25 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
             go.Scatter(
                 x=x,
                 y=y,
-                text=names,
+                text=[name if i in labelled else "" for i, name in enumerate(names)],
+                hovertext=names,
                 mode="markers+text",
                 textposition="top center",
                 textfont={"size": 11},
                 marker={"size": 11, "color": colours},
                 name="settings",
-                hovertemplate="%{text}<br>%{x:.4g}, %{y:.3g}<extra></extra>",
+                hovertemplate="%{hovertext}<br>%{x:.4g}, %{y:.3g}<extra></extra>",
                 cliponaxis=False,
             ),
         ]
     ).update_layout(showlegend=False)
+
+
+def _roomy(x: list[float], y: list[float], order: list[int]) -> set[int]:
+    """Points that can carry a label without covering an earlier one of ``order``; the others have it on hover."""
+    width, height = (max(v) - min(v) or 1.0 for v in (x, y))
+    chosen: list[int] = []
+    for i in order:
+        if all(abs(x[i] - x[j]) > 0.16 * width or abs(y[i] - y[j]) > 0.05 * height for j in chosen):
+            chosen.append(i)
+    return set(chosen)

@@ -33,7 +33,8 @@ DEFINITIONS: dict[str, str] = {
     "prompt_distinct_2": "distinct-2 of tokens over the repeats of one prompt, cut to equal counts within the prompt.",
     "seq_rep_2, seq_rep_4": "1 − different n-grams / n-grams within one text (Welleck et al. 2020), mean over texts.",
     "repeated_4": "Share of the 4-grams of a text that occur more than once in it, mean over texts.",
-    "zipf, single_zipf": "Minus the slope of log frequency on log rank of tokens (Holtzman et al. 2020), at equal counts.",
+    "zipf, single_zipf": "Minus the slope of log frequency on log rank of tokens (Holtzman et al. 2020), at equal "
+    "counts.",
     "ended": "Share of texts that the model ended itself within max_new_tokens.",
     "tokens, characters": "Mean length of a continuation.",
     "unknown": "Share of tokens that are the unknown token.",

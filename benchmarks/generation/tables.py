@@ -39,7 +39,8 @@ MAIN = (
 )  # fmt: skip
 FURTHER = (
     "scorer_distance", "distinct_1_chars", "distinct_2_chars", "distinct_3_chars", "zipf_chars", "seq_rep_4_chars",
-    "repeated_4_chars", "single_distinct_1", "single_distinct_3", "single_zipf", "prompt_distinct_2", "characters", "unknown", "hangul", "jamo",
+    "repeated_4_chars", "single_distinct_1", "single_distinct_3", "single_zipf", "prompt_distinct_2",
+    "characters", "unknown", "hangul", "jamo",
 )  # fmt: skip
 AGAINST_HUMAN = (
     "perplexity", "human_distance", "scorer_perplexity", "scorer_distance", "single_distinct_1", "single_distinct_2",
@@ -161,8 +162,8 @@ def _caption(results: Results, table: QualityTable) -> str:
     together = table.ngram_counts.get("distinct_2")
     pooled = f"distinct-n of all repeats together on {together:,} bigrams of tokens in every row; " if together else ""
     return (
-        f"{len(table.prompts)} prompts. {pooled[:1].upper()}{pooled[1:]}1-text columns on {len(table.prompts)} texts, one "
-        f"per prompt, and {table.ngram_counts['single_distinct_2']:,} bigrams. Scorer: {results.scorer.name}, per "
+        f"{len(table.prompts)} prompts. {pooled[:1].upper()}{pooled[1:]}1-text columns on {len(table.prompts)} texts, "
+        f"one per prompt, and {table.ngram_counts['single_distinct_2']:,} bigrams. Scorer: {results.scorer.name}, per "
         f"{results.scorer.unit}."
     )
 

@@ -120,7 +120,7 @@ def check_plan(plan: Plan) -> ModelFolder:
 
 
 def load_writer(plan: Plan, device: str = "cpu") -> Writer:
-    """Loads the plan's model; torch uses the plan's threads, without these one for a small model, else its own choice."""
+    """Loads the plan's model; threads as the plan says, else one for a small model, else torch's own choice."""
     model, tokenizer, facts = load_model(plan.spec.model, device=device)
     if plan.spec.threads is not None:
         torch.set_num_threads(plan.spec.threads)
