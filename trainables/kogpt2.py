@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trainables.base.fine_tuning import Settings, Tokens
     from trainables.base.korean import Corpus
 
+MANY_UNKNOWN = 0.05  # share of unknown tokens, which are easily foreseen
 CHEAP_EVALUATION = 5e11  # parameters times tokens: a few seconds on one CPU core
 PRETRAINED_EPOCHS = 3  # a pretrained model needs few, and one of 125M takes minutes each on a CPU
 
@@ -104,12 +105,12 @@ class KoGPT2(Task):
         from trainables.base.memory import require_memory, training_bytes
 
         corpus = bundled() if self.data is None else read_corpus(self.data, split_seed)
-        network, tokenizer, model = load_model(str(self.folder.path))
+        network, tokenizer, model = load_model(self.folder)
         smallest = _settings({**self.reference, "batch_size": 2, "block_length": 64, "frozen_blocks": 0.75})
         needed = training_bytes(self.folder.config, model.parameters, smallest, "cpu")
         require_memory(needed, "cpu", f"Fine-tuning '{self.folder.name}'")
         train, validation, test = (tokenize(tokenizer, part) for part in (corpus.train, corpus.validation, corpus.test))
-        facts = {
+        facts: dict[str, Any] = {
             "model": self.folder.name,
             "model_sha256": dict(model.sha256),
             "is_standin": model.is_standin,
@@ -124,7 +125,10 @@ class KoGPT2(Task):
         self._description = _describe(corpus, (train, validation, test), model.unk_id, facts)
         if model.parameters * len(validation.ids) < CHEAP_EVALUATION:
             nats, count = total_nats(network, validation)
-            self._description["validation_perplexity_before"] = round(perplexity(nats / count), 2)
+            self._description["before fine-tuning"] = (
+                f"validation perplexity {perplexity(nats / count):.2f}, "
+                f"{nats / facts['val_characters']:.3f} nats per character"
+            )
         arrays = {**_arrays("train", train), **_arrays("val", validation)}
         return Splits(
             training=TrainingData(arrays, facts, digest_arrays(arrays, _arrays("test", test))),
@@ -218,17 +222,16 @@ def _raw(documents: tuple[Any, ...]) -> RawSplit:
 
 
 def _describe(corpus: Corpus, splits: tuple[Tokens, ...], unk_id: int, facts: Mapping[str, Any]) -> dict[str, Any]:
-    parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
+    parts = (corpus.train, corpus.validation, corpus.test)
     tokens = sum(len(part.ids) for part in splits)
-    characters = sum(len(document.text) for part in parts.values() for document in part)
-    return {
-        "model": facts["model"],
-        "is_standin": facts["is_standin"],
-        "model_licence": facts["licence"],
-        "parameters": facts["parameters"],
+    characters = sum(len(document.text) for part in parts for document in part)
+    unknown = sum(int((part.ids == unk_id).sum()) for part in splits) / tokens
+    described = {
+        "model": f"{facts['model']}, {facts['parameters']:,} parameters, licence: {facts['licence']}",
         "text": facts["text"],
-        "documents": {name: len(part) for name, part in parts.items()},
-        "tokens": {name: len(part.ids) for name, part in zip(parts, splits, strict=True)},
-        "characters_per_token": round(characters / tokens, 3),
-        "unknown_token_rate": round(sum(int((part.ids == unk_id).sum()) for part in splits) / tokens, 5),
+        "tokens": f"{' / '.join(f'{len(part.ids):,}' for part in splits)} in training / validation / test, "
+        f"{characters / tokens:.2f} characters each, {unknown:.1%} unknown",
     }
+    if unknown > MANY_UNKNOWN:
+        described["warning"] = "the model's tokenizer does not know this text well: perplexities flatter it"
+    return described

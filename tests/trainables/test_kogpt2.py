@@ -85,6 +85,31 @@ def test_a_run_goes_on_from_its_checkpoint_bit_by_bit(task: KoGPT2, splits: Spli
         next(iter(task.fit(config, splits.training, 4, max_epochs=4, checkpoint=tmp_path)))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_trains_in_half_precision_and_goes_on_from_a_checkpoint(
+    task: KoGPT2, splits: Splits, tmp_path: Path
+) -> None:
+    config = task.space().config(task.reference)
+    on_cpu = next(iter(task.fit(config, splits.training, 0, max_epochs=2)))
+    whole = []
+    for report in task.fit(config, splits.training, 0, max_epochs=2, device="cuda"):
+        whole.append(report)
+        if report.epoch == 1 and report.save:
+            report.save(tmp_path)
+    (rest,) = task.fit(config, splits.training, 0, max_epochs=2, device="cuda", checkpoint=tmp_path)
+    assert whole[0].val_loss == pytest.approx(on_cpu.val_loss, abs=0.05)
+    assert rest.val_loss == pytest.approx(whole[1].val_loss, abs=1e-3)
+
+
+def test_the_text_and_the_model_are_described(task: KoGPT2, splits: Splits) -> None:
+    told = task.description()
+    assert told["model"].startswith("stand-in, 560,640 parameters, licence: Apache-2.0")
+    assert "0.0% unknown" in told["tokens"]
+    assert told["before fine-tuning"].startswith("validation perplexity ")
+    assert "warning" not in told
+    assert splits.training.facts["is_standin"]
+
+
 def test_frozen_blocks_stay_as_they_are(task: KoGPT2, splits: Splits) -> None:
     config = task.space().config({**task.reference, "frozen_blocks": 0.5})
     (report,) = task.fit(config, splits.training, 0, max_epochs=1)
@@ -195,8 +220,10 @@ def test_a_text_longer_than_the_model_is_continued_from_its_end() -> None:
         LanguageModelPredictor(network, tokenizer, {}, {}, max_new_tokens=256)
 
 
-def test_special_tokens_are_kogpt2_s_even_where_the_folder_names_none(model_copy: Path) -> None:
-    (model_copy / "tokenizer_config.json").unlink()
+@pytest.mark.parametrize("settings", [None, {"tokenizer_class": "GPT2Tokenizer", "eos_token": "<|endoftext|>"}])
+def test_special_tokens_are_kogpt2_s_whatever_the_folder_says(settings: object, model_copy: Path) -> None:
+    file = model_copy / "tokenizer_config.json"
+    file.unlink() if settings is None else file.write_text(json.dumps(settings), "utf-8")
     _, tokenizer, facts = load_model(str(model_copy))
     assert (tokenizer.bos_token, tokenizer.eos_token, tokenizer.unk_token) == ("</s>", "</s>", "<unk>")
     assert tokenizer.decode(tokenizer("대한민국의 주권은").input_ids) == "대한민국의 주권은"
@@ -294,6 +321,9 @@ def test_the_real_model_is_named_licensed_and_searched_as_such(
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(model_copy))
     real, standin = KoGPT2(model="skt/kogpt2-base-v2"), KoGPT2()
     assert real.folder.licence == "CC BY-NC-SA 4.0"
+    facts = real.load().training.facts
+    assert (facts["model"], facts["licence"], facts["is_standin"]) == ("skt/kogpt2-base-v2", "CC BY-NC-SA 4.0", False)
+    assert load_model(str(STANDIN))[2].name == "stand-in"
     assert find_model(str(model_copy)).licence == "CC-BY-NC-SA 4.0"
     assert (real.space().name, standin.space().name) == ("kogpt2", "kogpt2_standin")
     for each in (real, standin):

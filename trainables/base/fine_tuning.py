@@ -23,7 +23,7 @@ TIED = "lm_head.weight"  # the output layer is the embedding; stored once
 MAX_GRAD_NORM = 1.0
 BETAS = (0.9, 0.99)  # a shorter memory than 0.999: a fine-tuning has hundreds of steps, not hundreds of thousands
 MICRO_TOKENS = {"cpu": 1024, "cuda": 8192}  # tokens in one forward pass; larger batches accumulate gradients
-EVAL_TOKENS = 4096  # padded tokens in one forward pass of an evaluation
+EVAL_TOKENS = 2048  # padded tokens in one forward pass of an evaluation
 
 
 @dataclass(frozen=True)

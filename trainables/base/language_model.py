@@ -73,19 +73,20 @@ class ModelFacts:
 
 
 def load_model(
-    model: str | None = None, *, device: str = "cpu"
+    model: str | ModelFolder | None = None, *, device: str = "cpu"
 ) -> tuple[GPT2LMHeadModel, PreTrainedTokenizerFast, ModelFacts]:
     """A model in evaluation mode in float32 (half precision is several times slower on CPU), its tokenizer, its facts.
 
     Args:
-        model: a folder, a hub name such as ``"skt/kogpt2-base-v2"``, or None for the bundled stand-in.
+        model: a folder, a hub name such as ``"skt/kogpt2-base-v2"``, None for the bundled stand-in, or what
+            ``find_model`` made of one of these.
         device: where the weights go.
 
     Raises:
         UserError: see ``find_model``; also unreadable weights, weights of another shape than ``config.json`` says, and
             a tokenizer that loses Korean.
     """
-    folder = find_model(model)
+    folder = model if isinstance(model, ModelFolder) else find_model(model)
     tokenizer = load_tokenizer(folder)
     network = load_network(folder)
     if len(tokenizer) > network.config.vocab_size:
@@ -152,9 +153,9 @@ def encode_document(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
 
 def tokenize(tokenizer: PreTrainedTokenizerFast, documents: Iterable[Document]) -> Tokens:
     """Documents as one stream of ids."""
-    encoded = [encode_document(tokenizer, document.text) for document in documents]
+    encoded = [torch.tensor(encode_document(tokenizer, document.text)) for document in documents]
     ends = torch.tensor([len(ids) for ids in encoded]).cumsum(0)
-    return Tokens(torch.tensor([i for ids in encoded for i in ids]), ends, tokenizer.bos_token_id)
+    return Tokens(torch.cat(encoded), ends, tokenizer.bos_token_id)
 
 
 def _special_tokens(folder: ModelFolder) -> dict[str, str]:

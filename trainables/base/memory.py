@@ -35,7 +35,8 @@ def training_bytes(model_config: Mapping[str, Any], parameters: int, settings: S
     layers, heads, width = model_config["n_layer"], model_config["n_head"], model_config["n_embd"]
     activations = rows * length * layers * (ACTIVATION_BYTES[kind] * width + SCORE_BYTES[kind] * heads * length)
     logits = rows * length * model_config["vocab_size"] * LOGIT_BYTES
-    states = parameters * (4 + 12 * (1 - 0.5 * settings.frozen_blocks))  # weight; gradient and Adam's two moments
+    # weight; gradient and Adam's two moments of what trains; autocast's 16-bit copy
+    states = parameters * (4 + 12 * (1 - 0.5 * settings.frozen_blocks) + (2 if kind == "cuda" else 0))
     return float((CUDA_CONTEXT if kind == "cuda" else PROCESS) + states + activations + logits)
 
 

@@ -92,6 +92,8 @@ def find_model(model: str | None = None) -> ModelFolder:
     if model is None:
         return _checked(STANDIN, "stand-in")
     folder = Path(model).expanduser()
+    if folder.is_dir() and folder.samefile(STANDIN):
+        return _checked(STANDIN, "stand-in")
     if folder.is_dir():
         found = _checked(folder, folder.resolve().name)
         return _checked(folder, f"{found.name} (from the stand-in)") if found.is_standin else found
