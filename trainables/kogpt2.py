@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     import torch
 
     from search_spaces import SearchSpace
-    from trainables.base.fine_tuning import Settings, Tokens
+    from trainables.base.document_loss import Tokens
+    from trainables.base.fine_tuning import Settings
     from trainables.base.korean import Corpus
 
 MANY_UNKNOWN = 0.05  # share of unknown tokens, which are easily foreseen
@@ -99,7 +100,7 @@ class KoGPT2(Task):
             UserError: text that cannot be split, a model that does not load, a tokenizer that loses Korean, or too
                 little memory for the smallest trial.
         """
-        from trainables.base.fine_tuning import perplexity, total_nats
+        from trainables.base.document_loss import perplexity, total_nats
         from trainables.base.korean import bundled, read_corpus
         from trainables.base.language_model import load_model, tokenize
         from trainables.base.memory import require_memory, training_bytes
@@ -208,7 +209,7 @@ def _arrays(name: str, tokens: Tokens) -> dict[str, np.ndarray]:
 def _tokens(name: str, data: TrainingData) -> Tokens:
     import torch
 
-    from trainables.base.fine_tuning import Tokens
+    from trainables.base.document_loss import Tokens
 
     ids, ends = (torch.tensor(data.arrays[f"{name}_{part}"], dtype=torch.int64) for part in ("ids", "ends"))
     return Tokens(ids, ends, data.facts["bos_id"])

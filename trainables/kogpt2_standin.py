@@ -129,7 +129,7 @@ def make_standin(folder: Path) -> None:
     from rich.console import Console
     from transformers.utils import logging
 
-    from trainables.base.fine_tuning import perplexity
+    from trainables.base.document_loss import perplexity
     from trainables.base.korean import bundled
     from trainables.base.language_model import probe_korean
 

@@ -21,7 +21,8 @@ from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 from search_spaces.errors import UserError
 from trainables import load_predictor
 from trainables.base import fine_tuning, memory
-from trainables.base.fine_tuning import Schedule, Settings, Tokens, total_nats
+from trainables.base.document_loss import Tokens, total_nats
+from trainables.base.fine_tuning import Schedule, Settings
 from trainables.base.korean import bundled
 from trainables.base.language_model import encode_document, load_model
 from trainables.base.language_model_predictor import LanguageModelPredictor

@@ -22,7 +22,7 @@ from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from search_spaces.errors import UserError
-from trainables.base.fine_tuning import Tokens
+from trainables.base.document_loss import Tokens
 from trainables.base.korean import Document
 from trainables.base.model_folder import ModelFolder, find_model
 

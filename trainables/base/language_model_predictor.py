@@ -12,7 +12,7 @@ import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
-from trainables.base.fine_tuning import Tokens, perplexity, total_nats
+from trainables.base.document_loss import Tokens, perplexity, total_nats
 from trainables.base.korean import Document
 from trainables.base.language_model import load_model, tokenize
 from trainables.base.task import Predictor
