@@ -11,7 +11,7 @@ import pandas as pd
 
 from search_spaces.errors import UserError
 from trainables.base.digit_image import read_digit
-from trainables.base.preprocessing import TablePreprocessing, category_text, moments
+from trainables.base.preprocessing import TablePreprocessing, category_text, moments, read_numbers
 from trainables.base.table_file import read_table_bytes
 from trainables.base.task import Predictor
 
@@ -116,8 +116,7 @@ def _cell_notes(frame: pd.DataFrame, preprocessing: TablePreprocessing) -> Itera
     """Cells that hold something the model cannot use, a sentence for each column."""
     columns = preprocessing.columns
     for name in columns.numeric:
-        numbers = pd.to_numeric(frame[name], errors="coerce")
-        yield from _note(frame[name], numbers.isna(), "cells that are no numbers are read as missing")
+        yield from _note(frame[name], read_numbers(frame[name]).isna(), "cells that are no numbers are read as missing")
     for name in columns.dates:
         yield from _note(frame[name], moments(frame[name]).isna(), "cells that are no dates are read as missing")
     for name, known in preprocessing.known_categories.items():

@@ -165,7 +165,7 @@ def _plain(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """The frame in plain types: float64 numbers (unreadable cells missing), text categories, date parts."""
     plain: dict[str, object] = {}
     for name in columns.numeric:
-        plain[name] = pd.to_numeric(frame[name], errors="coerce").astype(np.float64).replace([np.inf, -np.inf], np.nan)
+        plain[name] = read_numbers(frame[name])
     for name in columns.dates:
         moment = moments(frame[name])
         for part in _PARTS[:-1]:
@@ -176,20 +176,43 @@ def _plain(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     return pd.DataFrame(plain, index=frame.index)
 
 
+def read_numbers(column: pd.Series) -> pd.Series:
+    """float64 (n,), missing where a cell is no finite number. Each different text is read once."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.Series(np.nan, index=column.index)
+    if pd.api.types.is_numeric_dtype(column):  # booleans too
+        return column.astype(np.float64).replace([np.inf, -np.inf], np.nan)
+    codes, cells = pd.factorize(column)
+    read = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").astype(np.float64)
+    finite = read.replace([np.inf, -np.inf], np.nan).to_numpy()
+    return pd.Series(np.append(finite, np.nan)[codes], index=column.index)  # code -1 is a missing cell
+
+
 def moments(column: pd.Series) -> pd.Series:
     """Dates and times as UTC timestamps; unreadable cells are missing. Each different text is parsed once."""
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.to_datetime(column, utc=True)
-    codes, texts = pd.factorize(column)
-    parsed = pd.to_datetime(pd.Series(texts, dtype=object), errors="coerce", utc=True, format="mixed")
-    return pd.Series(parsed.array.take(codes, allow_fill=True), index=column.index)  # code -1 is a missing cell
+    codes, cells = pd.factorize(column)
+    parsed = pd.to_datetime(pd.Series(cells, dtype=object), errors="coerce", utc=True, format="mixed")
+    return pd.Series(parsed.array.take(codes, allow_fill=True), index=column.index)
 
 
 def category_text(column: pd.Series) -> pd.Series:
-    """Category values as text, the same for 1, 1.0 and "1", so that a column with missing cells reads as without."""
-    numbers = pd.to_numeric(column, errors="coerce")
-    text = column.astype("string").str.strip().astype(object)
-    whole = numbers.notna() & (numbers % 1 == 0) & (numbers.abs() < 2**53) & ~column.map(lambda v: isinstance(v, bool))
-    if whole.any():
-        text = text.where(~whole, numbers[whole].astype(np.int64).astype(str).reindex(column.index))
-    return text.where(column.notna(), "").astype(object)
+    """Category values as text, the same for 1, 1.0 and "1", so that a column with missing cells reads as without.
+
+    Missing cells are the empty text. Each different cell is written once.
+    """
+    codes, cells = pd.factorize(column)
+    texts = np.array([*map(_category, cells), ""], dtype=object)
+    return pd.Series(texts[codes], index=column.index, dtype=object)
+
+
+def _category(cell: object) -> str:
+    text = str(cell).strip()
+    if isinstance(cell, bool | np.bool_):
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number % 1 == 0 and abs(number) < 2**53 else text

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError, unknown
-from trainables.base.preprocessing import Columns, moments
+from trainables.base.preprocessing import Columns, moments, read_numbers
 from trainables.base.task import Kind
 
 KINDS: tuple[Kind, ...] = ("regression", "binary", "multiclass")
@@ -20,6 +22,7 @@ FEW_VALUES = 10  # whole-number targets with at most this many values are taken 
 MOSTLY = 0.95  # share of readable cells from which a column is numbers, or dates
 FREE_TEXT = 0.5  # share of distinct values from which text is no category
 PROBED = 2000  # cells that are parsed to tell whether text is dates
+_CELLS = (str, bool, int, float, np.generic, datetime.date, Decimal)  # what a cell may hold
 _ID_NAME = re.compile(r"(^|[_\s.-])(id|idx|index|uuid|key|no)$|^(unnamed: \d+|번호|순번|일련번호)$", re.IGNORECASE)
 
 
@@ -95,7 +98,7 @@ def clean_target(frame: pd.DataFrame, target: str, kind: str | None) -> tuple[pd
     if kind is not None and kind not in KINDS:
         raise unknown("kind", kind, KINDS)
     values = frame[target]
-    numbers = _numbers(values)
+    numbers = read_numbers(values)
     present = values.notna()
     if not present.any():
         raise UserError(f"The target '{target}' has no value in any row.")
@@ -133,8 +136,10 @@ def role_of(values: pd.Series) -> tuple[str, str]:
     present = values.dropna()
     if not len(present):
         return "dropped", "has no value"
-    if present.map(lambda cell: isinstance(cell, list | dict | set | np.ndarray | bytes)).any():
-        return "dropped", f"holds values of type {type(present.iloc[0]).__name__}"
+    if values.dtype == object:
+        strange = [type(cell).__name__ for cell in _probe(present) if not isinstance(cell, _CELLS)]
+        if strange:
+            return "dropped", f"holds values of type {strange[0]}"
     distinct = int(present.nunique())
     if distinct == 1:
         return "dropped", "has one value only"
@@ -142,7 +147,7 @@ def role_of(values: pd.Series) -> tuple[str, str]:
         return "categorical", ""
     if pd.api.types.is_datetime64_any_dtype(values):
         return "dates", ""
-    numbers = _numbers(present)
+    numbers = read_numbers(present)
     share = float(numbers.notna().mean())
     if share == 1:
         return ("dropped", "numbers the rows") if _numbers_rows(numbers, distinct, values.name) else ("numeric", "")
@@ -158,21 +163,13 @@ def role_of(values: pd.Series) -> tuple[str, str]:
     return "categorical", mixed
 
 
-def _numbers(values: pd.Series) -> pd.Series:
-    """float64 (n,), missing where a cell is no finite number."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return pd.Series(np.nan, index=values.index)
-    numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
-    return numbers.replace([np.inf, -np.inf], np.nan)
-
-
 def order_in_time(values: pd.Series) -> np.ndarray:
     """(n,) numbers that grow with time, from dates or from numbers (years, seconds).
 
     Raises:
         UserError: a cell that is missing or neither.
     """
-    numbers = _numbers(values)
+    numbers = read_numbers(values)
     if numbers.isna().any():
         numbers = (moments(values) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
     bad = numbers.isna()
@@ -210,8 +207,13 @@ def _numbers_rows(numbers: pd.Series, distinct: int, name: object) -> bool:
     return consecutive or _ID_NAME.search(str(name)) is not None
 
 
+def _probe(values: pd.Series) -> pd.Series:
+    """About ``PROBED`` cells from beginning to end."""
+    return values.iloc[:: max(1, len(values) // PROBED)]
+
+
 def _are_dates(present: pd.Series) -> bool:
-    probe = present.iloc[:: max(1, len(present) // PROBED)].astype(str)
+    probe = _probe(present).astype(str)
     if not probe.str.contains(r"\d", regex=True).mean() >= MOSTLY:
         return False
     return bool(pd.to_datetime(probe, errors="coerce", utc=True, format="mixed").notna().mean() >= MOSTLY)
