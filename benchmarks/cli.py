@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from search_spaces.errors import UserError
 
 app = typer.Typer(
     name="bench",
@@ -58,79 +55,56 @@ def generation(
 
         tunelab bench generation --prompt "오늘 날씨는" --temperature 0.3,0.9,1.2 --top-k 10,50
     """
-    with _user_errors():
-        from benchmarks.generation.request import Request
+    from benchmarks.generation.display import Terminal
+    from benchmarks.generation.request import Request
 
-        request = Request(
-            spec=spec,
-            prompts=tuple(prompt or ()),
-            grid={
-                "mode": mode,
-                "temperature": temperature,
-                "top_k": top_k,
-                "top_p": top_p,
-                "min_p": min_p,
-                "typical_p": typical_p,
-                "repetition_penalty": repetition_penalty,
-                "no_repeat_ngram_size": no_repeat_ngram_size,
-                "num_beams": num_beams,
-            },
-            changes={
-                "model": model,
-                "scorer": scorer,
-                "max_new_tokens": max_new_tokens,
-                "repeats": repeats,
-                "seed": seed,
-                "baseline": baseline,
-                "rows": rows,
-                "threads": threads,
-            },
-            speed=speed,
-        )
-        plan = request.plan()
-        folder = output or Path(f"bench-generation-{plan.spec.name}")
-        from benchmarks.generation.display import Terminal
-        from benchmarks.generation.run import run
+    request = Request(
+        spec=spec,
+        prompts=tuple(prompt or ()),
+        grid={
+            "mode": mode,
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "min_p": min_p,
+            "typical_p": typical_p,
+            "repetition_penalty": repetition_penalty,
+            "no_repeat_ngram_size": no_repeat_ngram_size,
+            "num_beams": num_beams,
+        },
+        changes={
+            "model": model,
+            "scorer": scorer,
+            "max_new_tokens": max_new_tokens,
+            "repeats": repeats,
+            "seed": seed,
+            "baseline": baseline,
+            "rows": rows,
+            "threads": threads,
+        },
+        speed=speed,
+    )
+    plan = request.plan()
+    folder = output or Path(f"bench-generation-{plan.spec.name}")
+    from benchmarks.generation.run import run  # torch loads once the request is known to be good
 
-        try:
-            run(plan, folder, None, Terminal())
-        except KeyboardInterrupt:
-            typer.echo(f"Stopped. What is done is kept in {folder}; the same command goes on from there.", err=True)
-            raise typer.Exit(INTERRUPTED) from None
-        typer.echo(f"Report: {folder / 'report.html'}")
+    try:
+        run(plan, folder, Terminal())
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is done is kept in {folder}; the same command goes on from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(f"Report: {folder / 'report.html'}")
 
 
 @app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")]) -> None:
     """Run a benchmark again from its lock and say 'identical', or list what differs (exit code 1)."""
-    with _user_errors():
-        from benchmarks import lockfile
+    from benchmarks import lockfile
 
-        differences = lockfile.verify(folder)
+    differences = lockfile.verify(folder)
     if differences:
         typer.echo(f"{len(differences)} differences:")
         for difference in differences:
             typer.echo(f"- {difference}")
         raise typer.Exit(1)
     typer.echo("identical")
-
-
-class _user_errors:  # a context manager reads as a verb
-    """Shows a ``UserError`` as one message on standard error and ends with exit code 2."""
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, UserError):
-            typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(2) from None
-
-
-def main() -> None:
-    """The benchmarks without the main command line."""
-    app(prog_name="tunelab bench", args=sys.argv[1:])
-
-
-if __name__ == "__main__":
-    main()

@@ -11,21 +11,19 @@ import hashlib
 import importlib
 import json
 import os
-import platform
-import shlex
-import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import UserError, unknown
+from sweeps.environment import command, git_commit, machine, versions
 
 NAME = "benchmark.lock.json"
 SCHEMA = 1
-PACKAGES = ("tunelab", "torch", "transformers", "tokenizers", "numpy", "scipy", "optuna", "ray", "mlflow", "plotly")
+FURTHER_PACKAGES = ("tokenizers", "scipy", "plotly")  # beside those that every result names
 
 # Who repeats a benchmark of each kind: ``module:function`` of ``(folder, lock) -> list of differences``.
 VERIFIERS: dict[str, str] = {"generation": "benchmarks.generation.verify:verify"}
@@ -33,63 +31,27 @@ VERIFIERS: dict[str, str] = {"generation": "benchmarks.generation.verify:verify"
 Lock = Mapping[str, Any]
 
 
-def provenance(argv: Sequence[str] | None = None) -> dict[str, Any]:
+def provenance() -> dict[str, Any]:
     """The command, commit, versions and machine of this process, JSON values."""
     return {
-        "command": command_line(argv),
-        "commit": commit(),
+        "command": command(),
+        "commit": git_commit() or None,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "versions": versions(PACKAGES),
-        "machine": machine(),
+        "versions": {**versions(), **{name: version(name) for name in FURTHER_PACKAGES}},
+        "machine": described_machine(),
     }
 
 
-def command_line(argv: Sequence[str] | None = None) -> str:
-    """The command as a user types it."""
-    arguments = list(sys.argv if argv is None else argv)
-    head = Path(arguments[0]).name
-    prefix = ["tunelab", "bench"] if head in ("cli.py", "__main__.py") else [head]
-    return shlex.join([*prefix, *arguments[1:]])
+def described_machine() -> dict[str, Any]:
+    """Processor, cores and how many this process may use, memory in GiB, system; threads and GPU where torch is loaded.
 
-
-def commit() -> str | None:
-    """The commit of the program's own checkout, with ``+changes`` when files differ from it; None outside one."""
-    root = Path(__file__).resolve().parents[1]
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if git("rev-parse", "--show-toplevel") != str(root):
-        return None
-    head = git("rev-parse", "HEAD")
-    return f"{head}+changes" if head and git("status", "--porcelain", "--untracked-files=no") else head
-
-
-def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Installed versions by package; packages that are not installed are left out."""
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def machine() -> dict[str, Any]:
-    """Processor, usable cores, memory in GiB, system, torch's threads and GPU where torch is loaded."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    The machine's name is left out: a lock travels with a report.
+    """
     torch = sys.modules.get("torch")
     return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gib": round(memory, 1),
-        "system": f"{platform.system()} {platform.machine()}",
+        **{name: value for name, value in machine().items() if name != "host"},
+        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "threads": torch.get_num_threads() if torch else None,
         "gpu": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
     }
@@ -149,11 +111,3 @@ def damaged_files(folder: Path, lock: Lock) -> list[str]:
 
 def lock_command(lock: Lock) -> str:
     return str(lock.get("provenance", {}).get("command", "unknown command"))
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -202,7 +202,7 @@ def _provenance(results: Results) -> dict[str, str]:
         "model": f"{results.model.name}, licence: {results.model.licence}",
         "scorer": f"{results.scorer.name} ({results.scorer.trained_on})",
         "versions": ", ".join(f"{name} {number}" for name, number in origin["versions"].items()),
-        "machine": f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+        "machine": f"{machine['processor']}, {machine['usable_cores']} cores, {machine['memory_gib']} GiB, "
         f"{results.lock['resolved']['threads']} torch threads, GPU: {machine['gpu'] or 'none'}",
     }
 

@@ -77,7 +77,7 @@ class Results:
         return figures
 
 
-def run(plan: Plan, folder: Path, argv: Sequence[str] | None, display: Display) -> Results:
+def run(plan: Plan, folder: Path, display: Display) -> Results:
     """Runs what is not yet done in ``folder`` and writes results, lock and report.
 
     Raises:
@@ -86,7 +86,7 @@ def run(plan: Plan, folder: Path, argv: Sequence[str] | None, display: Display) 
     """
     check_plan(plan)
     writer, scorer = load_writer(plan), load_scorer(plan.spec.scorer)
-    lock = _open(folder, resolved(plan, writer, scorer), argv)
+    lock = _open(folder, resolved(plan, writer, scorer))
     samples = _complete_samples(plan, writer, folder / SAMPLES, lock["resolved"]["chunk"], display)
     display.say("Scoring texts")
     results = evaluate(plan, writer, scorer, samples, lock)
@@ -143,7 +143,7 @@ def evaluate(plan: Plan, writer: Writer, scorer: Scorer, samples: Sequence[Sampl
     )
 
 
-def _open(folder: Path, wanted: dict[str, Any], argv: Sequence[str] | None) -> dict[str, Any]:
+def _open(folder: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     """The folder's lock: a new one, or the one that a run was interrupted under."""
     if (folder / NAME).is_file():
         lock = read_lock(folder)
@@ -152,7 +152,7 @@ def _open(folder: Path, wanted: dict[str, Any], argv: Sequence[str] | None) -> d
                 f"The folder '{folder}' holds another benchmark ({_first_difference(lock['resolved'], wanted)}). "
                 f"Choose another folder with --output."
             )
-        now = provenance(argv)["versions"]
+        now = provenance()["versions"]
         changed = [p for p in DECIDING if now.get(p) != lock["provenance"]["versions"].get(p)]
         if changed:
             raise UserError(
@@ -167,7 +167,7 @@ def _open(folder: Path, wanted: dict[str, Any], argv: Sequence[str] | None) -> d
         "kind": "generation",
         "schema": SCHEMA,
         "status": "running",
-        "provenance": provenance(argv),
+        "provenance": provenance(),
         "resolved": wanted,
         "results": {},
     }
