@@ -8,6 +8,7 @@ import sys
 import typer
 
 from search_spaces.errors import UserError
+from sweeps.failures import SweepFailed
 
 app = typer.Typer(
     name="tunelab",
@@ -23,7 +24,9 @@ app = typer.Typer(
 COMMANDS = {
     "tasks": "sweeps.cli.tasks",
     "sweep": "sweeps.cli.sweep",
+    "resume": "sweeps.cli.resume",
     "results": "sweeps.cli.results",
+    "report": "sweeps.cli.report",
     "predict": "sweeps.cli.predict",
     "check-task": "sweeps.cli.check_task",
     "ui": "sweeps.cli.ui",
@@ -48,6 +51,9 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"tunelab: {error}\n")
         raise SystemExit(2) from None
+    except SweepFailed as error:
+        sys.stderr.write(f"tunelab: {error}\n")
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         sys.stderr.write("tunelab: interrupted\n")
         raise SystemExit(130) from None

@@ -1,0 +1,106 @@
+"""Hyperparameters as positions on an axis: numbers, logarithms, choices, and a place for what a trial did not use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces import ParamValue
+from sweeps.page import number
+
+UNUSED = "not used"  # a conditional parameter of a branch that the trial did not take
+UNUSED_GAP = 0.14  # how far below the axis such trials lie, as a share of its length
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One hyperparameter's axis.
+
+    Attributes:
+        name: of the parameter.
+        log: whether positions are decimal logarithms.
+        choices: of a categorical parameter, whose positions count from 0; empty for numbers.
+        low, high: ends of the axis, positions.
+        partial: whether some trials do not use the parameter.
+    """
+
+    name: str
+    log: bool
+    choices: tuple[ParamValue, ...]
+    low: float
+    high: float
+    partial: bool
+
+    def position(self, value: ParamValue | None) -> float:
+        """Where a value lies; below the axis for None."""
+        if value is None:
+            return self.low - UNUSED_GAP * (self.high - self.low)
+        if self.choices:
+            return float(self.choices.index(value))
+        return shortened(math.log10(float(value)) if self.log else float(value))
+
+    def ticks(self) -> tuple[list[float], list[str]]:
+        """Positions and their texts."""
+        if self.choices:
+            positions, texts = [float(i) for i in range(len(self.choices))], [str(c) for c in self.choices]
+        elif self.log:
+            positions = log_ticks(self.low, self.high)
+            texts = [number(10**p, 2) for p in positions]
+        else:
+            positions = linear_ticks(self.low, self.high)
+            texts = [number(p, 3) for p in positions]
+        if self.partial:
+            positions, texts = [self.position(None), *positions], [UNUSED, *texts]
+        return positions, texts
+
+    def range(self) -> list[float]:
+        """Ends of the drawn axis, with some air."""
+        air = 0.04 * (self.high - self.low)
+        bottom = self.position(None) if self.partial else self.low
+        return [shortened(bottom - air), shortened(self.high + air)]
+
+
+def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[ParamValue | None]) -> Axis:
+    """The axis of a parameter from its distribution (Optuna's JSON) and the trials' values, None where not used."""
+    attributes = distribution["attributes"]
+    partial = any(value is None for value in values)
+    if "choices" in attributes:
+        choices = tuple(attributes["choices"])
+        return Axis(name, False, choices, 0.0, max(1.0, len(choices) - 1.0), partial)
+    # a value may lie outside: the reference configuration is no draw from the space
+    used = [float(v) for v in values if v is not None]
+    low, high = min([attributes["low"], *used]), max([attributes["high"], *used])
+    log = bool(attributes["log"]) and low > 0
+    ends = (math.log10(low), math.log10(high)) if log else (float(low), float(high))
+    return Axis(name, log, (), ends[0], ends[1] if ends[1] > ends[0] else ends[0] + 1.0, partial)
+
+
+def axis_of_losses(name: str, losses: Iterable[float]) -> Axis:
+    """A logarithmic axis of losses when they are positive, a linear one otherwise."""
+    found = list(losses)
+    log = min(found) > 0
+    low, high = (math.log10(min(found)), math.log10(max(found))) if log else (min(found), max(found))
+    return Axis(name, log, (), low, high if high > low else low + 1.0, False)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Decades between two logarithms; 1, 2 and 5 of each when there are few."""
+    steps = (0.0,) if high - low >= 3 else (0.0, math.log10(2), math.log10(5))
+    found = [d + s for d in range(math.floor(low), math.ceil(high) + 1) for s in steps]
+    return [round(p, 6) for p in found if low - 1e-9 <= p <= high + 1e-9] or [shortened(low), shortened(high)]
+
+
+def linear_ticks(low: float, high: float) -> list[float]:
+    """Four to eight round numbers between two."""
+    raw = (high - low) / 5
+    unit = 10 ** math.floor(math.log10(raw))
+    step = next(unit * m for m in (1, 2, 5, 10) if unit * m >= raw)
+    first = math.ceil(low / step - 1e-9)
+    return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def shortened(value: float) -> float:
+    """Five significant digits: enough for a figure, and the same on every machine."""
+    return float(f"{value:.5g}")
