@@ -46,7 +46,7 @@ class KoGPT2(Task):
             text.
 
     Raises:
-        UserError: the model is none (see ``find_model``).
+        UserError: the model is none (see ``find_model``), or there is no text.
     """
 
     facts = TaskFacts(
@@ -86,6 +86,9 @@ class KoGPT2(Task):
             self.facts = replace(self.facts, max_epochs=PRETRAINED_EPOCHS, note=note)
         self.facts = replace(self.facts, title=f"Korean language model, fine-tuned from: {self.folder.name}")
         if self.data is not None:
+            from trainables.base.korean import text_files
+
+            text_files(self.data)  # a wrong path is said before anything starts
             self.facts = replace(self.facts, source=self.data.name, licence="the user's own text")
         self._description: dict[str, Any] = {}
 

@@ -311,6 +311,8 @@ def test_names_that_lead_nowhere_are_refused(monkeypatch: pytest.MonkeyPatch, tm
     }.items():
         with pytest.raises(UserError, match=message):
             KoGPT2(model=name)
+    with pytest.raises(UserError, match="There is no text"):
+        KoGPT2(data=tmp_path / "none.txt")
 
 
 def test_the_real_model_is_named_licensed_and_searched_as_such(

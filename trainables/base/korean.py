@@ -111,22 +111,30 @@ def read_corpus(path: Path, split_seed: int = SPLIT_SEED) -> Corpus:
     Raises:
         UserError: no such path, no readable text, or too few unlike documents for three splits.
     """
+    files = text_files(path)
     if path.is_dir():
-        files = sorted(path.rglob("*.txt"))
-        if not files:
-            raise UserError(f"The folder '{path}' holds no .txt file. Put one document in each .txt file.")
         names = [file.relative_to(path).with_suffix("").as_posix() for file in files]
         texts = [[_one_line(_decoded(file))] for file in files]
-    elif path.is_file():
+    else:
         names = [path.stem]
         texts = [[_one_line(text) for text in re.split(r"\n\s*\n", _decoded(path))]]
-    else:
-        raise UserError(f"There is no text at '{path}'. Give a .txt file or a folder of .txt files.")
     documents = [d for name, group in zip(names, texts, strict=True) for d in _documents(name, group)]
     try:
         return split_documents(documents, split_seed)
     except UserError as error:
         raise UserError(f"'{path}': {error}") from None
+
+
+def text_files(path: Path) -> list[Path]:
+    """The file itself, or the ``.txt`` files of a folder, sorted; raises ``UserError`` when there are none."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"There is no text at '{path}'. Give a .txt file or a folder of .txt files.")
+    files = sorted(path.rglob("*.txt"))
+    if not files:
+        raise UserError(f"The folder '{path}' holds no .txt file. Put one document in each .txt file.")
+    return files
 
 
 def split_documents(documents: Sequence[Document], seed: int) -> Corpus:
