@@ -23,6 +23,7 @@ def evaluate(
     weights: LeadingWeights,
     store: Any,
     say: Callable[[str], None],
+    on_open: Callable[[float], None],
 ) -> SweepResult:
     """Scores the winner and the baselines on validation and test, logs figures and model, registers it.
 
@@ -32,6 +33,7 @@ def evaluate(
         weights: of the leading trials.
         store: the tracking store; None when tracking is off.
         say: shows a step to the user.
+        on_open: told the time before the test split is opened.
     """
     winner = choose_winner(result)
     epoch = winner.best
@@ -41,8 +43,10 @@ def evaluate(
     if predictor is None:
         return replace(result, best=best)
     say("opening the test split, once")
+    moment = time.time()
+    on_open(moment)
     test = splits.test.open()
-    result = replace(result, test_openings=(*result.test_openings, time.time()))
+    result = replace(result, test_openings=(*result.test_openings, moment))
     best = replace(best, validation=task.scores(predictor, splits.validation), test=task.scores(predictor, test))
     reference = _reference(result, winner, best, task, splits, weights, test)
     result = replace(result, best=best, baselines=(*baselines(task, splits, test), *reference))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -10,19 +11,41 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from search_spaces import UserError
 from sweeps.records import Epoch, Row, TrialRecord, TrialStatus
 
 FILE = "journal.jsonl"
+LOCK_FILE = "lock"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class DiskFull(RuntimeError):
+    """An event could not be written; the journal ends with the one before it, whole."""
 
 
 class Journal:
-    """Appends events of one sweep. Every line is handed to the operating system at once, so kill -9 loses none."""
+    """Appends events of one sweep. Every line is handed to the operating system at once, so kill -9 loses none.
+
+    Args:
+        folder: the sweep's; it must exist.
+
+    Raises:
+        UserError: another process runs this sweep. Its lock goes with it, however it ends.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
+        self._owner = FileLock(folder / LOCK_FILE)
+        try:
+            self._owner.acquire(timeout=0)
+        except Timeout as error:
+            raise UserError(
+                f"Sweep '{folder.name}' is running in another process. Wait for it, stop it, or give another --name."
+            ) from error
         self._cut_torn_line()
-        self._file = self.path.open("a", encoding="utf-8")
+        self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._lock = threading.Lock()  # the launcher's thread and tracking's both write
 
     def proposed(self, trial: TrialRecord) -> None:
@@ -60,7 +83,8 @@ class Journal:
             error=record.error,
             worker=record.worker,
         )
-        os.fsync(self._file.fileno())
+        with self._lock:
+            os.fsync(self._file)
 
     def tracked(self, number: int, run_id: str) -> None:
         """A trial is in the tracking store, complete."""
@@ -71,13 +95,23 @@ class Journal:
         self._write(event=event, **values)
 
     def close(self) -> None:
-        self._file.close()
+        """Lets another process go on with the sweep. Nothing can be written afterwards."""
+        os.close(self._file)
+        self._owner.release()
 
     def _write(self, **values: Any) -> None:
-        line = json.dumps(values, ensure_ascii=False) + "\n"
+        line = (json.dumps(values, ensure_ascii=False) + "\n").encode()
         with self._lock:
-            self._file.write(line)
-            self._file.flush()
+            before = os.fstat(self._file).st_size
+            try:
+                written = os.write(self._file, line)
+                if written < len(line):  # the disk took a part of it; the rest says why it is no more
+                    os.write(self._file, line[written:])
+            except OSError as error:
+                os.ftruncate(self._file, before)
+                if error.errno not in NO_SPACE:
+                    raise
+                raise DiskFull(f"The disk with '{self.path}' is full: {error.strerror}.") from error
 
     def _cut_torn_line(self) -> None:
         """Removes a last line that a kill left half-written."""

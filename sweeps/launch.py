@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from search_spaces import UserError
 from sweeps.conductor import Next
+from sweeps.interruption import hangup_ignored
 from trainables import METRIC, Task, TrainingData
 from trainables.base.trainable import PLAN, run_planned
 from trainables.base.trial import TrialPlan, TrialReport
@@ -92,13 +93,14 @@ def ray_running(address: str | None = None) -> Iterator[dict[str, float]]:
         yield ray.cluster_resources()
         return
     try:
-        ray.init(
-            address=address or ("local" if "RAY_ADDRESS" not in os.environ else None),
-            include_dashboard=None if address or "RAY_ADDRESS" in os.environ else False,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-            configure_logging=True,
-        )
+        with hangup_ignored():
+            ray.init(
+                address=address or ("local" if "RAY_ADDRESS" not in os.environ else None),
+                include_dashboard=None if address or "RAY_ADDRESS" in os.environ else False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                configure_logging=True,
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error

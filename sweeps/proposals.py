@@ -113,6 +113,33 @@ def frozen_trial(record: TrialRecord, space: SearchSpace) -> FrozenTrial:
     )
 
 
+def fitting_trials(records: Sequence[TrialRecord], space: SearchSpace) -> list[FrozenTrial]:
+    """What a study of ``space`` can learn from trials of another one: each with a result, reduced to the parameters
+    whose values lie in the space."""
+    distributions = space.distributions()
+    fitting = []
+    for record in records:
+        kept = {n: v for n, v in record.params.items() if n in distributions and _contains(distributions[n], v)}
+        if record.has_result and kept:
+            fitting.append(
+                create_trial(
+                    state=STATES[record.status],
+                    value=record.val_loss,
+                    params=kept,
+                    distributions={name: distributions[name] for name in kept},
+                    intermediate_values={e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)},
+                )
+            )
+    return fitting
+
+
+def _contains(domain: BaseDistribution, value: ParamValue) -> bool:
+    try:
+        return bool(domain._contains(domain.to_internal_repr(value)))
+    except ValueError:  # no value of this parameter's type, or no choice of it
+        return False
+
+
 def study_of(trials: Sequence[TrialRecord], space: SearchSpace, name: str) -> optuna.Study:
     """The study that a sweep's records describe, for ``optuna.visualization`` and ``optuna.importance``."""
     quiet_optuna()

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Protocol
 
+from optuna.trial import FrozenTrial
+
 from search_spaces import SearchSpace, UserError
 from sweeps.conductor import Budget, Conductor, Stop
 from sweeps.environment import environment
 from sweeps.evaluation import evaluate
-from sweeps.journal import Journal, Replay, read_events, replay
+from sweeps.failures import SweepFailed
+from sweeps.identity import check_same, identity, public_spec
+from sweeps.interruption import Interruptions
+from sweeps.journal import DiskFull, Journal, Replay, read_events, replay
 from sweeps.launch import Resources, ray_running, run_trials, slots
-from sweeps.proposals import Proposals, check_fixed
+from sweeps.proposals import Proposals, check_fixed, fitting_trials
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
 from sweeps.rungs import Rungs, rung_levels
@@ -32,6 +35,7 @@ from trainables import Splits, Task, get_task
 
 TRACKING_PATIENCE = 60.0  # seconds to wait at the end for a store that does not answer
 KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
+NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value)
 LAG = 4  # deterministic mode: a proposal looks back this many times the concurrency
 
 
@@ -61,6 +65,28 @@ class Silent:
         return
 
 
+class WhileSeen:
+    """Another display until its terminal is closed; a sweep goes on without one."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        self._show(lambda: self._display.started(spec, task, splits, concurrency))
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        self._show(lambda: self._display.progress(trials))
+
+    def step(self, text: str) -> None:
+        self._show(lambda: self._display.step(text))
+
+    def _show(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except OSError:
+            self._display = Silent()
+
+
 @dataclass(frozen=True)
 class Plan:
     """A spec with everything looked up and filled in.
@@ -70,6 +96,7 @@ class Plan:
         task, space: looked up.
         home: folder of the tracking store, where sweeps' folders lie.
         folder: of this sweep: journal, weights, checkpoints.
+        warm_start: trials of an earlier sweep that the sampler learns from.
     """
 
     spec: SweepSpec
@@ -77,6 +104,7 @@ class Plan:
     space: SearchSpace
     home: Path
     folder: Path
+    warm_start: tuple[FrozenTrial, ...] = ()
 
 
 def run_sweep(spec: SweepSpec, display: Display | None = None) -> SweepResult:
@@ -88,11 +116,7 @@ def run_sweep(spec: SweepSpec, display: Display | None = None) -> SweepResult:
     """
     began = time.time()
     plan = make_plan(spec)
-    return Sweep(plan, display or Silent(), began).run()
-
-
-class SweepFailed(RuntimeError):
-    """The sweep could not do its work; the message says why."""
+    return Sweep(plan, WhileSeen(display or Silent()), began).run()
 
 
 def make_plan(spec: SweepSpec) -> Plan:
@@ -117,7 +141,19 @@ def make_plan(spec: SweepSpec) -> Plan:
             "storage": spec.storage,
         }
     )
-    return Plan(filled, task, space, home, folder)
+    return Plan(filled, task, space, home, folder, earlier_trials(home, spec.warm_start, space))
+
+
+def earlier_trials(home: Path, name: str | None, space: SearchSpace) -> tuple[FrozenTrial, ...]:
+    """The trials of a sweep by name that a study of ``space`` can learn from; raises ``UserError`` without any."""
+    if name is None:
+        return ()
+    records = replay(read_events(home / "sweeps" / name)).trials
+    trials = fitting_trials(records, space)
+    if not trials:
+        why = "there is no such sweep" if not records else "none of its trials has a result in this search space"
+        raise UserError(f"--warm-start '{name}': {why} in '{home}'.")
+    return tuple(trials)
 
 
 def home_of(tracking_uri: str) -> Path:
@@ -136,8 +172,15 @@ class Sweep:
         self._task = plan.task
         self._display = display
         self._began = began
+        self._interruptions = Interruptions()
+        self._store: Any = None  # when tracking is off
 
     def run(self) -> SweepResult:
+        """Raises ``KeyboardInterrupt`` when a signal comes before the search has begun."""
+        with self._interruptions.raised():
+            return self._run()
+
+    def _run(self) -> SweepResult:
         spec = self._spec
         resources = Resources(spec.cpus_per_trial, spec.gpus_per_trial, spec.address, spec.hang_timeout)
         make_folder(self._plan.home)
@@ -147,9 +190,9 @@ class Sweep:
             data = pool.submit(self._task.load, spec.split_seed)
             with ray_running(spec.address) as cluster:
                 room = slots(cluster, resources)
-                splits, opened = data.result(), store.result()
+                splits, self._store = data.result(), store.result()
                 concurrency = min(spec.concurrency or room, room)
-                return self._search(splits, opened, resources, concurrency)
+                return self._search(splits, resources, concurrency)
 
     def _open_store(self) -> Any:
         if self._spec.tracking_uri == "off":
@@ -158,50 +201,117 @@ class Sweep:
 
         return Store(str(self._spec.tracking_uri))
 
-    def _search(self, splits: Splits, store: Any, resources: Resources, concurrency: int) -> SweepResult:
-        earlier = self._earlier(splits)
+    def _search(self, splits: Splits, resources: Resources, concurrency: int) -> SweepResult:
         make_folder(self._plan.folder)
-        journal = Journal(self._plan.folder)
+        with closing(Journal(self._plan.folder)) as journal:
+            earlier = self._earlier(splits)
+            if earlier is not None and self._store is not None and self._is_complete(earlier):
+                self._display.step(f"{self._spec.name} is finished; `tunelab resume` with --trials extends it")
+                return self._stored(earlier)
+            result = self._start(splits, journal, earlier, concurrency)
+            weights = self._make_weights(earlier)
+            result = self._fit(result, splits, journal, earlier, weights, resources)
+            with self._interruptions.raised():
+                return self._conclude(result, splits, journal, weights)
+
+    def _start(self, splits: Splits, journal: Journal, earlier: Replay | None, concurrency: int) -> SweepResult:
+        """Takes up the parent run and notes in the journal what begins."""
         result = self._empty_result(splits, concurrency)
-        if store is not None:
-            result = replace(result, parent_run_id=store.start_sweep(result))
-        journal.note("started", **self._identity(splits), parent=result.parent_run_id)
+        if earlier is not None:
+            times = [note["time"] for note in earlier.notes if note["event"] == "test opened"]
+            began = next(note["time"] for note in earlier.notes if note["event"] == "started")
+            result = replace(result, started=began, test_openings=tuple(times))
+        if self._store is not None:
+            result = replace(result, parent_run_id=self._store.start_sweep(result))
+        noted = identity(self._spec, splits.training.digest, self._plan.space)
+        journal.note(
+            "started",
+            **noted,
+            parent=result.parent_run_id,
+            time=self._began,
+            folder=str(Path.cwd()),
+            concurrency=concurrency,
+        )
         self._display.started(self._spec, self._task, splits, concurrency)
-        writer = self._make_writer(store, result, journal, earlier)
-        weights = LeadingWeights(self._storage(), max(KEEP_WEIGHTS, self._spec.ensemble, self._spec.confirm_top or 0))
+        return result
+
+    def _fit(
+        self,
+        result: SweepResult,
+        splits: Splits,
+        journal: Journal,
+        earlier: Replay | None,
+        weights: LeadingWeights,
+        resources: Resources,
+    ) -> SweepResult:
+        """Runs the trials and has them delivered."""
+        writer = self._make_writer(result, journal, earlier)
 
         def on_ended(trial: TrialRecord) -> None:
             weights.ended(trial)
             if writer is not None:
                 writer.ended(trial)
 
-        conductor = self._make_conductor(journal, earlier, concurrency, on_ended)
+        conductor = self._make_conductor(journal, earlier, result.concurrency, on_ended)
         watched = Watched(conductor, self._display, writer)
-        fit_began = time.time()
-        with stopped_by_signals(conductor):
-            run_trials(watched, self._task, splits.training, resources)
-        trials = conductor.finish()
-        self._display.progress(list(trials))
-        result = replace(
-            result,
-            trials=trials,
-            fit_seconds=time.time() - fit_began,
-            stopped=conductor.stopped.value if conductor.stopped else "",
-            idle_seconds=conductor.idle_seconds,
-        )
-        result = self._deliver(result, writer)
-        if conductor.stopped is not Stop.INTERRUPTED and result.ranked():
-            result = evaluate(result, self._task, splits, weights, store, self._display.step)
+        began = time.time()
+        with self._interruptions.answered_by(lambda: conductor.stop(Stop.INTERRUPTED)):
+            try:
+                run_trials(watched, self._task, splits.training, resources)
+            except DiskFull as problem:
+                conductor.stop(Stop.DISK)
+                self._display.step(str(problem))
+            trials = conductor.finish()
+            self._display.progress(list(trials))
+            result = replace(
+                result,
+                trials=trials,
+                fit_seconds=time.time() - began,
+                stopped=conductor.stopped.value if conductor.stopped else "",
+                idle_seconds=conductor.idle_seconds,
+            )
+            return self._deliver(result, writer)
+
+    def _conclude(self, result: SweepResult, splits: Splits, journal: Journal, weights: LeadingWeights) -> SweepResult:
+        """Evaluates the winner, writes the result to the store and notes the end."""
+        if result.stopped not in NOT_EVALUATED and result.ranked():
+            try:
+                result = evaluate(
+                    result,
+                    self._task,
+                    splits,
+                    weights,
+                    self._store,
+                    self._display.step,
+                    lambda moment: journal.note("test opened", time=moment),
+                )
+            except (KeyboardInterrupt, DiskFull) as problem:
+                stop = Stop.DISK if isinstance(problem, DiskFull) else Stop.INTERRUPTED
+                result = replace(result, stopped=stop.value)
         result = replace(result, wall_seconds=time.time() - self._began)
-        if store is not None:
-            store.finish_sweep(result)
-        journal.note("finished", stopped=result.stopped)
-        journal.close()
+        self._write_result(result)
+        try:
+            journal.note("finished", stopped=result.stopped)
+        except DiskFull as problem:
+            self._display.step(str(problem))
         if not result.stopped:
             weights.remove()
         return result
 
     # The parts of a search.
+
+    def _write_result(self, result: SweepResult) -> None:
+        if self._store is None:
+            return
+        from sweeps.writer import patiently
+
+        full = result.stopped == Stop.DISK.value
+        try:
+            patiently(lambda: self._store.finish_sweep(result), result, 0.0 if full else TRACKING_PATIENCE)
+        except SweepFailed as problem:
+            if not full:
+                raise
+            self._display.step(str(problem))
 
     def _storage(self) -> str:
         if self._spec.storage is None:
@@ -213,19 +323,36 @@ class Sweep:
         found = replay(read_events(self._plan.folder))
         if not found.notes:
             return None
-        check_same(next(note for note in found.notes if note["event"] == "started"), self._identity(splits))
+        started = next((note for note in found.notes if note["event"] == "started"), None)
+        if started is None:
+            return None
+        check_same(started, identity(self._spec, splits.training.digest, self._plan.space))
         return found
 
-    def _identity(self, splits: Splits) -> dict[str, Any]:
-        """What makes this sweep the one it is."""
-        space = self._plan.space.describe()
-        return {"spec": self._spec.to_json(), "digest": splits.training.digest, "space": space}
+    def _is_complete(self, earlier: Replay) -> bool:
+        """Whether all trials that are asked for are done and the end was reached."""
+        last = next(note for note in reversed(earlier.notes) if note["event"] in ("started", "finished"))
+        ended = last["event"] == "finished" and not last["stopped"]
+        return ended and len(earlier.trials) >= int(self._spec.trials or 0)
+
+    def _stored(self, earlier: Replay) -> SweepResult:
+        started = next(note for note in earlier.notes if note["event"] == "started")
+        result: SweepResult = self._store.load(started["parent"])
+        return result
+
+    def _make_weights(self, earlier: Replay | None) -> LeadingWeights:
+        keep = max(KEEP_WEIGHTS, self._spec.ensemble, self._spec.confirm_top or 0)
+        weights = LeadingWeights(self._storage(), keep)
+        for trial in earlier.trials if earlier else ():
+            if trial.status != TrialStatus.RUNNING:
+                weights.ended(trial)
+        return weights
 
     def _empty_result(self, splits: Splits, concurrency: int) -> SweepResult:
         return SweepResult(
             name=str(self._spec.name),
             task=self._task.facts.name,
-            spec={**self._spec.to_json(), "tracking_uri": without_secrets(str(self._spec.tracking_uri))},
+            spec=public_spec(self._spec),
             facts=asdict(self._task.facts),
             data=describe_data(self._task, splits, self._spec.split_seed),
             environment=environment(),
@@ -238,12 +365,12 @@ class Sweep:
             space=self._plan.space.describe(),
         )
 
-    def _make_writer(self, store: Any, result: SweepResult, journal: Journal, earlier: Replay | None) -> Any:
-        if store is None:
+    def _make_writer(self, result: SweepResult, journal: Journal, earlier: Replay | None) -> Any:
+        if not result.parent_run_id:
             return None
         from sweeps.writer import TrackingWriter
 
-        return TrackingWriter(store, result, journal, earlier.trials if earlier else ())
+        return TrackingWriter(self._store, result, journal, earlier.trials if earlier else ())
 
     def _make_conductor(
         self, journal: Journal, earlier: Replay | None, concurrency: int, on_ended: Callable[[TrialRecord], None]
@@ -253,7 +380,12 @@ class Sweep:
         if spec.scheduler == "asha":
             levels = rung_levels(spec.grace_period or 1, spec.reduction_factor, int(spec.max_epochs or 1))
         proposals = Proposals(
-            self._plan.space, spec.sampler, spec.seed, reference=self._task.reference, fixed=spec.fixed
+            self._plan.space,
+            spec.sampler,
+            spec.seed,
+            reference=self._task.reference,
+            fixed=spec.fixed,
+            warm_start=self._plan.warm_start,
         )
         budget = Budget(
             trials=int(spec.trials or 1),
@@ -283,7 +415,7 @@ class Sweep:
         for trial in result.trials:
             if trial.status == TrialStatus.INTERRUPTED:
                 writer.ended(trial)
-        delivery = writer.finish(TRACKING_PATIENCE)
+        delivery = writer.finish(0.0 if result.stopped == Stop.DISK.value else TRACKING_PATIENCE)
         if delivery.undelivered:
             self._display.step(
                 f"{delivery.undelivered} trials could not be written to {result.tracking_uri} ({delivery.error}); "
@@ -332,40 +464,6 @@ def describe_data(task: Task, splits: Splits, split_seed: int) -> dict[str, Any]
     }
 
 
-FIXED_FOR_GOOD = (
-    *("task", "task_options", "space", "seed", "split_seed", "max_epochs", "grace_period", "reduction_factor"),
-    *("scheduler", "sampler", "set", "deterministic"),
-)
-
-
-def check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raises ``UserError`` with the differences when a sweep of this name was another one.
-
-    Args:
-        before, now: what ``Sweep`` notes in the journal at its start: ``spec``, ``digest`` and ``space``.
-    """
-    changed = [
-        f"{key} was {before['spec'].get(key)!r}, is {now['spec'].get(key)!r}"
-        for key in FIXED_FOR_GOOD
-        if before["spec"].get(key) != now["spec"].get(key)
-    ]
-    if before["digest"] != now["digest"]:
-        changed.append(f"the data's digest was {before['digest'][:12]}, is {now['digest'][:12]}")
-    for name in sorted({*before["space"], *now["space"]}):
-        old, new = before["space"].get(name), now["space"].get(name)
-        if old != new:
-            changed.append(f"hyperparameter {name} was {_domain(old)}, is {_domain(new)}")
-    if changed:
-        raise UserError(
-            f"A sweep named '{now['spec']['name']}' exists and was another one: {'; '.join(changed)}. "
-            "Give another --name, or the old settings to go on with it."
-        )
-
-
-def _domain(description: Any) -> str:
-    return "not there" if description is None else str(description.get("attributes", description))
-
-
 def make_folder(folder: Path) -> None:
     """Creates a folder; raises ``UserError`` when it cannot be written."""
     try:
@@ -374,24 +472,3 @@ def make_folder(folder: Path) -> None:
         raise UserError(f"The folder '{folder}' cannot be created: {error.strerror}.") from error
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder '{folder}' cannot be written. Choose another with --tracking-uri.")
-
-
-@contextmanager
-def stopped_by_signals(conductor: Conductor) -> Iterator[None]:
-    """Ctrl-C, SIGTERM or a closed terminal ends the search in order; a second one ends the process at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: Any) -> None:
-        if conductor.stopped is Stop.INTERRUPTED:
-            os._exit(130)
-        conductor.stop(Stop.INTERRUPTED)
-
-    kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {kind: signal.signal(kind, stop) for kind in kinds}
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)

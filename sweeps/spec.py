@@ -50,6 +50,7 @@ class SweepSpec(BaseModel):
         ensemble: the winner may be an ensemble of this many best trials; 0 for none.
         address: an existing Ray cluster; a local one is started when None.
         storage: folder or URI for weights and checkpoints; beside the tracking store when None.
+        warm_start: an earlier sweep of the same store, by name, whose trials the sampler learns from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -81,6 +82,7 @@ class SweepSpec(BaseModel):
     ensemble: int = Field(default=0, ge=0)
     address: str | None = None
     storage: str | None = None
+    warm_start: str | None = None
 
     @field_validator("time_budget", "hang_timeout", mode="before")
     @classmethod
@@ -92,7 +94,7 @@ class SweepSpec(BaseModel):
             raise ValueError("must be seconds or a number with s, m, h or d, e.g. 10m")
         return float(match[1]) * SECONDS[match[2] or "s"]
 
-    @field_validator("name")
+    @field_validator("name", "warm_start")
     @classmethod
     def _name(cls, value: str | None) -> str | None:
         if value is not None and NAME.fullmatch(value) is None:

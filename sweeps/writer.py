@@ -9,10 +9,11 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sweeps.journal import Journal
+from sweeps.failures import SweepFailed
+from sweeps.journal import DiskFull, Journal
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
 from sweeps.secrets import without_secrets
@@ -122,6 +123,9 @@ class TrackingWriter:
             began = time.monotonic()
             try:
                 self._write(trial)
+            except DiskFull as error:
+                self._error = str(error)
+                return False
             except STORE_ERRORS as error:
                 self._error = without_secrets(str(error).partition("\n")[0])
                 self._must_look = True  # the run may have been created before the store went away
@@ -148,3 +152,23 @@ class TrackingWriter:
         self._run_ids[trial.number] = run_id
         if trial.status != TrialStatus.INTERRUPTED:  # that one goes on when the sweep is resumed
             self._journal.tracked(trial.number, run_id)
+
+
+def patiently(act: Callable[[], None], result: SweepResult, patience: float) -> None:
+    """Does something with the store that may be repeated, until it succeeds.
+
+    Raises:
+        SweepFailed: the store has not answered for ``patience`` seconds.
+    """
+    began = time.monotonic()
+    for attempt in itertools.count():
+        try:
+            return act()
+        except STORE_ERRORS as error:
+            if time.monotonic() - began >= patience:
+                raise SweepFailed(
+                    f"The store {result.tracking_uri} does not answer "
+                    f"({without_secrets(str(error).partition(chr(10))[0])}). Nothing is lost: "
+                    f"`tunelab resume {result.name}` brings it up to date when it does."
+                ) from error
+            time.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])

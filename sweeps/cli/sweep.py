@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from search_spaces.errors import UserError
+
+if TYPE_CHECKING:
+    from sweeps.spec import SweepSpec
 
 TASK_OPTIONS = (
     *("data", "target", "kind", "ignore", "split_column", "group_column", "time_column"),
@@ -47,6 +50,7 @@ def command(
     hang_timeout: Annotated[str | None, typer.Option(help="A trial silent for so long is killed.")] = None,
     address: Annotated[str | None, typer.Option(help="An existing Ray cluster.")] = None,
     storage: Annotated[str | None, typer.Option(help="Shared folder or URI for weights and checkpoints.")] = None,
+    warm_start: Annotated[str | None, typer.Option(help="An earlier sweep the sampler learns from.")] = None,
     data: Annotated[str | None, typer.Option(help="table, mnist, kogpt2: the user's data.")] = None,
     target: Annotated[str | None, typer.Option(help="table: the column to predict.")] = None,
     kind: Annotated[str | None, typer.Option(help="table: regression | binary | multiclass.")] = None,
@@ -60,8 +64,6 @@ def command(
 ) -> None:
     """Search hyperparameters: trials in parallel, early stopping, the best model in MLflow."""
     given = dict(locals())
-    from sweeps.display import make_display
-    from sweeps.run import run_sweep
     from sweeps.spec import make_spec, read_spec_file, spec_keys
 
     values: dict[str, Any] = {} if config is None else read_spec_file(config)
@@ -71,7 +73,14 @@ def command(
     values["set"] = {**values.get("set", {}), **dict(parse_assignment(text) for text in fixed or [])}
     if "task" not in values:
         raise UserError("Which task? Give one, e.g. `tunelab sweep california_housing`; `tunelab tasks` lists them.")
-    spec = make_spec(values)
+    run_and_show(make_spec(values), as_json=as_json)
+
+
+def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
+    """Runs a sweep, prints its result, and ends the process with its exit code."""
+    from sweeps.display import make_display
+    from sweeps.run import run_sweep
+
     with make_display() as display:
         result = run_sweep(spec, display)
     if as_json:
@@ -92,7 +101,7 @@ def parse_assignment(text: str) -> tuple[str, str]:
 
 
 def exit_code(stopped: str, has_result: bool) -> int:
-    """0 for a result, 130 after Ctrl-C, 1 when no trial has a result."""
+    """0 for a result, 130 after Ctrl-C, 1 when no trial has a result or the disk was full."""
     if stopped == "interrupted":
         return 130
-    return 0 if has_result else 1
+    return 0 if has_result and stopped != "the disk is full" else 1
