@@ -127,6 +127,11 @@ class TablePreprocessing:
         return [str(name) for name in self._transformer.get_feature_names_out()]
 
     @property
+    def n_numeric(self) -> int:
+        """How many leading columns of the matrix hold numbers and parts of dates; indicators follow."""
+        return len(self.columns.numeric) + len(_date_parts(self.columns.dates))
+
+    @property
     def known_categories(self) -> dict[str, frozenset[str]]:
         """The values of each categorical column that training saw, as ``category_text`` writes them."""
         if not self.columns.categorical:

@@ -40,7 +40,11 @@ def build_splits(
         for part in (rows.train, rows.validation, rows.test)
     )
     preprocessing = TablePreprocessing.fit(train.inputs, columns, numeric_transform)
-    facts: dict[str, Any] = {"target": target, "feature_names": preprocessing.feature_names}
+    facts: dict[str, Any] = {
+        "target": target,
+        "feature_names": preprocessing.feature_names,
+        "n_numeric": preprocessing.n_numeric,
+    }
     if kind == "regression":
         scale = TargetScale.fit(np.asarray(train.targets, dtype=np.float64), target_transform)
         facts |= {
@@ -95,6 +99,19 @@ def probabilities(outputs: np.ndarray) -> np.ndarray:
         return np.concatenate([1 - one, one], axis=1)
     shares: np.ndarray = softmax(logits, axis=1)
     return shares
+
+
+def prediction_frame(
+    kind: Kind, outputs: np.ndarray, facts: Mapping[str, Any], index: pd.Index | None = None
+) -> pd.DataFrame:
+    """Raw outputs (n, n_outputs) as users see them: ``prediction`` and, for classes, ``p_<class>``, probabilities."""
+    if kind == "regression":
+        return pd.DataFrame({"prediction": scale_of(facts).to_unit(outputs[:, 0])}, index=index)
+    classes = facts["classes"]
+    shares = probabilities(outputs)
+    frame = pd.DataFrame(shares, columns=[f"p_{c}" for c in classes], index=index)
+    frame.insert(0, "prediction", [classes[i] for i in shares.argmax(axis=1)])
+    return frame
 
 
 def encode_target(targets: np.ndarray, kind: Kind, facts: Mapping[str, Any]) -> np.ndarray:

@@ -12,9 +12,10 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
+from trainables.base.embeddings import build_embedded_mlp
 from trainables.base.mlp import MLP
 from trainables.base.preprocessing import TablePreprocessing
-from trainables.base.table_data import probabilities, scale_of
+from trainables.base.table_data import prediction_frame
 from trainables.base.task import Config, Kind, Predictor
 
 BATCH = 65_536  # rows a forward pass; bounds memory on large inputs
@@ -57,14 +58,7 @@ class TablePredictor(Predictor):
 
     def predict(self, inputs: pd.DataFrame) -> pd.DataFrame:
         """A column ``prediction``; for classes also ``p_<class>``, the probabilities."""
-        outputs = self.outputs(inputs)
-        if self.task_kind == "regression":
-            return pd.DataFrame({"prediction": scale_of(self.facts).to_unit(outputs[:, 0])}, index=inputs.index)
-        classes = self.facts["classes"]
-        shares = probabilities(outputs)
-        frame = pd.DataFrame(shares, columns=[f"p_{c}" for c in classes], index=inputs.index)
-        frame.insert(0, "prediction", [classes[i] for i in shares.argmax(axis=1)])
-        return frame
+        return prediction_frame(self.task_kind, self.outputs(inputs), self.facts, inputs.index)
 
     def save(self, folder: Path) -> None:
         save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, folder / "weights.safetensors")
@@ -86,4 +80,6 @@ class TablePredictor(Predictor):
 
 def build_model(config: Config, facts: Mapping[str, Any]) -> torch.nn.Module:
     """The network that a configuration describes, for data with these facts."""
+    if config.get("embedding"):
+        return build_embedded_mlp(config, facts)
     return MLP(facts["n_inputs"], config["hidden_sizes"], facts["n_outputs"], config["dropout"])

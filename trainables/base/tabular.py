@@ -78,10 +78,12 @@ class TabularTask(Task):
         device: str = "cpu",
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
+        from trainables.base.embeddings import fit_embedded_mlp
         from trainables.base.mlp import fit_mlp
 
+        fit = fit_embedded_mlp if config.get("embedding") else fit_mlp
         kind = cast("FitKind", self.facts.kind)
-        return fit_mlp(config, data, seed, kind=kind, max_epochs=max_epochs, device=device)
+        return fit(config, data, seed, kind=kind, max_epochs=max_epochs, device=device)
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> TablePredictor:
         from trainables.base.table_predictor import TablePredictor
