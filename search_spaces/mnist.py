@@ -17,7 +17,8 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
         config["hidden_sizes"] = [trial.suggest_int(f"width_{i + 1}", 32, 512, log=True) for i in range(n_layers)]
     else:
         config["n_blocks"] = trial.suggest_int("n_blocks", 2, 3)
-        config["channels"] = trial.suggest_int("channels", 8, 32, step=8)
+        config["convolutions"] = trial.suggest_int("convolutions", 1, 2)
+        config["channels"] = trial.suggest_int("channels", 8, 24, step=8)
         config["hidden"] = trial.suggest_int("hidden", 32, 256, log=True)
         config["batch_norm"] = trial.suggest_categorical("batch_norm", (True, False))
     config |= {
@@ -29,7 +30,9 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
     }
     if config["augment"]:
         config["shift"] = trial.suggest_float("shift", 0.5, 3.0)  # pixels
-        config["rotation"] = trial.suggest_float("rotation", 2.0, 20.0)  # degrees
+        config["rotation"] = trial.suggest_float("rotation", 0.0, 20.0)  # degrees
+        config["zoom"] = trial.suggest_float("zoom", 0.0, 0.25)  # share of the size
+        config["shear"] = trial.suggest_float("shear", 0.0, 0.4)  # columns a row
     return config
 
 
