@@ -328,6 +328,13 @@ class Store:
                     pip_requirements=[f"{name}=={versions()[name]}" for name in MODEL_REQUIREMENTS],
                 )
                 mlflow.log_metrics(dict(figures), model_id=info.model_id)
+                if predictor.pipeline_parts:  # a second time in transformers' own flavour, for those who use that
+                    mlflow.transformers.log_model(
+                        dict(predictor.pipeline_parts),
+                        name=f"tunelab-{task}-transformers",
+                        task="text-generation",
+                        pip_requirements=[f"{name}=={versions()[name]}" for name in ("torch", "transformers")],
+                    )
         self.client.set_terminated(run_id, before.status, before.end_time)
         return str(info.model_uri)
 

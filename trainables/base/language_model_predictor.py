@@ -64,6 +64,10 @@ class LanguageModelPredictor(Predictor):
         self.config = config
         self.max_new_tokens = max_new_tokens
 
+    @property
+    def pipeline_parts(self) -> dict[str, Any]:
+        return {"model": self.network, "tokenizer": self.tokenizer}
+
     @torch.inference_mode()
     def predict(self, inputs: Any) -> pd.DataFrame:
         """One row a text.

@@ -139,6 +139,11 @@ class Predictor(ABC):
 
     kind: ClassVar[str]  # by which ``trainables.load_predictor`` finds the class again
 
+    @property
+    def pipeline_parts(self) -> Mapping[str, Any]:
+        """``model`` and ``tokenizer`` of a transformers pipeline; empty for other models."""
+        return {}
+
     @abstractmethod
     def predict(self, inputs: Any) -> Any:
         """Raw inputs to a DataFrame with a column ``prediction`` and, for classes, one ``p_<class>`` per class."""
@@ -187,7 +192,7 @@ class Task(ABC):
         raise NotImplementedError(f"{type(self).__name__} has a predictor but no scores")
 
     def features(self, splits: Splits, inputs: Any) -> np.ndarray | None:
-        """Raw inputs as a plain matrix (n, features) for baselines from scikit-learn; None when there is no such thing."""
+        """Raw inputs as a plain matrix (n, features) for baselines from scikit-learn; None when there is none."""
         return None
 
     def space(self, name: str | None = None) -> SearchSpace:
