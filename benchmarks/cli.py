@@ -41,6 +41,10 @@ def generation(
     baseline: Annotated[str | None, typer.Option(help="Name of the setting that others are compared with.")] = None,
     rows: Annotated[int | None, typer.Option(help="Most sequences decoded at once.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of torch.")] = None,
+    optimize: Annotated[
+        str | None, typer.Option(help="Search settings for human_distance, scorer_distance, self_bleu or seq_rep_4.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="Settings that --optimize tries; default 48.")] = None,
     speed: Annotated[bool, typer.Option(help="Measure speed too.")] = True,
 ) -> None:
     """Compare settings of text generation on quality, diversity and speed; one folder with a report comes out.
@@ -52,6 +56,8 @@ def generation(
         tunelab bench generation
 
         tunelab bench generation --model ./my-kogpt2 --output results
+
+        tunelab bench generation --optimize human_distance
 
         tunelab bench generation --prompt "오늘 날씨는" --temperature 0.3,0.9,1.2 --top-k 10,50
     """
@@ -82,6 +88,8 @@ def generation(
             "rows": rows,
             "threads": threads,
         },
+        optimize=optimize,
+        trials=trials,
         speed=speed,
     )
     plan = request.plan()
@@ -89,7 +97,7 @@ def generation(
     from benchmarks.generation.run import run  # torch loads once the request is known to be good
 
     try:
-        run(plan, folder, Terminal())
+        run(plan, folder, Terminal(), request.goal())
     except KeyboardInterrupt:
         typer.echo(f"Stopped. What is done is kept in {folder}; the same command goes on from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None

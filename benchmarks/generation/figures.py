@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from benchmarks.generation.optimize import Tuning
 from benchmarks.generation.quality import HUMAN
 from benchmarks.generation.run import Results
 
@@ -70,6 +71,23 @@ def perplexities(results: Results) -> go.Figure:
         )
         figure.update_layout(margin={"t": 40})
     return figure
+
+
+def tuning_history(tuning: Tuning) -> go.Figure:
+    """Every trial's value and the best so far."""
+    values = [t.value for t in tuning.trials]
+    best = [min((v for v in values[: i + 1] if not math.isnan(v)), default=math.nan) for i in range(len(values))]
+    numbers = list(range(len(values)))
+    trials = go.Scatter(
+        x=numbers,
+        y=values,
+        mode="markers",
+        name="trials",
+        text=[t.decoding.name for t in tuning.trials],
+        hovertemplate="%{text}: %{y:.3g}<extra></extra>",
+    )
+    figure = go.Figure([trials, go.Scatter(x=numbers, y=best, mode="lines", name="best so far", line={"shape": "hv"})])
+    return figure.update_layout(xaxis_title="trial", yaxis_title=tuning.objective)
 
 
 def forest(results: Results, metric: str, title: str) -> go.Figure:

@@ -16,9 +16,29 @@ POOR = 0.8  # of the human text's distinct-2 over one text per prompt
 
 def findings(results: Results) -> list[str]:
     """Sentences in order of use: what is nearest to human text, what is degenerate, trade-offs, what is undecided."""
-    found = [*_nearest(results), *_degenerate(results), *_front(results), *_temperature(results), *_fastest(results)]
+    found = [
+        *_tuned(results),
+        *_nearest(results),
+        *_degenerate(results),
+        *_front(results),
+        *_temperature(results),
+        *_fastest(results),
+    ]
     found.append(_undecided(results))
     return [text for text in found if text]
+
+
+def _tuned(results: Results) -> list[str]:
+    """What the search found and what is left of it on prompts that it did not see."""
+    if results.tuning is None:
+        return []
+    best, objective = results.tuning.best, results.tuning.objective
+    winner = next(s.name for s in results.plan.settings if s.decoding == best.decoding)
+    base = results.figures(results.plan.baseline)[objective]
+    return [
+        f"The search chose {best.decoding.name}: {objective} {best.value:.3g} on the tuning prompts, "
+        f"{results.figures(winner)[objective]:.3g} on the confirming ones ('{results.plan.baseline}': {base:.3g})."
+    ]
 
 
 def _nearest(results: Results) -> list[str]:

@@ -48,6 +48,10 @@ def page(results: Results) -> Page:
     """The HTML report."""
     html = Page(_title(results), subtitle=_subtitle(results), provenance=_provenance(results))
     _findings(html.section("Findings"), results)
+    if results.tuning:
+        section = html.section("Search")
+        section.figure(figures.tuning_history(results.tuning), "The search on the tuning prompts.", height=320)
+        _add(section, tables.tuning_table(results.tuning))
     quality = html.section("Quality and diversity")
     _add(quality, tables.main_table(results))
     quality.details("Further columns", _table_html(tables.further_table(results)))
@@ -83,6 +87,8 @@ def markdown_report(results: Results) -> str:
         "## Findings",
     ]
     parts.append("\n".join(f"- {text}" for text in findings(results)))
+    if results.tuning:
+        parts += ["## Search", markdown(tables.tuning_table(results.tuning))]
     parts += ["## Quality and diversity", markdown(tables.main_table(results)), markdown(tables.further_table(results))]
     human = tables.human_table(results)
     if human:

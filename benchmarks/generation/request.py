@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generation.spec import DEFAULT_SPEC, Plan, parse_spec, read_spec, resolve, with_changes
+from benchmarks.generation.goal import TRIALS, Goal, check_goal
+from benchmarks.generation.spec import DEFAULT_SPEC, OPTIMIZE_SPEC, Plan, parse_spec, read_spec, resolve, with_changes
 from search_spaces.errors import UserError
 
 TEXT_PARAMETERS = ("mode",)
@@ -23,6 +24,7 @@ class Request:
         prompts: the user's own prompts, in place of the file's.
         grid: by decoding parameter, values as typed (``"0.3,0.9"``), or None; in place of the file's settings.
         changes: entries of the file to be replaced; None keeps the file's.
+        optimize, trials: metric to search settings for, and how many to try.
         speed: whether speed is measured.
     """
 
@@ -30,11 +32,22 @@ class Request:
     prompts: tuple[str, ...] = ()
     grid: Mapping[str, str | None] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
+    optimize: str | None = None
+    trials: int | None = None
     speed: bool = True
+
+    def goal(self) -> Goal | None:
+        """What is searched for, if anything."""
+        if self.optimize is None:
+            if self.trials is not None:
+                raise UserError("'--trials' belongs to '--optimize'. Give both, or leave it out.")
+            return None
+        return Goal(self.optimize, TRIALS if self.trials is None else self.trials)
 
     def plan(self) -> Plan:
         """Everything resolved and checked; raises ``UserError``."""
-        base = read_spec(self.spec or DEFAULT_SPEC)
+        goal = self.goal()
+        base = read_spec(self.spec or (OPTIMIZE_SPEC if goal else DEFAULT_SPEC))
         content = base.model_dump()
         grid = {name: _values(name, text) for name, text in self.grid.items() if text is not None}
         if self.prompts:
@@ -48,7 +61,10 @@ class Request:
             content["name"] = "own"
         if not self.speed:
             content["speed"]["repeats"] = 0
-        return resolve(with_changes(parse_spec(content, "command line"), **self.changes))
+        plan = resolve(with_changes(parse_spec(content, "command line"), **self.changes))
+        if goal:
+            check_goal(goal, plan)
+        return plan
 
 
 def _filled(prompt: str) -> str:

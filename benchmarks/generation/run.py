@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
+from benchmarks.generation.goal import Goal, check_goal
+from benchmarks.generation.optimize import Tuning, confirmation_plan, search
 from benchmarks.generation.quality import HUMAN, QualityTable, Scored, measure
 from benchmarks.generation.samples import Sample, Slot, append_samples, read_samples, slots
 from benchmarks.generation.scorer import Scorer, ScorerFacts, load_scorer
@@ -22,13 +24,8 @@ from benchmarks.lockfile import NAME, SCHEMA, provenance, read_lock, sha256_file
 from search_spaces.errors import UserError
 from trainables.base.language_model import ModelFacts
 
-SAMPLES, RESULTS, SPEED, REPORT_HTML, REPORT_MD = (
-    "samples.jsonl",
-    "results.csv",
-    "speed.json",
-    "report.html",
-    "report.md",
-)
+SAMPLES, RESULTS, SPEED, TUNING = "samples.jsonl", "results.csv", "speed.json", "tuning.json"
+REPORT_HTML, REPORT_MD = "report.html", "report.md"
 LARGEST_CHUNK = 512  # samples made between two writes
 DECIDING = ("torch", "transformers", "tokenizers", "numpy")  # versions under which a run may go on
 
@@ -55,6 +52,7 @@ class Results:
         human_table: the prompts with a human continuation, human row included; None without such prompts.
         comparisons: against the baseline, on all prompts.
         speeds, side_by_side: empty and None when speed is left out.
+        tuning: the search that the winner comes from; None without one.
     """
 
     plan: Plan
@@ -67,6 +65,7 @@ class Results:
     comparisons: tuple[Comparison, ...]
     speeds: tuple[Speed, ...]
     side_by_side: SideBySide | None
+    tuning: Tuning | None = None
 
     def figures(self, setting: str) -> dict[str, float]:
         """A setting's metrics over all prompts, with its distances to human text on the prompts that have one."""
@@ -77,25 +76,32 @@ class Results:
         return figures
 
 
-def run(plan: Plan, folder: Path, display: Display) -> Results:
+def run(plan: Plan, folder: Path, display: Display, goal: Goal | None = None) -> Results:
     """Runs what is not yet done in ``folder`` and writes results, lock and report.
+
+    With a ``goal``, settings are first searched on half of the prompts; the winner and the plan's settings are then
+    compared on the other half.
 
     Raises:
         UserError: the plan does not fit the model, or the folder holds another benchmark.
         KeyboardInterrupt: samples made so far are kept; the same call goes on from them.
     """
+    if goal:
+        check_goal(goal, plan)
     check_plan(plan)
     writer, scorer = load_writer(plan), load_scorer(plan.spec.scorer)
-    lock = _open(folder, resolved(plan, writer, scorer))
+    lock = _open(folder, resolved(plan, writer, scorer, goal))
+    tuning = _complete_tuning(plan, writer, scorer, goal, folder / TUNING, display) if goal else None
+    plan = confirmation_plan(plan, tuning) if tuning else plan
     samples = _complete_samples(plan, writer, folder / SAMPLES, lock["resolved"]["chunk"], display)
     display.say("Scoring texts")
     results = evaluate(plan, writer, scorer, samples, lock)
     speeds, side_by_side = _complete_speed(plan, writer, folder / SPEED, display)
     display.say("Writing the report")
-    return _finish(folder, Results(**{**vars(results), "speeds": speeds, "side_by_side": side_by_side}))
+    return _finish(folder, replace(results, speeds=speeds, side_by_side=side_by_side, tuning=tuning))
 
 
-def resolved(plan: Plan, writer: Writer, scorer: Scorer) -> dict[str, Any]:
+def resolved(plan: Plan, writer: Writer, scorer: Scorer, goal: Goal | None) -> dict[str, Any]:
     """Everything that fixes samples and scores, JSON values: where it is equal, a run may go on from kept samples."""
     rows = writer.engine.rows_for(
         max(len(writer.prompt_ids(p.text)) for p in plan.prompts)
@@ -107,6 +113,7 @@ def resolved(plan: Plan, writer: Writer, scorer: Scorer) -> dict[str, Any]:
         "prompts": [{**asdict(p), "sha256": p.sha256} for p in plan.prompts],
         "settings": [{"name": s.name, **s.decoding.as_dict()} for s in plan.settings],
         "baseline": plan.baseline,
+        "goal": asdict(goal) if goal else None,
         "model": facts,
         "scorer": asdict(scorer.facts),
         "seed": plan.spec.seed,
@@ -197,6 +204,19 @@ def _complete_samples(plan: Plan, writer: Writer, path: Path, chunk: int, displa
     return kept
 
 
+def _complete_tuning(plan: Plan, writer: Writer, scorer: Scorer, goal: Goal, path: Path, display: Display) -> Tuning:
+    """The search, or what an earlier call kept of it."""
+    if path.is_file():
+        return Tuning.of_json(json.loads(path.read_text(encoding="utf-8")))
+
+    def say(done: int) -> None:
+        display.say(f"Searching for a small {goal.objective}: {done} of {goal.trials} trials")
+
+    tuning = search(plan, writer, scorer, goal, say)
+    path.write_text(json.dumps(asdict(tuning), indent=1) + "\n", encoding="utf-8")
+    return tuning
+
+
 def _complete_speed(
     plan: Plan, writer: Writer, path: Path, display: Display
 ) -> tuple[tuple[Speed, ...], SideBySide | None]:
@@ -215,10 +235,10 @@ def _finish(folder: Path, results: Results) -> Results:
     from benchmarks.generation.report import write_reports
 
     write_results(folder / RESULTS, results)
-    names = [n for n in (SAMPLES, RESULTS, SPEED) if (folder / n).is_file()]
+    names = [n for n in (SAMPLES, RESULTS, SPEED, TUNING) if (folder / n).is_file()]
     digests = {name: sha256_file(folder / name) for name in names}
     lock = {**results.lock, "status": "complete", "results": digests}
-    final = Results(**{**vars(results), "lock": lock})
+    final = replace(results, lock=lock)
     write_reports(folder, final)
     write_lock(folder, lock)
     return final

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.generation.optimize import Tuning
 from benchmarks.generation.quality import HUMAN, QualityTable
 from benchmarks.generation.run import Results
 from benchmarks.generation.settings import PARAMETERS
@@ -124,6 +125,18 @@ def settings_table(results: Results) -> Table:
     """Every parameter of every setting, as used."""
     rows = tuple((s.name, *(getattr(s.decoding, p) for p in PARAMETERS)) for s in results.plan.settings)
     return Table(("setting", *PARAMETERS), rows, "Every parameter as it was used; nothing is left to a default.")
+
+
+def tuning_table(tuning: Tuning, most: int = 20) -> Table:
+    """The best trials of the search."""
+    ranked = sorted((t for t in tuning.trials if not math.isnan(t.value)), key=lambda t: (t.value, t.number))
+    rows = tuple((t.number, t.decoding.name, t.value) for t in ranked[:most])
+    caption = (
+        f"The best {len(rows)} of {len(tuning.trials)} trials by {tuning.objective} on {len(tuning.tuning_prompts)} "
+        f"prompts. The values are optimistic, being chosen; the other tables are from {len(tuning.confirming_prompts)} "
+        "prompts that the search did not see."
+    )
+    return Table(("trial", "setting", tuning.objective), rows, caption, (0,))
 
 
 def distance_interval(results: Results, setting: str) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 import torch
 
 from benchmarks.generation.display import Quiet
-from benchmarks.generation.run import RESULTS, SAMPLES, Results, evaluate, make_samples, resolved
+from benchmarks.generation.goal import Goal
+from benchmarks.generation.optimize import Tuning, confirmation_plan, search
+from benchmarks.generation.run import RESULTS, SAMPLES, TUNING, Results, evaluate, make_samples, resolved
 from benchmarks.generation.samples import Sample, read_samples, slots
 from benchmarks.generation.scorer import load_scorer
 from benchmarks.generation.spec import parse_spec, resolve
@@ -27,7 +30,12 @@ def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
     check_plan(plan)
     torch.set_num_threads(lock["resolved"]["threads"])
     writer, scorer = load_writer(plan), load_scorer(plan.spec.scorer)
-    inputs = _differing_inputs(lock["resolved"], resolved(plan, writer, scorer))
+    goal = Goal(**lock["resolved"]["goal"]) if lock["resolved"]["goal"] else None
+    inputs = _differing_inputs(lock["resolved"], resolved(plan, writer, scorer, goal))
+    if goal:
+        tuning = search(plan, writer, scorer, goal, lambda done: None)
+        inputs += _differing_trials(Tuning.of_json(json.loads((folder / TUNING).read_text("utf-8"))), tuning)
+        plan = confirmation_plan(plan, tuning)
     places = slots(plan)
     chunk = lock["resolved"]["chunk"]
     made = [
@@ -41,6 +49,15 @@ def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
 
 def _differing_inputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [f"{key}: {_brief(old.get(key))} then, {_brief(new[key])} now" for key in new if old.get(key) != new[key]]
+
+
+def _differing_trials(old: Tuning, new: Tuning) -> list[str]:
+    unequal = [
+        f"trial {a.number}: {a.decoding.name} with {a.value:g} then, {b.decoding.name} with {b.value:g} now"
+        for a, b in zip(old.trials, new.trials, strict=False)
+        if a.decoding != b.decoding or not math.isclose(a.value, b.value, rel_tol=TOLERANCE)
+    ]
+    return unequal[:1]  # later trials follow from it
 
 
 def _differing_samples(old: Sequence[Sample], new: Sequence[Sample]) -> list[str]:

@@ -1,0 +1,141 @@
+"""Searches the space of decoding settings with Optuna on half of the prompts; the other half confirms the winner.
+
+Trials are asked for in rounds and decoded together, so that the engine's batches stay full. Everything follows from the
+seed: the same call gives the same trials.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import optuna
+
+from benchmarks.generation.goal import NEEDS_HUMAN, Goal
+from benchmarks.generation.quality import measure
+from benchmarks.generation.samples import slots
+from benchmarks.generation.scorer import Scorer
+from benchmarks.generation.settings import DecodingSettings
+from benchmarks.generation.spec import NamedSetting, Plan, halves
+from benchmarks.generation.writer import Writer, score
+from search_spaces import SearchSpace
+from search_spaces.errors import UserError
+
+ROUND = 8  # trials asked for and decoded together
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting that was tried: its number, decoding and value on the tuning prompts (NaN where undefined)."""
+
+    number: int
+    decoding: DecodingSettings
+    value: float
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A search and what it chose.
+
+    Attributes:
+        objective: the metric that was made small.
+        tuning_prompts, confirming_prompts: numbers of prompts in the plan.
+        trials: in the order in which they were asked for.
+    """
+
+    objective: str
+    tuning_prompts: tuple[int, ...]
+    confirming_prompts: tuple[int, ...]
+    trials: tuple[Trial, ...]
+
+    @classmethod
+    def of_json(cls, values: Mapping[str, Any]) -> Tuning:
+        """From what ``dataclasses.asdict`` gave."""
+        trials = tuple(Trial(t["number"], DecodingSettings(**t["decoding"]), t["value"]) for t in values["trials"])
+        tuning, confirming = (tuple(values[name]) for name in ("tuning_prompts", "confirming_prompts"))
+        return cls(values["objective"], tuning, confirming, trials)
+
+    @property
+    def best(self) -> Trial:
+        """The best trial; the earliest of equals."""
+        defined = [t for t in self.trials if not math.isnan(t.value)]
+        if not defined:
+            raise UserError(f"No trial gave a value of '{self.objective}': all texts were too short.")
+        return min(defined, key=lambda t: (t.value, t.number))
+
+
+def suggest(trial: optuna.trial.BaseTrial) -> dict[str, object]:
+    """Draws a sampling setting: temperature, one kind of truncation, and a repetition penalty."""
+    values: dict[str, object] = {
+        "temperature": trial.suggest_float("temperature", 0.3, 2.0),
+        "repetition_penalty": trial.suggest_float("repetition_penalty", 1.0, 2.0),
+    }
+    truncation = trial.suggest_categorical("truncation", ["none", "top_k", "top_p", "min_p", "typical_p"])
+    if truncation == "top_k":
+        values["top_k"] = trial.suggest_int("top_k", 5, 500, log=True)
+    elif truncation == "min_p":
+        values["min_p"] = trial.suggest_float("min_p", 0.001, 0.3, log=True)
+    elif truncation != "none":
+        values[truncation] = trial.suggest_float(truncation, 0.5, 0.999)
+    return values
+
+
+SPACE = SearchSpace("decoding", suggest)
+
+
+def search(plan: Plan, writer: Writer, scorer: Scorer, goal: Goal, on_trial: Callable[[int], None]) -> Tuning:
+    """Tries settings on the tuning half; ``on_trial`` is called with the number of trials done."""
+    tuning, confirming = halves(plan.prompts)
+    if goal.objective in NEEDS_HUMAN:
+        tuning, confirming = ([i for i in half if plan.prompts[i].reference] for half in (tuning, confirming))
+    study = optuna.create_study(
+        direction="minimize",
+        sampler=optuna.samplers.TPESampler(seed=plan.spec.seed % 2**32, constant_liar=True),
+    )
+    half = replace(plan, prompts=tuple(plan.prompts[i] for i in tuning))
+    done: list[Trial] = []
+    while len(done) < goal.trials:
+        asked = [study.ask() for _ in range(min(ROUND, goal.trials - len(done)))]
+        decodings = [_decoding(SPACE(trial), plan) for trial in asked]
+        values = _values(half, writer, scorer, goal.objective, decodings)
+        for trial, decoding, value in zip(asked, decodings, values, strict=True):
+            done.append(Trial(trial.number, decoding, value))
+            if math.isnan(value):
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            else:
+                study.tell(trial, value)
+        on_trial(len(done))
+    return Tuning(goal.objective, tuple(tuning), tuple(confirming), tuple(done))
+
+
+def confirmation_plan(plan: Plan, tuning: Tuning) -> Plan:
+    """The benchmark of the winner against the plan's settings, on the prompts that the search did not see."""
+    winner = NamedSetting(f"tuned {tuning.best.decoding.name}", tuning.best.decoding)
+    others = tuple(s for s in plan.settings if s.decoding != winner.decoding)
+    prompts = tuple(plan.prompts[i] for i in tuning.confirming_prompts)
+    baseline = plan.baseline if any(s.name == plan.baseline for s in others) else winner.name
+    return replace(plan, prompts=prompts, settings=(*others, winner), baseline=baseline)
+
+
+def _decoding(values: Mapping[str, object], plan: Plan) -> DecodingSettings:
+    """Rounded to three digits, so that reports show what was used."""
+    rounded = {name: float(f"{v:.3g}") if isinstance(v, float) else v for name, v in values.items()}
+    return DecodingSettings(max_new_tokens=plan.spec.max_new_tokens, **rounded)  # type: ignore[arg-type]
+
+
+def _values(
+    plan: Plan, writer: Writer, scorer: Scorer, objective: str, decodings: list[DecodingSettings]
+) -> list[float]:
+    """The objective of each setting, all decoded in one batch and each measured for itself."""
+    names = [str(i) for i in range(len(decodings))]
+    trial_plan = replace(plan, settings=tuple(map(NamedSetting, names, decodings)), baseline=names[0])
+    samples = writer.write(trial_plan, slots(trial_plan))
+    scored = score(writer, scorer, trial_plan, [*samples, *writer.human_samples(trial_plan)])
+    human = [s for s in scored if s.sample.setting not in names]
+    values = []
+    for name in names:  # one at a time: equal counts over a round's settings would tie a value to its neighbours
+        table = measure([s for s in scored if s.sample.setting == name] + human, range(len(plan.prompts)))
+        values.append(table.row(name).figures.get(objective, math.nan))
+    return values

@@ -1,0 +1,159 @@
+"""A whole run through the command line: report, interruption, repetition, tampering."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from benchmarks.cli import app
+from benchmarks.generation import run as run_module
+from benchmarks.generation.display import Quiet
+from benchmarks.generation.goal import Goal
+from benchmarks.generation.samples import read_samples
+from benchmarks.generation.spec import parse_spec, resolve
+from benchmarks.lockfile import read_lock, verify
+from search_spaces.errors import UserError
+
+HOSTILE = "<script>alert('하늘')</script>"
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "prompts": {"held_out": 6, "written": [{"topic": "own", "text": HOSTILE}]},
+    "settings": [{"mode": "greedy"}, {"temperature": [0.3, 0.9, 1.2]}, {"mode": "beam", "num_beams": 2}],
+    "baseline": "T=0.9",
+    "repeats": 4,
+    "max_new_tokens": 24,
+    "rows": 8,
+    "speed": {"repeats": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bench")
+    spec = folder / "small.yaml"
+    spec.write_text(yaml.safe_dump(SMALL, allow_unicode=True), encoding="utf-8")
+    done = CliRunner().invoke(app, ["generation", str(spec), "--output", str(folder / "out")], catch_exceptions=False)
+    assert done.exit_code == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def copied(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "out"))
+
+
+def test_the_folder_holds_what_fixed_the_numbers(finished: Path) -> None:
+    lock = read_lock(finished)
+    assert lock["status"] == "complete"
+    assert lock["resolved"]["model"]["is_standin"]
+    assert {len(p["sha256"]) for p in lock["resolved"]["prompts"]} == {64}
+    assert all(len(digest) == 64 for digest in lock["resolved"]["model"]["sha256"].values())
+    assert set(lock["results"]) == {"samples.jsonl", "results.csv"}
+    assert len(read_samples(finished / "samples.jsonl")) == 7 * (3 * 4 + 2)
+
+
+def test_colder_is_more_probable_and_less_diverse(finished: Path) -> None:
+    with (finished / "results.csv").open(encoding="utf-8") as file:
+        rows = {line["setting"]: line for line in csv.DictReader(file)}
+    cold, warm, hot = (rows[f"T={t}"] for t in ("0.3", "0.9", "1.2"))
+    assert float(cold["perplexity"]) < float(warm["perplexity"]) < float(hot["perplexity"])
+    assert float(cold["distinct_2"]) < float(warm["distinct_2"]) < float(hot["distinct_2"])
+    assert float(cold["self_bleu"]) > float(hot["self_bleu"])
+    assert float(rows["greedy"]["single_distinct_2"]) < float(warm["single_distinct_2"])
+    assert rows["greedy"]["self_bleu"] == ""  # one text a prompt
+    assert rows["human text"]["human_distance"] == "0.0"
+
+
+def test_reports_name_the_stand_in_and_the_licence_and_escape_text(finished: Path) -> None:
+    html, markdown = ((finished / name).read_text("utf-8") for name in ("report.html", "report.md"))
+    for text in (html, markdown):
+        assert "not KoGPT2" in text
+        assert "CC BY-NC-SA 4.0" in text
+        assert "repetition_penalty" in text
+    assert HOSTILE not in html
+    assert "&lt;script&gt;" in html
+    assert 'src="http' not in html
+    assert 'href="http' not in html
+
+
+def test_a_second_run_and_verify_are_identical(finished: Path, copied: Path) -> None:
+    assert verify(copied) == []
+    assert CliRunner().invoke(app, ["verify", str(copied)]).output == "identical\n"
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bytes(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, folder, calls = resolve(parse_spec(SMALL)), tmp_path / "cut", 0
+    whole = run_module.make_samples
+
+    def stop_in_third(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(run_module, "make_samples", stop_in_third)
+    with pytest.raises(KeyboardInterrupt):
+        run_module.run(plan, folder, Quiet())
+    assert len(read_samples(folder / "samples.jsonl")) == 64
+    with (folder / "samples.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"setting": "T=0')  # a line cut off by a crash
+    calls = 10
+    run_module.run(plan, folder, Quiet())
+    assert calls == 12  # 98 samples in chunks of 32: two chunks were there, two were left
+    for name in ("samples.jsonl", "results.csv"):
+        assert (folder / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_a_changed_sample_is_found(copied: Path) -> None:
+    lines = (copied / "samples.jsonl").read_text("utf-8").splitlines()
+    sample = json.loads(lines[5])
+    lines[5] = json.dumps({**sample, "text": "고친 글"}, ensure_ascii=False)
+    (copied / "samples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["verify", str(copied)])
+    assert result.exit_code == 1
+    assert "samples.jsonl was changed" in result.output
+    assert "고친 글" in result.output
+
+
+def test_another_benchmark_does_not_overwrite(copied: Path) -> None:
+    with pytest.raises(UserError, match="another benchmark"):
+        run_module.run(resolve(parse_spec({**SMALL, "seed": 2})), copied, Quiet())
+
+
+def test_a_prompt_over_the_models_length_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    long = {**SMALL, "prompts": {"written": [{"text": "모든 국민은 " * 200}]}}
+    with pytest.raises(UserError, match="over the model's length"):
+        run_module.run(resolve(parse_spec(long)), tmp_path / "new", Quiet())
+    assert not (tmp_path / "new").exists()
+
+
+def test_no_lock_no_verify(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no benchmark's folder"):
+        verify(tmp_path)
+
+
+def test_search_confirms_on_prompts_it_did_not_see(tmp_path: Path) -> None:
+    spec = {**SMALL, "prompts": {"held_out": 8}, "settings": [{"temperature": 1.0}], "baseline": "T=1", "repeats": 2}
+    results = run_module.run(resolve(parse_spec(spec)), tmp_path / "tuned", Quiet(), Goal("human_distance", 10))
+    assert results.tuning is not None
+    assert len(results.tuning.trials) == 10
+    assert not set(results.tuning.tuning_prompts) & set(results.tuning.confirming_prompts)
+    assert [s.decoding for s in results.plan.settings][-1] == results.tuning.best.decoding
+    assert len(results.plan.prompts) == 4
+    assert verify(tmp_path / "tuned") == []
+
+
+def test_search_needs_human_text() -> None:
+    spec = {**SMALL, "prompts": {"written": [{"text": t} for t in "가나다라마"]}}
+    with pytest.raises(UserError, match="known human continuation"):
+        run_module.run(resolve(parse_spec(spec)), Path("never"), Quiet(), Goal("human_distance"))

@@ -1,0 +1,127 @@
+"""Wrong settings are refused before anything loads; right ones are written out in full."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.generation.request import Request
+from benchmarks.generation.settings import PARAMETERS, DecodingSettings, expand_grid, parse_settings
+from benchmarks.generation.spec import DEFAULT_SPEC, OPTIMIZE_SPEC, parse_spec, read_spec, resolve
+from search_spaces.errors import UserError
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"temperature": 0}, "mode 'greedy'"),
+    ({"temperature": math.nan}, "finite"),
+    ({"temperature": "0.7"}, "finite number"),
+    ({"top_p": 1.5}, "at most 1"),  # transformers ignores it in silence
+    ({"top_k": 2.5}, "whole number"),
+    ({"top_k": True}, "whole number"),
+    ({"typical_p": 0}, "above 0"),
+    ({"no_repeat_ngram_size": -1}, "0 (off) or more"),  # transformers ignores it in silence
+    ({"repetition_penalty": 0.5}, "1 (off) to 10"),
+    ({"max_new_tokens": 0}, "1 or more"),
+    ({"mode": "greedy", "temperature": 0.9}, "no effect in mode 'greedy'"),
+    ({"mode": "greedy", "top_k": 5}, "no effect"),
+    ({"mode": "beam", "num_beams": 1}, "2 to 16"),
+    ({"mode": "sample", "num_beams": 4}, "no effect in mode 'sample'"),
+    ({"mode": "contrastive"}, "Available: beam, greedy, sample"),
+    ({"temprature": 1}, "Did you mean 'temperature'?"),
+]
+
+
+@pytest.mark.parametrize(("values", "said"), WRONG)
+def test_wrong_settings_are_refused_with_help(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as error:
+        parse_settings(values)
+    assert said in str(error.value)
+
+
+@given(
+    name=st.sampled_from(PARAMETERS),
+    value=st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())),
+)
+def test_any_value_is_taken_or_refused_as_the_users_error(name: str, value: Any) -> None:
+    try:
+        settings = parse_settings({name: value})
+    except UserError:
+        return
+    assert getattr(settings, name) == value
+    assert set(settings.as_dict()) == set(PARAMETERS)
+
+
+def test_every_parameter_that_transformers_has_a_default_for_is_handed_over() -> None:
+    given = DecodingSettings().generate_arguments()
+    assert given["top_k"] == 0  # generate would sample from 50
+    assert {"temperature", "top_p", "min_p", "typical_p", "repetition_penalty", "no_repeat_ngram_size"} <= set(given)
+
+
+def test_a_grid_is_every_combination() -> None:
+    names = [s.name for s in expand_grid({"temperature": [0.3, 0.9], "top_k": [10, 50], "repetition_penalty": 2.0})]
+    assert names == ["T=0.3 top_k=10 rep=2", "T=0.3 top_k=50 rep=2", "T=0.9 top_k=10 rep=2", "T=0.9 top_k=50 rep=2"]
+
+
+@pytest.mark.parametrize("path", [DEFAULT_SPEC, OPTIMIZE_SPEC])
+def test_shipped_benchmarks_resolve(path: Path) -> None:
+    plan = resolve(read_spec(path))
+    assert len(plan.prompts) >= 16
+    assert plan.spec.repeats >= 4
+    assert any(prompt.reference for prompt in plan.prompts)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"promts": {}}, "'promts': Extra inputs"),
+        ({"settings": []}, "'settings'"),
+        ({"repeats": "four"}, "'repeats'"),
+        ({"prompts": {"held_out": 0}}, "no prompts"),
+        ({"prompts": {"written": [{"text": " \n "}]}}, "empty"),
+        ({"prompts": {"written": [{"text": "하늘"}, {"text": " 하늘"}]}}, "given twice"),
+        ({"settings": [{"temperature": 1.0}, {"top_k": 0}]}, "are the same"),
+        ({"settings": [{"temperature": []}]}, "empty list"),
+        ({"baseline": "T=2"}, "Available"),
+    ],
+)
+def test_wrong_files_are_refused(content: dict[str, Any], said: str) -> None:
+    base = {"name": "own", "prompts": {"written": [{"text": "하늘"}]}, "settings": [{"temperature": [0.5, 1.0]}]}
+    with pytest.raises(UserError) as error:
+        resolve(parse_spec({**base, **content}))
+    assert said in str(error.value)
+
+
+@given(st.text(max_size=60))
+def test_any_file_is_read_or_refused(text: str) -> None:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8", errors="surrogatepass") as file:
+        file.write(text)
+        file.flush()
+        with pytest.raises(UserError):
+            read_spec(Path(file.name))
+
+
+def test_options_make_a_grid_in_place_of_the_files_settings() -> None:
+    request = Request(
+        prompts=("오늘 날씨는",),
+        grid={"temperature": "0.3, 0.9", "top_k": "10", "mode": None},
+        changes={"repeats": 2, "model": None},
+    )
+    plan = request.plan()
+    assert [s.name for s in plan.settings] == ["T=0.3 top_k=10", "T=0.9 top_k=10"]
+    assert [p.text for p in plan.prompts] == ["오늘 날씨는"]
+    assert plan.spec.repeats == 2
+    assert plan.baseline == "T=0.3 top_k=10"
+
+
+@pytest.mark.parametrize(
+    "request_", [Request(prompts=(" ",)), Request(grid={"top_k": "ten"}), Request(grid={"temperature": "0.3,,1"})]
+)
+def test_wrong_options_are_refused(request_: Request) -> None:
+    with pytest.raises(UserError):
+        request_.plan()
