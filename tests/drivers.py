@@ -66,7 +66,7 @@ def wait_until(holds: Callable[[], bool], process: BaseProcess | None = None, se
 
 def _drive(values: dict[str, Any], folder: str, address: str | None) -> None:
     os.chdir(folder)
-    sys.stderr = Path("stderr.txt").open("a", buffering=1, encoding="utf-8")
+    os.dup2(os.open("stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
     if address is not None:
         os.environ["RAY_ADDRESS"] = address
     from sweeps.cli.sweep import run_and_show

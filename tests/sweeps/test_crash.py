@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.journal import read_events, replay
-from sweeps.records import TrialStatus
 from sweeps.result import SweepResult
 from sweeps.run import run_sweep
 from sweeps.spec import make_spec
@@ -19,7 +17,7 @@ from tests.drivers import journal_lines, ray_address, start_driver, wait_until
 from tests.fault_toys import FAULT_TOY
 
 KILLS = 10
-TRIALS = 40
+TRIALS = 30
 
 
 @pytest.mark.usefixtures("ray_session")
@@ -40,7 +38,7 @@ def test_ten_kills_at_random_moments_lose_nothing(make_store_uri: Callable[[Path
     parents = set()
     for _ in range(KILLS):
         before = journal_lines(tmp_path, "killed")
-        events = rng.randint(0, 40)
+        events = rng.randint(0, 30)
         driver = start_driver(values, tmp_path, address=ray_address())
         wait_until(lambda: journal_lines(tmp_path, "killed") >= before + events, driver)  # noqa: B023 called at once
         driver.join(rng.uniform(0, 0.2))
