@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from sweeps.journal import Journal, Replay
+from sweeps.journal import NO_SPACE, Journal, Replay
 from sweeps.proposals import Proposals
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.rungs import Rungs
@@ -41,6 +41,7 @@ class Stop(Enum):
     TIME_BUDGET = "time budget reached"
     SAME_ERROR = "the first trials all failed with the same error"
     DISK = "the disk is full"
+    STORE = "the tracking store does not answer"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Conductor:
         rungs: the early stopping; no levels for none.
         journal: where everything is written before it counts.
         seed: the sweep's seed.
-        lag: 0, or in deterministic mode how far proposals look back: trial i learns from trials up to i - lag.
+        lag: 0, or in deterministic mode how far proposals look back, at least the concurrency; see ``_may_propose``.
         restored: what an interrupted sweep's journal holds.
         on_ended: called with each record that is final.
     """
@@ -98,7 +99,7 @@ class Conductor:
         self.rungs = rungs
         self.records: list[TrialRecord] = []
         self.stopped: Stop | None = None
-        self.idle_seconds = 0.0  # slot time lost to waiting for order, in deterministic mode
+        self.idle_seconds = 0.0  # slot time that order cost in deterministic mode: waiting, and epochs discarded
         self._proposals = proposals
         self._journal = journal
         self._seed = seed
@@ -111,7 +112,9 @@ class Conductor:
         self._seconds_before: dict[int, float] = {}
         self._outcomes: dict[int, TrialStatus] = {}  # in deterministic mode: ended, but not decided yet
         self._passed: dict[int, int] = {}  # in deterministic mode: rungs at which a trial was let through
-        self._told = 0
+        self._told: set[int] = set()  # in deterministic mode: trials that the study knows of
+        self._beyond: dict[int, float] = {}  # in deterministic mode: stopped at, or discarded up to, training seconds
+        self._waiting = (time.monotonic(), 0)  # since when how many slots have waited for order
         if restored is not None:
             self._restore(restored.trials, restored.checkpoints)
 
@@ -120,14 +123,19 @@ class Conductor:
     def next_plan(self) -> TrialPlan | Next:
         """The next trial to run, in order of numbers; interrupted and retried trials first."""
         self._check_deadline()
+        self._count_waiting(0)
         if self.stopped is not None:
             return Next.DONE
+        free = self.budget.concurrency - len(self._running)
+        number = len(self.records)
+        if free <= 0:
+            return Next.WAIT
         if self._requeued:
             return self._plan(self._requeued.pop(0))
-        number = len(self.records)
         if number >= self.budget.trials:
             return Next.WAIT if self._running else Next.DONE
-        if len(self._running) >= self.budget.concurrency or not self._may_propose(number):
+        if not self._may_propose(number):
+            self._count_waiting(free)
             return Next.WAIT
         params, config = self._proposals.ask(number)
         record = TrialRecord(
@@ -146,10 +154,17 @@ class Conductor:
     def on_report(self, number: int, report: TrialReport) -> bool:
         """Takes a report; false when the trial must end now."""
         record = self.records[number]
-        if record.status != TrialStatus.RUNNING:
+        if record.status != TrialStatus.RUNNING:  # decided meanwhile, in deterministic mode
+            self._running.pop(number, None)
+            if report.rows:
+                self._discard(number, report.rows[-1][3] + self._seconds_before.get(number, 0.0))
             return False
         self._running[number] = time.monotonic()
         record = self._extend(record, report)
+        if report.outcome == "failed" and any(f"[Errno {code}]" in report.error for code in NO_SPACE):
+            self.stop(Stop.DISK)  # no fault of the trial's: it stays open and goes on when there is room
+            self._running.pop(number, None)
+            return False
         if report.outcome != "running":
             self._end(replace(record, error=report.error), OUTCOMES[report.outcome])
             return False
@@ -191,8 +206,9 @@ class Conductor:
 
     @property
     def halted(self) -> bool:
-        """Whether running trials must end at once: someone asked for it."""
-        return self.stopped is Stop.INTERRUPTED
+        """Whether running trials must end at once: someone asked for it, the time is over, or nothing can be kept."""
+        self._check_deadline()
+        return self.stopped in (Stop.INTERRUPTED, Stop.TIME_BUDGET, Stop.DISK)
 
     @property
     def running(self) -> list[int]:
@@ -209,7 +225,8 @@ class Conductor:
             config=record.config,
             seed=record.seed,
             max_epochs=record.max_epochs,
-            milestones=self.rungs.levels if number not in self.rungs.protected else (),
+            # in deterministic mode the others wait for what a protected trial says at a rung
+            milestones=self.rungs.levels if self._lag or number not in self.rungs.protected else (),
             threads=self.budget.threads,
             device=self.budget.device,
             storage=self.budget.storage,
@@ -217,16 +234,42 @@ class Conductor:
         )
 
     def _may_propose(self, number: int) -> bool:
-        """In deterministic mode: whether all that this proposal learns from is known; tells the study exactly that."""
+        """In deterministic mode: whether all that this proposal learns from is known; tells the study exactly that.
+
+        Of trials up to ``number - lag`` it learns everything, of those up to ``number - concurrency`` whether they
+        ended by the first rung: most do, and waiting for the few that run on would leave slots empty.
+        """
         if not self._lag:
             return True
-        known = max(0, number - self._lag + 1)
-        if any(record.status == TrialStatus.RUNNING for record in self.records[:known]):
+        whole = max(0, number - self._lag + 1)
+        begun = max(whole, number - self.budget.concurrency + 1)
+        first = self.rungs.levels[0] if self.rungs.levels else 0
+        if any(record.status == TrialStatus.RUNNING for record in self.records[:whole]):
             return False
-        for record in self.records[self._told : known]:
-            self._proposals.tell(record)
-        self._told = max(self._told, known)
+        if first and any(self._before_first_rung(record) for record in self.records[whole:begun]):
+            return False
+        for record in self.records[:begun]:
+            ended = record.status != TrialStatus.RUNNING and (not record.epochs or record.epochs[-1].epoch <= first)
+            if record.number not in self._told and (record.number < whole or ended):
+                self._told.add(record.number)
+                self._proposals.tell(record)
         return True
+
+    def _before_first_rung(self, record: TrialRecord) -> bool:
+        return record.status == TrialStatus.RUNNING and self._passed.get(record.number, 0) == 0
+
+    def _count_waiting(self, slots: int) -> None:
+        """Adds the slot time lost since the last call; from now on ``slots`` wait for order."""
+        now = time.monotonic()
+        since, waited = self._waiting
+        self.idle_seconds += waited * (now - since)
+        self._waiting = (now, slots)
+
+    def _discard(self, number: int, seconds: float) -> None:
+        """Adds training time up to ``seconds`` that a trial spent beyond the rung at which it was stopped."""
+        if number in self._beyond:
+            self.idle_seconds += max(0.0, seconds - self._beyond[number])
+            self._beyond[number] = max(seconds, self._beyond[number])
 
     # Judging and ending.
 
@@ -245,8 +288,11 @@ class Conductor:
 
     def _judge(self, record: TrialRecord) -> bool:
         if self._lag:
-            self._resolve()
-            return self.records[record.number].status == TrialStatus.RUNNING
+            self._resolve()  # another trial that is decided here keeps its slot until it hears of it at its next report
+            if self.records[record.number].status != TrialStatus.RUNNING:
+                self._running.pop(record.number, None)
+                return False
+            return True
         reached = record.epochs[-1].epoch if record.epochs else 0
         if reached in self.rungs.levels and not self.rungs.goes_on(record.number, reached):
             self._end(record, TrialStatus.STOPPED)
@@ -290,6 +336,8 @@ class Conductor:
                 kept = tuple(e for e in record.epochs if e.epoch <= levels[position])
                 self.rungs.forget(number, above=levels[position])
                 self._close(replace(record, epochs=kept, error=""), TrialStatus.STOPPED)
+                self._beyond[number] = kept[-1].seconds
+                self._discard(number, record.train_seconds)
                 return math.inf
             position += 1
         self._passed[number] = position
