@@ -22,7 +22,7 @@ from search_spaces import UserError
 from sweeps.conductor import Next
 from sweeps.interruption import hangup_ignored
 from trainables import METRIC, Task, TrainingData
-from trainables.base.trainable import PLAN, run_planned
+from trainables.base.trainable import PLAN, run_planned, send_by_value
 from trainables.base.trial import TrialPlan, TrialReport
 
 # Read by Ray when it is imported or started; a user's own settings win.
@@ -146,7 +146,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
     ray = import_ray()
     from ray import tune
 
-    register_task_file(task)
+    send_by_value(task)
     trainable = tune.with_resources(
         tune.with_parameters(run_planned, task=task, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
@@ -176,17 +176,6 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
         shutil.rmtree(folder, ignore_errors=True)
     if bridge.failure:
         raise bridge.failure[0]
-
-
-def register_task_file(task: Task) -> None:
-    """Lets a task from the user's own file travel to workers by value: they cannot import it by name."""
-    import sys
-
-    from ray import cloudpickle
-
-    module = sys.modules[type(task).__module__]
-    if module.__name__.startswith("tunelab_task_"):
-        cloudpickle.register_pickle_by_value(module)
 
 
 @dataclass(frozen=True)

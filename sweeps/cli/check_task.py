@@ -14,6 +14,7 @@ PASSED, FAULTY = "✓", "✗"
 
 def command(
     task: Annotated[str, typer.Argument(help="A Python file that defines a task, or a task's name.")],
+    space: Annotated[str | None, typer.Option(help="A search space by name or Python file.")] = None,
     ray: Annotated[bool, typer.Option("--ray", help="Also train in a bare ray.tune.Tuner.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -24,7 +25,7 @@ def command(
     from trainables.base.conformance import check_task
 
     results = []
-    for result in check_task(subject, ray=ray):
+    for result in check_task(subject, space=space, ray=ray):
         results.append(result)
         if not as_json:
             mark = PASSED if result.passed else FAULTY

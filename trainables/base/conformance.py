@@ -62,8 +62,9 @@ class CheckResult:
 class Subject:
     """A task under test, with what several checks need: computed once, when first asked for."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, space: str | None = None) -> None:
         self.task = task
+        self._space = space
 
     @cached_property
     def splits(self) -> Splits:
@@ -71,7 +72,7 @@ class Subject:
 
     @cached_property
     def space(self) -> SearchSpace:
-        return self.task.space()
+        return self.task.space(self._space)
 
     @cached_property
     def config(self) -> Config:
@@ -101,14 +102,15 @@ class Subject:
         return [_kept(report) for report in islice(iter(fit), epochs + 2)]
 
 
-def check_task(task: Task, *, ray: bool = False) -> Iterator[CheckResult]:
+def check_task(task: Task, *, space: str | None = None, ray: bool = False) -> Iterator[CheckResult]:
     """Runs the suite and yields each check as it ends.
 
     Args:
         task: from ``trainables.get_task``.
+        space: search space by name or Python file instead of the task's own; the reference stays in the task's own.
         ray: also train in a bare ``ray.tune.Tuner``; Ray is started when it does not run.
     """
-    subject = Subject(task)
+    subject = Subject(task, space)
     broken = False
     for name, check, needed in [*CHECKS, *([("bare tuner", _bare_tuner, False)] if ray else [])]:
         began = time.perf_counter()
@@ -186,7 +188,7 @@ def _reference(subject: Subject) -> None:
     reference = dict(subject.task.reference)
     _demand(bool(reference), "'reference' is empty; give the parameters of a sensible configuration.")
     trial = optuna.trial.FixedTrial(reference)
-    subject.space(trial)
+    subject.task.space()(trial)
     for name, distribution in trial.distributions.items():
         inside = distribution._contains(distribution.to_internal_repr(reference[name]))
         _demand(inside, f"The reference's {name}={reference[name]!r} lies outside the space: {distribution}.")
@@ -202,7 +204,7 @@ def _trains(subject: Subject) -> None:
         _demand(math.isfinite(report.val_loss), f"val_loss is {report.val_loss} in epoch {report.epoch}.")
         odd = [name for name, value in report.metrics.items() if not isinstance(value, float | int)]
         _demand(not odd, f"The metric {', '.join(odd)} is no number.")
-    config = subject.space.config(dict(subject.task.reference))
+    config = subject.task.space().config(dict(subject.task.reference))
     first = subject.train(SEED, config, epochs=1)[0]
     _demand(math.isfinite(first.val_loss), f"The reference configuration's val_loss is {first.val_loss}.")
 

@@ -1,14 +1,16 @@
-"""Tasks as Ray trainables: the one place that calls ``ray.tune.report``. Ray is imported inside the workers only."""
+"""Tasks as Ray trainables: the one place that calls ``ray.tune.report``. Ray is imported when it is used."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trainables.base.task import METRIC, SPLIT_SEED, Task, TrainingData
+from trainables.base.task import METRIC, Task, TrainingData
 
 PLAN = "tunelab_plan"  # the key under which a sweep's launcher hands over a TrialPlan
+TASK_FILE = "tunelab_task_"  # how the modules of users' own task files are named
 LARGE = 1e30  # stands for NaN and inf on the way through Ray, which ends a whole experiment on them
 
 
@@ -24,6 +26,8 @@ def as_trainable(
         seed: of every trial.
     """
 
+    send_by_value(task)
+
     def train(config: Mapping[str, Any]) -> None:
         from ray import tune
 
@@ -33,6 +37,15 @@ def as_trainable(
             tune.report({METRIC: finite(report.val_loss), "epoch": report.epoch, **report.metrics})
 
     return train
+
+
+def send_by_value(task: Task) -> None:
+    """Lets a task from the user's own file travel to workers by value: they cannot import it by name."""
+    from ray import cloudpickle
+
+    module = sys.modules[type(task).__module__]
+    if module.__name__.startswith(TASK_FILE):
+        cloudpickle.register_pickle_by_value(module)
 
 
 def run_planned(config: Mapping[str, Any], task: Task, data: TrainingData) -> None:
@@ -52,11 +65,11 @@ def finite(value: float) -> float:
     return value if math.isfinite(value) else LARGE
 
 
-_loaded: dict[tuple[str, int], TrainingData] = {}
+_loaded: dict[str, TrainingData] = {}
 
 
 def _load_once(task: Task) -> TrainingData:
-    key = (task.facts.name, SPLIT_SEED)
+    key = f"{type(task)!r} {vars(task)!r}"  # with its options: two tables are two data sets
     if key not in _loaded:
         _loaded.clear()  # one data set at a time
         _loaded[key] = task.load().training
