@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sweeps.baselines import baselines
+from sweeps.ensemble import best_ensemble
+from sweeps.figures import Evidence, drawings_of, gather, write_drawings
+from sweeps.figures.classification import classification_tables
+from sweeps.importance import Importance, column_importance
 from sweeps.records import TrialRecord
 from sweeps.result import Baseline, Best, SweepResult
 from sweeps.weights import LeadingWeights
 from trainables import Predictor, RawSplit, Splits, Task
 
 EXAMPLE_ROWS = 3
+FIGURES = "figures"  # where they lie among the winner's artifacts
 
 
 def evaluate(
@@ -42,6 +50,14 @@ def evaluate(
     predictor = _predictor(winner, task, splits, weights)
     if predictor is None:
         return replace(result, best=best)
+    ensemble = None
+    if int(result.spec["ensemble"]) > 1:
+        ensemble = best_ensemble(result.ranked(), task, splits, weights, int(result.spec["ensemble"]))
+    if ensemble is not None:
+        predictor = ensemble.predictor
+        best = replace(best, val_loss=ensemble.val_loss, members=ensemble.members)
+        shown = ", ".join(f"{n} ({w:.2f})" for n, w in zip(ensemble.members, ensemble.weights, strict=True))
+        say(f"the winner averages trials (weight): {shown}")
     say("opening the test split, once")
     moment = time.time()
     on_open(moment)
@@ -50,7 +66,46 @@ def evaluate(
     best = replace(best, validation=task.scores(predictor, splits.validation), test=task.scores(predictor, test))
     reference = _reference(result, winner, best, task, splits, weights, test)
     result = replace(result, best=best, baselines=(*baselines(task, splits, test), *reference))
-    return result if store is None or not best.run_id else _log(result, predictor, splits, store, say)
+    evidence = gather(result.facts, winner, predictor, splits.train, test, splits.training.facts)
+    importance = column_importance(task, predictor, test)
+    result = replace(result, evaluation=_tables(evidence, importance))
+    if store is None or not best.run_id:
+        return result
+    from sweeps.writer import patiently  # loads MLflow
+
+    logged = patiently(lambda: _log(result, predictor, splits, store, say), result)
+    say("drawing figures")
+    with TemporaryDirectory() as folder:
+        _draw(logged, evidence, importance, Path(folder), say)
+        return patiently(lambda: _log_figures(logged, Path(folder), store), logged)
+
+
+def _tables(evidence: Evidence, importance: Importance | None) -> dict[str, Any]:
+    """What ``tunelab results`` shows beside the scores, JSON values."""
+    found: dict[str, Any] = {}
+    if importance is not None:
+        found["importance"] = importance.to_json()
+    if evidence.outputs is not None and evidence.classes:
+        found |= classification_tables(evidence)
+    return found
+
+
+def _draw(
+    result: SweepResult, evidence: Evidence, importance: Importance | None, folder: Path, say: Callable[[str], None]
+) -> None:
+    """Draws into a folder; says so when something cannot be drawn, for no figure is worth a long search's results."""
+    winner = f"trials {', '.join(map(str, result.best.members))}" if result.best and result.best.members else ""
+    title = f"{result.name}: {winner or f'trial {evidence.trial.number}'}"
+    try:
+        write_drawings(drawings_of(evidence, importance), folder, title, result.facts["title"])
+    except Exception as problem:  # noqa: BLE001
+        say(f"not all figures could be drawn: {type(problem).__name__}: {problem}")
+
+
+def _log_figures(result: SweepResult, folder: Path, store: Any) -> SweepResult:
+    assert result.best is not None
+    store.log_files(result.best.run_id, folder, FIGURES)
+    return result
 
 
 def choose_winner(result: SweepResult) -> TrialRecord:
@@ -74,12 +129,32 @@ def _reference(
     weights: LeadingWeights,
     test: RawSplit,
 ) -> tuple[Baseline, ...]:
-    """The task's reference configuration, which is trial 0, scored like the winner."""
-    if not task.reference or not result.trials or not result.trials[0].has_result:
+    """The task's reference configuration scored like the winner: trial 0, or trained now when the space has no such."""
+    if not task.reference or not result.trials:
         return ()
-    if winner.number == 0:
+    first = result.trials[0]
+    if dict(first.params) != dict(task.reference):
+        return _trained_reference(result, task, splits, test)
+    if not first.has_result:
+        return ()
+    if winner.number == first.number and not best.members:
         return (Baseline("reference", best.validation, best.test),)
-    predictor = _predictor(result.trials[0], task, splits, weights)
+    predictor = _predictor(first, task, splits, weights)
+    if predictor is None:
+        return ()
+    return (Baseline("reference", task.scores(predictor, splits.validation), task.scores(predictor, test)),)
+
+
+def _trained_reference(result: SweepResult, task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
+    """The reference configuration trained for this table alone, since no trial had it (another space, ``--set``)."""
+    if task.facts.kind == "language_model":  # would cost as much as the trials did
+        return ()
+    config, first = task.space().config(task.reference), result.trials[0]
+    best, state = math.inf, {}
+    for report in task.fit(config, splits.training, first.seed, max_epochs=first.max_epochs):
+        if report.val_loss < best and report.weights is not None:
+            best, state = report.val_loss, {k: v.detach().clone() for k, v in report.weights.items()}
+    predictor = task.predictor(config, state, splits) if state else None
     if predictor is None:
         return ()
     return (Baseline("reference", task.scores(predictor, splits.validation), task.scores(predictor, test)),)

@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from search_spaces import UserError
+from sweeps.failures import DiskFull
 from sweeps.records import Epoch, Row, TrialRecord, TrialStatus
 
 FILE = "journal.jsonl"
@@ -21,12 +22,10 @@ LOCK_FILE = "lock"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class DiskFull(RuntimeError):
-    """An event could not be written; the journal ends with the one before it, whole."""
-
-
 class Journal:
     """Appends events of one sweep. Every line is handed to the operating system at once, so kill -9 loses none.
+
+    All writing methods raise ``DiskFull`` when there is no room; the journal then ends with the event before, whole.
 
     Args:
         folder: the sweep's; it must exist.

@@ -17,12 +17,13 @@ from optuna.trial import FrozenTrial
 
 from search_spaces import SearchSpace, UserError
 from sweeps.conductor import Budget, Conductor, Stop
+from sweeps.ensemble import kept_trials
 from sweeps.environment import environment
 from sweeps.evaluation import evaluate
-from sweeps.failures import SweepFailed
+from sweeps.failures import DiskFull, StoreAway
 from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
-from sweeps.journal import DiskFull, Journal, Replay, read_events, replay
+from sweeps.journal import Journal, Replay, read_events, replay
 from sweeps.launch import Resources, ray_running, run_trials, slots
 from sweeps.proposals import Proposals, check_fixed, fitting_trials
 from sweeps.records import TrialRecord, TrialStatus
@@ -33,10 +34,10 @@ from sweeps.spec import SweepSpec, default_tracking_uri
 from sweeps.weights import LeadingWeights
 from trainables import Splits, Task, get_task
 
-TRACKING_PATIENCE = 60.0  # seconds to wait at the end for a store that does not answer
 KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
-NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value)
-LAG = 4  # deterministic mode: a proposal looks back this many times the concurrency
+NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value)
+STOPS = {KeyboardInterrupt: Stop.INTERRUPTED, DiskFull: Stop.DISK, StoreAway: Stop.STORE}
+LAG = 8  # deterministic mode: a proposal knows all of the trials this many times the concurrency before it
 
 
 class Display(Protocol):
@@ -112,7 +113,6 @@ def run_sweep(spec: SweepSpec, display: Display | None = None) -> SweepResult:
 
     Raises:
         UserError: bad input, before anything is written.
-        SweepFailed: every trial failed, or the search itself did.
     """
     began = time.time()
     plan = make_plan(spec)
@@ -275,21 +275,20 @@ class Sweep:
     def _conclude(self, result: SweepResult, splits: Splits, journal: Journal, weights: LeadingWeights) -> SweepResult:
         """Evaluates the winner, writes the result to the store and notes the end."""
         if result.stopped not in NOT_EVALUATED and result.ranked():
+            opened: list[float] = []
+
+            def on_open(moment: float) -> None:
+                journal.note("test opened", time=moment)
+                opened.append(moment)
+
             try:
-                result = evaluate(
-                    result,
-                    self._task,
-                    splits,
-                    weights,
-                    self._store,
-                    self._display.step,
-                    lambda moment: journal.note("test opened", time=moment),
-                )
-            except (KeyboardInterrupt, DiskFull) as problem:
-                stop = Stop.DISK if isinstance(problem, DiskFull) else Stop.INTERRUPTED
-                result = replace(result, stopped=stop.value)
+                result = evaluate(result, self._task, splits, weights, self._store, self._display.step, on_open)
+            except (KeyboardInterrupt, DiskFull, StoreAway) as problem:
+                self._display.step(str(problem))
+                openings = (*result.test_openings, *opened)
+                result = replace(result, stopped=STOPS[type(problem)].value, test_openings=openings)
         result = replace(result, wall_seconds=time.time() - self._began)
-        self._write_result(result)
+        result = self._write_result(result)
         try:
             journal.note("finished", stopped=result.stopped)
         except DiskFull as problem:
@@ -300,18 +299,18 @@ class Sweep:
 
     # The parts of a search.
 
-    def _write_result(self, result: SweepResult) -> None:
+    def _write_result(self, result: SweepResult) -> SweepResult:
         if self._store is None:
-            return
-        from sweeps.writer import patiently
+            return result
+        from sweeps.writer import PATIENCE_SECONDS, patiently
 
-        full = result.stopped == Stop.DISK.value
+        hopeless = result.stopped in (Stop.DISK.value, Stop.STORE.value)
         try:
-            patiently(lambda: self._store.finish_sweep(result), result, 0.0 if full else TRACKING_PATIENCE)
-        except SweepFailed as problem:
-            if not full:
-                raise
+            patiently(lambda: self._store.finish_sweep(result), result, 0.0 if hopeless else PATIENCE_SECONDS)
+        except StoreAway as problem:
             self._display.step(str(problem))
+            return replace(result, stopped=result.stopped or Stop.STORE.value)
+        return result
 
     def _storage(self) -> str:
         if self._spec.storage is None:
@@ -341,7 +340,7 @@ class Sweep:
         return result
 
     def _make_weights(self, earlier: Replay | None) -> LeadingWeights:
-        keep = max(KEEP_WEIGHTS, self._spec.ensemble, self._spec.confirm_top or 0)
+        keep = max(KEEP_WEIGHTS, kept_trials(self._spec.ensemble), self._spec.confirm_top or 0)
         weights = LeadingWeights(self._storage(), keep)
         for trial in earlier.trials if earlier else ():
             if trial.status != TrialStatus.RUNNING:
@@ -403,7 +402,7 @@ class Sweep:
             Rungs(levels, spec.reduction_factor),
             journal,
             spec.seed,
-            lag=LAG * concurrency if spec.deterministic else 0,
+            lag=(LAG * concurrency if concurrency > 1 else 1) if spec.deterministic else 0,
             restored=earlier,
             on_ended=on_ended,
         )
@@ -415,12 +414,15 @@ class Sweep:
         for trial in result.trials:
             if trial.status == TrialStatus.INTERRUPTED:
                 writer.ended(trial)
-        delivery = writer.finish(0.0 if result.stopped == Stop.DISK.value else TRACKING_PATIENCE)
+        from sweeps.writer import PATIENCE_SECONDS
+
+        delivery = writer.finish(0.0 if result.stopped == Stop.DISK.value else PATIENCE_SECONDS)
         if delivery.undelivered:
             self._display.step(
-                f"{delivery.undelivered} trials could not be written to {result.tracking_uri} ({delivery.error}); "
-                f"`tunelab resume {result.name}` delivers them from the journal."
+                f"{delivery.undelivered} trials could not be written to {result.tracking_uri} ({delivery.error}). "
+                f"They are safe in the journal: `tunelab resume {result.name}` delivers them."
             )
+            result = replace(result, stopped=result.stopped or Stop.STORE.value)
         trials = tuple(replace(t, run_id=delivery.run_ids.get(t.number, "")) for t in result.trials)
         return replace(result, trials=trials)
 

@@ -33,6 +33,9 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_DISABLE_ASYNC_LOGGING", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# One attempt a call: MLflow's own retries take minutes, and may create a run twice; ours look first.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 import mlflow
 from mlflow import MlflowClient
@@ -304,7 +307,7 @@ class Store:
     def log_model(
         self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
     ) -> str:
-        """Logs a predictor as a pyfunc model of a run and gives its URI.
+        """Logs a predictor as a pyfunc model of a run and gives its URI; a model with the same figures is logged once.
 
         Args:
             run_id: the winner's run; its status and end stay as they are.
@@ -313,7 +316,12 @@ class Store:
             task: for the model's name.
             figures: metrics shown beside the model.
         """
-        before = self.client.get_run(run_id).info
+        before = self.run(run_id)
+        fingerprint = json.dumps(dict(figures), sort_keys=True)
+        if before.data.tags.get("tunelab.model_figures") == fingerprint:
+            self._end_as_trial(before)
+            return str(before.data.tags["tunelab.model_uri"])
+        self._remove_half_logged(before)
         with tempfile.TemporaryDirectory() as folder, _fluent(self.uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints about integer columns and type hints of our own model file
             predictor.save(Path(folder))
@@ -335,20 +343,38 @@ class Store:
                         task="text-generation",
                         pip_requirements=[f"{name}=={versions()[name]}" for name in ("torch", "transformers")],
                     )
-        self.client.set_terminated(run_id, before.status, before.end_time)
+        tags = {"tunelab.model_figures": fingerprint, "tunelab.model_uri": str(info.model_uri)}
+        self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+        self._end_as_trial(before)
         return str(info.model_uri)
 
-    def register(self, task: str, model_uri: str, run_id: str, val_loss: float, digest: str) -> tuple[str, bool]:
-        """Registers a model as ``tunelab-<task>``; gives its version and whether it became the champion.
+    def _end_as_trial(self, before: Run) -> None:
+        """Gives a winner's run the status and end that it had as a trial: MLflow sets it running to log a model."""
+        status = STATUS[TrialStatus(before.data.tags["tunelab.status"])]
+        self.client.set_terminated(before.info.run_id, status, before.info.end_time)
 
-        It does when there is no champion yet, or when it beats the champion's validation loss on the same data digest.
+    def _remove_half_logged(self, run: Run) -> None:
+        """Removes models that a killed evaluation logged to a run and did not come to note."""
+        experiments, query = [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
+        for model in self.client.search_logged_models(experiments, filter_string=query):
+            if model.model_uri != run.data.tags.get("tunelab.model_uri"):
+                self.client.delete_logged_model(model.model_id)
+
+    def register(self, task: str, model_uri: str, run_id: str, val_loss: float, digest: str) -> tuple[str, bool]:
+        """Registers a model as ``tunelab-<task>``, once; gives its version and whether it is the champion.
+
+        It becomes the champion when there is none yet, or when it beats its validation loss on the same data digest.
         """
         name = f"tunelab-{task}"
         with suppress(MlflowException):  # it exists already
             self.client.create_registered_model(name, description=f"Winners of sweeps on {task}, by validation loss.")
         tags = {"tunelab.val_loss": repr(val_loss), "tunelab.digest": digest}
-        with _fluent(self.uri):  # the registry looks the model up in the process-wide store
-            version = self.client.create_model_version(name, model_uri, run_id=run_id, tags=tags).version
+        known = [v for v in self.client.search_model_versions(f"name = '{name}'") if v.source == model_uri]
+        if known:
+            version = known[0].version
+        else:
+            with _fluent(self.uri):  # the registry looks the model up in the process-wide store
+                version = self.client.create_model_version(name, model_uri, run_id=run_id, tags=tags).version
         champion = None
         with suppress(MlflowException):  # there is none yet
             champion = self.client.get_model_version_by_alias(name, "champion")
@@ -357,7 +383,7 @@ class Store:
         )
         if beats:
             self.client.set_registered_model_alias(name, "champion", version)
-        return str(version), beats
+        return str(version), beats or (champion is not None and str(champion.version) == str(version))
 
     def load_model(self, uri: str, folder: Path) -> Predictor:
         """The predictor of ``models:/tunelab-wine@champion`` or another model URI; raises ``UserError`` without one."""

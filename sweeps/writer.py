@@ -11,14 +11,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sweeps.failures import SweepFailed
-from sweeps.journal import DiskFull, Journal
+from sweeps.failures import DiskFull, StoreAway
+from sweeps.journal import Journal
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
 from sweeps.secrets import without_secrets
 from sweeps.tracking import STORE_ERRORS, Store
 
+PATIENCE_SECONDS = 60.0  # at the end, for a store that does not answer
+T = TypeVar("T")
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)  # between attempts while the store is away; the last one repeats
 LIVE_SECONDS = (
     10.0  # a trial that runs longer appears in the store before it ends, and is brought up to date this often
@@ -154,11 +157,11 @@ class TrackingWriter:
             self._journal.tracked(trial.number, run_id)
 
 
-def patiently(act: Callable[[], None], result: SweepResult, patience: float) -> None:
+def patiently(act: Callable[[], T], result: SweepResult, patience: float = PATIENCE_SECONDS) -> T:
     """Does something with the store that may be repeated, until it succeeds.
 
     Raises:
-        SweepFailed: the store has not answered for ``patience`` seconds.
+        StoreAway: the store has not answered for ``patience`` seconds.
     """
     began = time.monotonic()
     for attempt in itertools.count():
@@ -166,9 +169,10 @@ def patiently(act: Callable[[], None], result: SweepResult, patience: float) -> 
             return act()
         except STORE_ERRORS as error:
             if time.monotonic() - began >= patience:
-                raise SweepFailed(
+                raise StoreAway(
                     f"The store {result.tracking_uri} does not answer "
                     f"({without_secrets(str(error).partition(chr(10))[0])}). Nothing is lost: "
                     f"`tunelab resume {result.name}` brings it up to date when it does."
                 ) from error
             time.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+    raise AssertionError("unreachable")

@@ -8,7 +8,6 @@ import sys
 import typer
 
 from search_spaces.errors import UserError
-from sweeps.failures import SweepFailed
 
 app = typer.Typer(
     name="tunelab",
@@ -51,9 +50,6 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"tunelab: {error}\n")
         raise SystemExit(2) from None
-    except SweepFailed as error:
-        sys.stderr.write(f"tunelab: {error}\n")
-        raise SystemExit(1) from None
     except KeyboardInterrupt:
         sys.stderr.write("tunelab: interrupted\n")
         raise SystemExit(130) from None

@@ -101,7 +101,7 @@ def parse_assignment(text: str) -> tuple[str, str]:
 
 
 def exit_code(stopped: str, has_result: bool) -> int:
-    """0 for a result, 130 after Ctrl-C, 1 when no trial has a result or the disk was full."""
+    """0 for a result, 130 after Ctrl-C, 1 when no trial has a result, or the disk or the store failed."""
     if stopped == "interrupted":
         return 130
-    return 0 if has_result and stopped != "the disk is full" else 1
+    return 0 if has_result and stopped in ("", "time budget reached") else 1

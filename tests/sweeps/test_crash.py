@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
 from sweeps.run import run_sweep
-from sweeps.spec import make_spec
+from sweeps.spec import SweepSpec, make_spec
 from sweeps.tracking import Store
 from tests.drivers import journal_lines, ray_address, start_driver, wait_until
 from tests.fault_toys import FAULT_TOY
+from trainables import Splits, Task
 
 KILLS = 10
 TRIALS = 30
@@ -78,3 +83,83 @@ def assert_whole(result: SweepResult, store: Store) -> None:
         tracked = store.load_trial(trial.run_id)
         assert [(e.epoch, e.val_loss) for e in tracked.epochs] == [(e.epoch, e.val_loss) for e in trial.epochs]
         assert (tracked.params, tracked.status, tracked.seed) == (trial.params, trial.status, trial.seed)
+
+
+class Interrupting:
+    """A display that presses Ctrl-C at a certain step."""
+
+    def __init__(self, at: str) -> None:
+        self._at = at
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        return
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        return
+
+    def step(self, text: str) -> None:
+        if text.startswith(self._at):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_an_interrupted_evaluation_goes_on_and_registers_one_model(store_uri: str) -> None:
+    spec = make_spec(
+        {"task": "wine", "name": "w", "trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
+    )
+    for step in ("opening the test split", "logging the model"):
+        result = run_sweep(spec, Interrupting(step))
+        assert result.stopped == "interrupted"
+        assert Store(store_uri).client.get_run(result.parent_run_id).info.status == "KILLED"
+    result = run_sweep(spec)
+    again = run_sweep(spec)
+    extended = run_sweep(spec.model_copy(update={"trials": 3}))
+    store = Store(store_uri)
+    assert result.stopped == ""
+    assert again == result
+    assert len(result.test_openings) == 2  # every opening counts, those of interrupted evaluations too
+    assert {extended.parent_run_id, again.parent_run_id} == {result.parent_run_id}
+    assert len(extended.trials) == 3
+    assert extended.trials[:2] == result.trials
+    assert_whole(extended, store)
+    versions = store.client.search_model_versions("name = 'tunelab-wine'")
+    runs = {version.run_id for version in versions}
+    assert len(versions) == len(runs)  # one a winner
+
+
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_sweep_in_order(kind: signal.Signals, store_uri: str, tmp_path: Path) -> None:
+    values = slow_values(store_uri)
+    driver = start_driver(values, tmp_path, address=ray_address())
+    assert wait_until(lambda: journal_lines(tmp_path, "slow") > 8, driver)
+    os.kill(driver.pid or 0, kind)
+    driver.join(60)
+    assert driver.exitcode == 130, (tmp_path / "stderr.txt").read_text()
+    store = Store(store_uri)
+    (parent,) = store.sweeps()
+    assert parent.info.status == "KILLED"
+    result = store.load(parent.info.run_id)
+    assert result.stopped == "interrupted"
+    assert {t.status for t in result.trials} >= {TrialStatus.INTERRUPTED}
+    statuses = {n: run.info.status for n, run in store.children(parent.info.run_id).items()}
+    assert {
+        t.number: "KILLED" if t.status == TrialStatus.INTERRUPTED else "FINISHED" for t in result.trials
+    } == statuses
+    finished = run_sweep(make_spec(values))
+    assert_whole(finished, store)
+    assert finished.parent_run_id == parent.info.run_id
+
+
+def slow_values(store_uri: str) -> dict[str, Any]:
+    """A sweep of some seconds."""
+    return {
+        "task": FAULT_TOY,
+        "task_options": {"pause": 0.1},
+        "name": "slow",
+        "trials": 6,
+        "max_epochs": 9,
+        "sampler": "random",
+        "confirm_top": 0,
+        "tracking_uri": store_uri,
+    }
