@@ -73,6 +73,7 @@ class SweepResult:
         stopped: why the search ended early; empty when it did not.
         best: the winner; None when no trial has a result.
         baselines: simple models on the same splits.
+        evaluation: what the winner uses and gets wrong, see ``sweeps/evaluation.py``; empty when it cannot predict.
         confirmation: retraining on fresh seeds, see ``sweeps/confirm.py``; empty when off.
         audit: what early stopping cost, see ``sweeps/audit.py``; empty when off.
         test_openings: when the test split was opened, unix times.
@@ -96,6 +97,7 @@ class SweepResult:
     stopped: str = ""
     best: Best | None = None
     baselines: tuple[Baseline, ...] = ()
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
     confirmation: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
     test_openings: tuple[float, ...] = ()
@@ -137,6 +139,7 @@ class SweepResult:
             "stopped": self.stopped,
             "best": best,
             "baselines": [asdict(b) for b in self.baselines],
+            "evaluation": dict(self.evaluation),
             "confirmation": dict(self.confirmation),
             "audit": dict(self.audit),
         }

@@ -424,9 +424,66 @@ class Store:
         ids = [e.experiment_id for e in self.client.search_experiments()]
         return list(self.client.search_runs(ids, f"attributes.run_id LIKE '{wanted}%'")) if ids else []
 
+    # Groups: a parent with children that the UI's compare view works on, e.g. a benchmark and its settings.
+
+    def log_group(
+        self,
+        experiment: str,
+        name: str,
+        key: str,
+        children: Iterable[tuple[str, Mapping[str, Any], Mapping[str, float]]],
+        *,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        folder: Path,
+    ) -> str:
+        """A finished parent run with one child run each; gives the parent's id. A key that is there is not logged twice.
+
+        Args:
+            experiment, name: where, and the parent's name.
+            key: identifies the group, e.g. a digest of its results.
+            children: (name, parameters, metrics) of each; metrics that are not finite are left out.
+            params, tags: of the parent.
+            folder: its files become the parent's artifacts.
+        """
+        where = self.experiment(experiment)
+        found = self.client.search_runs(
+            [where], f"tags.`tunelab.group` = '{key}' and status = 'FINISHED'", max_results=1
+        )
+        if found:
+            return str(found[0].info.run_id)
+        parent = self._log_run(where, name, params, {}, {**tags, **_provenance_tags()})
+        for child, values, metrics in children:
+            own = {"mlflow.parentRunId": parent, "tunelab.kind": f"{tags.get('tunelab.kind', 'group')}-entry"}
+            self.client.set_terminated(self._log_run(where, child, values, metrics, own))
+        self.log_files(parent, folder)
+        self.log_figures(parent, {}, {"tunelab.group": key})
+        self.client.set_terminated(parent)
+        return parent
+
+    def _log_run(
+        self,
+        experiment_id: str,
+        name: str,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> str:
+        run_id = str(self.client.create_run(experiment_id, run_name=name, tags=dict(tags)).info.run_id)
+        self.client.log_batch(run_id, params=[Param(k, str(v)[:PARAM_LIMIT]) for k, v in params.items()])
+        self.log_figures(run_id, metrics)
+        return run_id
+
     def log_files(self, run_id: str, folder: Path, artifact_path: str | None = None) -> None:
         """Copies a folder's files to a run's artifacts."""
         self.client.log_artifacts(run_id, str(folder), artifact_path)
+
+    def copy_files(self, run_id: str, artifact_path: str, folder: Path) -> list[str]:
+        """Copies the files of an artifact folder to a local one and gives their names; empty when there are none."""
+        names = [Path(item.path).name for item in self.client.list_artifacts(run_id, artifact_path) if not item.is_dir]
+        for name in names:
+            (folder / name).write_bytes(self.artifact(run_id, f"{artifact_path}/{name}"))
+        return names
 
     def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
         """Adds metrics and tags to a run."""

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search_spaces.errors import UserError
+
 if TYPE_CHECKING:
-    from sweeps.result import SweepResult
+    from sweeps.result import Best, SweepResult
+    from sweeps.tracking import Store
 
 TOP = 10
+MOST_CLASSES = 20
 
 
 def command(
     sweep: Annotated[str | None, typer.Argument(help="Name or run id, or its beginning; all sweeps without.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Copy the winner's figures there (PNG and HTML).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a sweep's best trials, scores and baselines; without a name, list the sweeps."""
@@ -25,8 +33,12 @@ def command(
     from sweeps.tracking import Store
 
     store = Store(tracking_uri or default_tracking_uri())
+    if figures is not None and sweep is None:
+        raise UserError("--figures needs a sweep's name: tunelab results SWEEP --figures FOLDER.")
     if sweep is not None:
         result = store.load(store.find_sweep(sweep))
+        if figures is not None:
+            copy_figures(store, result, figures)
         if as_json:
             trials = [t.to_json() for t in result.trials]
             sys.stdout.write(json.dumps({**result.summary(), "records": trials}, ensure_ascii=False) + "\n")
@@ -70,12 +82,13 @@ def print_result(result: SweepResult) -> None:
         unit = f" ({result.facts['unit']})" if result.facts["unit"] else ""
         scores = list(best.test)
         rows: list[list[object]] = [
-            [f"winner, trial {best.trial}", *[best.validation.get(s) for s in scores], *[best.test[s] for s in scores]]
+            [_winner(best), *[best.validation.get(s) for s in scores], *[best.test[s] for s in scores]]
         ]
         for b in result.baselines:
             rows.append([b.name, *[b.validation.get(s) for s in scores], *[b.test.get(s) for s in scores]])
         header = ["model", *[f"val {s}" for s in scores], *[f"test {s}" for s in scores]]
         print_table(header, rows, title=f"Winner and baselines{unit}; the test split was opened {_times(result)}")
+    print_evaluation(result)
     lines = [
         f"{counts.finished} finished, {counts.stopped_early} stopped early, {counts.diverged} diverged, "
         f"{counts.failed} failed, {counts.interrupted} interrupted; {result.epochs} epochs, "
@@ -92,6 +105,50 @@ def print_result(result: SweepResult) -> None:
     if result.parent_run_id:
         lines.append("Look at it: tunelab ui")
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def print_evaluation(result: SweepResult) -> None:
+    """What the winner uses (permutation importance) and how it does by class."""
+    from sweeps.cli.tables import print_table
+
+    importance, classes = result.evaluation.get("importance"), result.evaluation.get("classes")
+    if importance:
+        print_table(
+            ["column", f"increase of {importance['loss']}", "± std"],
+            [[c["name"], c["mean"], c["std"]] for c in importance["columns"][:TOP]],
+            title=f"What the winner uses: each column shuffled {importance['repeats']} times, "
+            f"{importance['rows']:,} test rows",
+        )
+    if classes:
+        shown = (
+            classes if len(classes) <= MOST_CLASSES else sorted(classes, key=lambda c: float(c["f1"]))[:MOST_CLASSES]
+        )
+        rest = "" if len(shown) == len(classes) else f", the {len(shown)} worst of {len(classes)}"
+        print_table(
+            ["class", "precision", "recall", "F1", "test rows"],
+            [[c["class"], c["precision"], c["recall"], c["f1"], c["rows"]] for c in shown],
+            title=f"By class{rest}; expected calibration error {result.evaluation['ece']:.3f}",
+        )
+
+
+def copy_figures(store: Store, result: SweepResult, folder: Path) -> None:
+    """Copies the winner's figures out of the store; raises ``UserError`` when there are none."""
+    if result.best is None or not result.best.run_id:
+        raise UserError(f"Sweep '{result.name}' has no winner in the store, hence no figures.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--figures '{folder}' cannot be created: {error.strerror}.") from error
+    names = store.copy_files(result.best.run_id, "figures", folder)
+    if not names:
+        raise UserError(f"The winner of '{result.name}' has no figures in the store.")
+    sys.stderr.write(f"Copied {len(names)} files to {folder}; open {folder / 'figures.html'}\n")
+
+
+def _winner(best: Best) -> str:
+    if best.members:
+        return f"winner, mean of trials {', '.join(map(str, best.members))}"
+    return f"winner, trial {best.trial}"
 
 
 def _times(result: SweepResult) -> str:

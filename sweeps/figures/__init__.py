@@ -1,0 +1,46 @@
+"""Pictures of a winner: PNG files and one interactive page. A figure that would be empty is not drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sweeps.figures.charts import Drawing
+from sweeps.figures.evidence import Evidence, gather
+from sweeps.importance import Importance
+
+__all__ = ["Evidence", "drawings_of", "gather", "write_drawings"]
+
+PAGE = "figures.html"
+
+
+def drawings_of(evidence: Evidence, importance: Importance | None = None) -> list[Drawing]:
+    """Every drawing that the task's kind calls for and the data can fill."""
+    from sweeps.figures.curves import learning_curves
+    from sweeps.figures.features import feature_drawings, importance_drawing
+
+    found = [learning_curves(evidence)]
+    if evidence.outputs is not None and len(evidence.test.targets):
+        if evidence.facts["kind"] == "regression":
+            from sweeps.figures.regression import regression_drawings
+
+            found += regression_drawings(evidence)
+        else:
+            from sweeps.figures.classification import classification_drawings
+
+            found += classification_drawings(evidence)
+        if evidence.facts["kind"] == "images":
+            from sweeps.figures.pictures import image_drawings
+
+            found += image_drawings(evidence)
+    found += [importance_drawing(importance, evidence), *feature_drawings(evidence)]
+    return [drawing for drawing in found if drawing is not None]
+
+
+def write_drawings(drawings: list[Drawing], folder: Path, title: str, subtitle: str = "") -> None:
+    """Writes ``<name>.png`` for each drawing and ``figures.html`` with all of them."""
+    from sweeps.figures.html import figures_page
+    from sweeps.figures.png import png_bytes
+
+    for drawing in drawings:
+        (folder / f"{drawing.name}.png").write_bytes(png_bytes(drawing))
+    (folder / PAGE).write_text(figures_page(title, subtitle, drawings, {}), encoding="utf-8", newline="\n")

@@ -1,0 +1,127 @@
+"""Charts as plain values, drawn by two renderers: ``png`` (matplotlib) and ``html`` (plotly)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Points joined in order: ``x``, ``y`` (n,). A quiet line is a reference that others are read against."""
+
+    x: Floats
+    y: Floats
+    name: str = ""
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Points:
+    """A cloud: ``x``, ``y`` (n,)."""
+
+    x: Floats
+    y: Floats
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Labelled bars, with error bars when ``errors`` is as long as ``values``."""
+
+    labels: Sequence[str]
+    values: Floats
+    errors: Floats | None = None
+    name: str = ""
+    across: bool = False  # horizontal, the first on top
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts (n,) between edges (n + 1,)."""
+
+    edges: Floats
+    counts: Floats
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """A matrix (rows, columns) of numbers with their texts; ``span`` fixes the colours' range."""
+
+    values: Floats
+    rows: Sequence[str]
+    columns: Sequence[str]
+    digits: int = 0
+    span: tuple[float, float] | None = None
+    diverging: bool = False
+
+
+@dataclass(frozen=True)
+class Images:
+    """Grey pictures (n, height, width) uint8, dark ink on white, each with a caption."""
+
+    pixels: npt.NDArray[np.uint8]
+    captions: Sequence[str]
+    columns: int
+
+
+Mark: TypeAlias = Line | Points | Bars | Histogram | Heatmap | Images
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One pair of axes.
+
+    Attributes:
+        marks: what is drawn, in order.
+        x, y: labels of the axes, with units.
+        title: above the axes.
+        verticals: positions of vertical rules.
+        square: both axes have one scale, as for predicted against actual.
+        log_y: logarithmic y axis; only for positive values.
+    """
+
+    marks: Sequence[Mark]
+    x: str = ""
+    y: str = ""
+    title: str = ""
+    verticals: Sequence[float] = ()
+    square: bool = False
+    log_y: bool = False
+    y_range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: one file name, one or more charts on a grid.
+
+    Attributes:
+        name: of its file, without suffix.
+        title: one line.
+        charts: in reading order.
+        columns: of the grid.
+        note: how to read it, or what was left out; empty for nothing.
+        size: of one chart.
+    """
+
+    name: str
+    title: str
+    charts: Sequence[Chart]
+    columns: int = 1
+    note: str = ""
+    size: Literal["normal", "small", "tall", "large"] = field(default="normal")
+
+    @property
+    def rows(self) -> int:
+        return -(-len(self.charts) // self.columns)
+
+
+def label(quantity: str, unit: str = "") -> str:
+    """An axis label with its unit: ``price (US $)``."""
+    return f"{quantity} ({unit})" if unit else quantity
