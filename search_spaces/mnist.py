@@ -14,7 +14,7 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
     config: Config = {"family": trial.suggest_categorical("family", ("mlp", "cnn"))}
     if config["family"] == "mlp":
         n_layers = trial.suggest_int("n_layers", 1, MAX_LAYERS)
-        config["hidden_sizes"] = [trial.suggest_int(f"width_{i + 1}", 32, 512, log=True) for i in range(n_layers)]
+        config["hidden_sizes"] = [trial.suggest_int(f"width_{i + 1}", 64, 512, log=True) for i in range(n_layers)]
     else:
         config["n_blocks"] = trial.suggest_int("n_blocks", 2, 3)
         config["convolutions"] = trial.suggest_int("convolutions", 1, 2)
@@ -23,16 +23,16 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
         config["batch_norm"] = trial.suggest_categorical("batch_norm", (True, False))
     config |= {
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
-        "lr": trial.suggest_float("lr", 3e-4, 1e-2, log=True),
+        "lr": trial.suggest_float("lr", 5e-4, 5e-3, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
         "batch_size": trial.suggest_categorical("batch_size", (32, 64, 128)),
         "augment": trial.suggest_categorical("augment", (True, False)),
     }
     if config["augment"]:
-        config["shift"] = trial.suggest_float("shift", 0.5, 3.0)  # pixels
-        config["rotation"] = trial.suggest_float("rotation", 0.0, 20.0)  # degrees
-        config["zoom"] = trial.suggest_float("zoom", 0.0, 0.25)  # share of the size
-        config["shear"] = trial.suggest_float("shear", 0.0, 0.4)  # columns a row
+        config["shift"] = trial.suggest_float("shift", 0.5, 2.5)  # pixels
+        config["rotation"] = trial.suggest_float("rotation", 0.0, 15.0)  # degrees
+        config["zoom"] = trial.suggest_float("zoom", 0.0, 0.2)  # share of the size
+        config["shear"] = trial.suggest_float("shear", 0.0, 0.3)  # columns a row
     return config
 
 
