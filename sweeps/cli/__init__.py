@@ -26,6 +26,7 @@ COMMANDS = {
     "resume": "sweeps.cli.resume",
     "results": "sweeps.cli.results",
     "report": "sweeps.cli.report",
+    "compare": "sweeps.cli.compare",
     "predict": "sweeps.cli.predict",
     "check-task": "sweeps.cli.check_task",
     "ui": "sweeps.cli.ui",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from search_spaces import UserError
 from sweeps.report.document import Document, Section
+from sweeps.report.evidence import audit_section, confirmation_section, winner_section
 from sweeps.report.html import to_html
 from sweeps.report.markdown import to_markdown
 from sweeps.report.outcome import (
@@ -33,7 +34,7 @@ from sweeps.result import SweepResult
 if TYPE_CHECKING:
     from sweeps.tracking import Store
 
-__all__ = ["log_report", "make_document", "to_html", "to_markdown", "write_report"]
+__all__ = ["log_report", "make_document", "to_html", "to_markdown", "utc", "write_document", "write_report"]
 
 ARTIFACT_FOLDER = "report"
 
@@ -55,10 +56,13 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
         verdict_section(result),
         best_section(result) if result.ranked() else None,
         baselines_section(result),
+        confirmation_section(result),
+        winner_section(result),
         importance_section(result),
         *space_sections(result),
         *curve_sections(result),
         ledger_section(result),
+        audit_section(result),
         failures_section(result),
         test_section(result),
         trials_section(result),
@@ -83,7 +87,15 @@ def write_report(result: SweepResult, path: Path) -> Path:
     Raises:
         UserError: the sweep has no trials, or the path cannot be written.
     """
-    document = make_document(result)
+    return write_document(make_document(result), path)
+
+
+def write_document(document: Document, path: Path) -> Path:
+    """Writes a document's HTML to a path and its Markdown beside it; gives the Markdown's path.
+
+    Raises:
+        UserError: the path cannot be written.
+    """
     twin = path.with_suffix(".md")
     try:
         path.write_text(to_html(document), encoding="utf-8", newline="\n")

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sweeps.display import short_config
-from sweeps.page import COLOURS, number
+from sweeps.page import COLOURS
 from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.report.axes import Axis, axis_of, axis_of_losses, shortened
+from sweeps.report.axes import Axis, axis_of, axis_of_losses, shortened, tick_text
 from sweeps.report.document import Drawing
 from sweeps.result import SweepResult
 
@@ -33,7 +33,7 @@ def importance_figure(shares: Mapping[str, float]) -> Drawing:
 
 def parallel_figure(result: SweepResult, names: Sequence[str]) -> Drawing:
     """A line for each trial through all its parameters to its loss, coloured by its place."""
-    trials = result.ranked()
+    trials = list(reversed(result.ranked()))  # the best are drawn last, above the others
     axes = axes_of(result, names)
     axes_and_values = [(axis, [axis.position(t.params.get(axis.name)) for t in trials]) for axis in axes]
     losses = axis_of_losses("val_loss", [t.val_loss for t in trials])
@@ -41,9 +41,8 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Drawing:
     trace = {
         "type": "parcoords",
         "line": {
-            "color": list(range(1, len(trials) + 1)),
+            "color": list(range(len(trials), 0, -1)),
             "colorscale": [list(stop) for stop in SCALE],
-            "reversescale": False,
             "showscale": True,
             "colorbar": {"title": {"text": "place"}, "thickness": 12, "len": 0.9},
         },
@@ -72,7 +71,7 @@ def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:
 def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Drawing]:
     """For each parameter, the loss of every trial over its value."""
     trials = result.ranked()
-    scale = _loss_scale([t.val_loss for t in trials])
+    scale = loss_scale([t.val_loss for t in trials])
     groups = [
         ("stopped early", STOPPED, [t for t in trials if t.status is TrialStatus.STOPPED]),
         ("finished", FINISHED, [t for t in trials if t.status is TrialStatus.FINISHED]),
@@ -87,10 +86,10 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Drawing]:
             if some
         ]
         layout = {
-            "xaxis": {"tickvals": positions, "ticktext": texts, "range": axis.range(), "title": {"text": axis.name}},
-            "yaxis": {**scale, "title": {"text": "val_loss"}},
+            "xaxis": {"tickvals": positions, "ticktext": texts, "range": axis.range()},
+            "yaxis": scale,
             "showlegend": False,
-            "margin": {"l": 55, "r": 10, "t": 10, "b": 50},
+            "margin": {"l": 45, "r": 10, "t": 32, "b": 35},
         }
         drawings.append(Drawing(traces, layout, f"val_loss by {axis.name}", height=250))
     return drawings
@@ -132,7 +131,7 @@ def curves_figure(result: SweepResult, reference: int | None) -> Drawing:
         [trace for trace in traces if trace["x"]],
         {
             "xaxis": {"title": {"text": "epoch"}, "rangemode": "tozero"},
-            "yaxis": {**_loss_scale(losses), "title": {"text": "val_loss"}},
+            "yaxis": {**loss_scale(losses), "title": {"text": "val_loss"}},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },
         f"Validation loss after each epoch of each trial with a result.{left_out}",
@@ -197,7 +196,7 @@ def history_figure(result: SweepResult) -> Drawing:
         [*traces, step],
         {
             "xaxis": {"title": {"text": "seconds since the first proposal"}, "rangemode": "tozero"},
-            "yaxis": {**_loss_scale([t.val_loss for t in ended]), "title": {"text": "val_loss"}},
+            "yaxis": {**loss_scale([t.val_loss for t in ended]), "title": {"text": "val_loss"}},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },
         "Each trial's lowest validation loss at the time it ended, and the lowest so far.",
@@ -233,10 +232,10 @@ def interval_figure(rows: Sequence[tuple[str, float, float, float]], axis: str) 
     )
 
 
-def _loss_scale(losses: Sequence[float]) -> Trace:
+def loss_scale(losses: Sequence[float]) -> Trace:
     """A logarithmic axis when losses are positive and differ much."""
     if losses and min(losses) > 0 and max(losses) / min(losses) > 5:
-        return {"type": "log", "tickvals": _nice(losses), "ticktext": [number(v, 2) for v in _nice(losses)]}
+        return {"type": "log", "tickvals": _nice(losses), "ticktext": [tick_text(v) for v in _nice(losses)]}
     return {"type": "linear"}
 
 

@@ -24,11 +24,12 @@ def verdict(result: SweepResult) -> str:
     if best is None:
         count = len(result.trials)
         return f"None of {count} trials has a result: {count_text(result)}."
-    text = f"Trial {best.trial} won of {len(result.trials)} trials, with a validation loss of {number(best.val_loss)}"
+    won = f"The mean of trials {', '.join(map(str, best.members))}" if best.members else f"Trial {best.trial}"
+    text = f"{won} won of {len(result.trials)} trials, with a validation loss of {number(best.val_loss)}"
     reference = reference_trial(result)
     if reference is not None and reference.number != best.trial:
         text += f" (reference configuration: {number(reference.val_loss)})"
-    elif reference is not None:
+    elif reference is not None and not best.members:
         text += " (it is the reference configuration: the search found none better)"
     score = str(result.facts["score"])
     if score in best.test:
@@ -92,7 +93,9 @@ def verdict_section(result: SweepResult) -> Section:
     failed = result.counts.failed + result.counts.diverged
     if failed:
         blocks.append(Note(f"{failed} of {len(result.trials)} trials failed or diverged; see Failures."))
-    if result.best is not None and not result.confirmation:
+    if result.confirmation:
+        blocks.append(Note(result.confirmation["verdict"], warning=result.confirmation["better"] is False))
+    elif result.best is not None:
         blocks.append(
             Note("The winner was not confirmed on fresh seeds: a repetition may put another configuration first.")
         )
@@ -137,7 +140,10 @@ def baselines_section(result: SweepResult) -> Section | None:
     headline = [n for n in best.test if n == result.facts["score"]]
     names = [*headline, *(n for n in best.test if n not in headline)]
     columns = ["model", *(f"test {n}" for n in names), *(f"validation {n}" for n in names)]
-    models = [Baseline(f"winner (trial {best.trial})", best.validation, best.test), *result.baselines]
+    models = [
+        Baseline("winner" if best.members else f"winner (trial {best.trial})", best.validation, best.test),
+        *result.baselines,
+    ]
     rows: list[list[Cell]] = [
         [m.name, *(m.test.get(n) for n in names), *(m.validation.get(n) for n in names)] for m in models
     ]

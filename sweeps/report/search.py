@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sweeps.importance import ENOUGH_TRIALS, importance
 from sweeps.ledger import make_ledger
 from sweeps.page import number
+from sweeps.parameter_importance import ENOUGH_TRIALS, parameter_importance
 from sweeps.report.document import Block, Cell, Note, Panels, Section, Table, Text
 from sweeps.report.figures import curves_figure, history_figure, importance_figure, parallel_figure, slice_figures
 from sweeps.report.outcome import reference_trial, trial_table
@@ -13,7 +13,7 @@ from sweeps.result import SweepResult
 
 def importance_section(result: SweepResult) -> Section | None:
     """Which hyperparameters mattered."""
-    shares = importance(result)
+    shares = parameter_importance(result)
     if not shares:
         return None
     text = (
@@ -37,7 +37,10 @@ def space_sections(result: SweepResult) -> list[Section]:
     varied = [name for name in result.space if len({str(t.params.get(name)) for t in ranked}) > 1]
     if not varied:
         return []
-    caption = "The lowest validation loss of each trial over each hyperparameter: grey was stopped early, red won."
+    caption = (
+        "The lowest validation loss of each trial over each hyperparameter: "
+        "grey was stopped early, blue finished, orange won."
+    )
     return [
         Section("Parallel coordinates", [parallel_figure(result, varied)]),
         Section("Slices", [Panels(slice_figures(result, varied), caption)]),

@@ -1,0 +1,67 @@
+"""``tunelab compare``: sweeps side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search_spaces.errors import UserError
+
+if TYPE_CHECKING:
+    from sweeps.compare import Comparison
+
+
+def command(
+    sweeps: Annotated[list[str], typer.Argument(help="Names or run ids of sweeps, or their beginnings.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write an HTML file and a Markdown twin.")
+    ] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
+    ui: Annotated[str, typer.Option(help="Address of the MLflow UI that the link opens.")] = "http://127.0.0.1:5000",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare sweeps, of one task or several: outcome, settings that differ, winners, and a link into MLflow."""
+    from sweeps.cli.report import check_output
+
+    check_output(output)
+    if len(sweeps) < 2:
+        raise UserError(f"Comparing takes two or more sweeps, got '{sweeps[0]}' alone. `tunelab results` lists them.")
+    from sweeps.compare import compare, compare_link, make_comparison_document
+    from sweeps.report import utc, write_document
+    from sweeps.spec import default_tracking_uri
+    from sweeps.tracking import Store
+
+    store = Store(tracking_uri or default_tracking_uri())
+    run_ids = [store.find_sweep(sweep) for sweep in sweeps]
+    comparison = compare([store.load(run_id) for run_id in run_ids])
+    base = store.shown_uri if store.uri.startswith("http") else ui
+    link = compare_link(base, [(store.run(run_id).info.experiment_id, run_id) for run_id in run_ids])
+    if output is not None:
+        import time
+
+        write_document(make_comparison_document(comparison, link, f"Made on {utc(time.time())}."), output)
+    if as_json:
+        sys.stdout.write(json.dumps({**comparison.to_json(), "link": link}, ensure_ascii=False, indent=2) + "\n")
+        return
+    print_comparison(comparison)
+    hint = "" if store.uri.startswith("http") else " (with `tunelab ui` running)"
+    sys.stdout.write(f"In MLflow{hint}: {link}\n")
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """The tables on the terminal, and what must be known before comparing."""
+    from sweeps.cli.tables import print_table
+
+    for title, rows in (
+        ("Outcome", comparison.outcome),
+        ("Settings that differ", comparison.settings),
+        ("Winners' hyperparameters", comparison.winners),
+    ):
+        if rows:
+            print_table(["", *comparison.names], [[what, *cells] for what, cells in rows], title=title)
+    for note in comparison.notes:
+        sys.stdout.write(f"Note: {note}\n")

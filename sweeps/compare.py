@@ -1,0 +1,236 @@
+"""Sweeps side by side: what differed between them, what each found and at what cost."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from search_spaces import UserError
+from sweeps.ledger import make_ledger
+from sweeps.page import COLOURS
+from sweeps.records import TrialRecord
+from sweeps.report.axes import shortened
+from sweeps.report.document import Block, Cell, Code, Document, Drawing, Note, Section, Table, Text
+from sweeps.report.figures import loss_scale
+from sweeps.report.outcome import count_text, reference_trial, utc, verdict
+from sweeps.report.repeat import repeat_command
+from sweeps.result import SweepResult
+
+NOT_SETTINGS = ("name", "task", "tracking_uri", "storage", "address")
+Row = tuple[str, list[Cell]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Sweeps in the order they were asked for.
+
+    Attributes:
+        sweeps: at least two, no two the same.
+        notes: what a reader must know before comparing figures.
+        outcome: (what, a cell for each sweep).
+        settings: settings in which they differ, likewise.
+        winners: the winners' hyperparameters, likewise.
+    """
+
+    sweeps: tuple[SweepResult, ...]
+    notes: tuple[str, ...]
+    outcome: tuple[Row, ...]
+    settings: tuple[Row, ...]
+    winners: tuple[Row, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """One for each sweep, unlike each other."""
+        names = [r.name for r in self.sweeps]
+        return [n if names.count(n) == 1 else f"{n} ({r.task})" for n, r in zip(names, self.sweeps, strict=True)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "sweeps": [{"name": r.name, "task": r.task, "run_id": r.parent_run_id} for r in self.sweeps],
+            "notes": list(self.notes),
+            **{
+                part: {what: dict(zip(self.names, cells, strict=True)) for what, cells in rows}
+                for part, rows in (("outcome", self.outcome), ("settings", self.settings), ("winners", self.winners))
+            },
+        }
+
+
+def compare(results: Sequence[SweepResult]) -> Comparison:
+    """Puts sweeps side by side.
+
+    Raises:
+        UserError: fewer than two different sweeps, or one without trials.
+    """
+    results = [SweepResult.of_bytes(r.to_bytes()) for r in results]  # names in the order of the store
+    different = {r.parent_run_id or (r.task, r.name) for r in results}
+    if len(different) < 2 or len(different) < len(results):
+        raise UserError(f"Comparing takes two or more different sweeps, got {', '.join(r.name for r in results)}.")
+    for result in results:
+        if not result.trials:
+            raise UserError(f"Sweep '{result.name}' has no trials yet: there is nothing to compare.")
+    return Comparison(
+        tuple(results), tuple(_notes(results)), tuple(_outcome(results)), tuple(_settings(results)), _winners(results)
+    )
+
+
+def _notes(results: Sequence[SweepResult]) -> Iterator[str]:
+    tasks = sorted({r.task for r in results})
+    for task in tasks:
+        digests = {r.data["digest"] for r in results if r.task == task}
+        if len(digests) > 1:
+            yield f"The sweeps on {task} saw {len(digests)} different data sets or splits: their losses do not compare."
+    if len(tasks) > 1:
+        yield f"{len(tasks)} tasks: losses and scores compare within a task only."
+    for result in results:
+        if len(result.test_openings) > 1:
+            count = len(result.test_openings)
+            yield f"{result.name} opened its test split {count} times: its test figures are no longer of unseen data."
+        if result.stopped:
+            yield f"The search of {result.name} ended early: {result.stopped}."
+
+
+def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
+    ledgers = [make_ledger(r) for r in results]
+    yield "task", [r.task for r in results]
+    yield "trials", [len(r.trials) for r in results]
+    yield "ended how", [count_text(r) for r in results]
+    yield "best val_loss", [r.best.val_loss if r.best else None for r in results]
+    yield "reference val_loss", [_loss(reference_trial(r)) for r in results]
+    for task in dict.fromkeys(r.task for r in results):
+        facts = next(r.facts for r in results if r.task == task)
+        score = str(facts["score"])
+        name = f"test {score}" + (f" of {task}" if len({r.task for r in results}) > 1 else "")
+        yield name, [r.best.test.get(score) if r.best and r.task == task else None for r in results]
+    yield "winner", [f"trial {r.best.trial}" if r.best else None for r in results]
+    yield "epochs", [r.epochs for r in results]
+    yield "epochs saved by stopping, %", [100 * ledger.share_saved for ledger in ledgers]
+    yield "training, s", [r.train_seconds for r in results]
+    yield "wall time, s", [r.wall_seconds for r in results]
+    yield "trials at once", [r.concurrency for r in results]
+    yield "started", [utc(r.started) for r in results]
+
+
+def _loss(trial: TrialRecord | None) -> float | None:
+    return trial.val_loss if trial is not None and math.isfinite(trial.val_loss) else None
+
+
+def _settings(results: Sequence[SweepResult]) -> Iterator[Row]:
+    keys = dict.fromkeys(key for r in results for key in r.spec if key not in NOT_SETTINGS)
+    for key in keys:
+        values = [r.spec.get(key) for r in results]
+        if any(value != values[0] for value in values):
+            yield key, [_text(value) for value in values]
+    for what, values in (
+        ("data digest", [r.data["digest"][:12] for r in results]),
+        ("commit", [r.environment["commit"][:12] or None for r in results]),
+        ("machine", [r.environment["machine"]["processor"] for r in results]),
+    ):
+        if len(set(values)) > 1:
+            yield what, list(values)
+
+
+def _winners(results: Sequence[SweepResult]) -> tuple[Row, ...]:
+    params = [_winner_params(r) for r in results]
+    names = sorted({name for found in params for name in found})
+    return tuple((name, [_cell(found.get(name)) for found in params]) for name in names)
+
+
+def _winner_params(result: SweepResult) -> Mapping[str, Any]:
+    best = result.best
+    return next((t.params for t in result.trials if best is not None and t.number == best.trial), {})
+
+
+def _cell(value: Any) -> Cell:
+    return value if value is None or isinstance(value, str | int | float | bool) else _text(value)
+
+
+def _text(value: Any) -> Cell:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}={v}" for k, v in value.items()) or None
+    if isinstance(value, list | tuple):
+        return ", ".join(str(v) for v in value) or None
+    return None if value is None else str(value)
+
+
+def compare_link(base: str, runs: Sequence[tuple[str, str]]) -> str:
+    """The address of MLflow's compare page with exactly these runs.
+
+    Args:
+        base: of the UI, e.g. ``http://127.0.0.1:5000``.
+        runs: (experiment id, run id).
+    """
+    run_ids = quote(json.dumps([run for _, run in runs], separators=(",", ":")))
+    experiments = quote(json.dumps(list(dict.fromkeys(e for e, _ in runs)), separators=(",", ":")))
+    return f"{base.rstrip('/')}/#/compare-runs?runs={run_ids}&experiments={experiments}"
+
+
+def make_comparison_document(comparison: Comparison, link: str, made: str) -> Document:
+    """The comparison as a document; ``link`` opens the runs in MLflow."""
+    results, names = comparison.sweeps, comparison.names
+    head = ["", *names]
+    outcome: list[Block] = [Note(note, warning=True) for note in comparison.notes]
+    outcome += [Text(f"{name}: {verdict(r)}") for name, r in zip(names, results, strict=True)]
+    outcome.append(Table(head, [[what, *cells] for what, cells in comparison.outcome]))
+    sections = [Section("Outcome", outcome)]
+    if comparison.settings:
+        rows = [[what, *cells] for what, cells in comparison.settings]
+        sections.append(Section("Settings that differ", [Table(head, rows)]))
+    if comparison.winners:
+        rows = [[what, *cells] for what, cells in comparison.winners]
+        sections.append(Section("Winners' hyperparameters", [Table(head, rows)]))
+    drawings = [figure for task in dict.fromkeys(r.task for r in results) for figure in _progress(comparison, task)]
+    if drawings:
+        sections.append(Section("Best so far", drawings))
+    commands: list[Block] = [Code(f"# {name}\n{repeat_command(r)}") for name, r in zip(names, results, strict=True)]
+    sections += [Section("Repeat them", commands), Section("In MLflow", [Text("These runs side by side:"), Code(link)])]
+    return Document(f"{len(results)} sweeps compared", ", ".join(names), sections, made=made)
+
+
+def _progress(comparison: Comparison, task: str) -> list[Drawing]:
+    """The best loss so far over epochs and over seconds, a step line for each sweep of a task."""
+    pairs = [(n, r) for n, r in zip(comparison.names, comparison.sweeps, strict=True) if r.task == task and r.ranked()]
+    drawings = []
+    for axis, unit in (("epochs trained, all trials together", 0), ("seconds since the first proposal", 1)):
+        traces = []
+        losses: list[float] = []
+        for index, (name, result) in enumerate(pairs):
+            steps = best_so_far(result)
+            losses += [loss for *_, loss in steps]
+            traces.append(
+                {
+                    **{"type": "scatter", "mode": "lines", "name": name},
+                    "x": [shortened(step[unit]) for step in steps],
+                    "y": [shortened(loss) for *_, loss in steps],
+                    "line": {"shape": "hv", "width": 2, "color": COLOURS[index % len(COLOURS)]},
+                }
+            )
+        layout = {
+            "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
+            "yaxis": {**loss_scale(losses), "title": {"text": "lowest val_loss"}},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        }
+        if traces:
+            drawings.append(Drawing(traces, layout, f"{task}: the lowest validation loss so far, over {axis}."))
+    return drawings
+
+
+def best_so_far(result: SweepResult) -> list[tuple[float, float, float]]:
+    """(epochs trained, seconds since the first proposal, lowest loss) at each new lowest loss and at the end.
+
+    Trials count when they end, in that order.
+    """
+    began = min(t.started for t in result.trials)
+    steps: list[tuple[float, float, float]] = []
+    epochs, lowest, seconds = 0, math.inf, 0.0
+    for trial in sorted(result.trials, key=lambda t: (t.ended, t.number)):
+        epochs += len(trial.epochs)
+        seconds = max(seconds, trial.ended - began)
+        if trial.val_loss < lowest:
+            lowest = trial.val_loss
+            steps.append((float(epochs), seconds, lowest))
+    return [*steps, (float(epochs), seconds, lowest)] if steps else []
