@@ -13,10 +13,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from search_spaces import ParamValue, UserError
+from sweeps.secrets import without_secrets
 from trainables import SPLIT_SEED
 
 NAME = re.compile(r"[\w][\w.-]{0,79}")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
+URI_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -155,6 +157,17 @@ def spec_keys() -> list[str]:
 def default_tracking_uri() -> str:
     """``sqlite:///<cwd>/mlruns/mlflow.db``, or what ``MLFLOW_TRACKING_URI`` says."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlruns' / 'mlflow.db'}"
+
+
+def check_uri(uri: str) -> str:
+    """The URI of a store that tunelab works with, or ``"off"``; raises ``UserError`` for anything else."""
+    scheme = uri.partition(":")[0].partition("+")[0]
+    if uri != "off" and scheme not in URI_SCHEMES:
+        raise UserError(
+            f"--tracking-uri '{without_secrets(uri)}' is no store that can be used. Give sqlite:///path/mlflow.db, "
+            f"the URL of an MLflow server (http://…), a database ({', '.join(URI_SCHEMES[3:])}), or off."
+        )
+    return uri
 
 
 def _problem(error: dict[str, Any]) -> str:
