@@ -14,7 +14,7 @@ from sweeps.baselines import baselines
 from sweeps.ensemble import best_ensemble
 from sweeps.figures import Evidence, drawings_of, gather, write_drawings
 from sweeps.figures.classification import classification_tables
-from sweeps.importance import Importance, column_importance
+from sweeps.permutation import Importance, column_importance
 from sweeps.records import TrialRecord
 from sweeps.result import Baseline, Best, SweepResult
 from sweeps.weights import LeadingWeights

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sweeps.figures.charts import Drawing
 from sweeps.figures.evidence import Evidence, gather
-from sweeps.importance import Importance
+from sweeps.permutation import Importance
 
 __all__ = ["Evidence", "drawings_of", "gather", "write_drawings"]
 

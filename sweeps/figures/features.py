@@ -9,7 +9,7 @@ import pandas as pd
 
 from sweeps.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, label
 from sweeps.figures.evidence import Evidence
-from sweeps.importance import Importance
+from sweeps.permutation import Importance
 
 MOST_COLUMNS = 24  # of histograms and of the heatmap; named in the note when there are more
 MOST_VALUES = 12  # of a categorical column
