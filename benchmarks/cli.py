@@ -46,6 +46,7 @@ def generation(
     ] = None,
     trials: Annotated[int | None, typer.Option(help="Settings that --optimize tries; default 48.")] = None,
     speed: Annotated[bool, typer.Option(help="Measure speed too.")] = True,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow store; 'off' for none.")] = None,
 ) -> None:
     """Compare settings of text generation on quality, diversity and speed; one folder with a report comes out.
 
@@ -95,12 +96,19 @@ def generation(
     plan = request.plan()
     folder = output or Path(f"bench-generation-{plan.spec.name}")
     from benchmarks.generation.run import run  # torch loads once the request is known to be good
+    from sweeps.spec import default_tracking_uri
+    from sweeps.tracking import Store
 
+    store = None if tracking_uri == "off" else Store(tracking_uri or default_tracking_uri())
     try:
-        run(plan, folder, Terminal(), request.goal())
+        results = run(plan, folder, Terminal(), request.goal())
     except KeyboardInterrupt:
         typer.echo(f"Stopped. What is done is kept in {folder}; the same command goes on from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None
+    if store is not None:
+        from benchmarks.generation.logged import log_benchmark
+
+        typer.echo(f"Logged as run {log_benchmark(store, folder, results)} in {store.shown_uri}")
     typer.echo(f"Report: {folder / 'report.html'}")
 
 

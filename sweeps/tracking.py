@@ -437,7 +437,7 @@ class Store:
         tags: Mapping[str, str],
         folder: Path,
     ) -> str:
-        """A finished parent run with one child run each; gives the parent's id. A key that is there is not logged twice.
+        """A finished parent run with a child run each; gives the parent's id. A key that is there is not logged again.
 
         Args:
             experiment, name: where, and the parent's name.

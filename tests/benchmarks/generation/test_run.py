@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from benchmarks.cli import app
 from benchmarks.generation import run as run_module
 from benchmarks.generation.display import Quiet
 from benchmarks.generation.goal import Goal
+from benchmarks.generation.logged import EXPERIMENT
 from benchmarks.generation.samples import read_samples
 from benchmarks.generation.spec import parse_spec, resolve
 from benchmarks.lockfile import read_lock, verify
 from search_spaces.errors import UserError
+from sweeps.tracking import Store
 
 HOSTILE = "<script>alert('하늘')</script>"
 SMALL: dict[str, Any] = {
@@ -35,12 +38,15 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, make_store_uri: Callable[[Path], str]) -> Path:
     folder = tmp_path_factory.mktemp("bench")
+    uri = make_store_uri(folder / "store")
     spec = folder / "small.yaml"
     spec.write_text(yaml.safe_dump(SMALL, allow_unicode=True), encoding="utf-8")
-    done = CliRunner().invoke(app, ["generation", str(spec), "--output", str(folder / "out")], catch_exceptions=False)
-    assert done.exit_code == 0
+    command = ["generation", str(spec), "--output", str(folder / "out"), "--tracking-uri", uri]
+    for _ in range(2):  # the second finds everything done
+        done = CliRunner().invoke(app, command, catch_exceptions=False)
+        assert done.exit_code == 0
     return folder / "out"
 
 
@@ -57,6 +63,20 @@ def test_the_folder_holds_what_fixed_the_numbers(finished: Path) -> None:
     assert all(len(digest) == 64 for digest in lock["resolved"]["model"]["sha256"].values())
     assert set(lock["results"]) == {"samples.jsonl", "results.csv"}
     assert len(read_samples(finished / "samples.jsonl")) == 7 * (3 * 4 + 2)
+
+
+def test_mlflow_has_one_parent_and_one_child_a_setting(finished: Path) -> None:
+    store = Store(f"sqlite:///{finished.parent / 'store' / 'mlflow.db'}")
+    runs = store.client.search_runs([store.experiment(EXPERIMENT)])
+    parents = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
+    assert len(parents) == 1  # the second call logged nothing anew
+    assert {r.data.tags["mlflow.parentRunId"] for r in runs if r not in parents} == {parents[0].info.run_id}
+    children = {r.info.run_name: r for r in runs if r not in parents}
+    assert children["T=0.3"].data.params["top_k"] == "0"
+    assert children["T=0.3"].data.metrics["perplexity"] < children["T=1.2"].data.metrics["perplexity"]
+    assert "not KoGPT2" in parents[0].data.tags["mlflow.note.content"]
+    names = {f.path for f in store.client.list_artifacts(parents[0].info.run_id)}
+    assert {"report.html", "report.md", "results.csv", "samples.jsonl", "benchmark.lock.json"} <= names
 
 
 def test_colder_is_more_probable_and_less_diverse(finished: Path) -> None:
