@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -128,8 +128,26 @@ def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> l
         f"{spec.trials} trials of at most {spec.max_epochs} epochs, {concurrency} at once, "
         f"sampler {spec.sampler}, scheduler {spec.scheduler}",
     ]
-    lines += [f"{key}: {value}" for key, value in task.description().items() if isinstance(value, str)]
+    lines += described(task.description())
     return lines + ([facts.note] if facts.note else [])
+
+
+def described(description: Mapping[str, Any]) -> list[str]:
+    """What a task says of its data, a line each: columns in a row, with the reason where one is given; notes last."""
+    lines = []
+    for key, value in description.items():
+        if key == "notes" or value in ([], {}, ""):
+            continue
+        if isinstance(value, dict):
+            shown = ", ".join(
+                f"{name} ({why:,})" if isinstance(why, int) else f"{name} ({why})" for name, why in value.items()
+            )
+        elif isinstance(value, list):
+            shown = ", ".join(map(str, value))
+        else:
+            shown = f"{value:,}" if isinstance(value, int) else str(value)
+        lines.append(f"{key.replace('_', ' ')}: {shown}")
+    return lines + [str(note) for note in description.get("notes", [])]
 
 
 def line_of(trial: TrialRecord) -> str:

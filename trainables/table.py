@@ -146,16 +146,12 @@ class Table(TabularTask):
 
     def description(self) -> dict[str, Any]:
         frame, schema = self.read(), self.schema
-        split = self.split(frame, SPLIT_SEED)
         shown: dict[str, Any] = {
             "data": str(self.path),
             "rows": self._rows_read,
             "rows_used": len(frame),
             "target": schema.target,
             "kind": schema.kind,
-            "train": len(split.train),
-            "validation": len(split.validation),
-            "test": len(split.test),
             "numeric": list(schema.columns.numeric),
             "categorical": list(schema.columns.categorical),
             "dates": list(schema.columns.dates),
