@@ -67,7 +67,7 @@ class TrialRecord:
         ended: unix time of the end, seconds; 0 while running.
         error: one line and, below it, the traceback of a failed trial.
         run_id: MLflow run; empty when tracking is off or has not delivered yet.
-        worker: what ran it: hostname, pid, device, threads.
+        worker: what ran it, as a ``TrialReport`` says
     """
 
     number: int

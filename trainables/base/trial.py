@@ -61,7 +61,7 @@ class TrialReport:
         outcome: ``"running"`` until the last report.
         error: type, message and traceback of a failed trial.
         checkpoint: (epoch, path) of a checkpoint written since the last report.
-        worker: hostname, pid, device and threads.
+        worker: hostname, pid, device, threads, and the unix time at which the trial (re)started there.
     """
 
     rows: list[list[Any]] = field(default_factory=list)
@@ -80,7 +80,13 @@ def run_trial(task: Task, data: TrainingData, plan: TrialPlan) -> Iterator[Trial
     """Trains one trial. Reports at milestones, twice a second, and at the end; never raises for what ``fit`` does."""
     torch.set_num_threads(plan.threads)
     device = _device(plan.device)
-    worker = {"host": platform.node(), "pid": os.getpid(), "device": device, "threads": plan.threads}
+    worker = {
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "device": device,
+        "threads": plan.threads,
+        "began": time.time(),
+    }
     keeper = _Keeper(plan)
     rows: list[list[Any]] = []
     error, outcome = "", "finished"
