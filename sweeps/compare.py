@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from search_spaces import UserError
 from sweeps.ledger import make_ledger
@@ -155,18 +153,6 @@ def _text(value: Any) -> Cell:
     if isinstance(value, list | tuple):
         return ", ".join(str(v) for v in value) or None
     return None if value is None else str(value)
-
-
-def compare_link(base: str, runs: Sequence[tuple[str, str]]) -> str:
-    """The address of MLflow's compare page with exactly these runs.
-
-    Args:
-        base: of the UI, e.g. ``http://127.0.0.1:5000``.
-        runs: (experiment id, run id).
-    """
-    run_ids = quote(json.dumps([run for _, run in runs], separators=(",", ":")))
-    experiments = quote(json.dumps(list(dict.fromkeys(e for e, _ in runs)), separators=(",", ":")))
-    return f"{base.rstrip('/')}/#/compare-runs?runs={run_ids}&experiments={experiments}"
 
 
 def make_comparison_document(comparison: Comparison, link: str, made: str) -> Document:

@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock
 
 from search_spaces import UserError
+from sweeps.desk import experiment_tags
 from sweeps.environment import git_commit, versions
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.result import SweepResult
@@ -104,7 +105,8 @@ class Store:
             return str(found.experiment_id)
         location = None if self._path is None else (self._path.parent / "artifacts").as_uri()
         with suppress(MlflowException):  # another sweep may create it in this moment
-            return str(self.client.create_experiment(name, artifact_location=location))
+            tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's side for models, not for prompts
+            return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
         return str(self.client.get_experiment_by_name(name).experiment_id)
 
     def artifact_root(self) -> str:
@@ -173,6 +175,8 @@ class Store:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / RESULT_FILE).write_bytes(result.to_bytes())
             self.client.log_artifacts(run_id, folder)
+        for key, value in experiment_tags(result).items():
+            self.client.set_experiment_tag(self.client.get_run(run_id).info.experiment_id, key, value)
         if final:
             self.client.set_terminated(run_id, "KILLED" if result.stopped else "FINISHED")
 
@@ -556,7 +560,11 @@ def _ms(seconds: float) -> int:
 
 
 def _provenance_tags() -> dict[str, str]:
-    tags = {"tunelab.versions": json.dumps(versions())}
+    tags = {
+        "tunelab.versions": json.dumps(versions()),
+        "mlflow.source.name": "tunelab",
+        "mlflow.source.type": "LOCAL",
+    }
     commit = git_commit()
     return {**tags, "mlflow.source.git.commit": commit} if commit else tags
 
@@ -606,7 +614,7 @@ def _dataset(task: str, facts: Mapping[str, Any], data: Mapping[str, Any]) -> Da
     rows = {key: data[key] for key in ("train_rows", "validation_rows", "test_rows") if key in data}
     dataset = Dataset(
         name=task,
-        digest=str(data["digest"])[:36],
+        digest=str(data["digest"])[:12],
         source_type="local",
         source=json.dumps({"source": facts["source"], "licence": facts["licence"]}, ensure_ascii=False),
         profile=json.dumps(rows),

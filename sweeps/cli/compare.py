@@ -30,7 +30,8 @@ def command(
     check_output(output)
     if len(sweeps) < 2:
         raise UserError(f"Comparing takes two or more sweeps, got '{sweeps[0]}' alone. `tunelab results` lists them.")
-    from sweeps.compare import compare, compare_link, make_comparison_document
+    from sweeps.compare import compare, make_comparison_document
+    from sweeps.desk import compare_link
     from sweeps.report import utc, write_document
     from sweeps.spec import default_tracking_uri
     from sweeps.tracking import Store
