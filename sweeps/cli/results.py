@@ -65,6 +65,7 @@ def command(
 def print_result(result: SweepResult) -> None:
     """The outcome for people: best trials, the winner beside baselines, and where to look."""
     from sweeps.cli.tables import cell, print_table
+    from sweeps.trust import trust_lines
 
     best, counts = result.best, result.counts
     names = list(dict.fromkeys(name for t in result.ranked()[:TOP] for name in t.params))
@@ -97,6 +98,7 @@ def print_result(result: SweepResult) -> None:
     errors = [t for t in result.trials if t.error]
     if errors:
         lines.append(f"{len(errors)} trials failed, the first with: {errors[0].error.partition(chr(10))[0]}")
+    lines += trust_lines(result)
     if result.stopped:
         lines.append(f"The search ended early: {result.stopped}. `tunelab resume {result.name}` goes on with it.")
     if best is not None and best.version:

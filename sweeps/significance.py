@@ -1,0 +1,120 @@
+"""Whether one configuration is better than another: over fresh seeds and over validation rows.
+
+Two things make a validation loss lucky: the seed it was trained with, and the rows it was selected on. Fresh seeds
+take care of the first. The rows are those the search was steered by, so each of its trials was a chance to fit them by
+luck: the test over rows counts all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.05  # two-sided: a result is called better when it would arise by chance in fewer cases, multiplicity included
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A candidate against the reference.
+
+    Attributes:
+        mean: mean validation loss minus the reference's; below 0 the candidate is better.
+        half_width: of the 95 % interval around it (Welch).
+        p_seeds: that the difference arises from seeds alone; see ``compare`` for the candidates' number.
+        p_rows: that it arises from the choice of validation rows; None where losses of rows are not known.
+        p_constant: the same against predicting a constant.
+    """
+
+    mean: float
+    half_width: float
+    p_seeds: float
+    p_rows: float | None
+    p_constant: float | None
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the candidate is better than the reference whatever one asks: seeds, rows, a constant."""
+        known = [p for p in (self.p_seeds, self.p_rows, self.p_constant) if p is not None]
+        return self.mean < 0 and all(p < LEVEL for p in known)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half width of its 95 % t interval; NaN for no value, infinite half width for one."""
+    if not values:
+        return math.nan, math.nan
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, math.inf
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return mean, float(stats.t.ppf(1 - LEVEL / 2, len(values) - 1)) * error
+
+
+def difference_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
+    """Mean of ``a`` minus mean of ``b``, half width of its 95 % interval and the p value (Welch 1947)."""
+    mean = float(np.mean(a) - np.mean(b))
+    parts = np.var(a, ddof=1) / len(a), np.var(b, ddof=1) / len(b)
+    if sum(parts) == 0:
+        return mean, 0.0, 1.0 if mean == 0 else 0.0
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
+    error = math.sqrt(sum(parts))
+    half_width = float(stats.t.ppf(1 - LEVEL / 2, freedom)) * error
+    return mean, half_width, float(2 * stats.t.sf(abs(mean) / error, freedom))
+
+
+def paired_p(a: np.ndarray, b: np.ndarray) -> float:
+    """Two-sided p value of a paired t test over rows; 1 where nothing differs."""
+    gaps = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    error = float(np.std(gaps, ddof=1)) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
+    if error == 0:
+        return 1.0
+    return float(2 * stats.t.sf(abs(float(np.mean(gaps))) / error, len(gaps) - 1))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p values adjusted for being several (Holm 1979)."""
+    adjusted = [0.0] * len(values)
+    running = 0.0
+    for rank, position in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
+        running = max(running, min(1.0, values[position] * (len(values) - rank)))
+        adjusted[position] = running
+    return adjusted
+
+
+def compare(
+    candidates: Sequence[Sequence[float]],
+    reference: Sequence[float],
+    *,
+    searched: int,
+    candidate_rows: Sequence[np.ndarray | None],
+    reference_rows: np.ndarray | None,
+    constant_rows: np.ndarray | None,
+) -> list[Difference]:
+    """Compares candidates with the reference.
+
+    Args:
+        candidates: validation losses on fresh seeds, at least two each.
+        reference: the same of the reference.
+        searched: trials the candidates were chosen from; p values over rows are multiplied by it (Bonferroni).
+        candidate_rows: loss of each validation row (n,), averaged over seeds; None where not known.
+        reference_rows: the same of the reference.
+        constant_rows: the same of predicting the training mean, or the shares of the classes.
+    """
+    intervals = [difference_interval(c, reference) for c in candidates]
+    p_seeds = holm([p for _, _, p in intervals])
+    found = []
+    for (mean, half_width, _), p, rows in zip(intervals, p_seeds, candidate_rows, strict=True):
+        against = [_p_better(rows, other, searched) for other in (reference_rows, constant_rows)]
+        found.append(Difference(mean, half_width, p, *against))
+    return found
+
+
+def _p_better(rows: np.ndarray | None, other: np.ndarray | None, searched: int) -> float | None:
+    if rows is None or other is None:
+        return None
+    if rows.mean() >= other.mean():
+        return 1.0
+    return min(1.0, paired_p(rows, other) * searched)
