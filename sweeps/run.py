@@ -16,7 +16,9 @@ from typing import Any, Protocol
 from optuna.trial import FrozenTrial
 
 from search_spaces import SearchSpace, UserError
+from sweeps.audit import audit
 from sweeps.conductor import Budget, Conductor, Stop
+from sweeps.confirm import confirm, confirmed_top, log_confirmation
 from sweeps.ensemble import kept_trials
 from sweeps.environment import environment
 from sweeps.evaluation import evaluate
@@ -212,7 +214,7 @@ class Sweep:
             weights = self._make_weights(earlier)
             result = self._fit(result, splits, journal, earlier, weights, resources)
             with self._interruptions.raised():
-                return self._conclude(result, splits, journal, weights)
+                return self._conclude(result, splits, journal, weights, resources)
 
     def _start(self, splits: Splits, journal: Journal, earlier: Replay | None, concurrency: int) -> SweepResult:
         """Takes up the parent run and notes in the journal what begins."""
@@ -272,8 +274,15 @@ class Sweep:
             )
             return self._deliver(result, writer)
 
-    def _conclude(self, result: SweepResult, splits: Splits, journal: Journal, weights: LeadingWeights) -> SweepResult:
-        """Evaluates the winner, writes the result to the store and notes the end."""
+    def _conclude(
+        self,
+        result: SweepResult,
+        splits: Splits,
+        journal: Journal,
+        weights: LeadingWeights,
+        resources: Resources,
+    ) -> SweepResult:
+        """Confirms and evaluates the winner, writes the result to the store and notes the end."""
         if result.stopped not in NOT_EVALUATED and result.ranked():
             opened: list[float] = []
 
@@ -282,6 +291,7 @@ class Sweep:
                 opened.append(moment)
 
             try:
+                result = self._confirm(result, splits, resources)
                 result = evaluate(result, self._task, splits, weights, self._store, self._display.step, on_open)
             except (KeyboardInterrupt, DiskFull, StoreAway) as problem:
                 self._display.step(str(problem))
@@ -298,6 +308,25 @@ class Sweep:
         return result
 
     # The parts of a search.
+
+    def _confirm(self, result: SweepResult, splits: Splits, resources: Resources) -> SweepResult:
+        """Trains the best trials on fresh seeds and some stopped ones to their end, as far as asked for."""
+        spec, say = self._spec, self._display.step
+        top = confirmed_top(result, self._task, spec.confirm_top, spec.confirm_seeds)
+        if top:
+            storage = f"{self._storage()}/confirm"
+            found = confirm(
+                result, self._task, splits, resources, top=top, seeds=spec.confirm_seeds, storage=storage, say=say
+            )
+            result = replace(result, confirmation=found)
+        if spec.audit:
+            found = audit(result, self._task, splits, resources, count=spec.audit, say=say)
+            result = replace(result, audit=found)
+        if result.confirmation and self._store is not None:
+            from sweeps.writer import patiently
+
+            patiently(lambda: log_confirmation(result, self._store), result)
+        return result
 
     def _write_result(self, result: SweepResult) -> SweepResult:
         if self._store is None:
