@@ -10,17 +10,19 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from search_spaces import UserError
 from sweeps.conductor import Next
 from sweeps.interruption import hangup_ignored
+from sweeps.worker_stderr import WorkerStderr, pid_in, with_stderr
 from trainables import METRIC, Task, TrainingData
 from trainables.base.trainable import PLAN, run_planned, send_by_value
 from trainables.base.trial import TrialPlan, TrialReport
@@ -40,6 +42,8 @@ RAY_SETTINGS = {
     "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "600",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
+SESSION_MARK = "tunelab.pid"  # in the folder of a Ray session that a sweep started: its process
+SCRATCH_PREFIX = "tunelab-"
 
 
 class TrialSource(Protocol):
@@ -106,6 +110,8 @@ def ray_running(address: str | None = None) -> Iterator[dict[str, float]]:
         raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error
     local = not address and "RAY_ADDRESS" not in os.environ
     session = Path(ray._private.worker._global_node.get_session_dir_path()) if local else None
+    if session is not None:
+        (session / SESSION_MARK).write_text(str(os.getpid()), encoding="utf-8")
     try:
         yield ray.cluster_resources()
     finally:
@@ -122,9 +128,24 @@ def import_ray() -> Any:
         warnings.simplefilter("ignore")
         import ray
         import ray.tune
+    # The raylet's notes about dead workers would go to stdout, between the lines of --json; trials' records hold them.
+    ray._private.worker.print_to_stdstream = lambda *arguments, **options: None
     for name in ("ray", "ray.tune", "ray.train", "ray.air"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return ray
+
+
+def check_gpus(resources: Resources) -> None:
+    """Raises ``UserError`` before a local Ray is started for GPUs that this machine does not have."""
+    if not resources.gpus or resources.address or "RAY_ADDRESS" in os.environ or import_ray().is_initialized():
+        return
+    import torch
+
+    if torch.cuda.device_count() < resources.gpus:
+        raise UserError(
+            f"--gpus-per-trial {resources.gpus:g}: this machine has {torch.cuda.device_count()} GPUs. "
+            "Leave the option out to train on CPUs."
+        )
 
 
 def slots(cluster: dict[str, float], resources: Resources) -> int:
@@ -151,7 +172,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
         tune.with_parameters(run_planned, task=task, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
     bridge = make_bridge(source, resources, ray)
-    folder = tempfile.mkdtemp(prefix="tunelab-")
+    folder = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Tune's advice about its own snapshots and loggers
@@ -208,6 +229,8 @@ def make_bridge(source: TrialSource, resources: Resources, ray: Any) -> Bridge:
     failure: list[Exception] = []
     numbers: dict[str, int] = {}  # Tune's trial id -> ours
     killed: dict[int, str] = {}
+    stderr = WorkerStderr(Path(ray._private.worker._global_node.get_session_dir_path()) / "logs")
+    pids: dict[int, int] = {}  # our number -> process of its worker, once it has reported
 
     class SourceSearcher(Unsaved, Searcher):  # type: ignore[misc, valid-type, unused-ignore]
         """Asks the source for plans."""
@@ -237,24 +260,25 @@ def make_bridge(source: TrialSource, resources: Resources, ray: Any) -> Bridge:
 
         def __init__(self) -> None:
             self._pending: deque[Any] = deque()
+            self._running_since: dict[int, float] = {}  # our number -> when its worker was first seen at work
 
         def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
             self._pending.append(trial)
 
         def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
             number = numbers[trial.trial_id]
-            error = trial.get_error()
-            text = killed.pop(number, "") or f"The worker died: {_first_line(error)}\n\n{error}"
+            error = _error_text(trial)
+            text = killed.pop(number, "") or f"The worker died: {error.partition(chr(10))[0]}\n\n{error}"
+            text = with_stderr(text, stderr.since_mark(pids.get(number) or pid_in(error)))
             self._guard(lambda: source.on_crash(number, text))
 
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-            number = numbers[trial.trial_id]
-            goes_on = self._guard(lambda: source.on_report(number, result.pop("report")))
+            goes_on = self._take(numbers[trial.trial_id], result.pop("report"))
             decision: str = TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
             return decision
 
         def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-            self._guard(lambda: source.on_report(numbers[trial.trial_id], result.pop("report")))
+            self._take(numbers[trial.trial_id], result.pop("report"))
 
         def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
             if trial in self._pending:
@@ -269,6 +293,15 @@ def make_bridge(source: TrialSource, resources: Resources, ray: Any) -> Bridge:
         def debug_string(self) -> str:
             return "tunelab"
 
+        def _take(self, number: int, report: TrialReport) -> bool:
+            pid = pids[number] = int(report.worker["pid"])
+            if report.outcome == "failed":
+                report = replace(report, error=with_stderr(report.error, stderr.since_mark(pid)))
+            goes_on = bool(self._guard(lambda: source.on_report(number, report)))
+            if not goes_on or report.outcome != "running":
+                stderr.mark(pid)
+            return goes_on
+
         def _guard(self, act: Any) -> Any:
             try:
                 return act()
@@ -277,14 +310,19 @@ def make_bridge(source: TrialSource, resources: Resources, ray: Any) -> Bridge:
                 return False
 
         def _kill_hung(self, tune_controller: Any) -> None:
-            if resources.hang_timeout is None:
+            """Kills workers that are silent for too long; the time that a worker takes to start is no silence."""
+            limit = resources.hang_timeout
+            if limit is None:
                 return
-            hung = set(source.silent_since(resources.hang_timeout)) - set(killed)
-            for trial in tune_controller.get_live_trials() if hung else ():
-                number = numbers.get(trial.trial_id)
-                actor = trial.temporary_state.ray_actor
-                if number in hung and actor is not None:
-                    killed[number] = f"The trial hung: no report for {resources.hang_timeout:g} seconds."
+            now = time.monotonic()
+            live = {numbers[t.trial_id]: t for t in tune_controller.get_live_trials() if t.trial_id in numbers}
+            running = {number for number, trial in live.items() if trial.status == "RUNNING"}
+            self._running_since = {number: self._running_since.get(number, now) for number in running}
+            silent = {number for number in source.silent_since(limit) if number in running} - set(killed)
+            for number in silent:
+                actor = live[number].temporary_state.ray_actor
+                if now - self._running_since[number] > limit and actor is not None:
+                    killed[number] = f"The trial hung: no report for {limit:g} seconds."
                     ray.kill(actor)
 
     class SourceStopper(Unsaved, Stopper):  # type: ignore[misc, valid-type, unused-ignore]
@@ -299,6 +337,8 @@ def make_bridge(source: TrialSource, resources: Resources, ray: Any) -> Bridge:
     return Bridge(SourceSearcher(metric=METRIC, mode="min"), SourceScheduler(), SourceStopper(), failure)
 
 
-def _first_line(error: Any) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def _error_text(trial: Any) -> str:
+    """What Tune knows of a worker's death; it writes that to a local file first, under a line with the time."""
+    path = Path(trial.error_file or "")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if path.is_file() else []
+    return "\n".join(lines).strip() or "its process ended without a word"

@@ -1,20 +1,49 @@
-"""The toy task for faults: it is checkpointed after every report, so that a kill meets many checkpoints."""
+"""The toy task for faults: each trial has the one that its number says, and checkpoints are frequent."""
 
 from __future__ import annotations
 
+import math
+import os
+import signal
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import optuna
+import torch
+
+from search_spaces import Config, SearchSpace
 from tests.toys import Toy
 from trainables import EpochReport, TrainingData
-from trainables.base import trial
+from trainables.base import trial as running
 
 FAULT_TOY = str(Path(__file__))
 
 
-class Checkpointed(Toy):
-    """A toy whose workers checkpoint at every report instead of every half minute."""
+class Faulty(Toy):
+    """A toy whose workers checkpoint at every report, not every half minute.
+
+    Args:
+        faults: trial i has the fault ``faults[i % len(faults)]`` in epoch 2: ``"raise"``, ``"kill"`` (as the kernel
+            does when memory is short), ``"nan"``, ``"hang"``, ``"missing"`` (a report without a loss),
+            ``"garbage"`` (no report at all), ``"oom"`` (the GPU's memory), or none when empty.
+    """
+
+    options = (*Toy.options, "faults")  # type: ignore[assignment]
+
+    def __init__(self, faults: tuple[str, ...] = ("",), **options: Any) -> None:
+        super().__init__(**options)
+        self.faults = faults
+        self.reference = {}
+
+    def space(self, name: str | None = None) -> SearchSpace:
+        def suggest(trial: optuna.trial.BaseTrial) -> Config:
+            fault = self.faults[trial.number % len(self.faults)]
+            return {"x": trial.suggest_float("x", 0.0, 1.0), "fault": fault}
+
+        return SearchSpace("faulty", suggest)
 
     def fit(
         self,
@@ -26,5 +55,32 @@ class Checkpointed(Toy):
         device: str = "cpu",
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
-        trial.CHECKPOINT_SECONDS = 0.0  # in the worker's process alone
-        yield from super().fit(config, data, seed, max_epochs=max_epochs, device=device, checkpoint=checkpoint)
+        running.CHECKPOINT_SECONDS = 0.0  # in the worker's process alone
+        for report in super().fit(config, data, seed, max_epochs=max_epochs, device=device, checkpoint=checkpoint):
+            yield self._spoil(report, str(config["fault"]), seed) if report.epoch == 2 else report
+
+    def _spoil(self, report: EpochReport, fault: str, seed: int) -> Any:
+        if self.once and fault:
+            mark = Path(self.once) / str(seed)
+            if mark.exists():
+                return report
+            mark.touch()
+        if fault:
+            sys.stderr.write(f"last words before {fault}\n")
+            sys.stderr.flush()
+        match fault:
+            case "raise":
+                raise RuntimeError("this configuration cannot be trained")
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "hang":
+                time.sleep(3600)
+            case "nan":
+                return EpochReport(2, math.nan)
+            case "missing":
+                return EpochReport(2, None)  # type: ignore[arg-type]
+            case "garbage":
+                return {"loss": "low"}
+            case "oom":
+                raise torch.cuda.OutOfMemoryError("Tried to allocate 20.00 GiB.")
+        return report

@@ -30,6 +30,8 @@ COMMANDS = {
     "predict": "sweeps.cli.predict",
     "check-task": "sweeps.cli.check_task",
     "ui": "sweeps.cli.ui",
+    "clean": "sweeps.cli.clean",
+    "doctor": "sweeps.cli.doctor",
     "bench": "benchmarks.cli",  # by name only: benchmarks are built on sweeps, not the other way
 }
 

@@ -57,6 +57,13 @@ class Storage:
         selector = pafs.FileSelector(f"{self._root}/{path}", allow_not_found=True)
         return sorted(info.base_name for info in self._fs.get_file_info(selector) if not info.base_name.startswith("."))
 
+    def size(self, path: str) -> int:
+        """Bytes of a file, or of all files under a folder; 0 when there is nothing."""
+        info = self._fs.get_file_info(f"{self._root}/{path}")
+        if info.type != pafs.FileType.Directory:
+            return info.size or 0
+        return sum(i.size or 0 for i in self._fs.get_file_info(pafs.FileSelector(info.path, recursive=True)))
+
     def upload(self, folder: Path, path: str) -> None:
         """Copies a local folder; the copy's name appears when it is complete (locally; object stores: file by file)."""
         target = f"{self._root}/{path}"

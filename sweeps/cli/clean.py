@@ -1,0 +1,38 @@
+"""``tunelab clean``: frees the disk of what no command will ask for."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def command(
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, only show.")] = False,
+    tracking_uri: Annotated[str | None, typer.Option(help="The store whose sweeps are looked at.")] = None,
+) -> None:
+    """Show what can be removed: losers' weights, old checkpoints, ended Ray sessions; never a run or a model."""
+    from sweeps.clean import find_removable
+    from sweeps.cli.tables import print_table
+    from sweeps.run import home_of
+    from sweeps.spec import default_tracking_uri
+
+    items = find_removable(home_of(tracking_uri or default_tracking_uri()))
+    if not items:
+        sys.stdout.write("Nothing to remove.\n")
+        return
+    rows = [[item.owner, item.what, megabytes(item.size), item.where] for item in items]
+    print_table(["of", "what", "MB", "where"], rows)
+    total = megabytes(sum(item.size for item in items))
+    if not yes:
+        sys.stdout.write(f"{total} MB in all; `tunelab clean --yes` removes it.\n")
+        return
+    for item in items:
+        item.remove()
+    sys.stdout.write(f"{total} MB removed.\n")
+
+
+def megabytes(size: int) -> str:
+    """Bytes as megabytes with one place."""
+    return f"{size / 1e6:,.1f}"
