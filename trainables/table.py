@@ -101,6 +101,8 @@ class Table(TabularTask):
             source=self.path.name,
             score="rmse" if regression else "accuracy",
             score_direction="minimize" if regression else "maximize",
+            max_epochs=100 if rows < FEW_ROWS else 27,  # an epoch of few rows is a few steps
+            grace_period=10 if rows < FEW_ROWS else 1,
             note="",
         )
         self.space_name = "mlp_small" if rows < FEW_ROWS else "mlp"

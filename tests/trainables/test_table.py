@@ -206,6 +206,21 @@ def test_bad_training_data_is_refused_in_one_sentence(tmp_path: Path) -> None:
     )
 
 
+def test_cells_of_other_types_are_left_out_or_refused_as_target(tmp_path: Path) -> None:
+    path = tmp_path / "houses.parquet"
+    tags = [[i] for i in range(ROWS)]
+    houses().assign(
+        tags=tags, when=pd.date_range("2020", periods=ROWS), kind=houses()["지역"].astype("category")
+    ).to_parquet(path)
+    task = Table(path, "price")
+    assert task.schema.dropped["tags"] == "holds values of type ndarray"
+    assert task.dates == ("built", "when")
+    assert "kind" in task.categorical
+    for target in ("tags", "when"):
+        with pytest.raises(UserError, match=f"The target '{target}' holds"):
+            Table(path, target)
+
+
 def test_a_task_that_travels_leaves_its_rows_at_home(tmp_path: Path) -> None:
     task = Table(written(tmp_path, houses()), "price")
     packed = pickle.dumps(task)

@@ -98,6 +98,10 @@ def clean_target(frame: pd.DataFrame, target: str, kind: str | None) -> tuple[pd
     if kind is not None and kind not in KINDS:
         raise unknown("kind", kind, KINDS)
     values = frame[target]
+    strange = _strange(values.dropna())
+    if strange or pd.api.types.is_datetime64_any_dtype(values):
+        sort = strange or "dates and times"
+        raise UserError(f"The target '{target}' holds {sort}; numbers, text or true and false can be learned.")
     numbers = read_numbers(values)
     present = values.notna()
     if not present.any():
@@ -136,10 +140,9 @@ def role_of(values: pd.Series) -> tuple[str, str]:
     present = values.dropna()
     if not len(present):
         return "dropped", "has no value"
-    if values.dtype == object:
-        strange = [type(cell).__name__ for cell in _probe(present) if not isinstance(cell, _CELLS)]
-        if strange:
-            return "dropped", f"holds values of type {strange[0]}"
+    strange = _strange(present)
+    if strange:
+        return "dropped", f"holds {strange}"
     distinct = int(present.nunique())
     if distinct == 1:
         return "dropped", "has one value only"
@@ -205,6 +208,14 @@ def _numbers_rows(numbers: pd.Series, distinct: int, name: object) -> bool:
         return False
     consecutive = float(numbers.max() - numbers.min()) == len(numbers) - 1 and len(numbers) > FEW_VALUES
     return consecutive or _ID_NAME.search(str(name)) is not None
+
+
+def _strange(present: pd.Series) -> str:
+    """The type of cells that are neither numbers, text, booleans nor dates, in words; empty when there are none."""
+    if present.dtype != object:
+        return ""
+    strange = [type(cell).__name__ for cell in _probe(present) if not isinstance(cell, _CELLS)]
+    return f"values of type {strange[0]}" if strange else ""
 
 
 def _probe(values: pd.Series) -> pd.Series:
