@@ -211,8 +211,13 @@ class Store:
             if len(hits) == 1:
                 return str(hits[0].info.run_id)
             if hits:
-                names = ", ".join(r.data.tags["tunelab.sweep"] for r in hits[:5])
+                named = (r.data.tags["tunelab.sweep"] + f" on {r.data.tags['tunelab.task']}" for r in hits[:5])
+                names = ", ".join(f"{name} ({r.info.run_id[:8]})" for name, r in zip(named, hits, strict=False))
                 raise UserError(f"'{wanted}' fits {len(hits)} sweeps: {names}. Give more of the name, or the run id.")
+        with suppress(MlflowException):  # there is no run of that id at all
+            tags = self.client.get_run(wanted).data.tags
+            what = f"a trial of sweep '{tags['tunelab.sweep']}'" if "tunelab.trial" in tags else "of another tool"
+            raise UserError(f"Run '{wanted}' is {what}; this takes a sweep. `tunelab results` lists them.")
         known = [r.data.tags["tunelab.sweep"] for r in runs[:10]]
         hint = f"There are: {', '.join(known)}." if known else f"The store {self.shown_uri} holds none."
         raise UserError(f"No sweep '{wanted}'. {hint}")
