@@ -13,8 +13,8 @@ from sklearn.inspection import permutation_importance
 from trainables import RawSplit, Task
 
 ROWS = 1000  # enough for the figure, few enough for its cost
-REPEATS = (10, 3)  # wanted and fewest
-BUDGET = 2.0  # seconds; repeats, then rows, are cut to stay near it
+REPEATS = (10, 5)  # wanted and fewest
+BUDGET = 3.0  # seconds; repeats, then rows, are cut to stay near it
 FEWEST_ROWS = 200
 
 
@@ -80,7 +80,7 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
     began = time.perf_counter()
     scored(None, sample.inputs, sample.targets)
     seconds = (time.perf_counter() - began) * len(sample.inputs.columns)
-    repeats = int(np.clip(budget / max(seconds, 1e-9), REPEATS[1], REPEATS[0]))
+    repeats = int(np.clip(budget / max(seconds, 1e-9), min(REPEATS), max(REPEATS)))
     if seconds * repeats > 3 * budget:
         sample = _sample(split, FEWEST_ROWS)
         if seconds * repeats * FEWEST_ROWS / ROWS > 3 * budget:

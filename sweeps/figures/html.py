@@ -45,7 +45,10 @@ def plotly_figure(drawing: Drawing) -> go.Figure:
 
 def _draw(chart: Chart, figure: go.Figure, row: int, column: int) -> None:
     for number, mark in enumerate(chart.marks):
-        figure.add_trace(_trace(mark, COLOURS[number % len(COLOURS)]), row, column)
+        trace = _trace(mark, COLOURS[number % len(COLOURS)])
+        if getattr(mark, "name", "") == "" and not isinstance(mark, Heatmap | Images):
+            trace.showlegend = False
+        figure.add_trace(trace, row, column)
     across = any(isinstance(mark, Bars) and mark.across for mark in chart.marks)
     matrix = any(isinstance(mark, Heatmap) for mark in chart.marks)
     figure.update_xaxes(title_text=chart.x, row=row, col=column)
