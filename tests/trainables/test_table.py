@@ -208,7 +208,7 @@ def test_bad_training_data_is_refused_in_one_sentence(tmp_path: Path) -> None:
 
 def test_cells_of_other_types_are_left_out_or_refused_as_target(tmp_path: Path) -> None:
     path = tmp_path / "houses.parquet"
-    tags = [[i] for i in range(ROWS)]
+    tags = pd.Series([[i] for i in range(ROWS)])
     houses().assign(
         tags=tags, when=pd.date_range("2020", periods=ROWS), kind=houses()["지역"].astype("category")
     ).to_parquet(path)
