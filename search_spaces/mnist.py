@@ -16,7 +16,7 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
         n_layers = trial.suggest_int("n_layers", 1, MAX_LAYERS)
         config["hidden_sizes"] = [trial.suggest_int(f"width_{i + 1}", 64, 512, log=True) for i in range(n_layers)]
     else:
-        config["n_blocks"] = trial.suggest_int("n_blocks", 2, 3)
+        config["n_blocks"] = 3
         config["convolutions"] = trial.suggest_int("convolutions", 1, 2)
         config["channels"] = trial.suggest_int("channels", 8, 24, step=8)
         config["hidden"] = trial.suggest_int("hidden", 32, 256, log=True)
@@ -29,9 +29,9 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
         "augment": trial.suggest_categorical("augment", (True, False)),
     }
     if config["augment"]:
-        config["shift"] = trial.suggest_float("shift", 0.5, 2.5)  # pixels
-        config["rotation"] = trial.suggest_float("rotation", 0.0, 15.0)  # degrees
-        config["zoom"] = trial.suggest_float("zoom", 0.0, 0.2)  # share of the size
+        config["shift"] = trial.suggest_float("shift", 1.0, 2.0)  # pixels
+        config["rotation"] = trial.suggest_float("rotation", 5.0, 15.0)  # degrees
+        config["zoom"] = trial.suggest_float("zoom", 0.05, 0.2)  # share of the size
         config["shear"] = trial.suggest_float("shear", 0.0, 0.3)  # columns a row
     return config
 

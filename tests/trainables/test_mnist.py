@@ -39,7 +39,7 @@ def splits(task: trainables.Task) -> trainables.Splits:
 @pytest.fixture(scope="module")
 def predictor(task: trainables.Task, splits: trainables.Splits) -> ImagePredictor:
     """A perceptron after six epochs: good enough to read digits."""
-    params = dict(task.reference) | {"augment": True, "shift": 1.0, "rotation": 5.0, "zoom": 0.1, "shear": 0.1}
+    params = dict(task.reference) | {"augment": True, "shift": 1.0, "rotation": 6.0, "zoom": 0.1, "shear": 0.1}
     config = task.space().config(params)
     *_, last = task.fit(config, splits.training, 1, max_epochs=6)
     assert last.weights is not None
@@ -277,9 +277,7 @@ def test_both_families_are_built_from_the_space() -> None:
     assert {"family", "width_1", "channels", "batch_norm", "augment", "rotation"} <= names
     shared = {"dropout": 0.1, "lr": 1e-3, "weight_decay": 1e-3, "batch_size": 64, "augment": False}
     mlp = space.config(shared | {"family": "mlp", "n_layers": 2, "width_1": 128, "width_2": 64})
-    cnn = space.config(
-        shared | {"family": "cnn", "n_blocks": 3, "convolutions": 2, "channels": 8, "hidden": 32, "batch_norm": False}
-    )
+    cnn = space.config(shared | {"family": "cnn", "convolutions": 2, "channels": 8, "hidden": 32, "batch_norm": False})
     images = torch.zeros(5, 1, 28, 28)
     for config in (mlp, cnn):
         assert build_image_model(config, {"n_outputs": 10})(images).shape == (5, 10)
