@@ -24,20 +24,22 @@ def parameter_importance(result: SweepResult) -> dict[str, float]:
 
     Empty with fewer than four trials with a result, or when the result holds no search space.
     """
-    if len(result.ranked()) < LEAST_TRIALS or not result.space:
+    study = _study(result)
+    if len(study.trials) < LEAST_TRIALS or not study.trials[0].params:
         return {}
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that branches of the space with a trial or two say little
-        found = get_param_importances(
-            _study(result), evaluator=PedAnovaImportanceEvaluator(target_quantile=TARGET_QUANTILE)
-        )
+        found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=TARGET_QUANTILE))
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _study(result: SweepResult) -> Any:
-    """A study with a complete trial for each one with a result, its place as the value."""
+    """A study with a complete trial for each one with a result, its place as the value.
+
+    A trial outside the space is left out: a reference configuration need be no draw from it.
+    """
     import optuna
     from optuna.distributions import json_to_distribution
     from optuna.trial import create_trial
@@ -50,5 +52,7 @@ def _study(result: SweepResult) -> Any:
     for place, trial in enumerate(result.ranked()):
         params = {name: value for name, value in trial.params.items() if name in known}
         distributions = {name: known[name] for name in params}
+        if not all(d._contains(d.to_internal_repr(params[name])) for name, d in distributions.items()):
+            continue
         study.add_trial(create_trial(value=float(place), params=params, distributions=distributions))
     return study
