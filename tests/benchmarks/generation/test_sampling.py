@@ -13,14 +13,14 @@ from benchmarks.generation.ngram_ban import NgramBan
 from benchmarks.generation.sampling import RowSettings, choose, filtered, penalised
 from benchmarks.generation.settings import DecodingSettings
 
-VOCABULARY = 700  # above the head of candidates that top_p looks at first
+VOCABULARY = 700
 MIXED = [
     DecodingSettings(),
     DecodingSettings(temperature=0.3),
     DecodingSettings(top_k=10),
     DecodingSettings(top_k=2000),
     DecodingSettings(top_p=0.9),
-    DecodingSettings(temperature=3.0, top_p=0.99),  # a nucleus wider than the head
+    DecodingSettings(temperature=3.0, top_p=0.99),  # nearly everything
     DecodingSettings(min_p=0.1),
     DecodingSettings(typical_p=0.9),
     DecodingSettings(repetition_penalty=2.0),
