@@ -24,7 +24,7 @@ from sweeps.conductor import Next
 from sweeps.interruption import hangup_ignored
 from sweeps.worker_stderr import WorkerStderr, pid_in, with_stderr
 from trainables import METRIC, Task, TrainingData
-from trainables.base.trainable import PLAN, run_planned, send_by_value
+from trainables.base.trainable import PLAN, send_by_value
 from trainables.base.trial import TrialPlan, TrialReport
 
 # Read by Ray when it is imported or started; a user's own settings win.
@@ -167,29 +167,38 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
     ray = import_ray()
     from ray import tune
 
+    from trainables.base.lane import Lane
+
     send_by_value(task)
-    trainable = tune.with_resources(
-        tune.with_parameters(run_planned, task=task, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
+    lane = tune.with_resources(
+        tune.with_parameters(Lane, task=task, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
-    bridge = make_bridge(source, resources, ray)
+    lanes = slots(ray.cluster_resources(), resources)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)  # Tune would start them one after another
+    bridge = make_bridge(source, resources, lanes, ray)
     folder = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Tune's advice about its own snapshots and loggers
             tuner = tune.Tuner(
-                trainable,
+                lane,
                 tune_config=tune.TuneConfig(
                     metric=METRIC,
                     mode="min",
                     num_samples=-1,
                     search_alg=bridge.searcher,
                     scheduler=bridge.scheduler,
-                    reuse_actors=True,
+                    reuse_actors=False,  # a lane takes trial after trial by itself
                     trial_name_creator=lambda trial: trial.trial_id,
                     trial_dirname_creator=lambda trial: trial.trial_id,
                 ),
                 run_config=tune.RunConfig(
-                    name="trials", storage_path=folder, verbose=0, stop=bridge.stopper, log_to_file=False
+                    name="lanes",
+                    storage_path=folder,
+                    verbose=0,
+                    stop=bridge.stopper,
+                    log_to_file=False,
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # checkpoints are the trials' own
                 ),
             )
             tuner.fit()
@@ -220,27 +229,34 @@ class Unsaved:
         return object, ()
 
 
-def make_bridge(source: TrialSource, resources: Resources, ray: Any) -> Bridge:
-    """Wraps a source as a searcher, a scheduler and a stopper of Ray Tune."""
+def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any) -> Bridge:
+    """Wraps a source as a searcher, a scheduler and a stopper of Ray Tune, whose trials are at most ``lanes`` lanes."""
     from ray.tune import Stopper
     from ray.tune.schedulers import TrialScheduler
     from ray.tune.search import Searcher
 
+    from trainables.base.lane import REPORT
+
     failure: list[Exception] = []
-    numbers: dict[str, int] = {}  # Tune's trial id -> ours
+    numbers: dict[str, int | None] = {}  # Tune's trial id, which is a lane's -> our trial in it; None when it waits
     killed: dict[int, str] = {}
     stderr = WorkerStderr(Path(ray._private.worker._global_node.get_session_dir_path()) / "logs")
     pids: dict[int, int] = {}  # our number -> process of its worker, once it has reported
 
+    def next_plan() -> TrialPlan | Next:
+        try:
+            return Next.DONE if failure else source.next_plan()
+        except Exception as error:  # noqa: BLE001 must not leave Tune with half a trial; raised again after fit
+            failure.append(error)
+            return Next.DONE
+
     class SourceSearcher(Unsaved, Searcher):  # type: ignore[misc, valid-type, unused-ignore]
-        """Asks the source for plans."""
+        """Opens lanes as long as there are plans for them."""
 
         def suggest(self, trial_id: str) -> Any:
-            try:
-                plan = Next.DONE if failure else source.next_plan()
-            except Exception as error:  # noqa: BLE001 must not leave Tune with half a trial; raised again after fit
-                failure.append(error)
-                plan = Next.DONE
+            if len(numbers) >= lanes or None in numbers.values():  # a lane that waits takes the next plan
+                return None
+            plan = next_plan()
             if isinstance(plan, Next):
                 return Searcher.FINISHED if plan is Next.DONE else None
             numbers[trial_id] = plan.number
@@ -267,18 +283,28 @@ def make_bridge(source: TrialSource, resources: Resources, ray: Any) -> Bridge:
 
         def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
             number = numbers[trial.trial_id]
+            if number is None:  # its lane was waiting: no trial is lost
+                return
             error = _error_text(trial)
             text = killed.pop(number, "") or f"The worker died: {error.partition(chr(10))[0]}\n\n{error}"
             text = with_stderr(text, stderr.since_mark(pids.get(number) or pid_in(error)))
             self._guard(lambda: source.on_crash(number, text))
 
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-            goes_on = self._take(numbers[trial.trial_id], result.pop("report"))
-            decision: str = TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
-            return decision
+            number, report = numbers[trial.trial_id], result.pop(REPORT)
+            if number is not None and self._take(number, report) and report.outcome == "running":
+                return str(TrialScheduler.CONTINUE)
+            plan = next_plan()
+            if plan is Next.DONE:
+                return str(TrialScheduler.STOP)
+            following = None if isinstance(plan, Next) else plan
+            if number is not None or following is not None:
+                trial.temporary_state.ray_actor.assign.remote(following)  # before the step that Tune asks for next
+            numbers[trial.trial_id] = None if following is None else following.number
+            return str(TrialScheduler.CONTINUE)
 
         def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-            self._take(numbers[trial.trial_id], result.pop("report"))
+            """A lane has closed."""
 
         def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
             if trial in self._pending:
@@ -315,7 +341,8 @@ def make_bridge(source: TrialSource, resources: Resources, ray: Any) -> Bridge:
             if limit is None:
                 return
             now = time.monotonic()
-            live = {numbers[t.trial_id]: t for t in tune_controller.get_live_trials() if t.trial_id in numbers}
+            by_id = {trial.trial_id: trial for trial in tune_controller.get_live_trials()}
+            live = {number: by_id[lane] for lane, number in numbers.items() if number is not None and lane in by_id}
             running = {number for number, trial in live.items() if trial.status == "RUNNING"}
             self._running_since = {number: self._running_since.get(number, now) for number in running}
             silent = {number for number in source.silent_since(limit) if number in running} - set(killed)

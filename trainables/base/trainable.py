@@ -48,18 +48,6 @@ def send_by_value(task: Task) -> None:
         cloudpickle.register_pickle_by_value(module)
 
 
-def run_planned(config: Mapping[str, Any], task: Task, data: TrainingData) -> None:
-    """The trainable of a sweep: runs the plan that the config holds and reports as ``run_trial`` does."""
-    from ray import tune
-
-    from trainables.base.trial import run_trial
-
-    for report in run_trial(task, data, config[PLAN]):
-        last = report.rows[-1] if report.rows else [0, math.inf]
-        done = report.outcome != "running"
-        tune.report({METRIC: finite(last[1]), "epoch": last[0], "report": report, "done": done})
-
-
 def finite(value: float) -> float:
     """The value itself, or a large number in place of NaN and inf."""
     return value if math.isfinite(value) else LARGE
