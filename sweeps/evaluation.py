@@ -133,7 +133,7 @@ def _reference(
     if not task.reference or not result.trials:
         return ()
     first = result.trials[0]
-    if dict(first.params) != dict(task.reference):
+    if dict(first.config) != task.space().config(task.reference):
         return _trained_reference(result, task, splits, test)
     if not first.has_result:
         return ()

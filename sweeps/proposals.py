@@ -208,7 +208,8 @@ def check_fixed(space: SearchSpace, fixed: Mapping[str, ParamValue]) -> dict[str
 def _in_domain(name: str, value: ParamValue, domain: BaseDistribution) -> ParamValue:
     if isinstance(domain, CategoricalDistribution):
         for choice in domain.choices:
-            if str(choice) == str(value) and choice is not None:
+            same = str(choice) == str(value) or (isinstance(choice, bool) and str(choice).lower() == str(value).lower())
+            if same and choice is not None:
                 return choice
         raise UserError(f"--set {name}={value}: {name} must be one of {', '.join(map(str, domain.choices))}.")
     if not isinstance(domain, IntDistribution | FloatDistribution):

@@ -63,6 +63,14 @@ class MNIST(Task):
         "weight_decay": 1e-4,
         "batch_size": 64,
         "augment": False,
+        "convolutions": 2,  # from here on for --set family=cnn, --set augment=true
+        "channels": 16,
+        "hidden": 128,
+        "batch_norm": True,
+        "shift": 2.0,
+        "rotation": 15.0,
+        "zoom": 0.2,
+        "shear": 0.0,
     }
     options = ("data", "data_dir")
 

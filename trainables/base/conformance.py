@@ -192,7 +192,7 @@ def _reference(subject: Subject) -> None:
     for name, distribution in trial.distributions.items():
         inside = distribution._contains(distribution.to_internal_repr(reference[name]))
         _demand(inside, f"The reference's {name}={reference[name]!r} lies outside the space: {distribution}.")
-    unused = sorted(set(reference) - set(trial.distributions))
+    unused = sorted(set(reference) - set(subject.task.space().distributions()))
     _demand(not unused, f"The reference gives {', '.join(unused)}, which the space does not draw.")
 
 
