@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
 import multiprocessing
 import os
+import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +17,7 @@ from typing import Any
 
 from sweeps.journal import FILE
 
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 PRELOADED = [
     "tests.drivers",
     "sweeps.run",
@@ -73,3 +78,79 @@ def _drive(values: dict[str, Any], folder: str, address: str | None) -> None:
     from sweeps.spec import make_spec
 
     run_and_show(make_spec(values), as_json=True)
+
+
+def start_on_small_disk(values: Mapping[str, Any], folder: Path, database: Path, address: str) -> BaseProcess:
+    """A sweep on a file system of a few megabytes that is full after a while, and again once there is room.
+
+    Both outcomes are written to ``outcome.json`` in ``folder``. Exit code 77 when nothing can be mounted.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    process = context.Process(target=_fill_disk, args=(dict(values), folder, database, address))
+    process.start()
+    return process
+
+
+def _fill_disk(values: dict[str, Any], folder: Path, database: Path, address: str) -> None:
+    disk = folder / "disk"
+    disk.mkdir()
+    if not mount_small(disk, "3m"):
+        os._exit(77)
+    os.dup2(os.open(folder / "stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
+    os.chdir(disk)
+    os.environ["RAY_ADDRESS"] = address
+    from sweeps.run import run_sweep
+    from sweeps.spec import make_spec
+
+    home = disk / "mlruns"
+    home.mkdir()
+    shutil.copy(database, home / "mlflow.db")
+    spec = make_spec({**values, "tracking_uri": f"sqlite:///{home}/mlflow.db", "storage": str(folder / "weights")})
+    filler = disk / "filler"
+    free = shutil.disk_usage(disk).free
+    filler.write_bytes(bytes(free - 250_000))
+    outcomes = [_outcome(run_sweep(spec), home)]
+    filler.unlink()
+    outcomes.append(_outcome(run_sweep(spec), home))
+    (folder / "outcome.json").write_text(json.dumps(outcomes))
+
+
+def _outcome(result: Any, home: Path) -> dict[str, Any]:
+    with sqlite3.connect(home / "mlflow.db") as database:
+        query = "select t.value, r.status from runs r join tags t using (run_uuid) where t.key = 'tunelab.trial'"
+        runs = database.execute(query)
+        return {
+            "stopped": result.stopped,
+            "parent": result.parent_run_id,
+            "ended": {str(t.number): dict(t.config) for t in result.trials if t.has_result},
+            "runs": dict(runs.fetchall()),
+            "integrity": database.execute("pragma integrity_check").fetchone()[0],
+        }
+
+
+def mount_small(folder: Path, size: str) -> bool:
+    """Mounts a small file system in memory for this process alone; false where that is not allowed."""
+    if not in_namespace(CLONE_NEWNS):
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    private = 0x40000 | 0x4000  # MS_PRIVATE | MS_REC: the mount stays in this namespace
+    libc.mount(b"none", b"/", None, private, None)
+    return bool(libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", 0, f"size={size}".encode()) == 0)
+
+
+def in_namespace(kind: int) -> bool:
+    """Moves this process, which must have one thread, to a namespace of its own; false where that is not allowed."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() == 0 and libc.unshare(kind) == 0:
+        return True
+    user, group = os.geteuid(), os.getegid()
+    if libc.unshare(CLONE_NEWUSER | kind) != 0:
+        return False
+    try:
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    except OSError:
+        return False
+    return True

@@ -24,6 +24,7 @@ COMMANDS = {
     "tasks": "sweeps.cli.tasks",
     "sweep": "sweeps.cli.sweep",
     "resume": "sweeps.cli.resume",
+    "plan": "sweeps.cli.plan",
     "results": "sweeps.cli.results",
     "report": "sweeps.cli.report",
     "compare": "sweeps.cli.compare",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,17 +64,29 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
     """Search hyperparameters: trials in parallel, early stopping, the best model in MLflow."""
-    given = dict(locals())
+    run_and_show(spec_of(dict(locals())), as_json=as_json)
+
+
+def spec_of(given: Mapping[str, Any]) -> SweepSpec:
+    """The spec that a command line means, by parameter name; the file of ``--config`` fills in what is not given."""
     from sweeps.spec import make_spec, read_spec_file, spec_keys
 
+    config = given["config"]
     values: dict[str, Any] = {} if config is None else read_spec_file(config)
     values |= {key: given[key] for key in spec_keys() if given.get(key) is not None}
     options = {key: given[key] for key in TASK_OPTIONS if given[key]}
-    values["task_options"] = {**values.get("task_options", {}), **options}
-    values["set"] = {**values.get("set", {}), **dict(parse_assignment(text) for text in fixed or [])}
+    values["task_options"] = {**_mapping(values, "task_options"), **options}
+    values["set"] = {**_mapping(values, "set"), **dict(parse_assignment(text) for text in given["fixed"] or [])}
     if "task" not in values:
         raise UserError("Which task? Give one, e.g. `tunelab sweep california_housing`; `tunelab tasks` lists them.")
-    run_and_show(make_spec(values), as_json=as_json)
+    return make_spec(values)
+
+
+def _mapping(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = values.get(key) or {}
+    if not isinstance(found, dict):
+        raise UserError(f"'{key}' in --config must hold names and values, got {found!r}.")
+    return {str(name): value for name, value in found.items()}
 
 
 def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:

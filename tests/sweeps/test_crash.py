@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from sweeps.records import TrialRecord, TrialStatus
+from sweeps.records import TrialStatus
 from sweeps.result import SweepResult
 from sweeps.run import run_sweep
-from sweeps.spec import SweepSpec, make_spec
+from sweeps.spec import make_spec
 from sweeps.tracking import Store
+from tests.displays import Acting
 from tests.drivers import journal_lines, ray_address, start_driver, wait_until
 from tests.fault_toys import FAULT_TOY
-from trainables import Splits, Task
 
 KILLS = 10
 TRIALS = 30
@@ -85,30 +85,13 @@ def assert_whole(result: SweepResult, store: Store) -> None:
         assert (tracked.params, tracked.status, tracked.seed) == (trial.params, trial.status, trial.seed)
 
 
-class Interrupting:
-    """A display that presses Ctrl-C at a certain step."""
-
-    def __init__(self, at: str) -> None:
-        self._at = at
-
-    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        return
-
-    def progress(self, trials: list[TrialRecord]) -> None:
-        return
-
-    def step(self, text: str) -> None:
-        if text.startswith(self._at):
-            signal.raise_signal(signal.SIGINT)
-
-
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_an_interrupted_evaluation_goes_on_and_registers_one_model(store_uri: str) -> None:
     spec = make_spec(
         {"task": "wine", "name": "w", "trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
     )
     for step in ("opening the test split", "logging the model"):
-        result = run_sweep(spec, Interrupting(step))
+        result = run_sweep(spec, Acting(at={step: lambda: signal.raise_signal(signal.SIGINT)}))
         assert result.stopped == "interrupted"
         assert Store(store_uri).client.get_run(result.parent_run_id).info.status == "KILLED"
     result = run_sweep(spec)

@@ -1,0 +1,43 @@
+"""``tunelab plan``: what a sweep will cost, before it runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from sweeps.cli import sweep
+
+if TYPE_CHECKING:
+    from sweeps.planning import Prediction
+
+
+@wraps(sweep.command)
+def command(**given: Any) -> None:
+    from sweeps.planning import predict
+
+    prediction = predict(sweep.spec_of(given))
+    if given["as_json"]:
+        sys.stdout.write(json.dumps(asdict(prediction)) + "\n")
+    else:
+        sys.stdout.write("\n".join(lines_of(prediction)) + "\n")
+
+
+command.__doc__ = "Measure one short probe and predict a sweep's time, epochs, memory and disk; takes the same options."
+
+
+def lines_of(prediction: Prediction) -> list[str]:
+    """A prediction for people."""
+    from sweeps.display import duration
+
+    p = prediction
+    return [
+        f"{p.trials} trials of at most {p.max_epochs} epochs, {p.concurrency} at once (--concurrency {p.concurrency})",
+        f"wall time  about {duration(p.wall_seconds)}",
+        f"epochs     about {p.epochs:,} of {p.trials * p.max_epochs:,}, {p.epoch_seconds:.3g} s each",
+        f"memory     about {p.memory_bytes / 1e9:.1f} GB, {p.worker_bytes / 1e9:.1f} GB of it for each trial at once",
+        f"disk       about {p.disk_bytes / 1e6:,.1f} MB",
+        f"From {p.probed} configurations in {p.probe_seconds:.0f} s. Trials may end sooner by themselves.",
+    ]

@@ -1,0 +1,310 @@
+"""What a sweep will cost, from one short probe: its first trials, for a few epochs, on the Ray that will run them."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_spaces import UserError
+from sweeps.baselines import baselines
+from sweeps.conductor import Budget, Conductor, Stop
+from sweeps.confirm import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP
+from sweeps.doctor import available_memory
+from sweeps.journal import Journal
+from sweeps.launch import Resources, ray_running, run_trials, slots
+from sweeps.proposals import Proposals
+from sweeps.records import TrialRecord
+from sweeps.run import KEEP_WEIGHTS, Plan, make_plan
+from sweeps.rungs import Rungs, rung_levels
+from sweeps.spec import SweepSpec
+from trainables import Splits
+from trainables.base.trial import TrialReport
+
+PROBE_TRIALS = 8
+PROBE_EPOCHS = 5
+PROBE_SECONDS = 20.0  # after the first report, at most
+SIMULATIONS = 200
+IMPORT_SECONDS = 3.0  # Python, torch, Ray and MLflow, before anything can be measured
+MODEL_SECONDS = 1.5  # scoring, logging and registering the winner
+STORE_BYTES = 900_000  # an empty store
+TRIAL_BYTES = 9_000  # a trial's rows in the store, without its curve
+VALUE_BYTES = 230  # one metric of one epoch in the store, indices included
+SPARE_MEMORY = 0.9  # of what is available may be used
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a sweep is expected to cost.
+
+    Attributes:
+        trials, max_epochs: what was asked for.
+        concurrency: proposed trials at once: what CPUs, GPUs and memory allow.
+        epochs: over all trials, those that early stopping saves left out.
+        epoch_seconds: mean training time of an epoch over the probed configurations.
+        train_seconds: summed over trials.
+        wall_seconds: from the command to the result.
+        memory_bytes: at its peak, this process and all that it starts.
+        worker_bytes: of it, one worker.
+        disk_bytes: store, journal, weights and model at the end.
+        probe_seconds: what this probe took.
+        probed: how many configurations it trained.
+    """
+
+    trials: int
+    max_epochs: int
+    concurrency: int
+    epochs: int
+    epoch_seconds: float
+    train_seconds: float
+    wall_seconds: float
+    memory_bytes: int
+    worker_bytes: int
+    disk_bytes: int
+    probe_seconds: float
+    probed: int
+
+
+def predict(spec: SweepSpec) -> Prediction:
+    """Probes and predicts.
+
+    Raises:
+        UserError: bad input, or a sweep that cannot fit in memory or on the disk.
+    """
+    began = time.monotonic()
+    plan = make_plan(spec)
+    resources = Resources(spec.cpus_per_trial, spec.gpus_per_trial, spec.address, spec.hang_timeout)
+    with ray_running(spec.address) as cluster:
+        room = min(spec.concurrency or slots(cluster, resources), slots(cluster, resources))
+        splits = plan.task.load(spec.split_seed)
+        startup = time.monotonic() - began
+        with tempfile.TemporaryDirectory(prefix="tunelab-probe-") as folder:
+            probe = Probe(plan, splits, resources, room, Path(folder))
+            probe.run()
+            evaluation = _evaluation_seconds(plan, splits)
+            return _conclude(plan, probe, room, startup, evaluation, time.monotonic() - began)
+
+
+class Probe:
+    """The sweep's first trials for a few epochs: a source of trials that watches time and memory.
+
+    Args:
+        plan, splits, resources: of the sweep.
+        concurrency: trials at once, as in the sweep, so that they slow each other down as they will.
+        folder: for journal and weights.
+    """
+
+    def __init__(self, plan: Plan, splits: Splits, resources: Resources, concurrency: int, folder: Path) -> None:
+        spec = plan.spec
+        self.folder = folder
+        self.wall_seconds = 0.0
+        self.peak_bytes = 0
+        self.worker_bytes = 0
+        self._first = 0.0  # when the first report came
+        self._plan, self._splits, self._resources = plan, splits, resources
+        self._journal = Journal(folder)
+        self._conductor = Conductor(
+            Budget(
+                trials=max(PROBE_TRIALS, 2 * concurrency),
+                max_epochs=min(PROBE_EPOCHS, int(spec.max_epochs or 1)),
+                concurrency=concurrency,
+                threads=max(1, int(spec.cpus_per_trial)),
+                device="auto" if spec.gpus_per_trial else "cpu",
+                storage=str(folder),
+            ),
+            Proposals(plan.space, spec.sampler, spec.seed, reference=plan.task.reference, fixed=spec.fixed),
+            Rungs((), 2),
+            self._journal,
+            spec.seed,
+        )
+        self.next_plan = self._conductor.next_plan
+        self.on_crash = self._conductor.on_crash
+        self.silent_since = self._conductor.silent_since
+
+    @property
+    def halted(self) -> bool:
+        return self._conductor.halted
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        """What ran, whole or in part."""
+        return [trial for trial in self._conductor.records if trial.epochs]
+
+    def on_report(self, number: int, report: TrialReport) -> bool:
+        tree = process_tree()
+        self.peak_bytes = max(self.peak_bytes, sum(tree.values()))
+        self.worker_bytes = max(self.worker_bytes, tree.get(int(report.worker.get("pid", 0)), 0))
+        self._first = self._first or time.monotonic()
+        if time.monotonic() - self._first > PROBE_SECONDS:
+            self._conductor.stop(Stop.TIME_BUDGET)
+        return self._conductor.on_report(number, report)
+
+    def run(self) -> None:
+        """Trains.
+
+        Raises:
+            UserError: no trial came to the end of an epoch.
+        """
+        began = time.monotonic()
+        run_trials(self, self._plan.task, self._splits.training, self._resources)
+        self._conductor.finish()
+        self._journal.close()
+        self.wall_seconds = time.monotonic() - began
+        if not self.trials:
+            errors = [t.error.partition("\n")[0] for t in self._conductor.records if t.error]
+            raise UserError(f"The probe of '{self._plan.task.facts.name}' trained nothing: {', '.join(errors[:1])}.")
+
+
+def expected_epochs(trials: int, max_epochs: int, levels: tuple[int, ...], reduction_factor: int) -> float:
+    """Epochs of a sweep whose trials keep their order at all rungs: the mean over simulations with random orders."""
+    if not levels:
+        return float(trials * max_epochs)
+    rng = random.Random(0)
+    return statistics.fmean(
+        _simulated_epochs([rng.random() for _ in range(trials)], max_epochs, Rungs(levels, reduction_factor))
+        for _ in range(SIMULATIONS)
+    )
+
+
+def _simulated_epochs(losses: list[float], max_epochs: int, rungs: Rungs) -> int:
+    total = 0
+    for number, loss in enumerate(losses):
+        stopped = None
+        for level in rungs.levels:
+            rungs.values.setdefault(level, {})[number] = loss
+            if not rungs.goes_on(number, level):
+                stopped = level
+                break
+        total += stopped or max_epochs
+    return total
+
+
+def process_tree() -> dict[int, int]:
+    """Memory of this process and all below it, bytes by process id; shared pages count once (PSS)."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        text = _read(stat)
+        if text:
+            parent = int(text.rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    return {pid: _pss(pid) for pid in _below(os.getpid(), children)}
+
+
+def _below(pid: int, children: dict[int, list[int]]) -> Iterator[int]:
+    yield pid
+    for child in children.get(pid, []):
+        yield from _below(child, children)
+
+
+def _pss(pid: int) -> int:
+    lines = _read(Path(f"/proc/{pid}/smaps_rollup")).splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # the process has ended
+        return ""
+
+
+def _evaluation_seconds(plan: Plan, splits: Splits) -> float:
+    """Time of the baselines, scored on validation rows alone: a plan opens no test split."""
+    began = time.monotonic()
+    baselines(plan.task, splits, splits.validation)
+    return time.monotonic() - began + MODEL_SECONDS
+
+
+def _conclude(
+    plan: Plan, probe: Probe, room: int, startup: float, evaluation: float, probe_seconds: float
+) -> Prediction:
+    spec = plan.spec
+    trials, max_epochs = int(spec.trials or 1), int(spec.max_epochs or 1)
+    levels: tuple[int, ...] = ()
+    if spec.scheduler == "asha":
+        levels = rung_levels(spec.grace_period or 1, spec.reduction_factor, max_epochs)
+    epochs = expected_epochs(trials, max_epochs, levels, spec.reduction_factor)
+    epoch_seconds = statistics.fmean(seconds_per_epoch(trial) for trial in probe.trials)
+    first_seconds = statistics.fmean(trial.epochs[0].seconds for trial in probe.trials)
+    train = epochs * epoch_seconds + trials * max(0.0, first_seconds - epoch_seconds)
+    base = probe.peak_bytes - room * probe.worker_bytes
+    concurrency = _fitting(base, probe.worker_bytes, room)
+    trained = sum(trial.train_seconds for trial in probe.trials)
+    overhead = max(0.0, probe.wall_seconds - trained / room)  # starting and ending workers, reports
+    wall = IMPORT_SECONDS + startup + overhead + train / concurrency + evaluation
+    wall += _confirmation_seconds(spec, trials, max_epochs, epoch_seconds, train) / concurrency
+    disk = _disk_bytes(probe, trials, epochs)
+    home = next(folder for folder in (plan.home, *plan.home.parents) if folder.exists())
+    free = shutil.disk_usage(home).free
+    if disk > free:
+        raise UserError(
+            f"The sweep would need {disk / 1e6:,.0f} MB in '{plan.home}', where {free / 1e6:,.0f} MB are free. "
+            "Give fewer --trials, another --storage, or see what `tunelab clean` can free."
+        )
+    return Prediction(
+        trials=trials,
+        max_epochs=max_epochs,
+        concurrency=concurrency,
+        epochs=round(epochs),
+        epoch_seconds=epoch_seconds,
+        train_seconds=train,
+        wall_seconds=wall,
+        memory_bytes=base + concurrency * probe.worker_bytes,
+        worker_bytes=probe.worker_bytes,
+        disk_bytes=disk,
+        probe_seconds=probe_seconds,
+        probed=len(probe.trials),
+    )
+
+
+def seconds_per_epoch(trial: TrialRecord) -> float:
+    """Training seconds of an epoch after the first, which warms up; of the first when there is no other."""
+    first, last = trial.epochs[0], trial.epochs[-1]
+    later = last.epoch - first.epoch
+    return (last.seconds - first.seconds) / later if later else first.seconds
+
+
+def _fitting(base: int, worker: int, room: int) -> int:
+    """How many workers fit into memory beside the rest; raises ``UserError`` when none does.
+
+    The probe has ended by now, but Ray still runs: what it holds is part of ``base``, so that this errs on the safe
+    side.
+    """
+    free = int(available_memory() * SPARE_MEMORY)
+    fits = (free - base) // max(1, worker)
+    if fits < 1:
+        raise UserError(
+            f"A sweep would need {(base + worker) / 1e9:.1f} GB of memory, of which {worker / 1e9:.1f} GB for each "
+            f"trial at once; {free / 1e9:.1f} GB can be used. Lower batch_size or the model's size, or use another "
+            "machine."
+        )
+    return int(min(room, fits))
+
+
+def _confirmation_seconds(
+    spec: SweepSpec, trials: int, max_epochs: int, epoch_seconds: float, train_seconds: float
+) -> float:
+    """Training seconds of confirming, by the rule of ``sweeps/confirm.py``."""
+    one = max_epochs * spec.confirm_seeds * epoch_seconds
+    if spec.confirm_top is not None:
+        return one * (spec.confirm_top + 1) if spec.confirm_top else 0.0
+    cost = one * (DEFAULT_TOP + 1)
+    return cost if trials >= DEFAULT_MIN_TRIALS and cost < DEFAULT_SHARE * train_seconds else 0.0
+
+
+def _disk_bytes(probe: Probe, trials: int, epochs: float) -> int:
+    ran: list[Any] = probe.trials
+    seen = sum(len(trial.epochs) for trial in ran)
+    values = statistics.fmean(len(trial.epochs[0].metrics) + 2 for trial in ran)
+    journal = (probe.folder / "journal.jsonl").stat().st_size / seen
+    weights = max((path.stat().st_size for path in probe.folder.glob("weights/*")), default=0)
+    return round(
+        STORE_BYTES + trials * TRIAL_BYTES + epochs * (values * VALUE_BYTES + journal) + weights * (KEEP_WEIGHTS + 1)
+    )
