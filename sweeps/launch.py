@@ -14,7 +14,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,11 +96,12 @@ def ray_running(address: str | None = None) -> Iterator[dict[str, float]]:
     if ray.is_initialized():
         yield ray.cluster_resources()
         return
+    local = not address and "RAY_ADDRESS" not in os.environ
     try:
-        with hangup_ignored():
+        with hangup_ignored(), sparse_ray() if local else nullcontext():
             ray.init(
-                address=address or ("local" if "RAY_ADDRESS" not in os.environ else None),
-                include_dashboard=None if address or "RAY_ADDRESS" in os.environ else False,
+                address=address or ("local" if local else None),
+                include_dashboard=False if local else None,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 configure_logging=True,
@@ -108,7 +109,6 @@ def ray_running(address: str | None = None) -> Iterator[dict[str, float]]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error
-    local = not address and "RAY_ADDRESS" not in os.environ
     session = Path(ray._private.worker._global_node.get_session_dir_path()) if local else None
     if session is not None:
         (session / SESSION_MARK).write_text(str(os.getpid()), encoding="utf-8")
@@ -118,6 +118,32 @@ def ray_running(address: str | None = None) -> Iterator[dict[str, float]]:
         ray.shutdown()
         if session is not None:
             shutil.rmtree(session, ignore_errors=True)
+
+
+@contextmanager
+def sparse_ray() -> Iterator[None]:
+    """In this block a local Ray starts what a sweep needs and no more.
+
+    Left out are the autoscaler, the log monitor and the server of the dashboard, half a second of CPU each. Workers
+    start while this process goes on and load what lanes need at once. Ray has no public switches for this: where its
+    private parts look otherwise, it starts as it always does.
+    """
+    from ray._private.node import Node
+
+    os.environ.setdefault("RAY_preload_python_modules", "trainables.base.lane")
+    unneeded = [name for name in ("start_monitor", "start_log_monitor", "start_api_server") if hasattr(Node, name)]
+    kept = {name: getattr(Node, name) for name in unneeded}
+    try:
+        for name in unneeded:
+            setattr(Node, name, _leave_out)
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(Node, name, method)
+
+
+def _leave_out(node: Any, **options: Any) -> None:
+    node._webui_url = ""
 
 
 def import_ray() -> Any:
@@ -133,6 +159,19 @@ def import_ray() -> Any:
     for name in ("ray", "ray.tune", "ray.train", "ray.air"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return ray
+
+
+def use_started_workers() -> None:
+    """Lets lanes run in the workers that a local Ray has started already.
+
+    Tune gives its actors a runtime environment of some variables, and thereby new processes; workers of this machine
+    have inherited these variables anyway.
+    """
+    from ray.tune.execution import class_cache
+
+    if "RAY_preload_python_modules" in os.environ:
+        class_cache.DEFAULT_ENV_VARS = {}
+        class_cache.ENV_VARS_TO_PROPAGATE = set()
 
 
 def check_gpus(resources: Resources) -> None:
@@ -174,6 +213,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
         tune.with_parameters(Lane, task=task, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
     lanes = slots(ray.cluster_resources(), resources)
+    use_started_workers()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)  # Tune would start them one after another
     bridge = make_bridge(source, resources, lanes, ray)
     folder = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
