@@ -403,6 +403,15 @@ class Store:
                 raise UserError(f"No model '{uri}' in {self.shown_uri}.") from error
         return load_predictor(Path(local) / "artifacts" / _predictor_folder(Path(local)))
 
+    def model_file(self, uri: str, path: str) -> bytes:
+        """A file of a logged model, e.g. ``serving_input_example.json``: the request that MLflow's server answers."""
+        with _fluent(self.uri), tempfile.TemporaryDirectory() as folder:
+            try:
+                local = mlflow.artifacts.download_artifacts(f"{uri.rstrip('/')}/{path}", dst_path=folder)
+                return Path(local).read_bytes()
+            except STORE_ERRORS as error:
+                raise UserError(f"The model '{uri}' in {self.shown_uri} holds no '{path}'.") from error
+
     def model_uri(self, wanted: str) -> str:
         """The URI of the model that a user means.
 
@@ -515,15 +524,22 @@ class Store:
 
 @contextmanager
 def _fluent(uri: str) -> Iterator[None]:
-    """MLflow's process-wide store and registry set to ours for the time of the block."""
-    tracking, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    """MLflow's process-wide store and registry set to ours for the time of the block.
+
+    MLflow writes both into the environment, where the next sweep would find them as its user's wish: they go again.
+    """
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(tracking)
-        mlflow.set_registry_uri(registry)
+        mlflow.set_tracking_uri(before["MLFLOW_TRACKING_URI"])  # type: ignore[arg-type, unused-ignore]  # None unsets
+        mlflow.set_registry_uri(before["MLFLOW_REGISTRY_URI"] or "")
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _predictor_folder(model: Path) -> str:

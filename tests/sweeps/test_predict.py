@@ -1,0 +1,231 @@
+"""From a sweep's winner to predictions: the command, the served model, the figures in the store, refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from sweeps.cli import main
+from sweeps.result import SweepResult
+from sweeps.run import run_sweep
+from sweeps.spec import make_spec
+from trainables import get_task
+
+
+@pytest.fixture(scope="module")
+def store(make_store_uri: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return make_store_uri(tmp_path_factory.mktemp("predict") / "mlruns")
+
+
+@pytest.fixture(scope="module")
+def table_sweep(ray_session: None, store: str) -> SweepResult:
+    """A sweep whose winner averages trials."""
+    values = {"task": "auto_mpg", "trials": 6, "max_epochs": 9, "scheduler": "none", "ensemble": 3, "name": "cars"}
+    return run_sweep(make_spec({**values, "tracking_uri": store, "confirm_top": 0}))
+
+
+@pytest.fixture(scope="module")
+def image_sweep(ray_session: None, store: str) -> SweepResult:
+    values = {"task": "mnist", "trials": 1, "max_epochs": 4, "name": "digits", "confirm_top": 0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sweeps.baselines.MAX_BOOSTING_CELLS", 0)  # boosting on pixels takes a minute
+        return run_sweep(make_spec({**values, "tracking_uri": store}))
+
+
+@pytest.fixture
+def tunelab(
+    store: str, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Callable[..., tuple[int, bytes, str]]:
+    """Runs the command line in this process: exit code, standard output, standard error."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+
+    def run(*arguments: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
+        monkeypatch.setattr(sys, "argv", ["tunelab", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capfdbinary.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capfdbinary.readouterr()
+        return code, out, err.decode()
+
+    return run
+
+
+def cars() -> pd.DataFrame:
+    frame: pd.DataFrame = get_task("auto_mpg").load().test.open().inputs
+    return frame
+
+
+def test_a_table_gives_a_table(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    frame = cars()
+    source, target = tmp_path / "cars.csv", tmp_path / "out.csv"
+    frame[list(frame.columns)[::-1]].assign(memo="차").to_csv(source, index=False)
+    code, _, err = tunelab("predict", "models:/tunelab-auto_mpg@champion", str(source), "-o", str(target))
+    found = pd.read_csv(target)
+    assert code == 0, err
+    assert "memo" in err
+    assert list(found["memo"]) == ["차"] * len(frame)
+    assert table_sweep.best is not None
+    truth = get_task("auto_mpg").load().test.open().targets
+    rmse = float(np.sqrt(np.mean((found["prediction"].to_numpy() - truth) ** 2)))
+    assert rmse == pytest.approx(table_sweep.best.test["rmse"], rel=1e-4)
+    assert {path.name for path in tmp_path.iterdir()} == {"cars.csv", "out.csv"}
+
+
+def test_a_model_is_found_by_sweep_by_run_and_by_uri(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]]
+) -> None:
+    assert table_sweep.best is not None
+    content = cars().to_csv(index=False).encode()
+    names = ("cars", table_sweep.best.run_id, table_sweep.best.run_id[:8], "models:/tunelab-auto_mpg/1")
+    said = [tunelab("predict", name, "-", stdin=content) for name in names]
+    assert [code for code, *_ in said] == [0] * 4, said
+    assert len({out for _, out, _ in said}) == 1
+    assert len(pd.read_csv(io.BytesIO(said[0][1]))) == len(cars())
+
+
+def test_the_winner_averages_trials_and_is_no_worse_than_the_best(table_sweep: SweepResult) -> None:
+    best = table_sweep.best
+    assert best is not None
+    assert 2 <= len(best.members) <= 3
+    assert best.val_loss <= table_sweep.ranked()[0].val_loss
+    assert len(table_sweep.test_openings) == 1
+
+
+def test_refusals_write_nothing(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    cars().drop(columns=["weight", "origin"]).to_csv(source, index=False)
+    assert table_sweep.best is not None
+    loser = next(t for t in table_sweep.trials if t.number != table_sweep.best.trial)
+    cases = {
+        ("cars", str(source)): ("weight", "origin"),
+        ("cars", str(tmp_path / "absent.csv")): ("cannot be read",),
+        ("no-such-sweep", str(source)): ("No sweep 'no-such-sweep'",),
+        ("models:/tunelab-nothing@champion", str(source)): ("No model",),
+        (loser.run_id, str(source)): ("only the winner",),
+    }
+    for (model, given), expected in cases.items():
+        code, out, err = tunelab("predict", model, given, "-o", str(target))
+        assert code == 2, err
+        assert out == b""
+        assert all(word in err for word in expected), err
+        assert "Traceback" not in err
+    code, _, err = tunelab("predict", "cars", str(source), "-o", str(tmp_path / "absent" / "out.csv"))
+    assert code == 2
+    assert "--output" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_picture_gives_the_digit(
+    image_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    train = get_task("mnist").load().train
+    pixels = train.inputs[np.flatnonzero(train.targets == 1)[0]]
+    source, target, table = tmp_path / "one.png", tmp_path / "out.png", tmp_path / "out.csv"
+    Image.fromarray(255 - pixels).resize((140, 140)).save(source)
+    code, out, err = tunelab("predict", "digits", str(source), "-o", str(target))
+    assert code == 0, err
+    assert "digit 1" in out.decode()
+    assert Image.open(target).format == "PNG"
+    assert tunelab("predict", "digits", "-", "-o", str(table), stdin=source.read_bytes())[0] == 0
+    row = pd.read_csv(table).iloc[0]
+    assert row["prediction"] == 1
+    assert row.filter(like="p_").sum() == pytest.approx(1)
+    code, _, err = tunelab("predict", "digits", "-", stdin=b"no picture")
+    assert code == 2
+    assert "Traceback" not in err
+
+
+def test_figures_and_tables_come_with_the_results(
+    table_sweep: SweepResult,
+    image_sweep: SweepResult,
+    tunelab: Callable[..., tuple[int, bytes, str]],
+    tmp_path: Path,
+) -> None:
+    code, out, err = tunelab("results", "cars", "--figures", str(tmp_path / "cars"))
+    assert code == 0, err
+    assert "What the winner uses" in out.decode()
+    assert {"figures.html", "predicted_vs_actual.png", "permutation_importance.png"} <= {
+        path.name for path in (tmp_path / "cars").iterdir()
+    }
+    code, out, err = tunelab("results", "digits", "--figures", str(tmp_path / "digits"))
+    assert code == 0, err
+    assert "By class" in out.decode()
+    assert (tmp_path / "digits" / "samples.png").is_file()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_served_models_answer_their_own_input_example(
+    table_sweep: SweepResult, image_sweep: SweepResult, store: str
+) -> None:
+    """``mlflow models serve`` on both models, asked with what MLflow made of the logged input example."""
+    from sweeps.tracking import Store
+
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    servers = {}
+    for sweep, name in ((table_sweep, "tunelab-auto_mpg"), (image_sweep, "tunelab-mnist")):
+        port = free_port()
+        line = ["models", "serve", "-m", f"models:/{name}@champion", "--env-manager", "local"]
+        options = ["--host", "127.0.0.1", "--port", str(port)]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", *line, *options],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        servers[sweep.task] = (process, port, name)
+    try:
+        for process, port, name in servers.values():
+            wait_for(f"http://127.0.0.1:{port}/ping", process)
+            example = Store(store).model_file(f"models:/{name}@champion", "serving_input_example.json")
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/invocations", example, {"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(request) as answer:
+                rows = json.load(answer)["predictions"]
+            assert len(rows) == 3
+            assert all("prediction" in row for row in rows)
+    finally:
+        for process, *_ in servers.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, 15)
+            process.wait(30)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert process.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"{url} did not answer in {seconds} s")
