@@ -68,12 +68,14 @@ class Drawing:
         layout: the page fills in fonts, colours and margins.
         caption: what it shows, one sentence.
         height: pixels.
+        wide: scrolls sideways on a phone instead of shrinking.
     """
 
     data: Sequence[Mapping[str, Any]]
     layout: Mapping[str, Any]
     caption: str
     height: int = 420
+    wide: bool = False
 
     def to_json(self) -> str:
         return json.dumps({"data": list(self.data), "layout": dict(self.layout)}, ensure_ascii=False)

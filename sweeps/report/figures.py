@@ -54,6 +54,7 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Drawing:
         {"margin": {"l": 70, "r": 40, "t": 90, "b": 30}},
         "Every trial with a result; drag along an axis to keep a range of it, drag an axis to move it.",
         height=460,
+        wide=True,
     )
 
 

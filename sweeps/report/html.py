@@ -34,7 +34,11 @@ def _add(section: page.Section, block: Block) -> None:
         case Code(text, folded):
             section.details(folded, f"<pre>{escape(text)}</pre>") if folded else section.code(text)
         case Drawing():
+            if block.wide:
+                section.raw('<div class="scroll"><div style="min-width:44rem">')
             section.figure(block, block.caption, height=block.height)
+            if block.wide:
+                section.raw("</div></div>")
         case Panels():
             section.paragraph(block.caption, soft=True).raw('<div class="cards">')
             for drawing in block.drawings:

@@ -13,8 +13,9 @@ BEST_ROWS = 10
 
 
 def reference_trial(result: SweepResult) -> TrialRecord | None:
-    """The trial of the task's reference configuration, when it has a result."""
-    known = any(b.name == "reference" for b in result.baselines)
+    """The trial of the task's reference configuration; None when no trial had it (``--set``, another space)."""
+    own = not result.spec["set"] and result.spec["space"] is None
+    known = own and any(b.name == "reference" for b in result.baselines)
     return next((t for t in result.trials if t.number == 0 and known), None)
 
 
