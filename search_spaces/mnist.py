@@ -18,7 +18,7 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
     else:
         config["n_blocks"] = 3
         config["convolutions"] = trial.suggest_int("convolutions", 1, 2)
-        config["channels"] = trial.suggest_int("channels", 8, 24, step=8)
+        config["channels"] = trial.suggest_int("channels", 12, 24, step=4)
         config["hidden"] = trial.suggest_int("hidden", 32, 256, log=True)
         config["batch_norm"] = trial.suggest_categorical("batch_norm", (True, False))
     config |= {

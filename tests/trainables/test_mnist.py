@@ -277,7 +277,7 @@ def test_both_families_are_built_from_the_space() -> None:
     assert {"family", "width_1", "channels", "batch_norm", "augment", "rotation"} <= names
     shared = {"dropout": 0.1, "lr": 1e-3, "weight_decay": 1e-3, "batch_size": 64, "augment": False}
     mlp = space.config(shared | {"family": "mlp", "n_layers": 2, "width_1": 128, "width_2": 64})
-    cnn = space.config(shared | {"family": "cnn", "convolutions": 2, "channels": 8, "hidden": 32, "batch_norm": False})
+    cnn = space.config(shared | {"family": "cnn", "convolutions": 2, "channels": 12, "hidden": 32, "batch_norm": False})
     images = torch.zeros(5, 1, 28, 28)
     for config in (mlp, cnn):
         assert build_image_model(config, {"n_outputs": 10})(images).shape == (5, 10)
