@@ -10,8 +10,6 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scipy import stats
-
 from sweeps.confirm import plan_of
 from sweeps.launch import Resources
 from sweeps.records import TrialRecord, TrialStatus
@@ -117,6 +115,8 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> float | None:
     early, late = [p[0] for p in pairs], [p[1] for p in pairs]
     if len(pairs) < 3 or len(set(early)) < 2 or len(set(late)) < 2:
         return None
+    from scipy import stats  # slow to load, and few sweeps are audited
+
     return float(stats.spearmanr(early, late).statistic)
 
 

@@ -18,8 +18,8 @@ from sweeps.journal import FILE, LOCK_FILE, Replay, read_events, replay
 from sweeps.launch import SCRATCH_PREFIX, SESSION_MARK
 from sweeps.records import TrialStatus, ranked
 from sweeps.resume import HIDDEN, sweep_names
+from trainables.base.plan import weights_path
 from trainables.base.storage import Storage
-from trainables.base.trial import weights_path
 
 KEPT_BY_RESUMABLE = 5  # weights of so many leading trials stay with a sweep that can go on
 

@@ -17,7 +17,7 @@ from sweeps.proposals import Proposals
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.rungs import Rungs
 from sweeps.seeds import trial_seed
-from trainables.base.trial import TrialPlan, TrialReport
+from trainables.base.plan import TrialPlan, TrialReport
 
 SAME_ERROR_LIMIT = 3  # this many first trials that fail with one error end the sweep
 OUTCOMES = {

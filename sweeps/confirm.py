@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors.torch import load
 
 from sweeps.launch import Resources
 from sweeps.records import TrialRecord
@@ -23,8 +21,8 @@ from sweeps.row_losses import constant_losses, row_losses
 from sweeps.seeds import derive_seed
 from sweeps.significance import LEVEL, Difference, compare, mean_interval
 from trainables import Splits, Task
+from trainables.base.plan import TrialPlan, weights_path
 from trainables.base.storage import Storage
-from trainables.base.trial import TrialPlan, weights_path
 
 DEFAULT_TOP = 3
 DEFAULT_MIN_TRIALS = 20  # sweeps below are small enough to be looked at by hand
@@ -219,12 +217,14 @@ def _mean_row_losses(
     trial: TrialRecord, runs: Sequence[TrialRecord], task: Task, splits: Splits, storage: str
 ) -> np.ndarray | None:
     """Losses of validation rows (n,) with the best epoch's weights, averaged over the runs; None where not known."""
+    from safetensors.torch import load  # torch loads only now: training begins without it
+
     found: list[np.ndarray] = []
     for run in runs:
         if not run.has_result:
             continue
         try:
-            weights: dict[str, torch.Tensor] = load(Storage(storage).read(weights_path(run.number)))
+            weights = load(Storage(storage).read(weights_path(run.number)))
         except FileNotFoundError:  # a task that yields no weights
             return None
         losses = row_losses(task.facts.kind, task.predictor(trial.config, weights, splits), splits)

@@ -24,8 +24,8 @@ from sweeps.conductor import Next
 from sweeps.interruption import hangup_ignored
 from sweeps.worker_stderr import WorkerStderr, pid_in, with_stderr
 from trainables import METRIC, Task, TrainingData
+from trainables.base.plan import TrialPlan, TrialReport
 from trainables.base.trainable import PLAN, send_by_value
-from trainables.base.trial import TrialPlan, TrialReport
 
 # Read by Ray when it is imported or started; a user's own settings win.
 RAY_SETTINGS = {

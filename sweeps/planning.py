@@ -26,7 +26,7 @@ from sweeps.run import KEEP_WEIGHTS, Plan, make_plan
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.spec import SweepSpec
 from trainables import Splits
-from trainables.base.trial import TrialReport
+from trainables.base.plan import TrialReport
 
 PROBE_TRIALS = 8
 PROBE_EPOCHS = 5

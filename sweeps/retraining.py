@@ -10,7 +10,7 @@ from sweeps.conductor import OUTCOMES, Next
 from sweeps.launch import Resources, run_trials
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from trainables import Task, TrainingData
-from trainables.base.trial import TrialPlan, TrialReport
+from trainables.base.plan import TrialPlan, TrialReport
 
 RETRIES = 1  # of a trial whose worker died or hung
 

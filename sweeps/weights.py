@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import bisect
-
-import torch
-from safetensors.torch import load
+from typing import TYPE_CHECKING
 
 from sweeps.records import TrialRecord
 from trainables import Task, TrainingData
+from trainables.base.plan import weights_path
 from trainables.base.storage import Storage
-from trainables.base.trial import weights_path
+
+if TYPE_CHECKING:  # torch loads when weights are read: training begins without it
+    import torch
 
 
 class LeadingWeights:
@@ -39,6 +40,8 @@ class LeadingWeights:
 
     def load(self, trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
         """A trial's weights at its best epoch; trained again, exactly, when the file is not there."""
+        from safetensors.torch import load
+
         try:
             weights: dict[str, torch.Tensor] = load(self._storage.read(weights_path(trial.number)))
         except FileNotFoundError:
@@ -56,6 +59,8 @@ def retrain(trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, tor
     best = trial.best
     if best is None:
         raise ValueError(f"trial {trial.number} has no finite epoch")
+    import torch
+
     torch.set_num_threads(int(trial.worker.get("threads", 1)))
     device = str(trial.worker.get("device", "cpu"))
     for report in task.fit(trial.config, data, trial.seed, max_epochs=trial.max_epochs, device=device):

@@ -17,7 +17,7 @@ from sweeps.journal import Journal, Replay
 from sweeps.proposals import Proposals
 from sweeps.rungs import Rungs, rung_levels
 from tests.toys import suggest
-from trainables.base.trial import TrialPlan, TrialReport
+from trainables.base.plan import TrialPlan, TrialReport
 
 Loss = Callable[[TrialPlan, int], float]  # plan and epoch to validation loss
 Pace = Callable[[int, int], float]  # trial number and epoch to seconds

@@ -16,7 +16,7 @@ from sweeps.conductor import Budget, Conductor, Next, Stop
 from sweeps.journal import FILE, read_events, replay
 from sweeps.records import TrialRecord, TrialStatus
 from tests.sweeps.simulated import Clock, Slots, make_conductor
-from trainables.base.trial import TrialPlan, TrialReport
+from trainables.base.plan import TrialPlan, TrialReport
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from typing import Any
 
 from ray import tune
 
+from trainables.base.plan import TrialPlan, TrialReport
 from trainables.base.task import METRIC, Task, TrainingData
 from trainables.base.trainable import PLAN, finite
-from trainables.base.trial import TrialPlan, TrialReport, run_trial
+from trainables.base.trial import run_trial
 
 REPORT = "tunelab_report"  # the key of a ``TrialReport`` in a result; None when the lane had nothing to do
 IDLE_SECONDS = (0.005, 0.2)  # first and longest wait of a lane without a plan

@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import skops.io
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -141,6 +140,8 @@ class TablePreprocessing:
 
     def save(self, folder: Path) -> None:
         """Writes ``preprocessing.skops`` and ``columns.json``."""
+        import skops.io  # loads much of scikit-learn
+
         skops.io.dump(self._transformer, folder / "preprocessing.skops")
         (folder / "columns.json").write_text(json.dumps(asdict(self.columns), ensure_ascii=False), encoding="utf-8")
 
@@ -148,6 +149,8 @@ class TablePreprocessing:
     def load(cls, folder: Path) -> TablePreprocessing:
         """Reads what ``save`` wrote; refuses types that scikit-learn's own preprocessing does not need."""
         columns = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
+        import skops.io  # loads much of scikit-learn
+
         path = folder / "preprocessing.skops"
         foreign = set(skops.io.get_untrusted_types(file=path)) - _TRUSTED
         if foreign:

@@ -9,71 +9,19 @@ import platform
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import save as to_safetensors
 
+from trainables.base.plan import TrialPlan, TrialReport, weights_path
 from trainables.base.storage import Storage
-from trainables.base.task import Config, EpochReport, Task, TrainingData
+from trainables.base.task import EpochReport, Task, TrainingData
 
 REPORT_SECONDS = 0.5  # between milestones the driver hears this often; the epochs in between ride along
 CHECKPOINT_SECONDS = 30.0  # a trial that can be checkpointed is, this often
-Outcome = Literal["running", "finished", "diverged", "failed"]
-
-
-@dataclass(frozen=True)
-class TrialPlan:
-    """What a worker needs to run a trial.
-
-    Attributes:
-        number: the trial's number in its sweep.
-        config: what ``fit`` gets.
-        seed: what ``fit`` gets.
-        max_epochs: the budget.
-        milestones: epochs at which somebody decides whether the trial goes on; reported at once.
-        threads: CPU threads of torch; part of what fixes the curve.
-        device: ``"cpu"``, ``"cuda"``, or ``"auto"``: cuda where there is one.
-        storage: URI of the folder for weights and checkpoints; nothing is kept when empty.
-        checkpoint: path in the storage to go on from; the trial starts anew when empty.
-    """
-
-    number: int
-    config: Config
-    seed: int
-    max_epochs: int
-    milestones: tuple[int, ...] = ()
-    threads: int = 1
-    device: str = "cpu"
-    storage: str = ""
-    checkpoint: str = ""
-
-
-@dataclass(frozen=True)
-class TrialReport:
-    """What a worker says: the epochs since its last report, and how it stands.
-
-    Attributes:
-        rows: ``[epoch, val_loss, metrics, seconds]`` each; seconds of training since the trial (re)started.
-        outcome: ``"running"`` until the last report.
-        error: type, message and traceback of a failed trial.
-        checkpoint: (epoch, path) of a checkpoint written since the last report.
-        worker: hostname, pid, device, threads, and the unix time at which the trial (re)started there.
-    """
-
-    rows: list[list[Any]] = field(default_factory=list)
-    outcome: Outcome = "running"
-    error: str = ""
-    checkpoint: tuple[int, str] | None = None
-    worker: Mapping[str, Any] = field(default_factory=dict)
-
-
-def weights_path(number: int) -> str:
-    """Where a trial's best weights lie in its storage."""
-    return f"weights/trial-{number:05d}.safetensors"
 
 
 def run_trial(task: Task, data: TrainingData, plan: TrialPlan) -> Iterator[TrialReport]:
