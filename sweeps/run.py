@@ -21,12 +21,11 @@ from sweeps.conductor import Budget, Conductor, Stop
 from sweeps.confirm import confirm, confirmed_top, log_confirmation
 from sweeps.ensemble import kept_trials
 from sweeps.environment import environment
-from sweeps.evaluation import evaluate
 from sweeps.failures import DiskFull, StoreAway
 from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
-from sweeps.launch import Resources, ray_running, run_trials, slots
+from sweeps.launch import Resources, import_ray, ray_running, run_trials, slots
 from sweeps.proposals import Proposals, check_fixed, fitting_trials
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
@@ -187,6 +186,7 @@ class Sweep:
         resources = Resources(spec.cpus_per_trial, spec.gpus_per_trial, spec.address, spec.hang_timeout)
         make_folder(self._plan.home)
         self._display.step(f"{spec.name}: starting Ray, loading {self._task.facts.name}")
+        import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         with ThreadPoolExecutor(2) as pool:  # both wait more than they compute, while Ray starts
             store = pool.submit(self._open_store)
             data = pool.submit(self._task.load, spec.split_seed)
@@ -284,6 +284,8 @@ class Sweep:
     ) -> SweepResult:
         """Confirms and evaluates the winner, writes the result to the store and notes the end."""
         if result.stopped not in NOT_EVALUATED and result.ranked():
+            from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
+
             opened: list[float] = []
 
             def on_open(moment: float) -> None:
