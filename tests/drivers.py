@@ -95,7 +95,7 @@ def start_on_small_disk(values: Mapping[str, Any], folder: Path, database: Path,
 def _fill_disk(values: dict[str, Any], folder: Path, database: Path, address: str) -> None:
     disk = folder / "disk"
     disk.mkdir()
-    if not mount_small(disk, "3m"):
+    if not mount_small(disk, "12m"):
         os._exit(77)
     os.dup2(os.open(folder / "stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
     os.chdir(disk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
@@ -29,13 +30,14 @@ class Faulty(Toy):
         faults: trial i has the fault ``faults[i % len(faults)]`` in epoch 2: ``"raise"``, ``"kill"`` (as the kernel
             does when memory is short), ``"nan"``, ``"hang"``, ``"missing"`` (a report without a loss),
             ``"garbage"`` (no report at all), ``"oom"`` (the GPU's memory), or none when empty.
+        devices: a folder where each worker notes its process and the GPUs that Ray gave it.
     """
 
-    options = (*Toy.options, "faults")  # type: ignore[assignment]
+    options = (*Toy.options, "faults", "devices")  # type: ignore[assignment]
 
-    def __init__(self, faults: tuple[str, ...] = ("",), **options: Any) -> None:
+    def __init__(self, faults: tuple[str, ...] = ("",), devices: str = "", **options: Any) -> None:
         super().__init__(**options)
-        self.faults = faults
+        self.faults, self.devices = faults, devices
         self.reference = {}
 
     def space(self, name: str | None = None) -> SearchSpace:
@@ -56,6 +58,10 @@ class Faulty(Toy):
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
         running.CHECKPOINT_SECONDS = 0.0  # in the worker's process alone
+        if self.devices:
+            Path(self.devices).mkdir(exist_ok=True)
+            note = json.dumps([os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES", "")])
+            (Path(self.devices) / str(os.getpid())).write_text(note)
         for report in super().fit(config, data, seed, max_epochs=max_epochs, device=device, checkpoint=checkpoint):
             yield self._spoil(report, str(config["fault"]), seed) if report.epoch == 2 else report
 

@@ -123,7 +123,7 @@ def test_four_sweeps_at_once_into_a_new_store_all_complete(tmp_path: Path) -> No
 def test_a_full_disk_stops_the_sweep_which_goes_on_when_there_is_room(
     make_store_uri: Callable[[Path], str], tmp_path: Path
 ) -> None:
-    """On a real file system of 3 MB; where none can be mounted without being root, this is skipped."""
+    """On a real file system of 12 MB; where none can be mounted without being root, this is skipped."""
     source = make_store_uri(tmp_path / "template").removeprefix("sqlite:///")
     driver = start_on_small_disk(values("", trials=30, max_epochs=9), tmp_path, Path(source), ray_address())
     driver.join(240)

@@ -1,0 +1,85 @@
+"""Past one machine: three Ray nodes in processes of their own, and GPUs as Ray assigns them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps.launch import import_ray
+from tests.drivers import journal_lines, start_driver, wait_until
+from tests.fault_toys import FAULT_TOY
+
+
+@pytest.fixture
+def cluster(ray_session: None) -> Iterator[Any]:
+    import_ray()
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    for _ in range(2):
+        nodes.add_node(num_cpus=1)
+    yield nodes
+    nodes.shutdown()
+
+
+def test_a_sweep_outlives_a_node(cluster: Any, store_uri: str, tmp_path: Path) -> None:
+    from sweeps.tracking import Store
+    from tests.sweeps.test_crash import assert_whole
+
+    values = {
+        "task": FAULT_TOY,
+        "task_options": {"pause": 0.1, "checkpoints": True},
+        "name": "spread",
+        "trials": 12,
+        "max_epochs": 5,
+        "sampler": "random",
+        "scheduler": "none",
+        "confirm_top": 0,
+        "tracking_uri": store_uri,
+        "storage": str(tmp_path / "shared"),
+    }
+    driver = start_driver(values, tmp_path, address=cluster.address)
+    reporting = 3 + 2 * 3  # all lanes have proposed and reported
+    assert wait_until(lambda: journal_lines(tmp_path, "spread") > reporting, driver), driver.exitcode
+    cluster.remove_node(cluster.list_all_nodes[-1], allow_graceful=False)
+    driver.join(180)
+    assert driver.exitcode == 0, (tmp_path / "stderr.txt").read_text()
+    store = Store(store_uri)
+    (parent,) = store.sweeps()
+    result = store.load(parent.info.run_id)
+    assert result.concurrency == 3
+    assert [len(trial.epochs) for trial in result.ranked()] == [5] * 12
+    assert_whole(result, store)
+
+
+def test_eight_trials_share_two_gpus_as_ray_assigns_them(tmp_path: Path) -> None:
+    """Two logical GPUs: Ray counts and assigns them; this machine need not have any."""
+    import_ray()
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 8, "num_gpus": 2, "include_dashboard": False})
+    try:
+        values = {
+            "task": FAULT_TOY,
+            "task_options": {"pause": 0.3, "devices": str(tmp_path / "devices")},
+            "name": "packed",
+            "trials": 8,
+            "max_epochs": 2,
+            "cpus_per_trial": 0.5,
+            "gpus_per_trial": 0.25,
+            "confirm_top": 0,
+            "tracking_uri": "off",
+        }
+        driver = start_driver(values, tmp_path, address=nodes.address)
+        driver.join(240)
+    finally:
+        nodes.shutdown()
+    assert driver.exitcode == 0, (tmp_path / "stderr.txt").read_text()
+    seen = [json.loads(path.read_text()) for path in sorted((tmp_path / "devices").iterdir())]
+    assert Counter(device for _, device in seen) == {"0": 4, "1": 4}
+    assert len({pid for pid, _ in seen}) == 8
