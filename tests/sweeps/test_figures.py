@@ -113,7 +113,8 @@ def test_importance_finds_the_column_that_decides() -> None:
 
         def outputs(self, inputs: pd.DataFrame) -> np.ndarray:
             values = inputs["weight"].to_numpy(dtype=float)
-            return -((values - values.mean()) / 1000)[:, None]
+            outputs: np.ndarray = -((values - values.mean()) / 1000)[:, None]
+            return outputs
 
     found = column_importance(task, ByWeight(), test)
     assert found is not None
