@@ -67,9 +67,14 @@ def perplexities(results: Results) -> go.Figure:
         human = table.human.figures["perplexity"]
         figure.add_vline(x=human, line_color=HUMAN_COLOUR, line_dash="dash")
         figure.add_annotation(
-            x=math.log10(human), y=1.02, yref="paper", text=f"human text {human:.3g}", showarrow=False, yanchor="bottom"
+            x=math.log10(human),
+            y=0,
+            yref="paper",
+            text=f"human text {human:.3g} ",
+            showarrow=False,
+            xanchor="right",
+            yanchor="bottom",
         )
-        figure.update_layout(margin={"t": 40})
     return figure
 
 

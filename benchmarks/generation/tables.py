@@ -60,7 +60,9 @@ class Table:
 
 
 def main_table(results: Results) -> Table:
-    return _by_setting(results, MAIN, _caption(results, results.table))
+    human = results.human_table
+    note = f" Distance to human text on the {len(human.prompts)} prompts where it is known." if human else ""
+    return _by_setting(results, MAIN, _caption(results, results.table) + note)
 
 
 def further_table(results: Results) -> Table:
