@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -232,8 +232,3 @@ def halves(prompts: Sequence[Prompt]) -> tuple[list[int], list[int]]:
 def _brief(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def shortened(decoding: DecodingSettings, max_new_tokens: int) -> DecodingSettings:
-    """The same setting with another length."""
-    return replace(decoding, max_new_tokens=max_new_tokens)
