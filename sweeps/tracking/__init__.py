@@ -1,0 +1,18 @@
+"""Tracking in MLflow: the one place that knows it (with ``sweeps.served_model``, the code that MLflow runs itself).
+
+A sweep is a parent run; each trial is a child run, written once when it ends (long trials also in between). Everything
+a later command needs is in the store: ``load`` gives back the ``SweepResult`` that the launch returned.
+"""
+
+from __future__ import annotations
+
+from sweeps.tracking.connection import STORE_ERRORS
+from sweeps.tracking.groups import Groups
+from sweeps.tracking.models import Models
+from sweeps.tracking.trial_runs import TrialRuns
+
+__all__ = ["STORE_ERRORS", "Store"]
+
+
+class Store(Models, TrialRuns, Groups):
+    """An MLflow store with all that tunelab keeps in it."""

@@ -1,0 +1,147 @@
+"""Sweeps in the store: a parent run each, with the whole result as an artifact."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from search_spaces import UserError
+from sweeps.desk import experiment_tags
+from sweeps.result import SweepResult
+from sweeps.tracking.connection import TAG_LIMIT, Connection, milliseconds, provenance_tags
+
+RESULT_FILE = "sweep.json.gz"
+
+
+class SweepRuns(Connection):
+    """Writes and finds sweeps."""
+
+    def start_sweep(self, result: SweepResult) -> str:
+        """Creates the parent run, or takes up that of the same name which an interruption left; gives its id."""
+        experiment = self.experiment(result.task)
+        query = f"tags.`tunelab.sweep` = '{result.name}' and tags.`tunelab.kind` = 'sweep'"
+        found = self.client.search_runs([experiment], query, max_results=1)
+        if found:
+            run_id: str = found[0].info.run_id
+            self.client.update_run(run_id, status="RUNNING")
+            return run_id
+        facts = result.facts
+        note = (
+            f"**{facts['title']}**: a sweep of {result.spec['trials']} trials of at most {result.spec['max_epochs']} "
+            f"epochs.\n\nData: {facts['source']} ({facts['licence']}). {facts['note']}"
+        )
+        tags = {
+            "mlflow.note.content": note.strip(),
+            "tunelab.kind": "sweep",
+            "tunelab.sweep": result.name,
+            "tunelab.task": result.task,
+            "tunelab.digest": result.data["digest"],
+            "tunelab.spec": json.dumps(dict(result.spec), ensure_ascii=False)[:TAG_LIMIT],
+            **provenance_tags(),
+        }
+        run = self.client.create_run(
+            experiment, start_time=milliseconds(result.started), tags=tags, run_name=result.name
+        )
+        keys = ("trials", "max_epochs", "scheduler", "sampler", "seed", "grace_period", "reduction_factor", "space")
+        params = [Param(key, str(result.spec[key])) for key in keys if result.spec.get(key) is not None]
+        self.client.log_batch(run.info.run_id, params=params)
+        self.client.log_inputs(run.info.run_id, [_dataset(result.task, result.facts, result.data)])
+        return str(run.info.run_id)
+
+    def children(self, parent_run_id: str) -> dict[int, Run]:
+        """The trial runs of a sweep by trial number."""
+        parent = self.client.get_run(parent_run_id)
+        runs = self._search(parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
+        return {int(r.data.tags["tunelab.trial"]): r for r in runs if "tunelab.trial" in r.data.tags}
+
+    def finish_sweep(self, result: SweepResult, *, final: bool = True) -> None:
+        """Writes the result to the parent run and ends it: FINISHED, or KILLED when the search was cut short."""
+        counts = result.counts
+        figures = {
+            "trials": len(result.trials),
+            "trials_stopped_early": counts.stopped_early,
+            "trials_failed": counts.failed + counts.diverged,
+            "epochs": result.epochs,
+            "train_seconds": result.train_seconds,
+            "wall_seconds": result.wall_seconds,
+        }
+        tags = {"tunelab.stopped": result.stopped}
+        if result.best is not None:
+            figures["best_val_loss"] = result.best.val_loss
+            figures |= {f"val_{name}": value for name, value in result.best.validation.items()}
+            figures |= {f"test_{name}": value for name, value in result.best.test.items()}
+            tags |= {"tunelab.best_trial": str(result.best.trial), "tunelab.best_run_id": result.best.run_id}
+        now = int(time.time() * 1000)
+        metrics = [Metric(k, float(v), now, 0) for k, v in figures.items() if math.isfinite(v)]
+        run_id = result.parent_run_id
+        self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / RESULT_FILE).write_bytes(result.to_bytes())
+            self.client.log_artifacts(run_id, folder)
+        for key, value in experiment_tags(result).items():
+            self.client.set_experiment_tag(self.client.get_run(run_id).info.experiment_id, key, value)
+        if final:
+            self.client.set_terminated(run_id, "KILLED" if result.stopped else "FINISHED")
+
+    def fail_sweep(self, parent_run_id: str) -> None:
+        """Marks a parent run as failed."""
+        self.client.set_terminated(parent_run_id, "FAILED")
+
+    def load(self, parent_run_id: str) -> SweepResult:
+        """The result of a sweep, as its launch returned it; raises ``UserError`` when the run holds none."""
+        run = self.run(parent_run_id)
+        if run.data.tags.get("tunelab.kind") != "sweep":
+            raise UserError(f"Run '{parent_run_id}' is no tunelab sweep. `tunelab results` lists the sweeps.")
+        name = run.data.tags["tunelab.sweep"]
+        if run.info.status == "RUNNING":
+            raise UserError(f"Sweep '{name}' is still running, or was killed: `tunelab resume {name}` goes on with it.")
+        return SweepResult.of_bytes(self.artifact(parent_run_id, RESULT_FILE))
+
+    def sweeps(self) -> list[Run]:
+        """The parent runs of all sweeps, newest first."""
+        ids = [e.experiment_id for e in self.client.search_experiments()]
+        return [run for i in ids for run in self._search(i, "tags.`tunelab.kind` = 'sweep'")] if ids else []
+
+    def find_sweep(self, wanted: str) -> str:
+        """The parent run id of a sweep by name, by run id, or by the beginning of either.
+
+        Raises:
+            UserError: none or several match.
+        """
+        runs = self.sweeps()
+        for match in (str.__eq__, str.startswith):
+            hits = [r for r in runs if match(r.data.tags["tunelab.sweep"], wanted) or match(r.info.run_id, wanted)]
+            if len(hits) == 1:
+                return str(hits[0].info.run_id)
+            if hits:
+                named = (r.data.tags["tunelab.sweep"] + f" on {r.data.tags['tunelab.task']}" for r in hits[:5])
+                names = ", ".join(f"{name} ({r.info.run_id[:8]})" for name, r in zip(named, hits, strict=False))
+                raise UserError(f"'{wanted}' fits {len(hits)} sweeps: {names}. Give more of the name, or the run id.")
+        with suppress(MlflowException):  # there is no run of that id at all
+            tags = self.client.get_run(wanted).data.tags
+            what = f"a trial of sweep '{tags['tunelab.sweep']}'" if "tunelab.trial" in tags else "of another tool"
+            raise UserError(f"Run '{wanted}' is {what}; this takes a sweep. `tunelab results` lists them.")
+        known = [r.data.tags["tunelab.sweep"] for r in runs[:10]]
+        hint = f"There are: {', '.join(known)}." if known else f"The store {self.shown_uri} holds none."
+        raise UserError(f"No sweep '{wanted}'. {hint}")
+
+
+def _dataset(task: str, facts: Mapping[str, Any], data: Mapping[str, Any]) -> DatasetInput:
+    rows = {key: data[key] for key in ("train_rows", "validation_rows", "test_rows") if key in data}
+    dataset = Dataset(
+        name=task,
+        digest=str(data["digest"])[:12],
+        source_type="local",
+        source=json.dumps({"source": facts["source"], "licence": facts["licence"]}, ensure_ascii=False),
+        profile=json.dumps(rows),
+    )
+    return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training, validation and sealed test")])
