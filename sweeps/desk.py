@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from sweeps.report.markdown import plain
+from sweeps.report.outcome import verdict
 from sweeps.result import SweepResult
 
 VIEW_TAG = "mlflow.sharedViewState."
@@ -34,7 +36,8 @@ def compare_link(base: str, runs: Sequence[tuple[str, str]]) -> str:
 def view_link(base: str, experiment_id: str, view: str) -> str:
     """The address of an experiment's runs page in one of the saved views."""
     mode = "CHART" if view == TRIALS_VIEW else "TABLE"
-    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?viewStateShareKey={view}&compareRunsMode={mode}"
+    query = f"compareRunsMode={mode}&workflowType=machine_learning"  # the UI's side for models, not for prompts
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?viewStateShareKey={view}&{query}"
 
 
 def experiment_tags(result: SweepResult) -> dict[str, str]:
@@ -51,6 +54,16 @@ def experiment_tags(result: SweepResult) -> dict[str, str]:
         VIEW_TAG + SWEEPS_VIEW: _view("Sweeps", result.started, _sweeps_state(result)),
         VIEW_TAG + TRIALS_VIEW: _view("Trials", result.started, _trials_state(result)),
     }
+
+
+def sweep_note(result: SweepResult) -> str:
+    """The description of a sweep's run: what it is, and its verdict once there is one."""
+    facts, spec = result.facts, result.spec
+    note = (
+        f"**{facts['title']}**: a sweep of {spec['trials']} trials of at most {spec['max_epochs']} epochs.\n\n"
+        f"Data: {facts['source']} ({facts['licence']}). {facts['note']}"
+    ).strip()
+    return f"{note}\n\n{plain(verdict(result))}" if result.best is not None else note
 
 
 def _sweeps_state(result: SweepResult) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 
 from search_spaces import UserError
-from sweeps.desk import experiment_tags
+from sweeps.desk import experiment_tags, sweep_note
 from sweeps.result import SweepResult
 from sweeps.tracking.connection import TAG_LIMIT, Connection, milliseconds, provenance_tags
 
@@ -34,13 +34,8 @@ class SweepRuns(Connection):
             run_id: str = found[0].info.run_id
             self.client.update_run(run_id, status="RUNNING")
             return run_id
-        facts = result.facts
-        note = (
-            f"**{facts['title']}**: a sweep of {result.spec['trials']} trials of at most {result.spec['max_epochs']} "
-            f"epochs.\n\nData: {facts['source']} ({facts['licence']}). {facts['note']}"
-        )
         tags = {
-            "mlflow.note.content": note.strip(),
+            "mlflow.note.content": sweep_note(result),
             "tunelab.kind": "sweep",
             "tunelab.sweep": result.name,
             "tunelab.task": result.task,
@@ -74,7 +69,7 @@ class SweepRuns(Connection):
             "train_seconds": result.train_seconds,
             "wall_seconds": result.wall_seconds,
         }
-        tags = {"tunelab.stopped": result.stopped}
+        tags = {"tunelab.stopped": result.stopped, "mlflow.note.content": sweep_note(result)}
         if result.best is not None:
             figures["best_val_loss"] = result.best.val_loss
             figures |= {f"val_{name}": value for name, value in result.best.validation.items()}
