@@ -130,7 +130,7 @@ def sparse_ray() -> Iterator[None]:
     """
     from ray._private.node import Node
 
-    os.environ.setdefault("RAY_preload_python_modules", "trainables.base.lane")
+    os.environ.setdefault("RAY_preload_python_modules", "trainables.base.lane,trainables.base.trial")
     unneeded = [name for name in ("start_monitor", "start_log_monitor", "start_api_server") if hasattr(Node, name)]
     kept = {name: getattr(Node, name) for name in unneeded}
     try:
