@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from search_spaces.errors import UserError
+
 app = typer.Typer(
     name="bench",
     help="Benchmarks: settings of text generation, methods of search, speed.",
@@ -110,6 +112,52 @@ def generation(
 
         typer.echo(f"Logged as run {log_benchmark(store, folder, results)} in {store.shown_uri}")
     typer.echo(f"Report: {folder / 'report.html'}")
+
+
+@app.command()
+def speed(
+    tasks: Annotated[str, typer.Option(help="Tables with a number to predict, with commas.")] = (
+        "california_housing,diamonds"
+    ),
+    trials: Annotated[str, typer.Option(help="Sizes of sweeps, with commas.")] = "16",
+    max_epochs: Annotated[int, typer.Option(min=1, help="Budget of one trial, epochs.")] = 27,
+    rounds: Annotated[int, typer.Option(min=1, help="Goes of each contestant, alternating.")] = 3,
+    contestants: Annotated[str, typer.Option(help="Who takes part, with commas; everybody when not given.")] = "",
+    concurrency: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 2,
+    device: Annotated[str, typer.Option(help="cpu | cuda")] = "cpu",
+    control_trials: Annotated[int, typer.Option(help="Instant trials that show what control costs; 0 for none.")] = 400,
+    loop_rounds: Annotated[int, typer.Option(min=0, help="Rounds of the training loop alone; 0 for none.")] = 5,
+    output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-speed"),
+) -> None:
+    """Measure what a sweep costs beside its training, against other ways to run it; one folder with a report comes out.
+
+    Examples:
+
+        tunelab bench speed
+
+        tunelab bench speed --tasks california_housing --trials 64,256 --control-trials 2000
+    """
+    from benchmarks.speed import run as benchmark
+
+    try:
+        sizes = tuple(int(size) for size in trials.split(","))
+    except ValueError:
+        raise UserError(f"--trials '{trials}' must be whole numbers with commas, e.g. 64,256.") from None
+    if min(sizes) < 1:
+        raise UserError(f"--trials '{trials}': each number must be at least 1.")
+    request = benchmark.Request(
+        tasks=tuple(tasks.split(",")),
+        trials=sizes,
+        max_epochs=max_epochs,
+        rounds=rounds,
+        contestants=tuple(contestants.split(",")) if contestants else (),
+        concurrency=concurrency,
+        device=device,
+        control_trials=control_trials,
+        loop_rounds=loop_rounds,
+    )
+    benchmark.run(request, output, lambda text: typer.echo(text, err=True))
+    typer.echo(f"Report: {output / benchmark.REPORT}")
 
 
 @app.command()

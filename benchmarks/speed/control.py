@@ -1,0 +1,123 @@
+"""What control costs: sweeps of a task that trains in no time, over thousands of trials.
+
+``python -m benchmarks.speed.control TRIALS OUT [--untracked]`` runs one such sweep and writes a ``Control`` as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from search_spaces.errors import UserError
+from sweeps.records import TrialRecord, TrialStatus
+
+WINDOW = 100  # trials that a point of the curve stands for
+
+
+@dataclass(frozen=True)
+class Control:
+    """The cost of one sweep of instant trials, all slots together.
+
+    Attributes:
+        trials: how many.
+        tracked: whether MLflow was on.
+        ms_by_window: wall milliseconds a trial, for each ``WINDOW`` trials.
+        driver_cpu_ms: CPU milliseconds a trial of the driver, tracking's thread included.
+        memory_kb: growth of the driver's resident memory a trial, after the first ``WINDOW``.
+        disk_kb: of journal, store and artifacts a trial, beyond what an empty store takes.
+    """
+
+    trials: int
+    tracked: bool
+    ms_by_window: tuple[float, ...]
+    driver_cpu_ms: float
+    memory_kb: float
+    disk_kb: float
+
+
+class Probe:
+    """A display that looks at the clock and at memory instead of showing anything."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []  # of each trial's end
+        self.memory: list[int] = []  # resident, kB, at each trial's end
+        self._ended: set[int] = set()
+        self._open: set[int] = set()
+        self._seen = 0
+
+    def started(self, *arguments: object) -> None:
+        return
+
+    def step(self, text: str) -> None:
+        return
+
+    def progress(self, trials: Sequence[TrialRecord]) -> None:
+        """Notes the trials that have ended since the last call; looks at open ones alone, to cost nothing itself."""
+        self._open |= set(range(self._seen, len(trials)))
+        self._seen = len(trials)
+        for number in [n for n in self._open if trials[n].status != TrialStatus.RUNNING]:
+            self._open.discard(number)
+            self.times.append(time.perf_counter())
+            self.memory.append(resident_kb())
+
+
+def resident_kb() -> int:
+    """Resident memory of this process, kB; Linux only."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+
+def measure_control(trials: int, *, tracked: bool) -> Control:
+    """Runs a sweep of instant trials in the working directory and gives its cost."""
+    from sweeps.run import run_sweep
+    from sweeps.spec import make_spec
+
+    if trials < 2 * WINDOW:
+        raise UserError(f"--control-trials must be at least {2 * WINDOW}, got {trials}.")
+    probe = Probe()
+    uri = f"sqlite:///{Path.cwd() / 'mlruns' / 'mlflow.db'}" if tracked else "off"
+    empty = 0
+    if tracked:
+        from sweeps.tracking import Store
+
+        Store(uri)
+        empty = disk_bytes(Path.cwd())
+    task = str(Path(__file__).with_name("instant.py"))
+    before = time.process_time()
+    spec = make_spec({"task": task, "trials": trials, "tracking_uri": uri, "name": "control", "confirm_top": 0})
+    run_sweep(spec, probe)
+    cpu = time.process_time() - before
+    points = probe.times[WINDOW - 1 :: WINDOW]
+    return Control(
+        trials=trials,
+        tracked=tracked,
+        ms_by_window=tuple(1e3 * (b - a) / WINDOW for a, b in pairwise(points)),
+        driver_cpu_ms=1e3 * cpu / trials,
+        memory_kb=(probe.memory[-1] - probe.memory[WINDOW - 1]) / (trials - WINDOW),
+        disk_kb=(disk_bytes(Path.cwd()) - empty) / 1024 / trials,
+    )
+
+
+def disk_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def read_control(path: Path) -> Control:
+    """What this script wrote."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return Control(**{**values, "ms_by_window": tuple(values["ms_by_window"])})
+
+
+def main() -> None:
+    trials, out = int(sys.argv[1]), Path(sys.argv[2])
+    out.write_text(json.dumps(asdict(measure_control(trials, tracked="--untracked" not in sys.argv))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
