@@ -39,6 +39,8 @@ def png_bytes(drawing: Drawing) -> bytes:
         axes = np.atleast_1d(np.asarray(figure.subplots(drawing.rows, drawing.columns))).reshape(-1)
         for chart, ax in zip(drawing.charts, axes, strict=False):
             _draw(chart, ax, figure)
+            if drawing.size == "small" and not any(isinstance(mark, Bars) for mark in chart.marks):
+                ax.locator_params(nbins=4)
         for ax in axes[len(drawing.charts) :]:
             ax.set_axis_off()
         stream = io.BytesIO()

@@ -121,7 +121,9 @@ def test_piecewise_positions_by_hand() -> None:
 
 def test_bins_hold_equal_shares_of_the_training_rows() -> None:
     x = np.random.default_rng(0).lognormal(size=(1000, 2)).astype(np.float32)
-    counts = [np.histogram(column, bins=edges)[0] for column, edges in zip(x.T, quantile_edges(x, 10).numpy(), strict=True)]
+    counts = [
+        np.histogram(column, bins=edges)[0] for column, edges in zip(x.T, quantile_edges(x, 10).numpy(), strict=True)
+    ]
     assert np.ptp(np.stack(counts)) <= 2
 
 
