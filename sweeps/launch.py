@@ -42,6 +42,7 @@ RAY_SETTINGS = {
     "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "600",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
+LOOPBACK = "127.0.0.1"
 SESSION_MARK = "tunelab.pid"  # in the folder of a Ray session that a sweep started: its process
 SCRATCH_PREFIX = "tunelab-"
 
@@ -98,10 +99,11 @@ def ray_running(address: str | None = None) -> Iterator[dict[str, float]]:
         return
     local = not address and "RAY_ADDRESS" not in os.environ
     try:
-        with hangup_ignored(), sparse_ray() if local else nullcontext():
+        with hangup_ignored(), sparse_ray() if local else nullcontext(), on_loopback() if local else nullcontext():
             ray.init(
                 address=address or ("local" if local else None),
                 include_dashboard=False if local else None,
+                _node_ip_address=LOOPBACK if local else None,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 configure_logging=True,
@@ -118,6 +120,25 @@ def ray_running(address: str | None = None) -> Iterator[dict[str, float]]:
         ray.shutdown()
         if session is not None:
             shutil.rmtree(session, ignore_errors=True)
+
+
+@contextmanager
+def on_loopback() -> Iterator[None]:
+    """In this block a local Ray that is given 127.0.0.1 binds its ports there, where no other machine reaches them.
+
+    By itself, Ray takes the machine's own instead, and then listens on all of them; it has no public
+    switch. Where its private part is named otherwise, it listens as it always does, with its token authentication on.
+    """
+    from ray._private import services
+
+    kept = {name: getattr(services, name) for name in ("get_node_ip_address",) if hasattr(services, name)}
+    try:
+        for name in kept:
+            setattr(services, name, lambda *arguments, **options: LOOPBACK)
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(services, name, function)
 
 
 @contextmanager

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import multiprocessing
 import os
 import shutil
+import socket
 import sqlite3
+import struct
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -154,3 +157,57 @@ def in_namespace(kind: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def start_offline(values: Mapping[str, Any], folder: Path) -> BaseProcess:
+    """A sweep on a Ray of its own where only loopback exists; what it saw goes to ``offline.json`` in ``folder``."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    process = context.Process(target=_run_offline, args=(dict(values), folder))
+    process.start()
+    return process
+
+
+def _run_offline(values: dict[str, Any], folder: Path) -> None:
+    if not in_namespace(CLONE_NEWNET) or not raise_loopback():
+        os._exit(77)
+    os.dup2(os.open(folder / "stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
+    os.chdir(folder)
+    os.environ.pop("RAY_ADDRESS", None)
+    from sweeps.run import run_sweep
+    from sweeps.spec import make_spec
+    from tests.displays import Acting
+
+    listening: set[str] = set()
+    display = Acting(after={1: lambda: listening.update(listening_addresses())})
+    result = run_sweep(make_spec(values), display)
+    seen = {
+        "finished": len(result.ranked()),
+        "version": result.best.version if result.best else "",
+        "listening": sorted(listening),
+    }
+    (folder / "offline.json").write_text(json.dumps(seen))
+
+
+def raise_loopback() -> bool:
+    """Brings up the loopback device of a new network namespace."""
+    request = struct.pack("16sh22x", b"lo", 0x1 | 0x40)  # IFF_UP | IFF_RUNNING
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        try:
+            fcntl.ioctl(device, 0x8914, request)  # SIOCSIFFLAGS
+        except OSError:
+            return False
+    return True
+
+
+def listening_addresses() -> set[str]:
+    """The addresses at which anything in this network namespace listens."""
+    found = set()
+    for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            local, state = line.split()[1], line.split()[3]
+            if state == "0A":
+                packed = bytes.fromhex(local.partition(":")[0])
+                words = [packed[i : i + 4][::-1] for i in range(0, len(packed), 4)]  # each in the machine's order
+                found.add(socket.inet_ntop(family, b"".join(words)))
+    return found
