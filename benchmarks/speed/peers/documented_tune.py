@@ -5,7 +5,9 @@ With ``--reuse`` actors are reused between trials, which the documentation leave
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,8 @@ def main() -> None:
     folder, out = arguments()
     work, _ = read_work(folder)
     space = get_task(work.task).space()
-    ray.init(num_cpus=work.concurrency, include_dashboard=False, log_to_driver=False)
+    session = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: Ray's sockets lie in it
+    ray.init("local", num_cpus=work.concurrency, include_dashboard=False, log_to_driver=False, _temp_dir=session)
     gpus = 1 / work.concurrency if work.device == "cuda" else 0
     began = time.time()
     results = tune.Tuner(
@@ -67,6 +70,7 @@ def main() -> None:
         fit_seconds=time.time() - began,
     ).write(out)
     ray.shutdown()
+    shutil.rmtree(session, ignore_errors=True)
 
 
 if __name__ == "__main__":
