@@ -22,7 +22,7 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
         config["n_bins"] = trial.suggest_int("n_bins", 8, 64, log=True)
     else:
         config["n_frequencies"] = trial.suggest_int("n_frequencies", 8, 64, log=True)
-        config["frequency_scale"] = trial.suggest_float("frequency_scale", 0.05, 1.0, log=True)
+        config["frequency_scale"] = trial.suggest_float("frequency_scale", 0.05, 2.0, log=True)
         config["embedding_size"] = trial.suggest_int("embedding_size", 8, 32, log=True)
     n_layers = trial.suggest_int("depth", 1, MAX_LAYERS)
     width = trial.suggest_int("width", *WIDTHS, log=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from sweeps.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, label
 from sweeps.figures.evidence import Evidence
 from sweeps.permutation import Importance
+from trainables.base.preprocessing import moments
 
 MOST_COLUMNS = 24  # of histograms and of the heatmap; named in the note when there are more
 MOST_VALUES = 12  # of a categorical column
@@ -25,23 +26,33 @@ def feature_drawings(evidence: Evidence) -> list[Drawing]:
     if not isinstance(frame, pd.DataFrame):
         return []
     numbers = numeric_columns(evidence)
-    drawings = [histograms(frame, numbers), correlations(frame[numbers], evidence)]
+    dates = list(getattr(_columns(evidence), "dates", ()))
+    years = {name: _years(frame[name]) for name in dates}
+    drawings = [histograms(frame.assign(**years), numbers, dates), correlations(frame[numbers], evidence)]
     return [drawing for drawing in drawings if drawing is not None]
+
+
+def _columns(evidence: Evidence) -> Any:
+    """Which raw columns the model reads, by kind; None when it does not say."""
+    return getattr(getattr(evidence.predictor, "preprocessing", None), "columns", None)
 
 
 def numeric_columns(evidence: Evidence) -> list[str]:
     """Names of the raw columns that the model reads as numbers."""
-    columns = getattr(getattr(evidence.predictor, "preprocessing", None), "columns", None)
+    columns = _columns(evidence)
     if columns is not None:
         return list(columns.numeric)
     return [str(name) for name in evidence.train.inputs.select_dtypes("number").columns]
 
 
-def histograms(frame: pd.DataFrame, numbers: list[str]) -> Drawing | None:
-    """A small histogram for each number, bars of the commonest values for each other column."""
+def histograms(frame: pd.DataFrame, numbers: list[str], dates: list[str]) -> Drawing | None:
+    """A small histogram for each number and date (in years), bars of the commonest values for each other column."""
     charts = []
-    for name in list(frame.columns)[:MOST_COLUMNS]:
-        chart = _number(frame[name], str(name)) if name in numbers else _category(frame[name], str(name))
+    for name in map(str, list(frame.columns)[:MOST_COLUMNS]):
+        if name in numbers:
+            chart = _number(frame[name], name)
+        else:
+            chart = _number(frame[name], f"{name} (year)") if name in dates else _category(frame[name], name)
         if chart is not None:
             charts.append(chart)
     if not charts:
@@ -50,6 +61,11 @@ def histograms(frame: pd.DataFrame, numbers: list[str]) -> Drawing | None:
     if len(frame.columns) > MOST_COLUMNS:
         note += f" The first {MOST_COLUMNS} of {len(frame.columns)} columns."
     return Drawing("feature_histograms", "Columns of the training split", charts, min(4, len(charts)), note, "small")
+
+
+def _years(column: pd.Series) -> pd.Series:
+    """Dates as years with a fraction, so that a histogram can hold them."""
+    return 1970 + (moments(column) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=365.2425)
 
 
 def _number(column: pd.Series, name: str) -> Chart | None:

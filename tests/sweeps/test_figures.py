@@ -165,3 +165,28 @@ def test_wide_and_long_labels_stay_readable() -> None:
     drawing = Drawing("wide", "Wide", [heatmap, bars], 2, "", "large")
     assert Image.open(io.BytesIO(png_bytes(drawing))).size[0] > 1000
     assert len(plotly_figure(drawing).data) == 2
+
+
+def test_a_users_own_columns_are_drawn(tmp_path: Path) -> None:
+    rows = 200
+    random = np.random.default_rng(0)
+    area = random.lognormal(4, 0.3, rows)
+    frame = pd.DataFrame(
+        {
+            "면적": area,
+            "거래일": pd.date_range("2020-01-01", periods=rows, freq="3D").astype(str),
+            "구": random.choice(["강남", "마포", "종로"], rows),
+            "새집": random.integers(0, 2, rows).astype(bool),
+            "가격": area * 3 + random.normal(0, 5, rows),
+        }
+    )
+    frame.to_csv(tmp_path / "집.csv", index=False)
+    task = get_task("table", data=str(tmp_path / "집.csv"), target="가격")
+    evidence = evidence_of(task, task.load(), CONFIG)
+    importance = column_importance(task, evidence.predictor, evidence.test)
+    drawings = {drawing.name: drawing for drawing in drawings_of(evidence, importance)}
+    labels = {chart.x for chart in drawings["feature_histograms"].charts}
+    assert labels == {"면적", "거래일 (year)", "구", "새집"}
+    assert importance is not None
+    assert {column.name for column in importance.columns} == {"면적", "거래일", "구", "새집"}
+    write_drawings(list(drawings.values()), tmp_path, "집값")
