@@ -161,6 +161,50 @@ def speed(
 
 
 @app.command()
+def search(
+    tasks: Annotated[str | None, typer.Option(help="Bundled tasks, with commas.")] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="SAMPLER+SCHEDULER, with commas: tpe, random, Optuna's samplers; asha, none, its pruners."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Repetitions.")] = None,
+    full_trials: Annotated[int | None, typer.Option(help="Budget of a search: epochs of so many full trials.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-search"),
+) -> None:
+    """Compare methods of search with equal budgets; one folder with a report comes out.
+
+    Ctrl-C keeps what is done; the same command goes on from there.
+
+    Examples:
+
+        tunelab bench search
+
+        tunelab bench search --tasks wine,auto_mpg --methods tpe+asha,GPSampler+asha,tpe+MedianPruner --seeds 10
+    """
+    from benchmarks.search.spec import SearchSpec, check
+
+    given = {
+        "tasks": tuple(tasks.split(",")) if tasks else None,
+        "methods": tuple(methods.split(",")) if methods else None,
+        **{"seeds": seeds, "full_trials": full_trials, "seed": seed},
+    }
+    values = {key: value for key, value in given.items() if value is not None}
+    spec = SearchSpec.of_json({**SearchSpec().to_json(), **values})
+    check(spec)
+    from benchmarks.search.report import verdict
+    from benchmarks.search.run import REPORT, run
+
+    try:
+        results = run(spec, output, lambda text: typer.echo(text, err=True))
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is done is kept in {output}; the same command goes on from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(verdict(results.ranking))
+    typer.echo(f"Report: {output / REPORT}")
+
+
+@app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")]) -> None:
     """Run a benchmark again from its lock and say 'identical', or list what differs (exit code 1)."""
     from benchmarks import lockfile

@@ -26,7 +26,10 @@ SCHEMA = 1
 FURTHER_PACKAGES = ("tokenizers", "scipy", "plotly")  # beside those that every result names
 
 # Who repeats a benchmark of each kind: ``module:function`` of ``(folder, lock) -> list of differences``.
-VERIFIERS: dict[str, str] = {"generation": "benchmarks.generation.verify:verify"}
+VERIFIERS: dict[str, str] = {
+    "generation": "benchmarks.generation.verify:verify",
+    "search": "benchmarks.search.verify:verify",
+}
 
 Lock = Mapping[str, Any]
 

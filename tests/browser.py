@@ -70,6 +70,8 @@ class Browser:
         shutil.rmtree(self._profile, ignore_errors=True)
 
     def open(self, url: str) -> None:
+        """Loads a page afresh; a new ``#`` alone would keep the state of the page before."""
+        self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=url)
 
     def evaluate(self, script: str) -> Any:

@@ -1,0 +1,153 @@
+"""Runs a benchmark of search methods: what is done stays when it is interrupted; then results, lock and report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import lockfile
+from benchmarks.search.play import Play, play
+from benchmarks.search.spec import Method, SearchSpec, check
+from benchmarks.search.statistics import Ranking, rank
+from search_spaces import UserError
+from trainables import get_task
+
+DONE, RESULTS, SECONDS = "searches.jsonl", "results.json", "seconds.json"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class SearchResults:
+    """All that a report shows.
+
+    Attributes:
+        spec: what was asked.
+        plays: every search, tasks, repetitions and methods in the spec's order.
+        ranking: of the methods over tasks and repetitions.
+        budgets: epochs of one search, by task.
+        lock: what fixed the numbers.
+    """
+
+    spec: SearchSpec
+    plays: tuple[Play, ...]
+    ranking: Ranking
+    budgets: Mapping[str, int]
+    lock: Mapping[str, Any]
+
+
+def run(spec: SearchSpec, folder: Path, say: Callable[[str], None]) -> SearchResults:
+    """Runs what is not yet done in ``folder`` and writes results, lock and report there.
+
+    Raises:
+        UserError: the spec is wrong, or the folder holds another benchmark.
+        KeyboardInterrupt: searches made so far are kept; the same call goes on from them.
+    """
+    methods = check(spec)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small models; and sums in one order
+    try:
+        lock = _open(folder, {"spec": spec.to_json(), "data": digests(spec)})
+        kept = {(p.task, p.method, p.repetition): p for p in _read(folder / DONE)}
+        plays = []
+        for task, method, repetition in places(spec, methods):
+            found = kept.get((task, method.name, repetition))
+            if found is None:
+                found = search(spec, task, method, repetition)
+                with (folder / DONE).open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(found)) + "\n")
+                say(f"{task}, {method.name}, repetition {repetition}: {found.trials} trials, best {found.best:.4g}")
+            plays.append(found)
+    finally:
+        torch.set_num_threads(threads)
+    return _finish(folder, spec, plays, lock)
+
+
+def places(spec: SearchSpec, methods: list[Method]) -> Iterator[tuple[str, Method, int]]:
+    """Every search that the spec asks for, in order."""
+    for task in spec.tasks:
+        for repetition in range(spec.seeds):
+            for method in methods:
+                yield task, method, repetition
+
+
+def search(spec: SearchSpec, task_name: str, method: Method, repetition: int) -> Play:
+    """One search."""
+    task = get_task(task_name)
+    budget = spec.full_trials * task.facts.max_epochs
+    return play(task, task.load().training, method, repetition, spec.seed, budget)
+
+
+def digests(spec: SearchSpec) -> dict[str, str]:
+    """The data digest of each task."""
+    return {name: get_task(name).load().training.digest for name in spec.tasks}
+
+
+def repeatable(plays: list[Play]) -> list[dict[str, Any]]:
+    """What a repetition must give again: everything but seconds."""
+    return [{k: v for k, v in json.loads(json.dumps(asdict(p))).items() if k != "seconds"} for p in plays]
+
+
+def ranking_of(spec: SearchSpec, plays: list[Play]) -> Ranking:
+    """Ranks over blocks of a task and a repetition."""
+    count = len(spec.methods)
+    losses = np.array([p.best for p in plays]).reshape(-1, count)
+    tasks = [p.task for p in plays[::count]]
+    return rank([p.method for p in plays[:count]], tasks, losses, spec.seed)
+
+
+def _open(folder: Path, resolved: Mapping[str, Any]) -> dict[str, Any]:
+    if (folder / lockfile.NAME).exists():
+        lock = lockfile.read_lock(folder)
+        if lock["kind"] != "search" or lock["resolved"] != resolved:
+            raise UserError(f"'{folder}' holds another benchmark. Give a new folder with --output.")
+        return lock
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output '{folder}' cannot be created: {error.strerror}.") from error
+    if any(folder.iterdir()):
+        raise UserError(f"--output '{folder}' is not empty and holds no benchmark. Give a new folder.")
+    lock = {
+        **{"kind": "search", "schema": lockfile.SCHEMA, "status": "running", "resolved": resolved},
+        **{"provenance": lockfile.provenance(), "results": {}},
+    }
+    lockfile.write_lock(folder, lock)
+    return lock
+
+
+def _read(path: Path) -> list[Play]:
+    """Kept searches; a line that an interruption cut off is made again."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return [_play(json.loads(line)) for line in whole.splitlines()]
+
+
+def _play(values: Mapping[str, Any]) -> Play:
+    steps = tuple((int(epochs), float(loss)) for epochs, loss in values["steps"])
+    return Play(**{**values, "steps": steps, "seconds": tuple(values["seconds"])})
+
+
+def _finish(folder: Path, spec: SearchSpec, plays: list[Play], lock: dict[str, Any]) -> SearchResults:
+    from benchmarks.search.report import make_search_document
+    from sweeps.report import write_document
+
+    ranking = ranking_of(spec, plays)
+    content = {"ranking": asdict(ranking), "searches": repeatable(plays)}
+    (folder / RESULTS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (folder / SECONDS).write_text(json.dumps([list(p.seconds) for p in plays]) + "\n", encoding="utf-8")
+    lock = {**lock, "status": "complete", "results": {RESULTS: lockfile.sha256_file(folder / RESULTS)}}
+    lockfile.write_lock(folder, lock)
+    budgets = {name: spec.full_trials * get_task(name).facts.max_epochs for name in spec.tasks}
+    results = SearchResults(spec, tuple(plays), ranking, budgets, lock)
+    write_document(make_search_document(results), folder / REPORT)
+    return results

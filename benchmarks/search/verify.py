@@ -1,0 +1,48 @@
+"""Runs a benchmark of search methods again from its lock and lists what differs. Seconds are not compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.search.run import RESULTS, digests, places, repeatable, search
+from benchmarks.search.spec import SearchSpec, check
+
+MOST_SHOWN = 10
+
+
+def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
+    """Differences between the folder's searches and those made now; empty when identical."""
+    spec = SearchSpec.of_json(lock["resolved"]["spec"])
+    methods = check(spec)
+    data = digests(spec)
+    differences = [
+        f"the data of {task} is another: digest {lock['resolved']['data'][task][:12]} then, {data[task][:12]} now"
+        for task in spec.tasks
+        if data[task] != lock["resolved"]["data"][task]
+    ]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        now = repeatable([search(spec, *place) for place in places(spec, methods)])
+    finally:
+        torch.set_num_threads(threads)
+    then = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["searches"]
+    unequal = [_difference(a, b) for a, b in zip(then, now, strict=True) if a != b]
+    if len(unequal) > MOST_SHOWN:
+        unequal = [*unequal[:MOST_SHOWN], f"and {len(unequal) - MOST_SHOWN} searches more"]
+    return differences + unequal
+
+
+def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    where = f"{then['task']}, {then['method']}, repetition {then['repetition']}"
+    for a, b in zip(then["steps"], now["steps"], strict=False):
+        if a != b:
+            return f"{where}: loss {a[1]!r} at epoch {a[0]} then, {b[1]!r} at epoch {b[0]} now"
+    return (
+        f"{where}: {then['trials']} trials, {len(then['steps'])} steps then, {now['trials']}, {len(now['steps'])} now"
+    )
