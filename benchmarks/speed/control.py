@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from search_spaces.errors import UserError
 from sweeps.records import TrialRecord, TrialStatus
@@ -27,6 +28,7 @@ class Control:
         trials: how many.
         tracked: whether MLflow was on.
         ms_by_window: wall milliseconds a trial, for each ``WINDOW`` trials.
+        cpu_ms_by_window: the driver's CPU milliseconds a trial, likewise: what a busy machine does not change.
         driver_cpu_ms: CPU milliseconds a trial of the driver, tracking's thread included.
         memory_kb: growth of the driver's resident memory a trial, after the first ``WINDOW``.
         disk_kb: of journal, store and artifacts a trial, beyond what an empty store takes.
@@ -35,6 +37,7 @@ class Control:
     trials: int
     tracked: bool
     ms_by_window: tuple[float, ...]
+    cpu_ms_by_window: tuple[float, ...]
     driver_cpu_ms: float
     memory_kb: float
     disk_kb: float
@@ -45,6 +48,7 @@ class Probe:
 
     def __init__(self) -> None:
         self.times: list[float] = []  # of each trial's end
+        self.cpu: list[float] = []  # seconds of this process, at each trial's end
         self.memory: list[int] = []  # resident, kB, at each trial's end
         self._ended: set[int] = set()
         self._open: set[int] = set()
@@ -63,6 +67,7 @@ class Probe:
         for number in [n for n in self._open if trials[n].status != TrialStatus.RUNNING]:
             self._open.discard(number)
             self.times.append(time.perf_counter())
+            self.cpu.append(time.process_time())
             self.memory.append(resident_kb())
 
 
@@ -92,15 +97,20 @@ def measure_control(trials: int, *, tracked: bool) -> Control:
     spec = make_spec({"task": task, "trials": trials, "tracking_uri": uri, "name": "control", "confirm_top": 0})
     run_sweep(spec, probe)
     cpu = time.process_time() - before
-    points = probe.times[WINDOW - 1 :: WINDOW]
     return Control(
         trials=trials,
         tracked=tracked,
-        ms_by_window=tuple(1e3 * (b - a) / WINDOW for a, b in pairwise(points)),
+        ms_by_window=by_window(probe.times),
+        cpu_ms_by_window=by_window(probe.cpu),
         driver_cpu_ms=1e3 * cpu / trials,
         memory_kb=(probe.memory[-1] - probe.memory[WINDOW - 1]) / (trials - WINDOW),
         disk_kb=(disk_bytes(Path.cwd()) - empty) / 1024 / trials,
     )
+
+
+def by_window(seconds: Sequence[float]) -> tuple[float, ...]:
+    """Readings of a clock at each trial's end to milliseconds a trial, for each ``WINDOW`` trials after the first."""
+    return tuple(1e3 * (b - a) / WINDOW for a, b in pairwise(seconds[WINDOW - 1 :: WINDOW]))
 
 
 def disk_bytes(folder: Path) -> int:
@@ -110,8 +120,8 @@ def disk_bytes(folder: Path) -> int:
 
 def read_control(path: Path) -> Control:
     """What this script wrote."""
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return Control(**{**values, "ms_by_window": tuple(values["ms_by_window"])})
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return Control(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
 
 
 def main() -> None:

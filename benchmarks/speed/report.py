@@ -118,8 +118,8 @@ def _control(html: Page, controls: list[Control], proposing: list[Proposing]) ->
             "MLflow on" if c.tracked else "MLflow off",
             c.trials,
             sum(c.ms_by_window) / len(c.ms_by_window),
-            c.ms_by_window[0],
-            c.ms_by_window[-1],
+            c.cpu_ms_by_window[0],
+            c.cpu_ms_by_window[-1],
             c.driver_cpu_ms,
             c.memory_kb,
             c.disk_kb,
@@ -136,7 +136,7 @@ def _control(html: Page, controls: list[Control], proposing: list[Proposing]) ->
         "memory kB/trial",
         "disk kB/trial",
     )
-    helps = {"first": f"trials {WINDOW} to {2 * WINDOW}", "last": f"the last {WINDOW} trials"}
+    helps = {"first": f"driver CPU, trials {WINDOW} to {2 * WINDOW}", "last": f"driver CPU, the last {WINDOW} trials"}
     section.table(heads, rows, digits=3, helps=helps)
     figure = go.Figure()
     for c in controls:
@@ -146,7 +146,7 @@ def _control(html: Page, controls: list[Control], proposing: list[Proposing]) ->
         )
     figure.update_xaxes(title="trials done")
     figure.update_yaxes(title="ms per trial", rangemode="tozero")
-    section.figure(figure, f"Wall time of control per trial, mean of {WINDOW} trials.")
+    section.figure(figure, f"Control per trial, mean of {WINDOW} trials: wall time, and CPU time of the driver.")
     if proposing:
         section.table(
             ("trials", "ms/trial"),
