@@ -348,6 +348,8 @@ class Conductor:
         return position
 
     def _stop_on_same_error(self) -> None:
+        if any(r.has_result for r in self.records[:SAME_ERROR_LIMIT]):  # the usual case, at no cost
+            return
         ended = [r for r in self.records if r.status != TrialStatus.RUNNING]
         limit = min(max(SAME_ERROR_LIMIT, self.budget.concurrency), self.budget.trials)
         errors = {r.error.partition("\n")[0] for r in ended if r.status == TrialStatus.FAILED}
