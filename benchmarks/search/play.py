@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
+import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -99,7 +100,10 @@ class NamedProposals(Proposals):
         if self._class is None:
             return super()._make_sampler(number)
         seeded = "seed" in inspect.signature(self._class).parameters
-        made = self._class(seed=derive_seed(self._own_seed, "sampler", number)) if seeded else self._class()
+        arguments = {"seed": derive_seed(self._own_seed, "sampler", number)} if seeded else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # the user chose it by name
+            made = self._class(**arguments)
         assert isinstance(made, optuna.samplers.BaseSampler)
         return made
 

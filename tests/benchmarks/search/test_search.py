@@ -1,0 +1,132 @@
+"""The benchmark of search methods: statistics against known values, the same searches again, refusals."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import lockfile
+from benchmarks.search.report import make_search_document, verdict
+from benchmarks.search.run import DONE, RESULTS, SearchResults, run
+from benchmarks.search.spec import SearchSpec, check
+from benchmarks.search.statistics import critical_difference, rank
+from search_spaces import UserError
+from sweeps.report import to_html, to_markdown
+
+SMALL = SearchSpec(("wine",), ("tpe+asha", "random+none", "QMCSampler+MedianPruner"), seeds=2, full_trials=2)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SearchResults]:
+    folder = tmp_path_factory.mktemp("bench") / "out"
+    return folder, run(SMALL, folder, lambda text: None)
+
+
+def test_critical_differences_are_those_of_the_literature() -> None:
+    # Demšar 2006, section 3.2.2 and table 5: 4 classifiers on 14 data sets, q = 2.569, CD = 1.25
+    assert critical_difference(4, 14) == pytest.approx(1.25, abs=0.005)
+    assert critical_difference(2, 10) == pytest.approx(1.960 * math.sqrt(6 / 60), abs=0.001)
+
+
+def test_ranks_share_ties_and_tell_a_clear_winner() -> None:
+    rng = np.random.default_rng(0)
+    tasks = ["a"] * 10 + ["b"] * 10
+    losses = rng.normal(size=(20, 3)) * 0.01 + np.array([1.0, 0.0, 1.0])
+    losses[:, 2] = losses[:, 0]  # the first and the last are the same
+    ranking = rank(["x", "y", "z"], tasks, losses, 0)
+    assert ranking.methods == ("y", "x", "z")
+    assert ranking.ranks == (1.0, 2.5, 2.5)
+    assert ranking.wins == (20, 0, 0)
+    assert ranking.friedman_p < 1e-6
+    assert ranking.groups() == [(1, 2)]
+    assert ranking.low[0] == ranking.high[0] == 1.0
+    assert "it is better than x, z by more than the critical difference" in verdict(ranking)
+
+
+def test_methods_that_are_alike_are_not_told_apart() -> None:
+    losses = np.random.default_rng(1).normal(size=(12, 4))
+    ranking = rank(list("abcd"), ["t"] * 12, losses, 0)
+    assert "no difference between the methods is shown" in verdict(ranking)
+    assert ranking.groups() == [(0, 3)]
+    equal = rank(["a", "b", "c"], ["t"] * 3, np.ones((3, 3)), 0)
+    assert equal.friedman_p == 1.0
+
+
+def test_every_search_spends_the_same_budget_and_its_best_only_falls(finished: tuple[Path, SearchResults]) -> None:
+    results = finished[1]
+    assert len(results.plays) == 6
+    assert {p.epochs for p in results.plays} == {results.budgets["wine"]}
+    for p in results.plays:
+        losses = [loss for _, loss in p.steps]
+        assert losses == sorted(losses, reverse=True)
+        assert len(p.seconds) == len(p.steps) + 1
+    whole = [p for p in results.plays if p.method == "random+none"]
+    assert all(p.trials >= SMALL.full_trials for p in whole)
+
+
+def test_the_report_shows_ranks_and_curves(finished: tuple[Path, SearchResults]) -> None:
+    folder, results = finished
+    text = to_markdown(make_search_document(results))
+    assert all(name.replace("_", "\\_") in text for name in SMALL.methods)
+    assert to_html(make_search_document(results)) == (folder / "report.html").read_text()
+
+
+def test_verify_finds_identical_searches_and_any_change(finished: tuple[Path, SearchResults]) -> None:
+    folder, _ = finished
+    assert lockfile.verify(folder) == []
+    original = (folder / RESULTS).read_text()
+    content = json.loads(original)
+    content["searches"][0]["steps"][-1][1] += 1e-9
+    (folder / RESULTS).write_text(json.dumps(content))
+    differences = lockfile.verify(folder)
+    (folder / RESULTS).write_text(original)
+    assert any("its sha256 is not the lock's" in d for d in differences)
+    assert any("wine, tpe+asha, repetition 0: loss" in d for d in differences)
+
+
+def test_an_interrupted_benchmark_goes_on(finished: tuple[Path, SearchResults], tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    shown: list[str] = []
+
+    def interrupt(text: str) -> None:
+        shown.append(text)
+        if len(shown) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(SMALL, folder, interrupt)
+    with (folder / DONE).open("a") as file:
+        file.write('{"task": "wine", "meth')  # what a kill leaves
+    results = run(SMALL, folder, shown.append)
+    assert len(shown) == 6
+    assert [p.steps for p in results.plays] == [p.steps for p in finished[1].plays]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (SearchSpec(tasks=("wime",)), "Unknown task 'wime'. Did you mean 'wine'"),
+        (SearchSpec(methods=("tpe+asha",)), "two or more different methods"),
+        (SearchSpec(methods=("tpe+asha", "tpe+asha")), "two or more different methods"),
+        (SearchSpec(methods=("tpe", "random+none")), "must be SAMPLER"),
+        (SearchSpec(methods=("tpe+ash", "random+none")), "Unknown scheduler 'ash'. Did you mean 'asha'"),
+        (SearchSpec(methods=("GPSample+asha", "random+none")), "Unknown sampler 'GPSample'. Did you mean 'GPSampler'"),
+        (SearchSpec(seeds=1), "--seeds must be 2 or more, got 1"),
+        (SearchSpec(full_trials=0), "--full-trials must be 1 or more, got 0"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(spec: SearchSpec, message: str) -> None:
+    with pytest.raises(UserError, match=message.replace("+", r"\+")):
+        check(spec)
+
+
+def test_a_folder_of_something_else_is_left_alone(finished: tuple[Path, SearchResults], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds another benchmark"):
+        run(SearchSpec(("wine",), seeds=3), finished[0], lambda text: None)
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="is not empty and holds no benchmark"):
+        run(SMALL, tmp_path, lambda text: None)
