@@ -154,45 +154,57 @@ class Replay:
 
 
 def replay(events: Iterator[dict[str, Any]]) -> Replay:
-    """The state that a journal's events lead to."""
+    """The state that a journal's events lead to; raises ``UserError`` for events that no sweep writes."""
     trials: dict[int, TrialRecord] = {}
     checkpoints: dict[int, tuple[int, str]] = {}
     notes: list[dict[str, Any]] = []
-    for event in events:
-        match event["event"]:
-            case "proposed":
-                trials[event["trial"]] = TrialRecord(
-                    number=event["trial"],
-                    params=event["params"],
-                    config=event["config"],
-                    seed=event["seed"],
-                    max_epochs=event["max_epochs"],
-                    status=TrialStatus.RUNNING,
-                    started=event["time"],
-                )
-            case "reported":
-                trial = trials[event["trial"]]
-                new = tuple(Epoch.of_row(row) for row in event["rows"])
-                trials[trial.number] = replace(trial, epochs=trial.epochs + new)
-            case "checkpointed":
-                checkpoints[event["trial"]] = (event["epoch"], event["uri"])
-            case "restarted":
-                trial = trials[event["trial"]]
-                kept = tuple(e for e in trial.epochs if e.epoch <= event["epoch"])
-                trials[trial.number] = replace(trial, epochs=kept)
-            case "ended":
-                trial = trials[event["trial"]]
-                trials[trial.number] = replace(
-                    trial,
-                    status=TrialStatus(event["status"]),
-                    epochs=tuple(e for e in trial.epochs if e.epoch <= event["epochs"]),
-                    ended=event["time"],
-                    error=event["error"],
-                    worker=event["worker"],
-                )
-            case "tracked":
-                trial = trials[event["trial"]]
-                trials[trial.number] = replace(trial, run_id=event["run_id"])
-            case _:
-                notes.append(event)
+    for number, event in enumerate(events, start=1):
+        try:
+            _apply(event, trials, checkpoints, notes)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(f"A journal is damaged at line {number}; its sweep cannot be resumed.") from error
     return Replay(tuple(trials[n] for n in sorted(trials)), checkpoints, tuple(notes))
+
+
+def _apply(
+    event: dict[str, Any],
+    trials: dict[int, TrialRecord],
+    checkpoints: dict[int, tuple[int, str]],
+    notes: list[dict[str, Any]],
+) -> None:
+    match event["event"]:
+        case "proposed":
+            trials[event["trial"]] = TrialRecord(
+                number=event["trial"],
+                params=event["params"],
+                config=event["config"],
+                seed=event["seed"],
+                max_epochs=event["max_epochs"],
+                status=TrialStatus.RUNNING,
+                started=event["time"],
+            )
+        case "reported":
+            trial = trials[event["trial"]]
+            new = tuple(Epoch.of_row(row) for row in event["rows"])
+            trials[trial.number] = replace(trial, epochs=trial.epochs + new)
+        case "checkpointed":
+            checkpoints[event["trial"]] = (event["epoch"], event["uri"])
+        case "restarted":
+            trial = trials[event["trial"]]
+            kept = tuple(e for e in trial.epochs if e.epoch <= event["epoch"])
+            trials[trial.number] = replace(trial, epochs=kept)
+        case "ended":
+            trial = trials[event["trial"]]
+            trials[trial.number] = replace(
+                trial,
+                status=TrialStatus(event["status"]),
+                epochs=tuple(e for e in trial.epochs if e.epoch <= event["epochs"]),
+                ended=event["time"],
+                error=event["error"],
+                worker=event["worker"],
+            )
+        case "tracked":
+            trial = trials[event["trial"]]
+            trials[trial.number] = replace(trial, run_id=event["run_id"])
+        case _:
+            notes.append(event)

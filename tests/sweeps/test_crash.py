@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from search_spaces import UserError
 from sweeps.records import TrialStatus
 from sweeps.result import SweepResult
+from sweeps.resume import find_name, next_name, resumed_spec, started_note
 from sweeps.run import run_sweep
 from sweeps.spec import make_spec
 from sweeps.tracking import Store
@@ -146,3 +148,52 @@ def slow_values(store_uri: str) -> dict[str, Any]:
         "confirm_top": 0,
         "tracking_uri": store_uri,
     }
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_second_signal_ends_at_once_and_the_sweep_can_be_resumed(store_uri: str, tmp_path: Path) -> None:
+    values = {**slow_values(store_uri), "task_options": {"pause": 0.3}}
+    driver = start_driver(values, tmp_path, address=ray_address())
+    assert wait_until(lambda: journal_lines(tmp_path, "slow") > 4, driver)
+    for _ in range(2):
+        os.kill(driver.pid or 0, signal.SIGINT)
+    driver.join(30)
+    assert driver.exitcode == 130
+    finished = run_sweep(make_spec({**values, "task_options": {"pause": 0.3}}))
+    assert_whole(finished, Store(store_uri))
+
+
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_a_time_budget_keeps_what_there_is_and_can_be_given_more(store_uri: str) -> None:
+    values = {**slow_values(store_uri), "trials": 3, "scheduler": "none", "task_options": {"pause": 0.4}}
+    first = run_sweep(make_spec({**values, "concurrency": 1, "time_budget": 1.0}))
+    assert first.stopped == "time budget reached"
+    assert len(first.ranked()) < 3
+    assert Store(store_uri).client.get_run(first.parent_run_id).info.status == "KILLED"
+    whole = run_sweep(make_spec(values))
+    assert whole.stopped == ""
+    assert_whole(whole, Store(store_uri))
+
+
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_a_changed_space_is_refused_with_the_difference_or_becomes_a_new_sweep(store_uri: str, tmp_path: Path) -> None:
+    home = tmp_path / "mlruns"
+    task = tmp_path / "mine.py"
+    source = (
+        "from tests.toys import Toy\nfrom search_spaces import SearchSpace\n\n"
+        "class Mine(Toy):\n    reference = {}\n\n    def space(self, name=None):\n"
+        '        return SearchSpace("mine", lambda trial: {"x": trial.suggest_float("x", 0.0, 1.0)})\n'
+    )
+    task.write_text(source)
+    values = {"task": str(task), "name": "old", "trials": 3, "max_epochs": 3, "confirm_top": 0}
+    old = run_sweep(make_spec({**values, "tracking_uri": store_uri}))
+    task.write_text(source.replace("1.0)", "0.5)"))
+    note = started_note(home, "old")
+    with pytest.raises(UserError, match=r"hyperparameter x was .*1\.0.*, is .*0\.5"):
+        run_sweep(resumed_spec(note, {"trials": 4}))
+    new = run_sweep(resumed_spec(note, {"name": next_name(home, "old"), "warm_start": find_name(home, "ol")}))
+    assert new.name == "old-2"
+    assert new.parent_run_id != old.parent_run_id
+    assert all(float(trial.params["x"]) <= 0.5 for trial in new.trials)
+    with pytest.raises(UserError, match="has 3 already"):
+        resumed_spec(note, {"trials": 2})

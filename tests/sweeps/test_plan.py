@@ -1,0 +1,117 @@
+"""Plans, clean-ups and examinations: what they say, and what they leave alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from search_spaces import UserError
+from sweeps import planning
+from sweeps.clean import find_removable
+from sweeps.doctor import cpu_quota, examine
+from sweeps.journal import Journal
+from sweeps.launch import SCRATCH_PREFIX, SESSION_MARK
+from sweeps.planning import expected_epochs, predict
+from sweeps.run import run_sweep
+from sweeps.spec import make_spec
+from sweeps.tracking import Store
+from tests.fault_toys import FAULT_TOY
+from tests.toys import TOY
+
+
+def test_expected_epochs_without_stopping_are_all() -> None:
+    assert expected_epochs(10, 9, (), 3) == 90
+
+
+def test_expected_epochs_lie_between_the_first_rung_and_all() -> None:
+    epochs = expected_epochs(64, 27, (1, 3, 9), 3)
+    assert 64 < epochs < 0.35 * 64 * 27
+
+
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_a_plan_predicts_epochs_time_memory_and_disk(store_uri: str) -> None:
+    values = {"task": FAULT_TOY, "task_options": {"pause": 0.05}, "max_epochs": 9, "tracking_uri": store_uri}
+    values |= {"trials": 10, "sampler": "random", "scheduler": "none", "confirm_top": 0}
+    plan = predict(make_spec(values))
+    result = run_sweep(make_spec(values))
+    assert plan.concurrency == result.concurrency
+    assert plan.epochs == result.epochs == 90
+    assert plan.epoch_seconds == pytest.approx(0.05, rel=0.3)
+    assert plan.train_seconds == pytest.approx(result.train_seconds, rel=0.3)
+    assert plan.memory_bytes > plan.worker_bytes > 10**8
+    assert 10**6 < plan.disk_bytes < 10**8
+    assert not Path(store_uri.removeprefix("sqlite:///")).parent.joinpath("sweeps", "probe").exists()
+
+
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_what_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch, store_uri: str) -> None:
+    monkeypatch.setattr(planning, "available_memory", lambda: 2 * 10**8)
+    with pytest.raises(UserError, match="GB of memory"):
+        predict(make_spec({"task": TOY, "trials": 2, "tracking_uri": store_uri}))
+
+
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_clean_shows_and_removes_leftovers_and_nothing_else(
+    store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    home = tmp_path / "mlruns"
+    spec = {"task": "wine", "trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
+    result = run_sweep(make_spec({**spec, "name": "done"}))
+    running = run_sweep(make_spec({**spec, "name": "running"}))
+    leftovers = [
+        home / "sweeps" / "done" / "weights" / "trial-00001.safetensors",
+        home / "sweeps" / "done" / "probe.txt",
+        tmp_path / "tmp" / "ray" / "session_1" / SESSION_MARK,
+        tmp_path / "tmp" / f"{SCRATCH_PREFIX}999999999-x" / "file",
+    ]
+    in_use = [
+        home / "sweeps" / "running" / "weights" / "trial-00000.safetensors",
+        tmp_path / "tmp" / "ray" / "session_2" / SESSION_MARK,
+        tmp_path / "tmp" / "ray" / "session_3" / "of_somebody_else",
+        tmp_path / "tmp" / f"{SCRATCH_PREFIX}{os.getpid()}-x" / "file",
+    ]
+    for path in (*leftovers, *in_use):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("999999999" if path in leftovers else str(os.getpid()))
+    owner = Journal(home / "sweeps" / "running")
+    items = find_removable(home)
+    assert len(items) == len(leftovers)
+    for item in items:
+        item.remove()
+    owner.close()
+    assert not any(path.exists() for path in leftovers)
+    assert all(path.exists() for path in in_use)
+    store = Store(store_uri)
+    assert store.load(result.parent_run_id) == result
+    assert store.client.get_model_version("tunelab-wine", "1").run_id in {
+        t.run_id for t in (*result.trials, *running.trials)
+    }
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_the_doctor_sees_this_machine_and_an_unfinished_sweep(store_uri: str, tmp_path: Path) -> None:
+    folder = tmp_path / "mlruns" / "sweeps" / "cut"
+    folder.mkdir(parents=True)
+    journal = Journal(folder)
+    journal.note("started", spec={}, time=0.0)
+    journal.close()
+    findings = {finding.name: finding for finding in examine(store_uri, None)}
+    assert {"torch", "ray", "mlflow", "CPUs", "memory", "data", "store", "Ray"} <= set(findings)
+    assert "tunelab resume cut" in findings["sweep cut"].problem
+    assert "2 CPUs" in findings["Ray"].value
+    assert not findings["data"].problem
+    away = {finding.name: finding for finding in examine("http://u:hunter2@127.0.0.1:9", None)}
+    assert "no MLflow store answers" in away["store"].problem
+    assert "hunter2" not in away["store"].problem
+
+
+def test_a_container_s_quota_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "cpu.max"
+    file.write_text("150000 100000\n")
+    assert cpu_quota(file) == 1.5
+    file.write_text("max 100000\n")
+    assert cpu_quota(file) is None
