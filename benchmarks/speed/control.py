@@ -121,7 +121,9 @@ def disk_bytes(folder: Path) -> int:
 def read_control(path: Path) -> Control:
     """What this script wrote."""
     values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return Control(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+    for name in ("ms_by_window", "cpu_ms_by_window"):
+        values[name] = tuple(values[name])
+    return Control(**values)
 
 
 def main() -> None:
