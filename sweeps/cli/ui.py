@@ -16,6 +16,7 @@ def command(
     port: Annotated[int, typer.Option(help="Port to bind.")] = 5000,
 ) -> None:
     """Open the MLflow UI for the results; Ctrl-C ends it."""
+    from sweeps.desk import SWEEPS_VIEW, TRIALS_VIEW, view_link
     from sweeps.spec import default_tracking_uri
     from sweeps.tracking import Store
 
@@ -27,6 +28,12 @@ def command(
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     arguments = ["server", "--backend-store-uri", store.uri, "--host", host, "--port", str(port), "--workers", "1"]
     sys.stderr.write(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)\n")
+    newest = max(store.sweeps(), key=lambda run: int(run.info.start_time), default=None)
+    if newest is not None:
+        task = newest.data.tags["tunelab.task"]
+        for what, view in (("sweeps", SWEEPS_VIEW), ("trials", TRIALS_VIEW)):
+            link = view_link(f"http://{host}:{port}", newest.info.experiment_id, view)
+            sys.stderr.write(f"The {what} on {task}: {link}\n")
     line = [sys.executable, "-m", "mlflow", *arguments, "--artifacts-destination", store.artifact_root()]
     try:
         raise SystemExit(subprocess.run(line, env={**os.environ, **settings}, check=False).returncode)
