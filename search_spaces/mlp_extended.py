@@ -32,7 +32,7 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "lr": trial.suggest_float("lr", 3e-4, 1e-2, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
-        "batch_size": trial.suggest_categorical("batch_size", (128, 256, 512)),
+        "batch_size": trial.suggest_categorical("batch_size", (64, 128, 256)),
     }
     return config
 

@@ -156,3 +156,15 @@ def test_columns_without_numbers_pass_by_the_embedding() -> None:
     embedded = model.embed(torch.from_numpy(x))
     assert embedded.shape == (50, 8 + 2)
     assert torch.equal(embedded[:, 8:], torch.from_numpy(x[:, 1:]))
+
+
+@pytest.mark.parametrize("config", [PIECEWISE, PERIODIC])
+def test_the_reported_weights_have_the_reported_loss(config: dict[str, Any]) -> None:
+    task = get_task("auto_mpg")
+    assert isinstance(task, TabularTask)
+    splits = task.load()
+    for report in task.fit(config, splits.training, 3, max_epochs=3):
+        assert report.weights is not None
+        kept = task.predictor(config, report.weights, splits)
+        _, loss = greedy_weights([kept], splits.validation, 1)
+        assert loss == pytest.approx(report.val_loss, rel=1e-4)

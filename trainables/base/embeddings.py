@@ -31,6 +31,7 @@ from trainables.base.loop import (
 )
 from trainables.base.task import Config, EpochReport, TrainingData
 
+AVERAGED_EPOCHS = 1.0  # how far back the running mean of the weights reaches, about
 _EVAL_ROWS = 1024
 _KEPT_BYTES = 1 << 29  # encodings of the training rows above this are computed for each batch
 
@@ -230,6 +231,10 @@ class EmbeddedTrainer:
         dropout = float(config["dropout"])
         self._masks = Masks(dropout, stream_seed(seed, "noise"), device) if dropout > 0 else None
         parameters = [p for p in self._model.parameters() if p.requires_grad]
+        # a running mean of the weights, which is what is judged and kept: it needs no small learning rate to settle
+        self._trained = parameters
+        self._mean = [parameter.detach().clone() for parameter in parameters]
+        self._share = min(1.0, self._batches.size / (AVERAGED_EPOCHS * self._batches.rows))
         self._optimizer = torch.optim.AdamW(
             parameters, lr=float(config["lr"]), weight_decay=float(config["weight_decay"]), fused=True
         )
@@ -244,6 +249,7 @@ class EmbeddedTrainer:
             self._optimizer.zero_grad()
             torch.autograd.backward(loss)
             self._optimizer.step()
+            torch._foreach_lerp_(self._mean, [p.detach() for p in self._trained], self._share)
             total += loss.detach() * len(y)
         return float(total) / self._batches.rows
 
@@ -251,12 +257,22 @@ class EmbeddedTrainer:
     def validate(self) -> Tensor:
         n_classes = self._model.n_outputs if self._model.classifies else 0
         parts = []
+        self._swap()
         for x in torch.split(self._x_val, _EVAL_ROWS):
             parts.append(averaged(self._model.scores(x if self._fixed else self._model.embed(x)), n_classes))
+        self._swap()
         return torch.cat(parts).float().cpu()
 
     def weights(self) -> Mapping[str, Tensor]:
-        return self._model.state_dict()
+        self._swap()
+        state = {name: value.clone() for name, value in self._model.state_dict().items()}
+        self._swap()
+        return state
+
+    def _swap(self) -> None:
+        """Exchanges the weights in training for their running mean, or back."""
+        for trained, mean in zip(self._trained, self._mean, strict=True):
+            trained.data, mean.data = mean.data, trained.data
 
 
 class Masks:
