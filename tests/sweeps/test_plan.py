@@ -56,8 +56,6 @@ def test_what_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch, store_uri: 
 def test_clean_shows_and_removes_leftovers_and_nothing_else(
     store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     home = tmp_path / "mlruns"
     spec = {"task": "wine", "trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
     result = run_sweep(make_spec({**spec, "name": "done"}))
@@ -77,6 +75,8 @@ def test_clean_shows_and_removes_leftovers_and_nothing_else(
     for path in (*leftovers, *in_use):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("999999999" if path in leftovers else str(os.getpid()))
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     owner = Journal(home / "sweeps" / "running")
     items = find_removable(home)
     assert len(items) == len(leftovers)
