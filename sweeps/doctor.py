@@ -162,8 +162,11 @@ def _data() -> Finding:
 
 
 def _store(tracking_uri: str) -> Finding:
+    from sweeps.run import home_of
     from sweeps.tracking import Store
 
+    if tracking_uri.startswith("sqlite:///") and not home_of(tracking_uri).exists():
+        return Finding("store", f"{tracking_uri}: not there yet; the first sweep creates it")
     began = time.monotonic()
     store = Store(tracking_uri)
     count = len(store.sweeps())
