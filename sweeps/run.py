@@ -25,13 +25,13 @@ from sweeps.failures import DiskFull, StoreAway
 from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
-from sweeps.launch import Resources, import_ray, ray_running, run_trials, slots
+from sweeps.launch import Resources, check_gpus, import_ray, ray_running, run_trials, slots
 from sweeps.proposals import Proposals, check_fixed, fitting_trials
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.secrets import without_secrets
-from sweeps.spec import SweepSpec, default_tracking_uri
+from sweeps.spec import SweepSpec, check_uri, default_tracking_uri
 from sweeps.weights import LeadingWeights
 from trainables import Splits, Task, get_task
 
@@ -125,9 +125,11 @@ def make_plan(spec: SweepSpec) -> Plan:
     task = get_task(spec.task, **spec.task_options)
     space = task.space(spec.space)
     max_epochs = spec.max_epochs or task.facts.max_epochs
+    if spec.ensemble and task.facts.kind == "language_model":
+        raise UserError(f"--ensemble {spec.ensemble}: language models cannot be averaged; leave it out.")
     if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
         raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")
-    uri = spec.tracking_uri or default_tracking_uri()
+    uri = check_uri(spec.tracking_uri or default_tracking_uri())
     home = home_of(uri)
     name = spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}"
     folder = home / "sweeps" / name
@@ -184,7 +186,10 @@ class Sweep:
     def _run(self) -> SweepResult:
         spec = self._spec
         resources = Resources(spec.cpus_per_trial, spec.gpus_per_trial, spec.address, spec.hang_timeout)
+        check_gpus(resources)
         make_folder(self._plan.home)
+        if not str(spec.tracking_uri).startswith("sqlite:"):  # a server that does not answer is told before Ray starts
+            self._store = self._open_store()
         self._display.step(f"{spec.name}: starting Ray, loading {self._task.facts.name}")
         import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         with ThreadPoolExecutor(2) as pool:  # both wait more than they compute, while Ray starts
@@ -197,8 +202,8 @@ class Sweep:
                 return self._search(splits, resources, concurrency)
 
     def _open_store(self) -> Any:
-        if self._spec.tracking_uri == "off":
-            return None
+        if self._store is not None or self._spec.tracking_uri == "off":
+            return self._store
         from sweeps.tracking import Store
 
         return Store(str(self._spec.tracking_uri))
@@ -333,11 +338,17 @@ class Sweep:
     def _write_result(self, result: SweepResult) -> SweepResult:
         if self._store is None:
             return result
+        from sweeps.report import log_report
         from sweeps.writer import PATIENCE_SECONDS, patiently
+
+        def write() -> None:
+            self._store.finish_sweep(result)
+            if result.ranked():
+                log_report(self._store, result)
 
         hopeless = result.stopped in (Stop.DISK.value, Stop.STORE.value)
         try:
-            patiently(lambda: self._store.finish_sweep(result), result, 0.0 if hopeless else PATIENCE_SECONDS)
+            patiently(write, result, 0.0 if hopeless else PATIENCE_SECONDS)
         except StoreAway as problem:
             self._display.step(str(problem))
             return replace(result, stopped=result.stopped or Stop.STORE.value)

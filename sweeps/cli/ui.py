@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from typing import Annotated
 
@@ -35,7 +34,5 @@ def command(
             link = view_link(f"http://{host}:{port}", newest.info.experiment_id, view)
             sys.stderr.write(f"The {what} on {task}: {link}\n")
     line = [sys.executable, "-m", "mlflow", *arguments, "--artifacts-destination", store.artifact_root()]
-    try:
-        raise SystemExit(subprocess.run(line, env={**os.environ, **settings}, check=False).returncode)
-    except KeyboardInterrupt:
-        raise SystemExit(0) from None
+    sys.stderr.flush()
+    os.execve(sys.executable, line, {**os.environ, **settings})  # signals reach the server itself
