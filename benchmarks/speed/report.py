@@ -141,9 +141,9 @@ def _control(html: Page, controls: list[Control], proposing: list[Proposing]) ->
     figure = go.Figure()
     for c in controls:
         at = [WINDOW * (i + 2) for i in range(len(c.ms_by_window))]
-        figure.add_scatter(
-            x=at, y=c.ms_by_window, mode="lines+markers", name="MLflow on" if c.tracked else "MLflow off"
-        )
+        name = "MLflow on" if c.tracked else "MLflow off"
+        figure.add_scatter(x=at, y=c.ms_by_window, mode="lines+markers", name=f"{name}, wall")
+        figure.add_scatter(x=at, y=c.cpu_ms_by_window, mode="lines", line={"dash": "dot"}, name=f"{name}, driver CPU")
     figure.update_xaxes(title="trials done")
     figure.update_yaxes(title="ms per trial", rangemode="tozero")
     section.figure(figure, f"Control per trial, mean of {WINDOW} trials: wall time, and CPU time of the driver.")
