@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +25,8 @@ def command(
         sys.stderr.write(f"The store is a server: open {store.shown_uri}\n")
         return
     # one worker and no job runner: a quarter of the memory and half of the start-up of MLflow's default
-    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # MLflow calls its server by name
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
     arguments = ["server", "--backend-store-uri", store.uri, "--host", host, "--port", str(port), "--workers", "1"]
     sys.stderr.write(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)\n")
     newest = max(store.sweeps(), key=lambda run: int(run.info.start_time), default=None)

@@ -182,28 +182,31 @@ def free_port() -> int:
 
 
 def test_served_models_answer_their_own_input_example(
-    table_sweep: SweepResult, image_sweep: SweepResult, store: str
+    table_sweep: SweepResult, image_sweep: SweepResult, store: str, tmp_path: Path
 ) -> None:
     """``mlflow models serve`` on both models, asked with what MLflow made of the logged input example."""
     from sweeps.tracking import Store
 
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow calls uvicorn by name
+    settings = {"MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
+    environment = {**os.environ, **settings}
     servers = {}
     for sweep, name in ((table_sweep, "tunelab-auto_mpg"), (image_sweep, "tunelab-mnist")):
-        port = free_port()
+        port, log = free_port(), tmp_path / f"{sweep.task}.log"
         line = ["models", "serve", "-m", f"models:/{name}@champion", "--env-manager", "local"]
         options = ["--host", "127.0.0.1", "--port", str(port)]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *line, *options],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        servers[sweep.task] = (process, port, name)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "mlflow", *line, *options],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        servers[sweep.task] = (process, port, name, log)
     try:
-        for process, port, name in servers.values():
-            wait_for(f"http://127.0.0.1:{port}/ping", process)
+        for process, port, name, log in servers.values():
+            wait_for(f"http://127.0.0.1:{port}/ping", process, log)
             example = Store(store).model_file(f"models:/{name}@champion", "serving_input_example.json")
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/invocations", example, {"Content-Type": "application/json"}
@@ -219,10 +222,10 @@ def test_served_models_answer_their_own_input_example(
             process.wait(30)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        assert process.poll() is None, "the server ended"
+        assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")[-3000:]
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
