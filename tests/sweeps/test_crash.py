@@ -27,7 +27,7 @@ KILLS = 10
 TRIALS = 30
 
 
-@pytest.mark.usefixtures("ray_session")
+@pytest.mark.usefixtures("ray_session", "in_folder")
 def test_ten_kills_at_random_moments_lose_nothing(make_store_uri: Callable[[Path], str], tmp_path: Path) -> None:
     uri = make_store_uri(tmp_path / "mlruns")
     values = {
