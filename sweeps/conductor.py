@@ -226,7 +226,7 @@ class Conductor:
             seed=record.seed,
             max_epochs=record.max_epochs,
             # in deterministic mode the others wait for what a protected trial says at a rung
-            milestones=self.rungs.levels if self._lag or number not in self.rungs.protected else (),
+            milestones=self.rungs.levels,  # of the protected reference too: others are judged against it
             threads=self.budget.threads,
             device=self.budget.device,
             storage=self.budget.storage,

@@ -29,6 +29,7 @@ COMMANDS = {
     "results": "sweeps.cli.results",
     "report": "sweeps.cli.report",
     "compare": "sweeps.cli.compare",
+    "reproduce": "sweeps.cli.reproduce",
     "predict": "sweeps.cli.predict",
     "check-task": "sweeps.cli.check_task",
     "ui": "sweeps.cli.ui",

@@ -151,6 +151,14 @@ class Models(SweepRuns):
             )
         return f"models:/{run.outputs.model_outputs[-1].model_id}"
 
+    def trial_run_id(self, wanted: str) -> str:
+        """The id of a trial's run by its beginning; raises ``UserError`` when none or several runs begin so."""
+        runs = self._runs_beginning(wanted)
+        if len(runs) != 1:
+            what = f"is the beginning of {len(runs)} run ids" if runs else f"is no run in {self.shown_uri}"
+            raise UserError(f"'{wanted}' {what}. `tunelab results SWEEP` lists the run ids of trials.")
+        return str(runs[0].info.run_id)
+
     def _runs_beginning(self, wanted: str) -> list[Run]:
         if re.fullmatch(r"[0-9a-f]{4,32}", wanted) is None:
             return []

@@ -1,0 +1,124 @@
+"""Exact re-runs: identical for trials that ran in parallel, stopped early, or on any bundled table; told when not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from search_spaces import UserError
+from sweeps.records import Epoch, TrialRecord, TrialStatus
+from sweeps.reproduce import first_difference, reproduce, train_again
+from sweeps.result import SweepResult
+from sweeps.run import run_sweep
+from sweeps.spec import make_spec
+from sweeps.tracking import Store
+from trainables import get_task
+
+BUNDLED = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart_disease", "wine", "mnist")
+
+
+@pytest.fixture(scope="module")
+def sweep(ray_session: None, make_store_uri, tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepResult, str]:  # type: ignore[no-untyped-def]
+    """Eight trials side by side in two reused workers, some stopped early."""
+    uri = make_store_uri(tmp_path_factory.mktemp("reproduce"))
+    values = {"task": "wine", "trials": 8, "max_epochs": 9, "grace_period": 1, "confirm_top": 0, "tracking_uri": uri}
+    return run_sweep(make_spec(values)), uri
+
+
+def test_every_trial_of_a_parallel_sweep_comes_out_identical(sweep: tuple[SweepResult, str]) -> None:
+    result, uri = sweep
+    assert {t.status for t in result.trials} == {TrialStatus.FINISHED, TrialStatus.STOPPED}
+    for trial in result.trials:
+        found = reproduce(Store(uri), trial.run_id)
+        assert found.identical, str(found.difference)
+        assert found.epochs == len(trial.epochs)
+        assert not found.environment
+
+
+def test_the_store_gives_back_the_result_that_the_launch_returned(sweep: tuple[SweepResult, str]) -> None:
+    result, uri = sweep
+    store = Store(uri)
+    assert store.load(result.parent_run_id) == result
+    for trial in result.trials:
+        loaded = store.load_trial(trial.run_id)
+        assert (loaded.epochs, loaded.config, loaded.params) == (trial.epochs, trial.config, trial.params)
+        assert (loaded.seed, loaded.max_epochs, loaded.status) == (trial.seed, trial.max_epochs, trial.status)
+
+
+def test_no_run_is_left_running_and_children_hang_under_their_parent(sweep: tuple[SweepResult, str]) -> None:
+    result, uri = sweep
+    store = Store(uri)
+    runs = store.client.search_runs([store.experiment("wine")])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    children = store.children(result.parent_run_id)
+    assert sorted(children) == [t.number for t in result.trials]
+    stopped = {n for n, run in children.items() if run.data.tags["tunelab.stopped_early"] == "true"}
+    assert stopped == {t.number for t in result.trials if t.status == TrialStatus.STOPPED}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_each_bundled_task_trains_the_same_again_whatever_ran_before(name: str) -> None:
+    task = get_task(name)
+    data = task.load().training
+    record = TrialRecord(
+        number=1,
+        params={},
+        config=task.space().config(task.reference),
+        seed=7,
+        max_epochs=task.facts.max_epochs,
+        status=TrialStatus.STOPPED,
+        epochs=(Epoch(2, 0.0, {}, 0.0),),  # stopped after two epochs of its budget
+        worker={"threads": 1, "device": "cpu"},
+    )
+    first = train_again(record, task, data)
+    torch.manual_seed(99)
+    torch.rand(1000)
+    again = train_again(first, task, data)
+    assert len(first.epochs) == 2
+    assert first_difference(first.epochs, again.epochs) is None
+
+
+def test_the_first_epoch_that_differs_is_named() -> None:
+    curve = [Epoch(n, 1.0 / n, {"train_loss": 0.5}, float(n)) for n in (1, 2, 3)]
+    assert first_difference(curve, [replace(e, seconds=9.0) for e in curve]) is None
+    other = [curve[0], replace(curve[1], metrics={"train_loss": 0.5 + 1e-16 + 1e-15}), curve[2]]
+    difference = first_difference(curve, other)
+    assert difference is not None
+    assert (difference.epoch, difference.metric) == (2, "train_loss")
+    shorter = first_difference(curve, curve[:2])
+    assert shorter is not None
+    assert (shorter.epoch, shorter.now) == (3, None)
+
+
+def test_changed_data_and_foreign_runs_are_refused(
+    sweep: tuple[SweepResult, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, uri = sweep
+    store = Store(uri)
+    with pytest.raises(UserError, match="no trial"):
+        reproduce(store, result.parent_run_id)
+    with pytest.raises(UserError, match="No run"):
+        reproduce(store, "0" * 32)
+    task = get_task("wine")
+    changed = task.read().iloc[:-1]  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(task), "read", lambda self: changed)
+    with pytest.raises(UserError, match="digest"):
+        reproduce(store, result.trials[0].run_id)
+
+
+def test_a_task_file_must_be_the_one_it_was(tmp_path: Path) -> None:
+    from sweeps.reproduce import _same_task, file_digest
+
+    file = tmp_path / "my_task.py"
+    file.write_text("x = 1\n", encoding="utf-8")
+    spec = {"task": str(file), "task_options": {}}
+    before = {"tunelab.task_file": file_digest(file)}
+    file.write_text("x = 2\n", encoding="utf-8")
+    with pytest.raises(UserError, match="has changed"):
+        _same_task(spec, before)
+    file.unlink()
+    with pytest.raises(UserError, match="not here"):
+        _same_task(spec, before)
