@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test check ui bench clean-setup
+.PHONY: help setup sweep test test-slow check ui bench clean-setup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -23,6 +23,9 @@ sweep: setup  ## the main job: sweep California Housing into MLflow
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest
+
+test-slow: setup  ## run the tests that kill, disturb and spread whole sweeps
+	$(BIN)/python -m pytest -m slow
 
 check: setup  ## ruff and strict mypy
 	$(BIN)/ruff check .

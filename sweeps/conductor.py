@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -111,12 +111,13 @@ class Conductor:
         self._checkpoints: dict[int, tuple[int, str]] = {}
         self._seconds_before: dict[int, float] = {}
         self._outcomes: dict[int, TrialStatus] = {}  # in deterministic mode: ended, but not decided yet
+        self._cleared: dict[int, int] = {}  # restarted trials: the epoch up to which rungs have let them through
         self._passed: dict[int, int] = {}  # in deterministic mode: rungs at which a trial was let through
         self._told: set[int] = set()  # in deterministic mode: trials that the study knows of
         self._beyond: dict[int, float] = {}  # in deterministic mode: stopped at, or discarded up to, training seconds
         self._waiting = (time.monotonic(), 0)  # since when how many slots have waited for order
         if restored is not None:
-            self._restore(restored.trials, restored.checkpoints)
+            self._restore(restored)
 
     # What the launcher asks and tells.
 
@@ -294,6 +295,8 @@ class Conductor:
                 return False
             return True
         reached = record.epochs[-1].epoch if record.epochs else 0
+        if reached <= self._cleared.get(record.number, 0):
+            return True
         if reached in self.rungs.levels and not self.rungs.goes_on(record.number, reached):
             self._end(record, TrialStatus.STOPPED)
             return False
@@ -368,17 +371,26 @@ class Conductor:
         kept = tuple(e for e in record.epochs if e.epoch <= epoch)
         self._journal.restarted(number, epoch, error)
         self.records[number] = replace(record, epochs=kept)
-        self.rungs.forget(number, above=epoch)
-        self._passed.pop(number, None)
+        if self._lag:  # decided anew, in order
+            self.rungs.forget(number, above=epoch)
+            self._passed.pop(number, None)
+        else:  # what let it through a rung is not asked again: rivals may have come since
+            reached = record.epochs[-1].epoch if record.epochs else 0
+            self._cleared[number] = max(self._cleared.get(number, 0), reached)
         self._seconds_before[number] = kept[-1].seconds if kept else 0.0
         self._requeued.append(number)
 
-    def _restore(self, trials: Sequence[TrialRecord], checkpoints: dict[int, tuple[int, str]]) -> None:
+    def _restore(self, restored: Replay) -> None:
+        trials = restored.trials
         self._proposals.restore([replace(t, status=TrialStatus.RUNNING) if self._lag else t for t in trials])
-        self._checkpoints = dict(checkpoints)
+        self._checkpoints = dict(restored.checkpoints)
         for trial in trials:
             self.records.append(trial)
-            self.rungs.record(trial.number, trial.epochs)
+            seen = trial.epochs
+            if trial.status == TrialStatus.RUNNING and not self._lag:
+                seen = max(restored.longest.get(trial.number, ()), seen, key=len)
+                self._cleared[trial.number] = seen[-1].epoch if seen else 0
+            self.rungs.record(trial.number, seen)
         for trial in trials:
             if trial.status == TrialStatus.RUNNING:
                 self._restart(trial.number, "resumed")

@@ -146,11 +146,13 @@ class Replay:
         trials: in order of numbers.
         checkpoints: (epoch, path) of the last checkpoint, by trial number.
         notes: the events about the sweep as a whole.
+        longest: by number, how far a trial had come before it was restarted: what its rungs saw.
     """
 
     trials: tuple[TrialRecord, ...]
     checkpoints: dict[int, tuple[int, str]]
     notes: tuple[dict[str, Any], ...]
+    longest: dict[int, tuple[Epoch, ...]]
 
 
 def replay(events: Iterator[dict[str, Any]]) -> Replay:
@@ -158,12 +160,13 @@ def replay(events: Iterator[dict[str, Any]]) -> Replay:
     trials: dict[int, TrialRecord] = {}
     checkpoints: dict[int, tuple[int, str]] = {}
     notes: list[dict[str, Any]] = []
+    longest: dict[int, tuple[Epoch, ...]] = {}
     for number, event in enumerate(events, start=1):
         try:
-            _apply(event, trials, checkpoints, notes)
+            _apply(event, trials, checkpoints, notes, longest)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"A journal is damaged at line {number}; its sweep cannot be resumed.") from error
-    return Replay(tuple(trials[n] for n in sorted(trials)), checkpoints, tuple(notes))
+    return Replay(tuple(trials[n] for n in sorted(trials)), checkpoints, tuple(notes), longest)
 
 
 def _apply(
@@ -171,6 +174,7 @@ def _apply(
     trials: dict[int, TrialRecord],
     checkpoints: dict[int, tuple[int, str]],
     notes: list[dict[str, Any]],
+    longest: dict[int, tuple[Epoch, ...]],
 ) -> None:
     match event["event"]:
         case "proposed":
@@ -191,6 +195,7 @@ def _apply(
             checkpoints[event["trial"]] = (event["epoch"], event["uri"])
         case "restarted":
             trial = trials[event["trial"]]
+            longest[trial.number] = max(longest.get(trial.number, ()), trial.epochs, key=len)
             kept = tuple(e for e in trial.epochs if e.epoch <= event["epoch"])
             trials[trial.number] = replace(trial, epochs=kept)
         case "ended":

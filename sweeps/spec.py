@@ -109,7 +109,7 @@ class SweepSpec(BaseModel):
         if above and self.scheduler == "asha":
             raise ValueError(f"--grace-period {self.grace_period} is above --max-epochs {self.max_epochs}")
         if self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
-            raise ValueError(f"--gpus-per-trial must be a fraction below 1 or a whole number, got {self.gpus_per_trial}")
+            raise ValueError(f"--gpus-per-trial must be below 1 or a whole number, got {self.gpus_per_trial}")
         return self
 
     def to_json(self) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from sweeps.launch import import_ray
 from tests.drivers import journal_lines, start_driver, wait_until
 from tests.fault_toys import FAULT_TOY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def cluster(ray_session: None) -> Iterator[Any]:

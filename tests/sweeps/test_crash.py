@@ -27,6 +27,7 @@ KILLS = 10
 TRIALS = 30
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_ten_kills_at_random_moments_lose_nothing(make_store_uri: Callable[[Path], str], tmp_path: Path) -> None:
     uri = make_store_uri(tmp_path / "mlruns")
@@ -87,6 +88,7 @@ def assert_whole(result: SweepResult, store: Store) -> None:
         assert (tracked.params, tracked.status, tracked.seed) == (trial.params, trial.status, trial.seed)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_an_interrupted_evaluation_goes_on_and_registers_one_model(store_uri: str) -> None:
     spec = make_spec(
@@ -150,6 +152,7 @@ def slow_values(store_uri: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session")
 def test_a_second_signal_ends_at_once_and_the_sweep_can_be_resumed(store_uri: str, tmp_path: Path) -> None:
     values = {**slow_values(store_uri), "task_options": {"pause": 0.3}}
@@ -163,6 +166,7 @@ def test_a_second_signal_ends_at_once_and_the_sweep_can_be_resumed(store_uri: st
     assert_whole(finished, Store(store_uri))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_a_time_budget_keeps_what_there_is_and_can_be_given_more(store_uri: str) -> None:
     values = {**slow_values(store_uri), "trials": 3, "scheduler": "none", "task_options": {"pause": 0.4}}
@@ -175,6 +179,7 @@ def test_a_time_budget_keeps_what_there_is_and_can_be_given_more(store_uri: str)
     assert_whole(whole, Store(store_uri))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_a_changed_space_is_refused_with_the_difference_or_becomes_a_new_sweep(store_uri: str, tmp_path: Path) -> None:
     home = tmp_path / "mlruns"

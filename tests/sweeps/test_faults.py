@@ -62,6 +62,7 @@ def test_each_fault_is_recorded_as_what_it_was(store_uri: str, capfd: pytest.Cap
     assert capfd.readouterr().out == ""  # stdout belongs to the result
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_tried_again_from_its_checkpoint(store_uri: str, tmp_path: Path) -> None:
     (tmp_path / "marks").mkdir()
     spec = make_spec(

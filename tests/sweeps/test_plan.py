@@ -30,6 +30,7 @@ def test_expected_epochs_lie_between_the_first_rung_and_all() -> None:
     assert 64 < epochs < 0.35 * 64 * 27
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_a_plan_predicts_epochs_time_memory_and_disk(store_uri: str) -> None:
     values = {"task": FAULT_TOY, "task_options": {"pause": 0.05}, "max_epochs": 9, "tracking_uri": store_uri}
@@ -52,6 +53,7 @@ def test_what_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch, store_uri: 
         predict(make_spec({"task": TOY, "trials": 2, "tracking_uri": store_uri}))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_clean_shows_and_removes_leftovers_and_nothing_else(
     store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -29,6 +29,8 @@ from tests.drivers import PRELOADED
 from tests.sweeps.test_tracking_faults import Server
 from tests.toys import Toy
 
+pytestmark = pytest.mark.slow
+
 WRITERS = 8
 RUNS = int(os.environ.get("TUNELAB_POSTGRES_RUNS", "32"))
 

@@ -25,7 +25,7 @@ from tests.drivers import ray_address, start_driver, start_on_small_disk
 from tests.fault_toys import FAULT_TOY
 from tests.sweeps.test_crash import assert_whole
 
-pytestmark = pytest.mark.usefixtures("ray_session", "in_folder")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_session", "in_folder")]
 
 
 def values(store_uri: str, **changes: Any) -> dict[str, Any]:
