@@ -1,0 +1,31 @@
+"""The two READMEs stay in step with the code and with each other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sweeps.cli import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
+KOREAN = (ROOT / "README.ko.md").read_text(encoding="utf-8")
+
+
+def test_the_file_tree_names_every_module() -> None:
+    tree = ENGLISH[ENGLISH.index("## Files") :]
+    for package in ("search_spaces", "trainables", "sweeps", "benchmarks"):
+        for path in (ROOT / package).rglob("*.py"):
+            if path.name != "__init__.py":
+                assert re.search(rf"^\s*{re.escape(path.name)} ", tree, re.MULTILINE), f"README.md lacks {path}"
+
+
+def test_both_readmes_show_every_command() -> None:
+    for name in COMMANDS:
+        assert f"tunelab {name}" in ENGLISH, f"README.md lacks `tunelab {name}`"
+    shown = re.findall(r"^(tunelab [^#\n]+?)\s*#", ENGLISH, re.MULTILINE)
+    assert shown == re.findall(r"^(tunelab [^#\n]+?)\s*#", KOREAN, re.MULTILINE)
+    assert re.findall(r"`make [a-z-]+`", ENGLISH) == re.findall(r"`make [a-z-]+`", KOREAN)
+    for link in ("docs/guarantees.md", "docs/cluster.md", "CONTRIBUTING.md", "CC BY-NC-SA 4.0"):
+        assert link in ENGLISH
+        assert link in KOREAN
