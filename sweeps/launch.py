@@ -208,6 +208,23 @@ def check_gpus(resources: Resources) -> None:
         )
 
 
+SHARE_GPU = 4  # trials of small models on one GPU when nothing else is asked for
+
+
+def settle_gpus(asked: float | None, cluster: dict[str, float], kind: str) -> float:
+    """GPUs of one trial: what was asked for, else a share of a GPU where there are any, else 0.
+
+    Args:
+        asked: ``--gpus-per-trial``; None when not given.
+        cluster: its resources.
+        kind: the task's; a language model has its GPU alone.
+    """
+    gpus = cluster.get("GPU", 0)
+    if asked is not None or not gpus:
+        return asked or 0.0
+    return 1.0 if kind == "language_model" else 1.0 / max(1, min(SHARE_GPU, int(cluster.get("CPU", 1) / gpus)))
+
+
 def slots(cluster: dict[str, float], resources: Resources) -> int:
     """How many trials fit at once; raises ``UserError`` when not even one does."""
     room = int(cluster.get("CPU", 0) / resources.cpus + 1e-9)

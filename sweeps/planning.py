@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sweeps.journal import Journal
 from sweeps.launch import Resources, ray_running, run_trials, slots
 from sweeps.proposals import Proposals
 from sweeps.records import TrialRecord
-from sweeps.run import KEEP_WEIGHTS, Plan, make_plan
+from sweeps.run import KEEP_WEIGHTS, Plan, make_plan, with_gpus
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.spec import SweepSpec
 from trainables import Splits
@@ -80,8 +80,9 @@ def predict(spec: SweepSpec) -> Prediction:
     """
     began = time.monotonic()
     plan = make_plan(spec)
-    resources = Resources(spec.cpus_per_trial, spec.gpus_per_trial, spec.address, spec.hang_timeout)
     with ray_running(spec.address) as cluster:
+        settled, resources = with_gpus(plan.spec, cluster, plan.task)
+        plan = replace(plan, spec=settled)
         room = min(spec.concurrency or slots(cluster, resources), slots(cluster, resources))
         splits = plan.task.load(spec.split_seed)
         startup = time.monotonic() - began

@@ -25,7 +25,7 @@ from sweeps.failures import DiskFull, StoreAway
 from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
-from sweeps.launch import Resources, check_gpus, import_ray, ray_running, run_trials, slots
+from sweeps.launch import Resources, check_gpus, import_ray, ray_running, run_trials, settle_gpus, slots
 from sweeps.proposals import Proposals, check_fixed, fitting_trials
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
@@ -147,6 +147,18 @@ def make_plan(spec: SweepSpec) -> Plan:
     return Plan(filled, task, space, home, folder, earlier_trials(home, spec.warm_start, space))
 
 
+def resources_of(spec: SweepSpec) -> Resources:
+    """What one trial of a sweep takes."""
+    return Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.address, spec.hang_timeout)
+
+
+def with_gpus(spec: SweepSpec, cluster: dict[str, float], task: Task) -> tuple[SweepSpec, Resources]:
+    """The spec with its share of a GPU filled in, now that the cluster is known, and what one trial takes."""
+    gpus = settle_gpus(spec.gpus_per_trial, cluster, task.facts.kind)
+    settled = spec.model_copy(update={"gpus_per_trial": gpus})
+    return settled, resources_of(settled)
+
+
 def earlier_trials(home: Path, name: str | None, space: SearchSpace) -> tuple[FrozenTrial, ...]:
     """The trials of a sweep by name that a study of ``space`` can learn from; raises ``UserError`` without any."""
     if name is None:
@@ -185,8 +197,7 @@ class Sweep:
 
     def _run(self) -> SweepResult:
         spec = self._spec
-        resources = Resources(spec.cpus_per_trial, spec.gpus_per_trial, spec.address, spec.hang_timeout)
-        check_gpus(resources)
+        check_gpus(resources_of(spec))
         make_folder(self._plan.home)
         if not str(spec.tracking_uri).startswith("sqlite:"):  # a server that does not answer is told before Ray starts
             self._store = self._open_store()
@@ -196,6 +207,7 @@ class Sweep:
             store = pool.submit(self._open_store)
             data = pool.submit(self._task.load, spec.split_seed)
             with ray_running(spec.address) as cluster:
+                self._spec, resources = with_gpus(spec, cluster, self._task)
                 room = slots(cluster, resources)
                 splits, self._store = data.result(), store.result()
                 concurrency = min(spec.concurrency or room, room)

@@ -38,7 +38,9 @@ class SweepSpec(BaseModel):
         seed: fixes proposals and every trial's seed.
         split_seed: fixes the data split.
         concurrency: trials at once; as many as the resources allow when None.
-        cpus_per_trial, gpus_per_trial: resources of one trial; fractions of a GPU share it.
+        cpus_per_trial: CPUs of one trial.
+        gpus_per_trial: GPUs of one trial; fractions share one. When None, GPUs are used where there are any: up to four
+            trials share one, language models have it alone. 0 trains on CPUs.
         time_budget: seconds of search, or text such as ``"10m"``; none when None.
         name: the sweep's name; made from task and time when None. The same name again resumes.
         tracking_uri: MLflow store; ``sqlite:///<cwd>/mlruns/mlflow.db`` when None, no tracking when ``"off"``.
@@ -70,7 +72,7 @@ class SweepSpec(BaseModel):
     split_seed: int = Field(default=SPLIT_SEED, ge=0, lt=2**32)
     concurrency: int | None = Field(default=None, ge=1)
     cpus_per_trial: float = Field(default=1.0, gt=0)
-    gpus_per_trial: float = Field(default=0.0, ge=0)
+    gpus_per_trial: float | None = Field(default=None, ge=0)
     time_budget: float | None = Field(default=None, gt=0)
     name: str | None = None
     tracking_uri: str | None = None
@@ -108,7 +110,7 @@ class SweepSpec(BaseModel):
         above = self.max_epochs is not None and self.grace_period is not None and self.grace_period > self.max_epochs
         if above and self.scheduler == "asha":
             raise ValueError(f"--grace-period {self.grace_period} is above --max-epochs {self.max_epochs}")
-        if self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
+        if (self.gpus_per_trial or 0) > 1 and (self.gpus_per_trial or 0) % 1:
             raise ValueError(f"--gpus-per-trial must be below 1 or a whole number, got {self.gpus_per_trial}")
         return self
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sweeps import SweepSpec, run_sweep
+from sweeps.launch import settle_gpus
 from sweeps.records import TrialStatus
 from sweeps.result import SweepResult
 from tests.toys import TOY
@@ -27,3 +28,20 @@ def test_bad_trials_are_recorded_and_the_others_go_on(bad: str, status: TrialSta
     assert {t.status for t in result.trials} == {status, TrialStatus.FINISHED}
     assert result.best is not None
     assert result.best.config["x"] <= 0.6
+
+
+@pytest.mark.parametrize(
+    ("asked", "cluster", "kind", "share"),
+    [
+        (None, {"CPU": 2.0}, "regression", 0.0),
+        (None, {"CPU": 16.0, "GPU": 1.0}, "regression", 0.25),
+        (None, {"CPU": 4.0, "GPU": 2.0}, "regression", 0.5),
+        (None, {"CPU": 16.0, "GPU": 1.0}, "language_model", 1.0),
+        (0.0, {"CPU": 16.0, "GPU": 1.0}, "regression", 0.0),
+        (0.1, {"CPU": 16.0, "GPU": 1.0}, "regression", 0.1),
+    ],
+)
+def test_gpus_are_used_where_there_are_any(
+    asked: float | None, cluster: dict[str, float], kind: str, share: float
+) -> None:
+    assert settle_gpus(asked, cluster, kind) == share
