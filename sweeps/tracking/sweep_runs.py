@@ -44,8 +44,8 @@ class SweepRuns(Connection):
             "tunelab.spec": json.dumps(dict(result.spec), ensure_ascii=False)[:TAG_LIMIT],
             **provenance_tags(),
         }
-        if str(result.spec["task"]).endswith(".py"):  # a re-run must meet the same file
-            tags["tunelab.task_file"] = hashlib.sha256(Path(result.spec["task"]).read_bytes()).hexdigest()
+        if str(result.spec.get("task", "")).endswith(".py"):  # a re-run must meet the same file
+            tags["tunelab.task_file"] = hashlib.sha256(Path(str(result.spec["task"])).read_bytes()).hexdigest()
         run = self.client.create_run(
             experiment, start_time=milliseconds(result.started), tags=tags, run_name=result.name
         )
