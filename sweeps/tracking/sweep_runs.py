@@ -52,7 +52,11 @@ class SweepRuns(Connection):
         keys = ("trials", "max_epochs", "scheduler", "sampler", "seed", "grace_period", "reduction_factor", "space")
         params = [Param(key, str(result.spec[key])) for key in keys if result.spec.get(key) is not None]
         self.client.log_batch(run.info.run_id, params=params)
-        self.client.log_inputs(run.info.run_id, [_dataset(result.task, result.facts, result.data)])
+        data = [_dataset(result.task, result.facts, result.data)]
+        try:
+            self.client.log_inputs(run.info.run_id, data)
+        except MlflowException:  # another sweep put the same data there in this moment; now it is found
+            self.client.log_inputs(run.info.run_id, data)
         return str(run.info.run_id)
 
     def children(self, parent_run_id: str) -> dict[int, Run]:
