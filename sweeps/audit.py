@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sweeps.confirm import plan_of
-from sweeps.launch import Resources
 from sweeps.records import TrialRecord, TrialStatus
+from sweeps.resources import Resources
 from sweeps.result import SweepResult
 from sweeps.retraining import retrain_all
 from sweeps.rungs import best_until

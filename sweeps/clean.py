@@ -15,7 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sweeps.journal import FILE, LOCK_FILE, Replay, read_events, replay
-from sweeps.launch import SCRATCH_PREFIX, SESSION_MARK
+from sweeps.launch import SCRATCH_PREFIX
+from sweeps.ray_session import SESSION_MARK
 from sweeps.records import TrialStatus, ranked
 from sweeps.resume import HIDDEN, sweep_names
 from trainables.base.plan import weights_path

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.launch import Resources
 from sweeps.records import TrialRecord
+from sweeps.resources import Resources
 from sweeps.result import SweepResult
 from sweeps.retraining import retrain_all
 from sweeps.row_losses import constant_losses, row_losses

@@ -191,7 +191,7 @@ def _sweeps(home: Path) -> Iterator[Finding]:
 
 
 def _ray(address: str | None) -> Finding:
-    from sweeps.launch import ray_running
+    from sweeps.ray_session import ray_running
 
     began = time.monotonic()
     with ray_running(address) as cluster:

@@ -46,6 +46,7 @@ class Journal:
         self._cut_torn_line()
         self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._lock = threading.Lock()  # the launcher's thread and tracking's both write
+        self._flusher = _Flusher(self._file)
 
     def proposed(self, trial: TrialRecord) -> None:
         """A trial exists from now on."""
@@ -82,8 +83,7 @@ class Journal:
             error=record.error,
             worker=record.worker,
         )
-        with self._lock:
-            os.fsync(self._file)
+        self._flusher.wanted.set()
 
     def tracked(self, number: int, run_id: str) -> None:
         """A trial is in the tracking store, complete."""
@@ -95,6 +95,7 @@ class Journal:
 
     def close(self) -> None:
         """Lets another process go on with the sweep. Nothing can be written afterwards."""
+        self._flusher.finish()
         os.close(self._file)
         self._owner.release()
 
@@ -103,6 +104,8 @@ class Journal:
         with self._lock:
             before = os.fstat(self._file).st_size
             try:
+                if self._flusher.error is not None:
+                    raise self._flusher.error
                 written = os.write(self._file, line)
                 if written < len(line):  # the disk took a part of it; the rest says why it is no more
                     os.write(self._file, line[written:])
@@ -120,6 +123,37 @@ class Journal:
         if content and not content.endswith(b"\n"):
             with self.path.open("r+b") as file:
                 file.truncate(content.rfind(b"\n") + 1)
+
+
+class _Flusher(threading.Thread):
+    """Flushes a file to the disk soon after an event that should outlive a power failure.
+
+    A disk takes milliseconds for that, in which the launcher would let workers wait; what happens meanwhile is flushed
+    together.
+    """
+
+    def __init__(self, file: int) -> None:
+        super().__init__(name="journal", daemon=True)
+        self.wanted = threading.Event()
+        self._file = file
+        self.error: OSError | None = None
+        self._closing = False
+        self.start()
+
+    def run(self) -> None:
+        while not self._closing:
+            self.wanted.wait()
+            self.wanted.clear()
+            try:
+                os.fsync(self._file)
+            except OSError as error:  # told to whoever writes next
+                self.error = error
+
+    def finish(self) -> None:
+        """Flushes once more and ends."""
+        self._closing = True
+        self.wanted.set()
+        self.join()
 
 
 def read_events(folder: Path) -> Iterator[dict[str, Any]]:

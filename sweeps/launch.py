@@ -1,4 +1,4 @@
-"""Launching on Ray Tune: the one file of sweeps that knows Ray.
+"""Launching on Ray Tune: the one file of sweeps that knows Ray Tune.
 
 Ray Tune starts workers, keeps them between trials, places them on CPUs, GPUs and nodes, and carries reports. What runs,
 what it is called, and when it stops is decided by a ``TrialSource``; to Ray it looks like a searcher and a scheduler.
@@ -6,44 +6,24 @@ what it is called, and when it stops is decided by a ``TrialSource``; to Ray it 
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import tempfile
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from search_spaces import UserError
 from sweeps.conductor import Next
-from sweeps.interruption import hangup_ignored
+from sweeps.ray_session import import_ray, use_started_workers
+from sweeps.resources import Resources, slots
 from sweeps.worker_stderr import WorkerStderr, pid_in, with_stderr
 from trainables import METRIC, Task, TrainingData
 from trainables.base.plan import TrialPlan, TrialReport
 from trainables.base.trainable import PLAN, send_by_value
 
-# Read by Ray when it is imported or started; a user's own settings win.
-RAY_SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new reporter prints boxes even when asked for silence
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # trials keep the user's working directory
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal and MLflow hold the curves
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # resuming is the journal's, so Tune's snapshots are not needed
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a failed trial is a row, not a traceback
-    "TUNE_WARN_THRESHOLD_S": "600",
-    "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "600",
-    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
-}
-LOOPBACK = "127.0.0.1"
-SESSION_MARK = "tunelab.pid"  # in the folder of a Ray session that a sweep started: its process
 SCRATCH_PREFIX = "tunelab-"
 
 
@@ -65,178 +45,6 @@ class TrialSource(Protocol):
     @property
     def halted(self) -> bool:
         """Whether running trials must end now, wherever they are."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What one trial takes, and where.
-
-    Attributes:
-        cpus, gpus: of one trial.
-        address: an existing Ray cluster; a local one is started when None.
-        hang_timeout: seconds without a report after which a worker is killed; never when None.
-    """
-
-    cpus: float = 1.0
-    gpus: float = 0.0
-    address: str | None = None
-    hang_timeout: float | None = None
-
-
-@contextmanager
-def ray_running(address: str | None = None) -> Iterator[dict[str, float]]:
-    """Ray for the time of the block, silent and without dashboard; yields the cluster's resources.
-
-    A Ray that already runs in this process is used and left running; one started here is shut down and its session
-    folder removed.
-
-    Raises:
-        UserError: no cluster answers at ``address``.
-    """
-    ray = import_ray()
-    if ray.is_initialized():
-        yield ray.cluster_resources()
-        return
-    local = not address and "RAY_ADDRESS" not in os.environ
-    try:
-        with hangup_ignored(), sparse_ray() if local else nullcontext(), on_loopback() if local else nullcontext():
-            ray.init(
-                address=address or ("local" if local else None),
-                include_dashboard=False if local else None,
-                _node_ip_address=LOOPBACK if local else None,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                configure_logging=True,
-            )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = address or os.environ.get("RAY_ADDRESS") or "this machine"
-        raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error
-    session = Path(ray._private.worker._global_node.get_session_dir_path()) if local else None
-    if session is not None:
-        (session / SESSION_MARK).write_text(str(os.getpid()), encoding="utf-8")
-    try:
-        yield ray.cluster_resources()
-    finally:
-        ray.shutdown()
-        if session is not None:
-            shutil.rmtree(session, ignore_errors=True)
-
-
-@contextmanager
-def on_loopback() -> Iterator[None]:
-    """In this block a local Ray that is given 127.0.0.1 binds its ports there, where no other machine reaches them.
-
-    By itself, Ray takes the machine's own instead, and then listens on all of them; it has no public
-    switch. Where its private part is named otherwise, it listens as it always does, with its token authentication on.
-    """
-    from ray._private import services
-
-    kept = {name: getattr(services, name) for name in ("get_node_ip_address",) if hasattr(services, name)}
-    try:
-        for name in kept:
-            setattr(services, name, lambda *arguments, **options: LOOPBACK)
-        yield
-    finally:
-        for name, function in kept.items():
-            setattr(services, name, function)
-
-
-@contextmanager
-def sparse_ray() -> Iterator[None]:
-    """In this block a local Ray starts what a sweep needs and no more.
-
-    Left out are the autoscaler, the log monitor and the server of the dashboard, half a second of CPU each. Workers
-    start while this process goes on and load what lanes need at once. Ray has no public switches for this: where its
-    private parts look otherwise, it starts as it always does.
-    """
-    from ray._private.node import Node
-
-    os.environ.setdefault("RAY_preload_python_modules", "trainables.base.lane,trainables.base.trial")
-    unneeded = [name for name in ("start_monitor", "start_log_monitor", "start_api_server") if hasattr(Node, name)]
-    kept = {name: getattr(Node, name) for name in unneeded}
-    try:
-        for name in unneeded:
-            setattr(Node, name, _leave_out)
-        yield
-    finally:
-        for name, method in kept.items():
-            setattr(Node, name, method)
-
-
-def _leave_out(node: Any, **options: Any) -> None:
-    node._webui_url = ""
-
-
-def import_ray() -> Any:
-    """Ray with our settings and without its chatter."""
-    for name, value in RAY_SETTINGS.items():
-        os.environ.setdefault(name, value)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import ray
-        import ray.tune
-    # The raylet's notes about dead workers would go to stdout, between the lines of --json; trials' records hold them.
-    ray._private.worker.print_to_stdstream = lambda *arguments, **options: None
-    for name in ("ray", "ray.tune", "ray.train", "ray.air"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    return ray
-
-
-def use_started_workers() -> None:
-    """Lets lanes run in the workers that a local Ray has started already.
-
-    Tune gives its actors a runtime environment of some variables, and thereby new processes; workers of this machine
-    have inherited these variables anyway.
-    """
-    from ray.tune.execution import class_cache
-
-    if "RAY_preload_python_modules" in os.environ:
-        class_cache.DEFAULT_ENV_VARS = {}
-        class_cache.ENV_VARS_TO_PROPAGATE = set()
-
-
-def check_gpus(resources: Resources) -> None:
-    """Raises ``UserError`` before a local Ray is started for GPUs that this machine does not have."""
-    if not resources.gpus or resources.address or "RAY_ADDRESS" in os.environ or import_ray().is_initialized():
-        return
-    import torch
-
-    if torch.cuda.device_count() < resources.gpus:
-        raise UserError(
-            f"--gpus-per-trial {resources.gpus:g}: this machine has {torch.cuda.device_count()} GPUs. "
-            "Leave the option out to train on CPUs."
-        )
-
-
-SHARE_GPU = 4  # trials of small models on one GPU when nothing else is asked for
-
-
-def settle_gpus(asked: float | None, cluster: dict[str, float], kind: str) -> float:
-    """GPUs of one trial: what was asked for, else a share of a GPU where there are any, else 0.
-
-    Args:
-        asked: ``--gpus-per-trial``; None when not given.
-        cluster: its resources.
-        kind: the task's; a language model has its GPU alone.
-    """
-    gpus = cluster.get("GPU", 0)
-    if asked is not None or not gpus:
-        return asked or 0.0
-    return 1.0 if kind == "language_model" else 1.0 / max(1, min(SHARE_GPU, int(cluster.get("CPU", 1) / gpus)))
-
-
-def slots(cluster: dict[str, float], resources: Resources) -> int:
-    """How many trials fit at once; raises ``UserError`` when not even one does."""
-    room = int(cluster.get("CPU", 0) / resources.cpus + 1e-9)
-    if room < 1:
-        raise UserError(f"--cpus-per-trial {resources.cpus:g}: there are only {cluster.get('CPU', 0):g} CPUs.")
-    if resources.gpus > 0:
-        gpus = cluster.get("GPU", 0)
-        if gpus < resources.gpus:
-            raise UserError(f"--gpus-per-trial {resources.gpus:g}: there are only {gpus:g} GPUs.")
-        per_gpu = int(1 / resources.gpus + 1e-9) if resources.gpus < 1 else 0
-        room = min(room, int(gpus) * per_gpu if per_gpu else int(gpus / resources.gpus))
-    return room
 
 
 def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: Resources) -> None:

@@ -19,9 +19,11 @@ from sweeps.conductor import Budget, Conductor, Stop
 from sweeps.confirm import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP
 from sweeps.doctor import available_memory
 from sweeps.journal import Journal
-from sweeps.launch import Resources, ray_running, run_trials, slots
+from sweeps.launch import run_trials
 from sweeps.proposals import Proposals
+from sweeps.ray_session import ray_running
 from sweeps.records import TrialRecord
+from sweeps.resources import Resources, slots
 from sweeps.run import KEEP_WEIGHTS, Plan, make_plan, with_gpus
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.spec import SweepSpec

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sweeps.conductor import OUTCOMES, Next
-from sweeps.launch import Resources, run_trials
+from sweeps.launch import run_trials
 from sweeps.records import Epoch, TrialRecord, TrialStatus
+from sweeps.resources import Resources
 from trainables import Task, TrainingData
 from trainables.base.plan import TrialPlan, TrialReport
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
+from threading import Thread
 from typing import Any, Protocol
 
 from optuna.trial import FrozenTrial
@@ -25,9 +27,11 @@ from sweeps.failures import DiskFull, StoreAway
 from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
-from sweeps.launch import Resources, check_gpus, import_ray, ray_running, run_trials, settle_gpus, slots
+from sweeps.launch import run_trials
 from sweeps.proposals import Proposals, check_fixed, fitting_trials
+from sweeps.ray_session import import_ray, ray_running
 from sweeps.records import TrialRecord, TrialStatus
+from sweeps.resources import Resources, check_gpus, settle_gpus, slots
 from sweeps.result import SweepResult
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.secrets import without_secrets
@@ -39,6 +43,11 @@ KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
 NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value)
 STOPS = {KeyboardInterrupt: Stop.INTERRUPTED, DiskFull: Stop.DISK, StoreAway: Stop.STORE}
 LAG = 8  # deterministic mode: a proposal knows all of the trials this many times the concurrency before it
+
+
+# What the end of a sweep needs, which takes seconds to load: as long as workers train, nobody waits for it.
+AT_THE_END = ("sweeps.evaluation",)
+AT_THE_END_OF_A_TRACKED_SWEEP = (*AT_THE_END, "skops.io", "sweeps.figures.png", "sweeps.figures.html", "sweeps.report")
 
 
 class Display(Protocol):
@@ -206,7 +215,7 @@ class Sweep:
         with ThreadPoolExecutor(2) as pool:  # both wait more than they compute, while Ray starts
             store = pool.submit(self._open_store)
             data = pool.submit(self._task.load, spec.split_seed)
-            with ray_running(spec.address) as cluster:
+            with ray_running(spec.address, spec.concurrency) as cluster:
                 self._spec, resources = with_gpus(spec, cluster, self._task)
                 room = slots(cluster, resources)
                 splits, self._store = data.result(), store.result()
@@ -272,7 +281,7 @@ class Sweep:
                 writer.ended(trial)
 
         conductor = self._make_conductor(journal, earlier, result.concurrency, on_ended)
-        watched = Watched(conductor, self._display, writer)
+        watched = Watched(conductor, self._display, writer, self._load_ahead)
         began = time.time()
         with self._interruptions.answered_by(lambda: conductor.stop(Stop.INTERRUPTED)):
             try:
@@ -418,6 +427,11 @@ class Sweep:
             space=self._plan.space.describe(),
         )
 
+    def _load_ahead(self) -> None:
+        """Loads modules in a thread while the search goes on."""
+        modules = AT_THE_END if self._store is None else AT_THE_END_OF_A_TRACKED_SWEEP
+        Thread(target=lambda: [import_module(name) for name in modules], name="loading", daemon=True).start()
+
     def _make_writer(self, result: SweepResult, journal: Journal, earlier: Replay | None) -> Any:
         if not result.parent_run_id:
             return None
@@ -482,16 +496,27 @@ class Sweep:
 
 
 class Watched:
-    """A conductor that display and tracking look at after each report."""
+    """A conductor that display and tracking look at after each report.
 
-    def __init__(self, conductor: Conductor, display: Display, writer: Any) -> None:
+    Args:
+        conductor: takes the reports.
+        display, writer: what looks; no writer when tracking is off.
+        on_first: called when the first report has come.
+    """
+
+    def __init__(self, conductor: Conductor, display: Display, writer: Any, on_first: Callable[[], None]) -> None:
         self._conductor = conductor
         self._display = display
         self._writer = writer
+        self._on_first = on_first
+        self._began = False
         self.next_plan = conductor.next_plan
         self.silent_since = conductor.silent_since
 
     def on_report(self, number: int, report: Any) -> bool:
+        if not self._began:
+            self._began = True
+            self._on_first()
         goes_on = self._conductor.on_report(number, report)
         record = self._conductor.records[number]
         if self._writer is not None and record.status == TrialStatus.RUNNING:

@@ -21,7 +21,7 @@ for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """One local Ray with 2 CPUs and no GPU for all tests; sweeps use the Ray that runs and leave it running."""
-    from sweeps.launch import import_ray
+    from sweeps.ray_session import import_ray
 
     ray = import_ray()
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: Ray's socket names have 107 characters at most

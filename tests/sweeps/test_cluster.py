@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.launch import import_ray
+from sweeps.ray_session import import_ray
 from tests.drivers import journal_lines, start_driver, wait_until
 from tests.fault_toys import FAULT_TOY
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sweeps import SweepSpec, run_sweep
-from sweeps.launch import settle_gpus
 from sweeps.records import TrialStatus
+from sweeps.resources import settle_gpus
 from sweeps.result import SweepResult
 from tests.toys import TOY
 

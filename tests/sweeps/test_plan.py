@@ -12,8 +12,9 @@ from sweeps import planning
 from sweeps.clean import find_removable
 from sweeps.doctor import cpu_quota, examine
 from sweeps.journal import Journal
-from sweeps.launch import SCRATCH_PREFIX, SESSION_MARK
+from sweeps.launch import SCRATCH_PREFIX
 from sweeps.planning import expected_epochs, predict
+from sweeps.ray_session import SESSION_MARK
 from sweeps.run import run_sweep
 from sweeps.spec import make_spec
 from sweeps.tracking import Store

@@ -1,0 +1,192 @@
+"""Ray for the time of a sweep: started here, silent and small, or an existing cluster's."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from search_spaces import UserError
+from sweeps.interruption import hangup_ignored
+
+# Read by Ray when it is imported or started; a user's own settings win.
+RAY_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new reporter prints boxes even when asked for silence
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # trials keep the user's working directory
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # workers run in this environment, or in their node's own
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal and MLflow hold the curves
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # resuming is the journal's, so Tune's snapshots are not needed
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a failed trial is a row, not a traceback
+    "TUNE_WARN_THRESHOLD_S": "600",
+    "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "600",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
+}
+LOOPBACK = "127.0.0.1"
+SESSION_MARK = "tunelab.pid"  # in the folder of a Ray session that a sweep started: its process
+MOST_STARTED_WORKERS = 16  # at once with a local Ray: each loads torch, also where there are hundred CPUs
+NO_PORT = -1
+
+
+@contextmanager
+def ray_running(address: str | None = None, workers: int | None = None) -> Iterator[dict[str, float]]:
+    """Ray for the time of the block, silent and without dashboard; yields the cluster's resources.
+
+    A Ray that already runs in this process is used and left running; one started here is shut down and its session
+    folder removed.
+
+    Args:
+        address: an existing cluster; this machine when None.
+        workers: processes that a local Ray starts at once; one a CPU when None.
+
+    Raises:
+        UserError: no cluster answers at ``address``.
+    """
+    ray = import_ray()
+    if ray.is_initialized():
+        yield ray.cluster_resources()
+        return
+    local = not address and "RAY_ADDRESS" not in os.environ
+    try:
+        sparse = sparse_ray(workers or os.cpu_count() or 1)
+        with hangup_ignored(), sparse if local else nullcontext(), on_loopback() if local else nullcontext():
+            ray.init(
+                address=address or ("local" if local else None),
+                include_dashboard=False if local else None,
+                _node_ip_address=LOOPBACK if local else None,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                configure_logging=True,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = address or os.environ.get("RAY_ADDRESS") or "this machine"
+        raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error
+    session = Path(ray._private.worker._global_node.get_session_dir_path()) if local else None
+    if session is not None:
+        (session / SESSION_MARK).write_text(str(os.getpid()), encoding="utf-8")
+    try:
+        yield ray.cluster_resources()
+    finally:
+        ray.shutdown()
+        if session is not None:
+            shutil.rmtree(session, ignore_errors=True)
+
+
+@contextmanager
+def on_loopback() -> Iterator[None]:
+    """In this block a local Ray that is given 127.0.0.1 binds its ports there, where no other machine reaches them.
+
+    By itself, Ray takes the machine's own instead, and then listens on all of them; it has no public
+    switch. Where its private part is named otherwise, it listens as it always does, with its token authentication on.
+    """
+    from ray._private import services
+
+    with _replaced(services, "get_node_ip_address", lambda *arguments, **options: LOOPBACK):
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """In this block an attribute has another value; nothing happens where there is no such attribute."""
+    if not hasattr(owner, name):
+        yield
+        return
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+@contextmanager
+def sparse_ray(workers: int) -> Iterator[None]:
+    """In this block a local Ray starts what a sweep needs and no more.
+
+    Left out are the autoscaler, the log monitor, the dashboard's server, and the agents for metrics and for runtime
+    environments, of which lanes have none: together some five seconds of CPU, two of them before the first worker
+    starts. Workers start while this process goes on and load what lanes need at once. Ray has no public switches for
+    this: where its private parts look otherwise, it starts as it always does.
+
+    Args:
+        workers: how many start at once; others follow when they are needed.
+    """
+    from ray._private import services
+    from ray._private.node import Node
+
+    os.environ.setdefault("RAY_preload_python_modules", "trainables.base.lane,trainables.base.trial")
+    start_process = getattr(services, "start_ray_process", None)
+
+    def start(command: Sequence[str], kind: str, *arguments: Any, **options: Any) -> Any:
+        if kind == "raylet":
+            command = _without_agents(command, min(workers, MOST_STARTED_WORKERS))
+        return start_process(command, kind, *arguments, **options)  # type: ignore[misc]
+
+    with ExitStack() as replaced:
+        for name in ("start_monitor", "start_log_monitor", "start_api_server"):
+            replaced.enter_context(_replaced(Node, name, _leave_out))
+        replaced.enter_context(_replaced(services, "start_ray_process", start))
+        yield
+
+
+def _leave_out(node: Any, **options: Any) -> None:
+    node._webui_url = ""
+
+
+def _without_agents(command: Sequence[str], workers: int) -> list[str]:
+    """A raylet's command line with a program that only waits in place of each agent, and so many workers.
+
+    The raylet waits for files with the agents' ports: they say here, as agents of a minimal installation do, that
+    nobody listens. ``cat`` ends with the pipe from the raylet, however that ends.
+    """
+    _raylet: Any = importlib.import_module("ray._raylet")
+    given = dict(word.removeprefix("--").split("=", 1) for word in command if word.startswith("--") and "=" in word)
+    names = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")
+    ports = [getattr(_raylet, f"{name}_PORT_NAME", None) for name in names]
+    agents = {"dashboard_agent_command", "runtime_env_agent_command"}
+    persist_port: Any = getattr(_raylet, "persist_port", None)
+    known = None not in (persist_port, *ports) and {"session_dir", "node_id", *agents} <= set(given)
+    if not known or "RAY_RUNTIME_ENV_HOOK" in os.environ:  # with that, a user gives workers an environment of their own
+        return list(command)
+    for port in ports:
+        persist_port(given["session_dir"], given["node_id"], port, NO_PORT)
+    replaced = {f"--{name}": "cat" for name in agents} | {"--num_prestart_python_workers": str(workers)}
+    words = [(word, word.partition("=")[0]) for word in command]
+    return [f"{name}={replaced[name]}" if name in replaced else word for word, name in words]
+
+
+def import_ray() -> Any:
+    """Ray with our settings and without its chatter."""
+    for name, value in RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ray
+        import ray.tune
+    # The raylet's notes about dead workers would go to stdout, between the lines of --json; trials' records hold them.
+    ray._private.worker.print_to_stdstream = lambda *arguments, **options: None
+    for name in ("ray", "ray.tune", "ray.train", "ray.air"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return ray
+
+
+def use_started_workers() -> None:
+    """Lets lanes run in the workers that a local Ray has started already.
+
+    Tune gives its actors a runtime environment of some variables, and thereby new processes; workers of this machine
+    have inherited these variables anyway.
+    """
+    from ray.tune.execution import class_cache
+
+    if "RAY_preload_python_modules" in os.environ:
+        class_cache.DEFAULT_ENV_VARS = {}
+        class_cache.ENV_VARS_TO_PROPAGATE = set()
