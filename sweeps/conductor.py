@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from sweeps.journal import NO_SPACE, Journal, Replay
+from sweeps.journal import Journal, Replay
 from sweeps.proposals import Proposals
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.rungs import Rungs
@@ -42,6 +42,7 @@ class Stop(Enum):
     SAME_ERROR = "the first trials all failed with the same error"
     DISK = "the disk is full"
     STORE = "the tracking store does not answer"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Conductor:
             return False
         self._running[number] = time.monotonic()
         record = self._extend(record, report)
-        if report.outcome == "failed" and any(f"[Errno {code}]" in report.error for code in NO_SPACE):
+        if report.no_space:
             self.stop(Stop.DISK)  # no fault of the trial's: it stays open and goes on when there is room
             self._running.pop(number, None)
             return False
@@ -232,32 +233,29 @@ class Conductor:
             device=self.budget.device,
             storage=self.budget.storage,
             checkpoint=self._checkpoints.get(number, (0, ""))[1],
+            best=min((e.val_loss for e in record.epochs if math.isfinite(e.val_loss)), default=math.inf),
         )
 
     def _may_propose(self, number: int) -> bool:
         """In deterministic mode: whether all that this proposal learns from is known; tells the study exactly that.
 
         Of trials up to ``number - lag`` it learns everything, of those up to ``number - concurrency`` whether they
-        ended by the first rung: most do, and waiting for the few that run on would leave slots empty.
+        came through the first rung: most do not, and waiting for the few that run on would leave slots empty.
         """
         if not self._lag:
             return True
         whole = max(0, number - self._lag + 1)
         begun = max(whole, number - self.budget.concurrency + 1)
-        first = self.rungs.levels[0] if self.rungs.levels else 0
         if any(record.status == TrialStatus.RUNNING for record in self.records[:whole]):
             return False
-        if first and any(self._before_first_rung(record) for record in self.records[whole:begun]):
+        first = [r for r in self.records[whole:begun] if self.rungs.levels and not self._passed.get(r.number)]
+        if any(record.status == TrialStatus.RUNNING for record in first):
             return False
-        for record in self.records[:begun]:
-            ended = record.status != TrialStatus.RUNNING and (not record.epochs or record.epochs[-1].epoch <= first)
-            if record.number not in self._told and (record.number < whole or ended):
+        for record in [*self.records[:whole], *first]:
+            if record.number not in self._told:
                 self._told.add(record.number)
                 self._proposals.tell(record)
         return True
-
-    def _before_first_rung(self, record: TrialRecord) -> bool:
-        return record.status == TrialStatus.RUNNING and self._passed.get(record.number, 0) == 0
 
     def _count_waiting(self, slots: int) -> None:
         """Adds the slot time lost since the last call; from now on ``slots`` wait for order."""
@@ -275,6 +273,8 @@ class Conductor:
     # Judging and ending.
 
     def _extend(self, record: TrialRecord, report: TrialReport) -> TrialRecord:
+        if report.rows and report.rows[0][0] == 1:  # from the start: also when there was a checkpoint
+            self._seconds_before[record.number] = 0.0
         before = self._seconds_before.get(record.number, 0.0)
         epochs = [Epoch.of_row([epoch, loss, m, seconds + before]) for epoch, loss, m, seconds in report.rows]
         if epochs:
@@ -282,7 +282,7 @@ class Conductor:
         if report.checkpoint is not None:
             self._checkpoints[record.number] = report.checkpoint
             self._journal.checkpointed(record.number, *report.checkpoint)
-        record = replace(record, epochs=record.epochs + tuple(epochs), worker=report.worker or record.worker)
+        record = replace(record.with_epochs(epochs), worker=report.worker or record.worker)
         self.records[record.number] = record
         self.rungs.record(record.number, record.epochs)
         return record
@@ -343,7 +343,7 @@ class Conductor:
                 self._discard(number, record.train_seconds)
                 return math.inf
             position += 1
-        self._passed[number] = position
+            self._passed[number] = position
         decided = position == len(levels) or levels[position] > reached
         if number in self._outcomes and decided:
             self._close(record, self._outcomes[number])
@@ -387,6 +387,10 @@ class Conductor:
         for trial in trials:
             self.records.append(trial)
             seen = trial.epochs
+            if self._lag and trial.status != TrialStatus.RUNNING:
+                reached = trial.epochs[-1].epoch if trial.epochs else 0
+                stopped = trial.status == TrialStatus.STOPPED  # at the last rung that it reached
+                self._passed[trial.number] = sum(level <= reached for level in self.rungs.levels) - stopped
             if trial.status == TrialStatus.RUNNING and not self._lag:
                 seen = max(restored.longest.get(trial.number, ()), seen, key=len)
                 self._cleared[trial.number] = seen[-1].epoch if seen else 0

@@ -5,17 +5,64 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from sweeps.records import TrialRecord, TrialStatus, ranked
-from sweeps.run import Display
 from sweeps.spec import SweepSpec
 from trainables import Splits, Task
 
 REFRESH_SECONDS = 0.25
 BEST_ROWS = 5
+
+
+class Display(Protocol):
+    """What a sweep shows while it runs."""
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        """Data is loaded and training begins."""
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        """Something changed; called from the launcher's thread, often."""
+
+    def step(self, text: str) -> None:
+        """A step after the search begins, or something the user should know."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        return
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        return
+
+    def step(self, text: str) -> None:
+        return
+
+
+class WhileSeen:
+    """Another display until its terminal is closed; a sweep goes on without one."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        self._show(lambda: self._display.started(spec, task, splits, concurrency))
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        self._show(lambda: self._display.progress(trials))
+
+    def step(self, text: str) -> None:
+        self._show(lambda: self._display.step(text))
+
+    def _show(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except OSError:
+            self._display = Silent()
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def examine(tracking_uri: str, address: str | None) -> Iterator[Finding]:
         tracking_uri: the store.
         address: a Ray cluster; a local Ray is started and ended when None and no RAY_ADDRESS is set.
     """
-    from sweeps.run import home_of
+    from sweeps.plan import home_of
 
     yield from _packages()
     yield _cpus()
@@ -162,7 +162,7 @@ def _data() -> Finding:
 
 
 def _store(tracking_uri: str) -> Finding:
-    from sweeps.run import home_of
+    from sweeps.plan import home_of
     from sweeps.tracking import Store
 
     if tracking_uri.startswith("sqlite:///") and not home_of(tracking_uri).exists():

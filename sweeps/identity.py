@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from search_spaces import SearchSpace, UserError
@@ -16,8 +18,18 @@ FIXED_FOR_GOOD = (
 
 
 def identity(spec: SweepSpec, digest: str, space: SearchSpace) -> dict[str, Any]:
-    """What a sweep notes of itself, JSON values: the spec without secrets, the data's digest, the space."""
-    return {"spec": public_spec(spec), "digest": digest, "space": space.describe()}
+    """What a sweep notes of itself, JSON values: the spec without secrets, digests of data and task file, the space."""
+    return {
+        "spec": public_spec(spec),
+        "digest": digest,
+        "task_file": file_digest(spec.task),
+        "space": space.describe(),
+    }
+
+
+def file_digest(task: str) -> str:
+    """sha256 of a task's file; empty for a task by name."""
+    return hashlib.sha256(Path(task).read_bytes()).hexdigest() if task.endswith(".py") else ""
 
 
 def public_spec(spec: SweepSpec) -> dict[str, Any]:
@@ -49,6 +61,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
     if before["digest"] != now["digest"]:
         changed.append(f"the data's digest was {before['digest'][:12]}, is {now['digest'][:12]}")
+    if before["task_file"] != now["task_file"]:
+        changed.append(f"the task's file '{now['spec']['task']}' is not what it was")
     for name in sorted({*before["space"], *now["space"]}):
         old, new = before["space"].get(name), now["space"].get(name)
         if old != new:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import threading
@@ -16,10 +15,10 @@ from filelock import FileLock, Timeout
 from search_spaces import UserError
 from sweeps.failures import DiskFull
 from sweeps.records import Epoch, Row, TrialRecord, TrialStatus
+from trainables.base.storage import NO_SPACE
 
 FILE = "journal.jsonl"
 LOCK_FILE = "lock"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Journal:
@@ -96,8 +95,13 @@ class Journal:
     def close(self) -> None:
         """Lets another process go on with the sweep. Nothing can be written afterwards."""
         self._flusher.finish()
-        os.close(self._file)
-        self._owner.release()
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._full(error) from error
+        finally:
+            os.close(self._file)
+            self._owner.release()
 
     def _write(self, **values: Any) -> None:
         line = (json.dumps(values, ensure_ascii=False) + "\n").encode()
@@ -111,9 +115,12 @@ class Journal:
                     os.write(self._file, line[written:])
             except OSError as error:
                 os.ftruncate(self._file, before)
-                if error.errno not in NO_SPACE:
-                    raise
-                raise DiskFull(f"The disk with '{self.path}' is full: {error.strerror}.") from error
+                raise self._full(error) from error
+
+    def _full(self, error: OSError) -> Exception:
+        if error.errno not in NO_SPACE:
+            return error
+        return DiskFull(f"The disk with '{self.path}' is full: {error.strerror}.")
 
     def _cut_torn_line(self) -> None:
         """Removes a last line that a kill left half-written."""
@@ -150,7 +157,7 @@ class _Flusher(threading.Thread):
                 self.error = error
 
     def finish(self) -> None:
-        """Flushes once more and ends."""
+        """Ends the thread."""
         self._closing = True
         self.wanted.set()
         self.join()
@@ -223,8 +230,7 @@ def _apply(
             )
         case "reported":
             trial = trials[event["trial"]]
-            new = tuple(Epoch.of_row(row) for row in event["rows"])
-            trials[trial.number] = replace(trial, epochs=trial.epochs + new)
+            trials[trial.number] = trial.with_epochs(Epoch.of_row(row) for row in event["rows"])
         case "checkpointed":
             checkpoints[event["trial"]] = (event["epoch"], event["uri"])
         case "restarted":

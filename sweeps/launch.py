@@ -9,22 +9,27 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 import warnings
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from sweeps.conductor import Next
+from sweeps.failures import WorkersLost
 from sweeps.ray_session import import_ray, use_started_workers
 from sweeps.resources import Resources, slots
 from sweeps.worker_stderr import WorkerStderr, pid_in, with_stderr
 from trainables import METRIC, Task, TrainingData
-from trainables.base.plan import TrialPlan, TrialReport
-from trainables.base.trainable import PLAN, send_by_value
+from trainables.base.plan import BROKEN, TrialPlan, TrialReport
+from trainables.base.trainable import send_by_value
 
 SCRATCH_PREFIX = "tunelab-"
+LANE = "tunelab_lane"  # the one entry of a Tune trial's configuration, which must not be empty
+
+
+MOST_BARREN = 3  # workers in a row that die before they take up a trial: then none will
 
 
 class TrialSource(Protocol):
@@ -47,8 +52,12 @@ class TrialSource(Protocol):
         """Whether running trials must end now, wherever they are."""
 
 
-def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: Resources) -> None:
-    """Runs all trials of a source; returns when it has no more. Ray must run (see ``ray_running``)."""
+def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: Resources, concurrency: int) -> None:
+    """Runs all trials of a source, at most ``concurrency`` at once; returns when it has no more. Ray must run.
+
+    Raises:
+        WorkersLost: workers die before they take up a trial.
+    """
     ray = import_ray()
     from ray import tune
 
@@ -58,7 +67,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
     lane = tune.with_resources(
         tune.with_parameters(Lane, task=task, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
-    lanes = slots(ray.cluster_resources(), resources)
+    lanes = min(concurrency, slots(ray.cluster_resources(), resources))
     use_started_workers()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)  # Tune would start them one after another
     bridge = make_bridge(source, resources, lanes, ray)
@@ -116,7 +125,11 @@ class Unsaved:
 
 
 def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any) -> Bridge:
-    """Wraps a source as a searcher, a scheduler and a stopper of Ray Tune, whose trials are at most ``lanes`` lanes."""
+    """Wraps a source as a searcher, a scheduler and a stopper of Ray Tune, whose trials are at most ``lanes`` lanes.
+
+    Lanes open empty and are handed one plan after another as they report. So whichever lane is at work takes up a
+    trial whose worker was lost, also when the cluster has no room for another lane any more.
+    """
     from ray.tune import Stopper
     from ray.tune.schedulers import TrialScheduler
     from ray.tune.search import Searcher
@@ -128,25 +141,16 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
     killed: dict[int, str] = {}
     stderr = WorkerStderr(Path(ray._private.worker._global_node.get_session_dir_path()) / "logs")
     pids: dict[int, int] = {}  # our number -> process of its worker, once it has reported
-
-    def next_plan() -> TrialPlan | Next:
-        try:
-            return Next.DONE if failure else source.next_plan()
-        except Exception as error:  # noqa: BLE001 must not leave Tune with half a trial; raised again after fit
-            failure.append(error)
-            return Next.DONE
+    over = False  # the source has no more trials, and none runs
 
     class SourceSearcher(Unsaved, Searcher):  # type: ignore[misc, valid-type, unused-ignore]
-        """Opens lanes as long as there are plans for them."""
+        """Opens the lanes, again when one was lost."""
 
         def suggest(self, trial_id: str) -> Any:
-            if len(numbers) >= lanes or None in numbers.values():  # a lane that waits takes the next plan
+            if len(numbers) >= lanes:
                 return None
-            plan = next_plan()
-            if isinstance(plan, Next):
-                return Searcher.FINISHED if plan is Next.DONE else None
-            numbers[trial_id] = plan.number
-            return {PLAN: plan}
+            numbers[trial_id] = None
+            return {LANE: trial_id}
 
         def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
             numbers.pop(trial_id, None)
@@ -158,35 +162,38 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
             raise NotImplementedError("sweeps resume from their journal")
 
     class SourceScheduler(Unsaved, TrialScheduler):  # type: ignore[misc, valid-type, unused-ignore]
-        """Hands reports to the source and does as it says; starts trials in order."""
+        """Hands reports to the source and does as it says; starts lanes in order."""
 
         def __init__(self) -> None:
             self._pending: deque[Any] = deque()
-            self._running_since: dict[int, float] = {}  # our number -> when its worker was first seen at work
+            self._barren = 0  # lanes lost, since the last report, that had no trial
 
         def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
             self._pending.append(trial)
 
         def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-            number = numbers[trial.trial_id]
-            if number is None:  # its lane was waiting: no trial is lost
+            number, error = numbers[trial.trial_id], _error_text(trial)
+            if number is None:
+                self._barren += 1
+                if self._barren >= MOST_BARREN:
+                    failure.append(WorkersLost(f"Workers die before they take up a trial: {error}"))
                 return
-            error = _error_text(trial)
             text = killed.pop(number, "") or f"The worker died: {error.partition(chr(10))[0]}\n\n{error}"
             text = with_stderr(text, stderr.since_mark(pids.get(number) or pid_in(error)))
             self._guard(lambda: source.on_crash(number, text))
 
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            self._barren = 0
             number, report = numbers[trial.trial_id], result.pop(REPORT)
             if number is not None and self._take(number, report) and report.outcome == "running":
                 return str(TrialScheduler.CONTINUE)
-            plan = next_plan()
-            if plan is Next.DONE:
-                return str(TrialScheduler.STOP)
-            following = None if isinstance(plan, Next) else plan
-            if number is not None or following is not None:
-                trial.temporary_state.ray_actor.assign.remote(following)  # before the step that Tune asks for next
-            numbers[trial.trial_id] = None if following is None else following.number
+            numbers[trial.trial_id] = None
+            if report is not None and report.worker.get(BROKEN):
+                return str(TrialScheduler.STOP)  # another lane opens in its place
+            plan = self._next_plan()
+            if number is not None or plan is not None:
+                trial.temporary_state.ray_actor.assign.remote(plan)  # before the step that Tune asks for next
+            numbers[trial.trial_id] = None if plan is None else plan.number
             return str(TrialScheduler.CONTINUE)
 
         def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
@@ -205,6 +212,12 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
         def debug_string(self) -> str:
             return "tunelab"
 
+        def _next_plan(self) -> TrialPlan | None:
+            nonlocal over
+            plan = None if failure else self._guard(source.next_plan)
+            over = plan is Next.DONE
+            return plan if isinstance(plan, TrialPlan) else None
+
         def _take(self, number: int, report: TrialReport) -> bool:
             pid = pids[number] = int(report.worker["pid"])
             if report.outcome == "failed":
@@ -214,38 +227,33 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
                 stderr.mark(pid)
             return goes_on
 
-        def _guard(self, act: Any) -> Any:
+        def _guard(self, act: Callable[[], Any]) -> Any:
             try:
                 return act()
-            except Exception as error:  # noqa: BLE001 as in suggest
+            except Exception as error:  # noqa: BLE001 must not leave Tune with half a trial; raised again after fit
                 failure.append(error)
-                return False
+                return None
 
         def _kill_hung(self, tune_controller: Any) -> None:
-            """Kills workers that are silent for too long; the time that a worker takes to start is no silence."""
+            """Kills workers that are silent for too long."""
             limit = resources.hang_timeout
             if limit is None:
                 return
-            now = time.monotonic()
-            by_id = {trial.trial_id: trial for trial in tune_controller.get_live_trials()}
-            live = {number: by_id[lane] for lane, number in numbers.items() if number is not None and lane in by_id}
-            running = {number for number, trial in live.items() if trial.status == "RUNNING"}
-            self._running_since = {number: self._running_since.get(number, now) for number in running}
-            silent = {number for number in source.silent_since(limit) if number in running} - set(killed)
-            for number in silent:
-                actor = live[number].temporary_state.ray_actor
-                if now - self._running_since[number] > limit and actor is not None:
+            actors = {t.trial_id: t.temporary_state.ray_actor for t in tune_controller.get_live_trials()}
+            live = {number: actors[lane] for lane, number in numbers.items() if number is not None and lane in actors}
+            for number in set(source.silent_since(limit)) - set(killed):
+                if live.get(number) is not None:
                     killed[number] = f"The trial hung: no report for {limit:g} seconds."
-                    ray.kill(actor)
+                    ray.kill(live[number])
 
     class SourceStopper(Unsaved, Stopper):  # type: ignore[misc, valid-type, unused-ignore]
-        """Ends everything when the source is halted or has failed."""
+        """Ends everything when the source has no more, is halted, or has failed."""
 
         def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
             return False
 
         def stop_all(self) -> bool:
-            return bool(failure) or source.halted
+            return over or bool(failure) or source.halted
 
     return Bridge(SourceSearcher(metric=METRIC, mode="min"), SourceScheduler(), SourceStopper(), failure)
 

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import shutil
+import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -35,6 +36,7 @@ LOOPBACK = "127.0.0.1"
 SESSION_MARK = "tunelab.pid"  # in the folder of a Ray session that a sweep started: its process
 MOST_STARTED_WORKERS = 16  # at once with a local Ray: each loads torch, also where there are hundred CPUs
 NO_PORT = -1
+ADDRESS_SECONDS = 5.0
 
 
 @contextmanager
@@ -56,6 +58,8 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
         yield ray.cluster_resources()
         return
     local = not address and "RAY_ADDRESS" not in os.environ
+    if not local:
+        check_address(address or os.environ["RAY_ADDRESS"])
     try:
         sparse = sparse_ray(workers or os.cpu_count() or 1)
         with hangup_ignored(), sparse if local else nullcontext(), on_loopback() if local else nullcontext():
@@ -79,6 +83,29 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
         ray.shutdown()
         if session is not None:
             shutil.rmtree(session, ignore_errors=True)
+
+
+def check_address(address: str) -> None:
+    """Raises ``UserError`` when nothing listens at ``host:port``: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if address in ("auto", "local"):
+        return
+    if address.startswith("ray://"):
+        raise UserError(f"--address '{address}': give the cluster's own address, host:6379, not one of Ray Client.")
+    if not port.isdigit() or not host:
+        raise UserError(f"--address '{address}' must be host:port, e.g. 10.0.0.5:6379, or auto.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ADDRESS_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"No Ray cluster answers at '{address}': {error}.") from error
+
+
+def other_machines() -> list[str]:
+    """Addresses of the nodes of the running Ray that are not on this machine, sorted."""
+    ray = import_ray()
+    own = ray.get_runtime_context().get_node_id()
+    addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    return sorted(set(addresses.values()) - {addresses.get(own)})
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -103,6 +103,14 @@ class TrialRecord:
     def train_seconds(self) -> float:
         """Time spent training, without start-up and reporting."""
         return self.epochs[-1].seconds if self.epochs else 0.0
+
+    def with_epochs(self, epochs: Iterable[Epoch]) -> TrialRecord:
+        """The trial with further epochs; they replace what is known from the first of them on."""
+        new = tuple(epochs)
+        kept = self.epochs
+        while new and kept and kept[-1].epoch >= new[0].epoch:
+            kept = kept[:-1]
+        return replace(self, epochs=kept + new)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; ``of_json`` reads them back."""

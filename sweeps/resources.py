@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from search_spaces import UserError
-from sweeps.ray_session import import_ray
+from sweeps.ray_session import import_ray, other_machines
 
 SHARE_GPU = 4  # trials of small models on one GPU when nothing else is asked for
 
@@ -37,6 +37,16 @@ def check_gpus(resources: Resources) -> None:
         raise UserError(
             f"--gpus-per-trial {resources.gpus:g}: this machine has {torch.cuda.device_count()} GPUs. "
             "Leave the option out to train on CPUs."
+        )
+
+
+def check_storage(storage: str | None) -> None:
+    """Raises ``UserError`` when workers run on other machines and nothing says where weights lie for all of them."""
+    others = other_machines()
+    if storage is None and others:
+        raise UserError(
+            f"The cluster has workers on other machines ({', '.join(others[:3])}). Give --storage: a folder that all "
+            "of them see, or a URI such as s3://bucket/path."
         )
 
 

@@ -94,5 +94,5 @@ def retrain_all(
 ) -> list[TrialRecord]:
     """Runs all plans on the running Ray, in parallel; the records come in the order of the plans."""
     source = PlannedTrials(plans, concurrency, on_ended)
-    run_trials(source, task, data, resources)
+    run_trials(source, task, data, resources, min(concurrency, len(plans)))
     return source.records

@@ -1,121 +1,50 @@
-"""A sweep from spec to result: the steps in order, each of which lives in a module of its own."""
+"""A sweep from plan to result: the steps in order, each of which lives in a module of its own."""
 
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from threading import Thread
-from typing import Any, Protocol
+from typing import Any
 
-from optuna.trial import FrozenTrial
-
-from search_spaces import SearchSpace, UserError
 from sweeps.audit import audit
 from sweeps.conductor import Budget, Conductor, Stop
 from sweeps.confirm import confirm, confirmed_top, log_confirmation
+from sweeps.display import Display, Silent, WhileSeen
 from sweeps.ensemble import kept_trials
 from sweeps.environment import environment
-from sweeps.failures import DiskFull, StoreAway
+from sweeps.failures import DiskFull, StoreAway, SweepFailed
 from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
 from sweeps.launch import run_trials
-from sweeps.proposals import Proposals, check_fixed, fitting_trials
+from sweeps.plan import KEEP_WEIGHTS, Plan, make_folder, make_plan, resources_of, with_gpus
+from sweeps.proposals import Proposals
 from sweeps.ray_session import import_ray, ray_running
 from sweeps.records import TrialRecord, TrialStatus
-from sweeps.resources import Resources, check_gpus, settle_gpus, slots
+from sweeps.resources import Resources, check_gpus, check_storage, slots
 from sweeps.result import SweepResult
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.secrets import without_secrets
-from sweeps.spec import SweepSpec, check_uri, default_tracking_uri
+from sweeps.spec import SweepSpec
 from sweeps.weights import LeadingWeights
-from trainables import Splits, Task, get_task
+from trainables import Splits, Task
 
-KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
-NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value)
+NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value, Stop.FAILED.value)
 STOPS = {KeyboardInterrupt: Stop.INTERRUPTED, DiskFull: Stop.DISK, StoreAway: Stop.STORE}
 LAG = 8  # deterministic mode: a proposal knows all of the trials this many times the concurrency before it
-
 
 # What the end of a sweep needs, which takes seconds to load: as long as workers train, nobody waits for it.
 AT_THE_END = ("sweeps.evaluation",)
 AT_THE_END_OF_A_TRACKED_SWEEP = (*AT_THE_END, "skops.io", "sweeps.figures.png", "sweeps.figures.html", "sweeps.report")
-
-
-class Display(Protocol):
-    """What a sweep shows while it runs."""
-
-    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        """Data is loaded and training begins."""
-
-    def progress(self, trials: list[TrialRecord]) -> None:
-        """Something changed; called from the launcher's thread, often."""
-
-    def step(self, text: str) -> None:
-        """A step after the search begins, or something the user should know."""
-
-
-class Silent:
-    """Shows nothing."""
-
-    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        return
-
-    def progress(self, trials: list[TrialRecord]) -> None:
-        return
-
-    def step(self, text: str) -> None:
-        return
-
-
-class WhileSeen:
-    """Another display until its terminal is closed; a sweep goes on without one."""
-
-    def __init__(self, display: Display) -> None:
-        self._display = display
-
-    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        self._show(lambda: self._display.started(spec, task, splits, concurrency))
-
-    def progress(self, trials: list[TrialRecord]) -> None:
-        self._show(lambda: self._display.progress(trials))
-
-    def step(self, text: str) -> None:
-        self._show(lambda: self._display.step(text))
-
-    def _show(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except OSError:
-            self._display = Silent()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A spec with everything looked up and filled in.
-
-    Attributes:
-        spec: every default filled in.
-        task, space: looked up.
-        home: folder of the tracking store, where sweeps' folders lie.
-        folder: of this sweep: journal, weights, checkpoints.
-        warm_start: trials of an earlier sweep that the sampler learns from.
-    """
-
-    spec: SweepSpec
-    task: Task
-    space: SearchSpace
-    home: Path
-    folder: Path
-    warm_start: tuple[FrozenTrial, ...] = ()
 
 
 def run_sweep(spec: SweepSpec, display: Display | None = None) -> SweepResult:
@@ -123,68 +52,11 @@ def run_sweep(spec: SweepSpec, display: Display | None = None) -> SweepResult:
 
     Raises:
         UserError: bad input, before anything is written.
+        SweepFailed: something raised that nobody expected; trials that ended are kept, and the sweep can be resumed.
     """
     began = time.time()
     plan = make_plan(spec)
     return Sweep(plan, WhileSeen(display or Silent()), began).run()
-
-
-def make_plan(spec: SweepSpec) -> Plan:
-    """Looks up task and space and fills in defaults; raises ``UserError`` for what does not exist or fit."""
-    task = get_task(spec.task, **spec.task_options)
-    space = task.space(spec.space)
-    max_epochs = spec.max_epochs or task.facts.max_epochs
-    if spec.ensemble and task.facts.kind == "language_model":
-        raise UserError(f"--ensemble {spec.ensemble}: language models cannot be averaged; leave it out.")
-    if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
-        raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")
-    uri = check_uri(spec.tracking_uri or default_tracking_uri())
-    home = home_of(uri)
-    name = spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}"
-    folder = home / "sweeps" / name
-    filled = spec.model_copy(
-        update={
-            "trials": spec.trials or task.facts.trials,
-            "max_epochs": max_epochs,
-            "grace_period": spec.grace_period or min(task.facts.grace_period, max_epochs),
-            "name": name,
-            "tracking_uri": uri,
-            "fixed": check_fixed(space, spec.fixed),
-            "storage": spec.storage,
-        }
-    )
-    return Plan(filled, task, space, home, folder, earlier_trials(home, spec.warm_start, space))
-
-
-def resources_of(spec: SweepSpec) -> Resources:
-    """What one trial of a sweep takes."""
-    return Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.address, spec.hang_timeout)
-
-
-def with_gpus(spec: SweepSpec, cluster: dict[str, float], task: Task) -> tuple[SweepSpec, Resources]:
-    """The spec with its share of a GPU filled in, now that the cluster is known, and what one trial takes."""
-    gpus = settle_gpus(spec.gpus_per_trial, cluster, task.facts.kind)
-    settled = spec.model_copy(update={"gpus_per_trial": gpus})
-    return settled, resources_of(settled)
-
-
-def earlier_trials(home: Path, name: str | None, space: SearchSpace) -> tuple[FrozenTrial, ...]:
-    """The trials of a sweep by name that a study of ``space`` can learn from; raises ``UserError`` without any."""
-    if name is None:
-        return ()
-    records = replay(read_events(home / "sweeps" / name)).trials
-    trials = fitting_trials(records, space)
-    if not trials:
-        why = "there is no such sweep" if not records else "none of its trials has a result in this search space"
-        raise UserError(f"--warm-start '{name}': {why} in '{home}'.")
-    return tuple(trials)
-
-
-def home_of(tracking_uri: str) -> Path:
-    """The folder that belongs to a store: a sqlite file's own, else ``mlruns`` in the working directory."""
-    if tracking_uri.startswith("sqlite:///"):
-        return Path(tracking_uri.removeprefix("sqlite:///")).absolute().parent
-    return Path.cwd() / "mlruns"
 
 
 class Sweep:
@@ -198,6 +70,7 @@ class Sweep:
         self._began = began
         self._interruptions = Interruptions()
         self._store: Any = None  # when tracking is off
+        self._problem: Exception | None = None  # what nobody expected
 
     def run(self) -> SweepResult:
         """Raises ``KeyboardInterrupt`` when a signal comes before the search has begun."""
@@ -217,6 +90,7 @@ class Sweep:
             data = pool.submit(self._task.load, spec.split_seed)
             with ray_running(spec.address, spec.concurrency) as cluster:
                 self._spec, resources = with_gpus(spec, cluster, self._task)
+                check_storage(spec.storage)
                 room = slots(cluster, resources)
                 splits, self._store = data.result(), store.result()
                 concurrency = min(spec.concurrency or room, room)
@@ -230,36 +104,45 @@ class Sweep:
         return Store(str(self._spec.tracking_uri))
 
     def _search(self, splits: Splits, resources: Resources, concurrency: int) -> SweepResult:
+        earlier = self._earlier(splits)
+        if earlier is None and self._store is not None:
+            self._store.check_new_name(self._task.facts.name, self._spec.name)
         make_folder(self._plan.folder)
         with closing(Journal(self._plan.folder)) as journal:
-            earlier = self._earlier(splits)
-            if earlier is not None and self._store is not None and self._is_complete(earlier):
+            earlier = self._earlier(splits)  # once more, now that no other process writes
+            if earlier is not None and self._is_complete(earlier):
                 self._display.step(f"{self._spec.name} is finished; `tunelab resume` with --trials extends it")
                 return self._stored(earlier)
             result = self._start(splits, journal, earlier, concurrency)
-            weights = self._make_weights(earlier)
-            result = self._fit(result, splits, journal, earlier, weights, resources)
-            with self._interruptions.raised():
-                return self._conclude(result, splits, journal, weights, resources)
+            with self._not_left_running(result):
+                weights = self._make_weights(earlier)
+                result = self._fit(result, splits, journal, earlier, weights, resources)
+                with self._interruptions.raised():
+                    result = self._conclude(result, splits, journal, weights, resources)
+                return self._end(result, journal, weights, resumed=earlier is not None)
 
     def _start(self, splits: Splits, journal: Journal, earlier: Replay | None, concurrency: int) -> SweepResult:
-        """Takes up the parent run and notes in the journal what begins."""
+        """Notes in the journal what begins, and takes up the parent run."""
         result = self._empty_result(splits, concurrency)
+        key = token_hex(16)
         if earlier is not None:
+            first = next(note for note in earlier.notes if note["event"] == "started")
             times = [note["time"] for note in earlier.notes if note["event"] == "test opened"]
-            began = next(note["time"] for note in earlier.notes if note["event"] == "started")
-            result = replace(result, started=began, test_openings=tuple(times))
-        if self._store is not None:
-            result = replace(result, parent_run_id=self._store.start_sweep(result))
-        noted = identity(self._spec, splits.training.digest, self._plan.space)
+            result = replace(result, started=first["time"], test_openings=tuple(times))
+            key = first["key"]
         journal.note(
             "started",
-            **noted,
-            parent=result.parent_run_id,
+            **identity(self._spec, splits.training.digest, self._plan.space),
+            key=key,
             time=self._began,
             folder=str(Path.cwd()),
             concurrency=concurrency,
         )
+        if self._store is not None:
+            from sweeps.writer import patiently
+
+            result = replace(result, parent_run_id=patiently(lambda: self._store.start_sweep(result, key), result))
+            journal.note("parent", run_id=result.parent_run_id)
         self._display.started(self._spec, self._task, splits, concurrency)
         return result
 
@@ -285,20 +168,21 @@ class Sweep:
         began = time.time()
         with self._interruptions.answered_by(lambda: conductor.stop(Stop.INTERRUPTED)):
             try:
-                run_trials(watched, self._task, splits.training, resources)
+                run_trials(watched, self._task, splits.training, resources, result.concurrency)
             except DiskFull as problem:
                 conductor.stop(Stop.DISK)
                 self._display.step(str(problem))
+            except Exception as problem:  # noqa: BLE001 trials that ended are kept; raised again at the end
+                conductor.stop(Stop.FAILED)
+                self._problem = problem
             trials = conductor.finish()
             self._display.progress(list(trials))
             result = replace(
-                result,
-                trials=trials,
-                fit_seconds=time.time() - began,
-                stopped=conductor.stopped.value if conductor.stopped else "",
-                idle_seconds=conductor.idle_seconds,
+                result, trials=trials, fit_seconds=time.time() - began, idle_seconds=conductor.idle_seconds
             )
-            return self._deliver(result, writer)
+            hopeless = conductor.stopped is Stop.DISK
+            result = self._deliver(result, writer, hopeless=hopeless)
+        return replace(result, stopped=conductor.stopped.value if conductor.stopped else result.stopped)
 
     def _conclude(
         self,
@@ -308,41 +192,87 @@ class Sweep:
         weights: LeadingWeights,
         resources: Resources,
     ) -> SweepResult:
-        """Confirms and evaluates the winner, writes the result to the store and notes the end."""
-        if result.stopped not in NOT_EVALUATED and result.ranked():
-            from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
+        """Confirms and evaluates the winner, unless the search was cut short."""
+        if result.stopped in NOT_EVALUATED or not result.ranked():
+            return result
+        from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
 
-            opened: list[float] = []
+        opened: list[float] = []
 
-            def on_open(moment: float) -> None:
-                journal.note("test opened", time=moment)
-                opened.append(moment)
+        def on_open(moment: float) -> None:
+            journal.note("test opened", time=moment)
+            opened.append(moment)
 
-            try:
-                result = self._confirm(result, splits, resources)
-                result = evaluate(result, self._task, splits, weights, self._store, self._display.step, on_open)
-            except (KeyboardInterrupt, DiskFull, StoreAway) as problem:
-                self._display.step(str(problem))
-                openings = (*result.test_openings, *opened)
-                result = replace(result, stopped=STOPS[type(problem)].value, test_openings=openings)
+        try:
+            result = self._confirm(result, splits, resources)
+            return evaluate(result, self._task, splits, weights, self._store, self._display.step, on_open)
+        except (KeyboardInterrupt, DiskFull, StoreAway) as problem:
+            self._display.step(str(problem))
+            stopped = STOPS[type(problem)]
+        except Exception as problem:  # noqa: BLE001 the trials are kept; raised again at the end
+            self._problem, stopped = problem, Stop.FAILED
+        return replace(result, stopped=stopped.value, test_openings=(*result.test_openings, *opened))
+
+    def _end(self, result: SweepResult, journal: Journal, weights: LeadingWeights, *, resumed: bool) -> SweepResult:
+        """Writes the result to the store and notes the end; raises ``SweepFailed`` for what nobody expected."""
         result = replace(result, wall_seconds=time.time() - self._began)
-        result = self._write_result(result)
+        with self._interruptions.answered_by(lambda: None):  # a first signal now changes nothing; a second ends it
+            try:
+                result = self._write_result(result, resumed=resumed)
+            except Exception as problem:  # noqa: BLE001 as in the search
+                self._problem = self._problem or problem
+                result = replace(result, stopped=Stop.FAILED.value)
         try:
             journal.note("finished", stopped=result.stopped)
         except DiskFull as problem:
             self._display.step(str(problem))
+        if self._problem is not None:
+            raise self._failed(result, self._problem) from self._problem
         if not result.stopped:
             weights.remove()
         return result
 
     # The parts of a search.
 
+    @contextmanager
+    def _not_left_running(self, result: SweepResult) -> Iterator[None]:
+        """Gives the parent run an end when the block raises before it has one."""
+        try:
+            yield
+        except SweepFailed:
+            raise
+        except BaseException as problem:
+            if self._store is not None:
+                from sweeps.tracking import STORE_ERRORS
+
+                status = "KILLED" if isinstance(problem, KeyboardInterrupt) else "FAILED"
+                with suppress(*STORE_ERRORS):  # what was raised first matters more
+                    self._store.end_sweep(result.parent_run_id, status)
+            raise
+
+    def _failed(self, result: SweepResult, problem: Exception) -> SweepFailed:
+        """The exception that tells of another one, whose traceback is kept beside the journal and in the store."""
+        trace = "".join(traceback.format_exception(problem))
+        path = self._plan.folder / "error.txt"
+        path.write_text(trace, encoding="utf-8")
+        if self._store is not None:
+            from sweeps.tracking import STORE_ERRORS
+
+            with suppress(*STORE_ERRORS):  # the file is there in any case
+                self._store.log_files(result.parent_run_id, path)
+                self._store.end_sweep(result.parent_run_id, "FAILED")
+        what = str(problem).partition("\n")[0].rstrip(".")
+        return SweepFailed(
+            f"{type(problem).__name__}: {what}. Trials that ended are kept, the traceback is in '{path}'; "
+            f"`tunelab resume {result.name}` goes on when it is mended."
+        )
+
     def _confirm(self, result: SweepResult, splits: Splits, resources: Resources) -> SweepResult:
         """Trains the best trials on fresh seeds and some stopped ones to their end, as far as asked for."""
         spec, say = self._spec, self._display.step
         top = confirmed_top(result, self._task, spec.confirm_top, spec.confirm_seeds)
         if top:
-            storage = f"{self._storage()}/confirm"
+            storage = f"{self._plan.storage}/confirm"
             found = confirm(
                 result, self._task, splits, resources, top=top, seeds=spec.confirm_seeds, storage=storage, say=say
             )
@@ -356,16 +286,20 @@ class Sweep:
             patiently(lambda: log_confirmation(result, self._store), result)
         return result
 
-    def _write_result(self, result: SweepResult) -> SweepResult:
+    def _write_result(self, result: SweepResult, *, resumed: bool) -> SweepResult:
         if self._store is None:
             return result
         from sweeps.report import log_report
         from sweeps.writer import PATIENCE_SECONDS, patiently
 
         def write() -> None:
-            self._store.finish_sweep(result)
+            self._store.log_sweep(result)
+            if resumed:
+                self._store.settle(result)
             if result.ranked():
                 log_report(self._store, result)
+            status = "FAILED" if result.stopped == Stop.FAILED.value else "KILLED" if result.stopped else "FINISHED"
+            self._store.end_sweep(result.parent_run_id, status)
 
         hopeless = result.stopped in (Stop.DISK.value, Stop.STORE.value)
         try:
@@ -375,16 +309,9 @@ class Sweep:
             return replace(result, stopped=result.stopped or Stop.STORE.value)
         return result
 
-    def _storage(self) -> str:
-        if self._spec.storage is None:
-            return str(self._plan.folder)
-        return f"{self._spec.storage.rstrip('/')}/{self._spec.name}"
-
     def _earlier(self, splits: Splits) -> Replay | None:
         """The state of an interrupted sweep of this name; None for a new one."""
         found = replay(read_events(self._plan.folder))
-        if not found.notes:
-            return None
         started = next((note for note in found.notes if note["event"] == "started"), None)
         if started is None:
             return None
@@ -392,19 +319,20 @@ class Sweep:
         return found
 
     def _is_complete(self, earlier: Replay) -> bool:
-        """Whether all trials that are asked for are done and the end was reached."""
+        """Whether all trials that are asked for are done, the end was reached, and the store has it."""
         last = next(note for note in reversed(earlier.notes) if note["event"] in ("started", "finished"))
         ended = last["event"] == "finished" and not last["stopped"]
-        return ended and len(earlier.trials) >= int(self._spec.trials or 0)
+        known = self._store is not None and any(note["event"] == "parent" for note in earlier.notes)
+        return ended and known and len(earlier.trials) >= int(self._spec.trials or 0)
 
     def _stored(self, earlier: Replay) -> SweepResult:
-        started = next(note for note in earlier.notes if note["event"] == "started")
-        result: SweepResult = self._store.load(started["parent"])
+        parent = next(note for note in reversed(earlier.notes) if note["event"] == "parent")
+        result: SweepResult = self._store.load(parent["run_id"])
         return result
 
     def _make_weights(self, earlier: Replay | None) -> LeadingWeights:
         keep = max(KEEP_WEIGHTS, kept_trials(self._spec.ensemble), self._spec.confirm_top or 0)
-        weights = LeadingWeights(self._storage(), keep)
+        weights = LeadingWeights(self._plan.storage, keep)
         for trial in earlier.trials if earlier else ():
             if trial.status != TrialStatus.RUNNING:
                 weights.ended(trial)
@@ -462,7 +390,7 @@ class Sweep:
             retries=spec.retries,
             threads=max(1, int(spec.cpus_per_trial)),
             device="auto" if spec.gpus_per_trial else "cpu",
-            storage=self._storage(),
+            storage=self._plan.storage,
         )
         return Conductor(
             budget,
@@ -475,7 +403,7 @@ class Sweep:
             on_ended=on_ended,
         )
 
-    def _deliver(self, result: SweepResult, writer: Any) -> SweepResult:
+    def _deliver(self, result: SweepResult, writer: Any, *, hopeless: bool) -> SweepResult:
         """Waits for tracking to catch up, and notes the trials' run ids."""
         if writer is None:
             return result
@@ -484,13 +412,13 @@ class Sweep:
                 writer.ended(trial)
         from sweeps.writer import PATIENCE_SECONDS
 
-        delivery = writer.finish(0.0 if result.stopped == Stop.DISK.value else PATIENCE_SECONDS)
+        delivery = writer.finish(0.0 if hopeless else PATIENCE_SECONDS)
         if delivery.undelivered:
             self._display.step(
                 f"{delivery.undelivered} trials could not be written to {result.tracking_uri} ({delivery.error}). "
                 f"They are safe in the journal: `tunelab resume {result.name}` delivers them."
             )
-            result = replace(result, stopped=result.stopped or Stop.STORE.value)
+            result = replace(result, stopped=Stop.STORE.value)
         trials = tuple(replace(t, run_id=delivery.run_ids.get(t.number, "")) for t in result.trials)
         return replace(result, trials=trials)
 
@@ -543,13 +471,3 @@ def describe_data(task: Task, splits: Splits, split_seed: int) -> dict[str, Any]
         "test_rows": len(splits.test),
         **task.description(),
     }
-
-
-def make_folder(folder: Path) -> None:
-    """Creates a folder; raises ``UserError`` when it cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"The folder '{folder}' cannot be created: {error.strerror}.") from error
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"The folder '{folder}' cannot be written. Choose another with --tracking-uri.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.records import TrialRecord
 from trainables import Task, TrainingData
-from trainables.base.plan import weights_path
+from trainables.base.plan import loss_of_weights, weights_path
 from trainables.base.storage import Storage
 
 if TYPE_CHECKING:  # torch loads when weights are read: training begins without it
@@ -39,13 +39,20 @@ class LeadingWeights:
         del self._leading[self._keep :]
 
     def load(self, trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
-        """A trial's weights at its best epoch; trained again, exactly, when the file is not there."""
+        """A trial's weights at its best epoch; trained again, exactly, when there is no file of that epoch.
+
+        There is one of another when a worker went on after what counts in the end: beyond the rung at which its trial
+        was stopped in deterministic mode, or beyond the checkpoint from which another worker went on.
+        """
         from safetensors.torch import load
 
         try:
-            weights: dict[str, torch.Tensor] = load(self._storage.read(weights_path(trial.number)))
+            content = self._storage.read(weights_path(trial.number))
         except FileNotFoundError:
             return retrain(trial, task, data)
+        if loss_of_weights(content) != trial.val_loss:
+            return retrain(trial, task, data)
+        weights: dict[str, torch.Tensor] = load(content)
         return weights
 
     def remove(self) -> None:
@@ -63,6 +70,8 @@ def retrain(trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, tor
 
     torch.set_num_threads(int(trial.worker.get("threads", 1)))
     device = str(trial.worker.get("device", "cpu"))
+    if device.startswith("cuda") and not torch.cuda.is_available():  # workers have GPUs, the driver's machine has none
+        device = "cpu"
     for report in task.fit(trial.config, data, trial.seed, max_epochs=trial.max_epochs, device=device):
         if report.epoch == best.epoch and report.weights is not None:
             return {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}

@@ -18,7 +18,7 @@ from sweeps.journal import Journal
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
 from sweeps.secrets import without_secrets
-from sweeps.tracking import STORE_ERRORS, Store
+from sweeps.tracking import STORE_ERRORS, Store, is_refused
 
 PATIENCE_SECONDS = 60.0  # at the end, for a store that does not answer
 T = TypeVar("T")
@@ -67,6 +67,7 @@ class TrackingWriter:
         self._experiment = ""
         self._live: dict[int, float] = {}
         self._error = ""
+        self._refused: dict[int, str] = {}  # what the store does not take, however often it is tried
         self._seconds = 0.0
         ended = [t for t in earlier if not t.run_id and t.status != TrialStatus.RUNNING]
         self._pending: deque[TrialRecord] = deque(ended)
@@ -99,8 +100,9 @@ class TrackingWriter:
                 silent_since = time.monotonic()
             elif time.monotonic() - silent_since > patience:
                 self._giving_up.set()
-        left = {t.number for t in self._pending if t.status != TrialStatus.RUNNING}
-        return Delivery(dict(self._run_ids), len(left), self._error, self._seconds)
+        left = {t.number for t in self._pending if t.status != TrialStatus.RUNNING} | set(self._refused)
+        error = next(iter(self._refused.values()), self._error)
+        return Delivery(dict(self._run_ids), len(left), error, self._seconds)
 
     def _put(self, trial: TrialRecord) -> None:
         with self._changed:
@@ -131,6 +133,9 @@ class TrackingWriter:
                 return False
             except STORE_ERRORS as error:
                 self._error = without_secrets(str(error).partition("\n")[0])
+                if is_refused(error):
+                    self._refused[trial.number] = self._error
+                    return True
                 self._must_look = True  # the run may have been created before the store went away
             else:
                 self._error = ""
@@ -162,12 +167,15 @@ def patiently(act: Callable[[], T], result: SweepResult, patience: float = PATIE
 
     Raises:
         StoreAway: the store has not answered for ``patience`` seconds.
+        MlflowException: the store refuses what it is given.
     """
     began = time.monotonic()
     for attempt in itertools.count():
         try:
             return act()
         except STORE_ERRORS as error:
+            if is_refused(error):
+                raise
             if time.monotonic() - began >= patience:
                 raise StoreAway(
                     f"The store {result.tracking_uri} does not answer "

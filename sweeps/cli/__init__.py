@@ -9,6 +9,7 @@ import sys
 import typer
 
 from search_spaces.errors import UserError
+from sweeps.failures import Failure
 
 app = typer.Typer(
     name="tunelab",
@@ -49,7 +50,7 @@ def _mount() -> None:
 
 
 def main() -> None:
-    """Runs a command. A ``UserError`` is one sentence and exit code 2, never a traceback."""
+    """Runs a command. A ``UserError`` is one sentence and exit code 2, a ``Failure`` one and 1; never a traceback."""
     gc.set_threshold(20_000, 50, 100)  # libraries make half a million objects that stay: a quarter of loading them
     _mount()
     try:
@@ -57,6 +58,9 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"tunelab: {error}\n")
         raise SystemExit(2) from None
+    except Failure as error:
+        sys.stderr.write(f"tunelab: {error}\n")
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         sys.stderr.write("tunelab: interrupted\n")
         raise SystemExit(130) from None

@@ -15,7 +15,7 @@ def command(
     """Show what can be removed: losers' weights, old checkpoints, ended Ray sessions; never a run or a model."""
     from sweeps.clean import find_removable
     from sweeps.cli.tables import print_table
-    from sweeps.run import home_of
+    from sweeps.plan import home_of
     from sweeps.spec import default_tracking_uri
 
     items = find_removable(home_of(tracking_uri or default_tracking_uri()))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from sweeps.cli import sweep
 
 if TYPE_CHECKING:
-    from sweeps.planning import Prediction
+    from sweeps.cost import Prediction
 
 
 @wraps(sweep.command)
 def command(**given: Any) -> None:
-    from sweeps.planning import predict
+    from sweeps.cost import predict
 
     prediction = predict(sweep.spec_of(given))
     if given["as_json"]:

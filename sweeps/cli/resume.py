@@ -26,8 +26,8 @@ def command(
     import os
 
     from sweeps.cli.sweep import run_and_show
+    from sweeps.plan import home_of
     from sweeps.resume import find_name, next_name, resumed_spec, started_note
-    from sweeps.run import home_of
     from sweeps.spec import default_tracking_uri
 
     home = home_of(tracking_uri or default_tracking_uri())

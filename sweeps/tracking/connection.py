@@ -33,11 +33,13 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE, ErrorCode
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)  # what a store that is away or locked raises
+REFUSALS = {ErrorCode.Name(INVALID_PARAMETER_VALUE), ErrorCode.Name(BAD_REQUEST)}
 TAG_LIMIT = 7_900  # MLflow refuses tags above 8,000 characters
 PARAM_LIMIT = 5_900
 STATUS = {
@@ -56,6 +58,11 @@ def _tune_sqlite(connection: Any, record: Any) -> None:
     if type(connection).__module__.startswith("sqlite3"):
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000"):
             connection.execute(f"PRAGMA {pragma}")
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether a store refused what it was given, which no further attempt changes."""
+    return isinstance(error, MlflowException) and error.error_code in REFUSALS
 
 
 class Connection:
@@ -117,9 +124,10 @@ class Connection:
             except STORE_ERRORS as error:
                 raise UserError(f"Run '{run_id}' holds no '{path}' in {self.shown_uri}.") from error
 
-    def log_files(self, run_id: str, folder: Path, artifact_path: str | None = None) -> None:
-        """Copies a folder's files to a run's artifacts."""
-        self.client.log_artifacts(run_id, str(folder), artifact_path)
+    def log_files(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
+        """Copies a file, or a folder's files, to a run's artifacts."""
+        log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
+        log(run_id, str(path), artifact_path)
 
     def copy_files(self, run_id: str, artifact_path: str, folder: Path) -> list[str]:
         """Copies the files of an artifact folder to a local one and gives their names; empty when there are none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import tempfile
@@ -17,8 +16,9 @@ from mlflow.exceptions import MlflowException
 
 from search_spaces import UserError
 from sweeps.desk import experiment_tags, sweep_note
+from sweeps.identity import file_digest
 from sweeps.result import SweepResult
-from sweeps.tracking.connection import TAG_LIMIT, Connection, milliseconds, provenance_tags
+from sweeps.tracking.connection import STATUS, TAG_LIMIT, Connection, milliseconds, provenance_tags
 
 RESULT_FILE = "sweep.json.gz"
 
@@ -26,38 +26,50 @@ RESULT_FILE = "sweep.json.gz"
 class SweepRuns(Connection):
     """Writes and finds sweeps."""
 
-    def start_sweep(self, result: SweepResult) -> str:
-        """Creates the parent run, or takes up that of the same name which an interruption left; gives its id."""
+    def check_new_name(self, task: str, name: str) -> None:
+        """Raises ``UserError`` when a sweep of this name is in the store: its journal is elsewhere, or was removed."""
+        experiment = self.client.get_experiment_by_name(task)
+        if experiment is not None and self._parents(experiment.experiment_id, name):
+            raise UserError(
+                f"A sweep named '{name}' is in {self.shown_uri} already, and its journal is not here. Give another "
+                "--name, or go on with it where it was started."
+            )
+
+    def start_sweep(self, result: SweepResult, key: str) -> str:
+        """The id of the parent run: created, or that of the same sweep which an interruption left, set to RUNNING.
+
+        What such a run lacks, because the interruption came before all of it was written, is added.
+
+        Args:
+            result: of the sweep so far.
+            key: tells this sweep from others of its name; the journal has it too.
+        """
         experiment = self.experiment(result.task)
-        query = f"tags.`tunelab.sweep` = '{result.name}' and tags.`tunelab.kind` = 'sweep'"
-        found = self.client.search_runs([experiment], query, max_results=1)
+        found = [r for r in self._parents(experiment, result.name) if r.data.tags.get("tunelab.key") == key]
         if found:
-            run_id: str = found[0].info.run_id
-            self.client.update_run(run_id, status="RUNNING")
-            return run_id
-        tags = {
-            "mlflow.note.content": sweep_note(result),
-            "tunelab.kind": "sweep",
-            "tunelab.sweep": result.name,
-            "tunelab.task": result.task,
-            "tunelab.digest": result.data["digest"],
-            "tunelab.spec": json.dumps(dict(result.spec), ensure_ascii=False)[:TAG_LIMIT],
-            **provenance_tags(),
-        }
-        if str(result.spec.get("task", "")).endswith(".py"):  # a re-run must meet the same file
-            tags["tunelab.task_file"] = hashlib.sha256(Path(str(result.spec["task"])).read_bytes()).hexdigest()
-        run = self.client.create_run(
-            experiment, start_time=milliseconds(result.started), tags=tags, run_name=result.name
-        )
+            run = found[0]
+            self.client.update_run(run.info.run_id, status="RUNNING")
+        else:
+            run = self.client.create_run(
+                experiment,
+                start_time=milliseconds(result.started),
+                tags={**_sweep_tags(result), "tunelab.key": key},
+                run_name=result.name,
+            )
+        run_id: str = run.info.run_id
         keys = ("trials", "max_epochs", "scheduler", "sampler", "seed", "grace_period", "reduction_factor", "space")
-        params = [Param(key, str(result.spec[key])) for key in keys if result.spec.get(key) is not None]
-        self.client.log_batch(run.info.run_id, params=params)
-        data = [_dataset(result.task, result.facts, result.data)]
-        try:
-            self.client.log_inputs(run.info.run_id, data)
-        except MlflowException:  # another sweep put the same data there in this moment; now it is found
-            self.client.log_inputs(run.info.run_id, data)
-        return str(run.info.run_id)
+        values = {k: str(result.spec[k]) for k in keys if result.spec.get(k) is not None and k not in run.data.params}
+        self.client.log_batch(run_id, params=[Param(k, v) for k, v in values.items()])
+        if run.inputs is None or not run.inputs.dataset_inputs:
+            data = [_dataset(result.task, result.facts, result.data)]
+            try:
+                self.client.log_inputs(run_id, data)
+            except MlflowException:  # another sweep put the same data there in this moment; now it is found
+                self.client.log_inputs(run_id, data)
+        return run_id
+
+    def _parents(self, experiment_id: str, name: str) -> list[Run]:
+        return self._search(experiment_id, f"tags.`tunelab.sweep` = '{name}' and tags.`tunelab.kind` = 'sweep'")
 
     def children(self, parent_run_id: str) -> dict[int, Run]:
         """The trial runs of a sweep by trial number."""
@@ -65,8 +77,8 @@ class SweepRuns(Connection):
         runs = self._search(parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
         return {int(r.data.tags["tunelab.trial"]): r for r in runs if "tunelab.trial" in r.data.tags}
 
-    def finish_sweep(self, result: SweepResult, *, final: bool = True) -> None:
-        """Writes the result to the parent run and ends it: FINISHED, or KILLED when the search was cut short."""
+    def log_sweep(self, result: SweepResult) -> None:
+        """Writes the result to the parent run, and its task's views to the experiment."""
         counts = result.counts
         figures = {
             "trials": len(result.trials),
@@ -91,12 +103,28 @@ class SweepRuns(Connection):
             self.client.log_artifacts(run_id, folder)
         for key, value in experiment_tags(result).items():
             self.client.set_experiment_tag(self.client.get_run(run_id).info.experiment_id, key, value)
-        if final:
-            self.client.set_terminated(run_id, "KILLED" if result.stopped else "FINISHED")
 
-    def fail_sweep(self, parent_run_id: str) -> None:
-        """Marks a parent run as failed."""
-        self.client.set_terminated(parent_run_id, "FAILED")
+    def end_sweep(self, parent_run_id: str, status: str) -> None:
+        """Ends the parent run: ``"FINISHED"``, ``"KILLED"`` when the sweep was cut short, or ``"FAILED"``."""
+        self.client.set_terminated(parent_run_id, status)
+
+    def settle(self, result: SweepResult) -> None:
+        """Gives each trial's run the status that its record has, and the winner's mark to the winner alone.
+
+        An evaluation that was killed left its winner's run as MLflow has it while it logs a model; a sweep that was
+        extended may have another winner now.
+        """
+        runs = self.children(result.parent_run_id)
+        winner = None if result.best is None else result.best.run_id
+        for trial in result.trials:
+            run = runs.get(trial.number)
+            if run is None:
+                continue
+            run_id = run.info.run_id
+            if run.info.status != STATUS[trial.status]:
+                self.client.set_terminated(run_id, STATUS[trial.status], milliseconds(trial.ended))
+            if "tunelab.winner" in run.data.tags and run_id != winner:
+                self.client.delete_tag(run_id, "tunelab.winner")
 
     def load(self, parent_run_id: str) -> SweepResult:
         """The result of a sweep, as its launch returned it; raises ``UserError`` when the run holds none."""
@@ -135,6 +163,20 @@ class SweepRuns(Connection):
         known = [r.data.tags["tunelab.sweep"] for r in runs[:10]]
         hint = f"There are: {', '.join(known)}." if known else f"The store {self.shown_uri} holds none."
         raise UserError(f"No sweep '{wanted}'. {hint}")
+
+
+def _sweep_tags(result: SweepResult) -> dict[str, str]:
+    tags = {
+        "mlflow.note.content": sweep_note(result),
+        "tunelab.kind": "sweep",
+        "tunelab.sweep": result.name,
+        "tunelab.task": result.task,
+        "tunelab.digest": result.data["digest"],
+        "tunelab.spec": json.dumps(dict(result.spec), ensure_ascii=False)[:TAG_LIMIT],
+        **provenance_tags(),
+    }
+    task_file = file_digest(str(result.spec.get("task", "")))  # a re-run must meet the same file
+    return {**tags, "tunelab.task_file": task_file} if task_file else tags
 
 
 def _dataset(task: str, facts: Mapping[str, Any], data: Mapping[str, Any]) -> DatasetInput:

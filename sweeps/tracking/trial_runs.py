@@ -25,7 +25,7 @@ class TrialRuns(Connection):
             trial: as it stands; a running one stays RUNNING.
             known: id of the trial's run when it has one: nothing that it holds is written twice.
         """
-        logged = 0
+        logged, params = 0, {name: str(value)[:PARAM_LIMIT] for name, value in trial.params.items()}
         if known is None:
             run = self.client.create_run(
                 experiment_id,
@@ -34,9 +34,9 @@ class TrialRuns(Connection):
                 run_name=f"{parent.name} #{trial.number:03d}",
             )
             run_id: str = run.info.run_id
-            params = [Param(k, str(v)[:PARAM_LIMIT]) for k, v in trial.params.items()]
         else:
-            run_id, params = known, []
+            run_id, run = known, self.client.get_run(known)
+            params = {name: value for name, value in params.items() if name not in run.data.params}
             steps = [m.step for m in self.client.get_metric_history(run_id, "val_loss")]
             logged = max(steps, default=0)
         metrics = [m for e in trial.epochs if e.epoch > logged for m in _metrics(e, trial.started)]
@@ -45,8 +45,8 @@ class TrialRuns(Connection):
             metrics += _final_metrics(trial)
             tags = [RunTag(k, v) for k, v in _end_tags(trial).items()]
         for start in range(0, max(len(metrics), 1), 1000):  # MLflow's limit of one batch
-            self.client.log_batch(run_id, metrics[start : start + 1000], params, tags)
-            params, tags = [], []
+            self.client.log_batch(run_id, metrics[start : start + 1000], [Param(k, v) for k, v in params.items()], tags)
+            params, tags = {}, []
         if trial.status != TrialStatus.RUNNING:
             if trial.error:
                 self.client.log_text(run_id, trial.error, "error.txt")

@@ -19,7 +19,7 @@ from search_spaces import UserError
 from sweeps import cli
 from sweeps.cli import sweep as sweep_command
 from sweeps.journal import FILE, read_events, replay
-from sweeps.run import make_plan
+from sweeps.plan import make_plan
 from sweeps.spec import SweepSpec, make_spec, read_spec_file, spec_keys
 from trainables.base.digit_image import read_digit
 from trainables.base.table_file import read_table_bytes

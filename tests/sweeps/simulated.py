@@ -46,6 +46,8 @@ class Slots:
 
     Attributes:
         crashes: trial numbers whose worker dies, with the epoch at which it does, once each.
+        ends: trial numbers that end by themselves, with the epoch after which they do.
+        parting: seconds until such a trial says so, in a report of its own.
         halt_after: ends the play after so many reports, as a killed process does; None to play to the end.
     """
 
@@ -55,6 +57,8 @@ class Slots:
     clock: Clock = field(default_factory=Clock)
     chunk: int = 1000
     crashes: dict[int, int] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
+    parting: Callable[[int], float] = lambda number: 0.0
     halt_after: int | None = None
 
     def play(self, source: Any) -> None:
@@ -73,6 +77,10 @@ class Slots:
 
         def step(plan: TrialPlan, epoch: int, seconds: float) -> None:
             rows: list[list[Any]] = []
+            if epoch == self.ends.get(plan.number):
+                last = TrialReport(outcome="finished")
+                heapq.heappush(events, (self.clock.now + self.parting(plan.number), next(order), plan.number, last))
+                return
             while True:
                 epoch += 1
                 if self.crashes.get(plan.number) == epoch:
@@ -82,7 +90,7 @@ class Slots:
                 seconds += self.pace(plan.number, epoch)
                 rows.append([epoch, self.loss(plan, epoch), {}, seconds])
                 done = epoch >= plan.max_epochs
-                if done or epoch in plan.milestones or epoch % self.chunk == 0:
+                if done or epoch in plan.milestones or epoch % self.chunk == 0 or epoch == self.ends.get(plan.number):
                     break
             spent = sum(self.pace(plan.number, row[0]) for row in rows)
             report = TrialReport(rows=rows, outcome="finished" if done else "running")

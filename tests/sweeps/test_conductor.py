@@ -63,8 +63,16 @@ def test_order_of_events_changes_nothing_in_deterministic_mode(tmp_path: Path, c
         for lag, found in ((8 * concurrency if concurrency > 1 else 1, tables), (0, asynchronous)):
             folder = tmp_path / f"{salt}-{lag}"
             folder.mkdir()
-            conductor = make_conductor(folder, trials=40, concurrency=concurrency, lag=lag)
-            Slots(concurrency, loss, pace(salt), clock, chunk=1 + salt).play(conductor)
+            conductor = make_conductor(folder, trials=60, concurrency=concurrency, lag=lag)
+            Slots(
+                concurrency,
+                loss,
+                pace(salt),
+                clock,
+                chunk=1 + salt,
+                ends={number: 1 + number % 3 for number in range(0, 60, 5)},  # before, at and after the first rung
+                parting=lambda number, salt=salt: (number * 31 + salt * 17) % 7 / 3,  # type: ignore[misc]
+            ).play(conductor)
             found.append(table(conductor.finish()))
     assert all(t == tables[0] for t in tables)
     assert {row[2] for row in tables[0]} == {TrialStatus.FINISHED, TrialStatus.STOPPED}
@@ -182,6 +190,20 @@ def test_reports_after_the_end_are_ignored(tmp_path: Path, clock: Clock) -> None
     assert not conductor.on_report(0, TrialReport(rows=[[2, 0.1, {}, 2.0]]))
     assert (tmp_path / FILE).read_text() == before
     assert json.loads(before.splitlines()[-1])["status"] == "diverged"
+
+
+def test_a_trial_that_starts_anew_without_its_checkpoint_is_told_once(tmp_path: Path, clock: Clock) -> None:
+    conductor = make_conductor(tmp_path, concurrency=1)
+    conductor.next_plan()
+    rows = [[epoch, 1 / epoch, {}, float(epoch)] for epoch in range(1, 6)]
+    conductor.on_report(0, TrialReport(rows=rows[:4], checkpoint=(3, "checkpoints/trial-00000/epoch-00003")))
+    conductor.on_crash(0, "The worker died: its node is gone")
+    plan = conductor.next_plan()
+    assert isinstance(plan, TrialPlan)
+    assert (plan.checkpoint, plan.best) == ("checkpoints/trial-00000/epoch-00003", 1 / 3)
+    conductor.on_report(0, TrialReport(rows=rows))
+    assert [e.row() for e in conductor.records[0].epochs] == rows
+    assert replay(read_events(tmp_path)).trials[0].epochs == conductor.records[0].epochs
 
 
 def test_a_conductor_asks_for_ascending_numbers(tmp_path: Path, clock: Clock) -> None:

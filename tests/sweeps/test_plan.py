@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from search_spaces import UserError
-from sweeps import planning
+from sweeps import cost
 from sweeps.clean import find_removable
+from sweeps.cost import expected_epochs, predict
 from sweeps.doctor import cpu_quota, examine
 from sweeps.journal import Journal
 from sweeps.launch import SCRATCH_PREFIX
-from sweeps.planning import expected_epochs, predict
 from sweeps.ray_session import SESSION_MARK
 from sweeps.run import run_sweep
 from sweeps.spec import make_spec
@@ -49,7 +49,7 @@ def test_a_plan_predicts_epochs_time_memory_and_disk(store_uri: str) -> None:
 
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_what_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch, store_uri: str) -> None:
-    monkeypatch.setattr(planning, "available_memory", lambda: 2 * 10**8)
+    monkeypatch.setattr(cost, "available_memory", lambda: 2 * 10**8)
     with pytest.raises(UserError, match="GB of memory"):
         predict(make_spec({"task": TOY, "trials": 2, "tracking_uri": store_uri}))
 

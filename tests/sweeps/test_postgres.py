@@ -110,7 +110,7 @@ def write(uri: str, folder: Path, index: int, count: int) -> None:
         fit_seconds=1.0,
         tracking_uri=uri,
     )
-    parent = store.start_sweep(result)
+    parent = store.start_sweep(result, result.name)
     home = folder / result.name
     home.mkdir()
     journal = Journal(home)
@@ -120,7 +120,8 @@ def write(uri: str, folder: Path, index: int, count: int) -> None:
         writer.ended(trial)
     delivery = writer.finish(60.0)
     assert delivery.undelivered == 0, delivery.error
-    store.finish_sweep(result)
+    store.log_sweep(result)
+    store.end_sweep(parent, "FINISHED")
 
 
 def made_up(number: int) -> TrialRecord:

@@ -15,7 +15,7 @@ from ray import tune
 
 from trainables.base.plan import TrialPlan, TrialReport
 from trainables.base.task import METRIC, Task, TrainingData
-from trainables.base.trainable import PLAN, finite
+from trainables.base.trainable import finite
 
 REPORT = "tunelab_report"  # the key of a ``TrialReport`` in a result; None when the lane had nothing to do
 IDLE_SECONDS = (0.005, 0.2)  # first and longest wait of a lane without a plan
@@ -25,11 +25,10 @@ class Lane(tune.Trainable):  # type: ignore[misc, unused-ignore]
     """Runs plans; each step ends with the next report of the trial that runs. Task and data come once a process."""
 
     def setup(self, config: dict[str, Any], *, task: Task, data: TrainingData) -> None:
-        """Begins with the plan that the config holds."""
+        """Begins without a plan."""
         self._task, self._data = task, data
         self._reports: Iterator[TrialReport] | None = None
         self._idle = IDLE_SECONDS[0]
-        self.assign(config[PLAN])
 
     def assign(self, plan: TrialPlan | None) -> None:
         """Ends the trial that runs and takes up the next one, or none for now."""

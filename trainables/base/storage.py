@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -11,6 +12,10 @@ from pyarrow import fs as pafs
 from pyarrow.lib import ArrowInvalid
 
 from search_spaces.errors import UserError
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# How libraries say it that do not raise an OSError: safetensors, and torch's writer of files.
+NO_SPACE_WORDS = (*(f"(os error {code})" for code in NO_SPACE), "PytorchStreamWriter failed writing file")
 
 
 class Storage:
@@ -33,7 +38,12 @@ class Storage:
         self._fs.create_dir(target.rpartition("/")[0], recursive=True)
         if self._local:
             with tempfile.NamedTemporaryFile(dir=Path(target).parent, prefix=".part-", delete=False) as file:
-                file.write(content)
+                try:
+                    file.write(content)
+                    file.flush()
+                except OSError:
+                    os.unlink(file.name)
+                    raise
             os.replace(file.name, target)
             return
         with self._fs.open_output_stream(target) as stream:  # object stores show a file when it is complete
@@ -76,11 +86,25 @@ class Storage:
             return
         pafs.copy_files(str(folder), target, source_filesystem=pafs.LocalFileSystem(), destination_filesystem=self._fs)
 
-    def download(self, path: str, folder: Path) -> None:
-        """Copies a folder to a local one."""
+    def download(self, path: str, folder: Path) -> bool:
+        """Copies a folder to a local one; false when there is none."""
+        if self._fs.get_file_info(f"{self._root}/{path}").type != pafs.FileType.Directory:
+            return False
         pafs.copy_files(
             f"{self._root}/{path}",
             str(folder),
             source_filesystem=self._fs,
             destination_filesystem=pafs.LocalFileSystem(),
         )
+        return True
+
+
+def is_no_space(problem: BaseException | None) -> bool:
+    """Whether an exception, or one that caused it, says that a disk is full."""
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno in NO_SPACE:
+            return True
+        if any(words in str(problem) for words in NO_SPACE_WORDS):
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False

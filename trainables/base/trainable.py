@@ -9,7 +9,6 @@ from typing import Any
 
 from trainables.base.task import METRIC, Task, TrainingData
 
-PLAN = "tunelab_plan"  # the key under which a sweep's launcher hands over a TrialPlan
 TASK_FILE = "tunelab_task_"  # how the modules of users' own task files are named
 LARGE = 1e30  # stands for NaN and inf on the way through Ray, which ends a whole experiment on them
 

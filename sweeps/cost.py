@@ -20,11 +20,11 @@ from sweeps.confirm import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP
 from sweeps.doctor import available_memory
 from sweeps.journal import Journal
 from sweeps.launch import run_trials
+from sweeps.plan import KEEP_WEIGHTS, Plan, make_plan, with_gpus
 from sweeps.proposals import Proposals
 from sweeps.ray_session import ray_running
 from sweeps.records import TrialRecord
 from sweeps.resources import Resources, slots
-from sweeps.run import KEEP_WEIGHTS, Plan, make_plan, with_gpus
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.spec import SweepSpec
 from trainables import Splits
@@ -111,7 +111,7 @@ class Probe:
         self.peak_bytes = 0
         self.worker_bytes = 0
         self._first = 0.0  # when the first report came
-        self._plan, self._splits, self._resources = plan, splits, resources
+        self._plan, self._splits, self._resources, self._concurrency = plan, splits, resources, concurrency
         self._journal = Journal(folder)
         self._conductor = Conductor(
             Budget(
@@ -156,7 +156,7 @@ class Probe:
             UserError: no trial came to the end of an epoch.
         """
         began = time.monotonic()
-        run_trials(self, self._plan.task, self._splits.training, self._resources)
+        run_trials(self, self._plan.task, self._splits.training, self._resources, self._concurrency)
         self._conductor.finish()
         self._journal.close()
         self.wall_seconds = time.monotonic() - began

@@ -1,0 +1,120 @@
+"""A sweep's plan: its spec with everything looked up and filled in, checked before anything starts or is written."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from optuna.trial import FrozenTrial
+
+from search_spaces import SearchSpace, UserError
+from sweeps.journal import read_events, replay
+from sweeps.proposals import check_fixed, fitting_trials
+from sweeps.resources import Resources, settle_gpus
+from sweeps.spec import SweepSpec, check_uri, default_tracking_uri
+from trainables import Task, get_task
+from trainables.base.storage import Storage
+
+KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A spec with everything looked up and filled in.
+
+    Attributes:
+        spec: every default filled in.
+        task, space: looked up.
+        home: folder of the tracking store, where sweeps' folders lie.
+        folder: of this sweep: journal, weights, checkpoints.
+        warm_start: trials of an earlier sweep that the sampler learns from.
+    """
+
+    spec: SweepSpec
+    task: Task
+    space: SearchSpace
+    home: Path
+    folder: Path
+    warm_start: tuple[FrozenTrial, ...] = ()
+
+    @property
+    def storage(self) -> str:
+        """URI of the folder for this sweep's weights and checkpoints."""
+        return str(self.folder) if self.spec.storage is None else f"{self.spec.storage.rstrip('/')}/{self.spec.name}"
+
+
+def make_plan(spec: SweepSpec) -> Plan:
+    """Looks up task and space and fills in defaults; raises ``UserError`` for what does not exist or fit."""
+    task = get_task(spec.task, **spec.task_options)
+    space = task.space(spec.space)
+    max_epochs = spec.max_epochs or task.facts.max_epochs
+    if spec.ensemble and task.facts.kind == "language_model":
+        raise UserError(f"--ensemble {spec.ensemble}: language models cannot be averaged; leave it out.")
+    if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
+        raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")
+    uri = check_uri(spec.tracking_uri or default_tracking_uri())
+    home = home_of(uri)
+    name = spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}"
+    folder = home / "sweeps" / name
+    filled = spec.model_copy(
+        update={
+            "trials": spec.trials or task.facts.trials,
+            "max_epochs": max_epochs,
+            "grace_period": spec.grace_period or min(task.facts.grace_period, max_epochs),
+            "name": name,
+            "tracking_uri": uri,
+            "fixed": check_fixed(space, spec.fixed),
+            "storage": None if spec.storage is None else _checked_storage(spec.storage),
+        }
+    )
+    return Plan(filled, task, space, home, folder, earlier_trials(home, spec.warm_start, space))
+
+
+def resources_of(spec: SweepSpec) -> Resources:
+    """What one trial of a sweep takes."""
+    return Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.address, spec.hang_timeout)
+
+
+def with_gpus(spec: SweepSpec, cluster: dict[str, float], task: Task) -> tuple[SweepSpec, Resources]:
+    """The spec with its share of a GPU filled in, now that the cluster is known, and what one trial takes."""
+    gpus = settle_gpus(spec.gpus_per_trial, cluster, task.facts.kind)
+    settled = spec.model_copy(update={"gpus_per_trial": gpus})
+    return settled, resources_of(settled)
+
+
+def earlier_trials(home: Path, name: str | None, space: SearchSpace) -> tuple[FrozenTrial, ...]:
+    """The trials of a sweep by name that a study of ``space`` can learn from; raises ``UserError`` without any."""
+    if name is None:
+        return ()
+    records = replay(read_events(home / "sweeps" / name)).trials
+    trials = fitting_trials(records, space)
+    if not trials:
+        why = "there is no such sweep" if not records else "none of its trials has a result in this search space"
+        raise UserError(f"--warm-start '{name}': {why} in '{home}'.")
+    return tuple(trials)
+
+
+def home_of(tracking_uri: str) -> Path:
+    """The folder that belongs to a store: a sqlite file's own, else ``mlruns`` in the working directory."""
+    if tracking_uri.startswith("sqlite:///"):
+        return Path(tracking_uri.removeprefix("sqlite:///")).absolute().parent
+    return Path.cwd() / "mlruns"
+
+
+def make_folder(folder: Path) -> None:
+    """Creates a folder; raises ``UserError`` when it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder '{folder}' cannot be created: {error.strerror}.") from error
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"The folder '{folder}' cannot be written. Choose another with --tracking-uri.")
+
+
+def _checked_storage(uri: str) -> str:
+    """The URI, or a folder's absolute path: workers have working directories of their own."""
+    Storage(uri)
+    return uri if "://" in uri else str(Path(uri).absolute())
