@@ -72,7 +72,7 @@ def test_eight_trials_share_two_gpus_as_ray_assigns_them(tmp_path: Path) -> None
             "task_options": {
                 "pause": 45,
                 "devices": str(tmp_path / "devices"),
-            },  # longer than eight workers take to start
+            },  # longer than all take to start
             "name": "packed",
             "trials": 8,
             "max_epochs": 1,
