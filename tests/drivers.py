@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import struct
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.journal import FILE
+from tests.displays import Acting
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 PRELOADED = [
@@ -32,17 +34,20 @@ PRELOADED = [
 ]
 
 
-def start_driver(values: Mapping[str, Any], folder: Path, *, address: str | None = None) -> BaseProcess:
+def start_driver(
+    values: Mapping[str, Any], folder: Path, *, address: str | None = None, dies_at: str = ""
+) -> BaseProcess:
     """Starts a sweep, or goes on with the one of its name.
 
     Args:
-        values: of the spec.
+        values: of the spec; ``{"resume": NAME}`` for ``tunelab resume NAME``.
         folder: working directory; stderr goes to ``stderr.txt`` there.
         address: of the Ray that runs the trials; a Ray of the driver's own when None.
+        dies_at: kills itself, as kill -9 does, at the step whose text begins so.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=_drive, args=(dict(values), str(folder), address))
+    process = context.Process(target=_drive, args=(dict(values), str(folder), address, dies_at))
     process.start()
     return process
 
@@ -72,15 +77,22 @@ def wait_until(holds: Callable[[], bool], process: BaseProcess | None = None, se
     return False
 
 
-def _drive(values: dict[str, Any], folder: str, address: str | None) -> None:
+def _drive(values: dict[str, Any], folder: str, address: str | None, dies_at: str) -> None:
     os.chdir(folder)
     os.dup2(os.open("stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
     if address is not None:
         os.environ["RAY_ADDRESS"] = address
+    from sweeps.cli import resume
     from sweeps.cli.sweep import run_and_show
+    from sweeps.run import run_sweep
     from sweeps.spec import make_spec
 
-    run_and_show(make_spec(values), as_json=True)
+    if dies_at:
+        run_sweep(make_spec(values), Acting(at={dies_at: lambda: os.kill(os.getpid(), signal.SIGKILL)}))
+    elif "resume" in values:
+        resume.command(values["resume"], as_json=True)
+    else:
+        run_and_show(make_spec(values), as_json=True)
 
 
 def start_on_small_disk(values: Mapping[str, Any], folder: Path, database: Path, address: str) -> BaseProcess:

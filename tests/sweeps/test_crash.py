@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from search_spaces import UserError
+from sweeps.failures import SweepFailed
 from sweeps.records import TrialStatus
 from sweeps.result import SweepResult
 from sweeps.resume import find_name, next_name, resumed_spec, started_note
@@ -43,7 +45,7 @@ def test_ten_kills_at_random_moments_lose_nothing(make_store_uri: Callable[[Path
     }
     seed = random.SystemRandom().randrange(2**32)
     rng = random.Random(seed)
-    parents = set()
+    parents, killed = set(), 0
     for _ in range(KILLS):
         before = journal_lines(tmp_path, "killed")
         events = rng.randint(0, 30)
@@ -52,12 +54,14 @@ def test_ten_kills_at_random_moments_lose_nothing(make_store_uri: Callable[[Path
         driver.join(rng.uniform(0, 0.2))
         driver.kill()
         driver.join()
+        killed += driver.exitcode == -signal.SIGKILL  # not one that had come to its end
         store = Store(uri)
         parents |= {run.info.run_id for run in store.sweeps()}
-    last = start_driver(values, tmp_path, address=ray_address())
+    last = start_driver({"resume": "killed"}, tmp_path, address=ray_address())
     last.join(120)
     assert last.exitcode == 0, (seed, (tmp_path / "stderr.txt").read_text())
     assert len(parents) == 1, seed
+    assert killed >= KILLS // 2, seed
 
     (parent,) = parents
     result = Store(uri).load(parent)
@@ -80,10 +84,15 @@ def assert_whole(result: SweepResult, store: Store) -> None:
     numbers = Counter(int(run.data.tags["tunelab.trial"]) for run in children)
     assert numbers == {trial.number: 1 for trial in result.trials}
     assert {run.info.status for run in children} <= {"FINISHED", "FAILED"}
-    assert store.client.get_run(result.parent_run_id).info.status == "FINISHED"
+    parent = store.client.get_run(result.parent_run_id)
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params["max_epochs"] == str(result.spec["max_epochs"])
+    assert len(parent.inputs.dataset_inputs) == 1
     for trial in result.trials:
         assert [e.epoch for e in trial.epochs] == list(range(1, len(trial.epochs) + 1))
         tracked = store.load_trial(trial.run_id)
+        logged = next(run for run in children if run.info.run_id == trial.run_id).data.params
+        assert logged == {name: str(value) for name, value in trial.params.items()}
         assert [(e.epoch, e.val_loss) for e in tracked.epochs] == [(e.epoch, e.val_loss) for e in trial.epochs]
         assert (tracked.params, tracked.status, tracked.seed) == (trial.params, trial.status, trial.seed)
 
@@ -112,6 +121,67 @@ def test_an_interrupted_evaluation_goes_on_and_registers_one_model(store_uri: st
     versions = store.client.search_model_versions("name = 'tunelab-wine'")
     runs = {version.run_id for version in versions}
     assert len(versions) == len(runs)  # one a winner
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_session")
+def test_kills_while_the_winner_is_confirmed_scored_and_logged_lose_nothing(store_uri: str, tmp_path: Path) -> None:
+    values = {"task": "wine", "name": "w", "trials": 3, "max_epochs": 9, "tracking_uri": store_uri}
+    values |= {"confirm_top": 1, "confirm_seeds": 2}
+    steps = ("confirming", "opening the test split", "logging the model", "drawing figures")
+    for step in steps:
+        driver = start_driver(values, tmp_path, address=ray_address(), dies_at=step)
+        driver.join(120)
+        assert driver.exitcode == -signal.SIGKILL, (step, (tmp_path / "stderr.txt").read_text())
+    last = start_driver({"resume": "w"}, tmp_path, address=ray_address())
+    last.join(120)
+    assert last.exitcode == 0, (tmp_path / "stderr.txt").read_text()
+    store = Store(store_uri)
+    (parent,) = store.sweeps()
+    result = store.load(parent.info.run_id)
+    assert_whole(result, store)
+    assert result.best is not None
+    assert len(result.confirmation["rows"]) == 2
+    assert len(result.test_openings) == len(steps) - 1
+    (version,) = store.client.search_model_versions("name = 'tunelab-wine'")
+    assert version.run_id == result.best.run_id
+    winners = [
+        run.info.run_id for run in store.children(parent.info.run_id).values() if "tunelab.winner" in run.data.tags
+    ]
+    assert winners == [result.best.run_id]
+
+
+@pytest.mark.usefixtures("ray_session", "in_folder")
+@pytest.mark.parametrize("where", ["sweeps.proposals.Proposals.ask", "trainables.base.tabular.TabularTask.scores"])
+def test_what_nobody_expected_ends_a_sweep_in_order_and_it_goes_on_when_mended(where: str, store_uri: str) -> None:
+    def broken(self: object, *arguments: object) -> None:
+        raise ZeroDivisionError("this is broken")
+
+    values = {"task": "wine", "name": "w", "trials": 3, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(where, broken)
+        with pytest.raises(SweepFailed, match=r"ZeroDivisionError: this is broken\. .*`tunelab resume w`"):
+            run_sweep(make_spec(values))
+    store = Store(store_uri)
+    (parent,) = store.sweeps()
+    assert parent.info.status == "FAILED"
+    assert "in broken" in store.artifact(parent.info.run_id, "error.txt").decode()
+    assert {run.info.status for run in store.children(parent.info.run_id).values()} <= {"FINISHED", "KILLED"}
+    result = run_sweep(make_spec(values))
+    assert result.best is not None
+    assert result.best.test
+    assert_whole(result, store)
+
+
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_a_sweep_of_a_name_that_is_taken_elsewhere_is_refused(store_uri: str, tmp_path: Path) -> None:
+    values = {"task": FAULT_TOY, "name": "taken", "trials": 1, "max_epochs": 1, "tracking_uri": store_uri}
+    first = run_sweep(make_spec(values))
+    shutil.rmtree(tmp_path / "mlruns" / "sweeps")
+    with pytest.raises(UserError, match=r"A sweep named 'taken' is in .* already"):
+        run_sweep(make_spec(values))
+    assert [run.info.run_id for run in Store(store_uri).sweeps()] == [first.parent_run_id]
+    assert not (tmp_path / "mlruns" / "sweeps").exists()
 
 
 @pytest.mark.usefixtures("ray_session")
@@ -192,6 +262,9 @@ def test_a_changed_space_is_refused_with_the_difference_or_becomes_a_new_sweep(s
     task.write_text(source)
     values = {"task": str(task), "name": "old", "trials": 3, "max_epochs": 3, "confirm_top": 0}
     old = run_sweep(make_spec({**values, "tracking_uri": store_uri}))
+    task.write_text(source + "    speed = 2\n")
+    with pytest.raises(UserError, match=r"the task's file '.*mine.py' is not what it was"):
+        run_sweep(resumed_spec(started_note(home, "old"), {"trials": 4}))
     task.write_text(source.replace("1.0)", "0.5)"))
     note = started_note(home, "old")
     with pytest.raises(UserError, match=r"hyperparameter x was .*1\.0.*, is .*0\.5"):
