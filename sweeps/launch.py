@@ -7,6 +7,7 @@ what it is called, and when it stops is decided by a ``TrialSource``; to Ray it 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tempfile
 import warnings
@@ -140,7 +141,7 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
     numbers: dict[str, int | None] = {}  # Tune's trial id, which is a lane's -> our trial in it; None when it waits
     killed: dict[int, str] = {}
     stderr = WorkerStderr(Path(ray._private.worker._global_node.get_session_dir_path()) / "logs")
-    pids: dict[int, int] = {}  # our number -> process of its worker, once it has reported
+    pids: dict[int, int] = {}  # our number -> process of its worker, once it has reported; 0 on another machine
     over = False  # the source has no more trials, and none runs
 
     class SourceSearcher(Unsaved, Searcher):  # type: ignore[misc, valid-type, unused-ignore]
@@ -179,7 +180,7 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
                     failure.append(WorkersLost(f"Workers die before they take up a trial: {error}"))
                 return
             text = killed.pop(number, "") or f"The worker died: {error.partition(chr(10))[0]}\n\n{error}"
-            text = with_stderr(text, stderr.since_mark(pids.get(number) or pid_in(error)))
+            text = with_stderr(text, stderr.since_mark(pids.get(number, pid_in(error))))
             self._guard(lambda: source.on_crash(number, text))
 
         def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
@@ -219,7 +220,8 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
             return plan if isinstance(plan, TrialPlan) else None
 
         def _take(self, number: int, report: TrialReport) -> bool:
-            pid = pids[number] = int(report.worker["pid"])
+            here = report.worker["host"] == platform.node()
+            pid = pids[number] = int(report.worker["pid"]) if here else 0
             if report.outcome == "failed":
                 report = replace(report, error=with_stderr(report.error, stderr.since_mark(pid)))
             goes_on = bool(self._guard(lambda: source.on_report(number, report)))

@@ -50,7 +50,7 @@ class SweepSpec(BaseModel):
         confirm_seeds: on how many seeds each.
         audit: how many stopped trials are finished afterwards to see what stopping cost.
         retries: how often a trial is tried again after its worker died or hung.
-        hang_timeout: seconds without a report after which a trial counts as hung; none when None.
+        hang_timeout: seconds without a report after which a trial counts as hung; never when None.
         ensemble: the winner may be an ensemble of this many best trials; 0 for none.
         address: an existing Ray cluster; a local one is started when None.
         storage: folder or URI for weights and checkpoints; beside the tracking store when None.
@@ -82,7 +82,7 @@ class SweepSpec(BaseModel):
     confirm_seeds: int = Field(default=5, ge=2)
     audit: int = Field(default=0, ge=0)
     retries: int = Field(default=1, ge=0)
-    hang_timeout: float | None = Field(default=None, gt=0)
+    hang_timeout: float | None = Field(default=6 * 3600.0, gt=0)
     ensemble: int = Field(default=0, ge=0)
     address: str | None = None
     storage: str | None = None

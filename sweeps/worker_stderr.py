@@ -23,7 +23,7 @@ class WorkerStderr:
         self._marks: dict[int, int] = {}  # by pid, where the running trial's part begins
 
     def mark(self, pid: int) -> None:
-        """A trial of this process is over; what comes now belongs to the next."""
+        """A trial of this process (0 for one elsewhere) is over; what comes now belongs to the next."""
         self._marks[pid] = sum(path.stat().st_size for path in self._files(pid))
 
     def since_mark(self, pid: int) -> str:
