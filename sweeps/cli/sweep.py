@@ -48,9 +48,7 @@ def command(
     audit: Annotated[int | None, typer.Option(help="Finish so many stopped trials to see what stopping cost.")] = None,
     ensemble: Annotated[int | None, typer.Option(help="Average so many of the best trials as the winner.")] = None,
     retries: Annotated[int | None, typer.Option(help="Tries again after a worker died.")] = None,
-    hang_timeout: Annotated[
-        str | None, typer.Option(help="A trial silent for so long is killed; 6h by default.")
-    ] = None,
+    hang_timeout: Annotated[str | None, typer.Option(help="A trial silent for so long (6h) is killed.")] = None,
     address: Annotated[str | None, typer.Option(help="An existing Ray cluster.")] = None,
     storage: Annotated[str | None, typer.Option(help="Shared folder or URI for weights and checkpoints.")] = None,
     warm_start: Annotated[str | None, typer.Option(help="An earlier sweep the sampler learns from.")] = None,
