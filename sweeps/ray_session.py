@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import search_spaces
+import trainables
 from search_spaces import UserError
 from sweeps.interruption import hangup_ignored
 
@@ -36,6 +38,8 @@ LOOPBACK = "127.0.0.1"
 SESSION_MARK = "tunelab.pid"  # in the folder of a Ray session that a sweep started: its process
 MOST_STARTED_WORKERS = 16  # at once with a local Ray: each loads torch, also where there are hundred CPUs
 NO_PORT = -1
+# What workers of a cluster run: this very code, whatever is installed there. Their torch and the rest is their own.
+OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, trainables)]
 ADDRESS_SECONDS = 5.0
 
 
@@ -67,6 +71,7 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
                 address=address or ("local" if local else None),
                 include_dashboard=False if local else None,
                 _node_ip_address=LOOPBACK if local else None,
+                runtime_env=None if local else {"py_modules": OUR_PACKAGES},
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 configure_logging=True,

@@ -60,6 +60,35 @@ def test_a_sweep_outlives_a_node(cluster: Any, store_uri: str, tmp_path: Path, p
     assert_whole(result, store)
 
 
+def test_workers_of_a_cluster_run_the_code_of_the_driver(cluster: Any, tmp_path: Path) -> None:
+    task = tmp_path / "mine.py"
+    task.write_text(TASK_THAT_NOTES_ITS_CODE.format(notes=str(tmp_path)))
+    values = {"task": str(task), "name": "code", "trials": 3, "max_epochs": 1, "confirm_top": 0, "tracking_uri": "off"}
+    driver = start_driver(values, tmp_path, address=cluster.address)
+    driver.join(180)
+    assert driver.exitcode == 0, (tmp_path / "stderr.txt").read_text()
+    notes = {path.name: path.read_text() for path in tmp_path.glob("note-*")}
+    notes.pop(f"note-{driver.pid}")  # which trains the winner once more, since this toy keeps no weights
+    assert notes
+    assert all("py_modules" in place for place in notes.values()), notes
+
+
+TASK_THAT_NOTES_ITS_CODE = """
+import os
+from pathlib import Path
+
+from tests.toys import Toy
+
+
+class Mine(Toy):
+    def fit(self, *arguments, **options):
+        import trainables
+
+        (Path({notes!r}) / f"note-{{os.getpid()}}").write_text(trainables.__path__[0])
+        return super().fit(*arguments, **options)
+"""
+
+
 def test_eight_trials_share_two_gpus_as_ray_assigns_them(tmp_path: Path) -> None:
     """Two logical GPUs: Ray counts and assigns them; this machine need not have any."""
     import_ray()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +102,42 @@ def test_a_manifest_fits_its_schema(document: dict[str, Any]) -> None:
         kubernetes_validate.validate(pod, KUBERNETES, strict=True)
 
 
-def test_the_slurm_script_is_valid_bash() -> None:
-    script = DEPLOY / "slurm" / "sweep.sbatch"
-    assert subprocess.run(["bash", "-n", script], capture_output=True, check=False).returncode == 0
+SLURM_COMMANDS = {  # on an allocation of one node, which is this machine
+    "scontrol": 'echo "$(hostname)"',
+    "srun": 'while [[ $1 == -* ]]; do [[ $1 == -w ]] && shift; shift; done; exec "$@"',
+}
+
+
+@pytest.mark.slow
+def test_the_slurm_script_sweeps_and_goes_on_when_submitted_again(tmp_path: Path) -> None:
+    for name, text in SLURM_COMMANDS.items():
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/bash\n{text}\n")
+        path.chmod(0o755)
+    slurm = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NODELIST": "one", "SLURM_JOB_NUM_NODES": "1"}
+    environment = {**os.environ, **slurm, "SLURM_CPUS_PER_TASK": "1", "HOME": str(tmp_path)}
+    environment["PATH"] = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for trials in (2, 3):
+        options = ["--trials", str(trials), "--max-epochs", "2", "--name", "slurm", "--json"]
+        job = subprocess.Popen(
+            ["bash", DEPLOY / "slurm" / "sweep.sbatch", "wine", *options],
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        lines = []
+        assert job.stdout is not None
+        for line in job.stdout:  # Ray's head goes on until Slurm ends the job
+            lines.append(line)
+            if line.startswith("{"):
+                break
+        os.killpg(job.pid, signal.SIGKILL)
+        _, errors = job.communicate()
+        assert lines, errors
+        found = json.loads(lines[-1])
+        assert found["trials"]["finished"] + found["trials"]["stopped_early"] == trials, errors
+        assert found["best"]["model_uri"]
