@@ -205,6 +205,23 @@ def search(
 
 
 @app.command()
+def plan(
+    tasks: Annotated[str, typer.Option(help="Bundled tasks, with commas.")] = (
+        "california_housing,auto_mpg,diamonds,boston_housing,heart_disease,wine,mnist"
+    ),
+    trials: Annotated[int, typer.Option(min=1, help="Size of each sweep.")] = 32,
+    output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-plan"),
+) -> None:
+    """Compare what `tunelab plan` predicts with what the sweep then takes; one folder with a report comes out."""
+    from benchmarks.plan import run as benchmark
+    from benchmarks.plan.report import verdict
+
+    found = benchmark.run(tasks.split(","), ["--trials", str(trials)], output, lambda text: typer.echo(text, err=True))
+    typer.echo(verdict(found))
+    typer.echo(f"Report: {output / benchmark.REPORT}")
+
+
+@app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")]) -> None:
     """Run a benchmark again from its lock and say 'identical', or list what differs (exit code 1)."""
     from benchmarks import lockfile

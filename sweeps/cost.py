@@ -141,7 +141,7 @@ class Probe:
         return [trial for trial in self._conductor.records if trial.epochs]
 
     def on_report(self, number: int, report: TrialReport) -> bool:
-        tree = process_tree()
+        tree = process_tree(os.getpid())
         self.peak_bytes = max(self.peak_bytes, sum(tree.values()))
         self.worker_bytes = max(self.worker_bytes, tree.get(int(report.worker.get("pid", 0)), 0))
         self._first = self._first or time.monotonic()
@@ -189,15 +189,15 @@ def _simulated_epochs(losses: list[float], max_epochs: int, rungs: Rungs) -> int
     return total
 
 
-def process_tree() -> dict[int, int]:
-    """Memory of this process and all below it, bytes by process id; shared pages count once (PSS)."""
+def process_tree(root: int) -> dict[int, int]:
+    """Memory of a process and all below it, bytes by process id; shared pages count once (PSS)."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         text = _read(stat)
         if text:
             parent = int(text.rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(stat.parent.name))
-    return {pid: _pss(pid) for pid in _below(os.getpid(), children)}
+    return {pid: _pss(pid) for pid in _below(root, children)}
 
 
 def _below(pid: int, children: dict[int, list[int]]) -> Iterator[int]:

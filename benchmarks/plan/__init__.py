@@ -1,0 +1,1 @@
+"""What `tunelab plan` predicts against what the sweep then costs: wall time, epochs, memory, disk."""

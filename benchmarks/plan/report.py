@@ -1,0 +1,50 @@
+"""The report of the plan benchmark: predicted and measured costs of each task's sweep, and their ratios."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, within
+from sweeps.page import Cell, Page
+
+NAMES = {"wall_seconds": "wall time", "epochs": "epochs", "memory_bytes": "memory", "disk_bytes": "disk"}
+
+
+def page(comparisons: Sequence[Comparison], options: Sequence[str], provenance: Mapping[str, Any]) -> Page:
+    """The report as a page."""
+    facts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in provenance.items()}
+    report = Page(
+        "Plans against sweeps", subtitle=f"tunelab plan and tunelab sweep with {' '.join(options)}", provenance=facts
+    )
+    report.section("Verdict", verdict(comparisons))
+    rows: list[list[Cell]] = [[c.task, *(c.ratio(figure) for figure in FIGURES)] for c in comparisons]
+    report.section("Predicted / measured").table(["task", *NAMES.values()], rows, digits=3)
+    costs: list[list[Cell]] = [
+        [
+            c.task,
+            *(c.predicted.wall_seconds, c.measured.wall_seconds),
+            *(c.predicted.epochs, c.measured.epochs),
+            *(c.predicted.memory_bytes / 1e9, c.measured.memory_bytes / 1e9),
+            *(c.predicted.disk_bytes / 1e6, c.measured.disk_bytes / 1e6),
+        ]
+        for c in comparisons
+    ]
+    units = ("s", "", "GB", "MB")
+    columns = [
+        f"{name}{f', {unit}' if unit else ''}: {which}"
+        for name, unit in zip(NAMES.values(), units, strict=True)
+        for which in ("predicted", "measured")
+    ]
+    report.section("Costs").table(["task", *columns], costs)
+    return report
+
+
+def verdict(comparisons: Sequence[Comparison]) -> str:
+    """How many predictions of each figure are right, in a sentence."""
+    counts = [f"{NAMES[figure]} of {within(comparisons, figure)}" for figure in FIGURES]
+    return (
+        f"Within {TOLERANCE:.0%} of what the sweep took: {', '.join(counts[:-1])} and {counts[-1]} "
+        f"of {len(comparisons)} tasks."
+    )

@@ -1,0 +1,163 @@
+"""Plans and then runs a sweep of each task, each in a process of its own, and compares."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import lockfile
+from search_spaces.errors import UserError
+from sweeps.cost import process_tree
+
+RUNS = "runs.json"
+REPORT = "report.html"
+POLL_SECONDS = 0.25  # between two looks at memory
+TOLERANCE = 0.3  # a prediction within this share of the truth is called right
+FIGURES = ("wall_seconds", "epochs", "memory_bytes", "disk_bytes")
+TUNELAB = [sys.executable, "-c", "from sweeps.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a sweep takes, as predicted or as measured.
+
+    Attributes:
+        wall_seconds: from the command to its end.
+        epochs: over all trials.
+        memory_bytes: at the peak, of the command and all that it starts, shared pages once.
+        disk_bytes: of store, journal and artifacts at the end.
+    """
+
+    wall_seconds: float
+    epochs: int
+    memory_bytes: int
+    disk_bytes: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One task's sweep, predicted and measured."""
+
+    task: str
+    predicted: Costs
+    measured: Costs
+
+    def ratio(self, figure: str) -> float:
+        """Predicted over measured."""
+        return float(getattr(self.predicted, figure)) / float(getattr(self.measured, figure))
+
+
+def within(comparisons: Sequence[Comparison], figure: str) -> int:
+    """How many predictions of a figure are right to ``TOLERANCE``."""
+    return sum(abs(c.ratio(figure) - 1) <= TOLERANCE for c in comparisons)
+
+
+def run(tasks: Sequence[str], options: Sequence[str], folder: Path, say: Callable[[str], None]) -> list[Comparison]:
+    """Measures every task and writes lock, figures and report.
+
+    Args:
+        tasks: by name.
+        options: of both commands, e.g. ``["--trials", "24"]``.
+        folder: for results.
+        say: told of each comparison.
+
+    Raises:
+        UserError: no Linux, which memory is read from, or no such task.
+        RuntimeError: a command failed; the message holds the end of what it wrote.
+    """
+    if sys.platform != "linux":
+        raise UserError("tunelab bench plan reads /proc, so it runs on Linux only.")
+    from trainables import get_task
+
+    for name in tasks:
+        get_task(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock: dict[str, Any] = {
+        "kind": "plan",
+        "schema": lockfile.SCHEMA,
+        "status": "running",
+        "resolved": {"tasks": list(tasks), "options": list(options)},
+        "provenance": lockfile.provenance(),
+        "results": {},
+    }
+    lockfile.write_lock(folder, lock)
+    found = []
+    for task in tasks:
+        found.append(compare(task, options))
+        say(line_of(found[-1]))
+    content = [asdict(c) for c in found]
+    (folder / RUNS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    from benchmarks.plan.report import page
+
+    page(found, lock["resolved"]["options"], lock["provenance"]).write(folder / REPORT)
+    lock |= {"status": "complete", "results": {RUNS: lockfile.sha256_file(folder / RUNS)}}
+    lockfile.write_lock(folder, lock)
+    return found
+
+
+def compare(task: str, options: Sequence[str]) -> Comparison:
+    """Plans a task's sweep, runs it in an empty folder, and gives both costs."""
+    with tempfile.TemporaryDirectory(prefix="tunelab-plan-") as place:
+        planned = json.loads(_output(["plan", task, *options, "--json"], Path(place)))
+        predicted = Costs(**{figure: planned[figure] for figure in FIGURES})
+    with tempfile.TemporaryDirectory(prefix="tunelab-plan-") as place:
+        watch = _Memory()
+        began = time.monotonic()
+        swept = json.loads(_output(["sweep", task, *options, "--json"], Path(place), watch))
+        wall = time.monotonic() - began
+        disk = sum(path.stat().st_size for path in Path(place).rglob("*") if path.is_file())
+    return Comparison(task, predicted, Costs(wall, swept["epochs"], watch.peak, disk))
+
+
+def line_of(comparison: Comparison) -> str:
+    """One comparison for people: predicted / measured."""
+    p, m = comparison.predicted, comparison.measured
+    return (
+        f"{comparison.task}: {p.wall_seconds:.0f} / {m.wall_seconds:.0f} s, {p.epochs} / {m.epochs} epochs, "
+        f"{p.memory_bytes / 1e9:.2f} / {m.memory_bytes / 1e9:.2f} GB, {p.disk_bytes / 1e6:.1f} / "
+        f"{m.disk_bytes / 1e6:.1f} MB"
+    )
+
+
+def _output(arguments: Sequence[str], folder: Path, watch: _Memory | None = None) -> str:
+    process = subprocess.Popen(
+        [*TUNELAB, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    if watch is not None:
+        watch.start_on(process.pid)
+    output, errors = process.communicate()
+    if watch is not None:
+        watch.stop()
+    if process.returncode != 0:
+        raise RuntimeError(f"tunelab {' '.join(arguments)} failed with status {process.returncode}:\n{errors[-3000:]}")
+    return output
+
+
+class _Memory(threading.Thread):
+    """Looks at the memory of a process and all below it until it is stopped; ``peak`` in bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self._root = 0
+        self._done = threading.Event()
+
+    def start_on(self, pid: int) -> None:
+        self._root = pid
+        self.start()
+
+    def run(self) -> None:
+        while not self._done.wait(POLL_SECONDS):
+            self.peak = max(self.peak, sum(process_tree(self._root).values()))
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()
