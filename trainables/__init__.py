@@ -45,6 +45,7 @@ __all__ = [
     "digest_arrays",
     "get_task",
     "load_predictor",
+    "shipped_tasks",
     "task_class",
     "task_classes",
 ]
@@ -54,13 +55,19 @@ ENTRY_POINTS = "tunelab.tasks"
 
 def task_classes() -> dict[str, type[Task]]:
     """Every task that ships here or is installed beside it, by name; what does not load is left out with a warning."""
-    found = _shipped_tasks()
+    found = shipped_tasks()
     for name in _installed_names() - set(found):
         try:
             found[name] = _installed_task(name)
         except UserError as error:
             warnings.warn(str(error), stacklevel=2)
     return dict(sorted(found.items()))
+
+
+def shipped_tasks() -> dict[str, type[Task]]:
+    """The tasks of this package, by name: one a file."""
+    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
+    return {name: cls for name in names for cls in _tasks_in(importlib.import_module(f"trainables.{name}"))}
 
 
 def task_class(name: str) -> type[Task]:
@@ -70,7 +77,7 @@ def task_class(name: str) -> type[Task]:
     """
     if name.endswith(".py"):
         return _task_of_file(Path(name))
-    shipped = _shipped_tasks()
+    shipped = shipped_tasks()
     if name in shipped:
         return shipped[name]
     installed = _installed_names()
@@ -110,11 +117,6 @@ def load_predictor(folder: Path) -> Predictor:
     from trainables.base.predictors import load
 
     return load(folder)
-
-
-def _shipped_tasks() -> dict[str, type[Task]]:
-    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
-    return {name: cls for name in names for cls in _tasks_in(importlib.import_module(f"trainables.{name}"))}
 
 
 def _tasks_in(module: ModuleType) -> list[type[Task]]:
