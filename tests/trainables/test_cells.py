@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+from decimal import Decimal
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from trainables.base.dates import DateOrder, find_order, read_dates
-from trainables.base.numbers import find_notation, read_numbers
+from search_spaces import UserError
+from trainables.base.dates import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, DateOrder, find_order, read_dates
+from trainables.base.numbers import CLOCK, COMMA, PLAIN, POINT, find_notation, read_numbers
+from trainables.base.table_column import order_in_time, role_of
 
 DATES = [  # cells, the order, how the first one reads
     (["2024-03-05", "2024-12-31"], "year first", "2024-03-05"),
@@ -94,3 +103,32 @@ def test_numbers_are_read_by_the_notation_of_their_column(
 def test_a_stray_comma_changes_no_column_of_plain_numbers() -> None:
     column = pd.Series([f"{i}.{i:03d}" for i in range(100, 200)] + ["1,5"])
     assert find_notation(column) == "plain"
+
+
+TEXTS = st.one_of(
+    st.text(max_size=8),
+    st.from_regex(r"-?[0-9.,]{1,9}( ?%|원)?", fullmatch=True),
+    st.from_regex(
+        r"[0-9]{1,4}[-/. 년][0-9]{1,3}[-/. 월][0-9]{1,4}일?( [0-9]{1,2}:[0-9]{2}( ?[ap]m)?)?", fullmatch=True
+    ),
+)
+CELLS = st.one_of(
+    *(TEXTS, st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.dates(), st.datetimes()),
+    st.decimals(-(10**9), 10**9, places=2),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.one_of(st.lists(TEXTS, max_size=12), st.lists(CELLS, max_size=6)))
+@example([datetime.date(9999, 12, 31), datetime.date(2024, 3, 5), None])
+@example([Decimal("1.50"), "1,5"])
+@example(["2024-01-01 99:99", "9999-99-99"])
+def test_no_cells_end_in_anything_but_a_role(cells: list[Any]) -> None:
+    column = pd.Series(cells, dtype=object, name="c")
+    role_of(column)
+    with contextlib.suppress(UserError):
+        order_in_time(column)
+    for order in (YEAR_FIRST, DAY_FIRST, MONTH_FIRST):
+        assert len(read_dates(column, order)) == len(column)
+    for notation in (PLAIN, POINT, COMMA, CLOCK):
+        assert not np.isinf(read_numbers(column, notation)).any()
