@@ -118,7 +118,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=20)
 @given(st.one_of(st.lists(TEXTS, max_size=12), st.lists(CELLS, max_size=6)))
 @example([datetime.date(9999, 12, 31), datetime.date(2024, 3, 5), None])
 @example([Decimal("1.50"), "1,5"])
