@@ -1,16 +1,22 @@
-"""What may vary: define-by-run search spaces, one file each, found by file name. Knows optuna only."""
+"""What may vary: define-by-run search spaces, found by file name, entry point of ``tunelab.spaces`` or path.
+
+Knows optuna only.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 import runpy
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, in_words, unknown
 from search_spaces.space import Config, ParamValue, SearchSpace
 
 __all__ = ["Config", "ParamValue", "SearchSpace", "UserError", "get_space", "space_names", "unknown"]
+
+ENTRY_POINTS = "tunelab.spaces"
 
 
 def space_names() -> list[str]:
@@ -19,17 +25,35 @@ def space_names() -> list[str]:
 
 
 def get_space(name: str) -> SearchSpace:
-    """A space by the name of its file here, or by the path of the user's own Python file that defines ``space``.
+    """A space by the name of its file here, by an entry point of an installed package, or by the path of a Python file.
+
+    An entry point names a ``SearchSpace``; a Python file defines one as ``space``. Names of this package come first.
 
     Raises:
-        UserError: when there is no such file, or it defines no ``SearchSpace`` named ``space``.
+        UserError: there is none such, it is no ``SearchSpace``, or nothing can be drawn from it.
     """
     if name.endswith(".py"):
         return _space_of_file(Path(name))
-    if name not in space_names():
-        raise unknown("search space", name, space_names())
-    space: SearchSpace = importlib.import_module(f"search_spaces.{name}").space
-    return space
+    if name in space_names():
+        space: SearchSpace = importlib.import_module(f"search_spaces.{name}").space
+        return space
+    return _installed_space(name)
+
+
+def _installed_space(name: str) -> SearchSpace:
+    installed = entry_points(group=ENTRY_POINTS)
+    entries = {entry.value: entry for entry in installed if entry.name == name}
+    if not entries:
+        raise unknown("search space", name, {*space_names(), *(entry.name for entry in installed)})
+    if len(entries) > 1:
+        offers = " and ".join(entries)
+        raise UserError(f"More than one installed package offers a space '{name}': {offers}. Uninstall all but one.")
+    (entry,) = entries.values()
+    try:
+        space = entry.load()
+    except Exception as error:
+        raise UserError(f"The installed space '{name}' ({entry.value}) does not load: {in_words(error)}.") from error
+    return _checked(space, f"The installed space '{name}' ({entry.value})")
 
 
 def _space_of_file(path: Path) -> SearchSpace:
@@ -38,9 +62,17 @@ def _space_of_file(path: Path) -> SearchSpace:
     try:
         space = runpy.run_path(str(path), run_name=path.stem).get("space")
     except (Exception, SystemExit) as error:
-        raise UserError(f"Search space file '{path}' does not run: {type(error).__name__}: {error}.") from error
+        raise UserError(f"Search space file '{path}' does not run: {in_words(error)}.") from error
+    return _checked(space, f"Search space file '{path}'")
+
+
+def _checked(space: object, where: str) -> SearchSpace:
+    """A user's own space, after some draws, so that a mistake in it is told before a sweep begins."""
     if not isinstance(space, SearchSpace):
-        raise UserError(
-            f"'{path}' must define `space = SearchSpace(name, function)`; it defines {type(space).__name__}."
-        )
+        kind = type(space).__name__
+        raise UserError(f"{where} must define `space = SearchSpace(name, function)`; it defines {kind}.")
+    try:
+        space.distributions()
+    except Exception as error:
+        raise UserError(f"{where} cannot be drawn from: {in_words(error)}.") from error
     return space

@@ -10,6 +10,11 @@ class UserError(ValueError):
     """Bad input from the user: says what was wrong with which argument, what is allowed, what came, what to do."""
 
 
+def in_words(error: BaseException) -> str:
+    """An exception in one line: its type and what it says."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .")
+
+
 def unknown(what: str, given: str, available: Iterable[str]) -> UserError:
     """An error for a name that is not in a list, with the nearest names: ``unknown("task", "wime", ["wine"])``."""
     names = sorted(available)

@@ -34,13 +34,21 @@ class SearchSpace:
         return self.suggest(trial)
 
     def config(self, params: Mapping[str, ParamValue]) -> Config:
-        """The configuration that fixed parameters give; raises ``ValueError`` when one is missing or out of range."""
+        """The configuration that fixed parameters give; a number out of range warns.
+
+        Raises:
+            ValueError: one is missing, or no choice of its parameter.
+        """
         import optuna
 
         return self.suggest(optuna.trial.FixedTrial(dict(params)))
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Every parameter that random draws meet, by name: the whole space, conditional branches included."""
+        """Every parameter that random draws meet, by name: the whole space, conditional branches included.
+
+        Raises:
+            TypeError: ``suggest`` returns no dict. What else ``suggest`` raises passes through.
+        """
         import optuna
 
         found: dict[str, BaseDistribution] = {}
@@ -50,7 +58,9 @@ class SearchSpace:
         optuna.logging.set_verbosity(verbosity)
         for _ in range(PROBES):
             trial = study.ask()
-            self.suggest(trial)
+            config = self.suggest(trial)
+            if not isinstance(config, dict):
+                raise TypeError(f"suggest must return a dict of what fit takes, not {type(config).__name__}")
             found.update(trial.distributions)
         return dict(sorted(found.items()))
 

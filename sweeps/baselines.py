@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,14 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
     kind = "multiclass" if task.facts.kind == "images" else task.facts.kind
     y = splits.training.arrays["y_train"].reshape(-1)
     facts = splits.training.facts
-    models = _regressors() if kind == "regression" else _classifiers()
+    models = _regressors() if kind == "regression" else _classifiers(y)
     if x.size * max(1, int(facts["n_outputs"])) > MAX_BOOSTING_CELLS:
         del models["gradient boosting"]
     found = []
     for name, model in models.items():
         model.fit(x, y)
         scores = [
-            score_outputs(kind, _outputs(model, task.features(splits, part.inputs)), part.targets, facts)
+            score_outputs(kind, _outputs(model, task.features(splits, part.inputs), facts), part.targets, facts)
             for part in (splits.validation, test)
         ]
         found.append(Baseline(name, validation=scores[0], test=scores[1]))
@@ -54,18 +55,23 @@ def _regressors() -> dict[str, Any]:
     }
 
 
-def _classifiers() -> dict[str, Any]:
+def _classifiers(y: np.ndarray) -> dict[str, Any]:
+    _, counts = np.unique(y, return_counts=True)
+    stopping = "auto" if counts.min() > 1 else False  # it sets rows of every class aside, at least one
     return {
         "majority": DummyClassifier(strategy="prior"),
         "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        "gradient boosting": HistGradientBoostingClassifier(random_state=0),
+        "gradient boosting": HistGradientBoostingClassifier(random_state=0, early_stopping=stopping),
     }
 
 
-def _outputs(model: Any, x: np.ndarray | None) -> np.ndarray:
-    """What a network would give: the standardised target (n, 1), the logit of class 1 (n, 1), or of each."""
+def _outputs(model: Any, x: np.ndarray | None, facts: Mapping[str, Any]) -> np.ndarray:
+    """What a network would give: the standardised target (n, 1), the logit of class 1 (n, 1), or of each class."""
     if not hasattr(model, "predict_proba"):
         return np.asarray(model.predict(x), dtype=np.float64).reshape(-1, 1)
-    logs = np.log(np.clip(model.predict_proba(x), 1e-7, 1.0))
-    logits: np.ndarray = logs[:, 1:] - logs[:, :1] if logs.shape[1] == 2 else logs
+    known = model.predict_proba(x)
+    shares = np.zeros((len(known), len(facts["classes"])))
+    shares[:, model.classes_.astype(np.int64)] = known  # a class that no training row has gets nothing
+    logs = np.log(np.clip(shares, 1e-7, 1.0))
+    logits: np.ndarray = logs[:, 1:] - logs[:, :1] if facts["n_outputs"] == 1 else logs
     return logits

@@ -7,12 +7,13 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from importlib.metadata import EntryPoint, entry_points
+import warnings
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, in_words, unknown
 from trainables.base.tabular import TabularTask
 from trainables.base.task import (
     METRIC,
@@ -27,6 +28,7 @@ from trainables.base.task import (
     TrainingData,
     digest_arrays,
 )
+from trainables.base.trainable import TASK_FILE, add_to_path
 
 __all__ = [
     "METRIC",
@@ -43,6 +45,7 @@ __all__ = [
     "digest_arrays",
     "get_task",
     "load_predictor",
+    "shipped_tasks",
     "task_class",
     "task_classes",
 ]
@@ -51,24 +54,36 @@ ENTRY_POINTS = "tunelab.tasks"
 
 
 def task_classes() -> dict[str, type[Task]]:
-    """Every task that ships here or is installed beside it, by name."""
-    found: dict[str, type[Task]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if not module.ispkg:
-            found.update(_tasks_in(importlib.import_module(f"trainables.{module.name}")))
-    for entry in entry_points(group=ENTRY_POINTS):
-        found[entry.name] = _task_of_entry_point(entry)
+    """Every task that ships here or is installed beside it, by name; what does not load is left out with a warning."""
+    found = shipped_tasks()
+    for name in _installed_names() - set(found):
+        try:
+            found[name] = _installed_task(name)
+        except UserError as error:
+            warnings.warn(str(error), stacklevel=2)
     return dict(sorted(found.items()))
 
 
+def shipped_tasks() -> dict[str, type[Task]]:
+    """The tasks of this package, by name: one a file."""
+    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
+    return {name: cls for name in names for cls in _tasks_in(importlib.import_module(f"trainables.{name}"))}
+
+
 def task_class(name: str) -> type[Task]:
-    """A task's class by name or by the path of a Python file; raises ``UserError`` when there is none."""
+    """A task's class by name or by the path of a Python file; raises ``UserError`` when there is none.
+
+    Names of shipped tasks come first. Of the installed ones only the one that is asked for is loaded.
+    """
     if name.endswith(".py"):
         return _task_of_file(Path(name))
-    classes = task_classes()
-    if name not in classes:
-        raise unknown("task", name, classes)
-    return classes[name]
+    shipped = shipped_tasks()
+    if name in shipped:
+        return shipped[name]
+    installed = _installed_names()
+    if name not in installed:
+        raise unknown("task", name, {*shipped, *installed})
+    return _installed_task(name)
 
 
 def get_task(name: str, **options: Any) -> Task:
@@ -86,7 +101,15 @@ def get_task(name: str, **options: Any) -> Task:
     if extra:
         takes = ", ".join(f"--{o.replace('_', '-')}" for o in cls.options) or "no options of its own"
         raise UserError(f"Task '{name}' takes no --{extra[0].replace('_', '-')}. It takes {takes}.")
-    return cls(**options)
+    try:
+        task = cls(**options)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"Task '{name}' cannot be made: {in_words(error)}.") from error
+    if not isinstance(getattr(task, "facts", None), TaskFacts):
+        raise UserError(f"Task '{name}': {cls.__name__} lacks 'facts', a trainables.TaskFacts with its name and score.")
+    return task
 
 
 def load_predictor(folder: Path) -> Predictor:
@@ -96,45 +119,61 @@ def load_predictor(folder: Path) -> Predictor:
     return load(folder)
 
 
-def _tasks_in(module: ModuleType) -> dict[str, type[Task]]:
-    classes = [
+def _tasks_in(module: ModuleType) -> list[type[Task]]:
+    """The tasks that a module defines, without those that others of them build on."""
+    found = {
         value
         for value in vars(module).values()
-        if inspect.isclass(value)
-        and issubclass(value, Task)
-        and value.__module__ == module.__name__
-        and not inspect.isabstract(value)
-    ]
-    return {module.__name__.rpartition(".")[2]: classes[-1]} if classes else {}
+        if inspect.isclass(value) and issubclass(value, Task) and value.__module__ == module.__name__
+    }
+    return [cls for cls in found if not any(issubclass(other, cls) for other in found - {cls})]
 
 
-def _task_of_entry_point(entry: EntryPoint) -> type[Task]:
+def _installed_names() -> set[str]:
+    return {entry.name for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def _installed_task(name: str) -> type[Task]:
+    entries = {entry.value: entry for entry in entry_points(group=ENTRY_POINTS) if entry.name == name}
+    if len(entries) > 1:
+        offers = " and ".join(entries)
+        raise UserError(f"More than one installed package offers a task '{name}': {offers}. Uninstall all but one.")
+    (entry,) = entries.values()
     try:
         cls = entry.load()
     except Exception as error:
-        raise UserError(
-            f"The installed task '{entry.name}' ({entry.value}) does not load: {type(error).__name__}: {error}."
-        ) from error
+        raise UserError(f"The installed task '{name}' ({entry.value}) does not load: {in_words(error)}.") from error
     if not (inspect.isclass(cls) and issubclass(cls, Task)):
-        raise UserError(f"The entry point '{entry.name}' of group {ENTRY_POINTS} is no Task: {entry.value}.")
-    return cls
+        raise UserError(f"The entry point '{name}' of group {ENTRY_POINTS} is no Task: {entry.value}.")
+    return _complete(cls, f"The installed task '{name}'")
 
 
 def _task_of_file(path: Path) -> type[Task]:
     if not path.is_file():
         raise UserError(f"Task file '{path}' does not exist. Give the path of a Python file that defines a Task.")
-    name = f"tunelab_task_{path.stem}"
+    name = f"{TASK_FILE}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
         raise UserError(f"Task file '{path}' is no Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    add_to_path(path.resolve().parent)
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise UserError(f"Task file '{path}' does not run: {type(error).__name__}: {error}.") from error
-    tasks = list(_tasks_in(module).values())
+        raise UserError(f"Task file '{path}' does not run: {in_words(error)}.") from error
+    tasks = _tasks_in(module)
     if not tasks:
         raise UserError(f"Task file '{path}' defines no Task. Subclass trainables.Task or TabularTask in it.")
-    return tasks[0]
+    if len(tasks) > 1:
+        names = ", ".join(sorted(cls.__name__ for cls in tasks))
+        raise UserError(f"Task file '{path}' defines several tasks ({names}). Give each a file of its own.")
+    return _complete(tasks[0], f"Task file '{path}'")
+
+
+def _complete(cls: type[Task], where: str) -> type[Task]:
+    missing = [f"{name}()" for name in sorted(cls.__abstractmethods__)]
+    if missing:
+        raise UserError(f"{where}: {cls.__name__} lacks {' and '.join(missing)}.")
+    return cls

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
 from trainables.base.tabular import TabularTask
-from trainables.base.task import SPLIT_SEED, Splits, TaskFacts
+from trainables.base.task import SPLIT_SEED, TaskFacts
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from trainables.base.preprocessing import Columns
     from trainables.base.splits import RowSplit
 
 MANY_ROWS, FEW_ROWS = 100_000, 5_000
@@ -22,6 +23,8 @@ MANY_ROWS, FEW_ROWS = 100_000, 5_000
 
 class Table(TabularTask):
     """Regression, binary or multi-class, as the target shows; reference 128-64-32 with dropout 0.1.
+
+    The file is read and split at once, so that a table that cannot be learned is refused before anything starts.
 
     Args:
         data: path of a CSV, TSV or Parquet file, gzipped or not.
@@ -31,6 +34,9 @@ class Table(TabularTask):
         split_column: a column that says train, validation or test of each row.
         group_column: rows of one group stay in one split.
         time_column: the oldest rows train, the newest test.
+
+    Raises:
+        UserError: no file or no table, a column that is not there, or a target or rows that cannot be learned from.
     """
 
     facts = TaskFacts(
@@ -65,7 +71,9 @@ class Table(TabularTask):
             "group_column": (group_column, "names the row's group"),
             "time_column": (time_column, "orders the rows in time"),
         }
-        given = [option for option, (column, _) in parting.items() if column is not None]
+        columns = {option: column for option, (column, _) in parting.items()}
+        _check_text({"data": data, "target": target, "kind": kind, "ignore": ignore, **columns})
+        given = [option for option, column in columns.items() if column is not None]
         if len(given) > 1:
             flags = " and ".join(f"--{option.replace('_', '-')}" for option in given)
             raise UserError(f"Rows are parted in one way, but {flags} are given. Choose one.")
@@ -78,10 +86,12 @@ class Table(TabularTask):
             frame,
             target,
             kind=kind,
-            ignore=[part.strip() for part in ignore.split(",")] if isinstance(ignore, str) else list(ignore or ()),
+            ignore=_names(ignore, frame),
             reserved={column: why for column, why in parting.values() if column is not None},
         )
         self._take_on(len(self._frame))
+        self._split_notes: tuple[str, ...] = ()
+        self.split(self._frame, SPLIT_SEED)
 
     def _take_on(self, rows: int) -> None:
         """Sets what a task says of itself from what the table turned out to be."""
@@ -125,12 +135,42 @@ class Table(TabularTask):
         from trainables.base.table_schema import clean_target
 
         if self._frame is None:
-            self._frame, *_ = clean_target(read_table_file(self.path), self.target, self.schema.kind)
+            schema = self.schema
+            frame = read_table_file(self.path)
+            self._frame = clean_target(frame, schema.target, schema.kind, schema.target_notation)
         return self._frame
 
+    def columns(self) -> Columns:
+        return self.schema.columns
+
     def split(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
+        """Row positions of the splits.
+
+        Raises:
+            UserError: the rows cannot be split this way, or those that train hold one class only.
+        """
+        from trainables.base.splits import uneven
+
+        rows = self._parted(frame, split_seed)
+        notes = [] if self.split_column is not None else [uneven(rows)]
+        if self.schema.kind != "regression":
+            classes = frame[self.target]
+            trained = set(classes.iloc[rows.train].unique())
+            if len(trained) < 2:
+                raise UserError(
+                    f"The training rows hold one class of '{self.target}' only. Split the rows another way."
+                )
+            unseen = [str(name) for name in classes.unique() if name not in trained]
+            if unseen:
+                more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
+                named = ", ".join(unseen[:5]) + more
+                notes.append(f"Classes that no training row has, so that no model can learn them: {named}.")
+        self._split_notes = tuple(note for note in notes if note)
+        return rows
+
+    def _parted(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
         from trainables.base.splits import split_groups, split_named, split_time
-        from trainables.base.table_schema import order_in_time
+        from trainables.base.table_column import order_in_time
 
         if self.split_column is not None:
             return split_named(frame[self.split_column].to_numpy(), self.split_column)
@@ -139,12 +179,6 @@ class Table(TabularTask):
         if self.time_column is not None:
             return split_time(order_in_time(frame[self.time_column]))
         return super().split(frame, split_seed)
-
-    def load(self, split_seed: int = SPLIT_SEED) -> Splits:
-        splits = super().load(split_seed)
-        if self.facts.kind != "regression" and len(set(splits.train.targets.tolist())) < 2:
-            raise UserError(f"The training rows hold one class of '{self.target}' only. Split the rows another way.")
-        return splits
 
     def description(self) -> dict[str, Any]:
         frame, schema = self.read(), self.schema
@@ -158,11 +192,27 @@ class Table(TabularTask):
             "categorical": list(schema.columns.categorical),
             "dates": list(schema.columns.dates),
             "dropped": dict(schema.dropped),
-            "notes": list(schema.notes),
+            "notes": [*schema.notes, *self._split_notes],
         }
         if schema.kind != "regression":
             shown["classes"] = {str(name): int(n) for name, n in frame[schema.target].value_counts().items()}
         return shown
+
+
+def _check_text(options: Mapping[str, object]) -> None:
+    """Refuses what a YAML file may give instead of text: ``target: 2020``, ``split_column: [a]``."""
+    for option, value in options.items():
+        for part in value if option == "ignore" and isinstance(value, list | tuple) else [value]:
+            if not isinstance(part, str | Path | None):
+                flag = f"--{option.replace('_', '-')}"
+                raise UserError(f"{flag} of task 'table' must be text, got {part!r}. Put it in quotes in a YAML file.")
+
+
+def _names(ignore: str | Sequence[str] | None, frame: pd.DataFrame) -> list[str]:
+    """Column names, given one by one or parted by commas; a column whose own name has a comma is taken as it is."""
+    given = [ignore] if isinstance(ignore, str) else list(ignore or ())
+    parts = [[text] if text in frame.columns else text.split(",") for text in given]
+    return [name.strip() for part in parts for name in part if name.strip()]
 
 
 def _groups(column: pd.Series) -> np.ndarray:

@@ -14,6 +14,8 @@ PASSED, FAULTY = "✓", "✗"
 
 def command(
     task: Annotated[str, typer.Argument(help="A Python file that defines a task, or a task's name.")],
+    data: Annotated[str | None, typer.Option(help="table, mnist, kogpt2: the user's data.")] = None,
+    target: Annotated[str | None, typer.Option(help="table: the column to predict.")] = None,
     space: Annotated[str | None, typer.Option(help="A search space by name or Python file.")] = None,
     ray: Annotated[bool, typer.Option("--ray", help="Also train in a bare ray.tune.Tuner.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -21,7 +23,8 @@ def command(
     """Run the conformance suite on a task; exit code 1 when it gets something wrong."""
     from trainables import get_task
 
-    subject = get_task(task)
+    given = {"data": data, "target": target}
+    subject = get_task(task, **{name: value for name, value in given.items() if value is not None})
     from trainables.base.conformance import check_task
 
     results = []
@@ -37,5 +40,5 @@ def command(
         sys.stdout.write(json.dumps([asdict(r) for r in results], ensure_ascii=False, indent=2) + "\n")
     else:
         verdict = f"{faults} of {len(results)} checks failed" if faults else f"all {len(results)} checks passed"
-        sys.stdout.write(f"{subject.facts.name}: {verdict}\n")
+        sys.stdout.write(f"{task}: {verdict}\n")
     raise SystemExit(1 if faults else 0)

@@ -10,13 +10,13 @@ import pandas as pd
 from sweeps.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, label
 from sweeps.figures.evidence import Evidence
 from sweeps.permutation import Importance
-from trainables.base.preprocessing import moments
 
 MOST_COLUMNS = 24  # of histograms and of the heatmap; named in the note when there are more
 MOST_VALUES = 12  # of a categorical column
 MOST_BARS = 30
 BINS = 30
 TAIL = 0.01
+DAYS_A_YEAR = 365.2425
 CUT = ", middle 99 %"
 
 
@@ -25,10 +25,13 @@ def feature_drawings(evidence: Evidence) -> list[Drawing]:
     frame = evidence.train.inputs
     if not isinstance(frame, pd.DataFrame):
         return []
-    numbers = numeric_columns(evidence)
-    dates = list(getattr(_columns(evidence), "dates", ()))
-    years = {name: _years(frame[name]) for name in dates}
-    drawings = [histograms(frame.assign(**years), numbers, dates), correlations(frame[numbers], evidence)]
+    numbers, columns = numeric_columns(evidence), _columns(evidence)
+    dates: list[str] = []
+    if columns is not None:  # as the model reads them; dates as years with a fraction, for a histogram
+        dates = list(columns.dates)
+        read = {name: columns.numbers(frame[name]) for name in (*numbers, *dates)}
+        frame = frame.assign(**read | {name: 1970 + read[name] / DAYS_A_YEAR for name in dates})
+    drawings = [histograms(frame, numbers, dates), correlations(frame[numbers], evidence)]
     return [drawing for drawing in drawings if drawing is not None]
 
 
@@ -61,11 +64,6 @@ def histograms(frame: pd.DataFrame, numbers: list[str], dates: list[str]) -> Dra
     if len(frame.columns) > MOST_COLUMNS:
         note += f" The first {MOST_COLUMNS} of {len(frame.columns)} columns."
     return Drawing("feature_histograms", "Columns of the training split", charts, min(4, len(charts)), note, "small")
-
-
-def _years(column: pd.Series) -> pd.Series:
-    """Dates as years with a fraction, so that a histogram can hold them."""
-    return 1970 + (moments(column) - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=365.2425)
 
 
 def _number(column: pd.Series, name: str) -> Chart | None:

@@ -34,11 +34,45 @@ REFUSED = {
     "sweep wine --name ../up": "--name",
     "sweep wine --time-budget soon": "e.g. 10m",
     "sweep wine --space nowhere": "Unknown search space",
+    "sweep wine --space ./odd_space.py": "cannot be drawn from: KeyError: 'lr'",
+    "sweep mnist --space extended": "Unknown search space",
     "sweep ./nothing.py": "does not exist",
+    "sweep ./needy_task.py": "cannot be made: TypeError",
+    "sweep table --data few.csv --target y": "3 usable rows",
+    "sweep table --data few.csv --target nothing": "Unknown column 'nothing'",
+    "sweep table --data nothing.csv --target y": "does not exist",
+    "sweep table --data rows.csv --target rare": "rarest class has 1 row",
+    "sweep table --data rows.csv --target y --group-column rare": "2 group(s)",
+    "sweep table --data rows.csv --target y --time-column day": "may be day first or month first",
+    "sweep table --data rows.csv --target y --split-column rare": "must say train, validation or test",
+    "sweep table --data rows.csv --target y --kind binary": "needs exactly 2",
+    "sweep table --data rows.csv --target y --ignore x,day,rare": "No column is left",
+    "sweep table --data rows.json --target y": "is JSON",
+    "sweep table --config types.yaml": "--target of task 'table' must be text, got 5",
+    "check-task ./needy_task.py": "cannot be made: TypeError",
     "results nothing": "No sweep 'nothing'",
     "report nothing": "No sweep 'nothing'",
     "reproduce 0123456789": "is no run",
     "compare nothing": "sweep",
+}
+
+OPENS_A_STORE = (  # and so makes its folder, before it can know that what it was asked for is not there
+    "sweep wine --tracking-uri http://127.0.0.1:9",
+    "results nothing",
+    "report nothing",
+    "reproduce 0123456789",
+)
+FILES = {  # what the lines name
+    "broken.yaml": "trials: [1\n",
+    "list.yaml": "- 1\n",
+    "unknown.yaml": "trails: 3\n",
+    "types.yaml": "task_options: {data: rows.csv, target: 5}\n",
+    "no/folder.txt": "a file, no folder",
+    "few.csv": "x,y\n1,2\n2,3\n3,5\n",
+    "rows.csv": "x,y,day,rare\n" + "".join(f"{i * i},{i * 1.5},01/0{i % 9 + 1}/2024,{i == 0}\n" for i in range(40)),
+    "rows.json": '[{"x": 1, "y": 2}]\n',
+    "odd_space.py": "import search_spaces\nspace = search_spaces.SearchSpace('odd', lambda t: t.params['lr'])\n",
+    "needy_task.py": "from trainables.wine import Wine\nclass Needy(Wine):\n    def __init__(self, path): ...\n",
 }
 
 
@@ -55,17 +89,20 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, lin
 def test_bad_input_is_one_sentence_and_leaves_nothing(
     line: str, in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (in_folder / "broken.yaml").write_text("trials: [1\n", encoding="utf-8")
-    (in_folder / "list.yaml").write_text("- 1\n", encoding="utf-8")
-    (in_folder / "unknown.yaml").write_text("trails: 3\n", encoding="utf-8")
     (in_folder / "no").mkdir()
-    (in_folder / "no" / "folder.txt").write_text("a file, no folder", encoding="utf-8")
+    for name, content in FILES.items():
+        (in_folder / name).write_text(content, encoding="utf-8")
+    before = sorted(in_folder.rglob("*"))
     code, out, err = run(capsys, monkeypatch, line)
     assert code == 2, err
     assert REFUSED[line] in err
     assert "Traceback" not in err
     assert out == ""
-    assert not list(in_folder.glob("mlruns/sweeps/*"))
+    left = sorted(in_folder.rglob("*"))
+    if line in OPENS_A_STORE:
+        left = [path for path in left if path.relative_to(in_folder).parts[0] != "mlruns"]
+        assert not list(in_folder.glob("mlruns/sweeps/*"))
+    assert left == before
 
 
 def test_an_unwritable_store_is_refused(

@@ -163,6 +163,7 @@ def first_rows(honest: Any, config: Any, weights: Any, splits: Splits) -> Any:
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {  # methods, the check that must fail, what it says
+    "a shipped name": ({"facts": replace(Toy.facts, name="wine")}, "facts", "ships with tunelab"),
     "no name": ({"facts": replace(Toy.facts, name="My Toy")}, "facts", "'facts.name'"),
     "no licence": ({"facts": replace(Toy.facts, licence="")}, "facts", "'facts.licence' is empty"),
     "no load": ({"load": fails_to_load}, "loads", "FileNotFoundError"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +83,44 @@ def test_missing_cells_and_unseen_categories_have_their_place() -> None:
     assert not x[0, towns].any()  # never seen: all zero
     assert x[2, names.index("town_서울")] == 1
     assert np.array_equal(x[0, [0, 1]], x[1, [0, 1]])  # infinite and unreadable numbers are missing alike
+
+
+def test_a_column_without_values_in_the_training_rows_keeps_its_place() -> None:
+    train = pd.DataFrame({"a": [1.0, 2.0, 3.0], "later": [np.nan] * 3, "sold": [None, None, None]})
+    columns = Columns(("later", "a"), dates=("sold",), formats={"sold": "year first"})
+    preprocessing = TablePreprocessing.fit(train, columns)
+    x = preprocessing.transform(train.assign(later=5.0, sold="2024-03-05"))
+    assert np.isfinite(x).all()
+    parts = ("year", "month", "day_of_week", "day_of_year", "hour", "days")
+    assert preprocessing.feature_names[: preprocessing.n_numeric] == ["later", "a", *(f"sold:{p}" for p in parts)]
+
+
+def test_a_task_of_ones_own_needs_no_order_of_its_dates() -> None:
+    train = pd.DataFrame({"sold": ["01/02/2024", "13/02/2024", "14/03/2024"]})
+    preprocessing = TablePreprocessing.fit(train, Columns((), dates=("sold",)))
+    assert preprocessing.columns.formats == {"sold": "day first"}
+    with pytest.raises(UserError, match="'sold' holds no dates"):
+        TablePreprocessing.fit(train.assign(sold=["1-3", "4-6", "7-9"]), Columns((), dates=("sold",)))
+
+
+def test_a_saved_preprocessing_of_a_foreign_type_is_not_loaded(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": ["x", "y", "x"]})
+    TablePreprocessing.fit(frame, Columns(("a",), ("b",))).save(tmp_path)
+    assert np.isfinite(TablePreprocessing.load(tmp_path).transform(frame)).all()
+    skops.io.dump(Hostile(tmp_path / "touched"), tmp_path / "preprocessing.skops")
+    with pytest.raises(UserError, match=r"types that are not loaded: .*Hostile"):
+        TablePreprocessing.load(tmp_path)
+    assert not (tmp_path / "touched").exists()
+
+
+class Hostile:
+    """Writes a file when it is made from its state."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        Path(state["path"]).touch()
 
 
 def test_missing_columns_are_named_and_order_does_not_matter() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from rtdl_num_embeddings import PeriodicEmbeddings
 
 from search_spaces import UserError
 from trainables import Predictor, Splits, TabularTask, get_task, load_predictor
@@ -128,9 +129,8 @@ def test_bins_hold_equal_shares_of_the_training_rows() -> None:
 
 
 def test_periodic_embedding_agrees_with_the_published_package() -> None:
-    package = pytest.importorskip("rtdl_num_embeddings")
     ours = Periodic(columns=3, frequencies=5, scale=0.1, size=4)
-    theirs = package.PeriodicEmbeddings(3, 4, n_frequencies=5, frequency_init_scale=0.1, lite=False)
+    theirs = PeriodicEmbeddings(3, 4, n_frequencies=5, frequency_init_scale=0.1, lite=False)
     with torch.no_grad():
         theirs.periodic.weight.copy_(ours.frequencies)
         theirs.linear.weight.copy_(ours.weight)

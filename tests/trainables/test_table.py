@@ -73,6 +73,7 @@ FILES: dict[str, Any] = {
     "utf-16": lambda f: f.to_csv(index=False, sep="\t").encode("utf-16"),
     "cp949": lambda f: f.to_csv(index=False).encode("cp949"),
     "crlf": lambda f: f.to_csv(index=False, lineterminator="\r\n").encode(),
+    "excel's hint": lambda f: b"sep=;\r\n" + f.to_csv(index=False, sep=";").encode(),
     "gzip": lambda f: gzip.compress(f.to_csv(index=False).encode("cp949")),
     "parquet": lambda f: f.to_parquet(index=False),
     "parquet gz": lambda f: gzip.compress(f.to_parquet(index=False)),
@@ -97,11 +98,16 @@ def test_every_sort_of_file_reads_the_same(kind: str) -> None:
         (b"a b\n1 2\n3 4\n", "single column"),
         (b"a,b\n1,2\n1,2,3\n", "line 3"),
         (b"a,b\n1,2,3\n1,2,3\n", "more cells than its header"),
+        (b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "is JSON"),
+        (b'[\n {"a": 1, "b": 2}]', "is JSON"),
+        (b"<!DOCTYPE html><table>", "is HTML"),
         (b"PK\x03\x04rest", "Excel"),
         (b"\x1f\x8bno gzip", "damaged gzip"),
         (b"PAR1no parquet", "damaged Parquet"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "binary"),
         ("a,b\n1,é\n".encode("latin-1") + b"\xff\n", "UTF-8 or CP949"),
+        ("名前,値\n東京のひと,1\n大阪,2\n".encode("shift_jis"), "UTF-8 or CP949"),
+        ("name,v\nÄrztin,1\nÖdön,2\n".encode("latin-1"), "UTF-8 or CP949"),
     ],
 )
 def test_files_that_are_no_tables_are_refused_in_one_sentence(content: bytes, says: str) -> None:
@@ -174,10 +180,129 @@ def test_rows_are_parted_as_asked(tmp_path: Path) -> None:
     assert "owner" not in by_group.numeric
 
 
+def plain() -> pd.DataFrame:
+    """A table of plain numbers and ISO dates."""
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {
+            "size": (rng.normal(size=ROWS) * 100).round(2),
+            "price": rng.integers(100, 5_000_000, ROWS),
+            "share": rng.uniform(0, 100, ROWS).round(1),
+            "open": rng.integers(0, 24, ROWS) + 0.5,
+            "sold": pd.date_range("2020-01-01", periods=ROWS, freq="9D").strftime("%Y-%m-%d"),
+            "paid": rng.integers(1000, 9_000_000, ROWS),
+        }
+    )
+
+
+def as_written(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same, as people may write it."""
+    sold = pd.to_datetime(frame["sold"])
+    return pd.DataFrame(
+        {
+            "size": frame["size"].map("{:.2f}".format).str.replace(".", ","),
+            "price": frame["price"].map("₩{:,}".format),
+            "share": frame["share"].map("{:.1f} %".format),
+            "open": frame["open"].map(lambda hours: f"{int(hours)}:30"),
+            "sold": sold.dt.strftime("%d/%m/%Y"),
+            "paid": frame["paid"].map("{:,}원".format),
+        }
+    )
+
+
+def test_cells_as_people_write_them_train_and_predict_as_plain_ones(tmp_path: Path) -> None:
+    frame = plain()
+    tidy = Table(written(tmp_path, frame), "paid")
+    task = Table(written(tmp_path, as_written(frame)), "paid")
+    assert task.load().training.digest == tidy.load().training.digest
+    notes = " ".join(task.description()["notes"])
+    for said in ("'₩", "are read day first", "30' are read as", "hours", "Target 'paid': cells such as"):
+        assert said in notes
+    predictor = trained(task)
+    predictor.save(tmp_path)
+    loaded = TablePredictor.load(tmp_path)
+    expected = predictor.predict(frame.head(3))["prediction"]
+    one_by_one = [
+        predict_table_file(loaded, as_written(frame.iloc[[i]]).to_csv(index=False).encode()).frame["prediction"]
+        for i in range(3)
+    ]
+    assert np.concatenate(one_by_one) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_column_of_text_is_read_alike_when_a_file_holds_only_plain_looking_cells(tmp_path: Path) -> None:
+    frame = plain().assign(size=lambda f: (f["price"] / 1000).map("{:,.3f}".format).str.translate({44: 46, 46: 44}))
+    predictor = trained(Table(written(tmp_path, frame), "paid", ignore="price"))
+    rows = [frame.assign(size=text).head(1).to_csv(index=False).encode() for text in ("1.500", "1500,0")]
+    first, second = (predict_table_file(predictor, row).frame["prediction"] for row in rows)
+    assert np.array_equal(first, second)
+
+
+def test_ids_are_left_out_and_years_are_not(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = houses().assign(
+        PassengerId=rng.permutation(5000)[:ROWS],
+        customerId=rng.permutation(9000)[:ROWS],
+        회원번호=rng.permutation(9000)[:ROWS],
+        counter=np.arange(ROWS) + 7,
+        year=np.arange(1900, 1900 + ROWS),
+        built_in=np.arange(1850, 1850 + ROWS),
+        customer_id=rng.integers(0, 40, ROWS),
+    )
+    frame.loc[[3, 7], "price"] = np.nan  # the counter has gaps once these rows are gone
+    shown = Table(written(tmp_path, frame), "price").description()
+    assert {"PassengerId", "customerId", "회원번호", "counter", "Id"} <= set(shown["dropped"])
+    assert {"year", "built_in", "customer_id"} <= set(shown["numeric"])
+    assert any("'customer_id'" in note and "--group-column" in note for note in shown["notes"])
+
+
+def test_true_and_false_with_missing_cells_stay_true_and_false(tmp_path: Path) -> None:
+    frame = houses().astype({"new": object})
+    frame.loc[[2, 9], "new"] = np.nan
+    task = Table(written(tmp_path, frame), "new")
+    assert task.load().training.facts["classes"] == [False, True]
+    assert pickle.loads(pickle.dumps(task)).load().training.facts["classes"] == [False, True]
+
+
+def test_a_numeric_class_target_with_unreadable_cells_reads_alike_on_a_worker(tmp_path: Path) -> None:
+    frame = houses().astype({"rooms": object})
+    frame.loc[[2, 9], "rooms"] = "many"
+    task = Table(written(tmp_path, frame), "rooms")
+    assert task.load().training.facts["classes"] == [1, 2, 3, 4, 5]
+    assert pickle.loads(pickle.dumps(task)).load().training.digest == task.load().training.digest
+
+
+def test_dates_out_of_range_are_missing_in_training_and_prediction(tmp_path: Path) -> None:
+    frame = houses()
+    frame.loc[frame.index % 3 == 0, "built"] = "9999-12-31"
+    frame.loc[7, "built"] = "0001-01-01"
+    task = Table(written(tmp_path, frame), "price")
+    assert task.dates == ("built",)
+    assert any("41 cells are no dates" in note for note in task.description()["notes"])
+    found = predict_table_file(trained(task), frame.assign(built="9999-12-31").head(4).to_csv(index=False).encode())
+    assert any("'built': cells that are no dates from 1678 to 2261" in note for note in found.notes)
+
+
+def test_dates_written_day_first_split_by_time(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=ROWS)
+    task = Table(written(tmp_path, houses().assign(day=days.strftime("%d/%m/%Y"))), "price", time_column="day")
+    rows = task.split(task.read(), 1)
+    assert days[rows.train].max() < days[rows.validation].min() < days[rows.test].min()
+    refused(tmp_path, "may be day first", houses().assign(day="01/02/2024"), time_column="day")
+
+
+def test_splits_that_say_little_are_noted(tmp_path: Path) -> None:
+    frame = houses().assign(owner=[0] * 100 + list(range(20)))
+    notes = Table(written(tmp_path, frame), "price", group_column="owner").description()["notes"]
+    assert any("far from 64/16/20" in note for note in notes)
+    late = houses().assign(grade=["a", "b"] * 50 + ["c"] * 20)
+    notes = Table(written(tmp_path, late), "grade", time_column="built").description()["notes"]
+    assert any("no training row has" in note and note.endswith(": c.") for note in notes)
+
+
 def refused(folder: Path, says: str, frame: pd.DataFrame | None = None, **options: Any) -> None:
     path = written(folder, houses() if frame is None else frame)
     with pytest.raises(UserError, match=says) as error:
-        trainables.get_task("table", **({"data": path, "target": "price"} | options)).load()
+        trainables.get_task("table", **({"data": path, "target": "price"} | options))
     assert "\n" not in str(error.value)
 
 
@@ -192,7 +317,13 @@ def test_bad_training_data_is_refused_in_one_sentence(tmp_path: Path) -> None:
     refused(tmp_path, "not numeric", target="지역", kind="regression")
     refused(tmp_path, "needs exactly 2", target="지역", kind="binary")
     refused(tmp_path, "Unknown kind", kind="classes")
-    refused(tmp_path, "more than the 100 classes", target="note")
+    refused(tmp_path, "'remark 0' is none", target="note")
+    refused(tmp_path, "--kind regression", frame.assign(price=range(ROWS)), kind="multiclass")
+    refused(tmp_path, "--target of task 'table' must be text, got 5", target=5)
+    refused(tmp_path, "--data", data=5)
+    refused(tmp_path, "--split-column", split_column=["part"])
+    refused(tmp_path, "--ignore", ignore=[["part"]])
+    refused(tmp_path, "Unknown column 'x'", ignore=["part,x"])
     refused(tmp_path, "10 usable rows", frame.head(10))
     refused(tmp_path, "No column is left", frame[["Id", "price"]])
     refused(tmp_path, "one way", group_column="owner", time_column="built")
@@ -238,7 +369,13 @@ def test_predictions_of_a_file_keep_its_rows_and_say_what_was_not_used(tmp_path:
     assert list(found.frame.columns) == [*asked.columns[:-1], "prediction"]
     assert np.isfinite(found.frame["prediction"].astype(float)).all()
     said = " ".join(found.notes)
-    for part in ("Ignored, as the model does not read them: Id, price.", "Replaced", "'제주'", "'two'"):
+    for part in (
+        "Ignored, as the model does not read them: Id, price.",
+        "Replaced",
+        "'two'",
+        "read like '대구'",
+        "'제주'",
+    ):
         assert part in said
     plain = predictor.predict(pd.read_csv(io.BytesIO(asked.to_csv(index=False).encode())))["prediction"]
     assert np.array_equal(found.frame["prediction"], plain)

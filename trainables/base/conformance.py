@@ -21,6 +21,7 @@ from typing import Any, get_args
 import optuna
 
 from search_spaces import Config, SearchSpace
+from search_spaces.errors import in_words
 from trainables.base.conformance_data import (
     data_faults,
     frozen_randomness,
@@ -126,17 +127,23 @@ def _run(check: Callable[[Subject], None], subject: Subject) -> str | None:
     except Fault as fault:
         return str(fault)
     except Exception as error:  # noqa: BLE001 whatever a task raises is what the suite reports
-        return f"Raised {type(error).__name__}: {error}"
+        return f"Raised {in_words(error)}."
     return None
 
 
 def _facts(subject: Subject) -> None:
+    from trainables import shipped_tasks
+
     facts = getattr(subject.task, "facts", None)
     _demand(isinstance(facts, TaskFacts), f"'facts' must be a TaskFacts, got {type(facts).__name__}.")
     assert isinstance(facts, TaskFacts)
     _demand(
         re.fullmatch(r"[a-z][a-z0-9_]*", facts.name) is not None,
         f"'facts.name' must be lower-case letters, digits and _, got {facts.name!r}.",
+    )
+    _demand(
+        shipped_tasks().get(facts.name) in (None, type(subject.task)),
+        f"'facts.name' is {facts.name!r}, which ships with tunelab: their sweeps and models would mix.",
     )
     for name in ("title", "source", "licence", "score"):
         _demand(bool(getattr(facts, name).strip()), f"'facts.{name}' is empty.")
@@ -239,9 +246,7 @@ def _missing_key(subject: Subject) -> None:
         try:
             subject.train(SEED, config, epochs=1)
         except Exception as error:  # noqa: BLE001 any refusal will do, if it names the key
-            _demand(
-                key in str(error), f"A config without '{key}' fails without naming it: {type(error).__name__}: {error}"
-            )
+            _demand(key in str(error), f"A config without '{key}' fails without naming it: {in_words(error)}.")
             named += 1
     _demand(named > 0, "fit() accepts a config with any key missing; a misspelt parameter would go unnoticed.")
 

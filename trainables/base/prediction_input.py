@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
+from trainables.base.dates import YEARS
 from trainables.base.digit_image import read_digit
-from trainables.base.preprocessing import TablePreprocessing, category_text, moments, read_numbers
+from trainables.base.preprocessing import TablePreprocessing, category_text
 from trainables.base.table_file import read_table_bytes
 from trainables.base.task import Predictor
 
@@ -49,8 +50,8 @@ class ImagePrediction:
 def predict_table_file(predictor: Predictor, content: bytes, name: str = "input") -> TablePrediction:
     """Predicts every row of a CSV, TSV or Parquet file, given as bytes.
 
-    Columns may come in any order; further ones are ignored with a note, as is the target. Cells that are unreadable or
-    hold a category that training never saw are predicted like missing ones, with a note.
+    Columns may come in any order; further ones are ignored with a note, as is the target. Unreadable numbers and dates
+    are predicted like missing ones, categories that training never saw like the one a note names.
 
     Raises:
         UserError: no readable table, columns missing (all are named), or a model that takes no table.
@@ -58,7 +59,7 @@ def predict_table_file(predictor: Predictor, content: bytes, name: str = "input"
     preprocessing = getattr(predictor, "preprocessing", None)
     if not isinstance(preprocessing, TablePreprocessing):
         raise UserError(f"This model takes no table: it predicts {predictor.kind.replace('_', ' ')}.")
-    frame = read_table_bytes(content, name, fewest_columns=1)
+    frame = read_table_bytes(content, name, fewest_columns=1, as_text=preprocessing.columns.formats)
     predictions = predictor.predict(frame)  # refuses missing columns
     read = preprocessing.columns.names
     extra = [column for column in frame.columns if column not in read and column not in predictions.columns]
@@ -116,14 +117,21 @@ def _cell_notes(frame: pd.DataFrame, preprocessing: TablePreprocessing) -> Itera
     """Cells that hold something the model cannot use, a sentence for each column."""
     columns = preprocessing.columns
     for name in columns.numeric:
-        yield from _note(frame[name], read_numbers(frame[name]).isna(), "cells that are no numbers are read as missing")
+        lost = columns.numbers(frame[name]).isna() & frame[name].notna()
+        yield from _note(frame[name], lost, "cells that are no numbers are read as missing")
     for name in columns.dates:
-        yield from _note(frame[name], moments(frame[name]).isna(), "cells that are no dates are read as missing")
+        lost = columns.numbers(frame[name]).isna() & frame[name].notna()
+        yield from _note(
+            frame[name], lost, f"cells that are no dates from {YEARS[0]} to {YEARS[1]} are read as missing"
+        )
     for name, known in preprocessing.known_categories.items():
-        yield from _note(frame[name], ~category_text(frame[name]).isin(known), "values that training never saw")
+        like = preprocessing.left_out_categories[name]
+        what = "values that training never saw are read like " + (f"'{like}'" if like else "missing ones")
+        yield from _note(frame[name], ~category_text(frame[name]).isin(known), what)
 
 
 def _note(cells: pd.Series, lost: pd.Series, what: str) -> Iterator[str]:
-    lost &= cells.notna()
     if lost.any():
-        yield f"'{cells.name}': {what}: {int(lost.sum()):,} of {len(cells):,} (e.g. {str(cells[lost].iloc[0])[:30]!r})."
+        cell = cells[lost].iloc[0]
+        example = "an empty cell" if pd.isna(cell) else repr(str(cell)[:30])
+        yield f"'{cells.name}': {what}: {int(lost.sum()):,} of {len(cells):,} (e.g. {example})."

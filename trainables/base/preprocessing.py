@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from search_spaces.errors import UserError
+from trainables.base.dates import YEAR_FIRST, days_since_1970, find_order, read_dates
+from trainables.base.numbers import PLAIN, read_numbers
 
 MAX_CATEGORIES = 50  # rarer values of a column share one "infrequent" indicator
 NumericTransform = Literal["standard", "quantile"]
@@ -29,17 +31,28 @@ class Columns:
 
     Attributes:
         numeric: numbers; missing cells get the training median and an indicator.
-        categorical: text, codes and booleans; one-hot, first category dropped, unseen and missing values are all zero.
+        categorical: text, codes and booleans; one-hot without the first category (the missing cells, where training had
+            any). A value that training never saw is all zero, as the left-out category is.
         dates: dates and times; become year, month, day of week, day of year, hour and days since 1970.
+        formats: how the text of a column is written, by name: the order of dates (see ``dates.find_order``), the
+            notation of numbers where it is not plain (see ``numbers.find_notation``).
     """
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
+    formats: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         return self.numeric + self.categorical + self.dates
+
+    def numbers(self, column: pd.Series) -> pd.Series:
+        """A numeric column, or a date column as days since 1970: float64 (n,), missing where a cell is not readable."""
+        name = str(column.name)
+        if name in self.dates:
+            return days_since_1970(read_dates(column, self.formats.get(name, YEAR_FIRST)))
+        return read_numbers(column, self.formats.get(name, PLAIN))
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,12 @@ class TablePreprocessing:
 
     @classmethod
     def fit(cls, frame: pd.DataFrame, columns: Columns, numeric: NumericTransform = "standard") -> TablePreprocessing:
-        """Fits scaler, imputer and encoder on ``frame``, the training rows."""
+        """Fits scaler, imputer and encoder on ``frame``, the training rows, and finds the orders of dates not given.
+
+        Raises:
+            UserError: a date column without dates.
+        """
+        columns = replace(columns, formats={**_orders(frame, columns), **columns.formats})
         scaler = (
             StandardScaler()
             if numeric == "standard"
@@ -92,7 +110,7 @@ class TablePreprocessing:
                 StandardScaler(),
             )
         )
-        number = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), scaler)
+        number = make_pipeline(SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), scaler)
         category = OneHotEncoder(
             drop="first", handle_unknown="ignore", max_categories=MAX_CATEGORIES, sparse_output=False, dtype=np.float32
         )
@@ -133,10 +151,17 @@ class TablePreprocessing:
     @property
     def known_categories(self) -> dict[str, frozenset[str]]:
         """The values of each categorical column that training saw, as ``category_text`` writes them."""
-        if not self.columns.categorical:
-            return {}
-        seen = self._transformer.named_transformers_["categorical"].categories_
-        return {name: frozenset(values) for name, values in zip(self.columns.categorical, seen, strict=True)}
+        return {name: frozenset(values) for name, values, _ in self._categories()}
+
+    @property
+    def left_out_categories(self) -> dict[str, str]:
+        """The value of each categorical column that has no indicator, and like which unseen values are read."""
+        return {name: str(values[left_out]) for name, values, left_out in self._categories()}
+
+    def _categories(self) -> Iterator[tuple[str, np.ndarray, int]]:
+        if self.columns.categorical:
+            encoder = self._transformer.named_transformers_["categorical"]
+            yield from zip(self.columns.categorical, encoder.categories_, encoder.drop_idx_, strict=True)
 
     def save(self, folder: Path) -> None:
         """Writes ``preprocessing.skops`` and ``columns.json``."""
@@ -148,7 +173,8 @@ class TablePreprocessing:
     @classmethod
     def load(cls, folder: Path) -> TablePreprocessing:
         """Reads what ``save`` wrote; refuses types that scikit-learn's own preprocessing does not need."""
-        columns = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
+        stored = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
+        formats = stored.pop("formats", {})
         import skops.io  # loads much of scikit-learn
 
         path = folder / "preprocessing.skops"
@@ -156,7 +182,7 @@ class TablePreprocessing:
         if foreign:
             raise UserError(f"'{path.name}' holds types that are not loaded: {', '.join(sorted(foreign))}.")
         transformer = skops.io.load(path, trusted=sorted(_TRUSTED))
-        return cls(Columns(**{key: tuple(value) for key, value in columns.items()}), transformer)
+        return cls(Columns(**{key: tuple(value) for key, value in stored.items()}, formats=formats), transformer)
 
 
 _TRUSTED = {"numpy.dtype", "sklearn.compose._column_transformer._RemainderColsList"}
@@ -173,36 +199,28 @@ def _plain(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """The frame in plain types: float64 numbers (unreadable cells missing), text categories, date parts."""
     plain: dict[str, object] = {}
     for name in columns.numeric:
-        plain[name] = read_numbers(frame[name])
+        plain[name] = columns.numbers(frame[name])
     for name in columns.dates:
-        moment = moments(frame[name])
+        moment = read_dates(frame[name], columns.formats.get(name, YEAR_FIRST))
         for part in _PARTS[:-1]:
             plain[f"{name}:{part}"] = getattr(moment.dt, part).astype(np.float64)
-        plain[f"{name}:days"] = (moment - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+        plain[f"{name}:days"] = days_since_1970(moment)
     for name in columns.categorical:
         plain[name] = category_text(frame[name])
     return pd.DataFrame(plain, index=frame.index)
 
 
-def read_numbers(column: pd.Series) -> pd.Series:
-    """float64 (n,), missing where a cell is no finite number. Each different text is read once."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return pd.Series(np.nan, index=column.index)
-    if pd.api.types.is_numeric_dtype(column):  # booleans too
-        return column.astype(np.float64).replace([np.inf, -np.inf], np.nan)
-    codes, cells = pd.factorize(column)
-    read = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").astype(np.float64)
-    finite = read.replace([np.inf, -np.inf], np.nan).to_numpy()
-    return pd.Series(np.append(finite, np.nan)[codes], index=column.index)  # code -1 is a missing cell
-
-
-def moments(column: pd.Series) -> pd.Series:
-    """Dates and times as UTC timestamps; unreadable cells are missing. Each different text is parsed once."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return pd.to_datetime(column, utc=True)
-    codes, cells = pd.factorize(column)
-    parsed = pd.to_datetime(pd.Series(cells, dtype=object), errors="coerce", utc=True, format="mixed")
-    return pd.Series(parsed.array.take(codes, allow_fill=True), index=column.index)
+def _orders(frame: pd.DataFrame, columns: Columns) -> dict[str, str]:
+    """The order of each date column of text that ``columns`` gives none for."""
+    orders = {}
+    for name in columns.dates:
+        if name in columns.formats or pd.api.types.is_datetime64_any_dtype(frame[name]):
+            continue
+        found = find_order(frame[name])
+        if found is None:
+            raise UserError(f"The column '{name}' holds no dates that can be read. Write them as 2024-12-31.")
+        orders[name] = found.name
+    return orders
 
 
 def category_text(column: pd.Series) -> pd.Series:

@@ -14,6 +14,7 @@ from search_spaces.errors import UserError
 TEST_SHARE = 0.20
 VALIDATION_SHARE = 0.16  # 64 / 16 / 20, the shares of the course notes
 MIN_ROWS = 20
+UNEVEN = 2.0  # times that a split may be larger or smaller than meant without a word
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,16 @@ class RowSplit:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+
+
+def uneven(rows: RowSplit) -> str:
+    """A sentence when a split has far more or fewer rows than 64/16/20, else nothing."""
+    sizes = [len(rows.train), len(rows.validation), len(rows.test)]
+    meant = (1 - TEST_SHARE - VALIDATION_SHARE, VALIDATION_SHARE, TEST_SHARE)
+    ratios = [size / (share * sum(sizes)) for size, share in zip(sizes, meant, strict=True)]
+    if max(*ratios, *(1 / max(ratio, 1e-9) for ratio in ratios)) <= UNEVEN:
+        return ""
+    return f"{sizes[0]:,} rows train, {sizes[1]:,} validate, {sizes[2]:,} test, which is far from 64/16/20."
 
 
 def check_rows(n_rows: int) -> None:

@@ -6,10 +6,11 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,13 @@ from search_spaces.errors import UserError
 
 DELIMITERS = (",", "\t", ";", "|")
 SNIFFED = 64 * 1024  # bytes at the beginning that tell the delimiter
+OTHER_TEXT = {
+    "JSON": re.compile(r"\s*[\[{]\s*([\[{\"\d}\]-]|null|true|false)"),
+    "HTML or XML": re.compile(r"\s*<[a-z!?]", re.IGNORECASE),
+}
+EXCEL_HINT = re.compile(r"\"?sep=(\t|[^\w\s\"'])\"?\r?\n", re.IGNORECASE)  # the first line that Excel writes or wants
+ASCII = re.compile(r"[\0-\x7f]+")
+FOREIGN = 0.2  # share of letters that Korean hardly has from which a text that decodes as CP949 is another encoding
 MISSING = ["?"]  # beside what pandas takes for missing: empty, NA, N/A, nan, null, None, ...
 
 
@@ -32,7 +40,7 @@ def read_table_file(path: Path) -> pd.DataFrame:
     return read_table_bytes(content, str(path))
 
 
-def read_table_bytes(content: bytes, name: str, fewest_columns: int = 2) -> pd.DataFrame:
+def read_table_bytes(content: bytes, name: str, fewest_columns: int = 2, as_text: Collection[str] = ()) -> pd.DataFrame:
     """The bytes of a table file as a DataFrame with distinct, stripped column names.
 
     Args:
@@ -40,17 +48,19 @@ def read_table_bytes(content: bytes, name: str, fewest_columns: int = 2) -> pd.D
             order mark), UTF-16 with one, or CP949.
         name: what errors call it.
         fewest_columns: a text with fewer is taken for one with a strange delimiter.
+        as_text: columns of a text whose cells stay as they are written, even where all look like plain numbers.
 
     Raises:
-        UserError: empty, damaged, another kind of file, no delimiter found, duplicate column names, or a row that is
-            longer than the header.
+        UserError: empty, damaged, another kind of file or encoding, no delimiter found, duplicate column names, or a
+            row that is longer than the header.
     """
     content = _unpacked(content, name)
     if not content.strip():
         raise UserError(f"'{name}' is empty. Give a table with a header line and rows.")
     if content[:4] == b"PK\x03\x04":
         raise UserError(f"'{name}' is an Excel workbook or a ZIP archive. Save it as CSV (UTF-8) or Parquet.")
-    frame = _parquet(content, name) if content[:4] == b"PAR1" else _text(content, name, fewest_columns)
+    parquet = content[:4] == b"PAR1"
+    frame = _parquet(content, name) if parquet else _text(content, name, fewest_columns, as_text)
     if not len(frame):
         raise UserError(f"'{name}' has a header but no rows.")
     return frame
@@ -78,15 +88,21 @@ def _parquet(content: bytes, name: str) -> pd.DataFrame:
     return frame
 
 
-def _text(content: bytes, name: str, fewest_columns: int) -> pd.DataFrame:
+def _text(content: bytes, name: str, fewest_columns: int, as_text: Collection[str]) -> pd.DataFrame:
     encoding = _encoding(content, name)
     head = content[:SNIFFED].decode(encoding, errors="ignore")
+    other = next((sort for sort, start in OTHER_TEXT.items() if start.match(head)), None)
+    if other is not None:
+        raise UserError(f"'{name}' is {other} and no table. Save it as CSV, TSV or Parquet.")
     complete = len(content) <= SNIFFED
     lines = head.splitlines() if complete else head.splitlines()[:-1] or [head]
     lines = [line for line in lines if line.strip()]
     if not lines:
         raise UserError(f"'{name}' is empty. Give a table with a header line and rows.")
-    delimiter = _delimiter(lines, name, fewest_columns)
+    hint = EXCEL_HINT.match(head)
+    if hint is not None and len(lines) > 1:
+        lines = lines[1:]
+    delimiter = _delimiter(lines, name, fewest_columns) if hint is None else hint[1]
     header = _checked_names(next(csv.reader(lines, delimiter=delimiter)), name)
     try:
         with warnings.catch_warnings():
@@ -96,8 +112,9 @@ def _text(content: bytes, name: str, fewest_columns: int) -> pd.DataFrame:
                 sep=delimiter,
                 encoding=encoding,
                 names=header,
-                header=0,
+                header=0 if hint is None else 1,
                 index_col=False,
+                dtype=dict.fromkeys(as_text, str),
                 na_values=MISSING,
                 low_memory=False,
             )
@@ -117,14 +134,25 @@ def _encoding(content: bytes, name: str) -> str:
         raise UserError(f"'{name}' is a binary file. Give a CSV, TSV or Parquet file.")
     for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp949"):
         decoder = codecs.getincrementaldecoder(encoding)()
+        foreign = ""
         try:
             for start in range(0, len(content), 1 << 20):  # piecewise: a large text is not held twice
-                decoder.decode(content[start : start + (1 << 20)])
+                piece = decoder.decode(content[start : start + (1 << 20)])
+                foreign = foreign or ASCII.sub("", piece)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             continue
+        if encoding == "cp949" and _hardly_korean(foreign):
+            break
         return encoding
     raise UserError(f"'{name}' is no text in UTF-8 or CP949. Save it as UTF-8.")
+
+
+def _hardly_korean(letters: str) -> bool:
+    """Whether CP949 gives letters beyond EUC-KR, which Korean hardly uses: Shift-JIS or Latin-1 read as CP949 does."""
+    codes = letters.encode("cp949")  # two bytes a letter; both are above 0xA0 in EUC-KR
+    beyond = sum(lead < 0xA1 or trail < 0xA1 for lead, trail in zip(codes[::2], codes[1::2], strict=True))
+    return beyond > FOREIGN * len(letters)
 
 
 def _delimiter(lines: list[str], name: str, fewest_columns: int) -> str:
@@ -159,4 +187,4 @@ def _checked_names(names: list[str], name: str) -> list[str]:
 
 
 def _named(delimiter: str) -> str:
-    return {",": "comma", "\t": "tab", ";": "semicolon", "|": "|"}[delimiter]
+    return {",": "comma", "\t": "tab", ";": "semicolon"}.get(delimiter, delimiter)

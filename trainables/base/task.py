@@ -198,15 +198,19 @@ class Task(ABC):
     def space(self, name: str | None = None) -> SearchSpace:
         """The search space: the one named (``"extended"``, or a Python file), else the one of this task's name or type.
 
+        A short name is completed by the task's own space or what that is a variant of: from ``mlp`` and ``mlp_small``,
+        ``"extended"`` leads to ``mlp_extended``.
+
         Raises:
             UserError: when there is no space of that name for this task.
         """
         from search_spaces import get_space, space_names  # optuna loads only when a space is asked for
 
+        own = self.facts.name if self.facts.name in space_names() else self.space_name
         if name is None:
-            return get_space(self.facts.name if self.facts.name in space_names() else self.space_name)
-        suffixed = [f"{self.facts.name}_{name}", f"{self.space_name}_{name}"]
-        return get_space(next((n for n in suffixed if n in space_names()), name))
+            return get_space(own)
+        completed = [f"{stem}_{name}" for stem in (own, own.rpartition("_")[0])]
+        return get_space(next((n for n in completed if n in space_names()), name))
 
     def description(self) -> dict[str, Any]:
         """What the data turned out to be (rows, columns used and dropped), shown before training; JSON values."""

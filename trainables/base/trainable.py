@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copyreg
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from trainables.base.task import METRIC, Task, TrainingData
 
@@ -45,6 +47,30 @@ def send_by_value(task: Task) -> None:
     module = sys.modules[type(task).__module__]
     if module.__name__.startswith(TASK_FILE):
         cloudpickle.register_pickle_by_value(module)
+        copyreg.pickle(type(task), _packed)
+
+
+def add_to_path(folder: str | Path) -> None:
+    """Lets a task file import what lies beside it."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def _packed(task: Task) -> tuple[Any, ...]:
+    """Packs a task of a file so that its folder is on the path before anything of it is imported."""
+    from ray import cloudpickle
+
+    folder = Path(str(sys.modules[type(task).__module__].__file__)).parent
+    make, arguments, *state = cast("tuple[Any, ...]", task.__reduce_ex__(4))
+    return _unpacked, (str(folder), cloudpickle.dumps((make, arguments))), *state
+
+
+def _unpacked(folder: str, content: bytes) -> Any:
+    from ray import cloudpickle
+
+    add_to_path(folder)
+    make, arguments = cloudpickle.loads(content)
+    return make(*arguments)
 
 
 def finite(value: float) -> float:

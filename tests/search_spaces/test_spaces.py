@@ -1,0 +1,142 @@
+"""Search spaces: plain Optuna in a bare study, branches and all; found by name, by file and by entry point."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+
+import trainables
+from search_spaces import SearchSpace, UserError, get_space, space_names
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def drawn(space: SearchSpace, trials: int = 40) -> optuna.Study:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
+
+    def objective(trial: optuna.Trial) -> float:
+        trial.set_user_attr("config", space(trial))
+        return trial.number
+
+    study.optimize(objective, n_trials=trials)
+    return study
+
+
+@pytest.mark.parametrize("name", space_names())
+def test_a_space_serves_a_bare_study(name: str) -> None:
+    space = get_space(name)
+    assert space.name == name
+    known = space.distributions()
+    for trial in drawn(space).trials:
+        config = trial.user_attrs["config"]
+        assert json.loads(json.dumps(config)) == config
+        assert space.config(trial.params) == config
+        assert {key: known[key] for key in trial.distributions} == trial.distributions
+    assert space.describe() == json.loads(json.dumps(space.describe()))
+
+
+def test_parameters_of_a_branch_are_drawn_in_it_alone() -> None:
+    for trial in drawn(get_space("mnist")).trials:
+        assert ("channels" in trial.params) == (trial.params["family"] == "cnn")
+        assert ("width_1" in trial.params) == (trial.params["family"] == "mlp")
+        assert ("rotation" in trial.params) == trial.params["augment"]
+    for trial in drawn(get_space("mlp")).trials:
+        widths = [name for name in trial.params if name.startswith("width_")]
+        assert len(widths) == trial.params["n_layers"] == len(trial.user_attrs["config"]["hidden_sizes"])
+    for trial in drawn(get_space("mlp_extended")).trials:
+        assert ("n_bins" in trial.params) == (trial.params["embedding"] == "piecewise")
+
+
+def test_small_tables_get_small_batches() -> None:
+    sizes = {name: get_space(name).distributions()["batch_size"] for name in ("mlp", "mlp_small")}
+    assert max(sizes["mlp_small"].choices) < max(sizes["mlp"].choices)  # type: ignore[attr-defined]
+
+
+def test_fixed_parameters_must_be_complete_and_known() -> None:
+    space = get_space("mlp")
+    params = {"n_layers": 1, "width_1": 8, "dropout": 0.0, "lr": 1e-3, "weight_decay": 1e-4, "batch_size": 64}
+    assert space.config(params)["hidden_sizes"] == [8]
+    with pytest.raises(ValueError, match="width_1"):
+        space.config({name: value for name, value in params.items() if name != "width_1"})
+    with pytest.raises(ValueError, match="65"):
+        space.config(params | {"batch_size": 65})
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "space"),
+    [
+        ("wine", None, "mlp_small"),
+        ("wine", "extended", "mlp_extended"),
+        ("california_housing", None, "mlp"),
+        ("california_housing", "extended", "mlp_extended"),
+        ("california_housing", "mlp_small", "mlp_small"),
+        ("mnist", None, "mnist"),
+        ("kogpt2", None, "kogpt2_standin"),
+        ("kogpt2", "kogpt2", "kogpt2"),
+    ],
+)
+def test_a_short_name_leads_to_a_space_that_fits_the_task(task: str, name: str | None, space: str) -> None:
+    assert trainables.get_task(task).space(name).name == space
+
+
+@pytest.mark.parametrize("task", ["mnist", "kogpt2"])
+def test_no_space_of_other_tasks_is_taken_for_a_short_name(task: str) -> None:
+    with pytest.raises(UserError, match="Unknown search space 'extended'"):
+        trainables.get_task(task).space("extended")
+
+
+SPACE = "from search_spaces import SearchSpace\n\ndef suggest(trial):\n    {}\n\nspace = SearchSpace('mine', suggest)\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (None, "does not exist"),
+        ("import nothing_of_this_name", "does not run: ModuleNotFoundError"),
+        ("raise SystemExit", "does not run: SystemExit"),
+        ("space = 3", "defines int"),
+        (SPACE.format("return {}['lr']"), "cannot be drawn from: KeyError: 'lr'"),
+        (SPACE.format("return {'lr': trial.suggest_float('lr', 2, 1)}"), "cannot be drawn from: ValueError"),
+        (SPACE.format("trial.suggest_float('lr', 0, 1)"), "must return a dict of what fit takes, not NoneType"),
+        (SPACE.format("raise ValueError('two\\nlines')"), "ValueError: two lines"),
+    ],
+)
+def test_files_that_are_no_spaces_are_refused_in_one_sentence(code: str | None, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    if code is not None:
+        path.write_text(code)
+    with pytest.raises(UserError, match=says) as error:
+        get_space(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_an_installed_space_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "spaces_of_mine.py").write_text(SPACE.format("return {'lr': trial.suggest_float('lr', 0.1, 1)}"))
+    info = tmp_path / "spaces_of_mine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: spaces-of-mine\nVersion: 1.0\n")
+    objects = {"cellar": "spaces_of_mine:space", "mlp": "spaces_of_mine:space", "gone": "not_installed:space"}
+    names = [f"{name} = {value}" for name, value in (objects | {"odd": "spaces_of_mine:suggest"}).items()]
+    (info / "entry_points.txt").write_text("[tunelab.spaces]\n" + "\n".join(names) + "\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert set(get_space("cellar").distributions()) == {"lr"}
+    assert trainables.get_task("wine").space("cellar").name == "mine"
+    assert get_space("mlp").name == "mlp"
+    with pytest.raises(UserError, match=r"'gone'.*does not load: ModuleNotFoundError"):
+        get_space("gone")
+    with pytest.raises(UserError, match="defines function"):
+        get_space("odd")
+    with pytest.raises(UserError, match="Did you mean 'cellar'"):
+        get_space("celar")
+
+
+def test_listing_spaces_loads_nothing() -> None:
+    heavy = ["torch", "ray", "optuna", "pandas"]
+    code = f"import sys, search_spaces as s; s.space_names(); print([m for m in {heavy} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == "[]"
