@@ -19,6 +19,7 @@ STANDIN_LICENCE = "Apache-2.0 (trained by this project on public legislative tex
 KOGPT2_LICENCE = "CC BY-NC-SA 4.0"
 STANDIN_KEY = "tunelab_standin"  # in config.json, so that whatever is fine-tuned from the stand-in stays named one
 LICENCE_KEY = "license"
+CORPUS_KEY = "tunelab_training_sha256"  # of the documents that the stand-in was trained on, see ``korean.digest``
 
 # what transformers takes for a GPT-2 whose config.json does not say
 GPT2_DEFAULTS = {"n_positions": 1024, "n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 50257}
