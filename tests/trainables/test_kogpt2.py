@@ -264,9 +264,26 @@ def break_tokenizer(folder: Path) -> None:
 
 
 def change_config(**values: object) -> Callable[[Path], None]:
+    return change_json("config.json", **values)
+
+
+def change_json(name: str, *inside: str, **values: object) -> Callable[[Path], None]:
+    """Sets entries of a mapping in a JSON file, or of one inside it."""
+
     def change(folder: Path) -> None:
-        file = folder / "config.json"
-        file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **values}), "utf-8")
+        content = json.loads((folder / name).read_text("utf-8"))
+        changed = content
+        for key in inside:
+            changed = changed[key]
+        changed.update(values)
+        (folder / name).write_text(json.dumps(content), "utf-8")
+
+    return change
+
+
+def overwrite(name: str, content: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).write_bytes(content)
 
     return change
 
@@ -279,21 +296,44 @@ def change_config(**values: object) -> Callable[[Path], None]:
         (lambda folder: (folder / "model.safetensors").unlink(), "holds no model.safetensors"),
         (lambda folder: (folder / "config.json").write_text("{"), "is not JSON"),
         (change_config(model_type="llama"), "only 'gpt2' models"),
-        (change_config(n_embd=64), "cannot be loaded"),
+        (change_config(n_positions=None), "'n_positions' must be a whole number above 0, got None"),
+        (change_config(n_embd=64), "'transformer.h.0.attn.c_attn.bias' is 384, not 192, and 27 more differ"),
         (change_config(n_layer=3), "are missing"),
+        (change_config(n_layer=1), "no place for 6 tensors"),
+        (change_config(n_head=3), "cannot be loaded"),
+        (change_config(dtype="float99"), "cannot be loaded"),
+        (change_config(resid_pdrop="much"), "cannot be loaded"),
+        (change_config(vocab_size=10), "has 1024 tokens, its model 10"),
         (lambda folder: os.truncate(folder / "model.safetensors", 5000), "cannot be loaded"),
-        (lambda folder: (folder / "tokenizer.json").write_text("{}"), "is no tokenizer"),
+        (overwrite("tokenizer.json", b"{}"), "is no tokenizer"),
+        (overwrite("tokenizer.json", b"\xff"), "is no tokenizer"),
+        (change_json("tokenizer.json", "model", merges=["a"]), "is no tokenizer: .*Merges"),
+        (change_json("tokenizer.json", "model", merges=[["뷁", "뷁"]]), "is no tokenizer: .*out of vocabulary"),
+        (change_json("tokenizer.json", "model", type="Brain"), "is no tokenizer"),
+        (change_json("tokenizer.json", pre_tokenizer={"type": "Brain"}), "is no tokenizer"),
+        (overwrite("tokenizer_config.json", b"{"), "tokenizer_config.json of .* is not JSON"),
+        (overwrite("tokenizer_config.json", b"[1]"), "must be a mapping"),
         (break_tokenizer, "loses Korean"),
         (break_pickle, "cannot be loaded"),
     ],
 )
 def test_a_folder_that_is_no_usable_model_is_refused(
-    break_it: Callable[[Path], None], message: str, model_copy: Path
+    break_it: Callable[[Path], None], message: str, model_copy: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     break_it(model_copy)
     with pytest.raises(UserError, match=message):
         load_model(str(model_copy))
     assert not (model_copy / "harm").exists()
+    assert capfd.readouterr() == ("", "")  # the sentence says it all
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"min_length": 30, "suppress_tokens": [5], "num_beams": 3}'])
+def test_what_the_folder_says_on_generation_is_not_read(content: bytes, model_copy: Path) -> None:
+    (model_copy / "generation_config.json").write_bytes(content)
+    change_config(min_length=30, top_k=3)(model_copy)  # the old place for it
+    told = load_model(str(model_copy))[0].generation_config
+    assert {told.min_length, told.suppress_tokens, told.num_beams, told.top_k} == {None}
+    assert told.eos_token_id == 1
 
 
 def test_names_that_lead_nowhere_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
