@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from benchmarks.generation.optimize import Tuning
-from benchmarks.generation.quality import HUMAN
-from benchmarks.generation.run import Results
+from benchmarks.generation.results import Results
+from benchmarks.generation.spec import HUMAN
 
 FRONT, OTHER, BASE, HUMAN_COLOUR = "#d55e00", "#0072b2", "#009e73", "#cc79a7"
 
@@ -98,7 +98,7 @@ def tuning_history(tuning: Tuning) -> go.Figure:
 def forest(results: Results, metric: str, title: str) -> go.Figure:
     """Differences to the baseline with their intervals; filled where significant after Holm's correction."""
     chosen = [c for c in results.comparisons if c.metric == metric]
-    clear = [c.p_holm < 0.05 and not c.indicative for c in chosen]
+    clear = [c.significant for c in chosen]
     points = go.Scatter(
         x=[c.difference for c in chosen],
         y=[c.setting for c in chosen],
