@@ -12,6 +12,7 @@ from benchmarks.generation.results import Results
 from benchmarks.generation.spec import HUMAN
 
 FRONT, OTHER, BASE, HUMAN_COLOUR = "#d55e00", "#0072b2", "#009e73", "#cc79a7"
+INTERVAL = "#7f8c8d"  # stands out on white and on black
 
 
 def pareto_front(costs: Sequence[tuple[float, ...]]) -> list[int]:
@@ -32,8 +33,8 @@ def diversity_pareto(results: Results) -> go.Figure:
     y = [f["human_distance"] for f in figures]
     figure = _scatter(results, names, x, y, pareto_front([(-a, b) for a, b in zip(x, y, strict=True)]))
     return figure.update_layout(
-        xaxis_title="distinct-2 over one text per prompt (more diverse →)",
-        yaxis_title="distance to human text, nats (lower is nearer)",
+        xaxis_title="distinct-2, one text per prompt",
+        yaxis_title="distance to human text, nats",
     )
 
 
@@ -43,9 +44,7 @@ def speed_pareto(results: Results) -> go.Figure:
     x = [s.batched_tokens_per_s for s in results.speeds]
     y = [results.figures(name)["human_distance"] for name in names]
     figure = _scatter(results, names, x, y, pareto_front([(-a, b) for a, b in zip(x, y, strict=True)]))
-    return figure.update_layout(
-        xaxis_title="tokens/s, batched (faster →)", yaxis_title="distance to human text, nats (lower is nearer)"
-    )
+    return figure.update_layout(xaxis_title="tokens/s, batched", yaxis_title="distance to human text, nats")
 
 
 def perplexities(results: Results) -> go.Figure:
@@ -61,16 +60,18 @@ def perplexities(results: Results) -> go.Figure:
     )
     figure = go.Figure([bars])
     figure.update_layout(
-        xaxis={"type": "log", "title": "perplexity under the model (log scale)"}, yaxis={"autorange": "reversed"}
+        xaxis={"type": "log", "dtick": "D2", "title": "perplexity (log scale)"},
+        yaxis={"autorange": "reversed"},
+        margin={"t": 40},  # for the words on the human text
     )
     if table.human:
         human = table.human.figures["perplexity"]
         figure.add_vline(x=human, line_color=HUMAN_COLOUR, line_dash="dash")
         figure.add_annotation(
             x=math.log10(human),
-            y=0,
+            y=1,
             yref="paper",
-            text=f"human text {human:.3g} ",
+            text=f"human text {human:.3g}",
             showarrow=False,
             xanchor="right",
             yanchor="bottom",
@@ -95,7 +96,7 @@ def tuning_history(tuning: Tuning) -> go.Figure:
     return figure.update_layout(xaxis_title="trial", yaxis_title=tuning.objective)
 
 
-def forest(results: Results, metric: str, title: str) -> go.Figure:
+def forest(results: Results, metric: str) -> go.Figure:
     """Differences to the baseline with their intervals; filled where significant after Holm's correction."""
     chosen = [c for c in results.comparisons if c.metric == metric]
     clear = [c.significant for c in chosen]
@@ -110,6 +111,7 @@ def forest(results: Results, metric: str, title: str) -> go.Figure:
         },
         error_x={
             "type": "data",
+            "color": INTERVAL,
             "symmetric": False,
             "array": [c.high - c.difference for c in chosen],
             "arrayminus": [c.difference - c.low for c in chosen],
@@ -120,9 +122,7 @@ def forest(results: Results, metric: str, title: str) -> go.Figure:
     )
     figure = go.Figure([points])
     figure.add_vline(x=0, line_dash="dot", line_color=BASE)
-    return figure.update_layout(
-        xaxis_title=f"{title}: difference to {results.plan.baseline}", yaxis={"autorange": "reversed"}
-    )
+    return figure.update_layout(xaxis_title=f"difference to {results.plan.baseline}", yaxis={"autorange": "reversed"})
 
 
 def _scatter(results: Results, names: list[str], x: list[float], y: list[float], front: list[int]) -> go.Figure:
@@ -160,10 +160,12 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
 
 
 def _roomy(x: list[float], y: list[float], order: list[int]) -> set[int]:
-    """Points that can carry a label without covering an earlier one of ``order``; the others have it on hover."""
+    """Points whose label, above them, covers no point and no earlier label of ``order``; others have it on hover."""
     width, height = (max(v) - min(v) or 1.0 for v in (x, y))
     chosen: list[int] = []
     for i in order:
-        if all(abs(x[i] - x[j]) > 0.16 * width or abs(y[i] - y[j]) > 0.05 * height for j in chosen):
+        beside = all(abs(x[i] - x[j]) > 0.3 * width or abs(y[i] - y[j]) > 0.08 * height for j in chosen)
+        free = not any(abs(x[i] - x[j]) < 0.1 * width and 0 < y[j] - y[i] < 0.09 * height for j in range(len(x)))
+        if beside and free:
             chosen.append(i)
     return set(chosen)

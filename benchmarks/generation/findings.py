@@ -64,7 +64,7 @@ def _nearest(results: Results) -> list[str]:
     figures = table.row(best).figures
     undecided = [n for n in names if _covers_zero(distance_interval(results, n))]
     others = (
-        f" Whether these differ from human text at all is open on {len(table.prompts)} prompts: {_listed(undecided)}."
+        f" Not told apart from it on so few prompts, which does not make them equal: {_listed(undecided)}."
         if undecided
         else ""
     )

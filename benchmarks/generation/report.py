@@ -20,6 +20,9 @@ KOGPT2_LICENCE = (
     "The weights of KoGPT2 (skt/kogpt2-base-v2) are licensed CC BY-NC-SA 4.0: no commercial use, attribution, share "
     "alike. None of them are part of this program."
 )
+FRONT_CAPTION = (
+    "The lower, the nearer to human text; the further right, the {}. Dotted: no setting beats these on both."
+)
 STATISTICS_INTRO = (
     "Repeats are averaged within a prompt; settings are compared on the same prompts and the same random numbers. "
     "Difference with its 95 % BCa bootstrap interval over prompts, two-sided permutation p, p after Holm's correction "
@@ -58,9 +61,11 @@ def page(results: Results) -> Page:
     _add(quality, tables.main_table(results))
     quality.details("Further columns", _table_html(tables.further_table(results)))
     if results.human_table:
-        quality.figure(figures.diversity_pareto(results), "Nearness to human text against diversity; front dotted.")
+        quality.figure(figures.diversity_pareto(results), FRONT_CAPTION.format("more diverse"))
     quality.figure(
-        figures.perplexities(results), "Perplexity by setting.", height=120 + 26 * len(results.plan.settings)
+        figures.perplexities(results),
+        "Perplexity under the model, by setting.",
+        height=120 + 26 * len(results.plan.settings),
     )
     human = tables.human_table(results)
     if human:
@@ -138,11 +143,11 @@ def _statistics_tables(results: Results) -> Iterator[tuple[str, Table]]:
 
 def _statistics(section: Section, results: Results) -> None:
     height = 120 + 26 * len(results.plan.settings)
-    titles = (("human_gap", "distance to human text by prompt"), ("nll", "nats per token"), ("self_bleu", "self-BLEU"))
+    titles = (("human_gap", "Distance to human text by prompt"), ("nll", "Nats per token"), ("self_bleu", "Self-BLEU"))
     for metric, title in titles:
         if any(c.metric == metric for c in results.comparisons):
             caption = f"{title}: filled points differ from the baseline at 5 % after Holm's correction."
-            section.figure(figures.forest(results, metric, title), caption, height=height)
+            section.figure(figures.forest(results, metric), caption, height=height)
     for metric, table in _statistics_tables(results):
         section.details(metric, _table_html(table))
 
@@ -151,7 +156,7 @@ def _speed(section: Section, results: Results, table: Table) -> None:
     _add(section, table)
     section.paragraph(_side_by_side(results))
     if results.human_table:
-        section.figure(figures.speed_pareto(results), "Nearness to human text against speed; front dotted.")
+        section.figure(figures.speed_pareto(results), FRONT_CAPTION.format("faster"))
 
 
 def _side_by_side(results: Results) -> str:

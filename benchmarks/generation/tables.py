@@ -140,7 +140,7 @@ def speed_table(results: Results) -> Table | None:
 
 def settings_table(results: Results) -> Table:
     """Every parameter of every setting, as used."""
-    rows = tuple((s.name, *(getattr(s.decoding, p) for p in PARAMETERS)) for s in results.plan.settings)
+    rows = tuple((s.name, *(str(getattr(s.decoding, p)) for p in PARAMETERS)) for s in results.plan.settings)
     return Table(("setting", *PARAMETERS), rows, "Every parameter as it was used; nothing is left to a default.")
 
 

@@ -195,6 +195,7 @@ def test_a_saved_predictor_is_a_model_that_transformers_loads(task: KoGPT2, spli
     alone = predictor.predict("모든 국민은")  # without padding
     assert alone.prediction[0] == answer.prediction[0]
     assert "descendant of the small stand-in" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert not [f for f in (tmp_path / "model").glob("*.json") if str(STANDIN) in f.read_text("utf-8")]
     assert load_model(str(tmp_path / "model"))[2].is_standin
     network = GPT2LMHeadModel.from_pretrained(tmp_path / "model")
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path / "model")
