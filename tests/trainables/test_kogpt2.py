@@ -24,7 +24,7 @@ from trainables.base import fine_tuning, memory
 from trainables.base.document_loss import Tokens, total_nats
 from trainables.base.fine_tuning import Schedule, Settings
 from trainables.base.korean import bundled
-from trainables.base.language_model import encode_document, load_model
+from trainables.base.language_model import encode_document, load_model, tokenize
 from trainables.base.language_model_predictor import LanguageModelPredictor
 from trainables.base.model_folder import STANDIN, find_model
 from trainables.base.task import EpochReport, Splits
@@ -400,3 +400,22 @@ def test_listing_the_task_loads_nothing_heavy() -> None:
     code = "import sys, trainables.kogpt2 as k; k.KoGPT2(); print({'torch', 'transformers'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+def test_the_stand_in_is_made_again_from_the_bundled_text(tmp_path: Path) -> None:
+    """Byte for byte on the machine and versions that made it; elsewhere rounding may differ, its figures hardly do."""
+    made = tmp_path / "standin"
+    subprocess.run([sys.executable, "-m", "trainables.kogpt2_standin", "--output", str(made)], check=True)
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        assert (made / name).read_bytes() == (STANDIN / name).read_bytes()
+    assert sum(file.stat().st_size for file in made.iterdir()) < 3_000_000
+    if find_model(str(made)).sha256 != find_model().sha256:
+        ours, shipped = (validation_loss(folder) for folder in (made, STANDIN))
+        assert ours == pytest.approx(shipped, abs=0.03)
+
+
+def validation_loss(folder: Path) -> float:
+    network, tokenizer, _ = load_model(str(folder))
+    nats, count = total_nats(network, tokenize(tokenizer, bundled().validation))
+    return nats / count
