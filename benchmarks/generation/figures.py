@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import plotly.graph_objects as go
 
@@ -12,6 +12,11 @@ from benchmarks.generation.results import Results
 from benchmarks.generation.spec import HUMAN
 
 FRONT, OTHER, BASE, HUMAN_COLOUR = "#d55e00", "#0072b2", "#009e73", "#cc79a7"
+LABEL_PLACES = {  # beside a point, in shares of the figure
+    "top center": (0.0, 0.05),
+    "bottom center": (0.0, -0.05),
+    "middle left": (-0.09, 0.0),
+}
 INTERVAL = "#7f8c8d"  # stands out on white and on black
 
 
@@ -131,7 +136,8 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
     ]
     line = sorted(front, key=lambda i: x[i])
     first = sorted(range(len(names)), key=lambda i: (i not in front, names[i] != results.plan.baseline, i))
-    labelled = _roomy(x, y, first)
+    base = {i for i, name in enumerate(names) if name == results.plan.baseline}
+    labels = _labels(x, y, first, {*front, *base})
     return go.Figure(
         [
             go.Scatter(
@@ -145,10 +151,10 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
             go.Scatter(
                 x=x,
                 y=y,
-                text=[name if i in labelled else "" for i, name in enumerate(names)],
+                text=[name if i in labels else "" for i, name in enumerate(names)],
                 hovertext=names,
                 mode="markers+text",
-                textposition="top center",
+                textposition=[labels.get(i, "top center") for i in range(len(names))],
                 textfont={"size": 11},
                 marker={"size": 11, "color": colours},
                 name="settings",
@@ -159,13 +165,28 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
     ).update_layout(showlegend=False)
 
 
-def _roomy(x: list[float], y: list[float], order: list[int]) -> set[int]:
-    """Points whose label, above them, covers no point and no earlier label of ``order``; others have it on hover."""
+def _labels(x: list[float], y: list[float], order: list[int], always: Collection[int]) -> dict[int, str]:
+    """Where the labels of points go that have room for one, by plotly's names; the others have theirs on hover.
+
+    Args:
+        x, y: the points.
+        order: who chooses first.
+        always: points that get a label even where it covers something.
+    """
     width, height = (max(v) - min(v) or 1.0 for v in (x, y))
-    chosen: list[int] = []
+    points = [(a / width, b / height) for a, b in zip(x, y, strict=True)]
+    taken: list[tuple[float, float]] = []  # the middles of labels
+    chosen: dict[int, str] = {}
     for i in order:
-        beside = all(abs(x[i] - x[j]) > 0.3 * width or abs(y[i] - y[j]) > 0.08 * height for j in chosen)
-        free = not any(abs(x[i] - x[j]) < 0.1 * width and 0 < y[j] - y[i] < 0.09 * height for j in range(len(x)))
-        if beside and free:
-            chosen.append(i)
-    return set(chosen)
+        places = {name: (points[i][0] + dx, points[i][1] + dy) for name, (dx, dy) in LABEL_PLACES.items()}
+        free = [
+            name
+            for name, (a, b) in places.items()
+            if not any(abs(a - c) < 0.08 and abs(b - d) < 0.04 for j, (c, d) in enumerate(points) if j != i)
+            and not any(abs(a - c) < 0.3 and abs(b - d) < 0.07 for c, d in taken)
+            and (name != "middle left" or a - min(points)[0] > 0.2)  # it would leave the figure
+        ]
+        if free or i in always:
+            chosen[i] = free[0] if free else "top center"
+            taken.append(places[chosen[i]])
+    return chosen

@@ -102,6 +102,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_curve(
 ) -> None:
     text = tmp_path / "my.txt"
     text.write_text("\n\n".join(document.text for document in bundled().train[:40]), "utf-8")
+    uri = make_store_uri(tmp_path / "mlruns")
     values = {
         "task": "kogpt2",
         "task_options": {"data": str(text)},
@@ -110,7 +111,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_curve(
         "scheduler": "none",
         "confirm_top": 0,
         "name": "killed",
-        "tracking_uri": make_store_uri(tmp_path / "mlruns"),
+        "tracking_uri": uri,
     }
     journal = tmp_path / "mlruns" / "sweeps" / "killed"
 
@@ -127,8 +128,8 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_curve(
     assert again.exitcode == 0, (tmp_path / "stderr.txt").read_text()
     first = next(e for e in events(journal)[begun:] if e["event"] == "reported")
     assert first["rows"][0][0] == kept + 1
-    (parent,) = Store(values["tracking_uri"]).sweeps()
-    killed = Store(values["tracking_uri"]).load(parent.info.run_id)
+    (parent,) = Store(uri).sweeps()
+    killed = Store(uri).load(parent.info.run_id)
     undisturbed = run_sweep(make_spec({**values, "name": "undisturbed", "tracking_uri": "off"}))
     assert curves(killed) == curves(undisturbed)
 
