@@ -43,8 +43,11 @@ def generation(
     baseline: Annotated[str | None, typer.Option(help="Name of the setting that others are compared with.")] = None,
     rows: Annotated[int | None, typer.Option(help="Most sequences decoded at once.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of torch.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu | cuda; default cpu, whose samples are the same again.")
+    ] = None,
     optimize: Annotated[
-        str | None, typer.Option(help="Search settings for human_distance, scorer_distance, self_bleu or seq_rep_4.")
+        str | None, typer.Option(help="Search settings for a small human_distance or scorer_distance.")
     ] = None,
     trials: Annotated[int | None, typer.Option(help="Settings that --optimize tries; default 48.")] = None,
     speed: Annotated[bool, typer.Option(help="Measure speed too.")] = True,
@@ -90,13 +93,14 @@ def generation(
             "baseline": baseline,
             "rows": rows,
             "threads": threads,
+            "device": device,
         },
         optimize=optimize,
         trials=trials,
         speed=speed,
     )
     plan = request.plan()
-    folder = output or Path(f"bench-generation-{plan.spec.name}")
+    folder = request.folder(output, plan)
     from benchmarks.generation.run import run  # torch loads once the request is known to be good
     from sweeps.spec import default_tracking_uri
     from sweeps.tracking import Store

@@ -181,10 +181,10 @@ class KoGPT2(Task):
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> Predictor:
         """The fine-tuned network with its tokenizer (a ``LanguageModelPredictor``)."""
-        from trainables.base.language_model import load_network
+        from trainables.base.language_model import load_model
         from trainables.base.language_model_predictor import LanguageModelPredictor
 
-        network = load_network(self.folder)
+        network, _, _ = load_model(self.folder)
         network.load_state_dict(dict(weights), strict=False)  # the output layer is tied to the embedding
         return LanguageModelPredictor(network, splits.preprocessing, splits.training.facts, config)
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.base.model_folder import LICENCE_KEY, STANDIN, STANDIN_KEY, STANDIN_LICENCE
+from trainables.base.model_folder import CORPUS_KEY, LICENCE_KEY, STANDIN, STANDIN_KEY, STANDIN_LICENCE
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
@@ -89,6 +89,7 @@ def train_network(
     from transformers import GPT2Config, GPT2LMHeadModel
 
     from trainables.base.fine_tuning import fine_tune
+    from trainables.base.korean import digest
     from trainables.base.language_model import tokenize
 
     torch.manual_seed(SEED)
@@ -101,7 +102,7 @@ def train_network(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        **{STANDIN_KEY: True, LICENCE_KEY: STANDIN_LICENCE},
+        **{STANDIN_KEY: True, LICENCE_KEY: STANDIN_LICENCE, CORPUS_KEY: digest(train)},
     )
     network = GPT2LMHeadModel(config)
     reports = fine_tune(

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 class Quiet:
     """Shows nothing."""
 
-    def start(self, total: int, done: int) -> None:
+    def start(self, what: str, total: int, done: int) -> None:
         """Nothing."""
 
     def step(self, tokens: int, finished: int) -> None:
@@ -33,38 +33,39 @@ class Terminal:
         self._task = TaskID(0)
         self._tokens, self._began = 0, 0.0
 
-    def start(self, total: int, done: int) -> None:
-        """``done`` of ``total`` samples are there already."""
+    def start(self, what: str, total: int, done: int) -> None:
+        """``done`` of ``total`` samples, trials or speeds are there already."""
         self._tokens, self._began = 0, time.monotonic()
         if done == total:
-            self.console.print(f"All {total:,} samples are there.")
+            self.console.print(f"All {total:,} {what} are there.")
             return
         if done:
-            self.console.print(f"Going on: {done:,} of {total:,} samples are there.")
+            self.console.print(f"Going on: {done:,} of {total:,} {what} are there.")
         self._progress = Progress(
-            TextColumn("Samples"),
+            TextColumn(what.capitalize()),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:>7,.0f} tokens/s"),
+            TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=self.console,
         )
-        self._task = self._progress.add_task("samples", total=total, completed=done, rate=0.0)
+        self._task = self._progress.add_task(what, total=total, completed=done, rate="")
         self._progress.start()
 
     def step(self, tokens: int, finished: int) -> None:
-        """``tokens`` were made and ``finished`` samples ended since the last call."""
+        """``tokens`` were made and ``finished`` of what the bar counts were done since the last call."""
         self._tokens += tokens
         if self._progress:
             rate = self._tokens / max(time.monotonic() - self._began, 1e-9)
-            self._progress.update(self._task, advance=finished, rate=rate)
+            shown = f"{rate:>7,.0f} tokens/s" if self._tokens else ""
+            self._progress.update(self._task, advance=finished, rate=shown)
 
     def say(self, text: str) -> None:
         """A new stage begins."""
         self.console.print(text)
 
     def stop(self) -> None:
-        """The samples are done, or were interrupted."""
+        """What the bar counts is done, or was interrupted."""
         if self._progress:
             self._progress.stop()
             self._progress = None

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import plotly.graph_objects as go
 
 from benchmarks.generation.optimize import Tuning
-from benchmarks.generation.quality import HUMAN
-from benchmarks.generation.run import Results
+from benchmarks.generation.results import Results
+from benchmarks.generation.spec import HUMAN
 
 FRONT, OTHER, BASE, HUMAN_COLOUR = "#d55e00", "#0072b2", "#009e73", "#cc79a7"
+LABEL_PLACES = {  # beside a point, in shares of the figure
+    "top center": (0.0, 0.05),
+    "bottom center": (0.0, -0.05),
+    "middle left": (-0.09, 0.0),
+}
+INTERVAL = "#7f8c8d"  # stands out on white and on black
 
 
 def pareto_front(costs: Sequence[tuple[float, ...]]) -> list[int]:
@@ -32,8 +38,8 @@ def diversity_pareto(results: Results) -> go.Figure:
     y = [f["human_distance"] for f in figures]
     figure = _scatter(results, names, x, y, pareto_front([(-a, b) for a, b in zip(x, y, strict=True)]))
     return figure.update_layout(
-        xaxis_title="distinct-2 over one text per prompt (more diverse →)",
-        yaxis_title="distance to human text, nats (lower is nearer)",
+        xaxis_title="distinct-2, one text per prompt",
+        yaxis_title="distance to human text, nats",
     )
 
 
@@ -43,9 +49,7 @@ def speed_pareto(results: Results) -> go.Figure:
     x = [s.batched_tokens_per_s for s in results.speeds]
     y = [results.figures(name)["human_distance"] for name in names]
     figure = _scatter(results, names, x, y, pareto_front([(-a, b) for a, b in zip(x, y, strict=True)]))
-    return figure.update_layout(
-        xaxis_title="tokens/s, batched (faster →)", yaxis_title="distance to human text, nats (lower is nearer)"
-    )
+    return figure.update_layout(xaxis_title="tokens/s, batched", yaxis_title="distance to human text, nats")
 
 
 def perplexities(results: Results) -> go.Figure:
@@ -61,16 +65,18 @@ def perplexities(results: Results) -> go.Figure:
     )
     figure = go.Figure([bars])
     figure.update_layout(
-        xaxis={"type": "log", "title": "perplexity under the model (log scale)"}, yaxis={"autorange": "reversed"}
+        xaxis={"type": "log", "dtick": "D2", "title": "perplexity (log scale)"},
+        yaxis={"autorange": "reversed"},
+        margin={"t": 40},  # for the words on the human text
     )
     if table.human:
         human = table.human.figures["perplexity"]
         figure.add_vline(x=human, line_color=HUMAN_COLOUR, line_dash="dash")
         figure.add_annotation(
             x=math.log10(human),
-            y=0,
+            y=1,
             yref="paper",
-            text=f"human text {human:.3g} ",
+            text=f"human text {human:.3g}",
             showarrow=False,
             xanchor="right",
             yanchor="bottom",
@@ -95,10 +101,10 @@ def tuning_history(tuning: Tuning) -> go.Figure:
     return figure.update_layout(xaxis_title="trial", yaxis_title=tuning.objective)
 
 
-def forest(results: Results, metric: str, title: str) -> go.Figure:
+def forest(results: Results, metric: str) -> go.Figure:
     """Differences to the baseline with their intervals; filled where significant after Holm's correction."""
     chosen = [c for c in results.comparisons if c.metric == metric]
-    clear = [c.p_holm < 0.05 and not c.indicative for c in chosen]
+    clear = [c.significant for c in chosen]
     points = go.Scatter(
         x=[c.difference for c in chosen],
         y=[c.setting for c in chosen],
@@ -110,6 +116,7 @@ def forest(results: Results, metric: str, title: str) -> go.Figure:
         },
         error_x={
             "type": "data",
+            "color": INTERVAL,
             "symmetric": False,
             "array": [c.high - c.difference for c in chosen],
             "arrayminus": [c.difference - c.low for c in chosen],
@@ -120,9 +127,7 @@ def forest(results: Results, metric: str, title: str) -> go.Figure:
     )
     figure = go.Figure([points])
     figure.add_vline(x=0, line_dash="dot", line_color=BASE)
-    return figure.update_layout(
-        xaxis_title=f"{title}: difference to {results.plan.baseline}", yaxis={"autorange": "reversed"}
-    )
+    return figure.update_layout(xaxis_title=f"difference to {results.plan.baseline}", yaxis={"autorange": "reversed"})
 
 
 def _scatter(results: Results, names: list[str], x: list[float], y: list[float], front: list[int]) -> go.Figure:
@@ -131,7 +136,8 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
     ]
     line = sorted(front, key=lambda i: x[i])
     first = sorted(range(len(names)), key=lambda i: (i not in front, names[i] != results.plan.baseline, i))
-    labelled = _roomy(x, y, first)
+    base = {i for i, name in enumerate(names) if name == results.plan.baseline}
+    labels = _labels(x, y, first, {*front, *base})
     return go.Figure(
         [
             go.Scatter(
@@ -145,10 +151,10 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
             go.Scatter(
                 x=x,
                 y=y,
-                text=[name if i in labelled else "" for i, name in enumerate(names)],
+                text=[name if i in labels else "" for i, name in enumerate(names)],
                 hovertext=names,
                 mode="markers+text",
-                textposition="top center",
+                textposition=[labels.get(i, "top center") for i in range(len(names))],
                 textfont={"size": 11},
                 marker={"size": 11, "color": colours},
                 name="settings",
@@ -159,11 +165,28 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
     ).update_layout(showlegend=False)
 
 
-def _roomy(x: list[float], y: list[float], order: list[int]) -> set[int]:
-    """Points that can carry a label without covering an earlier one of ``order``; the others have it on hover."""
+def _labels(x: list[float], y: list[float], order: list[int], always: Collection[int]) -> dict[int, str]:
+    """Where the labels of points go that have room for one, by plotly's names; the others have theirs on hover.
+
+    Args:
+        x, y: the points.
+        order: who chooses first.
+        always: points that get a label even where it covers something.
+    """
     width, height = (max(v) - min(v) or 1.0 for v in (x, y))
-    chosen: list[int] = []
+    points = [(a / width, b / height) for a, b in zip(x, y, strict=True)]
+    taken: list[tuple[float, float]] = []  # the middles of labels
+    chosen: dict[int, str] = {}
     for i in order:
-        if all(abs(x[i] - x[j]) > 0.16 * width or abs(y[i] - y[j]) > 0.05 * height for j in chosen):
-            chosen.append(i)
-    return set(chosen)
+        places = {name: (points[i][0] + dx, points[i][1] + dy) for name, (dx, dy) in LABEL_PLACES.items()}
+        free = [
+            name
+            for name, (a, b) in places.items()
+            if not any(abs(a - c) < 0.08 and abs(b - d) < 0.04 for j, (c, d) in enumerate(points) if j != i)
+            and not any(abs(a - c) < 0.3 and abs(b - d) < 0.07 for c, d in taken)
+            and (name != "middle left" or a - min(points)[0] > 0.2)  # it would leave the figure
+        ]
+        if free or i in always:
+            chosen[i] = free[0] if free else "top center"
+            taken.append(places[chosen[i]])
+    return chosen

@@ -6,7 +6,9 @@ import math
 from itertools import pairwise
 
 from benchmarks.generation.figures import pareto_front
-from benchmarks.generation.run import Results
+from benchmarks.generation.goal import OBJECTIVES
+from benchmarks.generation.results import Results
+from benchmarks.generation.statistics import ENOUGH_PROMPTS, can_decide
 from benchmarks.generation.tables import distance_interval
 
 DEGENERATE = 3.0  # times the human text's share of repeated 4-grams ...
@@ -30,15 +32,27 @@ def findings(results: Results) -> list[str]:
 
 def _tuned(results: Results) -> list[str]:
     """What the search found and what is left of it on prompts that it did not see."""
-    if results.tuning is None:
+    tuning, baseline = results.tuning, results.plan.baseline
+    if tuning is None:
         return []
-    best, objective = results.tuning.best, results.tuning.objective
+    best, objective = tuning.best, tuning.objective
     winner = next(s.name for s in results.plan.settings if s.decoding == best.decoding)
-    base = results.figures(results.plan.baseline)[objective]
-    return [
-        f"The search chose {best.decoding.name}: {objective} {best.value:.3g} on the tuning prompts, "
-        f"{results.figures(winner)[objective]:.3g} on the confirming ones ('{results.plan.baseline}': {base:.3g})."
+    base = results.figures(baseline)[objective]
+    found = [
+        f"The search chose {best.decoding.name}: {objective} {best.value:.3g} on the {len(tuning.tuning_prompts)} "
+        f"prompts that it saw, {results.figures(winner)[objective]:.3g} on the {len(tuning.confirming_prompts)} that "
+        f"it did not ('{baseline}': {base:.3g})."
     ]
+    metric = OBJECTIVES[objective]
+    for c in results.comparisons:
+        if (c.setting, c.metric) == (winner, metric):
+            way = "nearer to human text" if c.difference < 0 else "farther from human text"
+            found.append(
+                f"Prompt by prompt, {winner} is {abs(c.difference):.3g} nats {way} than '{baseline}' (95 % interval of "
+                f"the difference {c.low:.3g} to {c.high:.3g}, p {c.p_holm:.3g} after correction): "
+                f"{'significant' if c.significant else 'not significant, so the search has shown no gain'}."
+            )
+    return found
 
 
 def _nearest(results: Results) -> list[str]:
@@ -48,8 +62,12 @@ def _nearest(results: Results) -> list[str]:
     names = sorted((s.name for s in results.plan.settings), key=lambda n: results.figures(n)["human_distance"])
     best = names[0]
     figures = table.row(best).figures
-    undecided = [n for n in names[1:] if _covers_zero(distance_interval(results, n))]
-    others = f" Not to be told from human text either: {_listed(undecided)}." if undecided else ""
+    undecided = [n for n in names if _covers_zero(distance_interval(results, n))]
+    others = (
+        f" Not told apart from it on so few prompts, which does not make them equal: {_listed(undecided)}."
+        if undecided
+        else ""
+    )
     return [
         f"Nearest to human text in perplexity: {best} ({figures['perplexity']:.3g} against the human text's "
         f"{table.human.figures['perplexity']:.3g}, {len(table.prompts)} prompts).{others}"
@@ -102,7 +120,9 @@ def _temperature(results: Results) -> list[str]:
     rows = [results.table.row(name).figures for _, name in plain]
     moves = []
     for metric, title in (("perplexity", "perplexity"), ("distinct_2", "distinct-2"), ("self_bleu", "self-BLEU")):
-        values = [row[metric] for row in rows]
+        values = [row.get(metric, math.nan) for row in rows]
+        if any(map(math.isnan, values)):  # with one text per prompt, or only short ones
+            continue
         steps = [b - a for a, b in pairwise(values)]
         way = "rises" if all(s > 0 for s in steps) else "falls" if all(s < 0 for s in steps) else "is not monotone"
         moves.append(f"{title} {way} ({values[0]:.3g} to {values[-1]:.3g})")
@@ -124,9 +144,18 @@ def _fastest(results: Results) -> list[str]:
 
 
 def _undecided(results: Results) -> str:
-    open_pairs = [c.setting for c in results.comparisons if c.metric == "nll" and c.p_holm >= 0.05]
-    if any(c.indicative for c in results.comparisons):
-        return "Fewer than 6 prompts: intervals and p-values are indicative only."
+    compared = [c for c in results.comparisons if c.metric == "nll"]
+    prompts = min((c.prompts for c in compared), default=len(results.plan.prompts))
+    if prompts < ENOUGH_PROMPTS:
+        return f"Fewer than {ENOUGH_PROMPTS} prompts: intervals and p-values are indicative only."
+    if not can_decide(prompts, len(compared)):
+        return (
+            f"With {prompts} prompts and {len(compared)} settings beside the baseline no difference can be significant "
+            "after correction: intervals only point somewhere."
+        )
+    if not compared:
+        return ""
+    open_pairs = [c.setting for c in compared if not c.significant]
     if not open_pairs:
         return f"Every setting differs from '{results.plan.baseline}' in nats per token at 5 % after correction."
     return f"Not shown to differ from '{results.plan.baseline}' in nats per token: {_listed(open_pairs)}."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.generation.report import model_note
-from benchmarks.generation.run import Results
+from benchmarks.generation.results import Results
 from sweeps.tracking import Store
 
 EXPERIMENT = "benchmark generation"

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 BLEU_ORDER = 4
-BLEU_CHARACTERS = 64  # texts are cut to this length for self-BLEU, which falls with length
+CHARACTERS = 64  # self-BLEU and repetition of characters, which depend on length, read no more of a text
 
 _HANGUL = re.compile("[가-힣]")
 _JAMO = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\ud7b0-\ud7ff]")  # letters outside a syllable block
@@ -19,9 +19,14 @@ DEFINITIONS: dict[str, str] = {
     "perplexity": "exp of the mean nats per token under the generating model itself (temperature 1, no filter), over "
     "all tokens of a setting; end token left out. Neither lower nor higher is better: compare with human text.",
     "scorer_perplexity": "The same under the scorer named in this report, per unit of the scorer.",
-    "human_distance": "|mean nats per token of the setting − that of the human continuations of the same prompts| "
-    "(Holtzman et al. 2020: text far more or far less probable than human text reads badly). Lower is better.",
+    "human_distance": "|mean nats per token of the setting − that of the human continuations of the same prompts|, "
+    "each over all tokens (Holtzman et al. 2020: text far more or far less probable than human text reads badly). "
+    "Lower is better.",
     "scorer_distance": "The same under the scorer.",
+    "human_gap": "Mean over prompts of |nats per token of the setting − that of the human continuation| on one prompt: "
+    "what of nearness to human text can be paired by prompt and tested. Lower is better, but even another human text "
+    "would not reach 0.",
+    "scorer_gap": "The same under the scorer.",
     "distinct_1, distinct_2, distinct_3": "Different n-grams / n-grams (Li et al. 2016) over all texts of a setting "
     "together, cut to the same number of n-grams in every row. Of tokens; with _chars of characters without blanks. "
     "Undefined for settings with one text per prompt, which would be compared on fewer texts.",
@@ -29,10 +34,13 @@ DEFINITIONS: dict[str, str] = {
     "repeats, so that greedy search, beam search and human text can stand beside the rest.",
     "self_bleu": "BLEU-4 of each text against the other repeats of its prompt (Zhu et al. 2018), on the first 64 "
     "characters without blanks, add-one smoothed from 2-grams on (Lin & Och 2004), 0 to 100. Lower is more diverse. "
-    "Undefined for settings with one text per prompt.",
+    "Undefined for settings with one text per prompt. Texts that end before 64 characters share less.",
     "prompt_distinct_2": "distinct-2 of tokens over the repeats of one prompt, cut to equal counts within the prompt.",
-    "seq_rep_2, seq_rep_4": "1 − different n-grams / n-grams within one text (Welleck et al. 2020), mean over texts.",
-    "repeated_4": "Share of the 4-grams of a text that occur more than once in it, mean over texts.",
+    "seq_rep_2, seq_rep_4": "1 − different n-grams / n-grams within one text (Welleck et al. 2020), mean over texts. "
+    "No more of a text is read than every setting may write; with _chars, no more than 64 characters without blanks. "
+    "Longer texts repeat more: read it beside the mean length.",
+    "repeated_4": "Share of the 4-grams of a text that occur more than once in it, mean over texts, on as much of a "
+    "text as seq_rep.",
     "zipf, single_zipf": "Minus the slope of log frequency on log rank of tokens (Holtzman et al. 2020), at equal "
     "counts.",
     "ended": "Share of texts that the model ended itself within max_new_tokens.",
@@ -82,7 +90,7 @@ def zipf_exponent(items: Sequence[Hashable]) -> float:
 
 def self_bleu(texts: Sequence[str]) -> float:
     """Mean BLEU of each text against the others, 0 (nothing shared) to 100 (equal); NaN for fewer than two texts."""
-    sequences = [text[:BLEU_CHARACTERS] for text in map(without_blanks, texts)]
+    sequences = [text[:CHARACTERS] for text in map(without_blanks, texts)]
     if len(sequences) < 2:
         return math.nan
     counts = [[Counter(ngrams(s, n)) for n in range(1, BLEU_ORDER + 1)] for s in sequences]

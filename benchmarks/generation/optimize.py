@@ -7,13 +7,13 @@ seed: the same call gives the same trials.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
 
-from benchmarks.generation.goal import NEEDS_HUMAN, Goal
+from benchmarks.generation.goal import Goal
 from benchmarks.generation.quality import measure
 from benchmarks.generation.samples import slots
 from benchmarks.generation.scorer import Scorer
@@ -85,29 +85,49 @@ def suggest(trial: optuna.trial.BaseTrial) -> dict[str, object]:
 SPACE = SearchSpace("decoding", suggest)
 
 
-def search(plan: Plan, writer: Writer, scorer: Scorer, goal: Goal, on_trial: Callable[[int], None]) -> Tuning:
-    """Tries settings on the tuning half; ``on_trial`` is called with the number of trials done."""
+def search(
+    plan: Plan,
+    writer: Writer,
+    scorer: Scorer,
+    goal: Goal,
+    kept: Sequence[Trial] = (),
+    on_round: Callable[[Tuning, Sequence[Trial]], None] = lambda tuning, new: None,
+) -> Tuning:
+    """Tries settings on the tuning half.
+
+    Args:
+        plan, writer, scorer, goal: as asked for.
+        kept: trials of an earlier call with the same arguments, in whole rounds: told to the study, not run again.
+        on_round: called after every round that was run, with the search so far and the round's trials.
+    """
     tuning, confirming = halves(plan.prompts)
-    if goal.objective in NEEDS_HUMAN:
-        tuning, confirming = ([i for i in half if plan.prompts[i].reference] for half in (tuning, confirming))
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line about a study that nobody asked for
     study = optuna.create_study(
         direction="minimize",
         sampler=optuna.samplers.TPESampler(seed=plan.spec.seed % 2**32, constant_liar=True),
     )
+    optuna.logging.set_verbosity(verbosity)
     half = replace(plan, prompts=tuple(plan.prompts[i] for i in tuning))
     done: list[Trial] = []
     while len(done) < goal.trials:
         asked = [study.ask() for _ in range(min(ROUND, goal.trials - len(done)))]
         decodings = [_decoding(SPACE(trial), plan) for trial in asked]
-        values = _values(half, writer, scorer, goal.objective, decodings)
-        for trial, decoding, value in zip(asked, decodings, values, strict=True):
-            done.append(Trial(trial.number, decoding, value))
-            if math.isnan(value):
+        new = list(kept[len(done) : len(done) + len(asked)])
+        is_new = len(new) < len(asked)
+        if is_new:
+            values = _values(half, writer, scorer, goal.objective, decodings)
+            new = [Trial(t.number, d, v) for t, d, v in zip(asked, decodings, values, strict=True)]
+        for trial, tried in zip(asked, new, strict=True):
+            if math.isnan(tried.value):
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
-                study.tell(trial, value)
-        on_trial(len(done))
-    return Tuning(goal.objective, tuple(tuning), tuple(confirming), tuple(done))
+                study.tell(trial, tried.value)
+        done += new
+        found = Tuning(goal.objective, tuple(tuning), tuple(confirming), tuple(done))
+        if is_new:
+            on_round(found, new)
+    return found
 
 
 def confirmation_plan(plan: Plan, tuning: Tuning) -> Plan:
@@ -128,7 +148,7 @@ def _decoding(values: Mapping[str, object], plan: Plan) -> DecodingSettings:
 def _values(
     plan: Plan, writer: Writer, scorer: Scorer, objective: str, decodings: list[DecodingSettings]
 ) -> list[float]:
-    """The objective of each setting, all decoded in one batch and each measured for itself."""
+    """The objective of each setting, all decoded together and each measured for itself."""
     names = [str(i) for i in range(len(decodings))]
     trial_plan = replace(plan, settings=tuple(map(NamedSetting, names, decodings)), baseline=names[0])
     samples = writer.write(trial_plan, slots(trial_plan))
@@ -136,6 +156,7 @@ def _values(
     human = [s for s in scored if s.sample.setting not in names]
     values = []
     for name in names:  # one at a time: equal counts over a round's settings would tie a value to its neighbours
-        table = measure([s for s in scored if s.sample.setting == name] + human, range(len(plan.prompts)))
+        own = [s for s in scored if s.sample.setting == name]
+        table = measure(own + human, range(len(plan.prompts)), trial_plan.common_tokens)
         values.append(table.row(name).figures.get(objective, math.nan))
     return values

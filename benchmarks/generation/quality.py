@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from benchmarks.generation import metrics as m
 from benchmarks.generation.samples import Sample
+from benchmarks.generation.spec import HUMAN
 
 Values = npt.NDArray[np.float64]
 
-HUMAN = "human text"
+HUMAN_PAIRED = ("human_gap", "scorer_gap")
 PAIRED = (
     "nll",
     "scorer_nll",
@@ -53,7 +54,8 @@ class Row:
         name: of the setting, or ``HUMAN``.
         texts: how many.
         figures: metrics over all its texts, by name; NaN where undefined.
-        by_prompt: the metrics of ``PAIRED``, one value a prompt, shape (prompts,); NaN where undefined.
+        by_prompt: the metrics of ``PAIRED`` and, beside human text, of ``HUMAN_PAIRED``, one value a prompt, shape
+            (prompts,); NaN where undefined.
     """
 
     name: str
@@ -84,12 +86,14 @@ class QualityTable:
         return next((r for r in self.rows if r.name == HUMAN), None)
 
 
-def measure(scored: Sequence[Scored], prompts: Sequence[int]) -> QualityTable:
+def measure(scored: Sequence[Scored], prompts: Sequence[int], longest: int | None = None) -> QualityTable:
     """Measures all settings on the given prompts.
 
     Args:
         scored: samples of any settings, human text among them under the name ``HUMAN``.
         prompts: the prompts to measure on; the human text is left out unless it is there for each of them.
+        longest: tokens of a text within which repetition is looked for, so that settings with a higher limit do not
+            seem to repeat more; None looks at whole texts.
     """
     chosen = tuple(prompts)
     by_setting: dict[str, list[Scored]] = {}
@@ -102,34 +106,39 @@ def measure(scored: Sequence[Scored], prompts: Sequence[int]) -> QualityTable:
     repeated = {name: items for name, items in by_setting.items() if len(_repeats(items)) > 1}
     pooled, pooled_counts = _diversity(repeated, lambda items: [[item.sample for item in items]], "")
     equal = _equal_bigrams(by_setting, chosen)
-    human = by_setting.get(HUMAN)
+    human = by_setting.get(HUMAN, [])
+    human_by_prompt = _by_prompt(human, chosen, equal, longest)
     rows = []
     for name, items in by_setting.items():
-        figures = {**_figures(items), **pooled.get(name, {}), **single[name]}
-        by_prompt = _by_prompt(items, chosen, equal)
-        figures["self_bleu"] = _mean(by_prompt["self_bleu"])
-        figures["prompt_distinct_2"] = _mean(by_prompt["prompt_distinct_2"])
+        figures = {**_figures(items, longest), **pooled.get(name, {}), **single[name]}
+        by_prompt = _by_prompt(items, chosen, equal, longest)
         if human:
             figures["human_distance"] = abs(_nll(items) - _nll(human))
             figures["scorer_distance"] = abs(_scorer_nll(items) - _scorer_nll(human))
+            by_prompt["human_gap"] = np.abs(by_prompt["nll"] - human_by_prompt["nll"])
+            by_prompt["scorer_gap"] = np.abs(by_prompt["scorer_nll"] - human_by_prompt["scorer_nll"])
+        for metric in ("self_bleu", "prompt_distinct_2", *(HUMAN_PAIRED if human else ())):
+            figures[metric] = _mean(by_prompt[metric])
         rows.append(Row(name, len(items), figures, by_prompt))
     return QualityTable(chosen, tuple(rows), {**pooled_counts, **single_counts})
 
 
-def _figures(items: Sequence[Scored]) -> dict[str, float]:
+def _figures(items: Sequence[Scored], longest: int | None) -> dict[str, float]:
     samples = [item.sample for item in items]
     texts = [s.text for s in samples]
+    parts = [s.token_ids[:longest] for s in samples]
+    letters = [m.without_blanks(text)[: m.CHARACTERS] for text in texts]
     tokens = sum(len(s.token_ids) for s in samples)
     return {
         "nll": _nll(items),
         "perplexity": math.exp(_nll(items)),
         "scorer_nll": _scorer_nll(items),
         "scorer_perplexity": math.exp(_scorer_nll(items)),
-        "seq_rep_2": _mean([m.sequence_repetition(s.token_ids, 2) for s in samples]),
-        "seq_rep_4": _mean([m.sequence_repetition(s.token_ids, 4) for s in samples]),
-        "seq_rep_4_chars": _mean([m.sequence_repetition(m.without_blanks(t), 4) for t in texts]),
-        "repeated_4": _mean([m.repeated_share(s.token_ids, 4) for s in samples]),
-        "repeated_4_chars": _mean([m.repeated_share(m.without_blanks(t), 4) for t in texts]),
+        "seq_rep_2": _mean([m.sequence_repetition(part, 2) for part in parts]),
+        "seq_rep_4": _mean([m.sequence_repetition(part, 4) for part in parts]),
+        "seq_rep_4_chars": _mean([m.sequence_repetition(part, 4) for part in letters]),
+        "repeated_4": _mean([m.repeated_share(part, 4) for part in parts]),
+        "repeated_4_chars": _mean([m.repeated_share(part, 4) for part in letters]),
         "ended": _mean([float(s.ended) for s in samples]),
         "tokens": _mean([len(s.token_ids) for s in samples]),
         "characters": _mean([len(t) for t in texts]),
@@ -203,20 +212,23 @@ def _equal_bigrams(by_setting: Mapping[str, Sequence[Scored]], prompts: Sequence
     return found
 
 
-def _by_prompt(items: Sequence[Scored], prompts: Sequence[int], equal: Mapping[int, int]) -> dict[str, Values]:
+def _by_prompt(
+    items: Sequence[Scored], prompts: Sequence[int], equal: Mapping[int, int], longest: int | None
+) -> dict[str, Values]:
     columns: dict[str, list[float]] = {name: [] for name in PAIRED}
     for prompt in prompts:
         part = [item for item in items if item.sample.prompt == prompt]
         samples = [item.sample for item in part]
+        starts = [s.token_ids[:longest] for s in samples]
         bigrams = m.pooled_ngrams([s.token_ids for s in samples], 2)
         enough = len(samples) > 1 and len(bigrams) >= equal[prompt] > 0
         columns["nll"].append(_nll(part))
         columns["scorer_nll"].append(_scorer_nll(part))
         columns["prompt_distinct_2"].append(m.distinct(bigrams[: equal[prompt]]) if enough else math.nan)
         columns["self_bleu"].append(m.self_bleu([s.text for s in samples]))
-        columns["seq_rep_2"].append(_mean([m.sequence_repetition(s.token_ids, 2) for s in samples]))
-        columns["seq_rep_4"].append(_mean([m.sequence_repetition(s.token_ids, 4) for s in samples]))
-        columns["repeated_4"].append(_mean([m.repeated_share(s.token_ids, 4) for s in samples]))
+        columns["seq_rep_2"].append(_mean([m.sequence_repetition(start, 2) for start in starts]))
+        columns["seq_rep_4"].append(_mean([m.sequence_repetition(start, 4) for start in starts]))
+        columns["repeated_4"].append(_mean([m.repeated_share(start, 4) for start in starts]))
         columns["ended"].append(_mean([float(s.ended) for s in samples]))
         columns["tokens"].append(_mean([len(s.token_ids) for s in samples]))
     return {name: np.array(values) for name, values in columns.items()}

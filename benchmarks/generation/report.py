@@ -9,8 +9,10 @@ from pathlib import Path
 from benchmarks.generation import figures, tables
 from benchmarks.generation.findings import findings
 from benchmarks.generation.metrics import DEFINITIONS
-from benchmarks.generation.quality import HUMAN, PAIRED
-from benchmarks.generation.run import REPORT_HTML, REPORT_MD, Results
+from benchmarks.generation.quality import HUMAN_PAIRED, PAIRED
+from benchmarks.generation.results import Results
+from benchmarks.generation.spec import HUMAN
+from benchmarks.generation.storage import REPORT_HTML, REPORT_MD
 from benchmarks.generation.tables import Table, markdown
 from sweeps.page import Page, Section
 
@@ -18,11 +20,14 @@ KOGPT2_LICENCE = (
     "The weights of KoGPT2 (skt/kogpt2-base-v2) are licensed CC BY-NC-SA 4.0: no commercial use, attribution, share "
     "alike. None of them are part of this program."
 )
+FRONT_CAPTION = (
+    "The lower, the nearer to human text; the further right, the {}. Dotted: no setting beats these on both."
+)
 STATISTICS_INTRO = (
     "Repeats are averaged within a prompt; settings are compared on the same prompts and the same random numbers. "
     "Difference with its 95 % BCa bootstrap interval over prompts, two-sided permutation p, p after Holm's correction "
     "over the settings, effect in standard deviations of the paired differences, and the difference that this many "
-    "prompts would detect four times in five. Marked rows are significant at 5 % after correction."
+    "prompts would detect four times in five after the correction. Rows that stand out are significant at 5 % after it."
 )
 
 
@@ -56,9 +61,11 @@ def page(results: Results) -> Page:
     _add(quality, tables.main_table(results))
     quality.details("Further columns", _table_html(tables.further_table(results)))
     if results.human_table:
-        quality.figure(figures.diversity_pareto(results), "Nearness to human text against diversity; front dotted.")
+        quality.figure(figures.diversity_pareto(results), FRONT_CAPTION.format("more diverse"))
     quality.figure(
-        figures.perplexities(results), "Perplexity by setting.", height=120 + 26 * len(results.plan.settings)
+        figures.perplexities(results),
+        "Perplexity under the model, by setting.",
+        height=120 + 26 * len(results.plan.settings),
     )
     human = tables.human_table(results)
     if human:
@@ -93,10 +100,7 @@ def markdown_report(results: Results) -> str:
     human = tables.human_table(results)
     if human:
         parts += ["## Against human text", markdown(human)]
-    parts += [
-        "## Differences to the baseline",
-        STATISTICS_INTRO.replace(" Marked rows are significant", " Significant"),
-    ]
+    parts += ["## Differences to the baseline", STATISTICS_INTRO]
     parts += [f"### {metric}\n\n{markdown(table)}" for metric, table in _statistics_tables(results)]
     speed = tables.speed_table(results)
     if speed:
@@ -115,9 +119,12 @@ def _title(results: Results) -> str:
 def _subtitle(results: Results) -> str:
     plan = results.plan
     texts = sum(1 for s in results.scored if s.sample.setting != HUMAN)
+    fixed = [mode for mode in ("greedy", "beam") if any(s.decoding.mode == mode for s in plan.settings)]
+    once = f" (one for {' and '.join(fixed)})" if fixed else ""
+    longest = max(s.decoding.max_new_tokens for s in plan.settings)
     return (
-        f"{len(plan.settings)} settings × {len(plan.prompts)} prompts × {plan.spec.repeats} repeats (one for greedy "
-        f"and beam), {texts:,} texts of up to {plan.spec.max_new_tokens} tokens; baseline '{plan.baseline}'"
+        f"{len(plan.settings)} settings × {len(plan.prompts)} prompts × {plan.spec.repeats} repeats{once}, {texts:,} "
+        f"texts of up to {longest} tokens; baseline '{plan.baseline}'"
     )
 
 
@@ -128,7 +135,7 @@ def _findings(section: Section, results: Results) -> None:
 
 
 def _statistics_tables(results: Results) -> Iterator[tuple[str, Table]]:
-    for metric in PAIRED:
+    for metric in (*HUMAN_PAIRED, *PAIRED):
         table = tables.statistics_table(results, metric)
         if table.rows:
             yield metric, table
@@ -136,10 +143,11 @@ def _statistics_tables(results: Results) -> Iterator[tuple[str, Table]]:
 
 def _statistics(section: Section, results: Results) -> None:
     height = 120 + 26 * len(results.plan.settings)
-    for metric, title in (("nll", "nats per token"), ("self_bleu", "self-BLEU")):
+    titles = (("human_gap", "Distance to human text by prompt"), ("nll", "Nats per token"), ("self_bleu", "Self-BLEU"))
+    for metric, title in titles:
         if any(c.metric == metric for c in results.comparisons):
             caption = f"{title}: filled points differ from the baseline at 5 % after Holm's correction."
-            section.figure(figures.forest(results, metric, title), caption, height=height)
+            section.figure(figures.forest(results, metric), caption, height=height)
     for metric, table in _statistics_tables(results):
         section.details(metric, _table_html(table))
 
@@ -148,7 +156,7 @@ def _speed(section: Section, results: Results, table: Table) -> None:
     _add(section, table)
     section.paragraph(_side_by_side(results))
     if results.human_table:
-        section.figure(figures.speed_pareto(results), "Nearness to human text against speed; front dotted.")
+        section.figure(figures.speed_pareto(results), FRONT_CAPTION.format("faster"))
 
 
 def _side_by_side(results: Results) -> str:
@@ -209,7 +217,8 @@ def _provenance(results: Results) -> dict[str, str]:
         "scorer": f"{results.scorer.name} ({results.scorer.trained_on})",
         "versions": ", ".join(f"{name} {number}" for name, number in origin["versions"].items()),
         "machine": f"{machine['processor']}, {machine['usable_cores']} cores, {machine['memory_gib']} GiB, "
-        f"{results.lock['resolved']['threads']} torch threads, GPU: {machine['gpu'] or 'none'}",
+        f"run on {results.lock['resolved']['device']}, {results.lock['resolved']['threads']} torch threads, "
+        f"GPU: {machine['gpu'] or 'none'}",
     }
 
 

@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.generation.goal import TRIALS, Goal, check_goal
-from benchmarks.generation.spec import DEFAULT_SPEC, OPTIMIZE_SPEC, Plan, parse_spec, read_spec, resolve, with_changes
+from benchmarks.generation.spec import (
+    DEFAULT_SPEC,
+    OPTIMIZE_SPEC,
+    Plan,
+    find_models,
+    parse_spec,
+    read_spec,
+    resolve,
+    with_changes,
+)
+from benchmarks.generation.storage import asked, check_folder
 from search_spaces.errors import UserError
 
 TEXT_PARAMETERS = ("mode",)
@@ -45,7 +55,7 @@ class Request:
         return Goal(self.optimize, TRIALS if self.trials is None else self.trials)
 
     def plan(self) -> Plan:
-        """Everything resolved and checked; raises ``UserError``."""
+        """Everything resolved and checked as far as files tell; raises ``UserError``."""
         goal = self.goal()
         base = read_spec(self.spec or (OPTIMIZE_SPEC if goal else DEFAULT_SPEC))
         content = base.model_dump()
@@ -64,7 +74,14 @@ class Request:
         plan = resolve(with_changes(parse_spec(content, "command line"), **self.changes))
         if goal:
             check_goal(goal, plan)
+        find_models(plan)
         return plan
+
+    def folder(self, output: Path | None, plan: Plan) -> Path:
+        """Where results go, ``output`` or a folder named after the benchmark; raises ``UserError`` when they cannot."""
+        folder = output or Path(f"bench-generation-{plan.spec.name}")
+        check_folder(folder, asked(plan, self.goal()))
+        return folder
 
 
 def _filled(prompt: str) -> str:

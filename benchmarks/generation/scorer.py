@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from benchmarks.generation.spec import CHARACTER_NGRAM
+from benchmarks.generation.spec import CHARACTER_NGRAM, Plan
 
 if TYPE_CHECKING:
-    from transformers import GPT2LMHeadModel
+    from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 ORDER = 5
+Ids = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,10 @@ class CharacterNgram:
 
 
 class ModelScorer:
-    """Another GPT-2 model, by folder or hub name."""
+    """Another GPT-2 model, by folder or hub name.
+
+    A text longer than the model is read in windows: every token is scored once, after at least half a window.
+    """
 
     def __init__(self, model: str, device: str = "cpu") -> None:
         from trainables.base.language_model import load_model
@@ -91,19 +95,40 @@ class ModelScorer:
         self.facts = ScorerFacts(facts.name, "not stated by the model's folder", "token", digest, facts.licence)
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, int]]:
-        sequences = []
-        for prompt, continuation in pairs:
-            head = [self.bos_id, *self.tokenizer(prompt, add_special_tokens=False).input_ids]
-            whole = [self.bos_id, *self.tokenizer(prompt + continuation, add_special_tokens=False).input_ids]
-            sequences.append((tuple(head), tuple(whole[len(head) : self.longest])))
-        log_p = log_probabilities(self.model, sequences)
-        return [(-value, len(ids)) for value, (_, ids) in zip(log_p, sequences, strict=True)]
+        windows: list[tuple[Ids, Ids]] = []
+        owners: list[int] = []
+        units: list[int] = []
+        for owner, (prompt, continuation) in enumerate(pairs):
+            head, tail = split_ids(self.tokenizer, prompt, continuation)
+            own = list(_windows((self.bos_id, *head), tail, self.longest))
+            windows += own
+            owners += [owner] * len(own)
+            units.append(len(tail))
+        nats = [0.0] * len(pairs)
+        for owner, value in zip(owners, log_probabilities(self.model, windows), strict=True):
+            nats[owner] -= value
+        return list(zip(nats, units, strict=True))
+
+
+def split_ids(tokenizer: PreTrainedTokenizerFast, prompt: str, continuation: str) -> tuple[Ids, Ids]:
+    """Token ids of prompt and continuation read as one text; a token that lies in both belongs to the continuation."""
+    read = tokenizer(prompt + continuation, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    ends = [end for _, end in read.offset_mapping]
+    first = next((i for i, end in enumerate(ends) if end > len(prompt)), len(ends))
+    return tuple(read.input_ids[:first]), tuple(read.input_ids[first:])
+
+
+def _windows(head: Ids, tail: Ids, longest: int) -> Iterator[tuple[Ids, Ids]]:
+    """(context, part of the tail) pairs of at most ``longest`` tokens together, whose parts make up the tail."""
+    whole, begin = head + tail, len(head)
+    while begin < len(whole):
+        end = min(len(whole), max(longest, begin + longest // 2))
+        yield whole[max(0, end - longest) : begin], whole[begin:end]
+        begin = end
 
 
 @torch.inference_mode()
-def log_probabilities(
-    model: GPT2LMHeadModel, sequences: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], batch: int = 32
-) -> list[float]:
+def log_probabilities(model: GPT2LMHeadModel, sequences: Sequence[tuple[Ids, Ids]], batch: int = 32) -> list[float]:
     """log P(continuation | prompt) in nats, of (prompt ids, continuation ids) pairs, each prompt at least one token."""
     found = [0.0] * len(sequences)
     order = sorted(range(len(sequences)), key=lambda i: sum(map(len, sequences[i])))
@@ -120,10 +145,10 @@ def log_probabilities(
     return found
 
 
-def load_scorer(name: str) -> Scorer:
-    """The scorer of a benchmark file."""
-    if name != CHARACTER_NGRAM:
-        return ModelScorer(name)
+def load_scorer(plan: Plan) -> Scorer:
+    """The scorer of a plan."""
+    if plan.spec.scorer != CHARACTER_NGRAM:
+        return ModelScorer(plan.spec.scorer, plan.spec.device)
     from trainables.base.korean import SOURCE, bundled
 
     documents = [document.text for document in bundled().train]

@@ -30,6 +30,7 @@ OFF: Mapping[str, float] = {  # the value of each parameter that changes nothing
 }
 SAMPLING_ONLY = ("temperature", "top_k", "top_p", "min_p", "typical_p")
 BEAM_ONLY = ("num_beams", "length_penalty")
+LARGEST = 1_000_000  # whole numbers above it are slips: no vocabulary and no model's length comes near
 SHORT = {"temperature": "T", "repetition_penalty": "rep", "no_repeat_ngram_size": "ngram", "num_beams": "beams"}
 
 
@@ -39,14 +40,14 @@ class DecodingSettings:
 
     Attributes:
         mode: ``sample``, ``greedy`` (the likeliest token) or ``beam`` (beam search without sampling).
-        temperature: divides the logits; above 0, at most 100.
+        temperature: divides the logits; 0.01 to 100.
         top_k: only the k likeliest tokens; 0 is off.
         top_p: the smallest set of likeliest tokens with this share of probability (nucleus); 1 is off.
         min_p: only tokens at least this probable relative to the likeliest; 0 is off.
         typical_p: locally typical sampling with this share of probability; 1 is off.
         repetition_penalty: divides positive and multiplies negative logits of tokens already seen, prompt included;
             1 is off, below 1 rewards repetition and is refused.
-        no_repeat_ngram_size: no n-gram of tokens twice, prompt included; 0 is off.
+        no_repeat_ngram_size: no n-gram of tokens twice, prompt included; 0 is off, at most 1000.
         num_beams: 2 to 16 for ``beam``, else 1.
         length_penalty: exponent of the length that a beam's log-probability is divided by; 1 is the mean.
         max_new_tokens: most tokens of a continuation.
@@ -72,15 +73,17 @@ class DecodingSettings:
             object.__setattr__(self, name, _real(name, getattr(self, name)))
         for name in ("top_k", "no_repeat_ngram_size", "num_beams", "max_new_tokens"):
             object.__setattr__(self, name, _whole(name, getattr(self, name)))
-        _within("temperature", self.temperature, 0 < self.temperature <= 100, "above 0 and at most 100", _GREEDY_HINT)
-        _within("top_k", self.top_k, self.top_k >= 0, "0 (off) or more")
+        _within("temperature", self.temperature, 0.01 <= self.temperature <= 100, "0.01 to 100", _GREEDY_HINT)
+        _within("top_k", self.top_k, 0 <= self.top_k <= LARGEST, f"0 (off) to {LARGEST:,}")
         _within("top_p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1 (off)", _GREEDY_HINT)
         _within("min_p", self.min_p, 0 <= self.min_p < 1, "0 (off) to below 1", _GREEDY_HINT)
         _within("typical_p", self.typical_p, 0 < self.typical_p <= 1, "above 0 and at most 1 (off)")
         _within("repetition_penalty", self.repetition_penalty, 1 <= self.repetition_penalty <= 10, "1 (off) to 10")
-        _within("no_repeat_ngram_size", self.no_repeat_ngram_size, self.no_repeat_ngram_size >= 0, "0 (off) or more")
+        _within(
+            "no_repeat_ngram_size", self.no_repeat_ngram_size, 0 <= self.no_repeat_ngram_size <= 1000, "0 (off) to 1000"
+        )
         _within("length_penalty", self.length_penalty, -10 <= self.length_penalty <= 10, "-10 to 10")
-        _within("max_new_tokens", self.max_new_tokens, self.max_new_tokens >= 1, "1 or more")
+        _within("max_new_tokens", self.max_new_tokens, 1 <= self.max_new_tokens <= LARGEST, f"1 to {LARGEST:,}")
         self._contradictions()
 
     def _contradictions(self) -> None:
@@ -101,9 +104,9 @@ class DecodingSettings:
 
     @property
     def name(self) -> str:
-        """A short name from what is not off, e.g. ``"T=0.9 top_k=50 rep=2"``."""
+        """A short name from what is not off, e.g. ``"T=0.9 top_k=50 rep=2"``; other values give another name."""
         changed = [
-            f"{SHORT.get(name, name)}={getattr(self, name):g}"
+            f"{SHORT.get(name, name)}={_exact(getattr(self, name))}"
             for name, off in OFF.items()
             if getattr(self, name) != off
         ]
@@ -153,18 +156,35 @@ def expand_grid(values: Mapping[str, Any]) -> list[DecodingSettings]:
     return [parse_settings(dict(zip(values, choice, strict=True))) for choice in itertools.product(*axes)]
 
 
+def brief(value: object) -> str:
+    """A value as a message shows it, however long it is."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write whole numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _exact(value: float) -> str:
+    """As short as possible, but never the text of another number."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+
+
 def _real(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UserError(f"'{name}' must be a finite number, got {value!r}.")
-    return float(value)
+    try:
+        if not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value):
+            return float(value)
+    except OverflowError:  # a whole number above all floats
+        pass
+    raise UserError(f"'{name}' must be a finite number, got {brief(value)}.")
 
 
 def _whole(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise UserError(f"'{name}' must be a whole number, got {value!r}.")
+        raise UserError(f"'{name}' must be a whole number, got {brief(value)}.")
     return value
 
 
 def _within(name: str, value: float, good: bool, allowed: str, hint: str = "") -> None:
     if not good:
-        raise UserError(f"'{name}' must be {allowed}, got {value}.{hint}")
+        raise UserError(f"'{name}' must be {allowed}, got {brief(value)}.{hint}")

@@ -6,18 +6,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmarks.generation.settings import PARAMETERS, DecodingSettings, expand_grid
+from benchmarks.generation.settings import PARAMETERS, DecodingSettings, brief, expand_grid
 from search_spaces.errors import UserError, unknown
+from trainables.base.model_folder import ModelFolder, find_model
 
 FOLDER = Path(__file__).parent
 DEFAULT_SPEC = FOLDER / "default.yaml"
 OPTIMIZE_SPEC = FOLDER / "optimize.yaml"
 CHARACTER_NGRAM = "character-5-gram"
+HUMAN = "human text"  # the name of its row, which no setting may have
 
 
 class _Strict(BaseModel):
@@ -25,10 +27,11 @@ class _Strict(BaseModel):
 
 
 class WrittenPrompt(_Strict):
-    """A prompt given as text; nobody's continuation is known."""
+    """A prompt given as text; ``reference`` is what a person wrote next, after a blank, where that is known."""
 
     topic: str = "own"
     text: str = Field(min_length=1)
+    reference: str | None = None
 
 
 class PromptsSpec(_Strict):
@@ -54,12 +57,12 @@ class SpeedSpec(_Strict):
     Attributes:
         repeats: timed runs a setting after one warm-up; 0 leaves speed out.
         new_tokens: fixed length of a timed run.
-        batch: sequences decoded together in the batched run.
+        batch: sequences decoded together in the batched run, where ``rows`` and memory allow as many.
     """
 
     repeats: int = Field(default=5, ge=0, le=1000)
     new_tokens: int = Field(default=32, ge=2)
-    batch: int = Field(default=64, ge=1)
+    batch: int = Field(default=64, ge=1, le=4096)
 
 
 class BenchmarkSpec(_Strict):
@@ -78,6 +81,7 @@ class BenchmarkSpec(_Strict):
         max_new_tokens: of every setting that does not say its own.
         rows: most sequences decoded at once; null takes what memory allows.
         threads: of torch; null takes one for a small model, else torch's own choice.
+        device: ``cpu``, or ``cuda`` for a GPU, where rounding differs from a CPU's and rare ties with it.
         speed: see ``SpeedSpec``.
     """
 
@@ -92,6 +96,7 @@ class BenchmarkSpec(_Strict):
     max_new_tokens: int = Field(default=64, ge=1)
     rows: int | None = Field(default=None, ge=1)
     threads: int | None = Field(default=None, ge=1, le=256)
+    device: Literal["cpu", "cuda"] = "cpu"
     speed: SpeedSpec = SpeedSpec()
 
 
@@ -131,6 +136,17 @@ class Plan:
     def setting(self, name: str) -> NamedSetting:
         return next(s for s in self.settings if s.name == name)
 
+    @property
+    def common_tokens(self) -> int:
+        """The length that every setting may reach: repetition and human text are measured on so much of a text."""
+        return min(s.decoding.max_new_tokens for s in self.settings)
+
+    @property
+    def longest_tokens(self) -> int:
+        """The longest continuation that is made, for samples or for measuring speed."""
+        timed = self.spec.speed.new_tokens if self.spec.speed.repeats else 0
+        return max(timed, *(s.decoding.max_new_tokens for s in self.settings))
+
 
 def read_spec(path: Path) -> BenchmarkSpec:
     """The benchmark file at ``path``; raises ``UserError`` when it is missing, no YAML, or says something unknown."""
@@ -138,7 +154,11 @@ def read_spec(path: Path) -> BenchmarkSpec:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"The benchmark file '{path}' cannot be read ({error.strerror}).") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # also bad dates, endless numbers, thousands of brackets
         raise UserError(f"The benchmark file '{path}' is no YAML: {' '.join(str(error).split())[:200]}.") from None
     if not isinstance(content, dict):
         raise UserError(f"The benchmark file '{path}' must be a mapping with 'name', 'prompts' and 'settings'.")
@@ -151,13 +171,15 @@ def parse_spec(content: Mapping[str, Any], where: str = "benchmark") -> Benchmar
         return BenchmarkSpec.model_validate(dict(content))
     except ValidationError as error:
         problems = "; ".join(
-            f"'{'.'.join(map(str, e['loc']))}': {e['msg']}, got {_brief(e['input'])}" for e in error.errors()
+            f"'{'.'.join(map(str, e['loc']))}': {e['msg']}, got {brief(e['input'])}" for e in error.errors()
         )
         raise UserError(f"{where}: {problems}.") from None
 
 
 def resolve(spec: BenchmarkSpec) -> Plan:
     """Prompts and settings in full; raises ``UserError`` for wrong settings, double names and empty prompts."""
+    folders = {name: _absolute(value) for name, value in (("model", spec.model), ("scorer", spec.scorer)) if value}
+    spec = spec.model_copy(update=folders)
     settings = resolve_settings(spec.settings, spec.max_new_tokens)
     names = [s.name for s in settings]
     if spec.baseline is not None and spec.baseline not in names:
@@ -177,11 +199,15 @@ def resolve_settings(entries: Sequence[Mapping[str, Any]], max_new_tokens: int) 
         decodings = expand_grid(values)
         if name is not None and (len(decodings) > 1 or not isinstance(name, str) or not name):
             raise UserError(f"'name' must be a text for a single combination, got {name!r} for {len(decodings)}.")
+        if name == HUMAN:
+            raise UserError(f"No setting can be called '{HUMAN}': that is the row of the human continuations.")
         found += [NamedSetting(name or default_name(d, max_new_tokens), d) for d in decodings]
     for i, setting in enumerate(found):
         for other in found[:i]:
-            if setting.decoding == other.decoding or setting.name == other.name:
+            if setting.decoding == other.decoding:
                 raise UserError(f"The settings '{other.name}' and '{setting.name}' are the same. Leave one out.")
+            if setting.name == other.name:
+                raise UserError(f"Two different settings are called '{setting.name}'. Give one another 'name'.")
     return tuple(found)
 
 
@@ -204,10 +230,10 @@ def resolve_prompts(spec: PromptsSpec) -> tuple[Prompt, ...]:
             topic = source if source == "constitution" else f"bill {source}"
             prompts.append(Prompt(topic, held_out.prompt, held_out.reference))
     for written in spec.written:
-        text = unicodedata.normalize("NFC", written.text).strip()
+        text, reference = (unicodedata.normalize("NFC", t or "").strip() for t in (written.text, written.reference))
         if not text:
             raise UserError("A prompt is empty. Give it at least one character that is not blank.")
-        prompts.append(Prompt(written.topic, text))
+        prompts.append(Prompt(written.topic, text, reference or None))
     if not prompts:
         raise UserError("The benchmark has no prompts. Give 'written' ones, or 'held_out' above 0.")
     texts = [p.text for p in prompts]
@@ -217,6 +243,23 @@ def resolve_prompts(spec: PromptsSpec) -> tuple[Prompt, ...]:
     return tuple(prompts)
 
 
+def find_models(plan: Plan) -> ModelFolder:
+    """The folder of the model that writes; it and the scorer's are found and checked by their files, nothing loads.
+
+    Raises:
+        UserError: no such model or scorer, or the scorer has the weights of the model that writes.
+    """
+    model = find_model(plan.spec.model)
+    if plan.spec.scorer != CHARACTER_NGRAM:
+        scorer = find_model(plan.spec.scorer)
+        if scorer.weights_sha256 == model.weights_sha256:
+            raise UserError(
+                f"The scorer '{plan.spec.scorer}' is the model that writes, which gives no second opinion. "
+                f"Name another model, or '{CHARACTER_NGRAM}'."
+            )
+    return model
+
+
 def with_changes(spec: BenchmarkSpec, **changes: Any) -> BenchmarkSpec:
     """The same benchmark with some entries changed, checked again; entries given as None stay as they are."""
     given = {key: value for key, value in changes.items() if value is not None}
@@ -224,11 +267,12 @@ def with_changes(spec: BenchmarkSpec, **changes: Any) -> BenchmarkSpec:
 
 
 def halves(prompts: Sequence[Prompt]) -> tuple[list[int], list[int]]:
-    """Prompt numbers for tuning and for confirming: every other one, prompts with a reference dealt first."""
-    order = sorted(range(len(prompts)), key=lambda i: prompts[i].reference is None)
-    return sorted(order[0::2]), sorted(order[1::2])
+    """Numbers of prompts for tuning and for confirming: every other one of those with a human continuation."""
+    known = [i for i, prompt in enumerate(prompts) if prompt.reference]
+    return known[0::2], known[1::2]
 
 
-def _brief(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _absolute(name: str) -> str:
+    """A folder's path from the root, so that a lock leads to it from anywhere; another name stays as it is."""
+    folder = Path(name).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else name

@@ -35,7 +35,8 @@ class Speed:
         ttft_ms_p50, ttft_ms_p95: time to the first token of one prompt, reading the prompt included.
         alone_tokens_per_s: one sequence at a time, median run.
         alone_ms_p50, alone_ms_p95: per token of one sequence.
-        batch: sequences decoded together in the batched run.
+        batch: sequences decoded together in the batched run: as many as asked for, ``rows`` and memory allow; of a beam
+            search, whose beams each take a row, fewer.
         batched_tokens_per_s: all sequences together, median run.
         batched_ms_p50, batched_ms_p95: per step of the batch; beam search is timed by whole runs.
         peak_mib: highest resident memory of the process during the batched runs (GPU: allocated by torch).
@@ -77,22 +78,47 @@ class SideBySide:
         return self.engine_tokens_per_s / self.loop_tokens_per_s
 
 
-def measure_speed(writer: Writer, plan: Plan, on_setting: Callable[[str], None] | None = None) -> list[Speed]:
-    """Every setting's speed, in the plan's order."""
-    found = []
-    for setting in plan.settings:
-        if on_setting:
-            on_setting(setting.name)
-        found.append(_setting_speed(writer, plan, setting))
-    return found
+def setting_speed(writer: Writer, plan: Plan, setting: NamedSetting) -> Speed:
+    """One setting's speed, after a warm-up."""
+    spec = plan.spec.speed
+    decoding = replace(setting.decoding, max_new_tokens=spec.new_tokens)
+    first = replace(decoding, max_new_tokens=1)
+    ids = [writer.prompt_ids(p.text) for p in plan.prompts]
+    rows = min(spec.batch, writer.engine.rows_for(max(map(len, ids)) + spec.new_tokens))
+    size = max(1, rows // decoding.num_beams)
+    many = [ids[i % len(ids)] for i in range(size)]
+    warmup = _timed(writer, many, decoding)[0]
+    ones = [ids[i % len(ids)] for i in range(spec.repeats)]
+    ttft = [_timed(writer, [prompt], first)[0] for prompt in ones]
+    alone = [_timed(writer, [prompt], decoding) for prompt in ones]
+    _reset_peak(writer.model.device)
+    batched = [_timed(writer, many, decoding) for _ in range(spec.repeats)]
+    peak = _peak_mib(writer.model.device)
+    alone_steps = np.concatenate([steps for _, steps in alone]) * 1000
+    batched_steps = np.concatenate([steps for _, steps in batched]) * 1000
+    return Speed(
+        setting=setting.name,
+        warmup_s=warmup,
+        ttft_ms_p50=float(np.percentile(ttft, 50)) * 1000,
+        ttft_ms_p95=float(np.percentile(ttft, 95)) * 1000,
+        alone_tokens_per_s=spec.new_tokens / float(np.median([total for total, _ in alone])),
+        alone_ms_p50=float(np.percentile(alone_steps, 50)),
+        alone_ms_p95=float(np.percentile(alone_steps, 95)),
+        batch=size,
+        batched_tokens_per_s=size * spec.new_tokens / float(np.median([total for total, _ in batched])),
+        batched_ms_p50=float(np.percentile(batched_steps, 50)),
+        batched_ms_p95=float(np.percentile(batched_steps, 95)),
+        peak_mib=peak,
+    )
 
 
-def compare_with_loop(writer: Writer, plan: Plan, runs: int = 2) -> SideBySide:
+def compare_with_loop(writer: Writer, plan: Plan, runs: int = 3) -> SideBySide:
     """Tokens a second of the one-prompt loop on the baseline setting, and of the engine on all settings together."""
     new_tokens = plan.spec.speed.new_tokens
     ids = [writer.prompt_ids(p.text) for p in plan.prompts]
     baseline = replace(_sampled(plan, plan.baseline), max_new_tokens=new_tokens)
     decodings = [replace(s.decoding, max_new_tokens=new_tokens) for s in plan.settings if s.decoding.mode != "beam"]
+    decodings = decodings or [baseline]
     limit = min(ENGINE_JOBS, max(64, ENGINE_VALUES // writer.facts.vocab_size))
     keys = [(d, i, r) for r in range(plan.spec.repeats) for d in decodings for i in range(len(ids))][:limit]
     jobs = [Job(ids[i], d, continuation_seed(plan.spec.seed, plan.prompts[i].text, r)) for d, i, r in keys]
@@ -110,38 +136,6 @@ def compare_with_loop(writer: Writer, plan: Plan, runs: int = 2) -> SideBySide:
     rates = [(_rate(loop), _rate(engine)) for _ in range(runs)]
     loops, engines = zip(*rates, strict=True)
     return SideBySide(float(np.median(loops)), float(np.median(engines)), len(jobs), new_tokens, runs)
-
-
-def _setting_speed(writer: Writer, plan: Plan, setting: NamedSetting) -> Speed:
-    spec = plan.spec.speed
-    decoding = replace(setting.decoding, max_new_tokens=spec.new_tokens)
-    first = replace(decoding, max_new_tokens=1)
-    ids = [writer.prompt_ids(p.text) for p in plan.prompts]
-    size = max(1, spec.batch // decoding.num_beams)
-    many = [ids[i % len(ids)] for i in range(size)]
-    warmup = _timed(writer, many, decoding)[0]
-    ones = [ids[i % len(ids)] for i in range(spec.repeats)]
-    ttft = [_timed(writer, [prompt], first)[0] for prompt in ones]
-    alone = [_timed(writer, [prompt], decoding) for prompt in ones]
-    _reset_peak()
-    batched = [_timed(writer, many, decoding) for _ in range(spec.repeats)]
-    peak = _peak_mib()
-    alone_steps = np.concatenate([steps for _, steps in alone]) * 1000
-    batched_steps = np.concatenate([steps for _, steps in batched]) * 1000
-    return Speed(
-        setting=setting.name,
-        warmup_s=warmup,
-        ttft_ms_p50=float(np.percentile(ttft, 50)) * 1000,
-        ttft_ms_p95=float(np.percentile(ttft, 95)) * 1000,
-        alone_tokens_per_s=spec.new_tokens / float(np.median([total for total, _ in alone])),
-        alone_ms_p50=float(np.percentile(alone_steps, 50)),
-        alone_ms_p95=float(np.percentile(alone_steps, 95)),
-        batch=size,
-        batched_tokens_per_s=size * spec.new_tokens / float(np.median([total for total, _ in batched])),
-        batched_ms_p50=float(np.percentile(batched_steps, 50)),
-        batched_ms_p95=float(np.percentile(batched_steps, 95)),
-        peak_mib=peak,
-    )
 
 
 def _timed(writer: Writer, prompts: Sequence[tuple[int, ...]], decoding: DecodingSettings) -> tuple[float, np.ndarray]:
@@ -169,18 +163,19 @@ def _sampled(plan: Plan, name: str) -> DecodingSettings:
     return decoding if decoding.mode != "beam" else DecodingSettings()
 
 
-def _reset_peak() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
+def _reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
     refs = Path("/proc/self/clear_refs")
     if refs.exists():
         refs.write_text("5")  # Linux: the high-water mark of resident memory starts anew
 
 
-def _peak_mib() -> float:
+def _peak_mib(device: torch.device) -> float:
     """High-water mark in MiB; where it cannot be reset (not Linux), of the whole process's life."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

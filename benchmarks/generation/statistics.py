@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
-from benchmarks.generation.quality import PAIRED, QualityTable, Values
+from benchmarks.generation.quality import PAIRED, QualityTable, Row, Values
+from benchmarks.generation.spec import HUMAN
 
 RESAMPLES = 9_999
 ENOUGH_PROMPTS = 6  # with fewer no sign-flip test can reach p < 0.05
-POWER = 2.80  # z(0.975) + z(0.8): a true difference of this many standard errors is found four times in five
+ALPHA, POWER = 0.05, 0.8
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Comparison:
         low, high: 95 % bootstrap interval (BCa) of the difference, over prompts.
         p: two-sided permutation (sign-flip) test.
         p_holm: p after Holm's correction over the settings of a metric.
-        effect: difference over the standard deviation of the paired differences.
-        detectable: the smallest true difference that this many prompts would find with 80 % power.
+        deviation: standard deviation of the paired differences.
+        detectable: the true difference that this many prompts would find with 80 % power after the correction, were it
+            the clearest of its metric; NaN where no difference could be found, see ``can_decide``.
     """
 
     metric: str
@@ -46,27 +48,37 @@ class Comparison:
     high: float
     p: float
     p_holm: float
-    effect: float
+    deviation: float
     detectable: float
+
+    @property
+    def effect(self) -> float:
+        """The difference in standard deviations of the paired differences."""
+        return self.difference / self.deviation if self.deviation > 0 else math.nan
 
     @property
     def indicative(self) -> bool:
         """Too few prompts for a test; the figures only point somewhere."""
         return self.prompts < ENOUGH_PROMPTS
 
+    @property
+    def significant(self) -> bool:
+        """At 5 % after the correction."""
+        return self.p_holm < ALPHA and not self.indicative
+
 
 def compare(table: QualityTable, baseline: str, seed: int, metrics: Sequence[str] = PAIRED) -> list[Comparison]:
-    """Every other setting against ``baseline`` on every metric that both have."""
+    """Every other setting against ``baseline`` on every metric that both have; the human text is no setting."""
     reference = table.row(baseline).by_prompt
     found: list[Comparison] = []
     for metric in metrics:
         family = [
             c
             for row in table.rows
-            if row.name != baseline
+            if row.name not in (baseline, HUMAN)
             and (c := _compared(metric, row.name, baseline, row.by_prompt, reference, seed)) is not None
         ]
-        found += _holm(family)
+        found += _corrected(family)
     return found
 
 
@@ -77,8 +89,6 @@ def _compared(
     differences = (own[metric] - other[metric])[defined]
     if len(differences) < 2:
         return None
-    deviation = float(differences.std(ddof=1))
-    mean = float(differences.mean())
     low, high = mean_interval(differences, seed)
     return Comparison(
         metric=metric,
@@ -86,30 +96,61 @@ def _compared(
         baseline=baseline,
         prompts=len(differences),
         mean=float(own[metric][defined].mean()),
-        difference=mean,
+        difference=float(differences.mean()),
         low=low,
         high=high,
         p=sign_flip_p(differences, seed),
         p_holm=math.nan,
-        effect=mean / deviation if deviation > 0 else math.nan,
-        detectable=POWER * deviation / math.sqrt(len(differences)),
+        deviation=float(differences.std(ddof=1)),
+        detectable=math.nan,
     )
+
+
+def can_decide(prompts: int, settings: int) -> bool:
+    """Whether a sign-flip test on so many prompts can be significant at all after correction for so many settings."""
+    return settings * 2 * 0.5**prompts < ALPHA
 
 
 def mean_interval(values: Values, seed: int) -> tuple[float, float]:
     """95 % BCa bootstrap interval of the mean (Efron 1987); a point when all values are equal. Shape (n,), n >= 2."""
     if np.ptp(values) == 0:
         return float(values[0]), float(values[0])
-    rng = np.random.default_rng(seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # answered below
-        result = stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=rng)
-        interval = result.confidence_interval
-        if math.isnan(interval.low) or math.isnan(interval.high):
-            interval = stats.bootstrap(
-                (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
+    return _interval((values,), np.mean, seed)
+
+
+def nll_difference_interval(own: Row, other: Row, seed: int) -> tuple[float, float]:
+    """95 % BCa bootstrap interval, over prompts, of the difference in nats per token over all tokens; NaN below 2."""
+    data = []
+    for row in (own, other):
+        tokens = row.by_prompt["tokens"]  # a mean over repeats, of which every prompt has as many
+        data += [np.nan_to_num(row.by_prompt["nll"]) * tokens, tokens]
+    kept = (data[1] > 0) & (data[3] > 0)
+    if kept.sum() < 2:
+        return math.nan, math.nan
+
+    def difference(a: Values, m: Values, b: Values, n: Values, axis: int = -1) -> Values:
+        return np.asarray(a.sum(axis) / m.sum(axis) - b.sum(axis) / n.sum(axis))
+
+    return _interval(tuple(column[kept] for column in data), difference, seed)
+
+
+def _interval(data: tuple[Values, ...], statistic: Callable[..., Values], seed: int) -> tuple[float, float]:
+    """BCa over paired samples; by percentiles where BCa is undefined."""
+    for method in ("BCa", "percentile"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # answered by the second method
+            low, high = stats.bootstrap(
+                data,
+                statistic,
+                n_resamples=RESAMPLES,
+                paired=len(data) > 1,
+                vectorized=True,
+                method=method,
+                rng=np.random.default_rng(seed),
             ).confidence_interval
-    return float(interval.low), float(interval.high)
+        if not (math.isnan(low) or math.isnan(high)):
+            break
+    return float(low), float(high)
 
 
 def sign_flip_p(differences: Values, seed: int) -> float:
@@ -125,12 +166,22 @@ def sign_flip_p(differences: Values, seed: int) -> float:
     return float(result.pvalue)
 
 
-def _holm(family: Sequence[Comparison]) -> list[Comparison]:
-    """Holm 1979: the i-th smallest of n p-values times n - i, never below the one before."""
+def _corrected(family: Sequence[Comparison]) -> list[Comparison]:
+    """Holm 1979: the i-th smallest of n p-values times n - i, never below the one before; and what n leaves to find."""
     order = sorted(range(len(family)), key=lambda i: family[i].p)
     adjusted = [0.0] * len(family)
     highest = 0.0
     for rank, i in enumerate(order):
         highest = max(highest, min(1.0, family[i].p * (len(family) - rank)))
         adjusted[i] = highest
-    return [replace(c, p_holm=p) for c, p in zip(family, adjusted, strict=True)]
+    return [
+        replace(c, p_holm=p, detectable=_detectable(c.deviation, c.prompts, len(family)))
+        for c, p in zip(family, adjusted, strict=True)
+    ]
+
+
+def _detectable(deviation: float, prompts: int, settings: int) -> float:
+    if not can_decide(prompts, settings):
+        return math.nan
+    errors = stats.t.ppf(1 - ALPHA / (2 * settings), prompts - 1) + stats.t.ppf(POWER, prompts - 1)
+    return float(errors) * deviation / math.sqrt(prompts)

@@ -6,17 +6,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.generation.metrics import CHARACTERS
 from benchmarks.generation.optimize import Tuning
-from benchmarks.generation.quality import HUMAN, QualityTable
-from benchmarks.generation.run import Results
+from benchmarks.generation.quality import QualityTable
+from benchmarks.generation.results import Results
 from benchmarks.generation.settings import PARAMETERS
-from benchmarks.generation.statistics import mean_interval
+from benchmarks.generation.spec import HUMAN
+from benchmarks.generation.statistics import can_decide, nll_difference_interval
 
 Cell = str | int | float | bool | None
 
 TITLES = {
     "human_distance": "human dist.",
     "scorer_distance": "scorer dist.",
+    "human_gap": "human gap",
+    "scorer_gap": "scorer gap",
     "perplexity": "ppl",
     "scorer_perplexity": "scorer ppl",
     "distinct_1": "dist-1",
@@ -44,8 +48,9 @@ FURTHER = (
     "characters", "unknown", "hangul", "jamo",
 )  # fmt: skip
 AGAINST_HUMAN = (
-    "perplexity", "human_distance", "scorer_perplexity", "scorer_distance", "single_distinct_1", "single_distinct_2",
-    "single_distinct_3", "seq_rep_4", "repeated_4", "single_zipf", "ended", "tokens",
+    "perplexity", "human_distance", "human_gap", "scorer_perplexity", "scorer_distance", "scorer_gap",
+    "single_distinct_1", "single_distinct_2", "single_distinct_3", "seq_rep_4", "repeated_4", "single_zipf", "ended",
+    "tokens",
 )  # fmt: skip
 
 
@@ -81,8 +86,9 @@ def human_table(results: Results) -> Table | None:
         rows.append((row.name, row.texts, *cells, defined(low), defined(high)))
     columns = ("setting", "texts", *(TITLES.get(n, n) for n in AGAINST_HUMAN), "nll diff. low", "nll diff. high")
     caption = (
-        f"{_caption(results, table)} The last columns bound, with 95 % confidence over prompts, the setting's nats per "
-        "token minus the human text's on the same prompt: an interval around 0 cannot be told from human text."
+        f"{_caption(results, table)} The last columns bound, with 95 % confidence over prompts and without correction "
+        "for the number of settings, the setting's nats per token minus the human text's. An interval around 0 leaves "
+        "open whether there is a difference; it does not show that there is none."
     )
     return Table(columns, tuple(rows), caption, (0,))
 
@@ -91,14 +97,22 @@ def statistics_table(results: Results, metric: str) -> Table:
     """One metric's comparisons with the baseline."""
     chosen = [c for c in results.comparisons if c.metric == metric]
     rows = tuple(
-        (c.setting, c.mean, c.difference, c.low, c.high, c.p, c.p_holm, defined(c.effect), c.detectable, c.prompts)
+        (
+            c.setting, c.mean, c.difference, c.low, c.high, c.p, c.p_holm, defined(c.effect),
+            "none" if math.isnan(c.detectable) else c.detectable, c.prompts,
+        )
         for c in chosen
-    )
-    few = " Indicative only: fewer than 6 prompts." if any(c.indicative for c in chosen) else ""
-    caption = f"{TITLES.get(metric, metric)} against '{results.plan.baseline}', paired by prompt.{few}"
+    )  # fmt: skip
+    caption = f"{TITLES.get(metric, metric)} against '{results.plan.baseline}', paired by prompt."
+    if any(c.indicative for c in chosen):
+        caption += " Indicative only where there are fewer than 6 prompts."
+    if any(not can_decide(c.prompts, len(chosen)) for c in chosen):
+        caption += (
+            f" Detectable 'none': after correction for {len(chosen)} settings, so few prompts cannot make any "
+            "difference significant. Take more prompts or fewer settings."
+        )
     columns = ("setting", "mean", "difference", "low", "high", "p", "p (Holm)", "effect", "detectable", "prompts")
-    clear = tuple(i for i, c in enumerate(chosen) if c.p_holm < 0.05 and not c.indicative)
-    return Table(columns, rows, caption, clear)
+    return Table(columns, rows, caption, tuple(i for i, c in enumerate(chosen) if c.significant))
 
 
 def speed_table(results: Results) -> Table | None:
@@ -118,14 +132,15 @@ def speed_table(results: Results) -> Table | None:
     spec = results.plan.spec.speed
     caption = (
         f"{spec.repeats} timed runs of {spec.new_tokens} tokens a setting, end token ignored, warm-up run apart. "
-        "Beam search runs through transformers' generate and is timed by whole runs; the others through the engine."
+        f"Device: {results.lock['resolved']['device']}. Beam search runs through transformers' generate and is timed "
+        "by whole runs; the others through the engine."
     )
     return Table(columns, rows, caption)
 
 
 def settings_table(results: Results) -> Table:
     """Every parameter of every setting, as used."""
-    rows = tuple((s.name, *(getattr(s.decoding, p) for p in PARAMETERS)) for s in results.plan.settings)
+    rows = tuple((s.name, *(str(getattr(s.decoding, p)) for p in PARAMETERS)) for s in results.plan.settings)
     return Table(("setting", *PARAMETERS), rows, "Every parameter as it was used; nothing is left to a default.")
 
 
@@ -146,9 +161,7 @@ def distance_interval(results: Results, setting: str) -> tuple[float, float]:
     table = results.human_table
     if table is None or table.human is None or setting == HUMAN:
         return math.nan, math.nan
-    differences = table.row(setting).by_prompt["nll"] - table.human.by_prompt["nll"]
-    differences = differences[~(differences != differences)]
-    return mean_interval(differences, results.plan.spec.seed) if len(differences) > 1 else (math.nan, math.nan)
+    return nll_difference_interval(table.row(setting), table.human, results.plan.spec.seed)
 
 
 def defined(value: float | None) -> float | None:
@@ -157,9 +170,11 @@ def defined(value: float | None) -> float | None:
 
 
 def markdown(table: Table) -> str:
-    """A GitHub table with its caption."""
+    """A GitHub table with its caption; what is marked is bold."""
     lines = [_line(table.columns), _line(["---"] * len(table.columns))]
-    lines += [_line([_text(cell) for cell in row]) for row in table.rows]
+    for index, row in enumerate(table.rows):
+        first, *rest = map(_text, row)
+        lines.append(_line([f"**{first}**" if index in table.marked else first, *rest]))
     return "\n".join([*lines, "", table.caption])
 
 
@@ -178,8 +193,9 @@ def _caption(results: Results, table: QualityTable) -> str:
     pooled = f"distinct-n of all repeats together on {together:,} bigrams of tokens in every row; " if together else ""
     return (
         f"{len(table.prompts)} prompts. {pooled[:1].upper()}{pooled[1:]}1-text columns on {len(table.prompts)} texts, "
-        f"one per prompt, and {table.ngram_counts['single_distinct_2']:,} bigrams. Scorer: {results.scorer.name}, per "
-        f"{results.scorer.unit}."
+        f"one per prompt, and {table.ngram_counts['single_distinct_2']:,} bigrams. seq-rep and rep. 4-grams on the "
+        f"first {results.plan.common_tokens} tokens of a text, self-BLEU on its first {CHARACTERS} characters: texts "
+        f"that end earlier have less to repeat. Scorer: {results.scorer.name}, per {results.scorer.unit}."
     )
 
 

@@ -14,26 +14,33 @@ import torch
 from benchmarks.generation.display import Quiet
 from benchmarks.generation.goal import Goal
 from benchmarks.generation.optimize import Tuning, confirmation_plan, search
-from benchmarks.generation.run import RESULTS, SAMPLES, TUNING, Results, evaluate, make_samples, resolved
+from benchmarks.generation.results import Results, evaluate
+from benchmarks.generation.run import make_samples, resolved
 from benchmarks.generation.samples import Sample, read_samples, slots
 from benchmarks.generation.scorer import load_scorer
-from benchmarks.generation.spec import parse_spec, resolve
+from benchmarks.generation.spec import HUMAN, parse_spec, resolve
+from benchmarks.generation.storage import RESULTS, SAMPLES, TUNING
 from benchmarks.generation.writer import check_plan, load_writer
+from benchmarks.lockfile import provenance
 
 TOLERANCE = 1e-6  # relative, of figures: sums in another order on another processor
+ABSOLUTE = 1e-4  # nats of one text: its tokens' rounding adds up
 MOST_SHOWN = 10
 
 
 def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
-    """Differences between the folder's samples and figures and those made now; empty when identical."""
+    """Differences between the folder's samples and figures and those made now; empty when identical.
+
+    Where there are any, what else is different now follows: versions, commit, machine.
+    """
     plan = resolve(parse_spec(lock["resolved"]["spec"], "lock"))
     check_plan(plan)
     torch.set_num_threads(lock["resolved"]["threads"])
-    writer, scorer = load_writer(plan), load_scorer(plan.spec.scorer)
+    writer, scorer = load_writer(plan), load_scorer(plan)
     goal = Goal(**lock["resolved"]["goal"]) if lock["resolved"]["goal"] else None
     inputs = _differing_inputs(lock["resolved"], resolved(plan, writer, scorer, goal))
     if goal:
-        tuning = search(plan, writer, scorer, goal, lambda done: None)
+        tuning = search(plan, writer, scorer, goal)
         inputs += _differing_trials(Tuning.of_json(json.loads((folder / TUNING).read_text("utf-8"))), tuning)
         plan = confirmation_plan(plan, tuning)
     places = slots(plan)
@@ -44,7 +51,8 @@ def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
         for sample in make_samples(plan, writer, places[begin : begin + chunk], Quiet())
     ]
     results = evaluate(plan, writer, scorer, made, lock)
-    return [*inputs, *_differing_samples(read_samples(folder / SAMPLES), made), *_figures(folder / RESULTS, results)]
+    found = [*inputs, *_differing_samples(read_samples(folder / SAMPLES), made), *_figures(folder / RESULTS, results)]
+    return [*found, *_differing_origin(lock["provenance"], provenance())] if found else []
 
 
 def _differing_inputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -63,8 +71,13 @@ def _differing_trials(old: Tuning, new: Tuning) -> list[str]:
 def _differing_samples(old: Sequence[Sample], new: Sequence[Sample]) -> list[str]:
     if len(old) != len(new):
         return [f"{SAMPLES} has {len(old)} samples, {len(new)} were made now"]
-    unequal = [(a, b) for a, b in zip(old, new, strict=True) if (a.token_ids, a.text) != (b.token_ids, b.text)]
-    found = [f"{a.setting}, prompt {a.prompt}, repeat {a.repeat}: '{a.text}' then, '{b.text}' now" for a, b in unequal]
+    found = []
+    for a, b in zip(old, new, strict=True):
+        place = f"{a.setting}, prompt {a.prompt}, repeat {a.repeat}"
+        if (a.token_ids, a.text) != (b.token_ids, b.text):
+            found.append(f"{place}: '{a.text}' then, '{b.text}' now")
+        elif not math.isclose(a.log_probability, b.log_probability, rel_tol=TOLERANCE, abs_tol=ABSOLUTE):
+            found.append(f"{place}: log-probability {a.log_probability:.8g} then, {b.log_probability:.8g} now")
     rest = len(found) - MOST_SHOWN
     return found[:MOST_SHOWN] + ([f"{rest} more of {len(old)} samples differ"] if rest > 0 else [])
 
@@ -75,15 +88,27 @@ def _figures(path: Path, results: Results) -> list[str]:
         return []  # already named as missing
     with path.open(encoding="utf-8", newline="") as file:
         lines = {line["setting"]: line for line in csv.DictReader(file)}
+    rows = {setting.name: results.figures(setting.name) for setting in results.plan.settings}
+    if results.human_table and results.human_table.human:
+        rows[HUMAN] = dict(results.human_table.human.figures)
     found = []
-    for setting in results.plan.settings:
-        kept = lines.get(setting.name, {})
-        for name, value in results.figures(setting.name).items():
+    for row, figures in rows.items():
+        kept = lines.get(row, {})
+        for name, value in figures.items():
             old = float(kept.get(name) or "nan")
             same = (math.isnan(old) and math.isnan(value)) or math.isclose(old, value, rel_tol=TOLERANCE, abs_tol=1e-9)
             if not same:
-                found.append(f"{setting.name}, {name}: {old:g} then, {value:g} now")
+                found.append(f"{row}, {name}: {old:g} then, {value:g} now")
     return found
+
+
+def _differing_origin(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    pairs = {
+        "commit": (old["commit"], new["commit"]),
+        **{f"version of {k}": (old["versions"].get(k), v) for k, v in new["versions"].items()},
+        **{f"machine's {k}": (old["machine"].get(k), v) for k, v in new["machine"].items()},
+    }
+    return [f"{name}: {_brief(then)} then, {_brief(now)} now" for name, (then, now) in pairs.items() if then != now]
 
 
 def _brief(value: object) -> str:

@@ -9,14 +9,13 @@ import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from benchmarks.generation.engine import Continuation, Engine, Job
-from benchmarks.generation.quality import HUMAN, Scored
+from benchmarks.generation.quality import Scored
 from benchmarks.generation.reference import generate_continuations
 from benchmarks.generation.samples import Sample, Slot
-from benchmarks.generation.scorer import Scorer, log_probabilities
-from benchmarks.generation.spec import Plan, Prompt
+from benchmarks.generation.scorer import Scorer, log_probabilities, split_ids
+from benchmarks.generation.spec import HUMAN, Plan, Prompt, find_models
 from search_spaces.errors import UserError
 from trainables.base.language_model import ModelFacts, load_model, load_tokenizer
-from trainables.base.model_folder import ModelFolder, find_model
 
 SMALL_MODEL = 10_000_000  # parameters below which starting threads costs more than they save
 
@@ -59,16 +58,14 @@ class Writer:
         return [self._sample(places[i], plan.prompts[places[i].prompt], done[i]) for i in range(len(places))]
 
     def human_samples(self, plan: Plan) -> list[Sample]:
-        """The human continuations as samples, cut to the length that settings have."""
+        """The human continuations as samples, cut to the length that every setting may reach."""
         known = [i for i, prompt in enumerate(plan.prompts) if prompt.reference]
+        longest = plan.common_tokens
         pairs, cut = [], []
         for i in known:
-            prompt = plan.prompts[i]
-            head = self.prompt_ids(prompt.text)
-            whole = self.prompt_ids(f"{prompt.text} {prompt.reference}")
-            tail = whole[len(head) :]
-            pairs.append((head, tail[: plan.spec.max_new_tokens]))
-            cut.append(len(tail) > plan.spec.max_new_tokens)
+            head, tail = split_ids(self.tokenizer, plan.prompts[i].text, f" {plan.prompts[i].reference}")
+            pairs.append(((*self.begin, *head), tail[:longest]))
+            cut.append(len(tail) > longest)
         log_p = log_probabilities(self.model, pairs)
         return [
             Sample(HUMAN, i, 0, 0, not was_cut, value, ids, self._text(plan.prompts[i], ids))
@@ -95,33 +92,34 @@ class Writer:
         return whole[len(before) :]
 
 
-def check_plan(plan: Plan) -> ModelFolder:
-    """Finds the model by its files and checks that prompts fit it, before weights load.
+def check_plan(plan: Plan) -> None:
+    """Finds the models by their files and checks that prompts fit, before weights load.
 
     Raises:
-        UserError: no such model, a tokenizer that loses Korean, or a prompt with new tokens over the model's length.
+        UserError: no such model, a tokenizer that loses Korean, a prompt with new tokens over the model's length, or no
+            GPU where one is asked for.
     """
-    folder = find_model(plan.spec.model)
+    folder = find_models(plan)
+    if plan.spec.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("'device' is cuda, but torch finds no GPU here. Leave it out for the CPU.")
     tokenizer = load_tokenizer(folder)
-    longest = max(plan.settings, key=lambda s: s.decoding.max_new_tokens)
     for prompt in plan.prompts:
-        ids = tokenizer(prompt.text, add_special_tokens=False).input_ids
+        ids = tokenizer(prompt.text, add_special_tokens=False, verbose=False).input_ids
         length = len(ids) + int(plan.spec.prompts.begin_token)
         if length == 0:
             raise UserError(f"The prompt '{prompt.text}' gives no token. Set 'begin_token', or write another prompt.")
-        total = length + longest.decoding.max_new_tokens
+        total = length + plan.longest_tokens
         if total > folder.n_positions:
             raise UserError(
-                f"The prompt '{prompt.text[:40]}' has {length} tokens and '{longest.name}' adds up to "
-                f"{longest.decoding.max_new_tokens}: {total} is over the model's length of {folder.n_positions}. "
-                f"Shorten the prompt or lower 'max_new_tokens'."
+                f"The prompt '{prompt.text[:40]}' has {length} tokens, and up to {plan.longest_tokens} follow in "
+                f"samples or in measuring speed: {total} is over the model's length of {folder.n_positions}. Shorten "
+                f"the prompt, or lower 'max_new_tokens' or 'new_tokens' of 'speed'."
             )
-    return folder
 
 
-def load_writer(plan: Plan, device: str = "cpu") -> Writer:
+def load_writer(plan: Plan) -> Writer:
     """Loads the plan's model; threads as the plan says, else one for a small model, else torch's own choice."""
-    model, tokenizer, facts = load_model(plan.spec.model, device=device)
+    model, tokenizer, facts = load_model(plan.spec.model, device=plan.spec.device)
     if plan.spec.threads is not None:
         torch.set_num_threads(plan.spec.threads)
     elif facts.parameters < SMALL_MODEL:

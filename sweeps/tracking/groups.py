@@ -27,6 +27,8 @@ class Groups(Connection):
     ) -> str:
         """A finished parent run with a child run each; gives the parent's id. A key that is there is not logged again.
 
+        A group that an earlier call began and did not finish is deleted with its children.
+
         Args:
             experiment, name: where, and the parent's name.
             key: identifies the group, e.g. a digest of its results.
@@ -35,17 +37,16 @@ class Groups(Connection):
             folder: its files become the parent's artifacts.
         """
         where = self.experiment(experiment)
-        found = self.client.search_runs(
-            [where], f"tags.`tunelab.group` = '{key}' and status = 'FINISHED'", max_results=1
-        )
-        if found:
-            return str(found[0].info.run_id)
-        parent = self._log_run(where, name, params, {}, {**tags, **provenance_tags()})
+        for found in self._search(where, f"tags.`tunelab.group` = '{key}'"):
+            if found.info.status == "FINISHED":
+                return str(found.info.run_id)
+            for run in (*self._search(where, f"tags.`mlflow.parentRunId` = '{found.info.run_id}'"), found):
+                self.client.delete_run(run.info.run_id)
+        parent = self._log_run(where, name, params, {}, {**tags, **provenance_tags(), "tunelab.group": key})
         for child, values, metrics in children:
             own = {"mlflow.parentRunId": parent, "tunelab.kind": f"{tags.get('tunelab.kind', 'group')}-entry"}
             self.client.set_terminated(self._log_run(where, child, values, metrics, own))
         self.log_files(parent, folder)
-        self.log_figures(parent, {}, {"tunelab.group": key})
         self.client.set_terminated(parent)
         return parent
 

@@ -61,16 +61,30 @@ class Models(SweepRuns):
                 )
                 mlflow.log_metrics(dict(figures), model_id=info.model_id)
                 if predictor.pipeline_parts:  # a second time in transformers' own flavour, for those who use that
-                    mlflow.transformers.log_model(
-                        dict(predictor.pipeline_parts),
-                        name=f"tunelab-{task}-transformers",
-                        task="text-generation",
-                        pip_requirements=[f"{name}=={versions()[name]}" for name in ("torch", "transformers")],
-                    )
+                    self._log_pipeline(predictor, task)
         tags = {"tunelab.model_figures": fingerprint, "tunelab.model_uri": str(info.model_uri)}
         self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
         self._end_as_trial(before)
         return str(info.model_uri)
+
+    def _log_pipeline(self, predictor: Predictor, task: str) -> None:
+        """Logs model and tokenizer as a transformers pipeline to the active run, with card, licence and facts."""
+        from huggingface_hub import ModelCard
+
+        parts = dict(predictor.pipeline_parts)
+        card, facts = ModelCard(parts.pop("card")), parts.pop("facts")
+        info = mlflow.transformers.log_model(
+            parts,
+            name=f"tunelab-{task}-transformers",
+            task="text-generation",
+            model_card=card,
+            metadata=facts,
+            pip_requirements=[f"{name}=={versions()[name]}" for name in ("torch", "transformers")],
+        )
+        with tempfile.TemporaryDirectory() as folder:  # MLflow's own text sends readers to the hub for the licence
+            licence = Path(folder) / "LICENSE.txt"
+            licence.write_text(f"Licence of the model that this one was fine-tuned from: {facts['licence']}\n", "utf-8")
+            self.client.log_model_artifact(info.model_id, str(licence))
 
     def _end_as_trial(self, before: Run) -> None:
         """Gives a winner's run the status and end that it had as a trial: MLflow sets it running to log a model."""

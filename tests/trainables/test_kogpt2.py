@@ -24,7 +24,7 @@ from trainables.base import fine_tuning, memory
 from trainables.base.document_loss import Tokens, total_nats
 from trainables.base.fine_tuning import Schedule, Settings
 from trainables.base.korean import bundled
-from trainables.base.language_model import encode_document, load_model
+from trainables.base.language_model import encode_document, load_model, tokenize
 from trainables.base.language_model_predictor import LanguageModelPredictor
 from trainables.base.model_folder import STANDIN, find_model
 from trainables.base.task import EpochReport, Splits
@@ -195,6 +195,7 @@ def test_a_saved_predictor_is_a_model_that_transformers_loads(task: KoGPT2, spli
     alone = predictor.predict("모든 국민은")  # without padding
     assert alone.prediction[0] == answer.prediction[0]
     assert "descendant of the small stand-in" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert not [f for f in (tmp_path / "model").glob("*.json") if str(STANDIN) in f.read_text("utf-8")]
     assert load_model(str(tmp_path / "model"))[2].is_standin
     network = GPT2LMHeadModel.from_pretrained(tmp_path / "model")
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path / "model")
@@ -264,9 +265,26 @@ def break_tokenizer(folder: Path) -> None:
 
 
 def change_config(**values: object) -> Callable[[Path], None]:
+    return change_json("config.json", **values)
+
+
+def change_json(name: str, *inside: str, **values: object) -> Callable[[Path], None]:
+    """Sets entries of a mapping in a JSON file, or of one inside it."""
+
     def change(folder: Path) -> None:
-        file = folder / "config.json"
-        file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **values}), "utf-8")
+        content = json.loads((folder / name).read_text("utf-8"))
+        changed = content
+        for key in inside:
+            changed = changed[key]
+        changed.update(values)
+        (folder / name).write_text(json.dumps(content), "utf-8")
+
+    return change
+
+
+def overwrite(name: str, content: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).write_bytes(content)
 
     return change
 
@@ -279,21 +297,44 @@ def change_config(**values: object) -> Callable[[Path], None]:
         (lambda folder: (folder / "model.safetensors").unlink(), "holds no model.safetensors"),
         (lambda folder: (folder / "config.json").write_text("{"), "is not JSON"),
         (change_config(model_type="llama"), "only 'gpt2' models"),
-        (change_config(n_embd=64), "cannot be loaded"),
+        (change_config(n_positions=None), "'n_positions' must be a whole number above 0, got None"),
+        (change_config(n_embd=64), "'transformer.h.0.attn.c_attn.bias' is 384, not 192, and 27 more differ"),
         (change_config(n_layer=3), "are missing"),
+        (change_config(n_layer=1), "no place for 6 tensors"),
+        (change_config(n_head=3), "cannot be loaded"),
+        (change_config(dtype="float99"), "cannot be loaded"),
+        (change_config(resid_pdrop="much"), "cannot be loaded"),
+        (change_config(vocab_size=10), "has 1024 tokens, its model 10"),
         (lambda folder: os.truncate(folder / "model.safetensors", 5000), "cannot be loaded"),
-        (lambda folder: (folder / "tokenizer.json").write_text("{}"), "is no tokenizer"),
+        (overwrite("tokenizer.json", b"{}"), "is no tokenizer"),
+        (overwrite("tokenizer.json", b"\xff"), "is no tokenizer"),
+        (change_json("tokenizer.json", "model", merges=["a"]), "is no tokenizer: .*Merges"),
+        (change_json("tokenizer.json", "model", merges=[["뷁", "뷁"]]), "is no tokenizer: .*out of vocabulary"),
+        (change_json("tokenizer.json", "model", type="Brain"), "is no tokenizer"),
+        (change_json("tokenizer.json", pre_tokenizer={"type": "Brain"}), "is no tokenizer"),
+        (overwrite("tokenizer_config.json", b"{"), "tokenizer_config.json of .* is not JSON"),
+        (overwrite("tokenizer_config.json", b"[1]"), "must be a mapping"),
         (break_tokenizer, "loses Korean"),
         (break_pickle, "cannot be loaded"),
     ],
 )
 def test_a_folder_that_is_no_usable_model_is_refused(
-    break_it: Callable[[Path], None], message: str, model_copy: Path
+    break_it: Callable[[Path], None], message: str, model_copy: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     break_it(model_copy)
     with pytest.raises(UserError, match=message):
         load_model(str(model_copy))
     assert not (model_copy / "harm").exists()
+    assert capfd.readouterr() == ("", "")  # the sentence says it all
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"min_length": 30, "suppress_tokens": [5], "num_beams": 3}'])
+def test_what_the_folder_says_on_generation_is_not_read(content: bytes, model_copy: Path) -> None:
+    (model_copy / "generation_config.json").write_bytes(content)
+    change_config(min_length=30, top_k=3)(model_copy)  # the old place for it
+    told = load_model(str(model_copy))[0].generation_config
+    assert {told.min_length, told.suppress_tokens, told.num_beams, told.top_k} == {None}
+    assert told.eos_token_id == 1
 
 
 def test_names_that_lead_nowhere_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -359,3 +400,22 @@ def test_listing_the_task_loads_nothing_heavy() -> None:
     code = "import sys, trainables.kogpt2 as k; k.KoGPT2(); print({'torch', 'transformers'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+def test_the_stand_in_is_made_again_from_the_bundled_text(tmp_path: Path) -> None:
+    """Byte for byte on the machine and versions that made it; elsewhere rounding may differ, its figures hardly do."""
+    made = tmp_path / "standin"
+    subprocess.run([sys.executable, "-m", "trainables.kogpt2_standin", "--output", str(made)], check=True)
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        assert (made / name).read_bytes() == (STANDIN / name).read_bytes()
+    assert sum(file.stat().st_size for file in made.iterdir()) < 3_000_000
+    if find_model(str(made)).sha256 != find_model().sha256:
+        ours, shipped = (validation_loss(folder) for folder in (made, STANDIN))
+        assert ours == pytest.approx(shipped, abs=0.03)
+
+
+def validation_loss(folder: Path) -> float:
+    network, tokenizer, _ = load_model(str(folder))
+    nats, count = total_nats(network, tokenize(tokenizer, bundled().validation))
+    return nats / count

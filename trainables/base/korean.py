@@ -73,12 +73,7 @@ class Corpus:
     @property
     def sha256(self) -> str:
         """Equal exactly when the texts and the split are equal."""
-        sha = hashlib.sha256()
-        for documents in (self.train, self.validation, self.test):
-            for document in documents:
-                sha.update(document.text.encode() + b"\0")
-            sha.update(b"\1")
-        return sha.hexdigest()
+        return hashlib.sha256("".join(map(digest, (self.train, self.validation, self.test))).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -123,6 +118,11 @@ def read_corpus(path: Path, split_seed: int = SPLIT_SEED) -> Corpus:
         return split_documents(documents, split_seed)
     except UserError as error:
         raise UserError(f"'{path}': {error}") from None
+
+
+def digest(documents: Sequence[Document]) -> str:
+    """sha256 of the documents' texts in their order."""
+    return hashlib.sha256("".join(f"{document.text}\0" for document in documents).encode()).hexdigest()
 
 
 def text_files(path: Path) -> list[Path]:
@@ -170,27 +170,31 @@ def held_out_prompts(count: int = 16, words: int = 3) -> tuple[Prompt, ...]:
     """Prompts from the bundled test documents, spread over their sources, always the same.
 
     Args:
-        count: how many; at most as many as there are test documents that begin with words and go on for
-            ``MIN_REFERENCE`` characters or more.
+        count: how many; at most as many as there are test documents that are sentences, begin with words that stand in
+            no training document, and go on for ``MIN_REFERENCE`` characters or more.
         words: blank-separated words in a prompt.
 
     Raises:
         UserError: ``count`` or ``words`` asks for more than the held-out documents give.
     """
     by_source: dict[str, list[Prompt]] = {}
-    test = bundled().test
-    for i, group in enumerate(near_duplicate_groups([document.text for document in test])):
-        document = test[i]
+    corpus = bundled()
+    for i, group in enumerate(near_duplicate_groups([document.text for document in corpus.test])):
+        document = corpus.test[i]
         prompt = " ".join(document.text.split(" ")[:words])
         reference = document.text[len(prompt) :].strip()
-        prose = _hangul_share(prompt) >= MIN_PROMPT_HANGUL
-        if group == i and prose and len(reference) >= MIN_REFERENCE:  # one prompt for a group of near copies
+        prose = document.text.endswith(".") and _hangul_share(prompt) >= MIN_PROMPT_HANGUL
+        unseen = not any(prompt in known.text for known in corpus.train)
+        if group == i and prose and unseen and len(reference) >= MIN_REFERENCE:  # one for a group of near copies
             by_source.setdefault(document.source, []).append(Prompt(prompt, reference, document))
     dealt: list[Prompt] = []
     for turn in range(max(map(len, by_source.values()), default=0)):
         dealt += [prompts[turn] for prompts in by_source.values() if turn < len(prompts)]
     if not 1 <= count <= len(dealt):
-        raise UserError(f"'count' must be 1 to {len(dealt)} prompts with {words} words each, got {count}.")
+        raise UserError(
+            f"The held-out documents give {len(dealt)} prompts of {words} words, 'held_out' asks for {count}. "
+            f"Lower 'held_out', or change 'words'."
+        )
     return tuple(dealt[:count])
 
 

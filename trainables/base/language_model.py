@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+from tokenizers import Tokenizer
+from transformers import GenerationConfig, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from search_spaces.errors import UserError
@@ -40,6 +43,10 @@ PROBES = (
     "대한민국의 주권은 국민에게 있고, 모든 권력은 국민으로부터 나온다.",
     "모든 국민은 법률이 정하는 바에 의하여 교육을 받을 권리를 가진다.",
 )
+LOADING_ERRORS = (
+    *(OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError),
+    *(SafetensorError, StrictDataclassError, pickle.UnpicklingError),
+)  # what transformers raises over files that are damaged or say something senseless
 
 
 @dataclass(frozen=True)
@@ -89,11 +96,6 @@ def load_model(
     folder = model if isinstance(model, ModelFolder) else find_model(model)
     tokenizer = load_tokenizer(folder)
     network = load_network(folder)
-    if len(tokenizer) > network.config.vocab_size:
-        raise UserError(
-            f"The tokenizer of '{folder.path}' has {len(tokenizer)} tokens, its model {network.config.vocab_size}. "
-            f"Take both from the same model."
-        )
     facts = ModelFacts(
         name=folder.name,
         is_standin=folder.is_standin,
@@ -108,8 +110,9 @@ def load_model(
         pad_id=tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         folder=folder.path,
     )
-    for config in (network.config, network.generation_config):
-        config.bos_token_id, config.eos_token_id, config.pad_token_id = facts.bos_id, facts.eos_id, facts.pad_id
+    special = {"bos_token_id": facts.bos_id, "eos_token_id": facts.eos_id, "pad_token_id": facts.pad_id}
+    network.config.update(special)
+    network.generation_config = GenerationConfig(**special)
     return network.to(device).eval(), tokenizer, facts
 
 
@@ -119,13 +122,24 @@ def load_tokenizer(folder: ModelFolder) -> PreTrainedTokenizerFast:
     ``AutoTokenizer`` is not used: for such folders it builds a byte-level GPT-2 tokenizer that reads Korean as nothing,
     without an exception.
     """
-    special = _special_tokens(folder)
+    file = folder.path / "tokenizer.json"
     try:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(
-            folder.path, local_files_only=True, padding_side="left", model_max_length=folder.n_positions, **special
+        backend = Tokenizer.from_file(str(file))
+    except Exception as error:
+        if type(error) is not Exception:  # tokenizers has no class of its own for a file that it cannot read
+            raise
+        raise UserError(f"The tokenizer.json of '{folder.path}' is no tokenizer: {_brief(error)}.") from error
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        padding_side="left",
+        model_max_length=folder.n_positions,
+        **_special_tokens(folder, backend.get_vocab()),
+    )
+    if len(tokenizer) > folder.config["vocab_size"]:
+        raise UserError(
+            f"The tokenizer of '{folder.path}' has {len(tokenizer)} tokens, its model {folder.config['vocab_size']}. "
+            f"Take both from the same model."
         )
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"The tokenizer of '{folder.path}' cannot be read: {_brief(error)}.") from error
     probe_korean(tokenizer, str(folder.path))
     return tokenizer
 
@@ -158,15 +172,15 @@ def tokenize(tokenizer: PreTrainedTokenizerFast, documents: Iterable[Document]) 
     return Tokens(torch.cat(encoded), ends, tokenizer.bos_token_id)
 
 
-def _special_tokens(folder: ModelFolder) -> dict[str, str]:
+def _special_tokens(folder: ModelFolder, vocabulary: Collection[str]) -> dict[str, str]:
     """KoGPT2's special tokens where the vocabulary has them, else the ones the folder's own settings name."""
-    try:
-        spec = json.loads((folder.path / "tokenizer.json").read_text("utf-8"))
-        vocabulary = set(spec["model"]["vocab"]) | {token["content"] for token in spec.get("added_tokens", [])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"The tokenizer.json of '{folder.path}' is no tokenizer: {_brief(error)}.") from None
     settings = folder.path / "tokenizer_config.json"
-    own = json.loads(settings.read_text("utf-8")) if settings.is_file() else {}
+    try:
+        own = json.loads(settings.read_text("utf-8")) if settings.is_file() else {}
+    except ValueError as error:
+        raise UserError(f"The tokenizer_config.json of '{folder.path}' is not JSON ({error}).") from None
+    if not isinstance(own, dict):
+        raise UserError(f"The tokenizer_config.json of '{folder.path}' must be a mapping of names to values.")
     chosen: dict[str, str] = {}
     for name, token in SPECIAL_TOKENS.items():
         stated = own.get(name)
@@ -184,21 +198,36 @@ def _special_tokens(folder: ModelFolder) -> dict[str, str]:
 
 def load_network(folder: ModelFolder) -> GPT2LMHeadModel:
     """The network alone, float32 on CPU, in evaluation mode; raises ``UserError`` when its weights cannot be used."""
-    transformers_logging.disable_progress_bar()
     try:
-        network, info = GPT2LMHeadModel.from_pretrained(
-            folder.path,
-            local_files_only=True,
-            use_safetensors=folder.has_safetensors,
-            weights_only=True,  # a torch file may hold tensors and nothing that runs
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError, pickle.UnpicklingError) as error:
+        with _quiet_transformers():
+            network, info = GPT2LMHeadModel.from_pretrained(
+                folder.path,
+                local_files_only=True,
+                use_safetensors=folder.has_safetensors,
+                weights_only=True,  # a torch file may hold tensors and nothing that runs
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # they are refused below, by name
+                generation_config=GenerationConfig(),  # the folder's own would change what is generated
+                output_loading_info=True,
+            )
+    except LOADING_ERRORS as error:
         raise UserError(
             f"The weights of '{folder.path}' cannot be loaded: {_brief(error)}. "
             f"Save the model again with save_pretrained(..., safe_serialization=True)."
         ) from error
+    mismatched = sorted(info["mismatched_keys"])
+    if mismatched:
+        name, stored, wanted = mismatched[0]
+        raise UserError(
+            f"The weights of '{folder.path}' do not fit its config.json: '{name}' is {_shape(stored)}, not "
+            f"{_shape(wanted)}, and {len(mismatched) - 1} more differ. Take both from the same model."
+        )
+    unused = sorted(key for key in info["unexpected_keys"] if key.endswith(".weight"))  # old files hold masks as well
+    if unused:
+        raise UserError(
+            f"The weights of '{folder.path}' do not fit its config.json: it has no place for {len(unused)} tensors, "
+            f"the first is '{unused[0]}'. Take both from the same model."
+        )
     missing = sorted(set(info["missing_keys"]) - {"lm_head.weight"})  # tied to the embedding
     if missing:
         raise UserError(
@@ -208,6 +237,22 @@ def load_network(folder: ModelFolder) -> GPT2LMHeadModel:
     return network
 
 
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Without progress bar and reports on loading: what is wrong with a model is said in one sentence."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+
+
+def _shape(size: Iterable[int]) -> str:
+    return " x ".join(map(str, size))
+
+
 def _brief(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:200].rstrip('.')}" if lines else type(error).__name__

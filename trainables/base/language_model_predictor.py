@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 import torch
+from tokenizers.processors import TemplateProcessing
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
@@ -21,6 +23,7 @@ TEXT = "text"  # the column of a DataFrame
 MODEL = "model"  # the folder in the predictor's folder that transformers loads by itself
 BATCH = 16
 
+STANDIN_NOTE = "A descendant of the small stand-in model, not KoGPT2."
 CARD = """---
 language: ko
 license: {licence}
@@ -66,7 +69,15 @@ class LanguageModelPredictor(Predictor):
 
     @property
     def pipeline_parts(self) -> dict[str, Any]:
-        return {"model": self.network, "tokenizer": self.tokenizer}
+        """The tokenizer puts the begin token in front of a text, as ``predict`` does."""
+        self.network.name_or_path = self._name  # else the folder on this machine; no name on the hub, so none is asked
+        tokenizer = copy.deepcopy(self.tokenizer)
+        begin = (tokenizer.bos_token, tokenizer.bos_token_id)
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(f"{begin[0]} $A", special_tokens=[begin])
+        facts = {"fine-tuned from": self.facts["model"], "licence": self.facts["licence"]}
+        if self.facts["is_standin"]:
+            facts["note"] = STANDIN_NOTE
+        return {"model": self.network, "tokenizer": tokenizer, "card": self._card(), "facts": facts}
 
     @torch.inference_mode()
     def predict(self, inputs: Any) -> pd.DataFrame:
@@ -106,23 +117,12 @@ class LanguageModelPredictor(Predictor):
         """Writes ``model/``, a folder that transformers loads by itself, and ``predictor.json``."""
         self.network.save_pretrained(folder / MODEL)
         self.tokenizer.save_pretrained(folder / MODEL)
-        facts = self.facts
-        standin = "It is a descendant of the small stand-in model, not KoGPT2." if facts["is_standin"] else ""
-        card = CARD.format(
-            title=f"{facts['model']}, fine-tuned",
-            base=facts["model"],
-            text=facts["text"],
-            characters=facts["train_characters"],
-            licence=facts["licence"],
-            warning=standin,
-            eos=self.tokenizer.eos_token,
-        )
-        (folder / MODEL / "README.md").write_text(card, "utf-8")
+        (folder / MODEL / "README.md").write_text(self._card(), "utf-8")
         meta = {
             "predictor": self.kind,
             "kind": "language_model",
             "config": dict(self.config),
-            "facts": dict(facts),
+            "facts": dict(self.facts),
             "max_new_tokens": self.max_new_tokens,
         }
         (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), "utf-8")
@@ -132,6 +132,22 @@ class LanguageModelPredictor(Predictor):
         meta = json.loads((folder / "predictor.json").read_text("utf-8"))
         network, tokenizer, _ = load_model(str(folder / MODEL))
         return cls(network, tokenizer, meta["facts"], meta["config"], meta["max_new_tokens"])
+
+    @property
+    def _name(self) -> str:
+        return f"{self.facts['model']}, fine-tuned"
+
+    def _card(self) -> str:
+        facts = self.facts
+        return CARD.format(
+            title=self._name,
+            base=facts["model"],
+            text=facts["text"],
+            characters=facts["train_characters"],
+            licence=facts["licence"],
+            warning=STANDIN_NOTE if facts["is_standin"] else "",
+            eos=self.tokenizer.eos_token,
+        )
 
     def _ids(self, text: str) -> list[int]:
         ids = [self.tokenizer.bos_token_id, *self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids]

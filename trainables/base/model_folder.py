@@ -19,6 +19,7 @@ STANDIN_LICENCE = "Apache-2.0 (trained by this project on public legislative tex
 KOGPT2_LICENCE = "CC BY-NC-SA 4.0"
 STANDIN_KEY = "tunelab_standin"  # in config.json, so that whatever is fine-tuned from the stand-in stays named one
 LICENCE_KEY = "license"
+CORPUS_KEY = "tunelab_training_sha256"  # of the documents that the stand-in was trained on, see ``korean.digest``
 
 # what transformers takes for a GPT-2 whose config.json does not say
 GPT2_DEFAULTS = {"n_positions": 1024, "n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 50257}
@@ -66,9 +67,15 @@ class ModelFolder:
 
     @cached_property
     def sha256(self) -> dict[str, str]:
-        """By file name, of every file that decides what the model computes."""
-        names = sorted(p.name for p in (*self.weight_files, *self.path.glob("*token*.json"), self.path / "config.json"))
-        return {name: _sha256(self.path / name) for name in names}
+        """By file name, of every file that decides what the model computes (``generation_config.json`` is not read)."""
+        patterns = ("config.json", "*token*.json", "*.index.json")
+        names = {file.name for file in self.weight_files} | {p.name for n in patterns for p in self.path.glob(n)}
+        return {name: _sha256(self.path / name) for name in sorted(names)}
+
+    @property
+    def weights_sha256(self) -> set[str]:
+        """Of the weights alone: equal for copies of a model."""
+        return {self.sha256[file.name] for file in self.weight_files}
 
     @property
     def weight_files(self) -> list[Path]:
@@ -137,6 +144,10 @@ def _checked(folder: Path, name: str) -> ModelFolder:
     if kind != "gpt2":
         raise UserError(f"The model '{folder}' is of type '{kind}'; only 'gpt2' models, as KoGPT2 is one, are taken.")
     found = ModelFolder(folder, name, {**GPT2_DEFAULTS, **config})
+    for key in GPT2_DEFAULTS:
+        value = found.config[key]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UserError(f"The config.json of '{folder}': '{key}' must be a whole number above 0, got {value!r}.")
     if not found.weight_files:
         raise UserError(f"The folder '{folder}' is no model: it holds no model.safetensors and no pytorch_model.bin.")
     return found

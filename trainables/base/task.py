@@ -141,7 +141,8 @@ class Predictor(ABC):
 
     @property
     def pipeline_parts(self) -> Mapping[str, Any]:
-        """``model`` and ``tokenizer`` of a transformers pipeline; empty for other models."""
+        """Of a transformers pipeline, else empty: ``model``, ``tokenizer``, ``card`` (its model card, Markdown) and
+        ``facts`` (JSON values, ``licence`` among them)."""
         return {}
 
     @abstractmethod

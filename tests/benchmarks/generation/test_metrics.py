@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from benchmarks.generation import metrics as m
 from benchmarks.generation.figures import pareto_front
-from benchmarks.generation.quality import HUMAN, QualityTable, Row, Scored, measure
+from benchmarks.generation.quality import QualityTable, Row, Scored, measure
 from benchmarks.generation.samples import Sample
 from benchmarks.generation.scorer import CharacterNgram
-from benchmarks.generation.statistics import compare, mean_interval, sign_flip_p
+from benchmarks.generation.spec import HUMAN
+from benchmarks.generation.statistics import can_decide, compare, mean_interval, nll_difference_interval, sign_flip_p
 
 
 def test_known_values() -> None:
@@ -68,6 +69,49 @@ def test_human_text_gives_distances_only_where_it_is_known_for_all_prompts() -> 
     assert "human_distance" not in measure(items, [0, 1]).row("a").figures
 
 
+def test_nearness_to_human_text_is_tested_by_prompt() -> None:
+    """One setting is 0.2 nats off on every prompt, the baseline 2 nats, now above and now below: equal on average."""
+    items = []
+    for prompt in range(12):
+        items.append(scored(HUMAN, prompt, 0, (1, 2, 3, 4), 3.0))
+        items.append(scored("steady", prompt, 0, (1, 2, 3, 4), 3.2))
+        items.append(scored("base", prompt, 0, (1, 2, 3, 4), 5.0 if prompt % 2 else 1.0))
+    measured = measure(items, range(12))
+    assert measured.row("steady").figures["human_distance"] == pytest.approx(0.2)
+    assert measured.row("base").figures["human_distance"] == pytest.approx(0)
+    assert measured.row("base").figures["human_gap"] == pytest.approx(2)
+    (found,) = compare(measured, "base", 0, ["human_gap"])  # the human text itself is no setting
+    assert found.setting == "steady"
+    assert found.difference == pytest.approx(-1.8)
+    assert found.significant
+
+
+def test_the_interval_of_a_distance_is_of_the_figure_that_tables_show() -> None:
+    rng = np.random.default_rng(0)
+    items = []
+    for prompt in range(10):
+        for name, nats in ((HUMAN, 3.0), ("a", 3.5)):
+            tokens = tuple(range(int(rng.integers(2, 40))))
+            items.append(scored(name, prompt, 0, tokens, nats + float(rng.normal(0, 0.3))))
+    own, human = measure(items, range(10)).rows[::-1]
+    low, high = nll_difference_interval(own, human, 0)
+    shown = own.figures["nll"] - human.figures["nll"]
+    assert low < shown < high
+    assert shown == pytest.approx((low + high) / 2, abs=0.1)
+
+
+def test_repetition_is_looked_for_in_equal_lengths() -> None:
+    """The same loop, written on for longer, repeats no more of its first eight tokens."""
+    short, long = (
+        [scored(name, p, 0, (1, 2, 3, 4) * rounds, 1.0) for p in range(2)] for name, rounds in (("s", 2), ("l", 9))
+    )
+    cut, whole = measure([*short, *long], range(2), 8), measure([*short, *long], range(2))
+    for metric in ("seq_rep_2", "seq_rep_4", "repeated_4"):
+        assert cut.row("s").figures[metric] == cut.row("l").figures[metric]
+        assert cut.row("s").by_prompt[metric].tolist() == cut.row("l").by_prompt[metric].tolist()
+        assert whole.row("s").figures[metric] < whole.row("l").figures[metric]
+
+
 def test_perplexity_is_per_token_over_all_texts() -> None:
     items = [scored("a", 0, 0, (1,), 1.0), scored("a", 0, 1, (1, 2, 3), 3.0)]
     assert measure(items, [0]).row("a").figures["perplexity"] == pytest.approx(math.exp((1 + 9) / 4))
@@ -84,7 +128,8 @@ def test_a_clear_difference_is_found_and_none_is_not() -> None:
     found = compare(table(noise - noise.mean()), "base", 0, ["nll"])
     assert [c.p_holm < 0.05 for c in found] == [False, True, True]
     assert found[1].low < 1 < found[1].high
-    assert found[0].detectable == pytest.approx(2.8 * float(np.std(noise, ddof=1)) / 4)
+    quantiles = 2.694 + 0.866  # of Student's t with 15 degrees of freedom at 1 - 0.025 / 3 and at 0.8
+    assert found[0].detectable == pytest.approx(quantiles * float(np.std(noise, ddof=1)) / 4, rel=1e-3)
 
 
 def test_holm_is_never_below_p_and_keeps_the_order() -> None:
@@ -92,6 +137,15 @@ def test_holm_is_never_below_p_and_keeps_the_order() -> None:
     smallest = min(found, key=lambda c: c.p)
     assert smallest.p_holm == pytest.approx(min(1, 3 * smallest.p))
     assert all(c.p_holm >= c.p for c in found)
+
+
+def test_what_so_few_prompts_cannot_find_is_not_called_detectable() -> None:
+    """Eight prompts and three settings: 3 * 2 / 2**8 is below 5 %; with six prompts it is not."""
+    found, hidden = (compare(table(np.linspace(-1, 1, n)), "base", 0, ["nll"]) for n in (8, 6))
+    assert all(c.detectable > 0 for c in found)
+    assert all(math.isnan(c.detectable) for c in hidden)
+    assert not any(c.significant for c in hidden)
+    assert [can_decide(8, 17), can_decide(10, 17)] == [False, True]
 
 
 def test_few_prompts_are_indicative() -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,30 @@ from benchmarks.cli import app
 from benchmarks.generation import run as run_module
 from benchmarks.generation.display import Quiet
 from benchmarks.generation.goal import Goal
-from benchmarks.generation.logged import EXPERIMENT
+from benchmarks.generation.logged import EXPERIMENT, log_benchmark
+from benchmarks.generation.results import Results
 from benchmarks.generation.samples import read_samples
 from benchmarks.generation.spec import parse_spec, resolve
 from benchmarks.lockfile import read_lock, verify
 from search_spaces.errors import UserError
 from sweeps.tracking import Store
+
+
+class Recorder(Quiet):
+    """Remembers what was there already, and stops the run once so many things are finished."""
+
+    def __init__(self, most: int = 10**9) -> None:
+        self.left = most
+        self.found: dict[str, tuple[int, int]] = {}
+
+    def start(self, what: str, total: int, done: int) -> None:
+        self.found[what] = (done, total)
+
+    def step(self, tokens: int, finished: int) -> None:
+        self.left -= finished
+        if self.left <= 0:
+            raise KeyboardInterrupt
+
 
 HOSTILE = "<script>alert('하늘')</script>"
 SMALL: dict[str, Any] = {
@@ -79,13 +98,33 @@ def test_mlflow_has_one_parent_and_one_child_a_setting(finished: Path) -> None:
     assert {"report.html", "report.md", "results.csv", "samples.jsonl", "benchmark.lock.json"} <= names
 
 
+def test_a_group_that_was_cut_off_in_mlflow_leaves_nothing_behind(
+    finished: Path, tmp_path: Path, make_store_uri: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = run_module.run(resolve(parse_spec(SMALL)), Path(shutil.copytree(finished, tmp_path / "out")), Quiet())
+    store = Store(make_store_uri(tmp_path / "store"))
+
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "log_files", stop)
+        with pytest.raises(KeyboardInterrupt):
+            log_benchmark(store, tmp_path / "out", results)
+    parent = log_benchmark(store, tmp_path / "out", results)
+    assert log_benchmark(store, tmp_path / "out", results) == parent
+    runs = store.client.search_runs([store.experiment(EXPERIMENT)])
+    assert {r.info.status for r in runs} == {"FINISHED"}
+    assert {r.data.tags.get("mlflow.parentRunId", r.info.run_id) for r in runs} == {parent}
+
+
 def test_colder_is_more_probable_and_less_diverse(finished: Path) -> None:
     with (finished / "results.csv").open(encoding="utf-8") as file:
         rows = {line["setting"]: line for line in csv.DictReader(file)}
     cold, warm, hot = (rows[f"T={t}"] for t in ("0.3", "0.9", "1.2"))
     assert float(cold["perplexity"]) < float(warm["perplexity"]) < float(hot["perplexity"])
     assert float(cold["distinct_2"]) < float(warm["distinct_2"]) < float(hot["distinct_2"])
-    assert float(cold["self_bleu"]) > float(hot["self_bleu"])
+    assert float(cold["self_bleu"]) > float(warm["self_bleu"]) > float(hot["self_bleu"])
     assert float(rows["greedy"]["single_distinct_2"]) < float(warm["single_distinct_2"])
     assert rows["greedy"]["self_bleu"] == ""  # one text a prompt
     assert rows["human text"]["human_distance"] == "0.0"
@@ -145,6 +184,31 @@ def test_a_changed_sample_is_found(copied: Path) -> None:
     assert "고친 글" in result.output
 
 
+def test_a_changed_probability_is_found_with_what_else_is_different_now(copied: Path) -> None:
+    lines = (copied / "samples.jsonl").read_text("utf-8").splitlines()
+    sample = json.loads(lines[5])
+    lines[5] = json.dumps({**sample, "log_probability": sample["log_probability"] - 1}, ensure_ascii=False)
+    (copied / "samples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    table = (copied / "results.csv").read_text("utf-8")
+    human = next(line for line in table.splitlines() if line.startswith("human text"))
+    (copied / "results.csv").write_text(table.replace(human, human.replace(",0.0,", ",0.5,", 1)), "utf-8")
+    lock = read_lock(copied)
+    lock["provenance"]["versions"]["torch"] = "1.0"
+    (copied / "benchmark.lock.json").write_text(json.dumps(lock), encoding="utf-8")
+    found = "\n".join(verify(copied))
+    assert "log-probability" in found
+    assert "human text, " in found
+    assert "version of torch: 1.0 then" in found
+
+
+def test_another_commit_does_not_go_on(copied: Path) -> None:
+    lock = read_lock(copied)
+    lock["provenance"]["commit"] = "of another day"
+    (copied / "benchmark.lock.json").write_text(json.dumps(lock), encoding="utf-8")
+    with pytest.raises(UserError, match="begun with other versions of this program's code"):
+        run_module.run(resolve(parse_spec(SMALL)), copied, Quiet())
+
+
 def test_another_benchmark_does_not_overwrite(copied: Path) -> None:
     with pytest.raises(UserError, match="another benchmark"):
         run_module.run(resolve(parse_spec({**SMALL, "seed": 2})), copied, Quiet())
@@ -152,9 +216,11 @@ def test_another_benchmark_does_not_overwrite(copied: Path) -> None:
 
 def test_a_prompt_over_the_models_length_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     long = {**SMALL, "prompts": {"written": [{"text": "모든 국민은 " * 200}]}}
-    with pytest.raises(UserError, match="over the model's length"):
-        run_module.run(resolve(parse_spec(long)), tmp_path / "new", Quiet())
-    assert not (tmp_path / "new").exists()
+    timed = {**SMALL, "speed": {"repeats": 1, "new_tokens": 250}}  # longer than any sample
+    for spec in (long, timed):
+        with pytest.raises(UserError, match="over the model's length"):
+            run_module.run(resolve(parse_spec(spec)), tmp_path / "new", Quiet())
+        assert not (tmp_path / "new").exists()
 
 
 def test_no_lock_no_verify(tmp_path: Path) -> None:
@@ -162,18 +228,71 @@ def test_no_lock_no_verify(tmp_path: Path) -> None:
         verify(tmp_path)
 
 
-def test_search_confirms_on_prompts_it_did_not_see(tmp_path: Path) -> None:
-    spec = {**SMALL, "prompts": {"held_out": 8}, "settings": [{"temperature": 1.0}], "baseline": "T=1", "repeats": 2}
-    results = run_module.run(resolve(parse_spec(spec)), tmp_path / "tuned", Quiet(), Goal("human_distance", 10))
+SEARCH = {**SMALL, "prompts": {"held_out": 8}, "settings": [{"temperature": 1.0}], "baseline": "T=1", "repeats": 2}
+GOAL = Goal("human_distance", 10)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Results]:
+    folder = tmp_path_factory.mktemp("search") / "tuned"
+    return folder, run_module.run(resolve(parse_spec(SEARCH)), folder, Quiet(), GOAL)
+
+
+def test_search_confirms_on_prompts_it_did_not_see(searched: tuple[Path, Results]) -> None:
+    folder, results = searched
     assert results.tuning is not None
     assert len(results.tuning.trials) == 10
     assert not set(results.tuning.tuning_prompts) & set(results.tuning.confirming_prompts)
     assert [s.decoding for s in results.plan.settings][-1] == results.tuning.best.decoding
     assert len(results.plan.prompts) == 4
-    assert verify(tmp_path / "tuned") == []
+    assert read_lock(folder)["winner"] == results.tuning.best.decoding.as_dict()
+    (compared,) = (c for c in results.comparisons if c.metric == "human_gap")
+    assert compared.setting == results.plan.settings[-1].name
+    assert "so the search has shown no gain" in (folder / "report.md").read_text("utf-8")  # on four prompts
+    assert verify(folder) == []
+
+
+def test_an_interrupted_search_goes_on_to_the_same_trials(searched: tuple[Path, Results], tmp_path: Path) -> None:
+    plan, folder = resolve(parse_spec(SEARCH)), tmp_path / "cut"
+    with pytest.raises(KeyboardInterrupt):
+        run_module.run(plan, folder, Recorder(8), GOAL)
+    display = Recorder()
+    run_module.run(plan, folder, display, GOAL)
+    assert display.found["trials"] == (8, 10)
+    for name in ("tuning.json", "samples.jsonl", "results.csv"):
+        assert (folder / name).read_bytes() == (searched[0] / name).read_bytes()
+
+
+def test_interrupted_measuring_of_speed_goes_on(tmp_path: Path) -> None:
+    spec = {**SMALL, "prompts": {"held_out": 2}, "repeats": 1, "max_new_tokens": 3, "rows": 2}
+    plan = resolve(parse_spec({**spec, "speed": {"repeats": 1, "new_tokens": 2, "batch": 64}}))
+    with pytest.raises(KeyboardInterrupt):
+        run_module.run(plan, tmp_path, Recorder(10 + 3))
+    kept = json.loads((tmp_path / "speed.json").read_text("utf-8"))["settings"]
+    display = Recorder()
+    results = run_module.run(plan, tmp_path, display)
+    assert display.found["speeds"] == (3, 6)
+    assert [asdict(s) for s in results.speeds[:3]] == kept
+    assert {s.batch for s in results.speeds} == {1, 2}  # two rows, of which a beam search of two beams takes both
+    assert results.side_by_side is not None
 
 
 def test_search_needs_human_text() -> None:
     spec = {**SMALL, "prompts": {"written": [{"text": t} for t in "가나다라마"]}}
     with pytest.raises(UserError, match="known human continuation"):
         run_module.run(resolve(parse_spec(spec)), Path("never"), Quiet(), Goal("human_distance"))
+
+
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="torch finds no GPU here"):
+        run_module.run(resolve(parse_spec({**SMALL, "device": "cuda"})), tmp_path / "new", Quiet())
+
+
+def test_ones_own_prompts_with_references_have_a_human_row(tmp_path: Path) -> None:
+    known = [{"text": f"모든 국민은 {i}번째", "reference": "권리를 법률로 보장받는다."} for i in range(3)]
+    spec = {**SMALL, "prompts": {"written": known}, "settings": [{"temperature": [0.5, 1.0]}], "baseline": None}
+    results = run_module.run(resolve(parse_spec({**spec, "repeats": 1})), tmp_path / "own", Quiet())
+    assert results.human_table is not None
+    assert results.human_table.human is not None
+    assert "human gap" in (tmp_path / "own" / "report.md").read_text("utf-8")
