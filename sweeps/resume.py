@@ -23,6 +23,8 @@ def find_name(home: Path, wanted: str) -> str:
     names = sweep_names(home)
     if wanted in names:
         return wanted
+    if not names:
+        raise UserError(f"No sweep '{wanted}': there is none in '{home / 'sweeps'}'. Give the --tracking-uri it has.")
     fitting = [name for name in names if name.startswith(wanted)]
     if len(fitting) > 1:
         raise UserError(f"'{wanted}' fits {len(fitting)} sweeps: {', '.join(fitting[:5])}. Give more of the name.")

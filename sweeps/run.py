@@ -26,15 +26,16 @@ from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
 from sweeps.launch import run_trials
-from sweeps.plan import KEEP_WEIGHTS, Plan, make_folder, make_plan, resources_of, with_gpus
+from sweeps.plan import KEEP_WEIGHTS, Plan, make_folder, make_plan, with_gpus
 from sweeps.proposals import Proposals
 from sweeps.ray_session import import_ray, ray_running
 from sweeps.records import TrialRecord, TrialStatus
-from sweeps.resources import Resources, check_gpus, check_storage, slots
+from sweeps.resources import Resources, check_storage, slots
 from sweeps.result import SweepResult
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.secrets import without_secrets
 from sweeps.spec import SweepSpec
+from sweeps.store_uri import scheme_of
 from sweeps.weights import LeadingWeights
 from trainables import Splits, Task
 
@@ -79,10 +80,9 @@ class Sweep:
 
     def _run(self) -> SweepResult:
         spec = self._spec
-        check_gpus(resources_of(spec))
-        make_folder(self._plan.home)
-        if not str(spec.tracking_uri).startswith("sqlite:"):  # a server that does not answer is told before Ray starts
+        if scheme_of(str(spec.tracking_uri)) != "sqlite":  # a server that does not answer: nothing is written
             self._store = self._open_store()
+        make_folder(self._plan.home)
         self._display.step(f"{spec.name}: starting Ray, loading {self._task.facts.name}")
         import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         with ThreadPoolExecutor(2) as pool:  # both wait more than they compute, while Ray starts
@@ -94,6 +94,8 @@ class Sweep:
                 room = slots(cluster, resources)
                 splits, self._store = data.result(), store.result()
                 concurrency = min(spec.concurrency or room, room)
+                if concurrency < (spec.concurrency or 0):
+                    self._display.step(f"--concurrency {spec.concurrency}: only {room} trials fit at once here")
                 return self._search(splits, resources, concurrency)
 
     def _open_store(self) -> Any:

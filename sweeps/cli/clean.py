@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sweeps.cli.store import wanted_uri
+
 
 def command(
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, only show.")] = False,
@@ -15,10 +17,9 @@ def command(
     """Show what can be removed: losers' weights, old checkpoints, ended Ray sessions; never a run or a model."""
     from sweeps.clean import find_removable
     from sweeps.cli.tables import print_table
-    from sweeps.plan import home_of
-    from sweeps.spec import default_tracking_uri
+    from sweeps.store_uri import home_of
 
-    items = find_removable(home_of(tracking_uri or default_tracking_uri()))
+    items = find_removable(home_of(wanted_uri(tracking_uri)))
     if not items:
         sys.stdout.write("Nothing to remove.\n")
         return

@@ -26,11 +26,10 @@ def command(
     import os
 
     from sweeps.cli.sweep import run_and_show
-    from sweeps.plan import home_of
     from sweeps.resume import find_name, next_name, resumed_spec, started_note
-    from sweeps.spec import default_tracking_uri
+    from sweeps.store_uri import check_uri, default_tracking_uri, home_of
 
-    home = home_of(tracking_uri or default_tracking_uri())
+    home = home_of(check_uri(tracking_uri or default_tracking_uri()))
     name = find_name(home, sweep)
     note = started_note(home, name)
     given = {

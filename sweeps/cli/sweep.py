@@ -15,11 +15,6 @@ from search_spaces.errors import UserError
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
 
-TASK_OPTIONS = (
-    *("data", "target", "kind", "ignore", "split_column", "group_column", "time_column"),
-    *("data_dir", "model"),
-)
-
 
 def command(
     task: Annotated[str | None, typer.Argument(help="A task's name (`tunelab tasks`) or a Python file.")] = None,
@@ -69,24 +64,17 @@ def command(
 
 def spec_of(given: Mapping[str, Any]) -> SweepSpec:
     """The spec that a command line means, by parameter name; the file of ``--config`` fills in what is not given."""
-    from sweeps.spec import make_spec, read_spec_file, spec_keys
+    from sweeps.spec import TASK_OPTIONS, make_spec, read_spec_file, spec_keys
 
     config = given["config"]
     values: dict[str, Any] = {} if config is None else read_spec_file(config)
     values |= {key: given[key] for key in spec_keys() if given.get(key) is not None}
     options = {key: given[key] for key in TASK_OPTIONS if given[key]}
-    values["task_options"] = {**_mapping(values, "task_options"), **options}
-    values["set"] = {**_mapping(values, "set"), **dict(parse_assignment(text) for text in given["fixed"] or [])}
+    values["task_options"] = {**(values.get("task_options") or {}), **options}
+    values["set"] = {**(values.get("set") or {}), **dict(parse_assignment(text) for text in given["fixed"] or [])}
     if "task" not in values:
         raise UserError("Which task? Give one, e.g. `tunelab sweep california_housing`; `tunelab tasks` lists them.")
     return make_spec(values)
-
-
-def _mapping(values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = values.get(key) or {}
-    if not isinstance(found, dict):
-        raise UserError(f"'{key}' in --config must hold names and values, got {found!r}.")
-    return {str(name): value for name, value in found.items()}
 
 
 def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:

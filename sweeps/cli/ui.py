@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from sweeps.cli.store import open_store
+
 
 def command(
     tracking_uri: Annotated[str | None, typer.Option(help="The store to show.")] = None,
@@ -16,11 +18,9 @@ def command(
     port: Annotated[int, typer.Option(help="Port to bind.")] = 5000,
 ) -> None:
     """Open the MLflow UI for the results; Ctrl-C ends it."""
+    store = open_store(tracking_uri)
     from sweeps.desk import SWEEPS_VIEW, TRIALS_VIEW, view_link
-    from sweeps.spec import default_tracking_uri
-    from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
     if store.uri.startswith("http"):
         sys.stderr.write(f"The store is a server: open {store.shown_uri}\n")
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.cli import main
+from sweeps.spec import make_spec, read_spec_file
 
 REFUSED = {
     "sweep wime": "Did you mean 'wine'?",
@@ -27,6 +28,24 @@ REFUSED = {
     "sweep wine --tracking-uri ftp://host/x": "no store that can be used",
     "sweep wine --tracking-uri http://127.0.0.1:9": "no MLflow store answers there",
     "sweep wine --tracking-uri sqlite:///no/folder.txt/x.db": "cannot be",
+    "sweep wine --tracking-uri sqlite:////proc/x.db": "cannot be",
+    "sweep wine --tracking-uri sqlite:///no": "no sqlite database",
+    "sweep wine --tracking-uri sqlite:///no/folder.txt": "no sqlite database",
+    "sweep wine --tracking-uri sqlite:///": "names no file",
+    "sweep wine --tracking-uri sqlite:x": "names no file",
+    "sweep wine --tracking-uri http://[::1": "no store that can be used",
+    "sweep wine --tracking-uri postgresql+nope://u:hunter2@host/x": "cannot be read",
+    "sweep wine --tracking-uri postgresql+psycopg2://u:hunter2@127.0.0.1:9/x": "Connection refused",
+    "sweep wine --storage foo://u:hunter2@x/y": "no folder or URI",
+    "sweep wine --cpus-per-trial 64": "--cpus-per-trial 64",
+    "sweep wine --address nowhere": "must be host:port",
+    "sweep auto_mpg": "'auto_mpg.csv.gz' is damaged",
+    "sweep mnist --data-dir no": "lacks train-images-idx3-ubyte",
+    "sweep wine --trials x": "--trials should be a valid integer, got 'x'",
+    "sweep wine --trails 3": "Did you mean '--trials'?",
+    "sweep wine --trials": "requires an argument",
+    "sweep wine beer": "unexpected extra argument(s) (beer)",
+    "sweap wine": "Did you mean 'sweep'?",
     "sweep wine --set lrr=1": "Did you mean 'lr'?",
     "sweep wine --set lr=7": "must lie between",
     "sweep wine --set lr": "NAME=VALUE",
@@ -35,10 +54,31 @@ REFUSED = {
     "sweep wine --time-budget soon": "e.g. 10m",
     "sweep wine --space nowhere": "Unknown search space",
     "sweep ./nothing.py": "does not exist",
-    "results nothing": "No sweep 'nothing'",
-    "report nothing": "No sweep 'nothing'",
-    "reproduce 0123456789": "is no run",
-    "compare nothing": "sweep",
+    "sweep wine --config switch.yaml": "--trials cannot be true or false",
+    "sweep wine --config value.yaml": "--set lr must be a number, a text, true or false",
+    "resume nothing": "No sweep 'nothing'",
+    "results nothing": "There is no store at",
+    "results --tracking-uri off": "--tracking-uri off names no store",
+    "results --tracking-uri foo": "no store that can be used",
+    "results --tracking-uri sqlite:///no/folder.txt": "no sqlite database",
+    "results --tracking-uri http://127.0.0.1:9": "answers there (Connection refused)",
+    "report nothing": "There is no store at",
+    "reproduce 0123456789": "There is no store at",
+    "predict nothing unknown.yaml": "There is no store at",
+    "compare nothing": "two or more sweeps",
+    "compare a b": "There is no store at",
+    "ui": "There is no store at",
+    "clean --tracking-uri foo": "no store that can be used",
+}
+
+
+FILES = {
+    "broken.yaml": "trials: [1\n",
+    "list.yaml": "- 1\n",
+    "unknown.yaml": "trails: 3\n",
+    "switch.yaml": "trials: yes\n",
+    "value.yaml": "set: {lr: [1]}\n",
+    "no/folder.txt": "a file, no folder",
 }
 
 
@@ -51,21 +91,58 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, lin
     return int(end.value.code or 0), out, err
 
 
+@pytest.fixture
+def files(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with files that are wrong, among them a data set that is not what was shipped."""
+    for name, content in FILES.items():
+        (in_folder / name).parent.mkdir(exist_ok=True)
+        (in_folder / name).write_text(content, encoding="utf-8")
+    monkeypatch.setattr("trainables.base.bundled.checksums", lambda: {"auto_mpg.csv.gz": "0" * 64})
+    return in_folder
+
+
 @pytest.mark.parametrize("line", REFUSED)
 def test_bad_input_is_one_sentence_and_leaves_nothing(
-    line: str, in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    line: str, files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (in_folder / "broken.yaml").write_text("trials: [1\n", encoding="utf-8")
-    (in_folder / "list.yaml").write_text("- 1\n", encoding="utf-8")
-    (in_folder / "unknown.yaml").write_text("trails: 3\n", encoding="utf-8")
-    (in_folder / "no").mkdir()
-    (in_folder / "no" / "folder.txt").write_text("a file, no folder", encoding="utf-8")
+    before = sorted(files.rglob("*"))
     code, out, err = run(capsys, monkeypatch, line)
     assert code == 2, err
     assert REFUSED[line] in err
-    assert "Traceback" not in err
+    assert err.startswith("tunelab: ")
+    assert len(err.splitlines()) == 1
+    assert "hunter2" not in err
     assert out == ""
-    assert not list(in_folder.glob("mlruns/sweeps/*"))
+    assert sorted(files.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    {
+        "results nothing": "holds none",
+        "report nothing": "No sweep 'nothing'",
+        "reproduce 0123456789": "is no run",
+        "compare a b": "No sweep 'a'",
+    }.items(),
+)
+def test_what_a_store_does_not_hold_is_one_sentence(
+    line: str, sentence: str, store_uri: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = run(capsys, monkeypatch, f"{line} --tracking-uri {store_uri}")
+    assert (code, out) == (2, "")
+    assert sentence in err
+
+
+def test_a_file_takes_what_the_command_line_takes(files: Path) -> None:
+    (files / "all.yaml").write_text(
+        "task: table\ntrials: 3\ndata: a.csv\ntarget: price\nignore: [id]\ntracking-uri: off\nset: {lr: 0.1}\n"
+        "task_options: {kind: binary}\n",
+        encoding="utf-8",
+    )
+    values = read_spec_file(files / "all.yaml")
+    assert values["task_options"] == {"data": "a.csv", "target": "price", "ignore": ["id"], "kind": "binary"}
+    spec = make_spec(values)
+    assert (spec.trials, spec.tracking_uri, spec.fixed) == (3, "off", {"lr": 0.1})
 
 
 def test_an_unwritable_store_is_refused(
