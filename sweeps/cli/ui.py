@@ -27,9 +27,10 @@ def command(
     # one worker and no job runner: a quarter of the memory and half of the start-up of MLflow's default
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # MLflow calls its server by name
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
-    arguments = ["server", "--backend-store-uri", store.uri, "--host", host, "--port", str(port), "--workers", "1"]
+    settings["MLFLOW_BACKEND_STORE_URI"] = store.uri  # a command line can be seen by all of the machine's users
+    arguments = ["server", "--host", host, "--port", str(port), "--workers", "1"]
     sys.stderr.write(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)\n")
-    newest = max(store.sweeps(), key=lambda run: int(run.info.start_time), default=None)
+    newest = next(iter(store.sweeps()), None)
     if newest is not None:
         task = newest.data.tags["tunelab.task"]
         for what, view in (("sweeps", SWEEPS_VIEW), ("trials", TRIALS_VIEW)):
