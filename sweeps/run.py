@@ -31,7 +31,7 @@ from sweeps.proposals import Proposals
 from sweeps.ray_session import import_ray, ray_running
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.resources import Resources, check_storage, slots
-from sweeps.result import SweepResult
+from sweeps.result import Best, SweepResult
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.secrets import without_secrets
 from sweeps.spec import SweepSpec
@@ -195,7 +195,10 @@ class Sweep:
         resources: Resources,
     ) -> SweepResult:
         """Confirms and evaluates the winner, unless the search was cut short."""
-        if result.stopped in NOT_EVALUATED or not result.ranked():
+        if not result.ranked():
+            return result
+        result = replace(result, best=Best.of(result.ranked()[0]))  # what there is to say when this is cut short
+        if result.stopped in NOT_EVALUATED:
             return result
         from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from search_spaces.errors import UserError
+from sweeps.cli.json_output import print_json
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
@@ -84,13 +87,26 @@ def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
 
     with make_display() as display:
         result = run_sweep(spec, display)
-    if as_json:
-        sys.stdout.write(json.dumps(result.summary(), ensure_ascii=False, allow_nan=True) + "\n")
-    else:
-        from sweeps.cli.results import print_result
+    with terminal_may_be_closed():
+        if as_json:
+            print_json(result.summary())
+        else:
+            from sweeps.cli.results import print_result
 
-        print_result(result)
+            print_result(result)
     raise SystemExit(exit_code(result.stopped, bool(result.ranked())))
+
+
+@contextmanager
+def terminal_may_be_closed() -> Iterator[None]:
+    """In this block printing goes nowhere once nobody reads it; the exit code stays the sweep's."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.EIO, errno.EPIPE):
+            raise
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 until the process ends
 
 
 def parse_assignment(text: str) -> tuple[str, str]:

@@ -139,7 +139,8 @@ class SweepRuns(Connection):
     def sweeps(self) -> list[Run]:
         """The parent runs of all sweeps, newest first."""
         ids = [e.experiment_id for e in self.client.search_experiments()]
-        return [run for i in ids for run in self._search(i, "tags.`tunelab.kind` = 'sweep'")] if ids else []
+        found = [run for i in ids for run in self._search(i, "tags.`tunelab.kind` = 'sweep'")]
+        return sorted(found, key=lambda run: -int(run.info.start_time))
 
     def find_sweep(self, wanted: str) -> str:
         """The parent run id of a sweep by name, by run id, or by the beginning of either.
