@@ -21,6 +21,8 @@ from trainables import Task, get_task
 from trainables.base.storage import Storage
 
 KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
+CONFIRMATION = "confirm"  # where weights of a confirmation lie, in the storage of a sweep
+ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of what nobody expected
 
 
 @dataclass(frozen=True)

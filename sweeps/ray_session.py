@@ -34,7 +34,7 @@ RAY_SETTINGS = {
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
 LOOPBACK = "127.0.0.1"
-SESSION_MARK = "tunelab.pid"  # in the folder of a Ray session that a sweep started: its process
+PROCESS_MARK = "tunelab.pid"  # in a Ray session's and a scratch folder that a sweep made: its process
 MOST_STARTED_WORKERS = 16  # at once with a local Ray: each loads torch, also where there are hundred CPUs
 NO_PORT = -1
 AGENTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # whose ports Ray waits for
@@ -78,7 +78,7 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
         raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error
     session = Path(ray._private.worker._global_node.get_session_dir_path()) if local else None
     if session is not None:
-        (session / SESSION_MARK).write_text(str(os.getpid()), encoding="utf-8")
+        (session / PROCESS_MARK).write_text(str(os.getpid()), encoding="utf-8")
     try:
         yield ray.cluster_resources()
     finally:

@@ -26,7 +26,7 @@ from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
 from sweeps.launch import run_trials
-from sweeps.plan import KEEP_WEIGHTS, Plan, make_folder, make_plan, with_gpus
+from sweeps.plan import CONFIRMATION, ERROR_FILE, KEEP_WEIGHTS, Plan, make_folder, make_plan, with_gpus
 from sweeps.proposals import Proposals
 from sweeps.ray_session import import_ray, ray_running
 from sweeps.records import TrialRecord, TrialStatus
@@ -258,7 +258,7 @@ class Sweep:
     def _failed(self, result: SweepResult, problem: Exception) -> SweepFailed:
         """The exception that tells of another one, whose traceback is kept beside the journal and in the store."""
         trace = "".join(traceback.format_exception(problem))
-        path = self._plan.folder / "error.txt"
+        path = self._plan.folder / ERROR_FILE
         path.write_text(trace, encoding="utf-8")
         if self._store is not None:
             from sweeps.tracking import STORE_ERRORS
@@ -277,7 +277,7 @@ class Sweep:
         spec, say = self._spec, self._display.step
         top = confirmed_top(result, self._task, spec.confirm_top, spec.confirm_seeds)
         if top:
-            storage = f"{self._plan.storage}/confirm"
+            storage = f"{self._plan.storage}/{CONFIRMATION}"
             found = confirm(
                 result, self._task, splits, resources, top=top, seeds=spec.confirm_seeds, storage=storage, say=say
             )

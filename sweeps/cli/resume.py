@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from search_spaces.errors import UserError
+
 
 def command(
     sweep: Annotated[str, typer.Argument(help="The sweep's name, or its beginning.")],
@@ -43,5 +45,11 @@ def command(
     if new_space:
         given |= {"name": next_name(home, name), "warm_start": name}
     spec = resumed_spec(note, given)
-    os.chdir(note["folder"])  # task files and data were named from there
+    try:
+        os.chdir(note["folder"])  # task files and data were named from there
+    except OSError as error:
+        raise UserError(
+            f"Sweep '{name}' was started in '{note['folder']}', where its task file and data were named from "
+            f"({error.strerror}). Bring that folder back; an empty one will do when the sweep names no files."
+        ) from error
     run_and_show(spec, as_json=as_json)
