@@ -37,7 +37,7 @@ def start_driver(values: Mapping[str, Any], folder: Path, *, address: str | None
 
     Args:
         values: of the spec.
-        folder: working directory; stderr goes to ``stderr.txt`` there.
+        folder: working directory; the JSON goes to ``stdout.txt`` there, stderr to ``stderr.txt``.
         address: of the Ray that runs the trials; a Ray of the driver's own when None.
     """
     context = multiprocessing.get_context("forkserver")
@@ -74,7 +74,8 @@ def wait_until(holds: Callable[[], bool], process: BaseProcess | None = None, se
 
 def _drive(values: dict[str, Any], folder: str, address: str | None) -> None:
     os.chdir(folder)
-    os.dup2(os.open("stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
+    for name, stream in (("stdout.txt", sys.stdout), ("stderr.txt", sys.stderr)):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), stream.fileno())
     if address is not None:
         os.environ["RAY_ADDRESS"] = address
     from sweeps.cli.sweep import run_and_show

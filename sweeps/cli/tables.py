@@ -21,10 +21,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], *, titl
 
     console = Console(width=None if sys.stdout.isatty() else UNLIMITED, highlight=False, markup=False)
     if title:
-        console.print(title, soft_wrap=True)
+        console.print(f"{title}\n", soft_wrap=True)
     for table in make_tables(header, rows, console.width):
-        console.print("", table)
-    console.print()
+        console.print(table, "")
 
 
 def make_tables(header: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> Iterator[Table]:

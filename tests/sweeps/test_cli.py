@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import math
+import os
+import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sweeps.cli import main
+from sweeps.journal import FILE
+from sweeps.records import Epoch, TrialRecord, TrialStatus
+from sweeps.result import Best, SweepResult
 from sweeps.spec import make_spec, read_spec_file
+from sweeps.tracking import Store
+from tests.drivers import ray_address, start_driver, wait_until
+from tests.toys import TOY
 
 REFUSED = {
     "sweep wime": "Did you mean 'wine'?",
@@ -161,6 +173,64 @@ def test_tasks_can_be_read_by_programs(capsys: pytest.CaptureFixture[str], monke
     assert code == 0
     assert {"california_housing", "auto_mpg", "diamonds", "boston_housing", "heart_disease", "wine"} <= set(rows)
     assert rows["california_housing"]["unit"] == "100,000 $"
+
+
+def made_up(*, stopped: str) -> SweepResult:
+    """A result with a figure that no JSON can hold."""
+    epoch = Epoch(1, 0.5, {"train_loss": math.inf}, 1.0)
+    trial = TrialRecord(0, {}, {"lr": 0.1}, 0, 9, TrialStatus.FINISHED, (epoch,))
+    best = replace(Best.of(trial), test={"r2": math.nan})
+    kind = {"kind": "regression", "unit": "", "score": "r2"}
+    return SweepResult("a", "wine", {}, kind, {}, {}, (trial,), 1, 0.0, 1.0, 1.0, stopped=stopped, best=best)
+
+
+def test_json_holds_no_nan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.run.run_sweep", lambda spec, display: made_up(stopped=""))
+    code, out, _ = run(capsys, monkeypatch, "sweep wine --json")
+    assert code == 0
+    summary = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert summary["best"]["test"] == {"r2": None}
+    assert summary["best"]["val_loss"] == 0.5
+
+
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_a_closed_terminal_changes_no_exit_code(
+    options: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("sweeps.run.run_sweep", lambda spec, display: made_up(stopped="interrupted"))
+    monkeypatch.setattr(sys, "stdout", Closed())
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    code, _, _ = run(capsys, monkeypatch, f"sweep wine {options}")
+    sys.stdout.close()  # what the command put in its place
+    assert code == 130
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_ctrl_c_keeps_what_is_finished_and_says_the_best(store_uri: str, tmp_path: Path) -> None:
+    options = {"pause": 0.02}
+    values = {"task": TOY, "task_options": options, "name": "cut", "trials": 500, "tracking_uri": store_uri}
+    driver = start_driver(values, tmp_path, address=ray_address())
+    journal = tmp_path / "mlruns" / "sweeps" / "cut" / FILE
+    assert wait_until(lambda: journal.exists() and journal.read_text().count('"ended"') >= 5, driver)
+    os.kill(driver.pid or 0, signal.SIGINT)
+    driver.join(60)
+    assert driver.exitcode == 130, (tmp_path / "stderr.txt").read_text()
+    summary = json.loads((tmp_path / "stdout.txt").read_text())
+    assert summary["stopped"] == "interrupted"
+    assert summary["trials"]["finished"] + summary["trials"]["stopped_early"] >= 5
+    assert summary["trials"]["interrupted"] >= 1
+    assert summary["best"]["test"] == {}, "the test split stays closed"
+    store = Store(store_uri)
+    parent = store.run(summary["parent_run_id"])
+    assert parent.info.status == "KILLED"
+    assert parent.data.metrics["best_val_loss"] == summary["best"]["val_loss"]
+    result = store.load(summary["parent_run_id"])
+    assert summary["best"]["trial"] == result.ranked()[0].number
+    assert f"Trial {summary['best']['trial']} won" in parent.data.tags["mlflow.note.content"]
 
 
 @pytest.mark.usefixtures("ray_session", "in_folder")
