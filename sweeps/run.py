@@ -72,6 +72,7 @@ class Sweep:
         self._interruptions = Interruptions()
         self._store: Any = None  # when tracking is off
         self._problem: Exception | None = None  # what nobody expected
+        self._loading = Thread(target=self._load_ahead, name="loading", daemon=True)
 
     def run(self) -> SweepResult:
         """Raises ``KeyboardInterrupt`` when a signal comes before the search has begun."""
@@ -166,7 +167,7 @@ class Sweep:
                 writer.ended(trial)
 
         conductor = self._make_conductor(journal, earlier, result.concurrency, on_ended)
-        watched = Watched(conductor, self._display, writer, self._load_ahead)
+        watched = Watched(conductor, self._display, writer, self._loading.start)
         began = time.time()
         with self._interruptions.answered_by(lambda: conductor.stop(Stop.INTERRUPTED)):
             try:
@@ -200,8 +201,6 @@ class Sweep:
         result = replace(result, best=Best.of(result.ranked()[0]))  # what there is to say when this is cut short
         if result.stopped in NOT_EVALUATED:
             return result
-        from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
-
         opened: list[float] = []
 
         def on_open(moment: float) -> None:
@@ -209,6 +208,10 @@ class Sweep:
             opened.append(moment)
 
         try:
+            if self._loading.is_alive():  # imports change the filters of warnings, on which the end relies
+                self._loading.join()
+            from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
+
             result = self._confirm(result, splits, resources)
             return evaluate(result, self._task, splits, weights, self._store, self._display.step, on_open)
         except (KeyboardInterrupt, DiskFull, StoreAway) as problem:
@@ -361,9 +364,9 @@ class Sweep:
         )
 
     def _load_ahead(self) -> None:
-        """Loads modules in a thread while the search goes on."""
-        modules = AT_THE_END if self._store is None else AT_THE_END_OF_A_TRACKED_SWEEP
-        Thread(target=lambda: [import_module(name) for name in modules], name="loading", daemon=True).start()
+        """Loads what the end needs; in a thread, while the search goes on."""
+        for name in AT_THE_END if self._store is None else AT_THE_END_OF_A_TRACKED_SWEEP:
+            import_module(name)
 
     def _make_writer(self, result: SweepResult, journal: Journal, earlier: Replay | None) -> Any:
         if not result.parent_run_id:
