@@ -102,7 +102,7 @@ def generation(
     plan = request.plan()
     folder = request.folder(output, plan)
     from benchmarks.generation.run import run  # torch loads once the request is known to be good
-    from sweeps.spec import default_tracking_uri
+    from sweeps.store_uri import default_tracking_uri
     from sweeps.tracking import Store
 
     store = None if tracking_uri == "off" else Store(tracking_uri or default_tracking_uri())

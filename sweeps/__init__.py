@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sweeps.proposals import study_of
     from sweeps.run import run_sweep
     from sweeps.spec import SweepSpec
 
-__all__ = ["SweepSpec", "run_sweep"]
+__all__ = ["SweepSpec", "run_sweep", "study_of"]
 
-_HOMES = {"SweepSpec": "sweeps.spec", "run_sweep": "sweeps.run"}
+_HOMES = {"SweepSpec": "sweeps.spec", "run_sweep": "sweeps.run", "study_of": "sweeps.proposals"}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,11 +14,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from sweeps.journal import FILE, LOCK_FILE, Replay, read_events, replay
+from search_spaces import UserError
+from sweeps.journal import LOCK_FILE, Replay, read_events, replay
 from sweeps.launch import SCRATCH_PREFIX
-from sweeps.ray_session import SESSION_MARK
+from sweeps.plan import CONFIRMATION, ERROR_FILE
+from sweeps.ray_session import PROCESS_MARK
 from sweeps.records import TrialStatus, ranked
 from sweeps.resume import HIDDEN, sweep_names
+from sweeps.secrets import without_secrets
 from trainables.base.plan import weights_path
 from trainables.base.storage import Storage
 
@@ -44,13 +47,19 @@ class Removable:
     remove: Callable[[], None]
 
 
-def find_removable(home: Path) -> list[Removable]:
+def find_removable(home: Path, say: Callable[[str], None] = lambda text: None) -> list[Removable]:
     """Everything that can be removed.
 
     Args:
         home: the folder of the tracking store, where sweeps' folders lie.
+        say: told which sweeps cannot be looked at, and why.
     """
-    found = [item for name in sweep_names(home) for item in _of_sweep(home / "sweeps" / name)]
+    found = []
+    for name in sweep_names(home):
+        try:
+            found += _of_sweep(home / "sweeps" / name)
+        except (UserError, OSError) as error:  # a damaged journal, a storage that is away
+            say(f"{name} is left alone: {without_secrets(str(error))}")
     return found + list(_ray_sessions()) + list(_scratch_folders())
 
 
@@ -77,15 +86,14 @@ def _of_sweep(folder: Path) -> list[Removable]:
     if uri is None:
         return []
     storage = Storage(uri)
-    paths = _finished_paths(storage) if is_finished(state) else _superfluous_paths(state, storage)
+    finished = is_finished(state)
+    paths = [*(_finished_paths(storage) if finished else _superfluous_paths(state, storage))]
+    if storage.names(CONFIRMATION):
+        paths.append(("weights of a confirmation", CONFIRMATION))
     items = [_item(folder.name, what, storage, path) for what, path in paths]
-    known = {FILE, LOCK_FILE, "weights", "checkpoints"}
-    if is_finished(state):
-        items += [
-            Removable(folder.name, "left behind", str(path), _size(path), lambda p=path: _delete(p))  # type: ignore[misc]
-            for path in sorted(folder.iterdir())
-            if path.name not in known
-        ]
+    trace = folder / ERROR_FILE
+    if finished and trace.is_file():
+        items.append(Removable(folder.name, "traceback", str(trace), _size(trace), lambda: _delete(trace)))
     return items
 
 
@@ -128,16 +136,17 @@ def _item(owner: str, what: str, storage: Storage, path: str) -> Removable:
 def _ray_sessions() -> Iterator[Removable]:
     """Folders of Ray sessions that sweeps started and whose processes are gone."""
     used = "\n".join(_command_lines())
-    for mark in sorted(Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray").glob(f"session_*/{SESSION_MARK}")):
+    for mark in sorted(Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray").glob(f"session_*/{PROCESS_MARK}")):
         session = mark.parent
-        if session.name not in used and not session.is_symlink() and not _alive(mark.read_text(encoding="utf-8")):
+        if session.name not in used and not session.is_symlink() and not _alive(mark):
             yield Removable("Ray", "ended session", str(session), _size(session), lambda s=session: _delete(s))  # type: ignore[misc]
 
 
 def _scratch_folders() -> Iterator[Removable]:
-    """Tune's scratch folders of killed sweeps; their names hold the process."""
-    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*")):
-        if not _alive(folder.name.removeprefix(SCRATCH_PREFIX).partition("-")[0]):
+    """Tune's scratch folders of killed sweeps."""
+    for mark in sorted(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*/{PROCESS_MARK}")):
+        folder = mark.parent
+        if not folder.is_symlink() and not _alive(mark):
             yield Removable("Ray", "scratch of a killed sweep", str(folder), _size(folder), lambda f=folder: _delete(f))  # type: ignore[misc]
 
 
@@ -149,8 +158,15 @@ def _command_lines() -> Iterator[str]:
             continue
 
 
-def _alive(pid: str) -> bool:
-    return not pid.isdigit() or Path(f"/proc/{pid}").exists()  # who cannot be asked counts as alive
+def _alive(mark: Path) -> bool:
+    """Whether the process that a folder's mark names runs; where that cannot be known, it does."""
+    try:
+        os.kill(int(mark.read_text(encoding="utf-8")), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, OverflowError):
+        return True
+    return True
 
 
 def _size(path: Path) -> int:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
-from sweeps.records import TrialRecord, TrialStatus, ranked
+from sweeps.records import TrialRecord, TrialStatus
 from sweeps.spec import SweepSpec
 from trainables import Splits, Task
-
-REFRESH_SECONDS = 0.25
-BEST_ROWS = 5
 
 
 class Display(Protocol):
@@ -71,11 +67,14 @@ def make_display() -> Iterator[Display]:
     if not sys.stderr.isatty():
         yield Lines()
         return
+    from sweeps.live_table import LiveTable
+
     table = LiveTable()
     try:
         yield table
     finally:
-        table.close()
+        with suppress(OSError):  # the terminal was closed
+            table.close()
 
 
 class Lines:
@@ -95,74 +94,6 @@ class Lines:
 
     def step(self, text: str) -> None:
         _say(text)
-
-
-class LiveTable:
-    """Running and best trials, a progress bar, time left."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._total = 0
-        self._name = ""
-        self._began = time.monotonic()
-        self._drawn = 0.0
-
-    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        for line in headline(spec, task, splits, concurrency):
-            self._console.print(line, markup=False)
-        self._total, self._name = int(spec.trials or 0), str(spec.name)
-        self._began = time.monotonic()
-        self._live.start()
-
-    def progress(self, trials: list[TrialRecord]) -> None:
-        now = time.monotonic()
-        if now - self._drawn >= REFRESH_SECONDS:
-            self._drawn = now
-            self._live.update(self._draw(trials), refresh=True)
-
-    def step(self, text: str) -> None:
-        self._live.stop()
-        self._console.print(text, markup=False)
-
-    def close(self) -> None:
-        """Removes the table; the summary takes its place."""
-        self._live.stop()
-
-    def _draw(self, trials: list[TrialRecord]) -> Any:
-        from rich import box
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("trial", "status", "epoch", "val_loss", "best"):
-            table.add_column(name, justify="left" if name == "status" else "right")
-        table.add_column("configuration", overflow="ellipsis", no_wrap=True)
-        running = [t for t in trials if t.status == TrialStatus.RUNNING]
-        for trial in running + ranked(trials)[:BEST_ROWS]:
-            last = trial.epochs[-1] if trial.epochs else None
-            best = trial.best
-            table.add_row(
-                str(trial.number),
-                trial.status.value.replace("_", " "),
-                "" if last is None else str(last.epoch),
-                "" if last is None else f"{last.val_loss:.4g}",
-                "" if best is None else f"{best.val_loss:.4g}",
-                short_config(trial),
-            )
-        ended = len(trials) - len(running)
-        bar = Table.grid(padding=(0, 2))
-        bar.add_row(ProgressBar(total=self._total, completed=ended, width=40), self._progress_text(ended))
-        return Group(bar, table)
-
-    def _progress_text(self, ended: int) -> str:
-        spent = time.monotonic() - self._began
-        left = spent / ended * (self._total - ended) if ended else math.inf
-        return f"{ended}/{self._total} trials, {duration(spent)} spent, {duration(left)} left"
 
 
 def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> list[str]:
@@ -198,14 +129,16 @@ def described(description: Mapping[str, Any]) -> list[str]:
 
 
 def line_of(trial: TrialRecord) -> str:
-    """One ended trial."""
+    """One ended trial. What a failed one said is in the summary, once: others mostly say the same."""
     best = trial.best
+    head = f"trial {trial.number:>3}  {status_of(trial):<13} {len(trial.epochs):>3} epochs"
     result = "no result" if best is None else f"val_loss {best.val_loss:.4g} at epoch {best.epoch}"
-    error = f"  {trial.error.partition(chr(10))[0]}" if trial.error else ""
-    status = trial.status.value.replace("_", " ")
-    return (
-        f"trial {trial.number:>3}  {status:<13} {len(trial.epochs):>3} epochs  {result}  {short_config(trial)}{error}"
-    )
+    return f"{head}  {result}  {short_config(trial)}"
+
+
+def status_of(trial: TrialRecord) -> str:
+    """Its status for people: ``stopped early``."""
+    return trial.status.value.replace("_", " ")
 
 
 def short_config(trial: TrialRecord) -> str:

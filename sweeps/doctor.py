@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from search_spaces import UserError
 from sweeps.environment import machine
 from sweeps.secrets import without_secrets
+from sweeps.store_uri import existing_folder, home_of, sqlite_path
 
 LOW_MEMORY = 2 * 2**30  # Ray and a worker or two
 LOW_DISK = 2**30
@@ -45,19 +46,19 @@ def examine(tracking_uri: str, address: str | None) -> Iterator[Finding]:
         tracking_uri: the store.
         address: a Ray cluster; a local Ray is started and ended when None and no RAY_ADDRESS is set.
     """
-    from sweeps.plan import home_of
-
-    yield from _packages()
-    yield _cpus()
-    yield _memory()
-    yield from _gpus()
-    yield _disk("disk of results", _existing(home_of(tracking_uri)))
-    yield _disk("disk of Ray's sessions", Path(tempfile.gettempdir()))
-    yield _shared_memory()
+    home = home_of(tracking_uri)
+    yield from _attempts("packages", _packages)
+    yield _attempt("CPUs", _cpus)
+    yield _attempt("memory", _memory)
+    yield from _attempts("GPUs", _gpus)
+    yield _attempt("disk of results", lambda: _disk("disk of results", existing_folder(home)))
+    yield _attempt("disk of Ray's sessions", lambda: _disk("disk of Ray's sessions", Path(tempfile.gettempdir())))
+    yield _attempt("shared memory", _shared_memory)
     yield _attempt("data", _data)
     yield _attempt("store", lambda: _store(tracking_uri))
-    yield from _sweeps(home_of(tracking_uri))
+    yield from _attempts("sweeps", lambda: _sweeps(home))
     yield _attempt("Ray", lambda: _ray(address))
+    yield from _attempts("Ray's private parts", _private_parts)
 
 
 def _packages() -> Iterator[Finding]:
@@ -78,7 +79,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _cpus() -> Finding:
-    usable, quota = len(os.sched_getaffinity(0)), cpu_quota()
+    usable, quota = usable_cpus(), cpu_quota()
     load = os.getloadavg()[0]
     value = f"{usable} usable, load {load:.1f}, {machine()['processor']}"
     if quota is not None and quota < usable:
@@ -88,6 +89,11 @@ def _cpus() -> Finding:
     if load > 1.5 * usable:
         return Finding("CPUs", value, "Something else keeps them busy; sweeps will be slower than planned.")
     return Finding("CPUs", value)
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
@@ -100,8 +106,14 @@ def cpu_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
 
 
 def available_memory() -> int:
-    """Bytes that can still be used: what the system has left, or the control group when that is less."""
-    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    """Bytes that can still be used: what the system has left, or the control group when that is less.
+
+    Where the system does not say what is left (it is Linux that does), all of its memory.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     fields = {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines}
     left = fields["MemAvailable"]
     try:
@@ -162,11 +174,11 @@ def _data() -> Finding:
 
 
 def _store(tracking_uri: str) -> Finding:
-    from sweeps.plan import home_of
+    path = sqlite_path(tracking_uri)
+    if path is not None and not path.exists():
+        return Finding("store", f"{tracking_uri}: not there yet; the first sweep creates it")
     from sweeps.tracking import Store
 
-    if tracking_uri.startswith("sqlite:///") and not home_of(tracking_uri).exists():
-        return Finding("store", f"{tracking_uri}: not there yet; the first sweep creates it")
     began = time.monotonic()
     store = Store(tracking_uri)
     count = len(store.sweeps())
@@ -191,28 +203,41 @@ def _sweeps(home: Path) -> Iterator[Finding]:
 
 
 def _ray(address: str | None) -> Finding:
-    from sweeps.ray_session import ray_running
+    from sweeps.ray_session import LOOPBACK, import_ray, ray_running
 
     began = time.monotonic()
     with ray_running(address) as cluster:
-        where = address or os.environ.get("RAY_ADDRESS") or "a local one"
+        given = address or os.environ.get("RAY_ADDRESS")
+        host = import_ray().get_runtime_context().gcs_address.rpartition(":")[0]
+        where = given or "a local one"
         value = (
             f"{where}: {cluster.get('CPU', 0):g} CPUs, {cluster.get('GPU', 0):g} GPUs, "
             f"{sum(key.startswith('node:') and 'head' not in key for key in cluster)} nodes, "
             f"ready in {time.monotonic() - began:.1f} s"
         )
-    return Finding("Ray", value)
+    problem = f"It listens at {host}, where other machines reach it." if not given and host != LOOPBACK else ""
+    return Finding("Ray", value, problem)
+
+
+def _private_parts() -> Iterator[Finding]:
+    from sweeps.ray_session import missing_parts
+
+    for part, consequence in missing_parts().items():
+        yield Finding("Ray's private parts", f"this version of Ray has no {part}", consequence)
 
 
 def _attempt(name: str, look: Callable[[], Finding]) -> Finding:
+    return next(_attempts(name, lambda: [look()]))
+
+
+def _attempts(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     try:
-        return look()
+        yield from look()
     except UserError as error:
-        return Finding(name, "not usable", without_secrets(str(error)))
-
-
-def _existing(folder: Path) -> Path:
-    return folder if folder.exists() else _existing(folder.parent)
+        yield Finding(name, "not usable", without_secrets(str(error)))
+    except Exception as error:  # noqa: BLE001 what cannot even be looked at is a finding too
+        what = without_secrets(str(error).partition("\n")[0])
+        yield Finding(name, "could not be looked at", f"{type(error).__name__}: {what}")
 
 
 def _gb(size: float) -> str:

@@ -39,12 +39,16 @@ def versions() -> dict[str, str]:
 
 @cache
 def git_commit() -> str:
-    """Commit of the checkout this code runs from, with ``+changes`` when it is not clean; empty outside one."""
-    folder = Path(__file__).parent
+    """Commit of the checkout this code runs from, with ``+changes`` when it is not clean; empty outside one.
+
+    Installed into an environment that lies in another project's checkout, it is not tracked there: no commit.
+    """
+    path = Path(__file__)
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
+        _git(path.parent, "ls-files", "--error-unmatch", path.name)
+        commit = _git(path.parent, "rev-parse", "HEAD")
+        return commit + ("+changes" if _git(path.parent, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):  # no git, no checkout, or a git that does not answer
         return ""
 
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from sweeps.conductor import Next
 from sweeps.failures import WorkersLost
-from sweeps.ray_session import import_ray, use_started_workers
+from sweeps.ray_session import PROCESS_MARK, import_ray, use_started_workers
 from sweeps.resources import Resources, slots
 from sweeps.worker_stderr import WorkerStderr, pid_in, with_stderr
 from trainables import METRIC, Task, TrainingData
@@ -73,6 +73,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)  # Tune would start them one after another
     bridge = make_bridge(source, resources, lanes, ray)
     folder = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
+    (Path(folder) / PROCESS_MARK).write_text(str(os.getpid()), encoding="utf-8")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Tune's advice about its own snapshots and loggers

@@ -13,12 +13,16 @@ from optuna.trial import FrozenTrial
 from search_spaces import SearchSpace, UserError
 from sweeps.journal import read_events, replay
 from sweeps.proposals import check_fixed, fitting_trials
-from sweeps.resources import Resources, settle_gpus
-from sweeps.spec import SweepSpec, check_uri, default_tracking_uri
+from sweeps.resources import Resources, check_cluster, settle_gpus
+from sweeps.secrets import without_secrets
+from sweeps.spec import SweepSpec
+from sweeps.store_uri import check_uri, check_usable, default_tracking_uri, home_of
 from trainables import Task, get_task
 from trainables.base.storage import Storage
 
 KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
+CONFIRMATION = "confirm"  # where weights of a confirmation lie, in the storage of a sweep
+ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of what nobody expected
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,11 @@ class Plan:
 
 
 def make_plan(spec: SweepSpec) -> Plan:
-    """Looks up task and space and fills in defaults; raises ``UserError`` for what does not exist or fit."""
+    """Looks up task and space and fills in defaults. Nothing is written or started.
+
+    Raises:
+        UserError: something does not exist or fit: task, space, store, folder, data, CPUs and GPUs.
+    """
     task = get_task(spec.task, **spec.task_options)
     space = task.space(spec.space)
     max_epochs = spec.max_epochs or task.facts.max_epochs
@@ -70,7 +78,11 @@ def make_plan(spec: SweepSpec) -> Plan:
             "storage": None if spec.storage is None else _checked_storage(spec.storage),
         }
     )
-    return Plan(filled, task, space, home, folder, earlier_trials(home, spec.warm_start, space))
+    warm_start = earlier_trials(home, spec.warm_start, space)
+    check_usable(uri)
+    check_cluster(resources_of(filled))
+    task.check_data()
+    return Plan(filled, task, space, home, folder, warm_start)
 
 
 def resources_of(spec: SweepSpec) -> Resources:
@@ -97,13 +109,6 @@ def earlier_trials(home: Path, name: str | None, space: SearchSpace) -> tuple[Fr
     return tuple(trials)
 
 
-def home_of(tracking_uri: str) -> Path:
-    """The folder that belongs to a store: a sqlite file's own, else ``mlruns`` in the working directory."""
-    if tracking_uri.startswith("sqlite:///"):
-        return Path(tracking_uri.removeprefix("sqlite:///")).absolute().parent
-    return Path.cwd() / "mlruns"
-
-
 def make_folder(folder: Path) -> None:
     """Creates a folder; raises ``UserError`` when it cannot be written."""
     try:
@@ -116,5 +121,8 @@ def make_folder(folder: Path) -> None:
 
 def _checked_storage(uri: str) -> str:
     """The URI, or a folder's absolute path: workers have working directories of their own."""
-    Storage(uri)
+    try:
+        Storage(uri)
+    except UserError as error:
+        raise UserError(without_secrets(str(error))) from None
     return uri if "://" in uri else str(Path(uri).absolute())

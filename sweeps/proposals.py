@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import heapq
 import importlib
+import json
 import math
 from collections.abc import Container, Mapping, Sequence
 from typing import Literal
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    json_to_distribution,
+)
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from scipy.special import log_ndtr
 
 from search_spaces import Config, ParamValue, SearchSpace, UserError, unknown
 from sweeps.records import TrialRecord, TrialStatus
+from sweeps.result import SweepResult
 from sweeps.seeds import derive_seed
 
 LEARN_FROM = 400  # trials that a proposal looks at; keeps its cost flat from there on
@@ -146,13 +154,17 @@ def frozen_trial(record: TrialRecord, space: SearchSpace) -> FrozenTrial:
     """A trial as Optuna keeps it, for a study rebuilt from records."""
     probe = optuna.trial.FixedTrial(dict(record.params))
     space(probe)
+    return _frozen(record, probe.distributions)
+
+
+def _frozen(record: TrialRecord, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
     state = STATES[record.status]
     finite = {e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)}
     return create_trial(
         state=state,
         value=record.val_loss if state in (TrialState.COMPLETE, TrialState.PRUNED) else None,
         params=dict(record.params),
-        distributions=probe.distributions,
+        distributions=distributions,
         intermediate_values=finite if state != TrialState.RUNNING else {},
         user_attrs={"run_id": record.run_id, "status": str(record.status)},
     )
@@ -185,12 +197,18 @@ def _contains(domain: BaseDistribution, value: ParamValue) -> bool:
         return False
 
 
-def study_of(trials: Sequence[TrialRecord], space: SearchSpace, name: str) -> optuna.Study:
-    """The study that a sweep's records describe, for ``optuna.visualization`` and ``optuna.importance``."""
+def study_of(result: SweepResult) -> optuna.Study:
+    """A sweep as the Optuna study that it was, for ``optuna.visualization`` and ``optuna.importance``.
+
+    Its trials have their curves, and are COMPLETE, PRUNED or FAIL. One outside the space is left out: a reference
+    configuration need be no draw from it.
+    """
     quiet_optuna()
-    study = optuna.create_study(study_name=name, direction="minimize")
-    for trial in trials:
-        study.add_trial(frozen_trial(trial, space))
+    known = {name: json_to_distribution(json.dumps(d)) for name, d in result.space.items()}
+    study = optuna.create_study(study_name=result.name, direction="minimize")
+    for record in result.trials:
+        if all(name in known and _contains(known[name], value) for name, value in record.params.items()):
+            study.add_trial(_frozen(record, {name: known[name] for name in record.params}))
     return study
 
 

@@ -10,6 +10,7 @@ import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,12 @@ RAY_SETTINGS = {
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
 LOOPBACK = "127.0.0.1"
-SESSION_MARK = "tunelab.pid"  # in the folder of a Ray session that a sweep started: its process
+PROCESS_MARK = "tunelab.pid"  # in a Ray session's and a scratch folder that a sweep made: its process
 MOST_STARTED_WORKERS = 16  # at once with a local Ray: each loads torch, also where there are hundred CPUs
 NO_PORT = -1
 # What workers of a cluster run: this very code, whatever is installed there. Their torch and the rest is their own.
 OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, trainables)]
+AGENTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # whose ports Ray waits for
 ADDRESS_SECONDS = 5.0
 
 
@@ -81,7 +83,7 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
         raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error
     session = Path(ray._private.worker._global_node.get_session_dir_path()) if local else None
     if session is not None:
-        (session / SESSION_MARK).write_text(str(os.getpid()), encoding="utf-8")
+        (session / PROCESS_MARK).write_text(str(os.getpid()), encoding="utf-8")
     try:
         yield ray.cluster_resources()
     finally:
@@ -182,8 +184,7 @@ def _without_agents(command: Sequence[str], workers: int) -> list[str]:
     """
     _raylet: Any = importlib.import_module("ray._raylet")
     given = dict(word.removeprefix("--").split("=", 1) for word in command if word.startswith("--") and "=" in word)
-    names = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")
-    ports = [getattr(_raylet, f"{name}_PORT_NAME", None) for name in names]
+    ports = [getattr(_raylet, f"{name}_PORT_NAME", None) for name in AGENTS]
     agents = {"dashboard_agent_command", "runtime_env_agent_command"}
     persist_port: Any = getattr(_raylet, "persist_port", None)
     known = None not in (persist_port, *ports) and {"session_dir", "node_id", *agents} <= set(given)
@@ -194,6 +195,34 @@ def _without_agents(command: Sequence[str], workers: int) -> list[str]:
     replaced = {f"--{name}": "cat" for name in agents} | {"--num_prestart_python_workers": str(workers)}
     words = [(word, word.partition("=")[0]) for word in command]
     return [f"{name}={replaced[name]}" if name in replaced else word for word, name in words]
+
+
+def missing_parts() -> dict[str, str]:
+    """Of Ray's private parts that this file replaces, those that are not there, with what a sweep then does without."""
+    exposed = "A local Ray listens on all of this machine's addresses, with its token authentication on."
+    slow = "A local Ray takes some seconds longer to start; everything else is as it was."
+    slow_workers = "Sweeps start new workers instead of those that wait; everything else is as it was."
+    parts = {
+        ("ray._private.services", "get_node_ip_address"): exposed,
+        ("ray._private.services", "start_ray_process"): slow,
+        ("ray._private.node", "Node.start_monitor"): slow,
+        ("ray._private.node", "Node.start_log_monitor"): slow,
+        ("ray._private.node", "Node.start_api_server"): slow,
+        ("ray._raylet", "persist_port"): slow,
+        **{("ray._raylet", f"{name}_PORT_NAME"): slow for name in AGENTS},
+        ("ray.tune.execution.class_cache", "DEFAULT_ENV_VARS"): slow_workers,
+        ("ray.tune.execution.class_cache", "ENV_VARS_TO_PROPAGATE"): slow_workers,
+    }
+    import_ray()
+    return {f"{module}.{name}": lost for (module, name), lost in parts.items() if not _is_there(module, name)}
+
+
+def _is_there(module: str, name: str) -> bool:
+    try:
+        attrgetter(name)(importlib.import_module(module))
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def import_ray() -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
 from search_spaces import UserError
-from sweeps.ray_session import import_ray, other_machines
+from sweeps.ray_session import check_address, other_machines
 
 SHARE_GPU = 4  # trials of small models on one GPU when nothing else is asked for
 
@@ -27,9 +28,23 @@ class Resources:
     hang_timeout: float | None = None
 
 
-def check_gpus(resources: Resources) -> None:
-    """Raises ``UserError`` before a local Ray is started for GPUs that this machine does not have."""
-    if not resources.gpus or resources.address or "RAY_ADDRESS" in os.environ or import_ray().is_initialized():
+def check_cluster(resources: Resources) -> None:
+    """Raises ``UserError``, before Ray is started or asked, for a cluster that is not there.
+
+    It is one that does not answer at its address, or this machine when it has fewer CPUs or GPUs than a trial takes.
+    """
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        slots(ray.cluster_resources(), resources)
+        return
+    address = resources.address or os.environ.get("RAY_ADDRESS")
+    if address:
+        check_address(address)
+        return
+    cpus = os.cpu_count() or 1
+    if resources.cpus > cpus:
+        raise UserError(f"--cpus-per-trial {resources.cpus:g}: this machine has {cpus} CPUs.")
+    if not resources.gpus:
         return
     import torch
 

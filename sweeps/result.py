@@ -5,11 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from search_spaces import UserError
 from sweeps.records import TrialCounts, TrialRecord, ranked
+
+# What reading raises that is no compressed JSON, or lacks a part.
+DAMAGE = (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,13 @@ class Best:
     champion: bool = False
     members: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, trial: TrialRecord) -> Best:
+        """A trial with a result as the winner, before it is scored."""
+        epoch = trial.best
+        assert epoch is not None  # every trial with a result has one
+        return cls(trial.number, trial.run_id, trial.val_loss, epoch.epoch, dict(trial.config))
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -71,7 +83,7 @@ class SweepResult:
         parent_run_id: MLflow run of the sweep; empty without tracking.
         tracking_uri: the store, without secrets.
         stopped: why the search ended early; empty when it did not.
-        best: the winner; None when no trial has a result.
+        best: the winner, without scores and model when the search was cut short; None when no trial has a result.
         baselines: simple models on the same splits.
         evaluation: what the winner uses and gets wrong, see ``sweeps/evaluation.py``; empty when it cannot predict.
         confirmation: retraining on fresh seeds, see ``sweeps/confirm.py``; empty when off.
@@ -118,6 +130,11 @@ class SweepResult:
         """Training time, summed over all trials."""
         return sum(t.train_seconds for t in self.trials)
 
+    @property
+    def error(self) -> str:
+        """What the first failed trial said, one line; empty when none failed."""
+        return next((t.error.partition("\n")[0] for t in self.trials if t.error), "")
+
     def ranked(self) -> list[TrialRecord]:
         """Trials with a result, best first."""
         return ranked(self.trials)
@@ -137,6 +154,7 @@ class SweepResult:
             "epochs": self.epochs,
             "trials": asdict(self.counts),
             "stopped": self.stopped,
+            "error": self.error,
             "best": best,
             "baselines": [asdict(b) for b in self.baselines],
             "evaluation": dict(self.evaluation),
@@ -145,24 +163,27 @@ class SweepResult:
         }
 
     def to_bytes(self) -> bytes:
-        """The whole result, compressed JSON; the same result gives the same bytes."""
+        """The whole result, compressed JSON, names in their order; the same result gives the same bytes."""
         values = {**asdict(self), "trials": [t.to_json() for t in self.trials]}
-        return gzip.compress(json.dumps(values, ensure_ascii=False, sort_keys=True).encode(), mtime=0)
+        return gzip.compress(json.dumps(values, ensure_ascii=False).encode(), mtime=0)
 
     @classmethod
     def of_bytes(cls, content: bytes) -> SweepResult:
-        """Reads what ``to_bytes`` wrote."""
-        values = json.loads(gzip.decompress(content), parse_constant=_constant)
-        best = values.pop("best")
-        return cls(
-            **{
-                **values,
-                "trials": tuple(TrialRecord.of_json(t) for t in values["trials"]),
-                "best": None if best is None else Best(**{**best, "members": tuple(best["members"])}),
-                "baselines": tuple(Baseline(**b) for b in values["baselines"]),
-                "test_openings": tuple(values["test_openings"]),
-            }
-        )
+        """Reads what ``to_bytes`` wrote; raises ``UserError`` when it is something else, or damaged."""
+        try:
+            values = json.loads(gzip.decompress(content), parse_constant=_constant)
+            best = values.pop("best")
+            return cls(
+                **{
+                    **values,
+                    "trials": tuple(TrialRecord.of_json(t) for t in values["trials"]),
+                    "best": None if best is None else Best(**{**best, "members": tuple(best["members"])}),
+                    "baselines": tuple(Baseline(**b) for b in values["baselines"]),
+                    "test_openings": tuple(values["test_openings"]),
+                }
+            )
+        except DAMAGE as error:
+            raise UserError(f"The stored result of this sweep is damaged ({type(error).__name__}: {error}).") from error
 
 
 def _constant(name: str) -> float:

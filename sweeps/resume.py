@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from search_spaces import UserError, unknown
 from sweeps.journal import FILE, read_events
 from sweeps.spec import SweepSpec, make_spec
 
+FOLLOWER = re.compile(r"(.+)-([2-9]|[1-9]\d{1,2})")  # no more digits: the names that sweeps are given end in four
 HIDDEN = "***"  # what the journal keeps of a password
 
 
@@ -23,6 +25,8 @@ def find_name(home: Path, wanted: str) -> str:
     names = sweep_names(home)
     if wanted in names:
         return wanted
+    if not names:
+        raise UserError(f"No sweep '{wanted}': there is none in '{home / 'sweeps'}'. Give the --tracking-uri it has.")
     fitting = [name for name in names if name.startswith(wanted)]
     if len(fitting) > 1:
         raise UserError(f"'{wanted}' fits {len(fitting)} sweeps: {', '.join(fitting[:5])}. Give more of the name.")
@@ -63,11 +67,8 @@ def resumed_spec(note: Mapping[str, Any], changes: Mapping[str, Any]) -> SweepSp
 
 
 def next_name(home: Path, name: str) -> str:
-    """A name for a sweep that follows another: ``a-2`` after ``a``, ``a-3`` when that exists."""
-    stem, _, number = name.rpartition("-")
-    if not (stem and number.isdigit()):
-        stem, number = name, "1"
+    """A name for a sweep that follows another: ``a-2`` after ``a``, ``a-3`` after that or when that exists."""
+    follower = FOLLOWER.fullmatch(name)
+    stem, number = (follower[1], int(follower[2])) if follower else (name, 1)
     taken = set(sweep_names(home))
-    return next(
-        f"{stem}-{i}" for i in range(int(number) + 1, int(number) + len(taken) + 2) if f"{stem}-{i}" not in taken
-    )
+    return next(f"{stem}-{i}" for i in range(number + 1, number + len(taken) + 2) if f"{stem}-{i}" not in taken)

@@ -26,15 +26,16 @@ from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
 from sweeps.launch import run_trials
-from sweeps.plan import KEEP_WEIGHTS, Plan, make_folder, make_plan, resources_of, with_gpus
+from sweeps.plan import CONFIRMATION, ERROR_FILE, KEEP_WEIGHTS, Plan, make_folder, make_plan, with_gpus
 from sweeps.proposals import Proposals
 from sweeps.ray_session import import_ray, ray_running
 from sweeps.records import TrialRecord, TrialStatus
-from sweeps.resources import Resources, check_gpus, check_storage, slots
-from sweeps.result import SweepResult
+from sweeps.resources import Resources, check_storage, slots
+from sweeps.result import Best, SweepResult
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.secrets import without_secrets
 from sweeps.spec import SweepSpec
+from sweeps.store_uri import scheme_of
 from sweeps.weights import LeadingWeights
 from trainables import Splits, Task
 
@@ -71,6 +72,7 @@ class Sweep:
         self._interruptions = Interruptions()
         self._store: Any = None  # when tracking is off
         self._problem: Exception | None = None  # what nobody expected
+        self._loading = Thread(target=self._load_ahead, name="loading", daemon=True)
 
     def run(self) -> SweepResult:
         """Raises ``KeyboardInterrupt`` when a signal comes before the search has begun."""
@@ -79,10 +81,9 @@ class Sweep:
 
     def _run(self) -> SweepResult:
         spec = self._spec
-        check_gpus(resources_of(spec))
-        make_folder(self._plan.home)
-        if not str(spec.tracking_uri).startswith("sqlite:"):  # a server that does not answer is told before Ray starts
+        if scheme_of(str(spec.tracking_uri)) != "sqlite":  # a server that does not answer: nothing is written
             self._store = self._open_store()
+        make_folder(self._plan.home)
         self._display.step(f"{spec.name}: starting Ray, loading {self._task.facts.name}")
         import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         with ThreadPoolExecutor(2) as pool:  # both wait more than they compute, while Ray starts
@@ -94,6 +95,8 @@ class Sweep:
                 room = slots(cluster, resources)
                 splits, self._store = data.result(), store.result()
                 concurrency = min(spec.concurrency or room, room)
+                if concurrency < (spec.concurrency or 0):
+                    self._display.step(f"--concurrency {spec.concurrency}: only {room} trials fit at once here")
                 return self._search(splits, resources, concurrency)
 
     def _open_store(self) -> Any:
@@ -164,7 +167,7 @@ class Sweep:
                 writer.ended(trial)
 
         conductor = self._make_conductor(journal, earlier, result.concurrency, on_ended)
-        watched = Watched(conductor, self._display, writer, self._load_ahead)
+        watched = Watched(conductor, self._display, writer, self._loading.start)
         began = time.time()
         with self._interruptions.answered_by(lambda: conductor.stop(Stop.INTERRUPTED)):
             try:
@@ -193,10 +196,11 @@ class Sweep:
         resources: Resources,
     ) -> SweepResult:
         """Confirms and evaluates the winner, unless the search was cut short."""
-        if result.stopped in NOT_EVALUATED or not result.ranked():
+        if not result.ranked():
             return result
-        from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
-
+        result = replace(result, best=Best.of(result.ranked()[0]))  # what there is to say when this is cut short
+        if result.stopped in NOT_EVALUATED:
+            return result
         opened: list[float] = []
 
         def on_open(moment: float) -> None:
@@ -204,6 +208,10 @@ class Sweep:
             opened.append(moment)
 
         try:
+            if self._loading.is_alive():  # imports change the filters of warnings, on which the end relies
+                self._loading.join()
+            from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
+
             result = self._confirm(result, splits, resources)
             return evaluate(result, self._task, splits, weights, self._store, self._display.step, on_open)
         except (KeyboardInterrupt, DiskFull, StoreAway) as problem:
@@ -253,7 +261,7 @@ class Sweep:
     def _failed(self, result: SweepResult, problem: Exception) -> SweepFailed:
         """The exception that tells of another one, whose traceback is kept beside the journal and in the store."""
         trace = "".join(traceback.format_exception(problem))
-        path = self._plan.folder / "error.txt"
+        path = self._plan.folder / ERROR_FILE
         path.write_text(trace, encoding="utf-8")
         if self._store is not None:
             from sweeps.tracking import STORE_ERRORS
@@ -272,7 +280,7 @@ class Sweep:
         spec, say = self._spec, self._display.step
         top = confirmed_top(result, self._task, spec.confirm_top, spec.confirm_seeds)
         if top:
-            storage = f"{self._plan.storage}/confirm"
+            storage = f"{self._plan.storage}/{CONFIRMATION}"
             found = confirm(
                 result, self._task, splits, resources, top=top, seeds=spec.confirm_seeds, storage=storage, say=say
             )
@@ -356,9 +364,9 @@ class Sweep:
         )
 
     def _load_ahead(self) -> None:
-        """Loads modules in a thread while the search goes on."""
-        modules = AT_THE_END if self._store is None else AT_THE_END_OF_A_TRACKED_SWEEP
-        Thread(target=lambda: [import_module(name) for name in modules], name="loading", daemon=True).start()
+        """Loads what the end needs; in a thread, while the search goes on."""
+        for name in AT_THE_END if self._store is None else AT_THE_END_OF_A_TRACKED_SWEEP:
+            import_module(name)
 
     def _make_writer(self, result: SweepResult, journal: Journal, earlier: Replay | None) -> Any:
         if not result.parent_run_id:

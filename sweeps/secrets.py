@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-_USER = re.compile(r"(\b[a-z][\w+.-]*://)[^/@\s]+@")
-_QUERY = re.compile(r"([?&][^=&\s]*(?:password|token|secret|key)[^=&\s]*=)[^&\s]+", re.IGNORECASE)
+# ``user:password@``, up to the last @ of the word: passwords hold all kinds of signs. Rather too much than too little.
+_USER = re.compile(r"(\b[a-z][\w+.-]*://)(?:[^/\s:]*:\S*|[^/\s]*)@", re.IGNORECASE)
+_NAMES = "password|passwd|pwd|token|secret|key|sig|credential|auth"
+_QUERY = re.compile(rf"([?&][^=&\s]*(?:{_NAMES})[^=&\s]*=)[^&\s]+", re.IGNORECASE)
 
 
 def without_secrets(text: str) -> str:

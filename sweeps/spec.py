@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from search_spaces import ParamValue, UserError
-from sweeps.secrets import without_secrets
 from trainables import SPLIT_SEED
 
 NAME = re.compile(r"[\w][\w.-]{0,79}")
+TASK_OPTIONS = (  # of the tasks that ship here; those of a user's own task are given as task_options
+    *("data", "target", "kind", "ignore", "split_column", "group_column", "time_column"),
+    *("data_dir", "model"),
+)
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
-URI_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -57,7 +58,7 @@ class SweepSpec(BaseModel):
         warm_start: an earlier sweep of the same store, by name, whose trials the sampler learns from.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
     task: str
     task_options: dict[str, Any] = Field(default_factory=dict)
@@ -87,6 +88,13 @@ class SweepSpec(BaseModel):
     address: str | None = None
     storage: str | None = None
     warm_start: str | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name != "deterministic":  # else true would be the number 1
+            raise ValueError("cannot be true or false")
+        return value
 
     @field_validator("time_budget", "hang_timeout", mode="before")
     @classmethod
@@ -124,11 +132,12 @@ def make_spec(values: Mapping[str, Any]) -> SweepSpec:
     try:
         return SweepSpec.model_validate(dict(values))
     except ValidationError as error:
-        raise UserError("; ".join(_problem(dict(e)) for e in error.errors()) + ".") from error
+        problems = "; ".join(dict.fromkeys(_problem(dict(e)) for e in error.errors()))
+        raise UserError(problems if problems.endswith(("?", ".")) else f"{problems}.") from error
 
 
 def read_spec_file(path: Path) -> dict[str, Any]:
-    """The values of a ``sweep.yaml``: the long options as keys, ``-`` or ``_`` alike.
+    """The values of a ``sweep.yaml``: the long options as keys, ``-`` or ``_`` alike; those of tasks as task_options.
 
     Raises:
         UserError: unreadable file, no YAML mapping, or an unknown key.
@@ -145,31 +154,23 @@ def read_spec_file(path: Path) -> dict[str, Any]:
             f"--config '{path}' must hold keys and values such as 'trials: 32', not {type(content).__name__}."
         )
     values = {str(key).replace("-", "_"): value for key, value in content.items()}
+    options = {key: values.pop(key) for key in TASK_OPTIONS if key in values}
     for key in values:
         if key not in spec_keys():
-            raise UserError(f"--config '{path}': {_unknown_key(key)}.")
+            raise UserError(f"--config '{path}': {_unknown_key(key)}")
+    for key in ("set", "task_options"):
+        if not isinstance(values.get(key) or {}, dict):
+            raise UserError(f"--config '{path}': '{key}' must hold names and values, got {values[key]!r}.")
+    if options:
+        values["task_options"] = {**(values.get("task_options") or {}), **options}
+    if values.get("tracking_uri") is False:  # how YAML reads off
+        values["tracking_uri"] = "off"
     return values
 
 
 def spec_keys() -> list[str]:
     """The keys a sweep takes."""
     return [field.alias or name for name, field in SweepSpec.model_fields.items()]
-
-
-def default_tracking_uri() -> str:
-    """``sqlite:///<cwd>/mlruns/mlflow.db``, or what ``MLFLOW_TRACKING_URI`` says."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlruns' / 'mlflow.db'}"
-
-
-def check_uri(uri: str) -> str:
-    """The URI of a store that tunelab works with, or ``"off"``; raises ``UserError`` for anything else."""
-    scheme = uri.partition(":")[0].partition("+")[0]
-    if uri != "off" and scheme not in URI_SCHEMES:
-        raise UserError(
-            f"--tracking-uri '{without_secrets(uri)}' is no store that can be used. Give sqlite:///path/mlflow.db, "
-            f"the URL of an MLflow server (http://…), a database ({', '.join(URI_SCHEMES[3:])}), or off."
-        )
-    return uri
 
 
 def _problem(error: dict[str, Any]) -> str:
@@ -179,17 +180,23 @@ def _problem(error: dict[str, Any]) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     if not location:
         return message[0].upper() + message[1:]
+    if error["type"] == "missing":
+        return f"'{location}' is missing"
     option = "--" + location.partition(".")[0].replace("_", "-")
+    if location.startswith("set."):
+        return f"{option} {error['loc'][1]} must be a number, a text, true or false, got {error['input']!r}"
     choices = error.get("ctx", {}).get("expected")
     if error["type"] == "literal_error":
         near = difflib.get_close_matches(str(error["input"]), re.findall(r"'(\w+)'", str(choices)), 1, 0.5)
         hint = f". Did you mean '{near[0]}'?" if near else ""
         return f"{option} must be {choices}, got {error['input']!r}{hint}"
-    text = message[0].lower() + message[1:]
-    return f"{option}: {text.removeprefix('input ')}, got {error['input']!r}"
+    if error["type"] != "value_error":  # pydantic's own words: the reason follows after a comma
+        message = message.removeprefix("Input ").partition(", ")[0]
+    return f"{option} {message[0].lower()}{message[1:]}, got {error['input']!r}"
 
 
 def _unknown_key(key: str) -> str:
-    near = difflib.get_close_matches(key, spec_keys(), 1, 0.5)
-    hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(spec_keys())}"
+    known = [*spec_keys(), *TASK_OPTIONS]
+    near = difflib.get_close_matches(key, known, 1, 0.5)
+    hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(known)}."
     return f"unknown key '{key}'.{hint}"

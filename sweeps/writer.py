@@ -17,8 +17,7 @@ from sweeps.failures import DiskFull, StoreAway
 from sweeps.journal import Journal
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
-from sweeps.secrets import without_secrets
-from sweeps.tracking import STORE_ERRORS, Store, is_refused
+from sweeps.tracking import STORE_ERRORS, Store, in_brief, is_refused
 
 PATIENCE_SECONDS = 60.0  # at the end, for a store that does not answer
 T = TypeVar("T")
@@ -132,7 +131,7 @@ class TrackingWriter:
                 self._error = str(error)
                 return False
             except STORE_ERRORS as error:
-                self._error = without_secrets(str(error).partition("\n")[0])
+                self._error = in_brief(error)
                 if is_refused(error):
                     self._refused[trial.number] = self._error
                     return True
@@ -178,8 +177,7 @@ def patiently(act: Callable[[], T], result: SweepResult, patience: float = PATIE
                 raise
             if time.monotonic() - began >= patience:
                 raise StoreAway(
-                    f"The store {result.tracking_uri} does not answer "
-                    f"({without_secrets(str(error).partition(chr(10))[0])}). Nothing is lost: "
+                    f"The store {result.tracking_uri} does not answer ({in_brief(error)}). Nothing is lost: "
                     f"`tunelab resume {result.name}` brings it up to date when it does."
                 ) from error
             time.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])

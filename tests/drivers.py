@@ -41,7 +41,7 @@ def start_driver(
 
     Args:
         values: of the spec; ``{"resume": NAME}`` for ``tunelab resume NAME``.
-        folder: working directory; stderr goes to ``stderr.txt`` there.
+        folder: working directory; the JSON goes to ``stdout.txt`` there, stderr to ``stderr.txt``.
         address: of the Ray that runs the trials; a Ray of the driver's own when None.
         dies_at: kills itself, as kill -9 does, at the step whose text begins so.
     """
@@ -79,7 +79,8 @@ def wait_until(holds: Callable[[], bool], process: BaseProcess | None = None, se
 
 def _drive(values: dict[str, Any], folder: str, address: str | None, dies_at: str) -> None:
     os.chdir(folder)
-    os.dup2(os.open("stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
+    for name, stream in (("stdout.txt", sys.stdout), ("stderr.txt", sys.stderr)):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), stream.fileno())
     if address is not None:
         os.environ["RAY_ADDRESS"] = address
     from sweeps.cli import resume

@@ -37,6 +37,7 @@ class AutoMPG(TabularTask):
         "weight_decay": 1e-4,
         "batch_size": 32,
     }
+    bundled_files = ("auto_mpg.csv.gz",)
     target = "mpg"
     numeric = ("cylinders", "displacement", "horsepower", "weight", "acceleration")
     categorical = ("origin",)  # 1 USA, 2 Europe, 3 Japan
@@ -44,4 +45,4 @@ class AutoMPG(TabularTask):
     def read(self) -> pd.DataFrame:
         from trainables.base.bundled import read_table
 
-        return read_table("auto_mpg.csv.gz")
+        return read_table(self.bundled_files[0])

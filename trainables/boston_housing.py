@@ -38,6 +38,7 @@ class BostonHousing(TabularTask):
         "weight_decay": 1e-6,
         "batch_size": 16,
     }
+    bundled_files = ("boston_housing.csv.gz",)
     target = "MEDV"
     numeric = (
         *("CRIM", "ZN", "INDUS", "CHAS", "NOX", "RM", "AGE"),
@@ -47,4 +48,4 @@ class BostonHousing(TabularTask):
     def read(self) -> pd.DataFrame:
         from trainables.base.bundled import read_table
 
-        return read_table("boston_housing.csv.gz")
+        return read_table(self.bundled_files[0])

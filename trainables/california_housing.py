@@ -34,6 +34,7 @@ class CaliforniaHousing(TabularTask):
         "weight_decay": 1e-4,
         "batch_size": 64,
     }
+    bundled_files = ("california_housing.csv.gz",)
     target = "MedHouseVal"
     numeric = ("MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude")
     numeric_transform = "quantile"  # heavy tails (rooms, occupancy); measured below standardising on this split
@@ -41,4 +42,4 @@ class CaliforniaHousing(TabularTask):
     def read(self) -> pd.DataFrame:
         from trainables.base.bundled import read_table
 
-        return read_table("california_housing.csv.gz")
+        return read_table(self.bundled_files[0])

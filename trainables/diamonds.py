@@ -34,6 +34,7 @@ class Diamonds(TabularTask):
         "weight_decay": 1e-4,
         "batch_size": 128,
     }
+    bundled_files = ("diamonds.csv.gz",)
     target = "price"
     numeric = ("carat", "depth", "table", "x", "y", "z")
     categorical = ("cut", "color", "clarity")
@@ -42,4 +43,4 @@ class Diamonds(TabularTask):
     def read(self) -> pd.DataFrame:
         from trainables.base.bundled import read_table
 
-        return read_table("diamonds.csv.gz")
+        return read_table(self.bundled_files[0])

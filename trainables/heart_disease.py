@@ -35,6 +35,7 @@ class HeartDisease(TabularTask):
         "weight_decay": 1e-3,
         "batch_size": 32,
     }
+    bundled_files = ("heart_disease.csv.gz",)
     target = "disease"
     numeric = ("age", "resting_bp", "cholesterol", "max_heart_rate", "st_depression", "major_vessels")
     categorical = (
@@ -45,4 +46,4 @@ class HeartDisease(TabularTask):
     def read(self) -> pd.DataFrame:
         from trainables.base.bundled import read_table
 
-        return read_table("heart_disease.csv.gz")
+        return read_table(self.bundled_files[0])

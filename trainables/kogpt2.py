@@ -76,6 +76,7 @@ class KoGPT2(Task):
         "frozen_blocks": 0.0,
     }
     options: ClassVar[tuple[str, ...]] = ("model", "data")
+    bundled_files = ("korean/constitution.txt", *(f"korean/{number}.txt" for number in range(1_809_890, 1_809_900)))
 
     def __init__(self, model: str | None = None, data: str | Path | None = None) -> None:
         self.folder = find_model(model)
@@ -89,6 +90,7 @@ class KoGPT2(Task):
             from trainables.base.korean import text_files
 
             text_files(self.data)  # a wrong path is said before anything starts
+            self.bundled_files = ()
             self.facts = replace(self.facts, source=self.data.name, licence="the user's own text")
         self._description: dict[str, Any] = {}
 

@@ -73,6 +73,7 @@ class MNIST(Task):
         "shear": 0.0,
     }
     options = ("data", "data_dir")
+    bundled_files: tuple[str, ...] = ("mnist_5k.npz",)
 
     def __init__(self, data: str | None = None, data_dir: str | Path | None = None) -> None:
         if data is not None and data not in DATA:
@@ -82,12 +83,20 @@ class MNIST(Task):
         self.data = data or ("sample" if data_dir is None else "full")
         self.data_dir = None if data_dir is None else Path(data_dir).expanduser()
         if self.data == "full":
+            self.bundled_files = ()
             self.facts = replace(
                 self.facts,
                 title="Handwritten digits, the full 60,000/10,000 images",
                 source="LeCun et al. 1998, MNIST's own training and test set",
                 note="The full MNIST: one fifth of the 60,000 validates, the 10,000 are the test split.",
             )
+
+    def check_data(self) -> None:
+        super().check_data()
+        if self.data_dir is not None:
+            from trainables.base.idx_files import find_files
+
+            find_files(self.data_dir)
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
         from trainables.base.images import ImageScale
@@ -148,7 +157,7 @@ class MNIST(Task):
         from trainables.base.bundled import read_bytes
         from trainables.base.splits import split_rows
 
-        with np.load(io.BytesIO(read_bytes("mnist_5k.npz"))) as stored:
+        with np.load(io.BytesIO(read_bytes(self.bundled_files[0]))) as stored:
             images, labels = stored["images"], stored["labels"].astype(np.int64)
         rows = split_rows(len(labels), split_seed, labels)
         parts = (RawSplit(images[part], labels[part]) for part in (rows.train, rows.validation, rows.test))

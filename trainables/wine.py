@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from search_spaces.errors import UserError
 from trainables.base.tabular import TabularTask
-from trainables.base.task import TaskFacts
+from trainables.base.task import TaskFacts, digest_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+DIGEST = "803cf0f2ea008881764e77b6a08ac9d28a2f9bfe177b32fdbad87572ea0a3cce"  # of the table, see ``digest_arrays``
 
 
 class Wine(TabularTask):
@@ -46,4 +50,10 @@ class Wine(TabularTask):
         from sklearn.datasets import load_wine
 
         frame: pd.DataFrame = load_wine(as_frame=True).frame
+        digest = digest_arrays({"wine": frame.to_numpy()})
+        if digest != DIGEST:
+            raise UserError(
+                f"scikit-learn's table 'wine' is not the one that is known: its sha256 is {digest[:12]}…, expected "
+                f"{DIGEST[:12]}…. Reinstall scikit-learn."
+            )
         return frame.rename(columns={"target": "cultivar"})

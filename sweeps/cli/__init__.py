@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+from functools import cache
+from typing import Any, cast
 
 import typer
 
 from search_spaces.errors import UserError
 from sweeps.failures import Failure
+from sweeps.secrets import without_secrets
 
 app = typer.Typer(
     name="tunelab",
@@ -40,6 +43,7 @@ COMMANDS = {
 }
 
 
+@cache
 def _mount() -> None:
     for name, module in COMMANDS.items():
         loaded = importlib.import_module(module)
@@ -49,23 +53,48 @@ def _mount() -> None:
             app.command(name)(loaded.command)
 
 
+# Typer's own, which it shows as a block of lines. It has no public name that all versions of Typer share.
+UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
+
+
 def main() -> None:
-    """Runs a command. A ``UserError`` is one sentence and exit code 2, a ``Failure`` one and 1; never a traceback."""
+    """Runs a command and ends the process.
+
+    A ``UserError`` or a wrong command line is one sentence and exit code 2, a ``Failure`` one and 1; never a traceback.
+    """
     gc.set_threshold(20_000, 50, 100)  # libraries make half a million objects that stay: a quarter of loading them
     _mount()
     try:
-        app()
+        raise SystemExit(app(prog_name="tunelab", standalone_mode=False) or 0)
+    except UsageError as error:
+        sys.stderr.write(usage_sentence(error))
+        raise SystemExit(2) from None
     except UserError as error:
-        sys.stderr.write(f"tunelab: {error}\n")
+        sys.stderr.write(f"tunelab: {without_secrets(str(error))}\n")
         raise SystemExit(2) from None
     except Failure as error:
-        sys.stderr.write(f"tunelab: {error}\n")
+        sys.stderr.write(f"tunelab: {without_secrets(str(error))}\n")
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("tunelab: interrupted\n")
+    except (KeyboardInterrupt, typer.Abort):
         raise SystemExit(130) from None
     finally:
         gc.freeze()  # the interpreter would look through all objects of torch, ray and mlflow once more: over a second
+
+
+def usage_sentence(error: Any) -> str:
+    """What is wrong with a command line, in one line; the help of a group of commands that was given none."""
+    message = str(error.format_message())
+    if "\n" in message:
+        return f"{message}\n"
+    reasons: list[Any] = getattr(error.__cause__, "errors", list)()  # of pydantic, with which Typer reads values
+    if reasons:
+        option, reason = error.param.get_error_hint().strip("'"), str(reasons[0]["msg"]).partition(",")[0]
+        message = f"{option} {reason.lower().removeprefix('input ')}, got {reasons[0]['input']!r}"
+    if getattr(error, "possibilities", None):
+        message = f"{error.message}. Did you mean '{error.possibilities[0]}'?"
+    message += "" if message.endswith((".", "?")) else "."
+    command = "tunelab" if error.ctx is None else error.ctx.command_path
+    return f"tunelab: {message} `{command} --help` shows what it takes.\n"
 
 
 if __name__ == "__main__":

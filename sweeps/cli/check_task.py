@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+
+from sweeps.cli.json_output import print_json
 
 PASSED, FAULTY = "✓", "✗"
 
@@ -37,7 +38,7 @@ def command(
             sys.stdout.flush()
     faults = sum(not result.passed for result in results)
     if as_json:
-        sys.stdout.write(json.dumps([asdict(r) for r in results], ensure_ascii=False, indent=2) + "\n")
+        print_json([asdict(r) for r in results], indent=2)
     else:
         verdict = f"{faults} of {len(results)} checks failed" if faults else f"all {len(results)} checks passed"
         sys.stdout.write(f"{task}: {verdict}\n")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sweeps.cli.store import wanted_uri
+
 
 def command(
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, only show.")] = False,
@@ -15,10 +17,9 @@ def command(
     """Show what can be removed: losers' weights, old checkpoints, ended Ray sessions; never a run or a model."""
     from sweeps.clean import find_removable
     from sweeps.cli.tables import print_table
-    from sweeps.plan import home_of
-    from sweeps.spec import default_tracking_uri
+    from sweeps.store_uri import home_of
 
-    items = find_removable(home_of(tracking_uri or default_tracking_uri()))
+    items = find_removable(home_of(wanted_uri(tracking_uri)), print_note)
     if not items:
         sys.stdout.write("Nothing to remove.\n")
         return
@@ -28,9 +29,19 @@ def command(
     if not yes:
         sys.stdout.write(f"{total} MB in all; `tunelab clean --yes` removes it.\n")
         return
+    removed = 0
     for item in items:
-        item.remove()
-    sys.stdout.write(f"{total} MB removed.\n")
+        try:
+            item.remove()
+            removed += item.size
+        except OSError as error:
+            print_note(f"{item.where} cannot be removed: {error.strerror}")
+    sys.stdout.write(f"{megabytes(removed)} MB removed.\n")
+
+
+def print_note(text: str) -> None:
+    """A line on stderr."""
+    sys.stderr.write(f"{text}\n")
 
 
 def megabytes(size: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
+from sweeps.cli.json_output import print_json
+from sweeps.cli.store import open_store
 
 if TYPE_CHECKING:
     from sweeps.compare import Comparison
@@ -30,13 +31,11 @@ def command(
     check_output(output)
     if len(sweeps) < 2:
         raise UserError(f"Comparing takes two or more sweeps, got '{sweeps[0]}' alone. `tunelab results` lists them.")
+    store = open_store(tracking_uri)
     from sweeps.compare import compare, make_comparison_document
     from sweeps.desk import compare_link
     from sweeps.report import utc, write_document
-    from sweeps.spec import default_tracking_uri
-    from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
     run_ids = [store.find_sweep(sweep) for sweep in sweeps]
     comparison = compare([store.load(run_id) for run_id in run_ids])
     base = store.shown_uri if store.uri.startswith("http") else ui
@@ -46,7 +45,7 @@ def command(
 
         write_document(make_comparison_document(comparison, link, f"Made on {utc(time.time())}."), output)
     if as_json:
-        sys.stdout.write(json.dumps({**comparison.to_json(), "link": link}, ensure_ascii=False, indent=2) + "\n")
+        print_json({**comparison.to_json(), "link": link}, indent=2)
         return
     print_comparison(comparison)
     hint = "" if store.uri.startswith("http") else " (with `tunelab ui` running)"

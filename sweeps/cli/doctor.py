@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+
+from sweeps.cli.json_output import print_json
+from sweeps.cli.store import wanted_uri
 
 
 def command(
@@ -17,10 +19,9 @@ def command(
 ) -> None:
     """Print what the platform sees: versions, CPUs, memory, GPUs, disks, data, store, Ray; and what is wrong."""
     from sweeps.doctor import examine
-    from sweeps.spec import default_tracking_uri
 
     findings = []
-    for finding in examine(tracking_uri or default_tracking_uri(), address):
+    for finding in examine(wanted_uri(tracking_uri), address):
         findings.append(finding)
         if not as_json:
             sign = "!!" if finding.problem else "ok"
@@ -30,7 +31,7 @@ def command(
             sys.stdout.flush()
     problems = sum(bool(finding.problem) for finding in findings)
     if as_json:
-        sys.stdout.write(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2) + "\n")
+        print_json([asdict(finding) for finding in findings], indent=2)
     else:
         sys.stdout.write(f"{problems} problems.\n" if problems else "All is well.\n")
     raise SystemExit(1 if problems else 0)

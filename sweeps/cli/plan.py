@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from sweeps.cli import sweep
+from sweeps.cli.json_output import print_json
 
 if TYPE_CHECKING:
     from sweeps.cost import Prediction
@@ -20,7 +20,7 @@ def command(**given: Any) -> None:
 
     prediction = predict(sweep.spec_of(given))
     if given["as_json"]:
-        sys.stdout.write(json.dumps(asdict(prediction)) + "\n")
+        print_json(asdict(prediction))
     else:
         sys.stdout.write("\n".join(lines_of(prediction)) + "\n")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
+from sweeps.cli.store import open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,10 +37,7 @@ def command(
     """Predict with a logged model: a table gives a table, a picture of a digit the digit."""
     content = read_input(source)
     check_output(output)
-    from sweeps.spec import default_tracking_uri
-    from sweeps.tracking import Store
-
-    store = Store(tracking_uri or default_tracking_uri())
+    store = open_store(tracking_uri)
     with tempfile.TemporaryDirectory() as folder:
         predictor = store.load_model(store.model_uri(model), Path(folder))
     name = "standard input" if source == STREAM else source

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from search_spaces.errors import UserError
+from sweeps.cli.store import open_store
 
 
 def command(
@@ -20,11 +21,9 @@ def command(
 ) -> None:
     """Write a sweep's report: one self-contained HTML file and a Markdown twin beside it; the run gets both."""
     check_output(output)
+    store = open_store(tracking_uri)
     from sweeps.report import log_report, write_report
-    from sweeps.spec import default_tracking_uri
-    from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
     result = store.load(store.find_sweep(sweep))
     path = output or Path(f"{result.name}-report.html")
     twin = write_report(result, path)

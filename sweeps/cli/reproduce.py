@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+
+from sweeps.cli.json_output import print_json
+from sweeps.cli.store import open_store
 
 
 def command(
@@ -16,14 +18,12 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train a trial again from its run id alone: identical, or the first epoch that differs. Exit code 0 or 1."""
+    store = open_store(tracking_uri)
     from sweeps.reproduce import reproduce
-    from sweeps.spec import default_tracking_uri
-    from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
     found = reproduce(store, store.trial_run_id(run_id))
     if as_json:
-        sys.stdout.write(json.dumps({**asdict(found), "identical": found.identical}, ensure_ascii=False) + "\n")
+        print_json({**asdict(found), "identical": found.identical})
     else:
         verdict = "identical" if found.identical else f"different, first at {found.difference}"
         sys.stdout.write(f"trial {found.trial} of {found.sweep}, {found.epochs} epochs: {verdict}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
+from sweeps.cli.json_output import print_json
+from sweeps.cli.store import open_store
 
 if TYPE_CHECKING:
     from sweeps.result import Best, SweepResult
@@ -29,10 +30,8 @@ def command(
 ) -> None:
     """Show a sweep's best trials, scores and baselines; without a name, list the sweeps."""
     from sweeps.cli.tables import print_table
-    from sweeps.spec import default_tracking_uri
-    from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
+    store = open_store(tracking_uri)
     if figures is not None and sweep is None:
         raise UserError("--figures needs a sweep's name: tunelab results SWEEP --figures FOLDER.")
     if sweep is not None:
@@ -41,7 +40,7 @@ def command(
             copy_figures(store, result, figures)
         if as_json:
             trials = [t.to_json() for t in result.trials]
-            sys.stdout.write(json.dumps({**result.summary(), "records": trials}, ensure_ascii=False) + "\n")
+            print_json({**result.summary(), "records": trials})
         else:
             print_result(result)
         return
@@ -57,7 +56,7 @@ def command(
         for run in store.sweeps()
     ]
     if as_json:
-        sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+        print_json(rows, indent=2)
     else:
         print_table(list(rows[0]) if rows else ["sweep"], [list(row.values()) for row in rows])
 

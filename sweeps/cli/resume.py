@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from search_spaces.errors import UserError
+
 
 def command(
     sweep: Annotated[str, typer.Argument(help="The sweep's name, or its beginning.")],
@@ -26,11 +28,10 @@ def command(
     import os
 
     from sweeps.cli.sweep import run_and_show
-    from sweeps.plan import home_of
     from sweeps.resume import find_name, next_name, resumed_spec, started_note
-    from sweeps.spec import default_tracking_uri
+    from sweeps.store_uri import check_uri, default_tracking_uri, home_of
 
-    home = home_of(tracking_uri or default_tracking_uri())
+    home = home_of(check_uri(tracking_uri or default_tracking_uri()))
     name = find_name(home, sweep)
     note = started_note(home, name)
     given = {
@@ -44,5 +45,11 @@ def command(
     if new_space:
         given |= {"name": next_name(home, name), "warm_start": name}
     spec = resumed_spec(note, given)
-    os.chdir(note["folder"])  # task files and data were named from there
+    try:
+        os.chdir(note["folder"])  # task files and data were named from there
+    except OSError as error:
+        raise UserError(
+            f"Sweep '{name}' was started in '{note['folder']}', where its task file and data were named from "
+            f"({error.strerror}). Bring that folder back; an empty one will do when the sweep names no files."
+        ) from error
     run_and_show(spec, as_json=as_json)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from search_spaces.errors import UserError
+from sweeps.cli.json_output import print_json
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
-
-TASK_OPTIONS = (
-    *("data", "target", "kind", "ignore", "split_column", "group_column", "time_column"),
-    *("data_dir", "model"),
-)
 
 
 def command(
@@ -69,24 +67,17 @@ def command(
 
 def spec_of(given: Mapping[str, Any]) -> SweepSpec:
     """The spec that a command line means, by parameter name; the file of ``--config`` fills in what is not given."""
-    from sweeps.spec import make_spec, read_spec_file, spec_keys
+    from sweeps.spec import TASK_OPTIONS, make_spec, read_spec_file, spec_keys
 
     config = given["config"]
     values: dict[str, Any] = {} if config is None else read_spec_file(config)
     values |= {key: given[key] for key in spec_keys() if given.get(key) is not None}
     options = {key: given[key] for key in TASK_OPTIONS if given[key]}
-    values["task_options"] = {**_mapping(values, "task_options"), **options}
-    values["set"] = {**_mapping(values, "set"), **dict(parse_assignment(text) for text in given["fixed"] or [])}
+    values["task_options"] = {**(values.get("task_options") or {}), **options}
+    values["set"] = {**(values.get("set") or {}), **dict(parse_assignment(text) for text in given["fixed"] or [])}
     if "task" not in values:
         raise UserError("Which task? Give one, e.g. `tunelab sweep california_housing`; `tunelab tasks` lists them.")
     return make_spec(values)
-
-
-def _mapping(values: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = values.get(key) or {}
-    if not isinstance(found, dict):
-        raise UserError(f"'{key}' in --config must hold names and values, got {found!r}.")
-    return {str(name): value for name, value in found.items()}
 
 
 def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
@@ -96,13 +87,26 @@ def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
 
     with make_display() as display:
         result = run_sweep(spec, display)
-    if as_json:
-        sys.stdout.write(json.dumps(result.summary(), ensure_ascii=False, allow_nan=True) + "\n")
-    else:
-        from sweeps.cli.results import print_result
+    with terminal_may_be_closed():
+        if as_json:
+            print_json(result.summary())
+        else:
+            from sweeps.cli.results import print_result
 
-        print_result(result)
+            print_result(result)
     raise SystemExit(exit_code(result.stopped, bool(result.ranked())))
+
+
+@contextmanager
+def terminal_may_be_closed() -> Iterator[None]:
+    """In this block printing goes nowhere once nobody reads it; the exit code stays the sweep's."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.EIO, errno.EPIPE):
+            raise
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 until the process ends
 
 
 def parse_assignment(text: str) -> tuple[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+
+from sweeps.cli.json_output import print_json
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -16,7 +16,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
     rows = [_row(name, cls) for name, cls in task_classes().items()]
     if as_json:
-        sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+        print_json(rows, indent=2)
         return
     from sweeps.cli.tables import print_table
 
@@ -34,10 +34,6 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
             for r in rows
         ],
     )
-
-
-def _budget(row: dict[str, object]) -> str:
-    return f"{row['trials']} x {row['max_epochs']}"
 
 
 def _row(name: str, cls: type) -> dict[str, object]:

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from sweeps.cli.store import open_store
+
 
 def command(
     tracking_uri: Annotated[str | None, typer.Option(help="The store to show.")] = None,
@@ -16,20 +18,19 @@ def command(
     port: Annotated[int, typer.Option(help="Port to bind.")] = 5000,
 ) -> None:
     """Open the MLflow UI for the results; Ctrl-C ends it."""
+    store = open_store(tracking_uri)
     from sweeps.desk import SWEEPS_VIEW, TRIALS_VIEW, view_link
-    from sweeps.spec import default_tracking_uri
-    from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
     if store.uri.startswith("http"):
         sys.stderr.write(f"The store is a server: open {store.shown_uri}\n")
         return
     # one worker and no job runner: a quarter of the memory and half of the start-up of MLflow's default
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # MLflow calls its server by name
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
-    arguments = ["server", "--backend-store-uri", store.uri, "--host", host, "--port", str(port), "--workers", "1"]
+    settings["MLFLOW_BACKEND_STORE_URI"] = store.uri  # a command line can be seen by all of the machine's users
+    arguments = ["server", "--host", host, "--port", str(port), "--workers", "1"]
     sys.stderr.write(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)\n")
-    newest = max(store.sweeps(), key=lambda run: int(run.info.start_time), default=None)
+    newest = next(iter(store.sweeps()), None)
     if newest is not None:
         task = newest.data.tags["tunelab.task"]
         for what, view in (("sweeps", SWEEPS_VIEW), ("trials", TRIALS_VIEW)):

@@ -6,12 +6,12 @@ a later command needs is in the store: ``load`` gives back the ``SweepResult`` t
 
 from __future__ import annotations
 
-from sweeps.tracking.connection import STORE_ERRORS, is_refused
+from sweeps.tracking.connection import STORE_ERRORS, in_brief, is_refused
 from sweeps.tracking.groups import Groups
 from sweeps.tracking.models import Models
 from sweeps.tracking.trial_runs import TrialRuns
 
-__all__ = ["STORE_ERRORS", "Store", "is_refused"]
+__all__ = ["STORE_ERRORS", "Store", "in_brief", "is_refused"]
 
 
 class Store(Models, TrialRuns, Groups):

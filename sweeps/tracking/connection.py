@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
 
@@ -20,6 +19,7 @@ from search_spaces import UserError
 from sweeps.environment import git_commit, versions
 from sweeps.records import TrialStatus
 from sweeps.secrets import without_secrets
+from sweeps.store_uri import DATABASES, check_sqlite, check_uri, check_writable, scheme_of, sqlite_path
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_DISABLE_ASYNC_LOGGING", "true")
@@ -34,11 +34,16 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE, ErrorCode
-from sqlalchemy import event
+from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)  # what a store that is away or locked raises
+TIMEOUTS = {  # by driver, how it calls the seconds after which it gives up connecting
+    **dict.fromkeys(("psycopg2", "psycopg", "pymysql", "mysqldb"), "connect_timeout"),
+    "pyodbc": "timeout",
+}
+CONNECT_SECONDS = 5
 REFUSALS = {ErrorCode.Name(INVALID_PARAMETER_VALUE), ErrorCode.Name(BAD_REQUEST)}
 TAG_LIMIT = 7_900  # MLflow refuses tags above 8,000 characters
 PARAM_LIMIT = 5_900
@@ -65,8 +70,16 @@ def is_refused(error: Exception) -> bool:
     return isinstance(error, MlflowException) and error.error_code in REFUSALS
 
 
+def in_brief(error: BaseException) -> str:
+    """What is behind an error, one line without secrets: ``Connection refused`` instead of who passed it on to whom."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return without_secrets(text.partition("\n")[0].partition(" Response body:")[0].rstrip(". "))
+
+
 class Connection:
-    """An MLflow tracking store.
+    """An MLflow tracking store; a sqlite database that is not there yet is created.
 
     Args:
         uri: ``sqlite:///path/to/mlflow.db``, ``http://host:port``, or another URI that MLflow takes.
@@ -76,19 +89,21 @@ class Connection:
     """
 
     def __init__(self, uri: str) -> None:
-        self.uri = uri
+        self.uri = check_uri(uri)
         self.shown_uri = without_secrets(uri)
-        self._path = _sqlite_path(uri)
+        self._path = sqlite_path(uri)
         quiet_mlflow()
         if self._path is not None:
+            check_sqlite(self._path)
             _create_sqlite(self._path, uri)
         try:
+            if scheme_of(uri) in DATABASES:
+                _check_database(uri)
             self.client = MlflowClient(uri)
             self.client.search_experiments(max_results=1)
         except STORE_ERRORS as error:
-            first = without_secrets(str(error).splitlines()[0])
             raise UserError(
-                f"--tracking-uri '{self.shown_uri}': no MLflow store answers there ({first}). "
+                f"--tracking-uri '{self.shown_uri}': no MLflow store answers there ({in_brief(error)}). "
                 "Give sqlite:///path/mlflow.db or the URL of an MLflow server that runs."
             ) from error
 
@@ -181,17 +196,9 @@ def quiet_mlflow() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _sqlite_path(uri: str) -> Path | None:
-    if not uri.startswith("sqlite:"):
-        return None
-    path = unquote(urlparse(uri).path)
-    if not uri.startswith("sqlite:///") or not path.strip("/"):
-        raise UserError(f"--tracking-uri '{uri}' names no file. Write sqlite:///path/mlflow.db.")
-    return Path(path[1:]).absolute()  # sqlite:///relative.db or sqlite:////absolute.db
-
-
 def _create_sqlite(path: Path, uri: str) -> None:
     """Creates the database once: two processes that do it at the same time would break it for good."""
+    check_writable(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")):
@@ -199,6 +206,17 @@ def _create_sqlite(path: Path, uri: str) -> None:
                 MlflowClient(uri).search_experiments(max_results=1)
     except OSError as error:
         raise UserError(f"The store's folder '{path.parent}' cannot be written: {error.strerror}.") from error
+
+
+def _check_database(uri: str) -> None:
+    """Connects once: MLflow would try ten times, over a minute and a half."""
+    url = make_url(uri)
+    timeout = TIMEOUTS.get(url.get_driver_name())
+    engine = create_engine(url, connect_args={timeout: CONNECT_SECONDS} if timeout else {})
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
 
 
 def milliseconds(seconds: float) -> int:

@@ -14,7 +14,12 @@ from sweeps.tracking.connection import PARAM_LIMIT, STATUS, Connection, millisec
 
 
 class TrialRuns(Connection):
-    """Writes trials and reads one back from its run alone."""
+    """Writes trials and reads one back from its run alone.
+
+    A trial's metrics are ``val_loss``, ``seconds`` of training, those that its task reports, and at the end
+    ``best_val_loss``, ``best_epoch``, ``epochs`` and ``train_seconds``. A winner has its model's ``test_…`` and
+    ``model_…`` as well, a confirmed trial ``confirm_…``. Nothing of Ray's is among them.
+    """
 
     def log_trial(self, experiment_id: str, parent: SweepResult, trial: TrialRecord, known: str | None) -> str:
         """Writes a trial, or what is new of it, and gives its run id.

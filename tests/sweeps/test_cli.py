@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import math
+import os
+import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sweeps.cli import main
+from sweeps.journal import FILE
+from sweeps.records import Epoch, TrialRecord, TrialStatus
+from sweeps.result import Best, SweepResult
+from sweeps.spec import make_spec, read_spec_file
+from sweeps.tracking import Store
+from tests.drivers import ray_address, start_driver, wait_until
+from tests.toys import TOY
 
 REFUSED = {
     "sweep wime": "Did you mean 'wine'?",
@@ -27,6 +40,24 @@ REFUSED = {
     "sweep wine --tracking-uri ftp://host/x": "no store that can be used",
     "sweep wine --tracking-uri http://127.0.0.1:9": "no MLflow store answers there",
     "sweep wine --tracking-uri sqlite:///no/folder.txt/x.db": "cannot be",
+    "sweep wine --tracking-uri sqlite:////proc/x.db": "cannot be",
+    "sweep wine --tracking-uri sqlite:///no": "no sqlite database",
+    "sweep wine --tracking-uri sqlite:///no/folder.txt": "no sqlite database",
+    "sweep wine --tracking-uri sqlite:///": "names no file",
+    "sweep wine --tracking-uri sqlite:x": "names no file",
+    "sweep wine --tracking-uri http://[::1": "no store that can be used",
+    "sweep wine --tracking-uri postgresql+nope://u:hunter2@host/x": "cannot be read",
+    "sweep wine --tracking-uri postgresql+psycopg2://u:hunter2@127.0.0.1:9/x": "Connection refused",
+    "sweep wine --storage foo://u:hunter2@x/y": "no folder or URI",
+    "sweep wine --cpus-per-trial 64": "--cpus-per-trial 64",
+    "sweep wine --address nowhere": "must be host:port",
+    "sweep auto_mpg": "'auto_mpg.csv.gz' is damaged",
+    "sweep mnist --data-dir no": "lacks train-images-idx3-ubyte",
+    "sweep wine --trials x": "--trials should be a valid integer, got 'x'",
+    "sweep wine --trails 3": "Did you mean '--trials'?",
+    "sweep wine --trials": "requires an argument",
+    "sweep wine beer": "unexpected extra argument(s) (beer)",
+    "sweap wine": "Did you mean 'sweep'?",
     "sweep wine --set lrr=1": "Did you mean 'lr'?",
     "sweep wine --set lr=7": "must lie between",
     "sweep wine --set lr": "NAME=VALUE",
@@ -50,22 +81,29 @@ REFUSED = {
     "sweep table --data rows.json --target y": "is JSON",
     "sweep table --config types.yaml": "--target of task 'table' must be text, got 5",
     "check-task ./needy_task.py": "cannot be made: TypeError",
-    "results nothing": "No sweep 'nothing'",
-    "report nothing": "No sweep 'nothing'",
-    "reproduce 0123456789": "is no run",
-    "compare nothing": "sweep",
+    "sweep wine --config switch.yaml": "--trials cannot be true or false",
+    "sweep wine --config value.yaml": "--set lr must be a number, a text, true or false",
+    "resume nothing": "No sweep 'nothing'",
+    "results nothing": "There is no store at",
+    "results --tracking-uri off": "--tracking-uri off names no store",
+    "results --tracking-uri foo": "no store that can be used",
+    "results --tracking-uri sqlite:///no/folder.txt": "no sqlite database",
+    "results --tracking-uri http://127.0.0.1:9": "answers there (Connection refused)",
+    "report nothing": "There is no store at",
+    "reproduce 0123456789": "There is no store at",
+    "predict nothing unknown.yaml": "There is no store at",
+    "compare nothing": "two or more sweeps",
+    "compare a b": "There is no store at",
+    "ui": "There is no store at",
+    "clean --tracking-uri foo": "no store that can be used",
 }
 
-OPENS_A_STORE = (  # and so makes its folder, before it can know that what it was asked for is not there
-    "sweep wine --tracking-uri http://127.0.0.1:9",
-    "results nothing",
-    "report nothing",
-    "reproduce 0123456789",
-)
 FILES = {  # what the lines name
     "broken.yaml": "trials: [1\n",
     "list.yaml": "- 1\n",
     "unknown.yaml": "trails: 3\n",
+    "switch.yaml": "trials: yes\n",
+    "value.yaml": "set: {lr: [1]}\n",
     "types.yaml": "task_options: {data: rows.csv, target: 5}\n",
     "no/folder.txt": "a file, no folder",
     "few.csv": "x,y\n1,2\n2,3\n3,5\n",
@@ -85,24 +123,58 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, lin
     return int(end.value.code or 0), out, err
 
 
+@pytest.fixture
+def files(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with files that are wrong, among them a data set that is not what was shipped."""
+    for name, content in FILES.items():
+        (in_folder / name).parent.mkdir(exist_ok=True)
+        (in_folder / name).write_text(content, encoding="utf-8")
+    monkeypatch.setattr("trainables.base.bundled.checksums", lambda: {"auto_mpg.csv.gz": "0" * 64})
+    return in_folder
+
+
 @pytest.mark.parametrize("line", REFUSED)
 def test_bad_input_is_one_sentence_and_leaves_nothing(
-    line: str, in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    line: str, files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (in_folder / "no").mkdir()
-    for name, content in FILES.items():
-        (in_folder / name).write_text(content, encoding="utf-8")
-    before = sorted(in_folder.rglob("*"))
+    before = sorted(files.rglob("*"))
     code, out, err = run(capsys, monkeypatch, line)
     assert code == 2, err
     assert REFUSED[line] in err
-    assert "Traceback" not in err
+    assert err.startswith("tunelab: ")
+    assert len(err.splitlines()) == 1
+    assert "hunter2" not in err
     assert out == ""
-    left = sorted(in_folder.rglob("*"))
-    if line in OPENS_A_STORE:
-        left = [path for path in left if path.relative_to(in_folder).parts[0] != "mlruns"]
-        assert not list(in_folder.glob("mlruns/sweeps/*"))
-    assert left == before
+    assert sorted(files.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    {
+        "results nothing": "holds none",
+        "report nothing": "No sweep 'nothing'",
+        "reproduce 0123456789": "is no run",
+        "compare a b": "No sweep 'a'",
+    }.items(),
+)
+def test_what_a_store_does_not_hold_is_one_sentence(
+    line: str, sentence: str, store_uri: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = run(capsys, monkeypatch, f"{line} --tracking-uri {store_uri}")
+    assert (code, out) == (2, "")
+    assert sentence in err
+
+
+def test_a_file_takes_what_the_command_line_takes(files: Path) -> None:
+    (files / "all.yaml").write_text(
+        "task: table\ntrials: 3\ndata: a.csv\ntarget: price\nignore: [id]\ntracking-uri: off\nset: {lr: 0.1}\n"
+        "task_options: {kind: binary}\n",
+        encoding="utf-8",
+    )
+    values = read_spec_file(files / "all.yaml")
+    assert values["task_options"] == {"data": "a.csv", "target": "price", "ignore": ["id"], "kind": "binary"}
+    spec = make_spec(values)
+    assert (spec.trials, spec.tracking_uri, spec.fixed) == (3, "off", {"lr": 0.1})
 
 
 def test_an_unwritable_store_is_refused(
@@ -121,6 +193,64 @@ def test_tasks_can_be_read_by_programs(capsys: pytest.CaptureFixture[str], monke
     assert code == 0
     assert {"california_housing", "auto_mpg", "diamonds", "boston_housing", "heart_disease", "wine"} <= set(rows)
     assert rows["california_housing"]["unit"] == "100,000 $"
+
+
+def made_up(*, stopped: str) -> SweepResult:
+    """A result with a figure that no JSON can hold."""
+    epoch = Epoch(1, 0.5, {"train_loss": math.inf}, 1.0)
+    trial = TrialRecord(0, {}, {"lr": 0.1}, 0, 9, TrialStatus.FINISHED, (epoch,))
+    best = replace(Best.of(trial), test={"r2": math.nan})
+    kind = {"kind": "regression", "unit": "", "score": "r2"}
+    return SweepResult("a", "wine", {}, kind, {}, {}, (trial,), 1, 0.0, 1.0, 1.0, stopped=stopped, best=best)
+
+
+def test_json_holds_no_nan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.run.run_sweep", lambda spec, display: made_up(stopped=""))
+    code, out, _ = run(capsys, monkeypatch, "sweep wine --json")
+    assert code == 0
+    summary = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert summary["best"]["test"] == {"r2": None}
+    assert summary["best"]["val_loss"] == 0.5
+
+
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_a_closed_terminal_changes_no_exit_code(
+    options: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("sweeps.run.run_sweep", lambda spec, display: made_up(stopped="interrupted"))
+    monkeypatch.setattr(sys, "stdout", Closed())
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    code, _, _ = run(capsys, monkeypatch, f"sweep wine {options}")
+    sys.stdout.close()  # what the command put in its place
+    assert code == 130
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_ctrl_c_keeps_what_is_finished_and_says_the_best(store_uri: str, tmp_path: Path) -> None:
+    options = {"pause": 0.02}
+    values = {"task": TOY, "task_options": options, "name": "cut", "trials": 500, "tracking_uri": store_uri}
+    driver = start_driver(values, tmp_path, address=ray_address())
+    journal = tmp_path / "mlruns" / "sweeps" / "cut" / FILE
+    assert wait_until(lambda: journal.exists() and journal.read_text().count('"ended"') >= 5, driver)
+    os.kill(driver.pid or 0, signal.SIGINT)
+    driver.join(60)
+    assert driver.exitcode == 130, (tmp_path / "stderr.txt").read_text()
+    summary = json.loads((tmp_path / "stdout.txt").read_text())
+    assert summary["stopped"] == "interrupted"
+    assert summary["trials"]["finished"] + summary["trials"]["stopped_early"] >= 5
+    assert summary["trials"]["interrupted"] >= 1
+    assert summary["best"]["test"] == {}, "the test split stays closed"
+    store = Store(store_uri)
+    parent = store.run(summary["parent_run_id"])
+    assert parent.info.status == "KILLED"
+    assert parent.data.metrics["best_val_loss"] == summary["best"]["val_loss"]
+    result = store.load(summary["parent_run_id"])
+    assert summary["best"]["trial"] == result.ranked()[0].number
+    assert f"Trial {summary['best']['trial']} won" in parent.data.tags["mlflow.note.content"]
 
 
 @pytest.mark.usefixtures("ray_session", "in_folder")

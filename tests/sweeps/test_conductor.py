@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from optuna.trial import TrialState
 
 from sweeps.conductor import Budget, Conductor, Next, Stop
 from sweeps.journal import FILE, read_events, replay
@@ -204,6 +205,41 @@ def test_a_trial_that_starts_anew_without_its_checkpoint_is_told_once(tmp_path: 
     conductor.on_report(0, TrialReport(rows=rows))
     assert [e.row() for e in conductor.records[0].epochs] == rows
     assert replay(read_events(tmp_path)).trials[0].epochs == conductor.records[0].epochs
+
+
+@pytest.mark.parametrize("lag", [0, 24])
+def test_optuna_learns_what_became_of_each_trial(tmp_path: Path, clock: Clock, lag: int) -> None:
+    conductor = make_conductor(tmp_path, trials=30, lag=lag)
+    Slots(3, loss, pace(1), clock).play(conductor)
+    conductor.budget = Budget(34, 9, 3, retries=0)
+    for number in range(30, 34):
+        assert conductor.next_plan().number == number  # type: ignore[union-attr]
+        if number == 30:
+            conductor.on_report(30, TrialReport(rows=[[1, 0.5, {}, 1.0], [2, math.nan, {}, 2.0]], outcome="diverged"))
+        elif number == 31:
+            conductor.on_report(31, TrialReport(rows=[[1, 0.5, {}, 1.0]], outcome="failed", error="ValueError: no"))
+        elif number == 32:
+            conductor.on_crash(32, "The worker died: killed")
+        else:
+            conductor.on_report(33, TrialReport(rows=[[1, 0.001, {}, 1.0]]))  # goes on, until the sweep is interrupted
+    conductor.stop(Stop.INTERRUPTED)
+    records = conductor.finish()
+    states = {
+        TrialStatus.FINISHED: TrialState.COMPLETE,
+        TrialStatus.STOPPED: TrialState.PRUNED,
+        TrialStatus.DIVERGED: TrialState.FAIL,
+        TrialStatus.FAILED: TrialState.FAIL,
+        TrialStatus.INTERRUPTED: TrialState.FAIL,
+    }
+    assert {r.status for r in records} == set(states)
+    for record, trial in zip(records, conductor._proposals.study.trials, strict=True):
+        assert trial.state == states[record.status]
+        assert trial.params == dict(record.params)
+        curve = {e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)}
+        assert trial.intermediate_values == curve
+        if trial.state == TrialState.PRUNED:
+            assert trial.last_step == record.epochs[-1].epoch
+        assert trial.value == (record.val_loss if record.has_result else None)
 
 
 def test_a_conductor_asks_for_ascending_numbers(tmp_path: Path, clock: Clock) -> None:

@@ -10,6 +10,7 @@ from sweeps import SweepSpec, run_sweep
 from sweeps.records import TrialStatus
 from sweeps.resources import settle_gpus
 from sweeps.result import SweepResult
+from tests.displays import Acting
 from tests.toys import TOY
 
 pytestmark = pytest.mark.usefixtures("ray_session", "in_folder")
@@ -28,6 +29,13 @@ def test_bad_trials_are_recorded_and_the_others_go_on(bad: str, status: TrialSta
     assert {t.status for t in result.trials} == {status, TrialStatus.FINISHED}
     assert result.best is not None
     assert result.best.config["x"] <= 0.6
+
+
+def test_a_concurrency_that_does_not_fit_is_said() -> None:
+    display = Acting()
+    spec = SweepSpec(task=TOY, trials=1, max_epochs=1, concurrency=1000, confirm_top=0, tracking_uri="off")
+    assert run_sweep(spec, display).concurrency == 2
+    assert "--concurrency 1000: only 2 trials fit at once here" in display.steps
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from sweeps import cost
 from sweeps.clean import find_removable
 from sweeps.cost import expected_epochs, predict
 from sweeps.doctor import cpu_quota, examine
-from sweeps.journal import Journal
+from sweeps.journal import FILE, Journal
 from sweeps.launch import SCRATCH_PREFIX
-from sweeps.ray_session import SESSION_MARK
+from sweeps.ray_session import PROCESS_MARK
 from sweeps.run import run_sweep
 from sweeps.spec import make_spec
 from sweeps.tracking import Store
@@ -65,15 +65,18 @@ def test_clean_shows_and_removes_leftovers_and_nothing_else(
     running = run_sweep(make_spec({**spec, "name": "running"}))
     leftovers = [
         home / "sweeps" / "done" / "weights" / "trial-00001.safetensors",
-        home / "sweeps" / "done" / "probe.txt",
-        tmp_path / "tmp" / "ray" / "session_1" / SESSION_MARK,
-        tmp_path / "tmp" / f"{SCRATCH_PREFIX}999999999-x" / "file",
+        home / "sweeps" / "done" / "confirm" / "weights" / "trial-00001.safetensors",
+        home / "sweeps" / "done" / "error.txt",
+        tmp_path / "tmp" / "ray" / "session_1" / PROCESS_MARK,
+        tmp_path / "tmp" / f"{SCRATCH_PREFIX}999999999-x" / PROCESS_MARK,
     ]
     in_use = [
         home / "sweeps" / "running" / "weights" / "trial-00000.safetensors",
-        tmp_path / "tmp" / "ray" / "session_2" / SESSION_MARK,
+        tmp_path / "tmp" / "ray" / "session_2" / PROCESS_MARK,
         tmp_path / "tmp" / "ray" / "session_3" / "of_somebody_else",
-        tmp_path / "tmp" / f"{SCRATCH_PREFIX}{os.getpid()}-x" / "file",
+        tmp_path / "tmp" / f"{SCRATCH_PREFIX}{os.getpid()}-x" / PROCESS_MARK,
+        tmp_path / "tmp" / f"{SCRATCH_PREFIX}2024-results" / "of_somebody_else",
+        home / "sweeps" / "done" / "notes.txt",
     ]
     for path in (*leftovers, *in_use):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,6 +96,51 @@ def test_clean_shows_and_removes_leftovers_and_nothing_else(
     assert store.client.get_model_version("tunelab-wine", "1").run_id in {
         t.run_id for t in (*result.trials, *running.trials)
     }
+
+
+def test_a_damaged_journal_does_not_keep_clean_from_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    storage = tmp_path / "shared"
+    for name in ("broken", "done"):
+        folder = tmp_path / "sweeps" / name
+        folder.mkdir(parents=True)
+        journal = Journal(folder)
+        journal.note("started", spec={"storage": str(storage)})
+        journal.note("finished", stopped="")
+        journal.close()
+    (tmp_path / "sweeps" / "broken" / FILE).write_text("{\n")
+    kept = storage / "done" / "notes.txt"
+    for path in (kept, storage / "done" / "confirm" / "weights" / "trial-00001.safetensors"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    notes: list[str] = []
+    items = find_removable(tmp_path, notes.append)
+    assert [(item.owner, item.what, item.size) for item in items] == [("done", "weights of a confirmation", 1)]
+    assert len(notes) == 1
+    assert notes[0].startswith("broken is left alone: The journal")
+    items[0].remove()
+    assert kept.exists()
+    assert find_removable(tmp_path) == []
+
+
+def test_the_doctor_says_what_it_cannot_look_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray_session: None
+) -> None:
+    monkeypatch.delattr("ray.tune.execution.class_cache.DEFAULT_ENV_VARS")
+
+    def broken() -> float:
+        raise AttributeError("no such thing on this system")
+
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.getloadavg", broken)
+    (tmp_path / "home").mkdir()
+    findings = {finding.name: finding for finding in examine(f"sqlite:///{tmp_path}/home/mlflow.db", None)}
+    assert findings["CPUs"].problem == "AttributeError: no such thing on this system"
+    assert "not there yet" in findings["store"].value
+    assert list((tmp_path / "home").iterdir()) == []
+    assert "class_cache.DEFAULT_ENV_VARS" in findings["Ray's private parts"].value
+    assert "new workers" in findings["Ray's private parts"].problem
 
 
 @pytest.mark.usefixtures("ray_session")

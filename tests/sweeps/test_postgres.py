@@ -101,7 +101,7 @@ def write(uri: str, folder: Path, index: int, count: int) -> None:
         task="toy",
         spec={"trials": count, "max_epochs": 5},
         facts=asdict(Toy.facts),
-        data={"digest": "0" * 64},
+        data={"digest": "0" * 64, "split_seed": 0},
         environment={},
         trials=trials,
         concurrency=1,

@@ -33,6 +33,21 @@ def test_a_damaged_bundled_file_is_refused(tmp_path: Path) -> None:
         bundled.read_bytes("wine.csv.gz", tmp_path)
 
 
+def test_a_wine_table_that_is_another_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainables.wine.DIGEST", "0" * 64)
+    with pytest.raises(UserError, match="table 'wine' is not the one that is known"):
+        trainables.get_task("wine").load()
+
+
+@pytest.mark.parametrize("name", [*(name for name in TABLES if name != "wine"), "mnist", "kogpt2"])
+def test_damage_is_seen_before_anything_starts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = trainables.get_task(name)
+    task.check_data()
+    monkeypatch.setattr(bundled, "checksums", lambda: dict.fromkeys(task.bundled_files, "0" * 64))
+    with pytest.raises(UserError, match="is damaged"):
+        task.check_data()
+
+
 @pytest.mark.parametrize("name", [name for name in TABLES if name != "diamonds"])  # the same code, the largest table
 def test_nothing_is_fitted_on_rows_that_are_not_training_rows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     task = trainables.get_task(name)

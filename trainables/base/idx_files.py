@@ -32,15 +32,20 @@ def read_mnist(folder: Path | None) -> Arrays:
     """
     if folder is None:
         return _through_torchvision(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tunelab")
-    if not folder.is_dir():
-        raise UserError(f"'--data-dir {folder}' is no folder. Give the one that holds {FILES[0]} and its companions.")
-    train_images, train_labels, test_images, test_labels = (_read(_find(folder, name)) for name in FILES)
+    train_images, train_labels, test_images, test_labels = map(_read, find_files(folder))
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
         if images.shape != (len(labels), 28, 28) or labels.ndim != 1 or labels.max(initial=0) > 9:
             raise UserError(
                 f"The IDX files in '{folder}' are not MNIST's: images {images.shape}, labels {labels.shape}."
             )
     return train_images, train_labels.astype(np.int64), test_images, test_labels.astype(np.int64)
+
+
+def find_files(folder: Path) -> list[Path]:
+    """The four IDX files in the order of ``FILES``; raises ``UserError`` when one is missing."""
+    if not folder.is_dir():
+        raise UserError(f"'--data-dir {folder}' is no folder. Give the one that holds {FILES[0]} and its companions.")
+    return [_find(folder, name) for name in FILES]
 
 
 def _find(folder: Path, name: str) -> Path:

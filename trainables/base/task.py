@@ -166,6 +166,14 @@ class Task(ABC):
     reference: Mapping[str, bool | int | float | str] = {}  # parameters of the search space, tried first
     space_name: str = "mlp"  # the space when none has the task's own name
     options: ClassVar[tuple[str, ...]] = ()  # keyword arguments of the constructor, command line options of the sweep
+    bundled_files: tuple[str, ...] = ()  # bundled data files that it reads
+
+    def check_data(self) -> None:
+        """Raises ``UserError`` when the data is missing or damaged: a quick look, before anything starts."""
+        from trainables.base.bundled import read_bytes
+
+        for name in self.bundled_files:
+            read_bytes(name)
 
     @abstractmethod
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:

@@ -1,0 +1,75 @@
+"""What a sweep shows on a terminal: whole numbers at any width, and a time left that is not a wish."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from sweeps.cli.tables import make_tables
+from sweeps.display import Lines
+from sweeps.live_table import Progress, draw_trials
+from sweeps.records import Epoch, TrialRecord, TrialStatus
+
+CONFIG = {"hidden_sizes": [128, 64, 32], "dropout": 0.123, "lr": 1.23e-4, "weight_decay": 4.442e-05, "batch_size": 64}
+
+
+def record(number: int, status: str, *, ended: float = 0.0, error: str = "") -> TrialRecord:
+    epochs = () if status == "failed" else (Epoch(7, 1.2345e-5, {}, 1.0),)
+    return TrialRecord(number, {}, CONFIG, 0, 9, TrialStatus(status), epochs, ended=ended, error=error)
+
+
+def lines_at(width: int, *tables: object) -> list[str]:
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(*tables, sep="\n")
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_the_live_table_fits_and_cuts_no_number(width: int) -> None:
+    trials = [record(n, "running" if n > 20 else "stopped_early") for n in range(60)]
+    shown = lines_at(width, draw_trials(trials, width, 24))
+    assert len(shown) <= 24
+    assert max(map(len, shown)) <= width
+    rows = [line.split() for line in shown[3:] if line.strip()]
+    assert sum(row[1] == "running" for row in rows) >= 10
+    assert sum(row[1:3] == ["stopped", "early"] for row in rows) == 5
+    figures = {"1.234e-05"} if width >= 50 else set()
+    for row in rows:
+        assert figures <= set(row)
+        assert ("hidden_sizes=128-64-32" in row) == (width == 120)
+    assert any("hidden_sizes=1" in line for line in shown) == (width >= 80)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 10_000])
+def test_a_table_breaks_between_columns_and_never_in_a_number(width: int) -> None:
+    header = ["trial", "status", "val_loss", *CONFIG, "run id"]
+    rows = [[n, "stopped early", 0.1997, 3, 0.01489, 0.009863, 4.442e-05, 64, f"25006{n}fa"] for n in (101, 102)]
+    shown = lines_at(width, *make_tables(header, rows, width))
+    assert max(map(len, shown)) <= width
+    words = " ".join(shown).split()
+    for word in ("4.442e-05", "0.009863", "weight_decay", "25006102fa"):
+        assert word in words
+    assert any("stopped early" in line for line in shown)
+    heads = [line for line in shown if "trial" in line]
+    assert sum(line.split()[:1] == ["101"] for line in shown) == len(heads), "each part has the first column"
+    assert (len(heads) == 1) == (width > 110)
+
+
+def test_time_left_counts_what_ended_since_the_search_began() -> None:
+    before = [record(n, "finished", ended=10.0) for n in range(10)]
+    now = [record(n, "finished", ended=1010.0) for n in range(10, 12)]
+    progress = Progress(total=20, began=1000.0)
+    assert progress.text(before, 1020.0) == "10/20 trials, 0:20 spent, ? left"
+    assert progress.text(before + now, 1020.0) == "12/20 trials, 0:20 spent, 1:20 left"
+    assert "0:40 left" in Progress(20, 1000.0, budget=60.0).text(before + now, 1020.0)
+    assert progress.text([record(0, "failed", ended=1010.0)], 1020.0).endswith("1 failed")
+
+
+def test_the_line_of_a_failed_trial_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    Lines().progress([record(n, "failed", error="ValueError: no such column\n\ntrace") for n in range(3)])
+    err = capsys.readouterr().err
+    assert "no such column" not in err
+    assert len(re.findall(r"trial   \d  failed", err)) == 3
