@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +111,29 @@ def test_pictures_of_every_sort_are_read_as_the_digit(
     read = np.stack([predictor.read_image(PICTURES[kind](one)) for one in pixels])
     assert read.shape == (60, 28, 28)
     assert (predictor.predict(read)["prediction"].to_numpy() == own).mean() >= 0.85
+
+
+@pytest.mark.parametrize("kind", ["light on dark", "dark on light"])
+def test_a_picture_of_the_data_itself_is_read_as_it_was(
+    kind: str, predictor: ImagePredictor, splits: trainables.Splits
+) -> None:
+    pixels = splits.validation.inputs[:200]
+    read = np.stack([predictor.read_image(PICTURES[kind](one)) for one in pixels])
+    assert np.abs(read.astype(float) - pixels).mean() < 2
+    same = predictor.predict(read)["prediction"] == predictor.predict(pixels)["prediction"]
+    assert same.mean() >= 0.98
+
+
+def test_a_large_picture_of_16_bits_is_reduced_before_it_is_analysed() -> None:
+    sheet = np.full((3000, 3000), 60_000, dtype=np.uint16)
+    sheet[800:2200, 1450:1550] = 2_000
+    content = png(Image.fromarray(sheet))
+    tracemalloc.start()
+    read = read_digit(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(read, read_digit(png(Image.fromarray((sheet >> 8).astype(np.uint8)))))
+    assert peak < sheet.size * 4  # bytes: no array of floats as large as the picture
 
 
 def test_a_thin_line_on_a_large_sheet_does_not_fade() -> None:
