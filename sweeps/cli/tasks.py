@@ -36,10 +36,6 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     )
 
 
-def _budget(row: dict[str, object]) -> str:
-    return f"{row['trials']} x {row['max_epochs']}"
-
-
 def _row(name: str, cls: type) -> dict[str, object]:
     facts = getattr(cls, "facts", None)
     if facts is None:  # its facts come with the user's own data
