@@ -168,8 +168,9 @@ def _log(
     assert best is not None
     say("logging the model")
     figures = {f"test_{k}": v for k, v in best.test.items()} | {f"model_val_{k}": v for k, v in best.validation.items()}
-    store.log_figures(best.run_id, figures, {"tunelab.winner": "true"})
+    store.log_figures(best.run_id, {}, {"tunelab.winner": "true"})
     example = splits.train.inputs[:EXAMPLE_ROWS]
     uri = store.log_model(best.run_id, predictor, example, result.task, figures)
-    version, champion = store.register(result.task, uri, best.run_id, best.val_loss, result.data["digest"])
-    return replace(result, best=replace(best, model_uri=uri, version=version, champion=champion))
+    made = store.register(result.task, uri, best.run_id, best.val_loss, result.data["digest"])
+    best = replace(best, model_uri=uri, version=made.version, champion=made.champion, not_champion=made.why)
+    return replace(result, best=best)

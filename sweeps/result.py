@@ -26,7 +26,8 @@ class Best:
         test: the same on the test split, opened once after selection; empty when the task cannot predict.
         model_uri: the logged MLflow model; empty without one.
         version: its version as ``tunelab-<task>`` in the registry; empty without one.
-        champion: whether it became the champion.
+        champion: whether it is the champion.
+        not_champion: why it is not; empty when it is, or without a model.
         members: numbers of the trials it averages, when it is an ensemble.
     """
 
@@ -40,6 +41,7 @@ class Best:
     model_uri: str = ""
     version: str = ""
     champion: bool = False
+    not_champion: str = ""
     members: tuple[int, ...] = ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from trainables.base.splits import RowSplit
 
 MANY_ROWS, FEW_ROWS = 100_000, 5_000
+MOST_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
 
 
 class Table(TabularTask):
     """Regression, binary or multi-class, as the target shows; reference 128-64-32 with dropout 0.1.
+
+    Its name holds those of file and target (``table-houses-price``): each table has an experiment and a champion.
 
     Args:
         data: path of a CSV, TSV or Parquet file, gzipped or not.
@@ -96,6 +100,7 @@ class Table(TabularTask):
         self.numeric_transform = "standard" if rows < 1_000 else "quantile"  # a thousand rows make fair quantiles
         self.facts = replace(
             type(self).facts,
+            name="-".join(filter(None, ["table", _slug(self.path.name.partition(".")[0]), _slug(schema.target)])),
             title=f"{schema.target} of {self.path.name}",
             kind=schema.kind,
             source=self.path.name,
@@ -163,6 +168,11 @@ class Table(TabularTask):
         if schema.kind != "regression":
             shown["classes"] = {str(name): int(n) for name, n in frame[schema.target].value_counts().items()}
         return shown
+
+
+def _slug(text: str) -> str:
+    """Text as a part of a name that stands in file names and model URIs: letters, digits and dashes."""
+    return re.sub(r"\W+", "-", text.lower()).strip("-")[:MOST_LETTERS]
 
 
 def _groups(column: pd.Series) -> np.ndarray:

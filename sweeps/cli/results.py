@@ -102,8 +102,8 @@ def print_result(result: SweepResult) -> None:
     if result.stopped:
         lines.append(f"The search ended early: {result.stopped}. `tunelab resume {result.name}` goes on with it.")
     if best is not None and best.version:
-        champion = ", now the champion" if best.champion else "; the champion stays another"
-        lines.append(f"Model: models:/tunelab-{result.task}/{best.version}{champion}.")
+        standing = "now the champion" if best.champion else f"not the champion: {best.not_champion}"
+        lines.append(f"Model: models:/tunelab-{result.task}/{best.version}, {standing}.")
     if result.parent_run_id:
         lines.append("Look at it: tunelab ui")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -181,15 +181,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+WITHOUT_TUNELAB = """
+import importlib.util, os, pathlib, sys
+sys.path = [path for path in sys.path if not pathlib.Path(path, "trainables").exists()]
+if importlib.util.find_spec("trainables") is not None:
+    os._exit(3)
+"""
+
+
 def test_served_models_answer_their_own_input_example(
     table_sweep: SweepResult, image_sweep: SweepResult, store: str, tmp_path: Path
 ) -> None:
-    """``mlflow models serve`` on both models, asked with what MLflow made of the logged input example."""
+    """``mlflow models serve`` on both models, where tunelab is not installed, asked with MLflow's input example."""
     from sweeps.tracking import Store
 
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_TUNELAB)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow calls uvicorn by name
     settings = {"MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
-    environment = {**os.environ, **settings}
+    environment = {**os.environ, **settings, "PYTHONPATH": str(tmp_path)}
     servers = {}
     for sweep, name in ((table_sweep, "tunelab-auto_mpg"), (image_sweep, "tunelab-mnist")):
         port, log = free_port(), tmp_path / f"{sweep.task}.log"
@@ -199,6 +208,7 @@ def test_served_models_answer_their_own_input_example(
             process = subprocess.Popen(
                 [sys.executable, "-m", "mlflow", *line, *options],
                 env=environment,
+                cwd=tmp_path,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

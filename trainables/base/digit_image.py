@@ -162,7 +162,7 @@ def _scaled(box: np.ndarray) -> np.ndarray:
 
 
 def _centred(digit: np.ndarray) -> np.ndarray:
-    """A digit of at most 20 x 20 in a 28 x 28 picture, its centre of mass at index 14 as far as it fits: MNIST's are."""
+    """A digit of at most 20 x 20 in a 28 x 28 picture, its centre of mass at index 14 as far as it fits, as MNIST's."""
     height, width = digit.shape
     down, right = ndimage.center_of_mass(digit)
     top = int(np.clip(round(SIDE / 2 - down), 0, SIDE - height))
