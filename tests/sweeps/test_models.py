@@ -164,3 +164,22 @@ def test_the_champion_is_beaten_on_its_own_data_alone(store: Store) -> None:
     assert register(2, 0.6, "a") == (False, "version 1 stays it (val_loss 0.5)")
     assert register(3, 0.4, "a") == (True, "")
     assert register(3, 0.4, "a") == (True, "")
+
+
+def test_each_table_of_the_users_has_a_champion_of_its_own(
+    store: Store, cars: tuple[Predictor, pd.DataFrame], tmp_path: Path
+) -> None:
+    frame = cars[1].assign(**{"price in $": np.arange(len(cars[1])) * 3.0, "가격": np.arange(len(cars[1])) * 5.0})
+    for file in ("Houses.2024.csv", "집.tsv"):
+        frame.to_csv(tmp_path / file, index=False, sep="\t" if file.endswith("tsv") else ",")
+    names = {
+        get_task("table", data=tmp_path / file, target=target).facts.name
+        for file, target in (("Houses.2024.csv", "price in $"), ("Houses.2024.csv", "가격"), ("집.tsv", "가격"))
+    }
+    assert names == {"table-houses-price-in", "table-houses-가격", "table-집-가격"}
+    run_id = trial_run(store)
+    uri = log(store, run_id, cars)
+    for name in sorted(names):
+        assert store.register(name, uri, run_id, 0.5, name).champion
+        (tmp_path / name).mkdir()
+        assert store.load_model(f"models:/tunelab-{name}@champion", tmp_path / name).kind == "table"

@@ -6,12 +6,13 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,39 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def moved(store: str, tmp_path: Path) -> Iterator[str]:
+    """The URI of the store at another place; the old place is away meanwhile, and so are the data."""
+    home, away = Path(store.removeprefix("sqlite:///")).parent, tmp_path / "away"
+    copy = tmp_path / "옮긴 곳" / "runs"
+    shutil.copytree(home, copy)
+    home.rename(away)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainables.base.bundled.read_bytes", lambda name: pytest.fail(f"{name} was read"))
+        yield f"sqlite:///{copy / 'mlflow.db'}"
+    away.rename(home)
+
+
+def test_a_store_that_was_moved_needs_neither_its_old_place_nor_the_data(
+    table_sweep: SweepResult, moved: str, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    rows = {"cylinders": [4, 8], "displacement": 150, "horsepower": 90, "weight": 2900, "acceleration": 15, "origin": 1}
+    content = pd.DataFrame(rows).to_csv(index=False).encode()
+    here = ("--tracking-uri", moved)
+    for model in ("cars", "models:/tunelab-auto_mpg@champion"):
+        code, out, err = tunelab("predict", model, "-", *here, stdin=content)
+        assert code == 0, err
+        assert pd.read_csv(io.BytesIO(out))["prediction"].notna().all()
+    code, _, err = tunelab("results", "cars", *here, "--figures", str(tmp_path / "figures"))
+    assert code == 0, err
+    artifacts = Path(moved.removeprefix("sqlite:///")).parent / "artifacts"
+    artifacts.rename(tmp_path / "elsewhere")
+    for line in (("predict", "cars", "-"), ("results", "cars")):
+        code, out, err = tunelab(*line, *here, stdin=content)
+        assert (code, out) == (2, b"")
+        assert f"artifacts not found at '{artifacts}'" in err
 
 
 WITHOUT_TUNELAB = """
