@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,33 @@ def test_refusals_write_nothing(
     assert code == 2
     assert "--output" in err
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_outputs_are_what_their_names_say(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    content = cars().to_csv(index=False).encode()
+    target, link, pipe = tmp_path / "target.tsv.gz", tmp_path / "link", tmp_path / "pipe"
+    target.touch(0o600)
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    expected = tunelab("predict", "cars", "-", stdin=content)[1]
+    assert tunelab("predict", "cars", "-", "-o", str(target), stdin=content)[0] == 0
+    assert pd.read_csv(target, sep="\t").equals(pd.read_csv(io.BytesIO(expected)))
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert tunelab("predict", "cars", "-", "-o", str(link), stdin=content)[0] == 0
+    assert link.is_symlink()
+    assert target.read_bytes() == expected  # a name without suffix: CSV, written where the link leads
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_bytes)
+        assert tunelab("predict", "cars", "-", "-o", str(pipe), stdin=content)[0] == 0
+        assert read.result(30) == expected
+    assert pipe.is_fifo()
+    for name in ("out.xlsx", "out.png", "out.csv.zip"):
+        code, out, err = tunelab("predict", "cars", "-", "-o", str(tmp_path / name), stdin=content)
+        assert (code, out) == (2, b"")
+        assert ".csv.gz, .tsv" in err
+    assert {path.name for path in tmp_path.iterdir()} == {"target.tsv.gz", "link", "pipe"}
 
 
 def test_a_picture_gives_the_digit(
