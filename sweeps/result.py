@@ -47,11 +47,18 @@ class Best:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simple model on the same splits: ``mean``, ``linear``, ``gradient boosting`` or the task's ``reference``."""
+    """A simple model on the same splits: ``mean``, ``linear``, ``gradient boosting`` or the task's ``reference``.
+
+    Attributes:
+        name: see above.
+        validation, test: the task's figures; empty when it was not run.
+        note: why it was not run, e.g. ``"not run: …"``; empty when it was.
+    """
 
     name: str
     validation: Mapping[str, float]
     test: Mapping[str, float]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,8 @@ class SweepResult:
         stopped: why the search ended early; empty when it did not.
         best: the winner; None when no trial has a result.
         baselines: simple models on the same splits.
-        evaluation: what the winner uses and gets wrong, see ``sweeps/evaluation.py``; empty when it cannot predict.
+        evaluation: what the winner uses and gets wrong, and ``notes`` on what was not measured, see
+            ``sweeps/evaluation.py``; empty when it cannot predict.
         confirmation: retraining on fresh seeds, see ``sweeps/confirm.py``; empty when off.
         audit: what early stopping cost, see ``sweeps/audit.py``; empty when off.
         test_openings: when the test split was opened, unix times.
@@ -130,6 +138,8 @@ class SweepResult:
         return {
             "sweep": self.name,
             "task": self.task,
+            "title": self.facts["title"],
+            "note": self.facts["note"],
             "parent_run_id": self.parent_run_id,
             "tracking_uri": self.tracking_uri,
             "concurrency": self.concurrency,

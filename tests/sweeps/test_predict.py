@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,9 +43,15 @@ def table_sweep(ray_session: None, store: str) -> SweepResult:
 
 @pytest.fixture(scope="module")
 def image_sweep(ray_session: None, store: str) -> SweepResult:
+    """A sweep in whose evaluation something is left out and something fails."""
+
+    def failing(*_: Any) -> None:
+        raise ValueError("made up\nand long")
+
     values = {"task": "mnist", "trials": 1, "max_epochs": 4, "name": "digits", "confirm_top": 0}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sweeps.baselines.MAX_BOOSTING_CELLS", 0)  # boosting on pixels takes a minute
+        patch.setattr("sweeps.evaluation.column_importance", failing)
         return run_sweep(make_spec({**values, "tracking_uri": store}))
 
 
@@ -200,7 +207,23 @@ def test_figures_and_tables_come_with_the_results(
     }
     code, out, err = tunelab("results", "digits", "--figures", str(tmp_path / "digits"))
     assert code == 0, err
-    assert "By class" in out.decode()
+    shown = " ".join(out.decode().split())
+    for part in (
+        "Handwritten digits, bundled sample of 5,000 images",
+        "do not compare with those on the full",
+        "By class",
+        "Confusion matrix",
+        "gradient boosting – –",
+        "Left out: gradient boosting not run: 25,088,000 cells",
+        "Left out: permutation importance failed: ValueError: made up.",
+        "tunelab results digits --figures FOLDER",
+    ):
+        assert part in shown
+    counts = image_sweep.evaluation["confusion"]
+    assert " ".join(["3", *map(str, counts[3])]) in shown
+    summary = json.loads(tunelab("results", "digits", "--json")[1])
+    assert "bundled sample" in summary["title"]
+    assert "do not compare" in summary["note"]
     assert (tmp_path / "digits" / "samples.png").is_file()
 
 
