@@ -12,15 +12,19 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sweeps.failures import DATA_FAULTS, reason
 from sweeps.result import Baseline
 from trainables import RawSplit, Splits, Task
 from trainables.base.table_data import score_outputs
 
+BOOSTING = "gradient boosting"
 MAX_BOOSTING_CELLS = 40_000_000  # rows x features x classes; above, boosting would take longer than many sweeps
 
 
 def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
     """Mean or majority, a linear model and gradient boosting: trained on the training split, scored as the winner is.
+
+    One that is too costly, or fails, has a note that says so instead of figures.
 
     Args:
         task: gives the feature matrix; no baselines when it has none.
@@ -33,17 +37,21 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
     kind = "multiclass" if task.facts.kind == "images" else task.facts.kind
     y = splits.training.arrays["y_train"].reshape(-1)
     facts = splits.training.facts
-    models = _regressors() if kind == "regression" else _classifiers(y)
-    if x.size * max(1, int(facts["n_outputs"])) > MAX_BOOSTING_CELLS:
-        del models["gradient boosting"]
+    parts = [(task.features(splits, part.inputs), part.targets) for part in (splits.validation, test)]
+    cells = x.size * max(1, int(facts["n_outputs"]))
     found = []
-    for name, model in models.items():
-        model.fit(x, y)
-        scores = [
-            score_outputs(kind, _outputs(model, task.features(splits, part.inputs), facts), part.targets, facts)
-            for part in (splits.validation, test)
-        ]
-        found.append(Baseline(name, validation=scores[0], test=scores[1]))
+    for name, model in (_regressors() if kind == "regression" else _classifiers(y)).items():
+        if name == BOOSTING and cells > MAX_BOOSTING_CELLS:
+            note = f"not run: {cells:,} cells (rows x features x classes) are above {MAX_BOOSTING_CELLS:,}"
+            found.append(Baseline(name, {}, {}, note))
+            continue
+        try:
+            model.fit(x, y)
+            outputs = [(_outputs(model, features, facts), targets) for features, targets in parts]
+            scores = [score_outputs(kind, said, targets, facts) for said, targets in outputs]
+            found.append(Baseline(name, validation=scores[0], test=scores[1]))
+        except DATA_FAULTS as problem:
+            found.append(Baseline(name, {}, {}, f"failed: {reason(problem)}"))
     return tuple(found)
 
 
@@ -51,7 +59,7 @@ def _regressors() -> dict[str, Any]:
     return {
         "mean": DummyRegressor(),
         "linear": make_pipeline(StandardScaler(), Ridge(alpha=1.0)),
-        "gradient boosting": HistGradientBoostingRegressor(random_state=0),
+        BOOSTING: HistGradientBoostingRegressor(random_state=0),
     }
 
 
@@ -61,7 +69,7 @@ def _classifiers(y: np.ndarray) -> dict[str, Any]:
     return {
         "majority": DummyClassifier(strategy="prior"),
         "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        "gradient boosting": HistGradientBoostingClassifier(random_state=0, early_stopping=stopping),
+        BOOSTING: HistGradientBoostingClassifier(random_state=0, early_stopping=stopping),
     }
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from sweeps.baselines import baselines
 from sweeps.ensemble import best_ensemble
+from sweeps.failures import DATA_FAULTS, reason
 from sweeps.figures import Evidence, drawings_of, gather, write_drawings
 from sweeps.figures.classification import classification_tables
 from sweeps.permutation import Importance, column_importance
@@ -20,6 +21,7 @@ from sweeps.result import Baseline, Best, SweepResult
 from sweeps.weights import LeadingWeights
 from trainables import Predictor, RawSplit, Splits, Task
 
+T = TypeVar("T")
 EXAMPLE_ROWS = 3
 FIGURES = "figures"  # where they lie among the winner's artifacts
 
@@ -64,11 +66,17 @@ def evaluate(
     test = splits.test.open()
     result = replace(result, test_openings=(*result.test_openings, moment))
     best = replace(best, validation=task.scores(predictor, splits.validation), test=task.scores(predictor, test))
-    reference = _reference(result, winner, best, task, splits, weights, test)
-    result = replace(result, best=best, baselines=(*baselines(task, splits, test), *reference))
-    evidence = gather(result.facts, winner, predictor, splits.train, test, splits.training.facts)
-    importance = column_importance(task, predictor, test)
-    result = replace(result, evaluation=_tables(evidence, importance))
+    attempt = Attempts(say)
+    models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
+    models += attempt("reference", lambda: _reference(result, winner, best, task, splits, weights, test)) or ()
+    facts = splits.training.facts
+    evidence = attempt("figures", lambda: gather(result.facts, winner, predictor, splits.train, test, facts))
+    importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
+    tables = attempt("tables", lambda: _tables(evidence, importance)) or {}
+    notes = [*(f"{model.name} {model.note}" for model in models if model.note), *attempt.failed]
+    if importance is not None and importance.note:
+        notes.append(f"permutation importance {importance.note}")
+    result = replace(result, best=best, baselines=models, evaluation={**tables, "notes": notes})
     if store is None or not best.run_id:
         return result
     from sweeps.writer import patiently  # loads MLflow
@@ -76,16 +84,38 @@ def evaluate(
     logged = patiently(lambda: _log(result, predictor, splits, store, say), result)
     say("drawing figures")
     with TemporaryDirectory() as folder:
-        _draw(logged, evidence, importance, Path(folder), say)
+        if evidence is not None:
+            _draw(logged, evidence, importance, Path(folder), say)
         return patiently(lambda: _log_figures(logged, Path(folder), store), logged)
 
 
-def _tables(evidence: Evidence, importance: Importance | None) -> dict[str, Any]:
+class Attempts:
+    """Steps whose figures are not worth a finished search's result: what data break is said, noted and left out.
+
+    Args:
+        say: shows it to the user.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self.failed: list[str] = []
+
+    def __call__(self, what: str, step: Callable[[], T]) -> T | None:
+        """What a step gives; None when it fails."""
+        try:
+            return step()
+        except DATA_FAULTS as problem:
+            self.failed.append(f"{what} failed: {reason(problem)}")
+            self._say(self.failed[-1])
+            return None
+
+
+def _tables(evidence: Evidence | None, importance: Importance | None) -> dict[str, Any]:
     """What ``tunelab results`` shows beside the scores, JSON values."""
     found: dict[str, Any] = {}
-    if importance is not None:
+    if importance is not None and importance.columns:
         found["importance"] = importance.to_json()
-    if evidence.outputs is not None and evidence.classes:
+    if evidence is not None and evidence.outputs is not None and evidence.classes:
         found |= classification_tables(evidence)
     return found
 
@@ -147,8 +177,8 @@ def _reference(
 
 def _trained_reference(result: SweepResult, task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
     """The reference configuration trained for this table alone, since no trial had it (another space, ``--set``)."""
-    if task.facts.kind == "language_model":  # would cost as much as the trials did
-        return ()
+    if task.facts.kind == "language_model":
+        return (Baseline("reference", {}, {}, "not run: no trial had it, and it would cost as much as they did"),)
     config, first = task.space().config(task.reference), result.trials[0]
     best, state = math.inf, {}
     for report in task.fit(config, splits.training, first.seed, max_epochs=first.max_epochs):
@@ -168,8 +198,9 @@ def _log(
     assert best is not None
     say("logging the model")
     figures = {f"test_{k}": v for k, v in best.test.items()} | {f"model_val_{k}": v for k, v in best.validation.items()}
-    store.log_figures(best.run_id, figures, {"tunelab.winner": "true"})
+    store.log_figures(best.run_id, {}, {"tunelab.winner": "true"})
     example = splits.train.inputs[:EXAMPLE_ROWS]
     uri = store.log_model(best.run_id, predictor, example, result.task, figures)
-    version, champion = store.register(result.task, uri, best.run_id, best.val_loss, result.data["digest"])
-    return replace(result, best=replace(best, model_uri=uri, version=version, champion=champion))
+    made = store.register(result.task, uri, best.run_id, best.val_loss, result.data["digest"])
+    best = replace(best, model_uri=uri, version=made.version, champion=made.champion, not_champion=made.why)
+    return replace(result, best=best)

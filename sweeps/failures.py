@@ -1,9 +1,16 @@
-"""What can end a sweep early, other than its user: said in a sentence, exit code 1. Trials that ended are kept."""
+"""What can end a sweep early, other than its user, and what data can do to the figures that stand beside its result.
+
+The first is said in a sentence, with exit code 1, and trials that ended are kept. For the second the figure is left
+out, and its place says why.
+"""
 
 from __future__ import annotations
 
+# What unusual data make of code that compares, draws or fits: infinities, unseen classes, columns of mixed types.
+DATA_FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
-class Failure(RuntimeError):
+
+class Failure(Exception):
     """The sweep ended early; it can be resumed."""
 
 
@@ -21,3 +28,8 @@ class WorkersLost(Failure):
 
 class SweepFailed(Failure):
     """A task, a library or a worker raised what nobody expected."""
+
+
+def reason(problem: BaseException) -> str:
+    """An exception in one line."""
+    return f"{type(problem).__name__}: {problem}".partition("\n")[0]

@@ -36,7 +36,8 @@ class Importance:
         loss: what grows when a column matters: ``"rmse"``, or ``"1 − accuracy"``.
         rows: of the sample.
         repeats: shuffles of each column.
-        columns: the most important first.
+        columns: the most important first; none when it was not measured.
+        note: why it was not measured; empty when it was.
     """
 
     score: str
@@ -44,6 +45,7 @@ class Importance:
     rows: int
     repeats: int
     columns: tuple[ColumnImportance, ...]
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "columns": [asdict(column) for column in self.columns]}
@@ -66,11 +68,13 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
         budget: seconds that it should take, about.
 
     Returns:
-        None when the inputs are no table, or when even few repeats on few rows would take several times the budget.
+        None when the inputs are no table. Without columns, but with a note, when even few repeats on few rows would
+        take several times the budget.
     """
     if not isinstance(split.inputs, pd.DataFrame) or len(split.targets) < 2:
         return None
     score, sign = task.facts.score, -1.0 if task.facts.score_direction == "minimize" else 1.0
+    loss = score if sign < 0 else f"1 − {score}"
 
     def scored(_: Any, x: pd.DataFrame, y: np.ndarray) -> float:
         return sign * task.scores(predictor, RawSplit(x, y))[score]
@@ -83,8 +87,10 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
     repeats = int(np.clip(budget / max(seconds, 1e-9), min(REPEATS), max(REPEATS)))
     if seconds * repeats > 3 * budget:
         sample = _sample(split, FEWEST_ROWS)
-        if seconds * repeats * FEWEST_ROWS / ROWS > 3 * budget:
-            return None
+        expected = seconds * repeats * FEWEST_ROWS / ROWS
+        if expected > 3 * budget:
+            note = f"not measured: {repeats} repeats on {FEWEST_ROWS} rows would take about {expected:.0f} s"
+            return Importance(score, loss, 0, 0, (), note)
     found = permutation_importance(
         _Model(), sample.inputs, sample.targets, scoring=scored, n_repeats=repeats, random_state=0
     )
@@ -95,7 +101,6 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
         )
     ]
     columns.sort(key=lambda column: -column.mean)
-    loss = score if sign < 0 else f"1 − {score}"
     return Importance(score, loss, len(sample.targets), repeats, tuple(columns))
 
 

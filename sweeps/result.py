@@ -31,7 +31,8 @@ class Best:
         test: the same on the test split, opened once after selection; empty when the task cannot predict.
         model_uri: the logged MLflow model; empty without one.
         version: its version as ``tunelab-<task>`` in the registry; empty without one.
-        champion: whether it became the champion.
+        champion: whether it is the champion.
+        not_champion: why it is not; empty when it is, or without a model.
         members: numbers of the trials it averages, when it is an ensemble.
     """
 
@@ -45,6 +46,7 @@ class Best:
     model_uri: str = ""
     version: str = ""
     champion: bool = False
+    not_champion: str = ""
     members: tuple[int, ...] = ()
 
     @classmethod
@@ -57,11 +59,18 @@ class Best:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simple model on the same splits: ``mean``, ``linear``, ``gradient boosting`` or the task's ``reference``."""
+    """A simple model on the same splits: ``mean``, ``linear``, ``gradient boosting`` or the task's ``reference``.
+
+    Attributes:
+        name: see above.
+        validation, test: the task's figures; empty when it was not run.
+        note: why it was not run, e.g. ``"not run: …"``; empty when it was.
+    """
 
     name: str
     validation: Mapping[str, float]
     test: Mapping[str, float]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,8 @@ class SweepResult:
         stopped: why the search ended early; empty when it did not.
         best: the winner, without scores and model when the search was cut short; None when no trial has a result.
         baselines: simple models on the same splits.
-        evaluation: what the winner uses and gets wrong, see ``sweeps/evaluation.py``; empty when it cannot predict.
+        evaluation: what the winner uses and gets wrong, and ``notes`` on what was not measured, see
+            ``sweeps/evaluation.py``; empty when it cannot predict.
         confirmation: retraining on fresh seeds, see ``sweeps/confirm.py``; empty when off.
         audit: what early stopping cost, see ``sweeps/audit.py``; empty when off.
         test_openings: when the test split was opened, unix times.
@@ -145,6 +155,8 @@ class SweepResult:
         return {
             "sweep": self.name,
             "task": self.task,
+            "title": self.facts["title"],
+            "note": self.facts["note"],
             "parent_run_id": self.parent_run_id,
             "tracking_uri": self.tracking_uri,
             "concurrency": self.concurrency,

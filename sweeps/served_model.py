@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,15 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from trainables import load_predictor
-
 
 class ServedModel(PythonModel):  # type: ignore[misc, unused-ignore]
     """Raw columns in, predictions in the target's unit out; loads safetensors, JSON and skops, never a pickle."""
 
     def load_context(self, context: PythonModelContext) -> None:
+        if find_spec("trainables") is None:  # served where tunelab is not installed: its code lies beside the model
+            sys.path.append(context.artifacts["code"])
+        from trainables import load_predictor
+
         self._predictor = load_predictor(Path(context.artifacts["predictor"]))
 
     def predict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from trainables.base.splits import RowSplit
 
 MANY_ROWS, FEW_ROWS = 100_000, 5_000
+MOST_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
 
 
 class Table(TabularTask):
     """Regression, binary or multi-class, as the target shows; reference 128-64-32 with dropout 0.1.
 
-    The file is read and split at once, so that a table that cannot be learned is refused before anything starts.
+    The file is read and split at once, so that a table that cannot be learned is refused before anything starts. Its
+    name holds those of file and target (``table-houses-price``): each table has an experiment and a champion.
 
     Args:
         data: path of a CSV, TSV or Parquet file, gzipped or not.
@@ -106,6 +109,7 @@ class Table(TabularTask):
         self.numeric_transform = "standard" if rows < 1_000 else "quantile"  # a thousand rows make fair quantiles
         self.facts = replace(
             type(self).facts,
+            name="-".join(filter(None, ["table", _slug(self.path.name.partition(".")[0]), _slug(schema.target)])),
             title=f"{schema.target} of {self.path.name}",
             kind=schema.kind,
             source=self.path.name,
@@ -213,6 +217,11 @@ def _names(ignore: str | Sequence[str] | None, frame: pd.DataFrame) -> list[str]
     given = [ignore] if isinstance(ignore, str) else list(ignore or ())
     parts = [[text] if text in frame.columns else text.split(",") for text in given]
     return [name.strip() for part in parts for name in part if name.strip()]
+
+
+def _slug(text: str) -> str:
+    """Text as a part of a name that stands in file names and model URIs: letters, digits and dashes."""
+    return re.sub(r"\W+", "-", text.lower()).strip("-")[:MOST_LETTERS]
 
 
 def _groups(column: pd.Series) -> np.ndarray:

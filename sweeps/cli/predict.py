@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
+import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from trainables import Predictor
 
 STREAM = "-"  # standard input or output
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq")
+PICTURE = ".png"
 
 
 def command(
@@ -30,7 +35,9 @@ def command(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="Table, picture or text file; '-' reads stdin.")],
     output: Annotated[
         str,
-        typer.Option("--output", "-o", metavar="FILE", help="CSV, TSV or Parquet; PNG for a picture; stdout when '-'."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="CSV, TSV (.gz) or Parquet; PNG of a picture; '-': stdout."
+        ),
     ] = STREAM,
     tracking_uri: Annotated[str | None, typer.Option(help="The store that holds the model.")] = None,
 ) -> None:
@@ -64,38 +71,63 @@ def read_input(source: str) -> bytes:
 
 
 def check_output(output: str) -> None:
-    """Raises ``UserError`` when a file cannot be written there."""
+    """Raises ``UserError`` when a file cannot be written there, or its suffix names no format."""
     path = Path(output)
-    if output != STREAM and (path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK)):
+    folder = path.resolve().parent
+    if output != STREAM and (path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK)):
         raise UserError(f"--output '{output}' cannot be written. Give a file in a folder that exists.")
+    format_of(output, (*TABLES, PICTURE))
+
+
+def format_of(output: str, formats: Sequence[str]) -> str:
+    """The suffix of an output, in lower case; empty for standard output, devices and names without one.
+
+    Raises:
+        UserError: a suffix that is none of ``formats``.
+    """
+    suffixes = [suffix.lower() for suffix in Path(output).suffixes]
+    found = "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+    if found and found not in formats:
+        raise UserError(f"--output '{output}': '{found}' is not written here. Choose {', '.join(formats)}.")
+    return found
 
 
 def write_output(output: str, content: bytes) -> None:
-    """Writes a file whole or not at all, or to standard output."""
+    """Writes a file whole or not at all; what is no file (a device, a pipe) or standard output is written to."""
     if output == STREAM:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
     path = Path(output)
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            _replace(path.resolve(), content)  # a link stays one
+    except OSError as error:
+        raise UserError(f"--output '{output}' cannot be written: {error.strerror}.") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, part)
         os.replace(part, path)
-    except OSError as error:
-        raise UserError(f"--output '{output}' cannot be written: {error.strerror}.") from error
     finally:
         part.unlink(missing_ok=True)
 
 
 def to_bytes(frame: pd.DataFrame, output: str) -> bytes:
-    """A table as the output's suffix asks for: Parquet, TSV, otherwise CSV; UTF-8."""
-    name = output.lower()
-    if name.endswith((".parquet", ".pq")):
+    """A table as the output's suffix asks for: Parquet, TSV, otherwise CSV, gzipped for ``.gz``; UTF-8."""
+    suffix = format_of(output, TABLES)
+    if suffix in (".parquet", ".pq"):
         stream = io.BytesIO()
         frame.to_parquet(stream, index=False)
         return stream.getvalue()
-    text = frame.to_csv(index=False, sep="\t" if name.endswith(".tsv") else ",", lineterminator="\n")
-    return text.encode("utf-8")
+    text = frame.to_csv(index=False, sep="\t" if suffix.startswith(".tsv") else ",", lineterminator="\n").encode()
+    return gzip.compress(text, mtime=0) if suffix.endswith(".gz") else text
 
 
 def _takes_tables(predictor: Predictor) -> bool:
@@ -119,7 +151,7 @@ def _predict_picture(predictor: Predictor, content: bytes, output: str) -> None:
     from trainables.base.prediction_input import draw_prediction, predict_image_file, text_picture
 
     found = predict_image_file(predictor, content)
-    if output != STREAM and output.lower().endswith((".csv", ".tsv", ".parquet", ".pq")):
+    if format_of(output, (PICTURE, *TABLES)) in TABLES:
         row = {"prediction": found.prediction, **{f"p_{name}": share for name, share in found.probabilities.items()}}
         write_output(output, to_bytes(pd.DataFrame([row]), output))
     elif output != STREAM:

@@ -67,6 +67,9 @@ def print_result(result: SweepResult) -> None:
     from sweeps.trust import trust_lines
 
     best, counts = result.best, result.counts
+    sys.stdout.write(f"{result.facts['title']}\n")
+    if result.facts["note"]:
+        sys.stdout.write(f"{result.facts['note']}\n")
     names = list(dict.fromkeys(name for t in result.ranked()[:TOP] for name in t.params))
     print_table(
         ["trial", "status", "val_loss", "epochs", *names, "run id"],
@@ -97,19 +100,22 @@ def print_result(result: SweepResult) -> None:
     errors = [t for t in result.trials if t.error]
     if errors:
         lines.append(f"{len(errors)} trials failed, the first with: {errors[0].error.partition(chr(10))[0]}")
+    lines += [f"Left out: {note}." for note in result.evaluation.get("notes", ())]
     lines += trust_lines(result)
     if result.stopped:
         lines.append(f"The search ended early: {result.stopped}. `tunelab resume {result.name}` goes on with it.")
     if best is not None and best.version:
-        champion = ", now the champion" if best.champion else "; the champion stays another"
-        lines.append(f"Model: models:/tunelab-{result.task}/{best.version}{champion}.")
+        standing = "now the champion" if best.champion else f"not the champion: {best.not_champion}"
+        lines.append(f"Model: models:/tunelab-{result.task}/{best.version}, {standing}.")
     if result.parent_run_id:
         lines.append("Look at it: tunelab ui")
+    if best is not None and best.test and best.run_id:
+        lines.append(f"Its figures: tunelab results {result.name} --figures FOLDER")
     sys.stdout.write("\n".join(lines) + "\n")
 
 
 def print_evaluation(result: SweepResult) -> None:
-    """What the winner uses (permutation importance) and how it does by class."""
+    """What the winner uses (permutation importance), how it does by class, and which classes it takes for which."""
     from sweeps.cli.tables import print_table
 
     importance, classes = result.evaluation.get("importance"), result.evaluation.get("classes")
@@ -129,6 +135,14 @@ def print_evaluation(result: SweepResult) -> None:
             ["class", "precision", "recall", "F1", "test rows"],
             [[c["class"], c["precision"], c["recall"], c["f1"], c["rows"]] for c in shown],
             title=f"By class{rest}; expected calibration error {result.evaluation['ece']:.3f}",
+        )
+    confusion = result.evaluation.get("confusion")
+    if classes and confusion and len(classes) <= MOST_CLASSES:
+        names = [str(c["class"]) for c in classes]
+        print_table(
+            ["true", *names],
+            [[name, *counts] for name, counts in zip(names, confusion, strict=True)],
+            title="Confusion matrix: test rows of each class by what the winner takes them for",
         )
 
 

@@ -79,4 +79,5 @@ def winner_section(result: SweepResult) -> Section | None:
         rows = [[str(c["class"]), c["precision"], c["recall"], c["f1"], c["rows"]] for c in classes]
         caption = f"By class; the expected calibration error is {result.evaluation['ece']:.3f}."
         blocks.append(Table(["class", "precision", "recall", "F1", "test rows"], rows, caption))
+    blocks += [Note(f"Left out: {note}.") for note in result.evaluation.get("notes", ())]
     return Section("What the winner uses and gets wrong", blocks) if blocks else None

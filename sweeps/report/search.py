@@ -72,7 +72,7 @@ def ledger_section(result: SweepResult) -> Section:
     if ledger.epochs_unused:
         text += f" Trials that no longer improved left {ledger.epochs_unused:,} epochs unused by themselves."
     text += " What stopping cost is not known from these figures"
-    text += "; see the audit." if result.audit else f": `tunelab sweep {result.task} --audit 5` finishes some to see."
+    text += "; see the audit." if result.audit else ": the same sweep with `--audit 5` finishes some to see."
     rungs: list[list[Cell]] = [[e.level, e.reached, e.stopped, e.reached - e.stopped] for e in ledger.rungs]
     table = Table(["rung (epoch)", "reached it", "stopped there", "went on"], rungs)
     return Section("Ledger of early stopping", [Text(text), *([table] if rungs else [])])

@@ -6,12 +6,14 @@ import json
 import logging
 import math
 import os
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
 
@@ -45,6 +47,12 @@ TIMEOUTS = {  # by driver, how it calls the seconds after which it gives up conn
 }
 CONNECT_SECONDS = 5
 REFUSALS = {ErrorCode.Name(INVALID_PARAMETER_VALUE), ErrorCode.Name(BAD_REQUEST)}
+PLACES = (  # tables and columns where MLflow keeps the absolute places of artifacts
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
 TAG_LIMIT = 7_900  # MLflow refuses tags above 8,000 characters
 PARAM_LIMIT = 5_900
 STATUS = {
@@ -96,6 +104,7 @@ class Connection:
         if self._path is not None:
             check_sqlite(self._path)
             _create_sqlite(self._path, uri)
+            _follow_move(self._path)
         try:
             if scheme_of(uri) in DATABASES:
                 _check_database(uri)
@@ -114,7 +123,7 @@ class Connection:
             if found.lifecycle_stage == "deleted":
                 self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
-        location = None if self._path is None else (self._path.parent / "artifacts").as_uri()
+        location = None if self._path is None else _artifacts_of(self._path).as_uri()
         with suppress(MlflowException):  # another sweep may create it in this moment
             tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's side for models, not for prompts
             return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
@@ -122,7 +131,7 @@ class Connection:
 
     def artifact_root(self) -> str:
         """Where artifacts of a sqlite store lie, as a path."""
-        return str((self._path.parent if self._path is not None else Path("mlruns")) / "artifacts")
+        return str(_artifacts_of(self._path if self._path is not None else Path("mlruns/mlflow.db")))
 
     def run(self, run_id: str) -> Run:
         """A run by its id; raises ``UserError`` when there is none."""
@@ -137,7 +146,15 @@ class Connection:
             try:
                 return Path(self.client.download_artifacts(run_id, path, folder)).read_bytes()
             except STORE_ERRORS as error:
-                raise UserError(f"Run '{run_id}' holds no '{path}' in {self.shown_uri}.") from error
+                raise self.absent(f"No '{path}' of run '{run_id}'") from error
+
+    def absent(self, what: str) -> UserError:
+        """The error for a file that the store does not give; says so when the whole folder of artifacts is away."""
+        if self._path is None or _artifacts_of(self._path).is_dir():
+            return UserError(f"{what} in {self.shown_uri}.")
+        return UserError(
+            f"{what}: artifacts not found at '{_artifacts_of(self._path)}'. Move that folder along with the database."
+        )
 
     def log_files(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
         """Copies a file, or a folder's files, to a run's artifacts."""
@@ -152,9 +169,11 @@ class Connection:
         return names
 
     def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
-        """Adds metrics and tags to a run."""
+        """Adds metrics and tags to a run; a metric that has the value already is not written again."""
         now = int(time.time() * 1000)
-        values = [Metric(k, float(v), now, 0) for k, v in metrics.items() if math.isfinite(v)]
+        known = self.client.get_run(run_id).data.metrics if metrics else {}
+        new = {k: float(v) for k, v in metrics.items() if math.isfinite(v) and known.get(k) != float(v)}
+        values = [Metric(k, v, now, 0) for k, v in new.items()]
         self.client.log_batch(run_id, values, tags=[RunTag(k, v[:TAG_LIMIT]) for k, v in (tags or {}).items()])
 
     def _search(self, experiment_id: str, query: str) -> list[Run]:
@@ -194,6 +213,29 @@ def quiet_mlflow() -> None:
     """Silences MLflow's and alembic's lines about what they do."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _artifacts_of(database: Path) -> Path:
+    """Where a sqlite store keeps its artifacts."""
+    return database.parent / "artifacts"
+
+
+def _follow_move(path: Path) -> None:
+    """Lets a store that was moved find its artifacts again: MLflow keeps the absolute place of each run and model.
+
+    A store that cannot be written, or is none, is left as it is: opening it says more.
+    """
+    own = _artifacts_of(path)
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, timeout=60)) as database, database:
+        places = [place for (place,) in database.execute("SELECT DISTINCT artifact_location FROM experiments")]
+        for place in places:
+            folder = Path(unquote(urlparse(place).path))
+            if place.startswith("file:") and folder.name == own.name and not folder.exists() and own.is_dir():
+                for table, column in PLACES:
+                    database.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+                        (own.as_uri(), len(place) + 1, len(place), place),
+                    )
 
 
 def _create_sqlite(path: Path, uri: str) -> None:

@@ -6,23 +6,47 @@ import json
 import re
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import mlflow
+import pandas as pd
 from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types.schema import AnyType, ColSpec, Schema
 
+import search_spaces
+import trainables
 from search_spaces import UserError
-from sweeps.environment import versions
 from sweeps.records import TrialStatus
 from sweeps.tracking.connection import STATUS, STORE_ERRORS, fluent
 from sweeps.tracking.sweep_runs import SweepRuns
 from trainables import Predictor, load_predictor
 
-MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn")  # beside tunelab itself
+# What a predictor imports. tunelab itself is on no package index: the modules it needs lie beside the model.
+MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "skops", "pillow")
+TEXT_REQUIREMENTS = ("torch", "transformers")  # of a language model, in transformers' own flavour
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What the registry made of a model.
+
+    Attributes:
+        version: its version as ``tunelab-<task>``.
+        champion: whether it is the champion.
+        why: why it is not; empty when it is.
+    """
+
+    version: str
+    champion: bool
+    why: str = ""
 
 
 class Models(SweepRuns):
@@ -46,20 +70,23 @@ class Models(SweepRuns):
             self._end_as_trial(before)
             return str(before.data.tags["tunelab.model_uri"])
         self._remove_half_logged(before)
+        self.log_figures(run_id, figures)  # MLflow copies a run's figures to the model that is logged to it
+        packages = MODEL_REQUIREMENTS + (TEXT_REQUIREMENTS[1:] if predictor.pipeline_parts else ())
         with tempfile.TemporaryDirectory() as folder, fluent(self.uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints about integer columns and type hints of our own model file
-            predictor.save(Path(folder))
-            signature = mlflow.models.infer_signature(example, predictor.predict(example))
+            saved, code = Path(folder) / "predictor", Path(folder) / "code.zip"
+            saved.mkdir()
+            predictor.save(saved)
+            _write_code(code)
             with mlflow.start_run(run_id=run_id):
                 info = mlflow.pyfunc.log_model(
                     name=f"tunelab-{task}",
                     python_model=str(Path(__file__).parent.with_name("served_model.py")),
-                    artifacts={"predictor": folder},
-                    signature=signature,
+                    artifacts={"predictor": str(saved), "code": str(code)},
+                    signature=_signature(predictor, example),
                     input_example=example,
-                    pip_requirements=[f"{name}=={versions()[name]}" for name in MODEL_REQUIREMENTS],
+                    pip_requirements=_requirements(packages),
                 )
-                mlflow.log_metrics(dict(figures), model_id=info.model_id)
                 if predictor.pipeline_parts:  # a second time in transformers' own flavour, for those who use that
                     self._log_pipeline(predictor, task)
         tags = {"tunelab.model_figures": fingerprint, "tunelab.model_uri": str(info.model_uri)}
@@ -79,7 +106,7 @@ class Models(SweepRuns):
             task="text-generation",
             model_card=card,
             metadata=facts,
-            pip_requirements=[f"{name}=={versions()[name]}" for name in ("torch", "transformers")],
+            pip_requirements=_requirements(TEXT_REQUIREMENTS),
         )
         with tempfile.TemporaryDirectory() as folder:  # MLflow's own text sends readers to the hub for the licence
             licence = Path(folder) / "LICENSE.txt"
@@ -94,12 +121,14 @@ class Models(SweepRuns):
     def _remove_half_logged(self, run: Run) -> None:
         """Removes models that a killed evaluation logged to a run and did not come to note."""
         experiments, query = [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
+        versions = self.client.search_model_versions(f"run_id = '{run.info.run_id}'")
+        kept = {run.data.tags.get("tunelab.model_uri"), *(version.source for version in versions)}
         for model in self.client.search_logged_models(experiments, filter_string=query):
-            if model.model_uri != run.data.tags.get("tunelab.model_uri"):
+            if model.model_uri not in kept:
                 self.client.delete_logged_model(model.model_id)
 
-    def register(self, task: str, model_uri: str, run_id: str, val_loss: float, digest: str) -> tuple[str, bool]:
-        """Registers a model as ``tunelab-<task>``, once; gives its version and whether it is the champion.
+    def register(self, task: str, model_uri: str, run_id: str, val_loss: float, digest: str) -> Registration:
+        """Registers a model as ``tunelab-<task>``, once.
 
         It becomes the champion when there is none yet, or when it beats its validation loss on the same data digest.
         """
@@ -116,12 +145,15 @@ class Models(SweepRuns):
         champion = None
         with suppress(MlflowException):  # there is none yet
             champion = self.client.get_model_version_by_alias(name, "champion")
-        beats = champion is None or (
-            champion.tags.get("tunelab.digest") == digest and val_loss < float(champion.tags["tunelab.val_loss"])
-        )
-        if beats:
-            self.client.set_registered_model_alias(name, "champion", version)
-        return str(version), beats or (champion is not None and str(champion.version) == str(version))
+        if champion is not None and str(champion.version) == str(version):
+            return Registration(str(version), champion=True)
+        if champion is not None and champion.tags.get("tunelab.digest") != digest:
+            return Registration(str(version), False, f"version {champion.version}, made from other data, stays it")
+        if champion is not None and val_loss >= float(champion.tags["tunelab.val_loss"]):
+            rival = float(champion.tags["tunelab.val_loss"])
+            return Registration(str(version), False, f"version {champion.version} stays it (val_loss {rival:.4g})")
+        self.client.set_registered_model_alias(name, "champion", version)
+        return Registration(str(version), champion=True)
 
     def load_model(self, uri: str, folder: Path) -> Predictor:
         """The predictor of ``models:/tunelab-wine@champion`` or another model URI; raises ``UserError`` without one."""
@@ -130,7 +162,12 @@ class Models(SweepRuns):
                 local = mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
             except STORE_ERRORS as error:
                 raise UserError(f"No model '{uri}' in {self.shown_uri}.") from error
-        return load_predictor(Path(local) / "artifacts" / _predictor_folder(Path(local)))
+        found = sorted(Path(local).glob("artifacts/*/predictor.json"))
+        if not found and not (Path(local) / "MLmodel").exists():
+            raise self.absent(f"No files of model '{uri}'")
+        if not found:
+            raise UserError(f"The model '{uri}' is no tunelab model: it holds no predictor.")
+        return load_predictor(found[0].parent)
 
     def model_file(self, uri: str, path: str) -> bytes:
         """A file of a logged model, e.g. ``serving_input_example.json``: the request that MLflow's server answers."""
@@ -139,7 +176,7 @@ class Models(SweepRuns):
                 local = mlflow.artifacts.download_artifacts(f"{uri.rstrip('/')}/{path}", dst_path=folder)
                 return Path(local).read_bytes()
             except STORE_ERRORS as error:
-                raise UserError(f"The model '{uri}' in {self.shown_uri} holds no '{path}'.") from error
+                raise self.absent(f"No '{path}' of model '{uri}'") from error
 
     def model_uri(self, wanted: str) -> str:
         """The URI of the model that a user means.
@@ -158,12 +195,12 @@ class Models(SweepRuns):
         run = runs[0]
         if run.data.tags.get("tunelab.best_run_id"):  # a sweep: its winner
             run = self.run(run.data.tags["tunelab.best_run_id"])
-        if not run.outputs or not run.outputs.model_outputs:
+        if "tunelab.model_uri" not in run.data.tags:
             raise UserError(
                 f"Run '{wanted}' holds no model: only the winner of a sweep is kept. Give the sweep's name instead "
                 "(`tunelab results` lists them)."
             )
-        return f"models:/{run.outputs.model_outputs[-1].model_id}"
+        return str(run.data.tags["tunelab.model_uri"])
 
     def trial_run_id(self, wanted: str) -> str:
         """The id of a trial's run by its beginning; raises ``UserError`` when none or several runs begin so."""
@@ -180,9 +217,26 @@ class Models(SweepRuns):
         return list(self.client.search_runs(ids, f"attributes.run_id LIKE '{wanted}%'")) if ids else []
 
 
-def _predictor_folder(model: Path) -> str:
-    """The name under which MLflow kept the saved predictor among a model's artifacts."""
-    found = sorted(path.parent.name for path in (model / "artifacts").glob("*/predictor.json"))
-    if not found:
-        raise UserError(f"The model in '{model.name}' is no tunelab model: it holds no predictor.")
-    return found[0]
+def _signature(predictor: Predictor, example: Any) -> ModelSignature:
+    """What a model takes and gives, for MLflow.
+
+    A table's columns are of any type: the model reads the cells itself. MLflow would refuse a missing cell or 1.5 where
+    the example holds whole numbers, and whole numbers where it holds 1.5.
+    """
+    signature = infer_signature(example, predictor.predict(example))
+    if isinstance(example, pd.DataFrame):
+        signature.inputs = Schema([ColSpec(AnyType(), str(name)) for name in example.columns])
+    return signature
+
+
+def _requirements(packages: Sequence[str]) -> list[str]:
+    """Pins of packages, without the part of a version that names a build (``+cpu``), which no index has."""
+    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in packages]
+
+
+def _write_code(path: Path) -> None:
+    """Writes the modules that a predictor is loaded with, as an archive that Python can import from."""
+    spaces, tasks = Path(search_spaces.__file__).parent, Path(trainables.__file__).parent
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for file in (*spaces.glob("*.py"), tasks / "__init__.py", *(tasks / "base").glob("*.py")):
+            archive.write(file, file.relative_to(tasks.parent))

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from sweeps.baselines import baselines
 from sweeps.figures import Evidence, drawings_of, gather, write_drawings
 from sweeps.figures.charts import Bars, Chart, Drawing, Heatmap, Line
 from sweeps.figures.classification import classification_tables, reliability
@@ -124,6 +125,30 @@ def test_importance_finds_the_column_that_decides() -> None:
     assert by_name["weight"].std > 0
     assert all(column.mean == 0 for name, column in by_name.items() if name != "weight")
     assert set(by_name) == set(test.inputs.columns)  # raw columns: a one-hot group counts as one
+
+
+def test_importance_that_would_take_too_long_is_named() -> None:
+    task = get_task("auto_mpg")
+    evidence = evidence_of(task, task.load(), CONFIG, epochs=1)
+    found = column_importance(task, evidence.predictor, evidence.test, budget=1e-6)
+    assert found is not None
+    assert found.columns == ()
+    assert found.note.startswith("not measured: 5 repeats on")
+    assert "permutation_importance" not in {drawing.name for drawing in drawings_of(evidence, found)}
+
+
+def test_a_baseline_that_cannot_be_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = get_task("wine")
+    splits = task.load()
+    test = splits.test.open()
+    monkeypatch.setattr("sweeps.baselines.MAX_BOOSTING_CELLS", 1)
+    monkeypatch.setattr(task, "features", lambda splits, inputs: np.full((len(inputs), 2), np.inf))
+    majority, logistic, boosting = baselines(task, splits, test)
+    assert majority.test["accuracy"] > 0.3
+    assert majority.note == ""
+    assert logistic.test == boosting.test == {}
+    assert logistic.note.startswith("failed: ValueError: Input X contains infinity")
+    assert boosting.note == "not run: 678 cells (rows x features x classes) are above 1"
 
 
 def test_nothing_to_show_gives_no_figure() -> None:

@@ -6,13 +6,16 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,9 +43,15 @@ def table_sweep(ray_session: None, store: str) -> SweepResult:
 
 @pytest.fixture(scope="module")
 def image_sweep(ray_session: None, store: str) -> SweepResult:
+    """A sweep in whose evaluation something is left out and something fails."""
+
+    def failing(*_: Any) -> None:
+        raise ValueError("made up\nand long")
+
     values = {"task": "mnist", "trials": 1, "max_epochs": 4, "name": "digits", "confirm_top": 0}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sweeps.baselines.MAX_BOOSTING_CELLS", 0)  # boosting on pixels takes a minute
+        patch.setattr("sweeps.evaluation.column_importance", failing)
         return run_sweep(make_spec({**values, "tracking_uri": store}))
 
 
@@ -137,6 +146,33 @@ def test_refusals_write_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
+def test_outputs_are_what_their_names_say(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    content = cars().to_csv(index=False).encode()
+    target, link, pipe = tmp_path / "target.tsv.gz", tmp_path / "link", tmp_path / "pipe"
+    target.touch(0o600)
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    expected = tunelab("predict", "cars", "-", stdin=content)[1]
+    assert tunelab("predict", "cars", "-", "-o", str(target), stdin=content)[0] == 0
+    assert pd.read_csv(target, sep="\t").equals(pd.read_csv(io.BytesIO(expected)))
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert tunelab("predict", "cars", "-", "-o", str(link), stdin=content)[0] == 0
+    assert link.is_symlink()
+    assert target.read_bytes() == expected  # a name without suffix: CSV, written where the link leads
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_bytes)
+        assert tunelab("predict", "cars", "-", "-o", str(pipe), stdin=content)[0] == 0
+        assert read.result(30) == expected
+    assert pipe.is_fifo()
+    for name in ("out.xlsx", "out.png", "out.csv.zip"):
+        code, out, err = tunelab("predict", "cars", "-", "-o", str(tmp_path / name), stdin=content)
+        assert (code, out) == (2, b"")
+        assert ".csv.gz, .tsv" in err
+    assert {path.name for path in tmp_path.iterdir()} == {"target.tsv.gz", "link", "pipe"}
+
+
 def test_a_picture_gives_the_digit(
     image_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
 ) -> None:
@@ -171,7 +207,23 @@ def test_figures_and_tables_come_with_the_results(
     }
     code, out, err = tunelab("results", "digits", "--figures", str(tmp_path / "digits"))
     assert code == 0, err
-    assert "By class" in out.decode()
+    shown = " ".join(out.decode().split())
+    for part in (
+        "Handwritten digits, bundled sample of 5,000 images",
+        "do not compare with those on the full",
+        "By class",
+        "Confusion matrix",
+        "gradient boosting – –",
+        "Left out: gradient boosting not run: 25,088,000 cells",
+        "Left out: permutation importance failed: ValueError: made up.",
+        "tunelab results digits --figures FOLDER",
+    ):
+        assert part in shown
+    counts = image_sweep.evaluation["confusion"]
+    assert " ".join(["3", *map(str, counts[3])]) in shown
+    summary = json.loads(tunelab("results", "digits", "--json")[1])
+    assert "bundled sample" in summary["title"]
+    assert "do not compare" in summary["note"]
     assert (tmp_path / "digits" / "samples.png").is_file()
 
 
@@ -181,15 +233,57 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture
+def moved(store: str, tmp_path: Path) -> Iterator[str]:
+    """The URI of the store at another place; the old place is away meanwhile, and so are the data."""
+    home, away = Path(store.removeprefix("sqlite:///")).parent, tmp_path / "away"
+    copy = tmp_path / "옮긴 곳" / "runs"
+    shutil.copytree(home, copy)
+    home.rename(away)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainables.base.bundled.read_bytes", lambda name: pytest.fail(f"{name} was read"))
+        yield f"sqlite:///{copy / 'mlflow.db'}"
+    away.rename(home)
+
+
+def test_a_store_that_was_moved_needs_neither_its_old_place_nor_the_data(
+    table_sweep: SweepResult, moved: str, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    rows = {"cylinders": [4, 8], "displacement": 150, "horsepower": 90, "weight": 2900, "acceleration": 15, "origin": 1}
+    content = pd.DataFrame(rows).to_csv(index=False).encode()
+    here = ("--tracking-uri", moved)
+    for model in ("cars", "models:/tunelab-auto_mpg@champion"):
+        code, out, err = tunelab("predict", model, "-", *here, stdin=content)
+        assert code == 0, err
+        assert pd.read_csv(io.BytesIO(out))["prediction"].notna().all()
+    code, _, err = tunelab("results", "cars", *here, "--figures", str(tmp_path / "figures"))
+    assert code == 0, err
+    artifacts = Path(moved.removeprefix("sqlite:///")).parent / "artifacts"
+    artifacts.rename(tmp_path / "elsewhere")
+    for line in (("predict", "cars", "-"), ("results", "cars")):
+        code, out, err = tunelab(*line, *here, stdin=content)
+        assert (code, out) == (2, b"")
+        assert f"artifacts not found at '{artifacts}'" in err
+
+
+WITHOUT_TUNELAB = """
+import importlib.util, os, pathlib, sys
+sys.path = [path for path in sys.path if not pathlib.Path(path, "trainables").exists()]
+if importlib.util.find_spec("trainables") is not None:
+    os._exit(3)
+"""
+
+
 def test_served_models_answer_their_own_input_example(
     table_sweep: SweepResult, image_sweep: SweepResult, store: str, tmp_path: Path
 ) -> None:
-    """``mlflow models serve`` on both models, asked with what MLflow made of the logged input example."""
+    """``mlflow models serve`` on both models, where tunelab is not installed, asked with MLflow's input example."""
     from sweeps.tracking import Store
 
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_TUNELAB)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow calls uvicorn by name
     settings = {"MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
-    environment = {**os.environ, **settings}
+    environment = {**os.environ, **settings, "PYTHONPATH": str(tmp_path)}
     servers = {}
     for sweep, name in ((table_sweep, "tunelab-auto_mpg"), (image_sweep, "tunelab-mnist")):
         port, log = free_port(), tmp_path / f"{sweep.task}.log"
@@ -199,6 +293,7 @@ def test_served_models_answer_their_own_input_example(
             process = subprocess.Popen(
                 [sys.executable, "-m", "mlflow", *line, *options],
                 env=environment,
+                cwd=tmp_path,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

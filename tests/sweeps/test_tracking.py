@@ -86,7 +86,8 @@ def test_a_champion_is_beaten_on_its_own_data_alone(store_uri: str, tmp_path: Pa
     def register(name: str, loss: float, digest: str) -> tuple[str, bool]:
         (tmp_path / "mlruns" / name).mkdir(exist_ok=True)
         run_id = store.client.create_run(experiment).info.run_id
-        return store.register("wine", str(tmp_path / "mlruns" / name), run_id, loss, digest)
+        found = store.register("wine", str(tmp_path / "mlruns" / name), run_id, loss, digest)
+        return found.version, found.champion
 
     assert register("first", 0.5, "d1") == ("1", True)
     assert register("worse", 0.6, "d1") == ("2", False)

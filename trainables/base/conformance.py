@@ -138,8 +138,8 @@ def _facts(subject: Subject) -> None:
     _demand(isinstance(facts, TaskFacts), f"'facts' must be a TaskFacts, got {type(facts).__name__}.")
     assert isinstance(facts, TaskFacts)
     _demand(
-        re.fullmatch(r"[a-z][a-z0-9_]*", facts.name) is not None,
-        f"'facts.name' must be lower-case letters, digits and _, got {facts.name!r}.",
+        re.fullmatch(r"[a-z][\w-]*", facts.name) is not None and facts.name == facts.name.lower(),
+        f"'facts.name' must be lower-case letters, digits, _ and -, got {facts.name!r}.",
     )
     _demand(
         shipped_tasks().get(facts.name) in (None, type(subject.task)),

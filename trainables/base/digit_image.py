@@ -65,15 +65,16 @@ def _open(content: bytes) -> Image.Image:
 
 def _colours(image: Image.Image) -> np.ndarray:
     """(height, width, 3) float64 from 0 to 255, transparent parts filled with what the digit stands out from."""
-    if image.mode.startswith("I") or image.mode == "F":  # 16 or 32 bit grey
+    deep = image.mode.startswith("I")  # 16 bit grey
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("I" if deep else "RGBA")
+    if max(image.size) > WORK_SIDE:  # first of all: what follows takes many bytes a pixel
+        image.thumbnail((WORK_SIDE, WORK_SIDE), Image.Resampling.BOX)
+    if deep:
         values = np.asarray(image, dtype=np.float64)
         low, high = values.min(), values.max()
         grey = (values - low) * (255 / max(high - low, 255.0))  # keeps a picture of less than 8 bit contrast as it is
         image = Image.fromarray(np.round(grey).astype(np.uint8))
-    if image.mode not in ("L", "RGB"):
-        image = image.convert("RGBA")
-    if max(image.size) > WORK_SIDE:
-        image.thumbnail((WORK_SIDE, WORK_SIDE), Image.Resampling.BOX)
     rgba = image.convert("RGBA")
     values = np.asarray(rgba, dtype=np.float64)
     colours, opacity = values[..., :3], values[..., 3:] / 255
@@ -161,11 +162,11 @@ def _scaled(box: np.ndarray) -> np.ndarray:
 
 
 def _centred(digit: np.ndarray) -> np.ndarray:
-    """A digit of at most 20 x 20 in a 28 x 28 picture, its centre of mass in the middle as far as it fits."""
+    """A digit of at most 20 x 20 in a 28 x 28 picture, its centre of mass at index 14 as far as it fits, as MNIST's."""
     height, width = digit.shape
     down, right = ndimage.center_of_mass(digit)
-    top = int(np.clip(round(SIDE / 2 - 0.5 - down), 0, SIDE - height))
-    left = int(np.clip(round(SIDE / 2 - 0.5 - right), 0, SIDE - width))
+    top = int(np.clip(round(SIDE / 2 - down), 0, SIDE - height))
+    left = int(np.clip(round(SIDE / 2 - right), 0, SIDE - width))
     picture = np.zeros((SIDE, SIDE), dtype=np.uint8)
     picture[top : top + height, left : left + width] = np.round(digit).clip(0, 255)
     return picture

@@ -83,11 +83,6 @@ def predict_image_file(predictor: Predictor, content: bytes) -> ImagePrediction:
     return ImagePrediction(int(row["prediction"]), shares, pixels)
 
 
-def is_picture(content: bytes) -> bool:
-    """Whether bytes begin like a PNG or JPEG file."""
-    return content.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"))
-
-
 def text_picture(pixels: np.ndarray) -> str:
     """A (28, 28) picture as 14 lines of 28 shaded characters, for a terminal."""
     halves = pixels.reshape(pixels.shape[0] // 2, 2, pixels.shape[1]).mean(axis=1)  # a character is twice as high
