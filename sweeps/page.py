@@ -274,4 +274,4 @@ def _plotly() -> str:
     """plotly.js, gzipped (4.8 MB to 1.5 MB) as base64; the page unpacks it in the browser."""
     from plotly.offline import get_plotlyjs
 
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), compresslevel=9, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), compresslevel=6, mtime=0)).decode("ascii")

@@ -14,7 +14,8 @@ from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from PIL import Image
 
 from sweeps.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
 from sweeps.page import COLOURS
@@ -33,8 +34,9 @@ def png_bytes(drawing: Drawing) -> bytes:
         # without a Korean font, Hangul shows as boxes: that is seen, and one warning a letter helps nobody
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         width, height = INCHES[drawing.size]
-        figure = Figure(figsize=(width * drawing.columns, height * drawing.rows + 0.4), layout="constrained")
-        FigureCanvasAgg(figure)
+        size = (width * drawing.columns, height * drawing.rows + 0.4)
+        figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+        canvas: Any = FigureCanvasAgg(figure)  # untyped
         figure.suptitle(drawing.title, fontsize=12)
         axes = np.atleast_1d(np.asarray(figure.subplots(drawing.rows, drawing.columns))).reshape(-1)
         for chart, ax in zip(drawing.charts, axes, strict=False):
@@ -43,8 +45,13 @@ def png_bytes(drawing: Drawing) -> bytes:
                 ax.locator_params(nbins=4)
         for ax in axes[len(drawing.charts) :]:
             ax.set_axis_off()
+        layout = figure.get_layout_engine()
+        assert layout is not None
+        layout.execute(figure)
+        figure.set_layout_engine("none")  # else saving draws everything twice, first to lay it out
+        canvas.draw()
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=DPI, pil_kwargs={"compress_level": 4})
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(stream, "PNG", compress_level=2)
         return stream.getvalue()
 
 
@@ -89,7 +96,7 @@ def _draw(chart: Chart, ax: Any, figure: Figure) -> None:
         # plain numbers: powers of ten would be set by mathtext, which knows no fallback fonts
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_minor_locator(NullLocator())
     if chart.y_range is not None:
         ax.set_ylim(*chart.y_range)
     if chart.square:
