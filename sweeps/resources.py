@@ -33,14 +33,14 @@ def check_cluster(resources: Resources) -> None:
 
     It is one that does not answer at its address, or this machine when it has fewer CPUs or GPUs than a trial takes.
     """
-    address = resources.address or os.environ.get("RAY_ADDRESS")
+    ray = sys.modules.get("ray")
+    runs = ray is not None and ray.is_initialized()  # in this process, whose Ray a sweep uses
+    address = resources.address or (None if runs else os.environ.get("RAY_ADDRESS"))
     if address:
         check_address(address)
-    ray = sys.modules.get("ray")
-    if ray is not None and ray.is_initialized():
+    if ray is not None and runs:
         slots(ray.cluster_resources(), resources)
-        return
-    if address:
+    if address or runs:
         return
     cpus = os.cpu_count() or 1
     if resources.cpus > cpus:
