@@ -97,8 +97,10 @@ class Models(SweepRuns):
         if known:
             version = known[0].version
         else:
+            model_id = model_uri.rpartition("/")[2]  # a server refuses a model's URI without it
             with fluent(self.uri):  # the registry looks the model up in the process-wide store
-                version = self.client.create_model_version(name, model_uri, run_id=run_id, tags=tags).version
+                made = self.client.create_model_version(name, model_uri, run_id=run_id, tags=tags, model_id=model_id)
+            version = made.version
         champion = None
         with suppress(MlflowException):  # there is none yet
             champion = self.client.get_model_version_by_alias(name, "champion")
