@@ -17,7 +17,7 @@ class Best:
     """The winner.
 
     Attributes:
-        trial: its number.
+        trial: its number; of an ensemble, the heaviest member's, whose run holds the model.
         run_id: its MLflow run; empty without tracking.
         val_loss: at its best epoch.
         epoch: its best epoch.
@@ -28,6 +28,7 @@ class Best:
         version: its version as ``tunelab-<task>`` in the registry; empty without one.
         champion: whether it became the champion.
         members: numbers of the trials it averages, when it is an ensemble.
+        finished: whether the search had stopped the trial and its model comes from training it to its end afterwards.
     """
 
     trial: int
@@ -41,6 +42,7 @@ class Best:
     version: str = ""
     champion: bool = False
     members: tuple[int, ...] = ()
+    finished: bool = False
 
 
 @dataclass(frozen=True)

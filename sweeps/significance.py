@@ -3,6 +3,11 @@
 Two things make a validation loss lucky: the seed it was trained with, and the rows it was selected on. Fresh seeds
 take care of the first. The rows are those the search was steered by, so each of its trials was a chance to fit them by
 luck: the test over rows counts all of them.
+
+Whether a candidate is better is asked in one direction only, so p values over rows are one-sided. Against the reference
+they count the trials as Dunnett does, who compares many with one: all differences share the reference's own luck, which
+makes the best of them less extreme than the best of so many independent ones. Against a constant, which has no luck of
+its own to share, they are multiplied by the number of trials (Bonferroni).
 """
 
 from __future__ import annotations
@@ -12,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats takes half a second to load
+from scipy.special import log_ndtr, ndtri, stdtr, stdtrit  # scipy.stats takes half a second to load
 
-LEVEL = 0.05  # two-sided: a result is called better when it would arise by chance in fewer cases, multiplicity included
+LEVEL = 0.05  # a result is called better when it would arise by chance in fewer cases, multiplicity included
+SHARED = 0.5  # correlation of differences to one reference when all configurations' losses are alike (Dunnett 1955)
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,8 @@ class Difference:
     Attributes:
         mean: mean validation loss minus the reference's; below 0 the candidate is better.
         half_width: of the 95 % interval around it (Welch).
-        p_seeds: that the difference arises from seeds alone; see ``compare`` for the candidates' number.
-        p_rows: that it arises from the choice of validation rows; None where losses of rows are not known.
+        p_seeds: that the difference arises from seeds alone (two-sided); see ``compare`` for the candidates' number.
+        p_rows: that being better arises from the choice of validation rows; None where losses of rows are not known.
         p_constant: the same against predicting a constant.
     """
 
@@ -66,12 +72,23 @@ def difference_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, 
 
 
 def paired_p(a: np.ndarray, b: np.ndarray) -> float:
-    """Two-sided p value of a paired t test over rows; 1 where nothing differs."""
+    """p value of a paired t test over rows that ``a`` is lower than ``b``; 1 where nothing differs."""
     gaps = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
     error = float(np.std(gaps, ddof=1)) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
     if error == 0:
         return 1.0
-    return float(2 * stdtr(len(gaps) - 1, -abs(float(np.mean(gaps))) / error))
+    return float(stdtr(len(gaps) - 1, float(np.mean(gaps)) / error))
+
+
+def dunnett(p: float, count: int) -> float:
+    """A one-sided p value adjusted for being the lowest of ``count`` comparisons with one reference (Dunnett 1955)."""
+    if not 0 < p < 1:
+        return p
+    z = -float(ndtri(p))
+    shared = np.linspace(-9, 9, 1801)  # the reference's luck, standard normal
+    others = count * log_ndtr((z + math.sqrt(SHARED) * shared) / math.sqrt(1 - SHARED))
+    density = np.exp(-(shared**2) / 2) / math.sqrt(2 * math.pi)
+    return float(min(1.0, np.sum(-np.expm1(others) * density) * (shared[1] - shared[0])))
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -98,7 +115,7 @@ def compare(
     Args:
         candidates: validation losses on fresh seeds, at least two each.
         reference: the same of the reference.
-        searched: trials the candidates were chosen from; p values over rows are multiplied by it (Bonferroni).
+        searched: trials the candidates were chosen from; p values over rows count them.
         candidate_rows: loss of each validation row (n,), averaged over seeds; None where not known.
         reference_rows: the same of the reference.
         constant_rows: the same of predicting the training mean, or the shares of the classes.
@@ -107,14 +124,9 @@ def compare(
     p_seeds = holm([p for _, _, p in intervals])
     found = []
     for (mean, half_width, _), p, rows in zip(intervals, p_seeds, candidate_rows, strict=True):
-        against = [_p_better(rows, other, searched) for other in (reference_rows, constant_rows)]
-        found.append(Difference(mean, half_width, p, *against))
+        p_rows = None if rows is None or reference_rows is None else dunnett(paired_p(rows, reference_rows), searched)
+        p_constant = None
+        if rows is not None and constant_rows is not None:
+            p_constant = min(1.0, paired_p(rows, constant_rows) * searched)
+        found.append(Difference(mean, half_width, p, p_rows, p_constant))
     return found
-
-
-def _p_better(rows: np.ndarray | None, other: np.ndarray | None, searched: int) -> float | None:
-    if rows is None or other is None:
-        return None
-    if rows.mean() >= other.mean():
-        return 1.0
-    return min(1.0, paired_p(rows, other) * searched)

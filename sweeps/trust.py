@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from sweeps.confirm import DEFAULT_TOP, estimated_seconds
 from sweeps.result import SweepResult
 
 
 def trust_lines(result: SweepResult) -> list[str]:
     """The verdicts of confirmation and audit, a test split opened more than once, and what deterministic order cost."""
     lines = [str(part["verdict"]) for part in (result.confirmation, result.audit) if part]
+    if result.best is not None and not result.confirmation:
+        lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
         lines.append(
             f"Warning: the test split was opened {len(result.test_openings)} times. Whoever chose anything in between "
@@ -18,3 +21,11 @@ def trust_lines(result: SweepResult) -> list[str]:
         share = result.idle_seconds / slot_seconds
         lines.append(f"Deterministic order cost {result.idle_seconds:.1f} s of slot time, {share:.0%} of the search.")
     return lines
+
+
+def not_confirmed(result: SweepResult) -> str:
+    """That the winner was not confirmed, and what that would cost."""
+    text = "Not confirmed on fresh seeds: a repetition may put another configuration first"
+    chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last stands for the reference
+    seconds = estimated_seconds(result, chosen, int(result.spec["confirm_seeds"]))
+    return f"{text}. --confirm-top {DEFAULT_TOP} would take about {max(1, round(seconds)):,} s more."
