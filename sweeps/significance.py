@@ -4,10 +4,11 @@ Two things make a validation loss lucky: the seed it was trained with, and the r
 take care of the first. The rows are those the search was steered by, so each of its trials was a chance to fit them by
 luck: the test over rows counts all of them.
 
-Whether a candidate is better is asked in one direction only, so p values over rows are one-sided. Against the reference
-they count the trials as Dunnett does, who compares many with one: all differences share the reference's own luck, which
-makes the best of them less extreme than the best of so many independent ones. Against a constant, which has no luck of
-its own to share, they are multiplied by the number of trials (Bonferroni).
+Whether a candidate is better is asked in one direction only, so p values over rows are one-sided. They count the trials
+as Dunnett does, who compares many with one: all differences share the luck of the one, which makes the best of them
+less extreme than the best of so many independent ones. Where nothing can be learned, configurations still differ in how
+much they overfit, hence the third question: the candidate or the reference must predict better than a constant.
+`tunelab bench confirmation` measures how often all this errs on labels that are noise.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtri, stdtr, stdtrit  # scipy.stats takes half a second to load
 
 LEVEL = 0.05  # a result is called better when it would arise by chance in fewer cases, multiplicity included
-SHARED = 0.5  # correlation of differences to one reference when all configurations' losses are alike (Dunnett 1955)
+SHARED = 0.5  # correlation of differences to one configuration when all losses are alike (Dunnett 1955)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Difference:
         half_width: of the 95 % interval around it (Welch).
         p_seeds: that the difference arises from seeds alone (two-sided); see ``compare`` for the candidates' number.
         p_rows: that being better arises from the choice of validation rows; None where losses of rows are not known.
-        p_constant: the same against predicting a constant.
+        p_constant: that the better of the two looks better than a constant by the choice of validation rows.
     """
 
     mean: float
@@ -81,7 +82,7 @@ def paired_p(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def dunnett(p: float, count: int) -> float:
-    """A one-sided p value adjusted for being the lowest of ``count`` comparisons with one reference (Dunnett 1955)."""
+    """A one-sided p value adjusted for being the lowest of ``count`` comparisons with one thing (Dunnett 1955)."""
     if not 0 < p < 1:
         return p
     z = -float(ndtri(p))
@@ -124,9 +125,11 @@ def compare(
     p_seeds = holm([p for _, _, p in intervals])
     found = []
     for (mean, half_width, _), p, rows in zip(intervals, p_seeds, candidate_rows, strict=True):
-        p_rows = None if rows is None or reference_rows is None else dunnett(paired_p(rows, reference_rows), searched)
-        p_constant = None
-        if rows is not None and constant_rows is not None:
-            p_constant = min(1.0, paired_p(rows, constant_rows) * searched)
+        p_rows = p_constant = None
+        if rows is not None and reference_rows is not None:
+            p_rows = dunnett(paired_p(rows, reference_rows), searched)
+            if constant_rows is not None:  # the reference was not chosen among trials; two chances count double
+                alone = paired_p(reference_rows, constant_rows)
+                p_constant = min(1.0, 2 * min(dunnett(paired_p(rows, constant_rows), searched), alone))
         found.append(Difference(mean, half_width, p, p_rows, p_constant))
     return found

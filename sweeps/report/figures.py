@@ -204,12 +204,17 @@ def history_figure(result: SweepResult) -> Drawing:
     )
 
 
-def interval_figure(rows: Sequence[tuple[str, float, float, float]], axis: str) -> Drawing:
+def interval_figure(
+    rows: Sequence[tuple[str, float, float, float]],
+    axis: str,
+    caption: str = "Mean over the fresh seeds with its 95 % interval.",
+) -> Drawing:
     """Means with their intervals, one line each, the first on top.
 
     Args:
         rows: (name, mean, low, high).
         axis: what is measured.
+        caption: what is shown.
     """
     names = [name for name, *_ in rows]
     means = [shortened(mean) for _, mean, _, _ in rows]
@@ -228,7 +233,7 @@ def interval_figure(rows: Sequence[tuple[str, float, float, float]], axis: str) 
     return Drawing(
         [trace],
         {"xaxis": {"title": {"text": axis}}, "yaxis": {"type": "category", "autorange": "reversed"}},
-        "Mean over the fresh seeds with its 95 % interval.",
+        caption,
         height=130 + 34 * len(rows),
     )
 
