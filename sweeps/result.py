@@ -6,7 +6,7 @@ import gzip
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from sweeps.records import TrialCounts, TrialRecord, ranked
@@ -148,7 +148,10 @@ class SweepResult:
 
     def to_bytes(self) -> bytes:
         """The whole result, compressed JSON; the same result gives the same bytes."""
-        values = {**asdict(self), "trials": [t.to_json() for t in self.trials]}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # asdict would copy every epoch of every trial
+        values["trials"] = [t.to_json() for t in self.trials]
+        values["best"] = None if self.best is None else asdict(self.best)
+        values["baselines"] = [asdict(b) for b in self.baselines]
         return gzip.compress(json.dumps(values, ensure_ascii=False, sort_keys=True).encode(), mtime=0)
 
     @classmethod

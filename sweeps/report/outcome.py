@@ -7,6 +7,7 @@ import time
 from sweeps.page import number
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.report.document import Block, Cell, Note, Section, Table, Text
+from sweeps.report.limits import MOST_ROWS
 from sweeps.result import Baseline, SweepResult
 
 BEST_ROWS = 10
@@ -172,11 +173,13 @@ def failures_section(result: SweepResult) -> Section | None:
     trials = [t for t in result.trials if t.status in kinds]
     if not trials:
         return None
-    names = list(dict.fromkeys(name for t in trials for name in t.params))
+    shown = trials[:MOST_ROWS]
+    names = list(dict.fromkeys(name for t in shown for name in t.params))
     rows: list[list[Cell]] = [
-        [str(t.number), status_text(t), len(t.epochs), _why(t), *(t.params.get(n) for n in names)] for t in trials
+        [str(t.number), status_text(t), len(t.epochs), _why(t), *(t.params.get(n) for n in names)] for t in shown
     ]
-    return Section("Failures", [Table(["trial", "status", "epochs", "why", *names], rows)])
+    caption = "" if len(shown) == len(trials) else f"The first {len(shown)} of {len(trials):,}."
+    return Section("Failures", [Table(["trial", "status", "epochs", "why", *names], rows, caption)])
 
 
 def _why(trial: TrialRecord) -> str | None:
