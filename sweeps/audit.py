@@ -7,11 +7,10 @@ here: how ranks at the rung and at the end agree, and whether a trial was lost t
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sweeps.confirm import choose_winner, plan_of
+from sweeps.confirm import choose_winner, median_run, plan_of
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.resources import Resources
 from sweeps.result import SweepResult
@@ -41,8 +40,6 @@ def audit(
 ) -> dict[str, Any]:
     """Finishes ``count`` of the stopped trials, from the start with their own seeds, in parallel on the running Ray.
 
-    A winner that was itself stopped (a confirmation can choose one) is finished beside them, to be compared with.
-
     Returns:
         See ``conclude``, and ``train_seconds``; empty when no trial was stopped.
     """
@@ -53,22 +50,24 @@ def audit(
         say(f"--audit {count}: no trial was stopped early, so there is nothing to finish")
         return {}
     say(f"finishing {len(drawn)} of {len(stopped)} stopped trials to see what stopping cost")
-    again = [*drawn, winner] if winner.status is TrialStatus.STOPPED else drawn
-    plans = [plan_of(trial, number, trial.seed) for number, trial in enumerate(again)]
+    plans = [plan_of(trial, number, trial.seed) for number, trial in enumerate(drawn)]
     runs = retrain_all(plans, task, splits.training, resources, result.concurrency)
-    if len(again) > len(drawn) and runs[-1].has_result:
-        winner = replace(winner, status=runs[-1].status, epochs=runs[-1].epochs)
-    found = conclude(result.trials, dict(zip([t.number for t in drawn], runs, strict=False)), winner)
+    whole = median_run(result) if winner.status is TrialStatus.STOPPED else None
+    winner_loss = winner.val_loss if whole is None else whole[1]
+    found = conclude(result.trials, dict(zip([t.number for t in drawn], runs, strict=True)), winner.number, winner_loss)
     return {**found, "train_seconds": sum(t.train_seconds for t in runs)}
 
 
-def conclude(trials: Sequence[TrialRecord], finished: dict[int, TrialRecord], winner: TrialRecord) -> dict[str, Any]:
+def conclude(
+    trials: Sequence[TrialRecord], finished: Mapping[int, TrialRecord], winner: int, winner_loss: float
+) -> dict[str, Any]:
     """What the audited trials say.
 
     Args:
         trials: of the sweep.
         finished: whole runs of stopped trials, by their numbers.
-        winner: of the sweep, its whole run.
+        winner: the sweep's, by number.
+        winner_loss: of its whole run: where the search had stopped it, of the median run on fresh seeds.
 
     Returns:
         JSON values: ``rows`` (one an audited trial: ``trial``, ``rung`` (epoch at which it was stopped),
@@ -80,7 +79,7 @@ def conclude(trials: Sequence[TrialRecord], finished: dict[int, TrialRecord], wi
         by their share), ``flagged`` and ``verdict`` (a sentence).
     """
     by_number = {t.number: t for t in trials}
-    stopped = [t for t in trials if t.status is TrialStatus.STOPPED and t.number != winner.number]
+    stopped = [t for t in trials if t.status is TrialStatus.STOPPED and t.number != winner]
     ended = {n: t for n, t in finished.items() if t.has_result}
     rows = [
         {
@@ -96,16 +95,16 @@ def conclude(trials: Sequence[TrialRecord], finished: dict[int, TrialRecord], wi
     whole = [t for t in trials if t.status == TrialStatus.FINISHED] + list(ended.values())
     pairs = [(best_until(t.epochs, level), t.val_loss) for t in whole]
     correlation = _spearman(pairs)
-    lost = [t for t in ended.values() if t.val_loss < winner.val_loss]
-    regret = winner.val_loss - min((t.val_loss for t in lost), default=winner.val_loss)
+    lost = [t for t in ended.values() if t.val_loss < winner_loss]
+    regret = winner_loss - min((t.val_loss for t in lost), default=winner_loss)
     disagree = correlation is not None and correlation < AGREEMENT
-    relevant = regret > RELEVANT_REGRET * abs(winner.val_loss)
+    relevant = regret > RELEVANT_REGRET * abs(winner_loss)
     return {
         "rows": rows,
         "level": level,
         "compared": len(pairs),
         "rank_correlation": correlation,
-        "winner_val_loss": winner.val_loss,
+        "winner_val_loss": winner_loss,
         "regret": regret,
         "would_have_won": len(lost),
         "estimated_lost": len(lost) / len(finished) * len(stopped),

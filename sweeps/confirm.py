@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 
 from sweeps.conclusion import NO_TRIAL, conclude
-from sweeps.records import TrialRecord, TrialStatus
+from sweeps.confirmation_cost import (
+    DEFAULT_MIN_TRIALS,
+    DEFAULT_SHARE,
+    DEFAULT_TOP,
+    estimated_epochs,
+    estimated_seconds,
+    search_seconds,
+)
+from sweeps.records import TrialRecord
 from sweeps.resources import Resources
 from sweeps.result import SweepResult
 from sweeps.retraining import retrain_all
@@ -24,10 +32,6 @@ from sweeps.seeds import derive_seed
 from trainables import Splits, Task
 from trainables.base.plan import TrialPlan, weights_path
 from trainables.base.storage import Storage
-
-DEFAULT_TOP = 3
-DEFAULT_MIN_TRIALS = 20  # sweeps below are small enough to be looked at by hand
-DEFAULT_SHARE = 0.25  # of the search's time that a confirmation nobody asked for may cost
 
 Training = Callable[[Sequence[TrialPlan]], list[TrialRecord]]  # runs plans to their ends
 
@@ -65,28 +69,10 @@ def confirmed_top(result: SweepResult, task: Task, confirm_top: int | None, seed
         chosen = candidates(result, task, top)
         cost, search = estimated_seconds(result, chosen, seeds), search_seconds(result)
         if result.spec["deterministic"]:
-            cost, search = float(sum(map(_whole_epochs, chosen)) * seeds), float(result.epochs)
+            cost, search = float(estimated_epochs(chosen, seeds)), float(result.epochs)
         if cost < DEFAULT_SHARE * search:
             return top
     return 0
-
-
-def search_seconds(result: SweepResult) -> float:
-    """How long the search took; of a resumed one, what its training took at that many trials at once."""
-    return max(result.fit_seconds, result.train_seconds / result.concurrency)
-
-
-def estimated_seconds(result: SweepResult, chosen: Sequence[TrialRecord], seeds: int) -> float:
-    """How long whole runs of these trials take on so many seeds, as many at once as in the search."""
-    paces = [t.train_seconds / len(t.epochs) for t in chosen if t.epochs]
-    usual = max(paces, default=0.0)  # for a reference that has not been trained yet
-    whole = [_whole_epochs(t) * (t.train_seconds / len(t.epochs) if t.epochs else usual) for t in chosen]
-    return sum(whole) * seeds / min(result.concurrency, len(chosen) * seeds)
-
-
-def _whole_epochs(trial: TrialRecord) -> int:
-    """Epochs of a whole run: as many as it took where it came to its end, else its budget."""
-    return len(trial.epochs) if trial.status is TrialStatus.FINISHED and trial.epochs else trial.max_epochs
 
 
 def choose_winner(result: SweepResult) -> TrialRecord:
@@ -94,6 +80,20 @@ def choose_winner(result: SweepResult) -> TrialRecord:
     chosen = result.confirmation.get("winner")
     ranked = result.ranked()
     return next((t for t in ranked if t.number == chosen), ranked[0])
+
+
+def median_run(result: SweepResult) -> tuple[int, float] | None:
+    """Seed and validation loss of the winner's run on fresh seeds that has the median loss, the lower of two.
+
+    None without a confirmation, or when not all of its runs have a result.
+    """
+    found = result.confirmation
+    row = next((row for row in found.get("rows", ()) if row["trial"] == found["winner"]), None)
+    if row is None or len(row["val_losses"]) < len(found["seeds"]):
+        return None
+    runs = sorted(zip(row["val_losses"], found["seeds"], strict=True))
+    loss, seed = runs[(len(runs) - 1) // 2]
+    return int(seed), float(loss)
 
 
 def confirm(

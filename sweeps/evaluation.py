@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sweeps.baselines import baselines
-from sweeps.confirm import choose_winner
+from sweeps.confirm import choose_winner, median_run
 from sweeps.ensemble import best_ensemble
 from sweeps.figures import Evidence, drawings_of, gather, write_drawings
 from sweeps.figures.classification import classification_tables
@@ -49,7 +49,8 @@ def evaluate(
     best = _best_of(winner)
     if predictor is None:
         return replace(result, best=best)
-    best = replace(best, finished=winner.status is not choose_winner(result).status)
+    if winner.status is not choose_winner(result).status:
+        best = replace(best, seed=winner.seed)
     ensemble = None
     if int(result.spec["ensemble"]) > 1:
         ensemble = best_ensemble(result.ranked(), task, splits, weights, int(result.spec["ensemble"]))
@@ -114,12 +115,13 @@ def _winner(
 ) -> tuple[TrialRecord, Predictor | None]:
     """The winner as its model was trained, and the model.
 
-    A confirmation judges whole runs: a winner of it that the search had stopped is trained to its end now.
+    A confirmation judges whole runs. Of a winner that the search had stopped, the run of median loss is made again.
     """
     winner = choose_winner(result)
     if result.confirmation and winner.status is TrialStatus.STOPPED:
         say(f"training trial {winner.number}, which the search had stopped, to its end")
-        whole, state = finish(winner, task, splits.training)
+        run = median_run(result)
+        whole, state = finish(winner if run is None else replace(winner, seed=run[0]), task, splits.training)
         if state:
             return whole, task.predictor(winner.config, state, splits)
     return winner, _predictor(winner, task, splits, weights)
@@ -185,7 +187,8 @@ def _log(
     say("logging the model")
     figures = {"model_val_loss": best.val_loss} | {f"test_{k}": v for k, v in best.test.items()}
     figures |= {f"model_val_{k}": v for k, v in best.validation.items()}
-    store.log_figures(best.run_id, figures, {"tunelab.winner": "true"})
+    tags = {"tunelab.winner": "true"} | ({} if best.seed is None else {"tunelab.model_seed": str(best.seed)})
+    store.log_figures(best.run_id, figures, tags)
     example = splits.train.inputs[:EXAMPLE_ROWS]
     uri = store.log_model(best.run_id, predictor, example, result.task, figures)
     version, champion = store.register(result.task, uri, best.run_id, best.val_loss, result.data["digest"])

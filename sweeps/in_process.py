@@ -46,7 +46,7 @@ def retrain_here(plans: Sequence[TrialPlan], task: Task, data: TrainingData) -> 
 
 
 def finish(trial: TrialRecord, task: Task, data: TrainingData) -> tuple[TrialRecord, dict[str, torch.Tensor]]:
-    """Trains a trial that was stopped early to the end of its budget: what it had done comes out the same.
+    """Trains a trial from the start to the end of its budget; with its own seed, what it had done comes out the same.
 
     Returns:
         The whole run and its best epoch's weights; no weights when the task yields none or the rest of the run failed.

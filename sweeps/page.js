@@ -52,9 +52,11 @@ function themed(layout) {
 }
 
 function drawFigures() {
+  // the toolbar covers parts of a small figure, and fingers zoom without it
+  const options = { responsive: true, displaylogo: false, displayModeBar: innerWidth < 640 ? false : "hover" };
   for (const holder of document.querySelectorAll(".plot")) {
     const figure = JSON.parse(document.getElementById(holder.id + "-data").textContent);
-    Plotly.react(holder, figure.data, themed(figure.layout), { responsive: true, displaylogo: false });
+    Plotly.react(holder, figure.data, themed(figure.layout), options);
   }
 }
 

@@ -16,7 +16,7 @@ from typing import Any
 from search_spaces import UserError
 from sweeps.baselines import baselines
 from sweeps.conductor import Budget, Conductor, Stop
-from sweeps.confirm import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP
+from sweeps.confirmation_cost import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP
 from sweeps.doctor import available_memory
 from sweeps.journal import Journal
 from sweeps.launch import run_trials

@@ -28,7 +28,8 @@ class Best:
         version: its version as ``tunelab-<task>`` in the registry; empty without one.
         champion: whether it became the champion.
         members: numbers of the trials it averages, when it is an ensemble.
-        finished: whether the search had stopped the trial and its model comes from training it to its end afterwards.
+        seed: of the model where it was trained after the search, because the search had stopped the trial; None where
+            the model is the trial's own.
     """
 
     trial: int
@@ -42,7 +43,7 @@ class Best:
     version: str = ""
     champion: bool = False
     members: tuple[int, ...] = ()
-    finished: bool = False
+    seed: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweeps.confirm import DEFAULT_TOP, estimated_seconds
+from sweeps.confirmation_cost import not_confirmed
 from sweeps.result import SweepResult
 
 
@@ -21,11 +21,3 @@ def trust_lines(result: SweepResult) -> list[str]:
         share = result.idle_seconds / slot_seconds
         lines.append(f"Deterministic order cost {result.idle_seconds:.1f} s of slot time, {share:.0%} of the search.")
     return lines
-
-
-def not_confirmed(result: SweepResult) -> str:
-    """That the winner was not confirmed, and what that would cost."""
-    text = "Not confirmed on fresh seeds: a repetition may put another configuration first"
-    chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last stands for the reference
-    seconds = estimated_seconds(result, chosen, int(result.spec["confirm_seeds"]))
-    return f"{text}. --confirm-top {DEFAULT_TOP} would take about {max(1, round(seconds)):,} s more."

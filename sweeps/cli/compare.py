@@ -36,7 +36,7 @@ def command(
     from sweeps.spec import default_tracking_uri
     from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
+    store = Store(tracking_uri or default_tracking_uri(), create=False)
     run_ids = [store.find_sweep(sweep) for sweep in sweeps]
     comparison = compare([store.load(run_id) for run_id in run_ids])
     base = store.shown_uri if store.uri.startswith("http") else ui
@@ -56,6 +56,7 @@ def command(
 def print_comparison(comparison: Comparison) -> None:
     """The tables on the terminal, and what must be known before comparing."""
     from sweeps.cli.tables import print_table
+    from sweeps.compare import verdicts_of
 
     for title, rows in (
         ("Outcome", comparison.outcome),
@@ -64,5 +65,7 @@ def print_comparison(comparison: Comparison) -> None:
     ):
         if rows:
             print_table(["", *comparison.names], [[what, *cells] for what, cells in rows], title=title)
+    for name, result in zip(comparison.names, comparison.sweeps, strict=True):
+        sys.stdout.write(f"{name}: {' '.join(verdicts_of(result))}\n")
     for note in comparison.notes:
         sys.stdout.write(f"Note: {note}\n")

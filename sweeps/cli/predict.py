@@ -39,7 +39,7 @@ def command(
     from sweeps.spec import default_tracking_uri
     from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
+    store = Store(tracking_uri or default_tracking_uri(), create=False)
     with tempfile.TemporaryDirectory() as folder:
         predictor = store.load_model(store.model_uri(model), Path(folder))
     name = "standard input" if source == STREAM else source

@@ -24,7 +24,7 @@ def command(
     from sweeps.spec import default_tracking_uri
     from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
+    store = Store(tracking_uri or default_tracking_uri(), create=False)
     result = store.load(store.find_sweep(sweep))
     path = output or Path(f"{result.name}-report.html")
     twin = write_report(result, path)

@@ -20,7 +20,7 @@ def command(
     from sweeps.spec import default_tracking_uri
     from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
+    store = Store(tracking_uri or default_tracking_uri(), create=False)
     found = reproduce(store, store.trial_run_id(run_id))
     if as_json:
         sys.stdout.write(json.dumps({**asdict(found), "identical": found.identical}, ensure_ascii=False) + "\n")

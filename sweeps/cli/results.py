@@ -32,7 +32,7 @@ def command(
     from sweeps.spec import default_tracking_uri
     from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
+    store = Store(tracking_uri or default_tracking_uri(), create=False)
     if figures is not None and sweep is None:
         raise UserError("--figures needs a sweep's name: tunelab results SWEEP --figures FOLDER.")
     if sweep is not None:

@@ -20,7 +20,7 @@ def command(
     from sweeps.spec import default_tracking_uri
     from sweeps.tracking import Store
 
-    store = Store(tracking_uri or default_tracking_uri())
+    store = Store(tracking_uri or default_tracking_uri(), create=False)
     if store.uri.startswith("http"):
         sys.stderr.write(f"The store is a server: open {store.shown_uri}\n")
         return

@@ -260,7 +260,10 @@ def interval_figure(
 
 
 def loss_scale(losses: Sequence[float]) -> Trace:
-    """A logarithmic axis when losses are positive and differ much."""
+    """A logarithmic axis when losses are positive and differ much; some room around losses that are all the same."""
+    if losses and min(losses) == max(losses):
+        room = 0.1 * abs(losses[0]) or 1.0
+        return {"type": "linear", "range": [shortened(losses[0] - room), shortened(losses[0] + room)]}
     if losses and min(losses) > 0 and max(losses) / min(losses) > 5:
         return {"type": "log", "tickvals": _nice(losses), "ticktext": [tick_text(v) for v in _nice(losses)]}
     return {"type": "linear"}

@@ -64,16 +64,21 @@ class Connection:
 
     Args:
         uri: ``sqlite:///path/to/mlflow.db``, ``http://host:port``, or another URI that MLflow takes.
+        create: whether a sqlite file that is not there is made.
 
     Raises:
-        UserError: the URI is none, its folder cannot be written, or no server answers.
+        UserError: the URI is none, its folder cannot be written, no server answers, or there is no file to read.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, create: bool = True) -> None:
         self.uri = uri
         self.shown_uri = without_secrets(uri)
         self._path = _sqlite_path(uri)
         quiet_mlflow()
+        if self._path is not None and not create and not self._path.exists():
+            raise UserError(
+                f"There is no store at {self.shown_uri}. `tunelab sweep TASK` makes one; --tracking-uri names another."
+            )
         if self._path is not None:
             _create_sqlite(self._path, uri)
         try:

@@ -22,6 +22,7 @@ from sweeps.tracking.connection import STATUS, STORE_ERRORS, fluent
 from sweeps.tracking.sweep_runs import SweepRuns
 from trainables import Predictor, load_predictor
 
+RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
 MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn")  # beside tunelab itself
 
 
@@ -155,6 +156,8 @@ class Models(SweepRuns):
 
     def trial_run_id(self, wanted: str) -> str:
         """The id of a trial's run by its beginning; raises ``UserError`` when none or several runs begin so."""
+        if RUN_ID.fullmatch(wanted) is None:
+            raise UserError(f"'{wanted}' is no run id: give 4 or more of its 32 characters, 0 to 9 and a to f.")
         runs = self._runs_beginning(wanted)
         if len(runs) != 1:
             what = f"is the beginning of {len(runs)} run ids" if runs else f"is no run in {self.shown_uri}"
@@ -162,7 +165,7 @@ class Models(SweepRuns):
         return str(runs[0].info.run_id)
 
     def _runs_beginning(self, wanted: str) -> list[Run]:
-        if re.fullmatch(r"[0-9a-f]{4,32}", wanted) is None:
+        if RUN_ID.fullmatch(wanted) is None:
             return []
         ids = [e.experiment_id for e in self.client.search_experiments()]
         return list(self.client.search_runs(ids, f"attributes.run_id LIKE '{wanted}%'")) if ids else []

@@ -35,9 +35,11 @@ REFUSED = {
     "sweep wine --time-budget soon": "e.g. 10m",
     "sweep wine --space nowhere": "Unknown search space",
     "sweep ./nothing.py": "does not exist",
-    "results nothing": "No sweep 'nothing'",
-    "report nothing": "No sweep 'nothing'",
-    "reproduce 0123456789": "is no run",
+    "results": "There is no store at sqlite:///",
+    "results nothing": "There is no store at sqlite:///",
+    "report nothing --tracking-uri sqlite:///typo.db": "There is no store at sqlite:///typo.db",
+    "reproduce 0123456789": "There is no store at",
+    "ui": "There is no store at",
     "compare nothing": "sweep",
 }
 
@@ -66,6 +68,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert "Traceback" not in err
     assert out == ""
     assert not list(in_folder.glob("mlruns/sweeps/*"))
+    assert line.startswith("sweep") or not list(in_folder.rglob("*.db"))
 
 
 def test_an_unwritable_store_is_refused(

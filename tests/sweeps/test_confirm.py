@@ -20,7 +20,7 @@ from sweeps.in_process import finish, retrain_here, search_here
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.resources import Resources
 from sweeps.result import Best, SweepResult
-from sweeps.significance import compare, dunnett, holm, mean_interval, paired_p
+from sweeps.significance import compare, dunnett, holm, mean_interval, paired_p, permutation_p, seeds_p
 from sweeps.spec import SweepSpec
 from sweeps.trust import trust_lines
 from sweeps.weights import LeadingWeights
@@ -59,6 +59,18 @@ def test_intervals_and_paired_tests_are_the_known_ones() -> None:
     a, b = RNG.normal(size=30), RNG.normal(size=30) + 0.3
     assert paired_p(a, b) == pytest.approx(stats.ttest_rel(a, b, alternative="less").pvalue)
     assert paired_p(a, a) == 1.0
+
+
+def test_over_seeds_a_bad_one_hides_no_difference() -> None:
+    a, b = [0.20, 0.21, 0.22, 0.21, 0.20], [0.6, 0.7, 0.8, 1.0, 3.9]
+    assert permutation_p(a, b) == pytest.approx(1 / 252)
+    assert seeds_p(a, b) == pytest.approx(2 / 252)
+    assert seeds_p(b, a) == 1.0
+    same = [0.5, 0.6, 0.7, 0.8, 0.9]
+    assert permutation_p(same, same) > 0.5
+    welch = stats.ttest_ind(a[:3], [0.3, 0.31, 0.29], equal_var=False, alternative="less").pvalue
+    assert seeds_p(a[:3], [0.3, 0.31, 0.29]) == pytest.approx(2 * welch)  # three seeds: 20 deals tell too little
+    assert permutation_p(list(range(20)), list(range(20))) == 1.0
 
 
 def rows(mean: float, n: int = 200) -> np.ndarray:
@@ -192,7 +204,11 @@ def test_the_real_reference_is_trained_where_no_trial_had_it(searched: SweepResu
 def stopped_winner(searched: SweepResult) -> SweepResult:
     """A sweep whose confirmation chose a trial that the search had stopped."""
     last = [t for t in searched.ranked() if t.status is TrialStatus.STOPPED][-1]
-    return replace(searched, confirmation={"winner": last.number})
+    task = get_task("wine")
+    seeds = [11, 12, 13]
+    losses = [finish(replace(last, seed=seed), task, task.load().training)[0].val_loss for seed in seeds]
+    rows = [{"trial": last.number, "val_losses": losses}]
+    return replace(searched, confirmation={"winner": last.number, "seeds": seeds, "rows": rows})
 
 
 def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
@@ -206,7 +222,8 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
     assert best is not None
     assert best.trial == winner.number == stopped_winner.confirmation["winner"]
     assert f"training trial {winner.number}, which the search had stopped, to its end" in steps
-    assert best.finished
+    assert best.val_loss == sorted(stopped_winner.confirmation["rows"][0]["val_losses"])[1]
+    assert best.seed in stopped_winner.confirmation["seeds"]
     assert best.epoch > winner.epochs[-1].epoch
     assert best.val_loss < winner.val_loss
     assert best.validation["log_loss"] == pytest.approx(best.val_loss, abs=1e-6)  # the model is the one reported
@@ -214,18 +231,18 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
     unconfirmed = replace(stopped_winner, confirmation={})
     best = evaluate(unconfirmed, task, task.load(), weights, None, steps.append, lambda moment: None).best
     assert best is not None
-    assert not best.finished
+    assert best.seed is None
     assert best.val_loss == unconfirmed.ranked()[0].val_loss
 
 
-def test_the_audit_compares_with_the_winners_whole_run(
+def test_the_audit_compares_with_a_whole_run_of_the_winner(
     stopped_winner: SweepResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweeps.audit.retrain_all", lambda plans, task, data, *rest: retrain_here(plans, task, data))
     task = get_task("wine")
     splits, winner, steps = task.load(), choose_winner(stopped_winner), []  # type: ignore[var-annotated]
     found = audit(stopped_winner, task, splits, Resources(1.0, 0.0, None, None), count=9, say=steps.append)
-    assert found["winner_val_loss"] == finish(winner, task, splits.training)[0].val_loss
+    assert found["winner_val_loss"] == sorted(stopped_winner.confirmation["rows"][0]["val_losses"])[1]
     audited = [row["trial"] for row in found["rows"]]
     stopped = [t.number for t in stopped_winner.trials if t.status is TrialStatus.STOPPED]
     assert sorted([*audited, winner.number]) == stopped
