@@ -52,8 +52,9 @@ function themed(layout) {
 }
 
 function drawFigures() {
-  // the toolbar covers parts of a small figure, and fingers zoom without it
-  const options = { responsive: true, displaylogo: false, displayModeBar: innerWidth < 640 ? false : "hover" };
+  // where nothing hovers, the toolbar would always cover a part of the figure
+  const toolbar = matchMedia("(hover: none)").matches ? false : "hover";
+  const options = { responsive: true, displaylogo: false, displayModeBar: toolbar };
   for (const holder of document.querySelectorAll(".plot")) {
     const figure = JSON.parse(document.getElementById(holder.id + "-data").textContent);
     Plotly.react(holder, figure.data, themed(figure.layout), options);
