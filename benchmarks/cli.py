@@ -11,7 +11,7 @@ from search_spaces.errors import UserError
 
 app = typer.Typer(
     name="bench",
-    help="Benchmarks: settings of text generation, methods of search, speed.",
+    help="Benchmarks: settings of text generation, methods of search, confirmation, speed.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
@@ -169,7 +169,9 @@ def search(
     tasks: Annotated[str | None, typer.Option(help="Bundled tasks, with commas.")] = None,
     methods: Annotated[
         str | None,
-        typer.Option(help="SAMPLER+SCHEDULER, with commas: tpe, random, Optuna's samplers; asha, none, its pruners."),
+        typer.Option(
+            help="SAMPLER+SCHEDULER, with commas: tpe, random; asha, none; others by name from Optuna or Ray."
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Repetitions.")] = None,
     full_trials: Annotated[int | None, typer.Option(help="Budget of a search: epochs of so many full trials.")] = None,
@@ -184,7 +186,7 @@ def search(
 
         tunelab bench search
 
-        tunelab bench search --tasks wine,auto_mpg --methods tpe+asha,GPSampler+asha,tpe+MedianPruner --seeds 10
+        tunelab bench search --tasks wine,auto_mpg --methods tpe+asha,GPSampler+asha,tpe+HyperBandScheduler --seeds 10
     """
     from benchmarks.search.spec import SearchSpec, check
 
@@ -223,6 +225,47 @@ def plan(
     found = benchmark.run(tasks.split(","), ["--trials", str(trials)], output, lambda text: typer.echo(text, err=True))
     typer.echo(verdict(found))
     typer.echo(f"Report: {output / benchmark.REPORT}")
+
+
+@app.command()
+def confirmation(
+    tasks: Annotated[str | None, typer.Option(help="Bundled tables, with commas.")] = None,
+    sweeps: Annotated[int | None, typer.Option(help="Simulated sweeps of each task on noise; default 100.")] = None,
+    planted: Annotated[
+        int | None, typer.Option(help="Sweeps of each task and each weak reference; default 30.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials of a sweep; default 20.")] = None,
+    max_epochs: Annotated[int | None, typer.Option(help="Epochs of a trial; default 27.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-confirmation"),
+) -> None:
+    """Measure how often a confirmation errs: winners called better on noise, and better ones that it misses.
+
+    Takes about a quarter of an hour on two cores. Ctrl-C keeps what is done; the same command goes on from there.
+
+    Examples:
+
+        tunelab bench confirmation
+
+        tunelab bench confirmation --tasks wine --sweeps 400 --planted 0
+    """
+    from benchmarks.confirmation.spec import ConfirmationSpec, check
+
+    given = {"tasks": tuple(tasks.split(",")) if tasks else None, "sweeps": sweeps, "planted": planted}
+    given |= {"trials": trials, "max_epochs": max_epochs, "seed": seed}
+    values = {key: value for key, value in given.items() if value is not None}
+    spec = ConfirmationSpec.of_json({**ConfirmationSpec().to_json(), **values})
+    check(spec)
+    from benchmarks.confirmation.report import verdict
+    from benchmarks.confirmation.run import REPORT, run
+
+    try:
+        results = run(spec, output, lambda text: typer.echo(text, err=True))
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is done is kept in {output}; the same command goes on from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(verdict(results.sweeps))
+    typer.echo(f"Report: {output / REPORT}")
 
 
 @app.command()

@@ -29,6 +29,7 @@ FURTHER_PACKAGES = ("tokenizers", "scipy", "plotly")  # beside those that every 
 VERIFIERS: dict[str, str] = {
     "generation": "benchmarks.generation.verify:verify",
     "search": "benchmarks.search.verify:verify",
+    "confirmation": "benchmarks.confirmation.verify:verify",
 }
 
 Lock = Mapping[str, Any]
@@ -84,6 +85,43 @@ def read_lock(folder: Path) -> dict[str, Any]:
     if not isinstance(lock, dict) or lock.get("schema") != SCHEMA or "kind" not in lock:
         raise UserError(f"'{path}' is no lock that this version reads: it needs 'kind' and 'schema': {SCHEMA}.")
     return lock
+
+
+def open_benchmark(folder: Path, kind: str, resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """The lock of a benchmark's folder, which is made for a new one.
+
+    Args:
+        folder: empty, missing, or of the very same benchmark.
+        kind: which benchmark.
+        resolved: what was asked, in full.
+
+    Raises:
+        UserError: the folder holds something else, or cannot be created.
+    """
+    if (folder / NAME).exists():
+        lock = read_lock(folder)
+        if lock["kind"] != kind or lock["resolved"] != resolved:
+            raise UserError(f"'{folder}' holds another benchmark. Give a new folder with --output.")
+        return lock
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output '{folder}' cannot be created: {error.strerror}.") from error
+    if any(folder.iterdir()):
+        raise UserError(f"--output '{folder}' is not empty and holds no benchmark. Give a new folder.")
+    lock = {
+        **{"kind": kind, "schema": SCHEMA, "status": "running", "resolved": resolved},
+        **{"provenance": provenance(), "results": {}},
+    }
+    write_lock(folder, lock)
+    return lock
+
+
+def complete(folder: Path, lock: Lock, results: str) -> dict[str, Any]:
+    """Notes that the numbers are complete, with the digest of the file ``results``; returns the lock."""
+    done = {**lock, "status": "complete", "results": {results: sha256_file(folder / results)}}
+    write_lock(folder, done)
+    return done
 
 
 def verify(folder: Path) -> list[str]:

@@ -7,10 +7,10 @@ here: how ranks at the rung and at the end agree, and whether a trial was lost t
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sweeps.confirm import plan_of
+from sweeps.confirm import choose_winner, median_run, plan_of
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.resources import Resources
 from sweeps.result import SweepResult
@@ -23,10 +23,9 @@ AGREEMENT = 0.5  # rank correlation below which ranks at a rung say little about
 RELEVANT_REGRET = 0.01  # of the winner's loss
 
 
-def sample(result: SweepResult, count: int) -> list[TrialRecord]:
+def sample(stopped: Sequence[TrialRecord], seed: int, count: int) -> list[TrialRecord]:
     """So many of the stopped trials, drawn by the sweep's seed, numbers ascending."""
-    stopped = [t for t in result.trials if t.status == TrialStatus.STOPPED]
-    drawn = random.Random(derive_seed(int(result.spec["seed"]), "audit", 0)).sample(stopped, min(count, len(stopped)))
+    drawn = random.Random(derive_seed(seed, "audit", 0)).sample(list(stopped), min(count, len(stopped)))
     return sorted(drawn, key=lambda t: t.number)
 
 
@@ -44,22 +43,31 @@ def audit(
     Returns:
         See ``conclude``, and ``train_seconds``; empty when no trial was stopped.
     """
-    drawn = sample(result, count)
+    winner = choose_winner(result)
+    stopped = [t for t in result.trials if t.status is TrialStatus.STOPPED and t is not winner]
+    drawn = sample(stopped, int(result.spec["seed"]), count)
     if not drawn:
+        say(f"--audit {count}: no trial was stopped early, so there is nothing to finish")
         return {}
-    say(f"finishing {len(drawn)} of {result.counts.stopped_early} stopped trials to see what stopping cost")
+    say(f"finishing {len(drawn)} of {len(stopped)} stopped trials to see what stopping cost")
     plans = [plan_of(trial, number, trial.seed) for number, trial in enumerate(drawn)]
-    finished = retrain_all(plans, task, splits.training, resources, result.concurrency)
-    found = conclude(result.trials, dict(zip([t.number for t in drawn], finished, strict=True)))
-    return {**found, "train_seconds": sum(t.train_seconds for t in finished)}
+    runs = retrain_all(plans, task, splits.training, resources, result.concurrency)
+    whole = median_run(result) if winner.status is TrialStatus.STOPPED else None
+    winner_loss = winner.val_loss if whole is None else whole[1]
+    found = conclude(result.trials, dict(zip([t.number for t in drawn], runs, strict=True)), winner.number, winner_loss)
+    return {**found, "train_seconds": sum(t.train_seconds for t in runs)}
 
 
-def conclude(trials: Sequence[TrialRecord], finished: dict[int, TrialRecord]) -> dict[str, Any]:
+def conclude(
+    trials: Sequence[TrialRecord], finished: Mapping[int, TrialRecord], winner: int, winner_loss: float
+) -> dict[str, Any]:
     """What the audited trials say.
 
     Args:
         trials: of the sweep.
         finished: whole runs of stopped trials, by their numbers.
+        winner: the sweep's, by number.
+        winner_loss: of its whole run: where the search had stopped it, of the median run on fresh seeds.
 
     Returns:
         JSON values: ``rows`` (one an audited trial: ``trial``, ``rung`` (epoch at which it was stopped),
@@ -71,7 +79,7 @@ def conclude(trials: Sequence[TrialRecord], finished: dict[int, TrialRecord]) ->
         by their share), ``flagged`` and ``verdict`` (a sentence).
     """
     by_number = {t.number: t for t in trials}
-    stopped = [t for t in trials if t.status == TrialStatus.STOPPED]
+    stopped = [t for t in trials if t.status is TrialStatus.STOPPED and t.number != winner]
     ended = {n: t for n, t in finished.items() if t.has_result}
     rows = [
         {
@@ -87,17 +95,16 @@ def conclude(trials: Sequence[TrialRecord], finished: dict[int, TrialRecord]) ->
     whole = [t for t in trials if t.status == TrialStatus.FINISHED] + list(ended.values())
     pairs = [(best_until(t.epochs, level), t.val_loss) for t in whole]
     correlation = _spearman(pairs)
-    winner = min(t.val_loss for t in trials if t.has_result)
-    lost = [t for t in ended.values() if t.val_loss < winner]
-    regret = winner - min((t.val_loss for t in lost), default=winner)
+    lost = [t for t in ended.values() if t.val_loss < winner_loss]
+    regret = winner_loss - min((t.val_loss for t in lost), default=winner_loss)
     disagree = correlation is not None and correlation < AGREEMENT
-    relevant = regret > RELEVANT_REGRET * abs(winner)
+    relevant = regret > RELEVANT_REGRET * abs(winner_loss)
     return {
         "rows": rows,
         "level": level,
         "compared": len(pairs),
         "rank_correlation": correlation,
-        "winner_val_loss": winner,
+        "winner_val_loss": winner_loss,
         "regret": regret,
         "would_have_won": len(lost),
         "estimated_lost": len(lost) / len(finished) * len(stopped),

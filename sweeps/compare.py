@@ -9,10 +9,10 @@ from typing import Any
 
 from search_spaces import UserError
 from sweeps.ledger import make_ledger
-from sweeps.page import COLOURS
+from sweeps.page import COLOURS, number
 from sweeps.records import TrialRecord
 from sweeps.report.axes import shortened
-from sweeps.report.document import Block, Cell, Code, Document, Drawing, Note, Section, Table, Text
+from sweeps.report.document import Block, Cell, Code, Document, Drawing, Link, Note, Section, Table, Text
 from sweeps.report.figures import loss_scale
 from sweeps.report.outcome import count_text, reference_trial, utc, verdict
 from sweeps.report.repeat import repeat_command
@@ -51,6 +51,7 @@ class Comparison:
         return {
             "sweeps": [{"name": r.name, "task": r.task, "run_id": r.parent_run_id} for r in self.sweeps],
             "notes": list(self.notes),
+            "verdicts": {name: verdicts_of(r) for name, r in zip(self.names, self.sweeps, strict=True)},
             **{
                 part: {what: dict(zip(self.names, cells, strict=True)) for what, cells in rows}
                 for part, rows in (("outcome", self.outcome), ("settings", self.settings), ("winners", self.winners))
@@ -99,18 +100,42 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
     yield "ended how", [count_text(r) for r in results]
     yield "best val_loss", [r.best.val_loss if r.best else None for r in results]
     yield "reference val_loss", [_loss(reference_trial(r)) for r in results]
+    if any(r.confirmation for r in results):
+        yield "winner on fresh seeds, val_loss", [_confirmed(r, "mean") for r in results]
+        yield "± (half of the 95 % interval)", [_confirmed(r, "half_width") for r in results]
+        yield "better than the reference on fresh seeds", [r.confirmation.get("better") for r in results]
     for task in dict.fromkeys(r.task for r in results):
         facts = next(r.facts for r in results if r.task == task)
         score = str(facts["score"])
         name = f"test {score}" + (f" of {task}" if len({r.task for r in results}) > 1 else "")
         yield name, [r.best.test.get(score) if r.best and r.task == task else None for r in results]
-    yield "winner", [f"trial {r.best.trial}" if r.best else None for r in results]
+    yield "winner", [_winner(r) for r in results]
     yield "epochs", [r.epochs for r in results]
     yield "epochs saved by stopping, %", [100 * ledger.share_saved for ledger in ledgers]
     yield "training, s", [r.train_seconds for r in results]
     yield "wall time, s", [r.wall_seconds for r in results]
     yield "trials at once", [r.concurrency for r in results]
     yield "started", [utc(r.started) for r in results]
+
+
+def verdicts_of(result: SweepResult) -> list[str]:
+    """What came out of a sweep, and what fresh seeds say of it where they were asked, a sentence each."""
+    confirmed = result.confirmation.get("verdict")
+    return [verdict(result), *([str(confirmed)] if confirmed else [])]
+
+
+def _confirmed(result: SweepResult, figure: str) -> float | None:
+    """A figure of the configuration that won on fresh seeds."""
+    found = result.confirmation
+    value = next((row[figure] for row in found.get("rows", ()) if row["trial"] == found["winner"]), None)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _winner(result: SweepResult) -> str | None:
+    if result.best is None:
+        return None
+    members = result.best.members
+    return f"mean of trials {', '.join(map(str, members))}" if members else f"trial {result.best.trial}"
 
 
 def _loss(trial: TrialRecord | None) -> float | None:
@@ -139,8 +164,21 @@ def _winners(results: Sequence[SweepResult]) -> tuple[Row, ...]:
 
 
 def _winner_params(result: SweepResult) -> Mapping[str, Any]:
-    best = result.best
-    return next((t.params for t in result.trials if best is not None and t.number == best.trial), {})
+    """The winner's hyperparameters; of several trials that it averages, each one's, the heaviest first."""
+    if result.best is None:
+        return {}
+    by_number = {t.number: t.params for t in result.trials}
+    params = [by_number[n] for n in result.best.members or (result.best.trial,)]
+    if len(params) == 1:
+        return params[0]
+    names = {name for some in params for name in some}
+    return {name: " / ".join(str(_rounded(some.get(name))) for some in params) for name in names}
+
+
+def _rounded(value: Any) -> Any:
+    if value is None:
+        return "–"
+    return number(value) if isinstance(value, float) else value
 
 
 def _cell(value: Any) -> Cell:
@@ -160,7 +198,7 @@ def make_comparison_document(comparison: Comparison, link: str, made: str) -> Do
     results, names = comparison.sweeps, comparison.names
     head = ["", *names]
     outcome: list[Block] = [Note(note, warning=True) for note in comparison.notes]
-    outcome += [Text(f"{name}: {verdict(r)}") for name, r in zip(names, results, strict=True)]
+    outcome += [Text(f"{name}: {' '.join(verdicts_of(r))}") for name, r in zip(names, results, strict=True)]
     outcome.append(Table(head, [[what, *cells] for what, cells in comparison.outcome]))
     sections = [Section("Outcome", outcome)]
     if comparison.settings:
@@ -173,7 +211,7 @@ def make_comparison_document(comparison: Comparison, link: str, made: str) -> Do
     if drawings:
         sections.append(Section("Best so far", drawings))
     commands: list[Block] = [Code(f"# {name}\n{repeat_command(r)}") for name, r in zip(names, results, strict=True)]
-    sections += [Section("Repeat them", commands), Section("In MLflow", [Text("These runs side by side:"), Code(link)])]
+    sections += [Section("Repeat them", commands), Section("In MLflow", [Link("These runs side by side", link)])]
     return Document(f"{len(results)} sweeps compared", ", ".join(names), sections, made=made)
 
 
@@ -198,6 +236,7 @@ def _progress(comparison: Comparison, task: str) -> list[Drawing]:
         layout = {
             "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
             "yaxis": {**loss_scale(losses), "title": {"text": "lowest val_loss"}},
+            "showlegend": True,  # plotly leaves out the legend of a single line
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         }
         if traces:

@@ -16,7 +16,7 @@ from typing import Any
 from search_spaces import UserError
 from sweeps.baselines import baselines
 from sweeps.conductor import Budget, Conductor, Stop
-from sweeps.confirm import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP
+from sweeps.confirmation_cost import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP
 from sweeps.doctor import available_memory
 from sweeps.journal import Journal
 from sweeps.launch import run_trials
@@ -298,8 +298,10 @@ def _confirmation_seconds(
     one = max_epochs * spec.confirm_seeds * epoch_seconds
     if spec.confirm_top is not None:
         return one * (spec.confirm_top + 1) if spec.confirm_top else 0.0
-    cost = one * (DEFAULT_TOP + 1)
-    return cost if trials >= DEFAULT_MIN_TRIALS and cost < DEFAULT_SHARE * train_seconds else 0.0
+    if trials < DEFAULT_MIN_TRIALS:
+        return 0.0
+    costs = (one * (top + 1) for top in range(DEFAULT_TOP, 0, -1))
+    return next((cost for cost in costs if cost < DEFAULT_SHARE * train_seconds), 0.0)
 
 
 def _disk_bytes(probe: Probe, trials: int, epochs: float) -> int:

@@ -63,7 +63,11 @@ def sweep_note(result: SweepResult) -> str:
         f"**{facts['title']}**: a sweep of {spec['trials']} trials of at most {spec['max_epochs']} epochs.\n\n"
         f"Data: {facts['source']} ({facts['licence']}). {facts['note']}"
     ).strip()
-    return f"{note}\n\n{plain(verdict(result))}" if result.best is not None else note
+    if result.best is not None:
+        note += f"\n\n{plain(verdict(result))}"
+    if len(result.test_openings) > 1:
+        note += f"\n\n**Warning:** the test split was opened {len(result.test_openings)} times."
+    return note
 
 
 def _sweeps_state(result: SweepResult) -> dict[str, Any]:

@@ -11,12 +11,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from sweeps.baselines import baselines
+from sweeps.confirm import choose_winner, median_run
 from sweeps.ensemble import best_ensemble
 from sweeps.failures import DATA_FAULTS, reason
 from sweeps.figures import Evidence, drawings_of, gather, write_drawings
 from sweeps.figures.classification import classification_tables
+from sweeps.in_process import finish
 from sweeps.permutation import Importance, column_importance
-from sweeps.records import TrialRecord
+from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import Baseline, Best, SweepResult
 from sweeps.weights import LeadingWeights
 from trainables import Predictor, RawSplit, Splits, Task
@@ -45,19 +47,19 @@ def evaluate(
         say: shows a step to the user.
         on_open: told the time before the test split is opened.
     """
-    winner = choose_winner(result)
-    epoch = winner.best
-    assert epoch is not None  # ranked trials have one
-    best = Best(winner.number, winner.run_id, winner.val_loss, epoch.epoch, dict(winner.config))
-    predictor = _predictor(winner, task, splits, weights)
+    winner, predictor = _winner(result, task, splits, weights, say)
+    best = Best.of(winner)
     if predictor is None:
         return replace(result, best=best)
+    if winner.status is not choose_winner(result).status:
+        best = replace(best, seed=winner.seed)
     ensemble = None
     if int(result.spec["ensemble"]) > 1:
         ensemble = best_ensemble(result.ranked(), task, splits, weights, int(result.spec["ensemble"]))
     if ensemble is not None:
         predictor = ensemble.predictor
-        best = replace(best, val_loss=ensemble.val_loss, members=ensemble.members)
+        winner = next(t for t in result.trials if t.number == ensemble.members[0])
+        best = replace(Best.of(winner), val_loss=ensemble.val_loss, members=ensemble.members)
         shown = ", ".join(f"{n} ({w:.2f})" for n, w in zip(ensemble.members, ensemble.weights, strict=True))
         say(f"the winner averages trials (weight): {shown}")
     say("opening the test split, once")
@@ -138,11 +140,21 @@ def _log_figures(result: SweepResult, folder: Path, store: Any) -> SweepResult:
     return result
 
 
-def choose_winner(result: SweepResult) -> TrialRecord:
-    """The trial that the confirmation chose, else the best by validation loss."""
-    chosen = result.confirmation.get("winner")
-    ranked = result.ranked()
-    return next((t for t in ranked if t.number == chosen), ranked[0])
+def _winner(
+    result: SweepResult, task: Task, splits: Splits, weights: LeadingWeights, say: Callable[[str], None]
+) -> tuple[TrialRecord, Predictor | None]:
+    """The winner as its model was trained, and the model.
+
+    A confirmation judges whole runs. Of a winner that the search had stopped, the run of median loss is made again.
+    """
+    winner = choose_winner(result)
+    if result.confirmation and winner.status is TrialStatus.STOPPED:
+        say(f"training trial {winner.number}, which the search had stopped, to its end")
+        run = median_run(result)
+        whole, state = finish(winner if run is None else replace(winner, seed=run[0]), task, splits.training)
+        if state:
+            return whole, task.predictor(winner.config, state, splits)
+    return winner, _predictor(winner, task, splits, weights)
 
 
 def _predictor(trial: TrialRecord, task: Task, splits: Splits, weights: LeadingWeights) -> Predictor | None:
@@ -198,7 +210,9 @@ def _log(
     assert best is not None
     say("logging the model")
     figures = {f"test_{k}": v for k, v in best.test.items()} | {f"model_val_{k}": v for k, v in best.validation.items()}
-    store.log_figures(best.run_id, {}, {"tunelab.winner": "true"})
+    figures |= {"model_val_loss": best.val_loss}
+    tags = {"tunelab.winner": "true"} | ({} if best.seed is None else {"tunelab.model_seed": str(best.seed)})
+    store.log_figures(best.run_id, {}, tags)
     example = splits.train.inputs[:EXAMPLE_ROWS]
     uri = store.log_model(best.run_id, predictor, example, result.task, figures)
     made = store.register(result.task, uri, best.run_id, best.val_loss, result.data["digest"])

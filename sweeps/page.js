@@ -52,9 +52,12 @@ function themed(layout) {
 }
 
 function drawFigures() {
+  // where nothing hovers, the toolbar would always cover a part of the figure
+  const toolbar = matchMedia("(hover: none)").matches ? false : "hover";
+  const options = { responsive: true, displaylogo: false, displayModeBar: toolbar };
   for (const holder of document.querySelectorAll(".plot")) {
     const figure = JSON.parse(document.getElementById(holder.id + "-data").textContent);
-    Plotly.react(holder, figure.data, themed(figure.layout), { responsive: true, displaylogo: false });
+    Plotly.react(holder, figure.data, themed(figure.layout), options);
   }
 }
 

@@ -96,9 +96,16 @@ class Section:
         """A sortable table. ``marked`` rows stand out; ``helps`` explains columns on hover; None is an empty cell."""
         return self.raw(table_html(columns, rows, caption, marked=marked, digits=digits, helps=helps))
 
-    def figure(self, figure: go.Figure, caption: str, *, height: int = 420) -> Section:
-        """An interactive plotly figure in the page's fonts and colours; ``height`` in pixels."""
-        return self.raw(self._page._figure(figure, caption, height))
+    def figure(self, figure: go.Figure, caption: str, *, height: int = 420, wide: bool = False) -> Section:
+        """An interactive plotly figure in the page's fonts and colours.
+
+        Args:
+            figure: what ``to_json`` gives plotly's data and layout of.
+            caption: what it shows.
+            height: pixels.
+            wide: whether it scrolls sideways on a phone instead of shrinking; its caption does not.
+        """
+        return self.raw(self._page._figure(figure, caption, height, wide))
 
     def search(self, groups: Iterable[tuple[str, str]], placeholder: str, *, opened: int = 1) -> Section:
         """Foldable groups with a search field over their items.
@@ -173,16 +180,18 @@ class Page:
         """Writes the page as UTF-8."""
         path.write_text(self.html(), encoding="utf-8", newline="\n")
 
-    def _figure(self, figure: go.Figure, caption: str, height: int) -> str:
+    def _figure(self, figure: go.Figure, caption: str, height: int, wide: bool) -> str:
         self._figures += 1
         name = f"figure-{self._figures}"
         content = json.loads(figure.to_json())
         content["layout"] = _layout(content.get("layout", {}), height)
         data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
         text = escape(caption)
+        plot = f'<div class="plot" id="{name}" style="height:{height}px" role="img" aria-label="{text}"></div>'
+        if wide:
+            plot = f'<div class="scroll"><div class="wide">{plot}</div></div>'
         return (
-            f'<figure><div class="plot" id="{name}" style="height:{height}px" role="img" aria-label="{text}"></div>'
-            f"<figcaption>{text}</figcaption>"
+            f"<figure>{plot}<figcaption>{text}</figcaption>"
             f'<script type="application/json" id="{name}-data">{data}</script></figure>'
         )
 
@@ -205,7 +214,7 @@ def table_html(
     )
     body = "".join(
         ('<tr class="marked">' if index in marked else "<tr>")
-        + "".join(_cell(value, digits) for value in row)
+        + "".join(_cell(value, digits, right) for value, right in zip(row, numeric, strict=True))
         + "</tr>"
         for index, row in enumerate(rows)
     )
@@ -227,13 +236,13 @@ def _is_number(value: Cell) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _cell(value: Cell, digits: int) -> str:
+def _cell(value: Cell, digits: int, right: bool) -> str:
+    """A cell; texts in a column of numbers stand on the right like these."""
     if value is None:
         return '<td data-value="" class="number">–</td>'
-    if isinstance(value, bool):
-        return f"<td>{'yes' if value else 'no'}</td>"
-    if isinstance(value, str):
-        return f"<td>{escape(value)}</td>"
+    if isinstance(value, bool | str):
+        text = escape(value) if isinstance(value, str) else "yes" if value else "no"
+        return f'<td class="right">{text}</td>' if right else f"<td>{text}</td>"
     sortable = "" if isinstance(value, float) and math.isnan(value) else value
     return f'<td class="number" data-value="{sortable}">{number(value, digits)}</td>'
 

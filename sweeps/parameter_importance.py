@@ -25,7 +25,8 @@ def parameter_importance(result: SweepResult) -> dict[str, float]:
     Empty with fewer than four trials with a result, or when the result holds no search space.
     """
     study = _study(result)
-    if len(study.trials) < LEAST_TRIALS or not study.trials[0].params:
+    trials = study.get_trials(deepcopy=False)
+    if len(trials) < LEAST_TRIALS or not trials[0].params:
         return {}
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 

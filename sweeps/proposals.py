@@ -86,7 +86,7 @@ class Proposals:
         space: the search space.
         sampler: ``"tpe"`` or ``"random"``.
         seed: the sweep's seed.
-        reference: parameters of trial 0; nothing is enqueued when empty.
+        reference: parameters of trial 0; those that do not lie in the space are drawn like any other.
         fixed: parameters held at a value.
         warm_start: finished trials of an earlier study to learn from.
     """
@@ -104,7 +104,8 @@ class Proposals:
         self._space = space
         self._sampler = sampler
         self._seed = seed
-        self._reference = {**reference, **fixed} if reference else {}
+        inside = fitting_params(reference, space.distributions())
+        self._reference = {**inside, **fixed} if inside else {}
         self._fixed = dict(fixed)
         quiet_optuna()
         speed_up_tpe()
@@ -176,7 +177,7 @@ def fitting_trials(records: Sequence[TrialRecord], space: SearchSpace) -> list[F
     distributions = space.distributions()
     fitting = []
     for record in records:
-        kept = {n: v for n, v in record.params.items() if n in distributions and _contains(distributions[n], v)}
+        kept = fitting_params(record.params, distributions)
         if record.has_result and kept:
             fitting.append(
                 create_trial(
@@ -188,6 +189,13 @@ def fitting_trials(records: Sequence[TrialRecord], space: SearchSpace) -> list[F
                 )
             )
     return fitting
+
+
+def fitting_params(
+    params: Mapping[str, ParamValue], distributions: Mapping[str, BaseDistribution]
+) -> dict[str, ParamValue]:
+    """The parameters that a space has and whose values lie in it."""
+    return {n: v for n, v in params.items() if n in distributions and _contains(distributions[n], v)}
 
 
 def _contains(domain: BaseDistribution, value: ParamValue) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -114,7 +114,8 @@ class TrialRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; ``of_json`` reads them back."""
-        return {**asdict(self), "status": str(self.status), "epochs": [e.row() for e in self.epochs]}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**values, "status": str(self.status), "epochs": [e.row() for e in self.epochs]}
 
     @classmethod
     def of_json(cls, values: Mapping[str, Any]) -> TrialRecord:

@@ -7,7 +7,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from search_spaces import UserError
@@ -22,7 +22,7 @@ class Best:
     """The winner.
 
     Attributes:
-        trial: its number.
+        trial: its number; of an ensemble, the heaviest member's, whose run holds the model.
         run_id: its MLflow run; empty without tracking.
         val_loss: at its best epoch.
         epoch: its best epoch.
@@ -34,6 +34,8 @@ class Best:
         champion: whether it is the champion.
         not_champion: why it is not; empty when it is, or without a model.
         members: numbers of the trials it averages, when it is an ensemble.
+        seed: of the model where it was trained after the search, because the search had stopped the trial; None where
+            the model is the trial's own.
     """
 
     trial: int
@@ -48,6 +50,7 @@ class Best:
     champion: bool = False
     not_champion: str = ""
     members: tuple[int, ...] = ()
+    seed: int | None = None
 
     @classmethod
     def of(cls, trial: TrialRecord) -> Best:
@@ -176,7 +179,10 @@ class SweepResult:
 
     def to_bytes(self) -> bytes:
         """The whole result, compressed JSON, names in their order; the same result gives the same bytes."""
-        values = {**asdict(self), "trials": [t.to_json() for t in self.trials]}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # asdict would copy every epoch of every trial
+        values["trials"] = [t.to_json() for t in self.trials]
+        values["best"] = None if self.best is None else asdict(self.best)
+        values["baselines"] = [asdict(b) for b in self.baselines]
         return gzip.compress(json.dumps(values, ensure_ascii=False).encode(), mtime=0)
 
     @classmethod

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from sweeps.confirmation_cost import not_confirmed
 from sweeps.result import SweepResult
 
 
 def trust_lines(result: SweepResult) -> list[str]:
     """The verdicts of confirmation and audit, a test split opened more than once, and what deterministic order cost."""
     lines = [str(part["verdict"]) for part in (result.confirmation, result.audit) if part]
+    if result.best is not None and not result.confirmation:
+        lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
         lines.append(
             f"Warning: the test split was opened {len(result.test_openings)} times. Whoever chose anything in between "

@@ -1,26 +1,19 @@
-"""One search by one method: trials one after another until the budget of epochs is spent. No Ray, nothing random
+"""One search by one method: one trial at a time until the budget of epochs is spent. No Ray runs, nothing is random
 but what the seed fixes, so that the same search gives the same curve."""
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
-import warnings
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-import optuna
-
+from benchmarks.search.samplers import make_sampler
+from benchmarks.search.schedulers import Verdict, make_scheduler
 from benchmarks.search.spec import Method
-from search_spaces import SearchSpace
-from sweeps.proposals import Proposals
 from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.rungs import Rungs, rung_levels
 from sweeps.seeds import derive_seed, trial_seed
-from trainables import Task, TrainingData
-
-REDUCTION_FACTOR = 3
+from trainables import EpochReport, Task, TrainingData
 
 
 @dataclass(frozen=True)
@@ -58,97 +51,104 @@ def play(task: Task, data: TrainingData, method: Method, repetition: int, seed: 
         budget: epochs of all trials together.
     """
     own = derive_seed(seed, "repetition", repetition)
-    proposals = NamedProposals(task.space(), method.sampler, own)
-    scheduler = _scheduler(method.scheduler, task, proposals)
-    epochs, trials, best = 0, 0, math.inf
-    steps: list[tuple[int, float]] = []
-    seconds: list[float] = []
-    began = time.perf_counter()
-    while epochs < budget:
-        number, trials = trials, trials + 1
-        params, config = proposals.ask(number)
-        curve: list[Epoch] = []
-        status = TrialStatus.FINISHED
-        for report in task.fit(config, data, trial_seed(own, number), max_epochs=task.facts.max_epochs):
-            epochs += 1
-            curve.append(Epoch(report.epoch, float(report.val_loss), {}, 0.0))
-            if report.val_loss < best:
-                best = float(report.val_loss)
-                steps.append((epochs, best))
-                seconds.append(time.perf_counter() - began)
+    search = Search(task, data, method, own, budget)
+    search.run()
+    return Play(
+        task=task.facts.name,
+        method=method.name,
+        repetition=repetition,
+        steps=tuple(search.steps),
+        seconds=(*search.seconds, time.perf_counter() - search.began),
+        trials=len(search.begun),
+        epochs=search.epochs,
+    )
+
+
+@dataclass
+class Open:
+    """A trial that has been proposed and has not ended."""
+
+    record: TrialRecord
+    reports: Iterator[EpochReport]
+    curve: list[Epoch]
+
+
+class Search:
+    """One search; a scheduler may pause trials and go on with them later.
+
+    Args:
+        task, data: what is learned.
+        method: how.
+        seed: of proposals and trials.
+        budget: epochs of all trials together.
+    """
+
+    def __init__(self, task: Task, data: TrainingData, method: Method, seed: int, budget: int) -> None:
+        self.epochs = 0
+        self.begun: set[int] = set()
+        self.steps: list[tuple[int, float]] = []
+        self.seconds: list[float] = []
+        self.began = time.perf_counter()
+        self._task, self._data, self._seed, self._budget = task, data, seed, budget
+        self._sampler = make_sampler(method.sampler, task.space(), seed)
+        self._scheduler = make_scheduler(method.scheduler, task, self._sampler)
+        self._open: dict[int, Open] = {}
+        self._proposed = 0
+
+    def run(self) -> None:
+        """Trains until the budget is spent."""
+        while self.epochs < self._budget:
+            while len(self._open) - len(self._open.keys() & self.begun) < self._scheduler.ahead:
+                self._propose()
+            number = self._scheduler.turn()
+            if number is None:
+                self._propose()
+            else:
+                self._train(number)
+
+    def _propose(self) -> None:
+        number, self._proposed = self._proposed, self._proposed + 1
+        params, config = self._sampler.ask(number)
+        seed, length = trial_seed(self._seed, number), self._task.facts.max_epochs
+        record = TrialRecord(number, params, config, seed, length, TrialStatus.RUNNING)
+        reports = iter(self._task.fit(config, self._data, seed, max_epochs=length))
+        self._open[number] = Open(record, reports, [])
+        self._scheduler.add(number)
+
+    def _train(self, number: int) -> None:
+        """Trains a trial until it ends, is stopped or paused, or the budget is spent."""
+        trial = self._open[number]
+        self.begun.add(number)
+        while self.epochs < self._budget:
+            report = next(trial.reports, None)
+            if report is None:
+                self._end(number, TrialStatus.FINISHED)
+                return
+            self.epochs += 1
+            trial.curve.append(Epoch(report.epoch, float(report.val_loss), {}, 0.0))
+            self._note(float(report.val_loss))
             if not math.isfinite(report.val_loss):
-                status = TrialStatus.DIVERGED
-                break
-            if epochs == budget or not scheduler.goes_on(number, curve):
-                status = TrialStatus.STOPPED
-                break
-        record = TrialRecord(number, params, config, own, task.facts.max_epochs, status, tuple(curve))
-        proposals.tell(record)
-    seconds.append(time.perf_counter() - began)
-    return Play(task.facts.name, method.name, repetition, tuple(steps), tuple(seconds), trials, epochs)
+                self._end(number, TrialStatus.DIVERGED)
+                return
+            verdict = self._scheduler.judge(number, trial.curve)
+            for other in self._scheduler.stopped():
+                self._close(other, TrialStatus.STOPPED)
+            if verdict is Verdict.STOP:
+                self._close(number, TrialStatus.STOPPED)
+            if verdict is not Verdict.GO:
+                return
 
+    def _note(self, loss: float) -> None:
+        if loss < (self.steps[-1][1] if self.steps else math.inf):
+            self.steps.append((self.epochs, loss))
+            self.seconds.append(time.perf_counter() - self.began)
 
-class NamedProposals(Proposals):
-    """Proposals by any of Optuna's samplers, made anew for each trial as for those of the platform."""
+    def _end(self, number: int, status: TrialStatus) -> None:
+        self._scheduler.ended(number, self._open[number].curve)
+        self._close(number, status)
+        for other in self._scheduler.stopped():
+            self._close(other, TrialStatus.STOPPED)
 
-    def __init__(self, space: SearchSpace, sampler: str, seed: int) -> None:
-        super().__init__(space, "random" if sampler == "random" else "tpe", seed, reference={}, fixed={})
-        self._class = None if sampler in ("tpe", "random") else getattr(optuna.samplers, sampler)
-        self._own_seed = seed
-
-    def _make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        if self._class is None:
-            return super()._make_sampler(number)
-        seeded = "seed" in inspect.signature(self._class).parameters
-        arguments = {"seed": derive_seed(self._own_seed, "sampler", number)} if seeded else {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # the user chose it by name
-            made = self._class(**arguments)
-        assert isinstance(made, optuna.samplers.BaseSampler)
-        return made
-
-
-class Scheduler(Protocol):
-    """Decides after each epoch."""
-
-    def goes_on(self, number: int, curve: list[Epoch]) -> bool: ...
-
-
-class Never:
-    """Every trial runs its whole length."""
-
-    def goes_on(self, number: int, curve: list[Epoch]) -> bool:
-        return True
-
-
-class Asha:
-    """The platform's own rungs; no trial is protected."""
-
-    def __init__(self, task: Task) -> None:
-        levels = rung_levels(task.facts.grace_period, REDUCTION_FACTOR, task.facts.max_epochs)
-        self._rungs = Rungs(levels, REDUCTION_FACTOR, protected=frozenset())
-
-    def goes_on(self, number: int, curve: list[Epoch]) -> bool:
-        self._rungs.record(number, curve)
-        level = curve[-1].epoch
-        return level not in self._rungs.levels or self._rungs.goes_on(number, level)
-
-
-class Pruner:
-    """One of Optuna's pruners; it sees every epoch."""
-
-    def __init__(self, name: str, proposals: Proposals) -> None:
-        self._pruner: Any = getattr(optuna.pruners, name)()
-        self._study = proposals.study
-
-    def goes_on(self, number: int, curve: list[Epoch]) -> bool:
-        storage = self._study._storage
-        trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
-        storage.set_trial_intermediate_value(trial_id, curve[-1].epoch, curve[-1].val_loss)
-        return not self._pruner.prune(self._study, storage.get_trial(trial_id))
-
-
-def _scheduler(name: str, task: Task, proposals: Proposals) -> Scheduler:
-    if name == "none":
-        return Never()
-    return Asha(task) if name == "asha" else Pruner(name, proposals)
+    def _close(self, number: int, status: TrialStatus) -> None:
+        trial = self._open.pop(number)
+        self._sampler.tell(replace(trial.record, status=status, epochs=tuple(trial.curve)))

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from benchmarks import lockfile
+from benchmarks.lines import append_line, read_lines
 from benchmarks.search.play import Play, play
 from benchmarks.search.spec import Method, SearchSpec, check
 from benchmarks.search.statistics import Ranking, rank
-from search_spaces import UserError
 from trainables import get_task
 
 DONE, RESULTS, SECONDS = "searches.jsonl", "results.json", "seconds.json"
@@ -52,15 +52,14 @@ def run(spec: SearchSpec, folder: Path, say: Callable[[str], None]) -> SearchRes
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small models; and sums in one order
     try:
-        lock = _open(folder, {"spec": spec.to_json(), "data": digests(spec)})
-        kept = {(p.task, p.method, p.repetition): p for p in _read(folder / DONE)}
+        lock = lockfile.open_benchmark(folder, "search", {"spec": spec.to_json(), "data": digests(spec)})
+        kept = {(p.task, p.method, p.repetition): p for p in map(_play, read_lines(folder / DONE))}
         plays = []
         for task, method, repetition in places(spec, methods):
             found = kept.get((task, method.name, repetition))
             if found is None:
                 found = search(spec, task, method, repetition)
-                with (folder / DONE).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(found)) + "\n")
+                append_line(folder / DONE, asdict(found))
                 say(f"{task}, {method.name}, repetition {repetition}: {found.trials} trials, best {found.best:.4g}")
             plays.append(found)
     finally:
@@ -101,37 +100,6 @@ def ranking_of(spec: SearchSpec, plays: list[Play]) -> Ranking:
     return rank([p.method for p in plays[:count]], tasks, losses, spec.seed)
 
 
-def _open(folder: Path, resolved: Mapping[str, Any]) -> dict[str, Any]:
-    if (folder / lockfile.NAME).exists():
-        lock = lockfile.read_lock(folder)
-        if lock["kind"] != "search" or lock["resolved"] != resolved:
-            raise UserError(f"'{folder}' holds another benchmark. Give a new folder with --output.")
-        return lock
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output '{folder}' cannot be created: {error.strerror}.") from error
-    if any(folder.iterdir()):
-        raise UserError(f"--output '{folder}' is not empty and holds no benchmark. Give a new folder.")
-    lock = {
-        **{"kind": "search", "schema": lockfile.SCHEMA, "status": "running", "resolved": resolved},
-        **{"provenance": lockfile.provenance(), "results": {}},
-    }
-    lockfile.write_lock(folder, lock)
-    return lock
-
-
-def _read(path: Path) -> list[Play]:
-    """Kept searches; a line that an interruption cut off is made again."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    return [_play(json.loads(line)) for line in whole.splitlines()]
-
-
 def _play(values: Mapping[str, Any]) -> Play:
     steps = tuple((int(epochs), float(loss)) for epochs, loss in values["steps"])
     return Play(**{**values, "steps": steps, "seconds": tuple(values["seconds"])})
@@ -145,8 +113,7 @@ def _finish(folder: Path, spec: SearchSpec, plays: list[Play], lock: dict[str, A
     content = {"ranking": asdict(ranking), "searches": repeatable(plays)}
     (folder / RESULTS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     (folder / SECONDS).write_text(json.dumps([list(p.seconds) for p in plays]) + "\n", encoding="utf-8")
-    lock = {**lock, "status": "complete", "results": {RESULTS: lockfile.sha256_file(folder / RESULTS)}}
-    lockfile.write_lock(folder, lock)
+    lock = lockfile.complete(folder, lock, RESULTS)
     budgets = {name: spec.full_trials * get_task(name).facts.max_epochs for name in spec.tasks}
     results = SearchResults(spec, tuple(plays), ranking, budgets, lock)
     write_document(make_search_document(results), folder / REPORT)

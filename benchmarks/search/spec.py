@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from search_spaces import UserError, unknown
-from trainables import task_classes
+from sweeps.records import Epoch, TrialRecord, TrialStatus
+from trainables import get_task, task_classes
 
 TASKS = ("wine", "heart_disease", "boston_housing", "auto_mpg")
 METHODS = ("tpe+asha", "tpe+none", "random+asha", "random+none")
+REHEARSED = 3  # trials
 FULL_TRIALS = 12  # a run's budget: the epochs of so many trials at full length
 
 
@@ -19,8 +21,8 @@ class Method:
     """A sampler with a scheduler.
 
     Attributes:
-        sampler: ``tpe``, ``random``, or the name of a sampler of Optuna, e.g. ``GPSampler``.
-        scheduler: ``asha``, ``none``, or the name of a pruner of Optuna, e.g. ``MedianPruner``.
+        sampler: ``tpe``, ``random``, or a name from Optuna or Ray, e.g. ``GPSampler``, ``HyperOptSearch``.
+        scheduler: ``asha``, ``none``, or a name from Optuna or Ray, e.g. ``MedianPruner``, ``HyperBandScheduler``.
     """
 
     sampler: str
@@ -61,7 +63,8 @@ def check(spec: SearchSpec) -> list[Method]:
     """The spec's methods.
 
     Raises:
-        UserError: an unknown task, sampler or scheduler, fewer than two methods, or a number below its least.
+        UserError: an unknown task, sampler or scheduler, one that cannot be made here, fewer than two methods, or a
+            number below its least.
     """
     known = {name for name, cls in task_classes().items() if hasattr(cls, "facts")}
     for task in spec.tasks:
@@ -72,27 +75,39 @@ def check(spec: SearchSpec) -> list[Method]:
     for option, value, least in (("seeds", spec.seeds, 2), ("full-trials", spec.full_trials, 1)):
         if value < least:
             raise UserError(f"--{option} must be {least} or more, got {value}.")
-    return [parse_method(name) for name in spec.methods]
+    methods = [parse_method(name) for name in spec.methods]
+    for method in methods:
+        for task in spec.tasks:
+            rehearse(task, method)
+    return methods
 
 
 def parse_method(text: str) -> Method:
-    """``tpe+asha`` to a method; raises ``UserError`` for a name that neither this project nor Optuna has."""
-    import optuna
+    """``tpe+asha`` to a method; raises ``UserError`` for a name that neither this project nor Optuna nor Ray has."""
+    from benchmarks.search.samplers import sampler_names
+    from benchmarks.search.schedulers import REFUSED, scheduler_names
 
     sampler, plus, scheduler = text.partition("+")
     if not plus:
         raise UserError(f"Method '{text}' must be SAMPLER+SCHEDULER, e.g. tpe+asha.")
-    samplers = {"tpe", "random"} | _classes(optuna.samplers, "Sampler")
-    pruners = {"asha", "none"} | _classes(optuna.pruners, "Pruner")
-    if sampler not in samplers:
-        raise unknown("sampler", sampler, samplers)
-    if scheduler not in pruners:
-        raise unknown("scheduler", scheduler, pruners)
+    if sampler not in sampler_names():
+        raise unknown("sampler", sampler, sampler_names())
+    if scheduler in REFUSED:
+        raise UserError(f"Method '{text}': {scheduler} cannot be compared here, for {REFUSED[scheduler]}.")
+    if scheduler not in scheduler_names():
+        raise unknown("scheduler", scheduler, scheduler_names())
     return Method(sampler, scheduler)
 
 
-def _classes(module: Any, ending: str) -> set[str]:
-    """Classes that can be made without arguments but a seed: no base classes, no wrappers around another."""
-    excluded = {"BaseSampler", "BasePruner", "PartialFixedSampler", "GridSampler", "BruteForceSampler"}
-    excluded |= {"PatientPruner", "PercentilePruner", "ThresholdPruner"}
-    return {name for name in module.__all__ if name.endswith(ending)} - excluded
+def rehearse(task: str, method: Method) -> None:
+    """Makes a method's parts for a task and proposes a few trials; raises ``UserError`` for what cannot be made."""
+    from benchmarks.search.samplers import make_sampler
+    from benchmarks.search.schedulers import make_scheduler
+
+    found = get_task(task)
+    sampler = make_sampler(method.sampler, found.space(), 0)
+    make_scheduler(method.scheduler, found, sampler)
+    for number in range(REHEARSED):
+        params, config = sampler.ask(number)
+        epochs = (Epoch(1, 1.0 + number, {}, 0.0),)
+        sampler.tell(TrialRecord(number, params, config, 0, 1, TrialStatus.FINISHED, epochs))

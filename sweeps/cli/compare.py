@@ -55,6 +55,7 @@ def command(
 def print_comparison(comparison: Comparison) -> None:
     """The tables on the terminal, and what must be known before comparing."""
     from sweeps.cli.tables import print_table
+    from sweeps.compare import verdicts_of
 
     for title, rows in (
         ("Outcome", comparison.outcome),
@@ -63,5 +64,7 @@ def print_comparison(comparison: Comparison) -> None:
     ):
         if rows:
             print_table(["", *comparison.names], [[what, *cells] for what, cells in rows], title=title)
+    for name, result in zip(comparison.names, comparison.sweeps, strict=True):
+        sys.stdout.write(f"{name}: {' '.join(verdicts_of(result))}\n")
     for note in comparison.notes:
         sys.stdout.write(f"Note: {note}\n")

@@ -60,6 +60,14 @@ class Code:
 
 
 @dataclass(frozen=True)
+class Link:
+    """An address to open."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True)
 class Drawing:
     """A figure in plotly's terms: what ``go.Figure`` holds, without the 0.5 s that importing it takes.
 
@@ -89,7 +97,7 @@ class Panels:
     caption: str
 
 
-Block = Text | Note | Table | Facts | Code | Drawing | Panels
+Block = Text | Note | Table | Facts | Code | Link | Drawing | Panels
 
 
 @dataclass(frozen=True)

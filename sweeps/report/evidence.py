@@ -25,7 +25,7 @@ def confirmation_section(result: SweepResult) -> Section | None:
         for row in rows
     ]
     columns = [
-        *("configuration", "mean val_loss", "±", "difference to the reference", "± "),
+        *("configuration", "mean val_loss", "± of the mean", "difference to the reference", "± of the difference"),
         *("p over seeds", "p over rows", "better", "runs without result"),
     ]
     text = (
@@ -71,7 +71,7 @@ def winner_section(result: SweepResult) -> Section | None:
     importance, classes = result.evaluation.get("importance"), result.evaluation.get("classes")
     blocks: list[Block] = []
     if importance:
-        columns = ["column", f"increase of {importance['loss']} when shuffled", "± (standard deviation)"]
+        columns = ["column", f"increase of {importance['loss']} when shuffled", "± std"]
         rows: list[list[Cell]] = [[c["name"], c["mean"], c["std"]] for c in importance["columns"]]
         caption = f"Permutation importance on {importance['rows']:,} test rows, {importance['repeats']} repeats."
         blocks.append(Table(columns, rows, caption))

@@ -11,11 +11,12 @@ from sweeps.page import COLOURS
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.report.axes import Axis, axis_of, axis_of_losses, shortened, tick_text
 from sweeps.report.document import Drawing
+from sweeps.report.limits import MOST_CURVES, MOST_POINTS, every, most_trials, thinned, thinned_text
 from sweeps.result import SweepResult
 
 FINISHED, WINNER, REFERENCE, STOPPED = COLOURS[0], COLOURS[3], COLOURS[2], COLOURS[7]
 SCALE = ((0.0, "#d55e00"), (0.25, "#e69f00"), (1.0, "#56b4e9"))  # best to worst place
-MOST_CURVES = 300
+HISTORY_COLUMNS = 4  # what a point of the history weighs, as columns of a table
 Trace = dict[str, Any]
 
 
@@ -33,7 +34,9 @@ def importance_figure(shares: Mapping[str, float]) -> Drawing:
 
 def parallel_figure(result: SweepResult, names: Sequence[str]) -> Drawing:
     """A line for each trial through all its parameters to its loss, coloured by its place."""
-    trials = list(reversed(result.ranked()))  # the best are drawn last, above the others
+    ranked = result.ranked()
+    shown = thinned(list(enumerate(ranked, 1)), most_trials(len(names) + 1))
+    places, trials = [place for place, _ in reversed(shown)], [t for _, t in reversed(shown)]  # the best drawn last
     axes = axes_of(result, names)
     axes_and_values = [(axis, [axis.position(t.params.get(axis.name)) for t in trials]) for axis in axes]
     losses = axis_of_losses("val_loss", [t.val_loss for t in trials])
@@ -41,7 +44,7 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Drawing:
     trace = {
         "type": "parcoords",
         "line": {
-            "color": list(range(len(trials), 0, -1)),
+            "color": places,
             "colorscale": [list(stop) for stop in SCALE],
             "showscale": True,
             "colorbar": {"title": {"text": "place"}, "thickness": 12, "len": 0.9},
@@ -52,7 +55,8 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Drawing:
     return Drawing(
         [trace],
         {"margin": {"l": 70, "r": 40, "t": 90, "b": 30}},
-        "Every trial with a result; drag along an axis to keep a range of it, drag an axis to move it.",
+        "Every trial with a result; drag along an axis to keep a range of it, drag an axis to move it."
+        + thinned_text(len(trials), len(ranked)),
         height=460,
         wide=True,
     )
@@ -70,8 +74,8 @@ def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:
 
 
 def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Drawing]:
-    """For each parameter, the loss of every trial over its value."""
-    trials = result.ranked()
+    """For each parameter, the loss of every trial over its value; see ``slice_trials``."""
+    trials = slice_trials(result, names)
     scale = loss_scale([t.val_loss for t in trials])
     groups = [
         ("stopped early", STOPPED, [t for t in trials if t.status is TrialStatus.STOPPED]),
@@ -94,6 +98,11 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Drawing]:
         }
         drawings.append(Drawing(traces, layout, f"val_loss by {axis.name}", height=250))
     return drawings
+
+
+def slice_trials(result: SweepResult, names: Sequence[str]) -> list[TrialRecord]:
+    """The trials that slices of these parameters show, best first."""
+    return thinned(result.ranked(), most_trials(len(names)))
 
 
 def _points(xs: Sequence[float], trials: Sequence[TrialRecord], name: str, colour: str) -> Trace:
@@ -122,12 +131,17 @@ def curves_figure(result: SweepResult, reference: int | None) -> Drawing:
     if result.best is not None:
         special[result.best.trial] = ("winner", WINNER)
     traces = [
-        _many_curves([t for t in shown if t.status is TrialStatus.STOPPED], "stopped early", STOPPED),
-        _many_curves([t for t in shown if t.status is TrialStatus.FINISHED], "finished", FINISHED),
+        _many_curves([t for t in shown if t.status is status], name, colour, _most_points(len(shown)))
+        for status, name, colour in (
+            (TrialStatus.STOPPED, "stopped early", STOPPED),
+            (TrialStatus.FINISHED, "finished", FINISHED),
+        )
     ]
     traces += [_curve(t, *special[t.number]) for t in sorted(ranked, key=lambda t: -t.number) if t.number in special]
     losses = [e.val_loss for t in shown for e in _finite(t)]
-    left_out = f" The {MOST_CURVES} best of {len(ranked)} trials." if len(ranked) > MOST_CURVES else ""
+    left_out = f" The {MOST_CURVES} best of {len(ranked):,} trials." if len(ranked) > MOST_CURVES else ""
+    if any(len(t.epochs) > _most_points(len(shown)) for t in shown):
+        left_out += " Long curves are drawn through some of their epochs."
     return Drawing(
         [trace for trace in traces if trace["x"]],
         {
@@ -140,17 +154,21 @@ def curves_figure(result: SweepResult, reference: int | None) -> Drawing:
     )
 
 
+def _most_points(curves: int) -> int:
+    return MOST_POINTS // max(1, curves)
+
+
 def _finite(trial: TrialRecord) -> list[Epoch]:
     return [e for e in trial.epochs if math.isfinite(e.val_loss)]
 
 
-def _many_curves(trials: Sequence[TrialRecord], name: str, colour: str) -> Trace:
+def _many_curves(trials: Sequence[TrialRecord], name: str, colour: str, most: int) -> Trace:
     """One trace with gaps: a trace for each trial would make the page slow."""
     xs: list[int | None] = []
     ys: list[float | None] = []
     texts: list[str] = []
     for trial in trials:
-        epochs = _finite(trial)
+        epochs = every(_finite(trial), most)
         xs += [*(e.epoch for e in epochs), None]
         ys += [*(shortened(e.val_loss) for e in epochs), None]
         texts += [f"trial {trial.number}"] * (len(epochs) + 1)
@@ -162,7 +180,7 @@ def _many_curves(trials: Sequence[TrialRecord], name: str, colour: str) -> Trace
 
 
 def _curve(trial: TrialRecord, name: str, colour: str) -> Trace:
-    epochs = _finite(trial)
+    epochs = every(_finite(trial), MOST_POINTS // MOST_CURVES * 10)
     return {
         **{"type": "scatter", "mode": "lines+markers", "name": f"{name} (trial {trial.number})"},
         **{"x": [e.epoch for e in epochs], "y": [shortened(e.val_loss) for e in epochs]},
@@ -173,7 +191,8 @@ def _curve(trial: TrialRecord, name: str, colour: str) -> Trace:
 def history_figure(result: SweepResult) -> Drawing:
     """Each trial's loss when it ended, and the best loss so far, over the seconds of the search."""
     began = min(t.started for t in result.trials)
-    ended = sorted(result.ranked(), key=lambda t: (t.ended, t.number))
+    ranked = result.ranked()
+    ended = sorted(ranked, key=lambda t: (t.ended, t.number))
     best = math.inf
     xs, ys = [], []
     for trial in ended:
@@ -183,11 +202,12 @@ def history_figure(result: SweepResult) -> Drawing:
             ys.append(shortened(best))
     xs.append(round(max(t.ended for t in ended) - began, 3))
     ys.append(shortened(best))
+    shown = thinned(ranked, most_trials(HISTORY_COLUMNS))
     groups = [("stopped early", STOPPED, TrialStatus.STOPPED), ("finished", FINISHED, TrialStatus.FINISHED)]
     traces = [
         _points([round(t.ended - began, 3) for t in some], some, name, colour)
         for name, colour, status in groups
-        if (some := [t for t in ended if t.status is status])
+        if (some := [t for t in shown if t.status is status])
     ]
     step: Trace = {
         **{"type": "scatter", "mode": "lines", "name": "best so far", "x": xs, "y": ys},
@@ -200,16 +220,22 @@ def history_figure(result: SweepResult) -> Drawing:
             "yaxis": {**loss_scale([t.val_loss for t in ended]), "title": {"text": "val_loss"}},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },
-        "Each trial's lowest validation loss at the time it ended, and the lowest so far.",
+        "Each trial's lowest validation loss at the time it ended, and the lowest so far."
+        + thinned_text(len(shown), len(ranked)),
     )
 
 
-def interval_figure(rows: Sequence[tuple[str, float, float, float]], axis: str) -> Drawing:
+def interval_figure(
+    rows: Sequence[tuple[str, float, float, float]],
+    axis: str,
+    caption: str = "Mean over the fresh seeds with its 95 % interval.",
+) -> Drawing:
     """Means with their intervals, one line each, the first on top.
 
     Args:
         rows: (name, mean, low, high).
         axis: what is measured.
+        caption: what is shown.
     """
     names = [name for name, *_ in rows]
     means = [shortened(mean) for _, mean, _, _ in rows]
@@ -228,13 +254,16 @@ def interval_figure(rows: Sequence[tuple[str, float, float, float]], axis: str) 
     return Drawing(
         [trace],
         {"xaxis": {"title": {"text": axis}}, "yaxis": {"type": "category", "autorange": "reversed"}},
-        "Mean over the fresh seeds with its 95 % interval.",
+        caption,
         height=130 + 34 * len(rows),
     )
 
 
 def loss_scale(losses: Sequence[float]) -> Trace:
-    """A logarithmic axis when losses are positive and differ much."""
+    """A logarithmic axis when losses are positive and differ much; some room around losses that are all the same."""
+    if losses and min(losses) == max(losses):
+        room = 0.1 * abs(losses[0]) or 1.0
+        return {"type": "linear", "range": [shortened(losses[0] - room), shortened(losses[0] + room)]}
     if losses and min(losses) > 0 and max(losses) / min(losses) > 5:
         return {"type": "log", "tickvals": _nice(losses), "ticktext": [tick_text(v) for v in _nice(losses)]}
     return {"type": "linear"}

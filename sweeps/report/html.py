@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from sweeps import page
-from sweeps.report.document import Block, Code, Document, Drawing, Facts, Note, Panels, Table, Text
+from sweeps.report.document import Block, Code, Document, Drawing, Facts, Link, Note, Panels, Table, Text
 
 
 def to_html(document: Document) -> str:
@@ -33,12 +33,10 @@ def _add(section: page.Section, block: Block) -> None:
             section.details(block.folded, html) if block.folded else section.raw(html)
         case Code(text, folded):
             section.details(folded, f"<pre>{escape(text)}</pre>") if folded else section.code(text)
+        case Link(text, address):
+            section.raw(f'<p><a href="{escape(address)}">{escape(text)}</a></p>')
         case Drawing():
-            if block.wide:
-                section.raw('<div class="scroll"><div style="min-width:44rem">')
-            section.figure(block, block.caption, height=block.height)
-            if block.wide:
-                section.raw("</div></div>")
+            section.figure(block, block.caption, height=block.height, wide=block.wide)
         case Panels():
             section.paragraph(block.caption, soft=True).raw('<div class="cards">')
             for drawing in block.drawings:

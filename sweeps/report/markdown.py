@@ -6,7 +6,20 @@ import re
 from collections.abc import Iterable
 
 from sweeps.page import number
-from sweeps.report.document import Block, Cell, Code, Document, Drawing, Facts, Note, Panels, Section, Table, Text
+from sweeps.report.document import (
+    Block,
+    Cell,
+    Code,
+    Document,
+    Drawing,
+    Facts,
+    Link,
+    Note,
+    Panels,
+    Section,
+    Table,
+    Text,
+)
 
 EMPTY = "–"
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
@@ -45,6 +58,8 @@ def _block(block: Block) -> str:
             return _table(block)
         case Code(text, folded):
             return (f"{plain(folded)}\n\n" if folded else "") + _fenced(text)
+        case Link(text, address):
+            return f"[{plain(text)}](<{address}>)"
         case Drawing() | Panels():
             return f"*Figure in the HTML report: {plain(block.caption)}*"
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 
+from sweeps.confirmation_cost import not_confirmed
 from sweeps.page import number
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.report.document import Block, Cell, Note, Section, Table, Text
-from sweeps.result import Baseline, SweepResult
+from sweeps.report.limits import MOST_ROWS
+from sweeps.result import Baseline, Best, SweepResult
 
 BEST_ROWS = 10
 
 
 def reference_trial(result: SweepResult) -> TrialRecord | None:
     """The trial of the task's reference configuration; None when no trial had it (``--set``, another space)."""
+    if result.confirmation:
+        return next((t for t in result.trials if t.number == result.confirmation["reference"]), None)
     own = not result.spec["set"] and result.spec["space"] is None
     known = own and any(b.name == "reference" for b in result.baselines)
     return next((t for t in result.trials if t.number == 0 and known), None)
@@ -25,13 +29,13 @@ def verdict(result: SweepResult) -> str:
     if best is None:
         count = len(result.trials)
         return f"None of {count} trials has a result: {count_text(result)}."
-    won = f"The mean of trials {', '.join(map(str, best.members))}" if best.members else f"Trial {best.trial}"
-    text = f"{won} won of {len(result.trials)} trials, with a validation loss of {number(best.val_loss)}"
+    text = f"{_who(best)} won of {len(result.trials)} trials, with a validation loss of {number(best.val_loss)}"
     reference = reference_trial(result)
     if reference is not None and reference.number != best.trial:
         text += f" (reference configuration: {number(reference.val_loss)})"
     elif reference is not None and not best.members:
         text += " (it is the reference configuration: the search found none better)"
+    text += f", {_standing(result)}"
     score = str(result.facts["score"])
     if score in best.test:
         text += f"; on the test split its {score} is {number(best.test[score])}{_unit(result, score)}"
@@ -39,6 +43,26 @@ def verdict(result: SweepResult) -> str:
         if rivals:
             text += f", {_against(result, best.test[score], rivals[0])}"
     return text + "."
+
+
+def _who(best: Best) -> str:
+    if best.members:
+        return f"The mean of trials {', '.join(map(str, best.members))}"
+    retrained = ", stopped by the search and trained to its end since," if best.seed is not None else ""
+    return f"Trial {best.trial}{retrained}"
+
+
+def _standing(result: SweepResult) -> str:
+    """What fresh seeds say of the winner, a few words."""
+    assert result.best is not None
+    found = result.confirmation
+    if result.best.members and found:
+        return "itself not confirmed on fresh seeds"
+    if not found:
+        return "not confirmed on fresh seeds"
+    if found["better"] is None:
+        return "trained again on fresh seeds, with no reference to compare with"
+    return f"{'better' if found['better'] else 'not shown to be better'} than the reference on fresh seeds"
 
 
 def _against(result: SweepResult, own: float, rival: Baseline) -> str:
@@ -96,10 +120,10 @@ def verdict_section(result: SweepResult) -> Section:
         blocks.append(Note(f"{failed} of {len(result.trials)} trials failed or diverged; see Failures."))
     if result.confirmation:
         blocks.append(Note(result.confirmation["verdict"], warning=result.confirmation["better"] is False))
+        if result.best is not None and result.best.members:
+            blocks.append(Note("Fresh seeds judged single trials: the mean of trials that won was not trained again."))
     elif result.best is not None:
-        blocks.append(
-            Note("The winner was not confirmed on fresh seeds: a repetition may put another configuration first.")
-        )
+        blocks.append(Note(not_confirmed(result)))
     if result.facts["note"]:
         blocks.append(Note(str(result.facts["note"])))
     return Section("Verdict", blocks)
@@ -108,8 +132,10 @@ def verdict_section(result: SweepResult) -> Section:
 def best_section(result: SweepResult) -> Section:
     """The best configurations."""
     top = result.ranked()[:BEST_ROWS]
-    marked = tuple(i for i, t in enumerate(top) if result.best is not None and t.number == result.best.trial)
-    return Section("Best configurations", [trial_table(top, f"The best {len(top)} by validation loss.", marked)])
+    winners = () if result.best is None else result.best.members or (result.best.trial,)
+    marked = tuple(i for i, t in enumerate(top) if t.number in winners)
+    caption = f"The best {len(top)} by validation loss in the search."
+    return Section("Best configurations", [trial_table(top, caption, marked)])
 
 
 def trial_table(
@@ -172,11 +198,13 @@ def failures_section(result: SweepResult) -> Section | None:
     trials = [t for t in result.trials if t.status in kinds]
     if not trials:
         return None
-    names = list(dict.fromkeys(name for t in trials for name in t.params))
+    shown = trials[:MOST_ROWS]
+    names = list(dict.fromkeys(name for t in shown for name in t.params))
     rows: list[list[Cell]] = [
-        [str(t.number), status_text(t), len(t.epochs), _why(t), *(t.params.get(n) for n in names)] for t in trials
+        [str(t.number), status_text(t), len(t.epochs), _why(t), *(t.params.get(n) for n in names)] for t in shown
     ]
-    return Section("Failures", [Table(["trial", "status", "epochs", "why", *names], rows)])
+    caption = "" if len(shown) == len(trials) else f"The first {len(shown)} of {len(trials):,}."
+    return Section("Failures", [Table(["trial", "status", "epochs", "why", *names], rows, caption)])
 
 
 def _why(trial: TrialRecord) -> str | None:

@@ -57,10 +57,14 @@ def repeat_section(result: SweepResult) -> Section:
         Text(f"The same sweep again, with tunelab {environment['versions'].get('tunelab', '')}{where}:"),
         Code(repeat_command(result)),
     ]
-    if result.best is not None and result.best.run_id:
+    runs = _winning_runs(result)
+    if runs:
+        what = "The winner alone" if len(runs) == 1 else "The trials that the winner averages"
+        if result.best is not None and result.best.seed is not None:
+            what = "The winner as far as the search trained it"
         blocks += [
-            Text("The winner alone, trained again and compared epoch by epoch:"),
-            Code(f"tunelab reproduce {result.best.run_id}"),
+            Text(f"{what}, trained again and compared epoch by epoch:"),
+            Code("\n".join(f"tunelab reproduce {run_id}" for run_id in runs)),
         ]
     if not result.spec["deterministic"] and result.concurrency > 1:
         blocks.append(
@@ -70,6 +74,14 @@ def repeat_section(result: SweepResult) -> Section:
             )
         )
     return Section("Repeat it", blocks)
+
+
+def _winning_runs(result: SweepResult) -> list[str]:
+    """Run ids of the winner, or of the trials that it averages; empty without tracking."""
+    best = result.best
+    if best is None or not best.run_id:
+        return []
+    return [t.run_id for n in best.members for t in result.trials if t.number == n] or [best.run_id]
 
 
 def provenance(result: SweepResult) -> dict[str, Cell]:

@@ -6,9 +6,19 @@ from sweeps.ledger import make_ledger
 from sweeps.page import number
 from sweeps.parameter_importance import ENOUGH_TRIALS, parameter_importance
 from sweeps.report.document import Block, Cell, Note, Panels, Section, Table, Text
-from sweeps.report.figures import curves_figure, history_figure, importance_figure, parallel_figure, slice_figures
+from sweeps.report.figures import (
+    curves_figure,
+    history_figure,
+    importance_figure,
+    parallel_figure,
+    slice_figures,
+    slice_trials,
+)
+from sweeps.report.limits import most_trials, thinned_text
 from sweeps.report.outcome import reference_trial, trial_table
 from sweeps.result import SweepResult
+
+FURTHER_COLUMNS = 6  # of the table of trials, beside hyperparameters
 
 
 def importance_section(result: SweepResult) -> Section | None:
@@ -41,6 +51,7 @@ def space_sections(result: SweepResult) -> list[Section]:
         "The lowest validation loss of each trial over each hyperparameter: "
         "grey was stopped early, blue finished, orange won."
     )
+    caption += thinned_text(len(slice_trials(result, varied)), len(ranked))
     return [
         Section("Parallel coordinates", [parallel_figure(result, varied)]),
         Section("Slices", [Panels(slice_figures(result, varied), caption)]),
@@ -79,6 +90,11 @@ def ledger_section(result: SweepResult) -> Section:
 
 
 def trials_section(result: SweepResult) -> Section:
-    """Every trial, folded."""
-    table = trial_table(list(result.trials), "", folded=f"All {len(result.trials)} trials")
-    return Section("All trials", [table])
+    """Every trial, folded; of very many the best ones."""
+    most = most_trials(len(result.space) + FURTHER_COLUMNS)
+    if len(result.trials) <= most:
+        return Section("All trials", [trial_table(list(result.trials), "", folded=f"All {len(result.trials)} trials")])
+    shown = (result.ranked() or list(result.trials))[:most]
+    caption = f"The others are in the sweep's result: tunelab results {result.name} --json."
+    title = f"The best {len(shown):,} of {len(result.trials):,} trials"
+    return Section("All trials", [trial_table(shown, caption, folded=title)])

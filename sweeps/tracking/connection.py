@@ -26,6 +26,7 @@ from sweeps.store_uri import DATABASES, check_sqlite, check_uri, check_writable,
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_DISABLE_ASYNC_LOGGING", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for a command's own output
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 # One attempt a call: MLflow's own retries take minutes, and may create a run twice; ours look first.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -29,6 +29,7 @@ from sweeps.tracking.connection import STATUS, STORE_ERRORS, fluent
 from sweeps.tracking.sweep_runs import SweepRuns
 from trainables import Predictor, load_predictor
 
+RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
 # What a predictor imports. tunelab itself is on no package index: the modules it needs lie beside the model.
 MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "skops", "pillow")
 TEXT_REQUIREMENTS = ("torch", "transformers")  # of a language model, in transformers' own flavour
@@ -140,8 +141,10 @@ class Models(SweepRuns):
         if known:
             version = known[0].version
         else:
+            model_id = model_uri.rpartition("/")[2]  # a server refuses a model's URI without it
             with fluent(self.uri):  # the registry looks the model up in the process-wide store
-                version = self.client.create_model_version(name, model_uri, run_id=run_id, tags=tags).version
+                made = self.client.create_model_version(name, model_uri, run_id=run_id, tags=tags, model_id=model_id)
+            version = made.version
         champion = None
         with suppress(MlflowException):  # there is none yet
             champion = self.client.get_model_version_by_alias(name, "champion")
@@ -204,6 +207,8 @@ class Models(SweepRuns):
 
     def trial_run_id(self, wanted: str) -> str:
         """The id of a trial's run by its beginning; raises ``UserError`` when none or several runs begin so."""
+        if RUN_ID.fullmatch(wanted) is None:
+            raise UserError(f"'{wanted}' is no run id: give 4 or more of its 32 characters, 0 to 9 and a to f.")
         runs = self._runs_beginning(wanted)
         if len(runs) != 1:
             what = f"is the beginning of {len(runs)} run ids" if runs else f"is no run in {self.shown_uri}"
@@ -211,7 +216,7 @@ class Models(SweepRuns):
         return str(runs[0].info.run_id)
 
     def _runs_beginning(self, wanted: str) -> list[Run]:
-        if re.fullmatch(r"[0-9a-f]{4,32}", wanted) is None:
+        if RUN_ID.fullmatch(wanted) is None:
             return []
         ids = [e.experiment_id for e in self.client.search_experiments()]
         return list(self.client.search_runs(ids, f"attributes.run_id LIKE '{wanted}%'")) if ids else []

@@ -87,6 +87,7 @@ class SweepRuns(Connection):
             "epochs": result.epochs,
             "train_seconds": result.train_seconds,
             "wall_seconds": result.wall_seconds,
+            "test_openings": len(result.test_openings),
         }
         tags = {"tunelab.stopped": result.stopped, "mlflow.note.content": sweep_note(result)}
         if result.best is not None:

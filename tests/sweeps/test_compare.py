@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -31,8 +32,22 @@ def test_sweeps_stand_side_by_side_with_the_settings_that_differ(shelf: Shelf) -
     assert other.best is not None
     assert outcome["best val_loss"] == [wine.best.val_loss, other.best.val_loss]
     assert outcome["test accuracy"] == [wine.best.test["accuracy"], other.best.test["accuracy"]]
+    assert outcome["better than the reference on fresh seeds"] == [wine.confirmation["better"], None]
+    winner = next(row for row in wine.confirmation["rows"] if row["trial"] == wine.confirmation["winner"])
+    assert outcome["winner on fresh seeds, val_loss"] == [winner["mean"], None]
     assert dict(comparison.winners).keys() >= {"lr", "n_layers"}
     assert comparison.notes == ()
+
+
+def test_an_average_is_compared_as_one(shelf: Shelf) -> None:
+    wine, other = shelf.results["와인"], shelf.results["wine-random"]
+    assert other.best is not None
+    first, second = other.ranked()[:2]
+    mean = replace(other, best=replace(other.best, members=(first.number, second.number)))
+    comparison = compare([wine, mean])
+    assert dict(comparison.outcome)["winner"][1] == f"mean of trials {first.number}, {second.number}"
+    batches = dict(comparison.winners)["batch_size"]
+    assert batches[1] == f"{first.params['batch_size']} / {second.params['batch_size']}"
 
 
 def test_tasks_data_and_test_openings_that_do_not_compare_are_said(shelf: Shelf) -> None:
@@ -57,10 +72,15 @@ def test_the_command_prints_tables_or_json_and_writes_a_page(
     page, text = (in_folder / "c.html").read_text(), (in_folder / "c.md").read_text()
     assert all(name in page and name in text for name in sweeps)
     assert found["link"] in text
+    assert f'<a href="{escape(found["link"])}">' in page
+    confirmed = shelf.results["와인"].confirmation["verdict"]
+    assert found["verdicts"]["와인"][1] == confirmed
+    assert confirmed in page
 
     compare_command(sweeps, tracking_uri=shelf.uri)
     shown = capsys.readouterr().out
     assert "Settings that differ" in shown
+    assert confirmed in shown
     assert found["link"] in shown
 
 

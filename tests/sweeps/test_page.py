@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import plotly.graph_objects as go
 import pytest
@@ -46,6 +47,20 @@ def test_a_page_without_figures_carries_no_plotly() -> None:
 def test_cells_without_value_sort_apart() -> None:
     html = table_html(["a"], [[math.nan], [None], [2.0]])
     assert html.count('data-value=""') == 2
+
+
+def test_texts_in_a_column_of_numbers_stand_below_its_head() -> None:
+    html = table_html(["a", "b"], [["x", 1.5], ["y", "none"]])
+    assert '<td class="right">none</td>' in html
+    assert "<td>x</td>" in html
+
+
+def test_the_caption_of_a_wide_figure_does_not_scroll_away() -> None:
+    made = Page("wide")
+    made.section("one").figure(go.Figure(), "caption", wide=True)
+    assert re.search(
+        r'<div class="scroll"><div class="wide"><div class="plot"[^>]*></div></div></div><figcaption>', made.html()
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from search_spaces import UserError
 from sweeps.cli import sweep as sweep_command
 from sweeps.cli.report import command as report
+from sweeps.desk import sweep_note
 from sweeps.ledger import make_ledger
 from sweeps.parameter_importance import parameter_importance
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.report import make_document, to_html, to_markdown
 from sweeps.report.document import Document, Section, Table
+from sweeps.report.markdown import plain
+from sweeps.report.outcome import verdict
 from sweeps.report.repeat import repeat_command
 from sweeps.result import Best, SweepResult
 from sweeps.tracking import Store
@@ -61,7 +64,7 @@ def test_a_report_says_everything_about_the_sweep(shelf: Shelf) -> None:
     ):
         assert f"\n## {title}\n" in text
     assert result.best is not None
-    assert f"Trial {result.best.trial} won of 10 trials" in text
+    assert re.search(rf"Trial {result.best.trial}\b.* won of 10 trials", text)
     assert "It was opened once" in text
     assert result.data["digest"] in text
     assert result.confirmation["verdict"].replace("_", "\\_") in text
@@ -102,6 +105,53 @@ def test_a_second_opening_of_the_test_split_is_a_warning(shelf: Shelf) -> None:
     html, text = to_html(make_document(result)), to_markdown(make_document(result))
     assert re.search(r'class="note warning">The test split was opened 2 times', html)
     assert "**Warning:** The test split was opened 2 times" in text
+
+    assert "opened 2 times" in sweep_note(result)
+    assert "opened" not in sweep_note(shelf.results["와인"])
+
+
+def test_openings_of_the_test_split_are_counted_on_the_sweeps_run(shelf: Shelf) -> None:
+    for name, openings in (("와인", 1), ("toy", 0)):
+        run = Store(shelf.uri).run(shelf.results[name].parent_run_id)
+        assert run.data.metrics["test_openings"] == openings
+
+
+def test_the_verdict_says_in_its_one_sentence_what_fresh_seeds_say(shelf: Shelf) -> None:
+    result = shelf.results["와인"]
+    sentences: dict[str, dict[str, bool | None]] = {
+        "better than the reference on fresh seeds": {"better": True},
+        "not shown to be better than the reference on fresh seeds": {"better": False},
+        "with no reference to compare with": {"better": None},
+    }
+    for sentence, change in sentences.items():
+        text = verdict(replace(result, confirmation={**result.confirmation, **change}))
+        assert f", {sentence}; " in text or f", trained again on fresh seeds, {sentence}; " in text
+        assert text.count(". ") == 0
+        assert plain(text) in sweep_note(replace(result, confirmation={**result.confirmation, **change}))
+    assert "not confirmed on fresh seeds" in verdict(replace(result, confirmation={}))
+    assert "--confirm-top 3 would take about" in to_markdown(make_document(replace(result, confirmation={})))
+
+
+def test_an_ensemble_is_told_as_what_it_is(shelf: Shelf) -> None:
+    result = shelf.results["와인"]
+    assert result.best is not None
+    members = tuple(t.number for t in result.ranked()[:3])
+    mean = replace(result, best=replace(result.best, trial=members[0], members=members, seed=None))
+    assert f"The mean of trials {', '.join(map(str, members))} won of 10 trials" in verdict(mean)
+    assert "itself not confirmed on fresh seeds" in verdict(mean)
+    text = to_markdown(make_document(mean))
+    assert "Fresh seeds judged single trials" in text
+    repeated = text.partition("## Repeat it")[2]
+    assert all(f"tunelab reproduce {t.run_id}" in repeated for t in result.trials if t.number in members)
+
+
+def test_a_winner_that_was_finished_after_the_search_is_told_so(shelf: Shelf) -> None:
+    result = shelf.results["와인"]
+    assert result.best is not None
+    finished = replace(result, best=replace(result.best, seed=7))
+    text = to_markdown(make_document(finished))
+    assert f"Trial {result.best.trial}, stopped by the search and trained to its end since, won" in text
+    assert "The winner as far as the search trained it" in text
 
 
 def test_the_command_reports_and_logs(shelf: Shelf, in_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,17 +22,17 @@ def as_trainable(
 
     Args:
         task: what to train.
-        data: the splits that trials get; each worker process loads them once when None.
+        data: the splits that trials get; loaded here when None, so that no worker ever holds a test row.
         max_epochs: budget; the task's default when None.
         seed: of every trial.
     """
 
     send_by_value(task)
+    training = task.load().training if data is None else data
 
     def train(config: Mapping[str, Any]) -> None:
         from ray import tune
 
-        training = data if data is not None else _load_once(task)
         budget = max_epochs or task.facts.max_epochs
         for report in task.fit(config, training, seed, max_epochs=budget):
             tune.report({METRIC: finite(report.val_loss), "epoch": report.epoch, **report.metrics})
@@ -76,14 +76,3 @@ def _unpacked(folder: str, content: bytes) -> Any:
 def finite(value: float) -> float:
     """The value itself, or a large number in place of NaN and inf."""
     return value if math.isfinite(value) else LARGE
-
-
-_loaded: dict[str, TrainingData] = {}
-
-
-def _load_once(task: Task) -> TrainingData:
-    key = f"{type(task)!r} {vars(task)!r}"  # with its options: two tables are two data sets
-    if key not in _loaded:
-        _loaded.clear()  # one data set at a time
-        _loaded[key] = task.load().training
-    return _loaded[key]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import lockfile
+from benchmarks.search.play import Search, play
 from benchmarks.search.report import make_search_document, verdict
 from benchmarks.search.run import DONE, RESULTS, SearchResults, run
-from benchmarks.search.spec import SearchSpec, check
+from benchmarks.search.schedulers import Verdict
+from benchmarks.search.spec import Method, SearchSpec, check, parse_method
 from benchmarks.search.statistics import critical_difference, rank
 from search_spaces import UserError
+from sweeps.records import Epoch
 from sweeps.report import to_html, to_markdown
+from tests.toys import Toy
 
 SMALL = SearchSpec(("wine",), ("tpe+asha", "random+none", "QMCSampler+MedianPruner"), seeds=2, full_trials=2)
 
@@ -68,6 +73,42 @@ def test_every_search_spends_the_same_budget_and_its_best_only_falls(finished: t
     assert all(p.trials >= SMALL.full_trials for p in whole)
 
 
+FURTHER = (
+    *("tpe+MedianStoppingRule", "tpe+AsyncHyperBandScheduler", "tpe+HyperBandScheduler", "tpe+HyperBandForBOHB"),
+    *("OptunaSearch+asha", "NSGAIISampler+none"),
+)
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_methods_of_ray_and_optuna_search_the_same_way_again(name: str) -> None:
+    task, method = Toy(), parse_method(name)
+    data = task.load().training
+    first, second = (play(task, data, method, 0, 0, 20 * task.facts.max_epochs) for _ in range(2))
+    assert first.steps == second.steps
+    assert (first.epochs, first.trials) == (180, second.trials)
+    assert first.trials > 20 if method.scheduler != "none" else first.trials == 20  # stopping makes room for more
+
+
+def test_a_paused_trial_goes_on_where_it_was() -> None:
+    """Hyperband trains the trials of a bracket side by side, and each epoch of each only once."""
+    task = Toy()
+    search = Search(task, task.load().training, Method("random", "HyperBandForBOHB"), 0, 200)
+    seen: dict[int, list[int]] = {}
+    order: list[int] = []
+    judge = search._scheduler.judge
+
+    def watch(number: int, curve: list[Epoch]) -> Verdict:
+        seen.setdefault(number, []).append(curve[-1].epoch)
+        order.append(number)
+        return judge(number, curve)
+
+    search._scheduler.judge = watch  # type: ignore[method-assign]
+    search.run()
+    assert all(epochs == list(range(1, len(epochs) + 1)) for epochs in seen.values())
+    turns = [number for number, before in zip(order, [-1, *order], strict=False) if number != before]
+    assert len(turns) > len(set(turns))
+
+
 def test_the_report_shows_ranks_and_curves(finished: tuple[Path, SearchResults]) -> None:
     folder, results = finished
     text = to_markdown(make_search_document(results))
@@ -115,6 +156,14 @@ def test_an_interrupted_benchmark_goes_on(finished: tuple[Path, SearchResults], 
         (SearchSpec(methods=("tpe", "random+none")), "must be SAMPLER"),
         (SearchSpec(methods=("tpe+ash", "random+none")), "Unknown scheduler 'ash'. Did you mean 'asha'"),
         (SearchSpec(methods=("GPSample+asha", "random+none")), "Unknown sampler 'GPSample'. Did you mean 'GPSampler'"),
+        (SearchSpec(methods=("BaseGASampler+asha", "random+none")), "Unknown sampler 'BaseGASampler'"),
+        (
+            SearchSpec(methods=("CmaEsSampler+asha", "random+none")),
+            "CmaEsSampler needs a package that is not installed",
+        ),
+        (SearchSpec(methods=("BayesOptSearch+asha", "random+none")), "BayesOptSearch cannot be made"),
+        (SearchSpec(methods=("tpe+PB2", "random+none")), "PB2 cannot be compared here, for it changes configurations"),
+        (SearchSpec(methods=("OptunaSearch+MedianPruner", "random+none")), "MedianPruner looks at Optuna's trials"),
         (SearchSpec(seeds=1), "--seeds must be 2 or more, got 1"),
         (SearchSpec(full_trials=0), "--full-trials must be 1 or more, got 0"),
     ],
@@ -122,6 +171,17 @@ def test_an_interrupted_benchmark_goes_on(finished: tuple[Path, SearchResults], 
 def test_what_cannot_be_run_is_refused(spec: SearchSpec, message: str) -> None:
     with pytest.raises(UserError, match=message.replace("+", r"\+")):
         check(spec)
+
+
+def test_a_method_whose_package_is_missing_is_refused_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    monkeypatch.setattr("ray.tune.search.hyperopt.hyperopt_search.hpo", None)
+    for sampler, message in (("CmaEsSampler", "needs a package"), ("HyperOptSearch", "cannot be made: HyperOpt must")):
+        with pytest.raises(UserError, match=f"{sampler} {message}"):
+            run(SearchSpec(("wine",), (f"{sampler}+asha", "random+none")), tmp_path / "out", lambda text: None)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(finished: tuple[Path, SearchResults], tmp_path: Path) -> None:

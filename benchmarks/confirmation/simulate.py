@@ -1,0 +1,117 @@
+"""One simulated sweep: a real search and a real confirmation, in this process and without Ray."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec
+from sweeps.conclusion import REFERENCE
+from sweeps.confirm import confirm_with
+from sweeps.in_process import retrain_here, search_here
+from sweeps.records import TrialRecord
+from sweeps.seeds import derive_seed
+from sweeps.significance import LEVEL
+from sweeps.spec import SweepSpec
+from trainables import Splits, get_task
+from trainables.base.plan import TrialPlan
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What one sweep said.
+
+    Attributes:
+        task, case, number: which.
+        searched_better: whether the search met a lower validation loss than the reference's own.
+        seeds_better: whether the winner is better over fresh seeds alone.
+        rows_better: whether over seeds and validation rows.
+        better: what the confirmation says, which also asks whether anything can be predicted at all.
+        winner, reference, constant: mean validation losses of the winner and the reference on fresh seeds, and that of
+            predicting a constant; NaN where runs failed.
+        epochs: trained by the search.
+        seconds: of search and confirmation.
+    """
+
+    task: str
+    case: str
+    number: int
+    searched_better: bool
+    seeds_better: bool
+    rows_better: bool
+    better: bool
+    winner: float
+    reference: float
+    constant: float
+    epochs: int
+    seconds: float
+
+
+def simulate(spec: ConfirmationSpec, name: str, case: str, number: int) -> Simulated:
+    """Searches and confirms; the same arguments give the same but for seconds."""
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    seed = derive_seed(spec.seed, f"confirmation/{name}/{case}", number)
+    task = get_task(name)
+    splits = task.load()
+    if case == NOISE:
+        splits = shuffled(splits, seed)
+    else:
+        task.reference = {**task.reference, **PLANTED[case]}
+    sweep = SweepSpec(task=name, trials=spec.trials, max_epochs=spec.max_epochs, grace_period=1, seed=seed)
+    result = search_here(sweep, task, splits)
+
+    def train(plans: Sequence[TrialPlan]) -> list[TrialRecord]:
+        return retrain_here(plans, task, splits.training)
+
+    with TemporaryDirectory() as folder:
+        found = confirm_with(train, result, task, splits, top=spec.top, seeds=spec.seeds, storage=folder)
+    rows = {row["name"]: row for row in found["rows"]}
+    winner, reference = rows.get(f"trial {found['winner']}", rows[REFERENCE]), rows[REFERENCE]
+    by_seeds = _holds(winner, "p_seeds")
+    return Simulated(
+        task=name,
+        case=case,
+        number=number,
+        searched_better=result.ranked()[0].val_loss < result.trials[0].val_loss,
+        seeds_better=by_seeds,
+        rows_better=by_seeds and _holds(winner, "p_rows"),
+        better=bool(found["better"]),
+        winner=winner["mean"],
+        reference=reference["mean"],
+        constant=found["constant_val_loss"],
+        epochs=result.epochs,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _holds(row: dict[str, Any], p: str) -> bool:
+    return row["difference"] is not None and row["difference"] < 0 and row[p] < LEVEL
+
+
+def shuffled(splits: Splits, seed: int) -> Splits:
+    """The same rows with their encoded targets drawn anew from all training and validation rows."""
+    arrays = dict(splits.training.arrays)
+    count = len(arrays["y_train"])
+    targets = np.concatenate([arrays["y_train"], arrays["y_val"]])
+    targets = targets[np.random.default_rng(seed).permutation(len(targets))]
+    arrays |= {"y_train": targets[:count], "y_val": targets[count:]}
+    return replace(splits, training=replace(splits.training, arrays=arrays))
+
+
+def wilson(successes: int, count: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927); (0, 1) for none at all."""
+    if not count:
+        return 0.0, 1.0
+    z, share = 1.959964, successes / count
+    middle = share + z**2 / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    scale = 1 + z**2 / count
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

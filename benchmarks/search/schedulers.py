@@ -1,0 +1,223 @@
+"""Who stops trials: the platform's rungs, Optuna's pruners by name, and Ray's schedulers by name."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from enum import Enum
+from typing import Any, Protocol
+
+import optuna
+
+from benchmarks.search.samplers import NamedProposals, Sampler, arguments_of, makes_itself
+from search_spaces import UserError
+from sweeps.records import Epoch
+from sweeps.rungs import Rungs, rung_levels
+from trainables import METRIC, Task
+
+REDUCTION_FACTOR = 3
+OWN = ("asha", "none")
+IDLE_PRUNER = "ThresholdPruner"  # it needs a threshold, which no task shares with another
+RAY = ("ASHAScheduler", "AsyncHyperBandScheduler", "HyperBandScheduler", "HyperBandForBOHB", "MedianStoppingRule")
+CHANGES = "it changes configurations in mid-trial, so that no trial has one that could be proposed or trained again"
+REFUSED = {
+    **dict.fromkeys(("PopulationBasedTraining", "PopulationBasedTrainingReplay", "PB2"), CHANGES),
+    "ResourceChangingScheduler": "it moves CPUs between trials, and these searches run one trial at a time",
+    "FIFOScheduler": "it never stops a trial: write none",
+}
+WAITING = 16  # trials that Ray proposes ahead of those that run
+
+
+class Verdict(Enum):
+    """What a scheduler says after an epoch."""
+
+    GO = "go"
+    PAUSE = "pause"
+    STOP = "stop"
+
+
+class Scheduler(Protocol):
+    """Decides after each epoch, and whose turn it is."""
+
+    ahead: int  # so many trials are proposed before one of them runs
+
+    def add(self, number: int) -> None:
+        """A trial has been proposed."""
+
+    def turn(self) -> int | None:
+        """The trial that runs next; None when a new one should be proposed."""
+
+    def judge(self, number: int, curve: list[Epoch]) -> Verdict:
+        """Whether a trial goes on after the last epoch of its curve."""
+
+    def ended(self, number: int, curve: list[Epoch]) -> None:
+        """A trial ended by itself: at its full length, without improving, or diverged."""
+
+    def stopped(self) -> list[int]:
+        """Paused trials that have been stopped since the last call."""
+
+
+class OneByOne:
+    """Runs trials in order, each until it ends; stops none."""
+
+    ahead = 1
+
+    def __init__(self) -> None:
+        self._next: int | None = None
+
+    def add(self, number: int) -> None:
+        self._next = number
+
+    def turn(self) -> int | None:
+        number, self._next = self._next, None
+        return number
+
+    def judge(self, number: int, curve: list[Epoch]) -> Verdict:
+        return Verdict.GO
+
+    def ended(self, number: int, curve: list[Epoch]) -> None:
+        return
+
+    def stopped(self) -> list[int]:
+        return []
+
+
+class Asha(OneByOne):
+    """The platform's own rungs; no trial is protected."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        levels = rung_levels(task.facts.grace_period, REDUCTION_FACTOR, task.facts.max_epochs)
+        self._rungs = Rungs(levels, REDUCTION_FACTOR, protected=frozenset())
+
+    def judge(self, number: int, curve: list[Epoch]) -> Verdict:
+        self._rungs.record(number, curve)
+        level = curve[-1].epoch
+        goes_on = level not in self._rungs.levels or self._rungs.goes_on(number, level)
+        return Verdict.GO if goes_on else Verdict.STOP
+
+
+class Pruner(OneByOne):
+    """One of Optuna's pruners; it sees every epoch."""
+
+    def __init__(self, name: str, proposals: NamedProposals) -> None:
+        super().__init__()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # the user chose it by name
+            self._pruner: Any = getattr(optuna.pruners, name)()
+        self._study = proposals.study
+
+    def judge(self, number: int, curve: list[Epoch]) -> Verdict:
+        storage = self._study._storage
+        trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+        storage.set_trial_intermediate_value(trial_id, curve[-1].epoch, curve[-1].val_loss)
+        return Verdict.STOP if self._pruner.prune(self._study, storage.get_trial(trial_id)) else Verdict.GO
+
+
+class RayTrial:
+    """What Ray's schedulers look at of a trial."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.trial_id = str(number)
+        self.status = "PENDING"
+        self.is_saving = False
+
+
+class RayScheduler:
+    """One of Ray's schedulers with its own defaults, time counted in epochs; also what it takes for Tune's controller.
+
+    Args:
+        name: of its class.
+        task: whose full length and grace period hold.
+    """
+
+    def __init__(self, name: str, task: Task) -> None:
+        cls: Any = getattr(importlib.import_module("ray.tune.schedulers"), name)
+        facts = task.facts
+        known = {"time_attr": "training_iteration", "metric": METRIC, "mode": "min"}
+        limits = {"max_t": facts.max_epochs, "grace_period": facts.grace_period}
+        self._scheduler = cls(**arguments_of(cls, {**known, **limits}))
+        self._trials: list[RayTrial] = []
+        self._stopped: list[int] = []
+        # halving waits for a bracket to fill: Tune fills it from the trials that it has proposed ahead
+        self.ahead = WAITING if name == "HyperBandScheduler" else 1
+        self.search_alg = self.searcher = self
+
+    def add(self, number: int) -> None:
+        self._trials.append(RayTrial(number))
+        self._scheduler.on_trial_add(self, self._trials[number])
+
+    def turn(self) -> int | None:
+        trial = self._scheduler.choose_trial_to_run(self)
+        return None if trial is None else int(trial.number)
+
+    def judge(self, number: int, curve: list[Epoch]) -> Verdict:
+        trial = self._trials[number]
+        trial.status = "RUNNING"
+        action = self._scheduler.on_trial_result(self, trial, _result(curve))
+        if action == "STOP":
+            trial.status = "TERMINATED"
+            return Verdict.STOP
+        if action == "PAUSE":
+            trial.status = "PAUSED"
+            return Verdict.PAUSE
+        return Verdict.GO
+
+    def ended(self, number: int, curve: list[Epoch]) -> None:
+        trial = self._trials[number]
+        self._scheduler.on_trial_complete(self, trial, _result(curve))
+        trial.status = "TERMINATED"
+
+    def stopped(self) -> list[int]:
+        numbers, self._stopped = self._stopped, []
+        return numbers
+
+    # What schedulers ask of Tune's controller and of its searcher.
+
+    def get_trials(self) -> list[RayTrial]:
+        return self._trials
+
+    def get_live_trials(self) -> list[RayTrial]:
+        return [trial for trial in self._trials if trial.status != "TERMINATED"]
+
+    def stop_trial(self, trial: RayTrial) -> None:
+        if trial.status != "TERMINATED":
+            self._scheduler.on_trial_remove(self, trial)
+            trial.status = "TERMINATED"
+            self._stopped.append(trial.number)
+
+    def on_pause(self, trial_id: str) -> None:
+        return
+
+    def on_unpause(self, trial_id: str) -> None:
+        return
+
+
+def _result(curve: list[Epoch]) -> dict[str, Any]:
+    return {"training_iteration": curve[-1].epoch, METRIC: curve[-1].val_loss}
+
+
+def scheduler_names() -> set[str]:
+    """All that can be asked for."""
+    classes = {name for name in optuna.pruners.__all__ if name.endswith("Pruner")}
+    return {*OWN, *RAY} | {name for name in classes - {IDLE_PRUNER} if makes_itself(getattr(optuna.pruners, name))}
+
+
+def make_scheduler(name: str, task: Task, sampler: Sampler) -> Scheduler:
+    """A scheduler of this name for one search.
+
+    Raises:
+        UserError: it looks at an Optuna study, which this sampler has not.
+    """
+    if name == "none":
+        return OneByOne()
+    if name == "asha":
+        return Asha(task)
+    if name in RAY:
+        return RayScheduler(name, task)
+    if not isinstance(sampler, NamedProposals):
+        raise UserError(
+            f"{name} looks at Optuna's trials, which Ray's searchers do not have. Write asha, or one of Ray's."
+        )
+    return Pruner(name, sampler)

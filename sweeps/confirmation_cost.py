@@ -1,0 +1,43 @@
+"""What confirming costs beside the search, before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sweeps.records import TrialRecord, TrialStatus
+from sweeps.result import SweepResult
+
+DEFAULT_TOP = 3
+DEFAULT_MIN_TRIALS = 20  # sweeps below are small enough to be looked at by hand
+DEFAULT_SHARE = 0.25  # of the search's time that a confirmation nobody asked for may cost
+
+
+def search_seconds(result: SweepResult) -> float:
+    """How long the search took; of a resumed one, what its training took at that many trials at once."""
+    return max(result.fit_seconds, result.train_seconds / result.concurrency)
+
+
+def estimated_seconds(result: SweepResult, chosen: Sequence[TrialRecord], seeds: int) -> float:
+    """How long whole runs of these trials take on so many seeds, as many at once as in the search."""
+    paces = [t.train_seconds / len(t.epochs) for t in chosen if t.epochs]
+    usual = max(paces, default=0.0)  # for a reference that has not been trained yet
+    whole = [_whole_epochs(t) * (t.train_seconds / len(t.epochs) if t.epochs else usual) for t in chosen]
+    return sum(whole) * seeds / min(result.concurrency, len(chosen) * seeds)
+
+
+def _whole_epochs(trial: TrialRecord) -> int:
+    """Epochs of a whole run: as many as it took where it came to its end, else its budget."""
+    return len(trial.epochs) if trial.status is TrialStatus.FINISHED and trial.epochs else trial.max_epochs
+
+
+def estimated_epochs(chosen: Sequence[TrialRecord], seeds: int) -> int:
+    """Epochs of whole runs of these trials on so many seeds."""
+    return sum(map(_whole_epochs, chosen)) * seeds
+
+
+def not_confirmed(result: SweepResult) -> str:
+    """That the winner was not confirmed, and what that would cost."""
+    text = "Not confirmed on fresh seeds: a repetition may put another configuration first"
+    chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last stands for the reference
+    seconds = estimated_seconds(result, chosen, int(result.spec["confirm_seeds"]))
+    return f"{text}. --confirm-top {DEFAULT_TOP} would take about {max(1, round(seconds)):,} s more."
