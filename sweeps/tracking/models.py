@@ -19,6 +19,7 @@ import pandas as pd
 from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types.schema import AnyType, ColSpec, Schema
 
 import search_spaces
@@ -32,7 +33,8 @@ from trainables import Predictor, load_predictor
 RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
 # What a predictor imports. tunelab itself is on no package index: the modules it needs lie beside the model.
 MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "skops", "pillow")
-TEXT_REQUIREMENTS = ("torch", "transformers")  # of a language model, in transformers' own flavour
+# The same of a language model in transformers' own flavour.
+TEXT_REQUIREMENTS = ("torch", "transformers", "tokenizers", "huggingface_hub")
 
 
 @dataclass(frozen=True)
@@ -176,8 +178,8 @@ class Models(SweepRuns):
         """A file of a logged model, e.g. ``serving_input_example.json``: the request that MLflow's server answers."""
         with fluent(self.uri), tempfile.TemporaryDirectory() as folder:
             try:
-                local = mlflow.artifacts.download_artifacts(f"{uri.rstrip('/')}/{path}", dst_path=folder)
-                return Path(local).read_bytes()
+                # mlflow.artifacts takes a path in a registered model only, none in models:/m-...
+                return Path(get_artifact_repository(uri).download_artifacts(path, folder)).read_bytes()
             except STORE_ERRORS as error:
                 raise self.absent(f"No '{path}' of model '{uri}'") from error
 

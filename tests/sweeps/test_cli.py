@@ -200,8 +200,8 @@ def made_up(*, stopped: str) -> SweepResult:
     epoch = Epoch(1, 0.5, {"train_loss": math.inf}, 1.0)
     trial = TrialRecord(0, {}, {"lr": 0.1}, 0, 9, TrialStatus.FINISHED, (epoch,))
     best = replace(Best.of(trial), test={"r2": math.nan})
-    kind = {"kind": "regression", "unit": "", "score": "r2"}
-    return SweepResult("a", "wine", {}, kind, {}, {}, (trial,), 1, 0.0, 1.0, 1.0, stopped=stopped, best=best)
+    facts = {"kind": "regression", "unit": "", "score": "r2", "title": "A", "note": ""}
+    return SweepResult("a", "wine", {}, facts, {}, {}, (trial,), 1, 0.0, 1.0, 1.0, stopped=stopped, best=best)
 
 
 def test_json_holds_no_nan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
