@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sweeps.journal import Journal, Replay
@@ -17,6 +17,7 @@ from sweeps.proposals import Proposals
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.rungs import Rungs
 from sweeps.seeds import trial_seed
+from trainables.base.compute import Compute
 from trainables.base.plan import TrialPlan, TrialReport
 
 SAME_ERROR_LIMIT = 3  # this many first trials that fail with one error end the sweep
@@ -55,8 +56,7 @@ class Budget:
         concurrency: trials at once.
         deadline: unix time at which the search ends; inf for none.
         retries: how often a trial is tried again after its worker died or hung.
-        threads: CPU threads of a trial.
-        device: see ``TrialPlan``.
+        compute: see ``TrialPlan``.
         storage: see ``TrialPlan``.
     """
 
@@ -65,8 +65,7 @@ class Budget:
     concurrency: int
     deadline: float = math.inf
     retries: int = 1
-    threads: int = 1
-    device: str = "cpu"
+    compute: Compute = field(default_factory=Compute)
     storage: str = ""
 
 
@@ -229,8 +228,7 @@ class Conductor:
             max_epochs=record.max_epochs,
             # in deterministic mode the others wait for what a protected trial says at a rung
             milestones=self.rungs.levels,  # of the protected reference too: others are judged against it
-            threads=self.budget.threads,
-            device=self.budget.device,
+            compute=self.budget.compute,
             storage=self.budget.storage,
             checkpoint=self._checkpoints.get(number, (0, ""))[1],
             best=min((e.val_loss for e in record.epochs if math.isfinite(e.val_loss)), default=math.inf),

@@ -30,6 +30,7 @@ from sweeps.retraining import retrain_all
 from sweeps.row_losses import constant_losses, row_losses
 from sweeps.seeds import derive_seed
 from trainables import Splits, Task
+from trainables.base.compute import Compute
 from trainables.base.plan import TrialPlan, weights_path
 from trainables.base.storage import Storage
 
@@ -173,14 +174,13 @@ def log_confirmation(result: SweepResult, store: Any) -> None:
 
 
 def plan_of(trial: TrialRecord, number: int, seed: int, storage: str = "") -> TrialPlan:
-    """A whole run of a trial's configuration with the threads and the device it had."""
+    """A whole run of a trial's configuration computed as it was."""
     return TrialPlan(
         number=number,
         config=trial.config,
         seed=seed,
         max_epochs=trial.max_epochs,
-        threads=int(trial.worker.get("threads", 1)),
-        device=str(trial.worker.get("device", "cpu")),
+        compute=Compute.of_worker(trial.worker),
         storage=storage,
     )
 

@@ -20,7 +20,7 @@ from sweeps.confirmation_cost import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_
 from sweeps.doctor import available_memory
 from sweeps.journal import Journal
 from sweeps.launch import run_trials
-from sweeps.plan import KEEP_WEIGHTS, Plan, make_plan, with_gpus
+from sweeps.plan import KEEP_WEIGHTS, Plan, compute_of, make_plan, with_gpus
 from sweeps.proposals import Proposals
 from sweeps.ray_session import ray_running
 from sweeps.records import TrialRecord
@@ -118,8 +118,7 @@ class Probe:
                 trials=max(PROBE_TRIALS, 2 * concurrency),
                 max_epochs=min(PROBE_EPOCHS, int(spec.max_epochs or 1)),
                 concurrency=concurrency,
-                threads=max(1, int(spec.cpus_per_trial)),
-                device="auto" if spec.gpus_per_trial else "cpu",
+                compute=compute_of(spec),
                 storage=str(folder),
             ),
             Proposals(plan.space, spec.sampler, spec.seed, reference=plan.task.reference, fixed=spec.fixed),

@@ -13,7 +13,7 @@ from sweeps.spec import SweepSpec
 
 FIXED_FOR_GOOD = (
     *("task", "task_options", "space", "seed", "split_seed", "max_epochs", "grace_period", "reduction_factor"),
-    *("scheduler", "sampler", "set", "deterministic", "warm_start"),
+    *("scheduler", "sampler", "set", "deterministic", "warm_start", "bf16", "compile"),
 )
 
 

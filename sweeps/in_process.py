@@ -21,6 +21,7 @@ from sweeps.retraining import PlannedTrials
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.spec import SweepSpec
 from trainables import Splits, Task, TrainingData
+from trainables.base.compute import Compute
 from trainables.base.plan import TrialPlan, weights_path
 from trainables.base.storage import Storage
 
@@ -51,18 +52,15 @@ def finish(trial: TrialRecord, task: Task, data: TrainingData) -> tuple[TrialRec
     Returns:
         The whole run and its best epoch's weights; no weights when the task yields none or the rest of the run failed.
     """
-    import torch
     from safetensors.torch import load
 
-    device = str(trial.worker.get("device", "cpu"))
     with TemporaryDirectory() as folder:
         plan = TrialPlan(
             number=0,
             config=trial.config,
             seed=trial.seed,
             max_epochs=trial.max_epochs,
-            threads=int(trial.worker.get("threads", 1)),
-            device=device if torch.cuda.is_available() else "cpu",
+            compute=Compute.of_worker(trial.worker).here(),
             storage=folder,
         )
         (run,) = retrain_here([plan], task, data)

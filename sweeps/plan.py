@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,10 @@ from sweeps.secrets import without_secrets
 from sweeps.spec import SweepSpec
 from sweeps.store_uri import check_uri, check_usable, default_tracking_uri, home_of
 from trainables import Task, get_task
+from trainables.base.compute import Compute
 from trainables.base.storage import Storage
 
+COMPILERS = ("g++", "clang++")  # what torch.compile looks for
 KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
 CONFIRMATION = "confirm"  # where weights of a confirmation lie, in the storage of a sweep
 ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of what nobody expected
@@ -81,6 +84,8 @@ def make_plan(spec: SweepSpec) -> Plan:
     warm_start = earlier_trials(home, spec.warm_start, space)
     check_usable(uri)
     check_cluster(resources_of(filled))
+    if spec.compile and spec.address is None and not any(map(shutil.which, COMPILERS)):
+        raise UserError(f"--compile: torch.compile needs a C++ compiler ({', '.join(COMPILERS)}); none is installed.")
     task.check_data()
     return Plan(filled, task, space, home, folder, warm_start)
 
@@ -88,6 +93,12 @@ def make_plan(spec: SweepSpec) -> Plan:
 def resources_of(spec: SweepSpec) -> Resources:
     """What one trial of a sweep takes."""
     return Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.address, spec.hang_timeout)
+
+
+def compute_of(spec: SweepSpec) -> Compute:
+    """What its trials compute on, and how."""
+    device = "auto" if spec.gpus_per_trial else "cpu"
+    return Compute(device, max(1, int(spec.cpus_per_trial)), spec.bf16, spec.compile)
 
 
 def with_gpus(spec: SweepSpec, cluster: dict[str, float], task: Task) -> tuple[SweepSpec, Resources]:

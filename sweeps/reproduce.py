@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sweeps.environment import git_commit, machine, versions
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.tracking import Store
 from trainables import Task, TrainingData, get_task
+from trainables.base.compute import Compute
 from trainables.base.plan import TrialPlan
 
 INFINITE = 1.7e308  # MLflow keeps inf as the largest float
@@ -114,8 +115,7 @@ def train_again(record: TrialRecord, task: Task, data: TrainingData) -> TrialRec
         seed=record.seed,
         max_epochs=record.max_epochs,
         milestones=(record.epochs[-1].epoch,),  # a trial that was stopped there is left there
-        threads=int(record.worker.get("threads", 1)),
-        device=str(record.worker.get("device", "cpu")),
+        compute=Compute.of_worker(record.worker),
     )
     last = record.epochs[-1].epoch
     epochs: list[Epoch] = []
@@ -178,7 +178,7 @@ def file_digest(path: Path) -> str:
 def _changes(tags: Mapping[str, str], before: TrialRecord, now: TrialRecord) -> dict[str, tuple[str, str]]:
     then = {**json.loads(tags.get("tunelab.versions", "{}")), "commit": tags.get("mlflow.source.git.commit", "")}
     today = {**versions(), "commit": git_commit()}
-    for key in ("device", "threads", "host"):
+    for key in (*(f.name for f in fields(Compute)), "host"):
         then[key], today[key] = str(before.worker.get(key, "")), str(now.worker.get(key, ""))
     then["processor"] = str(before.worker.get("processor", machine()["processor"]))
     today["processor"] = machine()["processor"]

@@ -26,7 +26,7 @@ from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
 from sweeps.launch import run_trials
-from sweeps.plan import CONFIRMATION, ERROR_FILE, KEEP_WEIGHTS, Plan, make_folder, make_plan, with_gpus
+from sweeps.plan import CONFIRMATION, ERROR_FILE, KEEP_WEIGHTS, Plan, compute_of, make_folder, make_plan, with_gpus
 from sweeps.proposals import Proposals
 from sweeps.ray_session import import_ray, ray_running
 from sweeps.records import TrialRecord, TrialStatus
@@ -396,8 +396,7 @@ class Sweep:
             concurrency=concurrency,
             deadline=math.inf if spec.time_budget is None else time.time() + spec.time_budget,
             retries=spec.retries,
-            threads=max(1, int(spec.cpus_per_trial)),
-            device="auto" if spec.gpus_per_trial else "cpu",
+            compute=compute_of(spec),
             storage=self._plan.storage,
         )
         return Conductor(

@@ -19,6 +19,7 @@ TASK_OPTIONS = (  # of the tasks that ship here; those of a user's own task are 
     *("data", "target", "kind", "ignore", "split_column", "group_column", "time_column"),
     *("data_dir", "model"),
 )
+SWITCHES = ("deterministic", "bf16", "compile")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -42,6 +43,8 @@ class SweepSpec(BaseModel):
         cpus_per_trial: CPUs of one trial.
         gpus_per_trial: GPUs of one trial; fractions share one. When None, GPUs are used where there are any: up to four
             trials share one, language models have it alone. 0 trains on CPUs.
+        bf16: matrix products in bfloat16, weights in float32: faster on GPUs that have it.
+        compile: networks go through ``torch.compile``: pays where a network is large or trains long.
         time_budget: seconds of search, or text such as ``"10m"``; none when None.
         name: the sweep's name; made from task and time when None. The same name again resumes.
         tracking_uri: MLflow store; ``sqlite:///<cwd>/mlruns/mlflow.db`` when None, no tracking when ``"off"``.
@@ -74,6 +77,8 @@ class SweepSpec(BaseModel):
     concurrency: int | None = Field(default=None, ge=1)
     cpus_per_trial: float = Field(default=1.0, gt=0)
     gpus_per_trial: float | None = Field(default=None, ge=0)
+    bf16: bool = False
+    compile: bool = False
     time_budget: float | None = Field(default=None, gt=0)
     name: str | None = None
     tracking_uri: str | None = None
@@ -92,7 +97,7 @@ class SweepSpec(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, bool) and info.field_name != "deterministic":  # else true would be the number 1
+        if isinstance(value, bool) and info.field_name not in SWITCHES:  # else true would be the number 1
             raise ValueError("cannot be true or false")
         return value
 

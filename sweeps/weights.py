@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.records import TrialRecord
 from trainables import Task, TrainingData
+from trainables.base.compute import Compute
 from trainables.base.plan import loss_of_weights, weights_path
 from trainables.base.storage import Storage
 
@@ -66,13 +67,9 @@ def retrain(trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, tor
     best = trial.best
     if best is None:
         raise ValueError(f"trial {trial.number} has no finite epoch")
-    import torch
-
-    torch.set_num_threads(int(trial.worker.get("threads", 1)))
-    device = str(trial.worker.get("device", "cpu"))
-    if device.startswith("cuda") and not torch.cuda.is_available():  # workers have GPUs, the driver's machine has none
-        device = "cpu"
-    for report in task.fit(trial.config, data, trial.seed, max_epochs=trial.max_epochs, device=device):
-        if report.epoch == best.epoch and report.weights is not None:
-            return {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
+    compute = Compute.of_worker(trial.worker).here()
+    with compute.active():
+        for report in task.fit(trial.config, data, trial.seed, max_epochs=trial.max_epochs, device=compute.device):
+            if report.epoch == best.epoch and report.weights is not None:
+                return {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
     return {}

@@ -32,6 +32,8 @@ def command(
     concurrency: Annotated[int | None, typer.Option(help="Trials at once; as many as fit when not given.")] = None,
     cpus_per_trial: Annotated[float | None, typer.Option(help="CPUs of one trial.")] = None,
     gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of one trial; 0.25 packs four on one.")] = None,
+    bf16: Annotated[bool | None, typer.Option("--bf16", help="Matrix products in bfloat16, for GPUs.")] = None,
+    compile: Annotated[bool | None, typer.Option("--compile", help="Networks go through torch.compile.")] = None,
     time_budget: Annotated[str | None, typer.Option(help="Ends the search after e.g. 10m; it can be resumed.")] = None,
     name: Annotated[str | None, typer.Option(help="The sweep's name; the same name again resumes it.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store; 'off' for none.")] = None,

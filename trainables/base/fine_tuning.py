@@ -223,7 +223,8 @@ def _train_epoch(
 
 
 def _loss(network: GPT2LMHeadModel, blocks: Tensor) -> Tensor:
-    with torch.autocast(blocks.device.type, torch.bfloat16, enabled=blocks.device.type == "cuda"):
+    kind = blocks.device.type
+    with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or torch.is_autocast_enabled(kind)):
         logits = network(blocks[:, :-1], use_cache=False).logits
     return functional.cross_entropy(logits.float().flatten(0, 1), blocks[:, 1:].flatten())
 

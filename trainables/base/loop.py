@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainables.base.compute import compiled
 from trainables.base.metrics import binary_metrics, multiclass_metrics, regression_metrics
 from trainables.base.task import Config, EpochReport, TrainingData
 
@@ -162,6 +163,7 @@ class AutogradTrainer:
         augment: Augment | None = None,
     ) -> None:
         self._model = model.to(device)
+        self._network = compiled(self._model)
         self._kind, self._device, self._augment = kind, torch.device(device), augment
         self._train = Batches(data, int(config["batch_size"]), seed, device)
         self._x_val = aligned(on_device(data, "x_val", device))
@@ -182,7 +184,7 @@ class AutogradTrainer:
                     continue
                 if self._augment is not None:
                     x = self._augment(x, self._augment_from)
-                loss = loss_of(self._kind, self._model(x), y)
+                loss = loss_of(self._kind, self._network(x), y)
                 self._optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 self._optimizer.step()
@@ -194,7 +196,7 @@ class AutogradTrainer:
     def validate(self) -> Tensor:
         self._model.eval()
         step = 8192 if self._x_val.ndim == 2 else 1024  # images make large activations
-        return torch.cat([self._model(part) for part in torch.split(self._x_val, step)]).float().cpu()
+        return torch.cat([self._network(part) for part in torch.split(self._x_val, step)]).float().cpu()
 
     def weights(self) -> Mapping[str, Tensor]:
         return self._model.state_dict()
@@ -231,6 +233,7 @@ class Batches:
 
 def loss_of(kind: FitKind, outputs: Tensor, target: Tensor) -> Tensor:
     """The loss that is optimised: MSE, binary cross entropy with logits, or cross entropy; mean over rows."""
+    outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
     if kind == "multiclass":
         return F.cross_entropy(outputs, target)
     outputs = outputs.reshape(-1)

@@ -16,10 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainables.base import compute
 from trainables.base.loop import (
     Augment,
+    AutogradTrainer,
     Batches,
     FitKind,
+    Trainer,
     Validation,
     aligned,
     loss_of,
@@ -75,7 +78,11 @@ def fit_mlp(
         config: ``hidden_sizes`` (list of int), ``dropout``, ``weight_decay``, ``lr``, ``batch_size``.
         data: as for ``fit_tensors``; ``facts`` also holds ``n_outputs``.
     """
-    trainer = MLPTrainer(config, data, seed, kind=kind, device=device, augment=augment)
+    if compute.active().plain:
+        trainer: Trainer = MLPTrainer(config, data, seed, kind=kind, device=device, augment=augment)
+    else:  # only autograd knows other arithmetic
+        model = _initial(config, data, seed)
+        trainer = AutogradTrainer(model, data, config, seed, kind=kind, device=device, augment=augment)
     return run_epochs(trainer, Validation(kind, data), lr=float(config["lr"]), max_epochs=max_epochs)
 
 
@@ -92,9 +99,7 @@ class MLPTrainer:
         device: str,
         augment: Augment | None = None,
     ) -> None:
-        dropout, n_inputs = float(config["dropout"]), math.prod(data.arrays["x_train"].shape[1:])
-        with seeded(seed):
-            model = MLP(n_inputs, config["hidden_sizes"], data.facts["n_outputs"], dropout)
+        dropout, model = float(config["dropout"]), _initial(config, data, seed)
         self._kind, self._augment = kind, augment
         self._augment_from = torch.Generator(device).manual_seed(stream_seed(seed, "augment"))
         self._weight_decay = float(config["weight_decay"])
@@ -152,6 +157,12 @@ class MLPTrainer:
         torch.mm(x.t(), gradient, out=layers[0].weight_gradient)
         torch.mv(gradient_t, work.ones, out=layers[0].bias_gradient)
         self._parameters.adamw_step(lr, self._weight_decay)
+
+
+def _initial(config: Config, data: TrainingData, seed: int) -> MLP:
+    n_inputs = math.prod(data.arrays["x_train"].shape[1:])
+    with seeded(seed):
+        return MLP(n_inputs, config["hidden_sizes"], data.facts["n_outputs"], float(config["dropout"]))
 
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input

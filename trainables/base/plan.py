@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from trainables.base.compute import Compute
 from trainables.base.task import Config
 
 Outcome = Literal["running", "finished", "diverged", "failed"]
@@ -24,8 +25,7 @@ class TrialPlan:
         seed: what ``fit`` gets.
         max_epochs: the budget.
         milestones: epochs at which somebody decides whether the trial goes on; reported at once.
-        threads: CPU threads of torch; part of what fixes the curve.
-        device: ``"cpu"``, ``"cuda"``, or ``"auto"``: cuda where there is one.
+        compute: on what, and how.
         storage: URI of the folder for weights and checkpoints; nothing is kept when empty.
         checkpoint: path in the storage to go on from; the trial starts anew when empty.
         best: lowest validation loss up to that checkpoint, whose weights the storage has; inf without one.
@@ -36,8 +36,7 @@ class TrialPlan:
     seed: int
     max_epochs: int
     milestones: tuple[int, ...] = ()
-    threads: int = 1
-    device: str = "cpu"
+    compute: Compute = field(default_factory=Compute)
     storage: str = ""
     checkpoint: str = ""
     best: float = math.inf
@@ -54,7 +53,7 @@ class TrialReport:
         error: type, message and traceback of a failed trial.
         no_space: the trial failed because a disk is full.
         checkpoint: (epoch, path) of a checkpoint written since the last report.
-        worker: hostname, pid, device, threads, the unix time at which the trial (re)started there, and ``BROKEN``.
+        worker: hostname, pid, ``Compute``'s values, the unix time at which the trial (re)started there, and ``BROKEN``.
     """
 
     rows: list[list[Any]] = field(default_factory=list)

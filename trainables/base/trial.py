@@ -28,15 +28,9 @@ CHECKPOINT_SECONDS = 30.0  # a trial that can be checkpointed is, this often
 
 def run_trial(task: Task, data: TrainingData, plan: TrialPlan) -> Iterator[TrialReport]:
     """Trains one trial. Reports at milestones, twice a second, and at the end; never raises for what ``fit`` does."""
-    torch.set_num_threads(plan.threads)
-    device = _device(plan.device)
-    worker: dict[str, Any] = {
-        "host": platform.node(),
-        "pid": os.getpid(),
-        "device": device,
-        "threads": plan.threads,
-        "began": time.time(),
-    }
+    compute = plan.compute.settled()
+    device = compute.device
+    worker: dict[str, Any] = {"host": platform.node(), "pid": os.getpid(), **compute.to_json(), "began": time.time()}
     keeper = _Keeper(plan)
     rows: list[list[Any]] = []
     error, outcome, no_space = "", "finished", False
@@ -49,7 +43,8 @@ def run_trial(task: Task, data: TrainingData, plan: TrialPlan) -> Iterator[Trial
             seconds = 0.0
             while True:
                 began = time.perf_counter()
-                report = next(reports, None)
+                with compute.active():
+                    report = next(reports, None)
                 seconds += time.perf_counter() - began
                 if report is None:
                     break
@@ -142,12 +137,6 @@ def _row(report: EpochReport, seconds: float) -> list[Any]:
         if METRIC_NAME.fullmatch(name) is None:
             raise ValueError(f"metric name {name!r} must be letters, digits, blanks, and '_', '.', '-', ':', '/'")
     return [int(report.epoch), float(report.val_loss), metrics, round(seconds, 6)]
-
-
-def _device(wanted: str) -> str:
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return wanted
 
 
 def _explain(problem: Exception) -> str:
