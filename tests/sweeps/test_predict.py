@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -227,10 +228,13 @@ def test_figures_and_tables_come_with_the_results(
     assert (tmp_path / "digits" / "samples.png").is_file()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports that are free together: one asked for alone may come again before anybody listens on it."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 @pytest.fixture
@@ -285,8 +289,9 @@ def test_served_models_answer_their_own_input_example(
     settings = {"MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
     environment = {**os.environ, **settings, "PYTHONPATH": str(tmp_path)}
     servers = {}
-    for sweep, name in ((table_sweep, "tunelab-auto_mpg"), (image_sweep, "tunelab-mnist")):
-        port, log = free_port(), tmp_path / f"{sweep.task}.log"
+    models = ((table_sweep, "tunelab-auto_mpg"), (image_sweep, "tunelab-mnist"))
+    for (sweep, name), port in zip(models, free_ports(len(models)), strict=True):
+        log = tmp_path / f"{sweep.task}.log"
         line = ["models", "serve", "-m", f"models:/{name}@champion", "--env-manager", "local"]
         options = ["--host", "127.0.0.1", "--port", str(port)]
         with log.open("wb") as output:
@@ -306,8 +311,11 @@ def test_served_models_answer_their_own_input_example(
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/invocations", example, {"Content-Type": "application/json"}
             )
-            with urllib.request.urlopen(request) as answer:
-                rows = json.load(answer)["predictions"]
+            try:
+                with urllib.request.urlopen(request) as answer:
+                    rows = json.load(answer)["predictions"]
+            except urllib.error.HTTPError as problem:
+                raise AssertionError(f"{name}: {problem.read().decode()[-3000:]}") from problem
             assert len(rows) == 3
             assert all("prediction" in row for row in rows)
     finally:
