@@ -197,7 +197,7 @@ def test_a_sweep_of_a_name_that_is_taken_elsewhere_is_refused(store_uri: str, tm
     "kind", [signal.SIGINT, *(pytest.param(kind, marks=pytest.mark.slow) for kind in (signal.SIGTERM, signal.SIGHUP))]
 )
 def test_a_signal_ends_a_sweep_in_order(kind: signal.Signals, store_uri: str, tmp_path: Path) -> None:
-    values = slow_values(store_uri)
+    values = {**slow_values(store_uri), "scheduler": "none"}
     driver = start_driver(values, tmp_path, address=ray_address())
     journal = tmp_path / "mlruns" / "sweeps" / "slow" / FILE
     assert wait_until(lambda: journal.exists() and '"ended"' in journal.read_text(), driver)
