@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two cores for everything; resul
 for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and clusters stay out of tests
     os.environ.pop(name, None)
 
-BESIDE = ("test_predict.py", "test_reproduce.py")  # sweeps of the second half
+BESIDE = ("test_predict.py",)  # sweeps of the second half
 
 
 @pytest.hookimpl(tryfirst=True)  # before ``-m`` chooses
