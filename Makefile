@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-slow check ui bench clean-setup
+.PHONY: help setup sweep test test-first-half test-second-half test-slow check ui bench clean-setup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -21,8 +21,14 @@ $(READY): requirements.lock pyproject.toml
 sweep: setup  ## the main job: sweep California Housing into MLflow
 	$(BIN)/tunelab sweep california_housing --trials 48 --max-epochs 81 --grace-period 3
 
-test: setup  ## run the tests
-	$(BIN)/python -m pytest
+test: setup  ## run the tests, one half beside the other
+	$(MAKE) --no-print-directory --output-sync --jobs 2 test-first-half test-second-half
+
+test-first-half: setup
+	$(BIN)/python -m pytest tests/sweeps -m "first_half and not slow"
+
+test-second-half: setup
+	$(BIN)/python -m pytest -m "not first_half and not slow"
 
 test-slow: setup  ## run the tests that kill, disturb and spread whole sweeps
 	$(BIN)/python -m pytest -m slow

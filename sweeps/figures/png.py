@@ -149,7 +149,8 @@ def _draw_heatmap(mark: Heatmap, ax: Any, figure: Figure) -> None:
         share = (value - low) / max(high - low, 1e-12)
         dark = abs(share - 0.5) > 0.35 if mark.diverging else share > 0.6
         text = f"{value:,.{mark.digits}f}"
-        ax.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+        cell = ax.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+        cell.set_in_layout(False)  # it lies inside the axes, and measuring each takes long
 
 
 def _name_columns(names: Sequence[str], ax: Any) -> None:

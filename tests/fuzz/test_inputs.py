@@ -87,7 +87,7 @@ def only_checked(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return in_folder
 
 
-@settings(FUZZ, max_examples=1000)
+@settings(FUZZ, max_examples=300)
 @given(arguments=command_lines())
 @example(arguments=["sweep", "wine", "--set", "lr="])
 @example(arguments=["sweep", "wine", "--name", "../../etc/passwd"])

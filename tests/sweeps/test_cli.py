@@ -6,8 +6,6 @@ import errno
 import io
 import json
 import math
-import os
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +13,10 @@ from pathlib import Path
 import pytest
 
 from sweeps.cli import main
-from sweeps.journal import FILE
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.result import Best, SweepResult
+from sweeps.run import run_sweep
 from sweeps.spec import make_spec, read_spec_file
-from sweeps.tracking import Store
-from tests.drivers import ray_address, start_driver, wait_until
-from tests.toys import TOY
 
 REFUSED = {
     "sweep wime": "Did you mean 'wine'?",
@@ -229,50 +224,27 @@ def test_a_closed_terminal_changes_no_exit_code(
     assert code == 130
 
 
-@pytest.mark.usefixtures("ray_session")
-def test_ctrl_c_keeps_what_is_finished_and_says_the_best(store_uri: str, tmp_path: Path) -> None:
-    options = {"pause": 0.02}
-    values = {"task": TOY, "task_options": options, "name": "cut", "trials": 500, "tracking_uri": store_uri}
-    driver = start_driver(values, tmp_path, address=ray_address())
-    journal = tmp_path / "mlruns" / "sweeps" / "cut" / FILE
-    assert wait_until(lambda: journal.exists() and journal.read_text().count('"ended"') >= 5, driver)
-    os.kill(driver.pid or 0, signal.SIGINT)
-    driver.join(60)
-    assert driver.exitcode == 130, (tmp_path / "stderr.txt").read_text()
-    summary = json.loads((tmp_path / "stdout.txt").read_text())
-    assert summary["stopped"] == "interrupted"
-    assert summary["trials"]["finished"] + summary["trials"]["stopped_early"] >= 5
-    assert summary["trials"]["interrupted"] >= 1
-    assert summary["best"]["test"] == {}, "the test split stays closed"
-    store = Store(store_uri)
-    parent = store.run(summary["parent_run_id"])
-    assert parent.info.status == "KILLED"
-    assert parent.data.metrics["best_val_loss"] == summary["best"]["val_loss"]
-    result = store.load(summary["parent_run_id"])
-    assert summary["best"]["trial"] == result.ranked()[0].number
-    assert f"Trial {summary['best']['trial']} won" in parent.data.tags["mlflow.note.content"]
-
-
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_a_sweep_prints_one_json_object_and_the_same_seed_gives_the_same_table(
     store_uri: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tables = []
-    for name in ("first", "second"):
-        options = "--trials 6 --max-epochs 4 --grace-period 1 --concurrency 1 --seed 7 --confirm-top 0 --json"
-        code, out, err = run(
-            capsys, monkeypatch, f"sweep wine {options} --name {name} --tracking-uri {store_uri} --set batch_size=32"
-        )
-        assert code == 0, err
-        summary = json.loads(out)
-        keys = {"sweep", "task", "parent_run_id", "tracking_uri", "concurrency", "wall_seconds", "fit_seconds"}
-        assert keys | {"train_seconds", "epochs", "trials", "best"} <= set(summary)
-        assert set(summary["trials"]) >= {"finished", "stopped_early", "failed", "diverged"}
-        assert {"trial", "run_id", "val_loss", "epoch", "config", "test"} <= set(summary["best"])
-        assert "trial   0" in err
-        assert "Warning" not in err
-        _, out, _ = run(capsys, monkeypatch, f"results {name} --json --tracking-uri {store_uri}")
-        records = json.loads(out)["records"]
-        assert all(r["config"]["batch_size"] == 32 for r in records)
-        tables.append([(r["number"], r["config"], r["status"], [row[:2] for row in r["epochs"]]) for r in records])
-    assert tables[0] == tables[1]
+    options = "--trials 6 --max-epochs 4 --grace-period 1 --concurrency 1 --seed 7 --confirm-top 0 --json"
+    code, out, err = run(
+        capsys, monkeypatch, f"sweep wine {options} --name first --tracking-uri {store_uri} --set batch_size=32"
+    )
+    assert code == 0, err
+    summary = json.loads(out)
+    keys = {"sweep", "task", "parent_run_id", "tracking_uri", "concurrency", "wall_seconds", "fit_seconds"}
+    assert keys | {"train_seconds", "epochs", "trials", "best"} <= set(summary)
+    assert set(summary["trials"]) >= {"finished", "stopped_early", "failed", "diverged"}
+    assert {"trial", "run_id", "val_loss", "epoch", "config", "test"} <= set(summary["best"])
+    assert "trial   0" in err
+    assert "Warning" not in err
+    _, out, _ = run(capsys, monkeypatch, f"results first --json --tracking-uri {store_uri}")
+    records = json.loads(out)["records"]
+    assert all(r["config"]["batch_size"] == 32 for r in records)
+    same = {"trials": 6, "max_epochs": 4, "grace_period": 1, "concurrency": 1, "seed": 7, "set": {"batch_size": 32}}
+    second = run_sweep(make_spec({"task": "wine", "confirm_top": 0, "tracking_uri": "off", **same}))
+    assert [(r["number"], r["config"], r["status"], [row[:2] for row in r["epochs"]]) for r in records] == [
+        (t.number, t.config, t.status, [[e.epoch, e.val_loss] for e in t.epochs]) for t in second.trials
+    ]

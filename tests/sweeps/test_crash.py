@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 from search_spaces import UserError
 from sweeps.failures import SweepFailed
+from sweeps.journal import FILE
 from sweeps.records import TrialStatus
 from sweeps.result import SweepResult
 from sweeps.resume import find_name, next_name, resumed_spec, started_note
@@ -152,7 +154,13 @@ def test_kills_while_the_winner_is_confirmed_scored_and_logged_lose_nothing(stor
 
 
 @pytest.mark.usefixtures("ray_session", "in_folder")
-@pytest.mark.parametrize("where", ["sweeps.proposals.Proposals.ask", "trainables.base.tabular.TabularTask.scores"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param("sweeps.proposals.Proposals.ask", marks=pytest.mark.slow),
+        "trainables.base.tabular.TabularTask.scores",
+    ],
+)
 def test_what_nobody_expected_ends_a_sweep_in_order_and_it_goes_on_when_mended(where: str, store_uri: str) -> None:
     def broken(self: object, *arguments: object) -> None:
         raise ZeroDivisionError("this is broken")
@@ -185,11 +193,14 @@ def test_a_sweep_of_a_name_that_is_taken_elsewhere_is_refused(store_uri: str, tm
 
 
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "kind", [signal.SIGINT, *(pytest.param(kind, marks=pytest.mark.slow) for kind in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_a_signal_ends_a_sweep_in_order(kind: signal.Signals, store_uri: str, tmp_path: Path) -> None:
-    values = slow_values(store_uri)
+    values = {**slow_values(store_uri), "scheduler": "none"}
     driver = start_driver(values, tmp_path, address=ray_address())
-    assert wait_until(lambda: journal_lines(tmp_path, "slow") > 8, driver)
+    journal = tmp_path / "mlruns" / "sweeps" / "slow" / FILE
+    assert wait_until(lambda: journal.exists() and '"ended"' in journal.read_text(), driver)
     os.kill(driver.pid or 0, kind)
     driver.join(60)
     assert driver.exitcode == 130, (tmp_path / "stderr.txt").read_text()
@@ -198,6 +209,13 @@ def test_a_signal_ends_a_sweep_in_order(kind: signal.Signals, store_uri: str, tm
     assert parent.info.status == "KILLED"
     result = store.load(parent.info.run_id)
     assert result.stopped == "interrupted"
+    summary = json.loads((tmp_path / "stdout.txt").read_text())
+    assert summary["stopped"] == "interrupted"
+    assert summary["trials"]["interrupted"] >= 1
+    assert summary["best"]["trial"] == result.ranked()[0].number
+    assert summary["best"]["test"] == {}, "the test split stays closed"
+    assert parent.data.metrics["best_val_loss"] == summary["best"]["val_loss"]
+    assert f"Trial {summary['best']['trial']} won" in parent.data.tags["mlflow.note.content"]
     assert {t.status for t in result.trials} >= {TrialStatus.INTERRUPTED}
     statuses = {n: run.info.status for n, run in store.children(parent.info.run_id).items()}
     assert {

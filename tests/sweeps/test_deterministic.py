@@ -20,8 +20,8 @@ def test_random_sleeps_change_nothing() -> None:
 def sleepy_sweep(name: str) -> SweepResult:
     values = {
         "task": TOY,
-        "task_options": {"curve": "noise", "sleep": 0.05},
-        "trials": 16,
+        "task_options": {"curve": "noise", "sleep": 0.03},
+        "trials": 12,
         "seed": 3,
         "deterministic": True,
         "confirm_top": 0,

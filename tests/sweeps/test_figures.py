@@ -41,7 +41,9 @@ def evidence_of(task: Task, splits: Splits, config: dict[str, Any], epochs: int 
     return gather(asdict(task.facts), trial, predictor, splits.train, splits.test.open(), splits.training.facts)
 
 
-@pytest.fixture(scope="module", params=["wine", "heart_disease", "auto_mpg", "mnist"])
+@pytest.fixture(
+    scope="module", params=["wine", pytest.param("heart_disease", marks=pytest.mark.slow), "auto_mpg", "mnist"]
+)
 def winner(request: pytest.FixtureRequest) -> tuple[Task, Splits, Evidence]:
     task = get_task(request.param)
     splits = task.load()

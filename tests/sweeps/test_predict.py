@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -274,47 +275,45 @@ if importlib.util.find_spec("trainables") is not None:
 """
 
 
-def test_served_models_answer_their_own_input_example(
-    table_sweep: SweepResult, image_sweep: SweepResult, store: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("sweep", "name"),
+    [("table_sweep", "tunelab-auto_mpg"), pytest.param("image_sweep", "tunelab-mnist", marks=pytest.mark.slow)],
+)
+def test_a_served_model_answers_its_own_input_example(
+    sweep: str, name: str, store: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """``mlflow models serve`` on both models, where tunelab is not installed, asked with MLflow's input example."""
+    """``mlflow models serve``, where tunelab is not installed, asked with MLflow's input example."""
     from sweeps.tracking import Store
 
+    request.getfixturevalue(sweep)
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_TUNELAB)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow calls uvicorn by name
     settings = {"MLFLOW_TRACKING_URI": store, "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
-    environment = {**os.environ, **settings, "PYTHONPATH": str(tmp_path)}
-    servers = {}
-    for sweep, name in ((table_sweep, "tunelab-auto_mpg"), (image_sweep, "tunelab-mnist")):
-        port, log = free_port(), tmp_path / f"{sweep.task}.log"
-        line = ["models", "serve", "-m", f"models:/{name}@champion", "--env-manager", "local"]
-        options = ["--host", "127.0.0.1", "--port", str(port)]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", *line, *options],
-                env=environment,
-                cwd=tmp_path,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        servers[sweep.task] = (process, port, name, log)
+    port, log = free_port(), tmp_path / "server.log"
+    line = ["models", "serve", "-m", f"models:/{name}@champion", "--env-manager", "local"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", *line, "--host", "127.0.0.1", "--port", str(port)],
+            env={**os.environ, **settings, "PYTHONPATH": str(tmp_path)},
+            cwd=tmp_path,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
-        for process, port, name, log in servers.values():
-            wait_for(f"http://127.0.0.1:{port}/ping", process, log)
-            example = Store(store).model_file(f"models:/{name}@champion", "serving_input_example.json")
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/invocations", example, {"Content-Type": "application/json"}
-            )
-            with urllib.request.urlopen(request) as answer:
-                rows = json.load(answer)["predictions"]
-            assert len(rows) == 3
-            assert all("prediction" in row for row in rows)
+        wait_for(f"http://127.0.0.1:{port}/ping", process, log)
+        example = Store(store).model_file(f"models:/{name}@champion", "serving_input_example.json")
+        question = urllib.request.Request(
+            f"http://127.0.0.1:{port}/invocations", example, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(question) as answer:
+            rows = json.load(answer)["predictions"]
+        assert len(rows) == 3
+        assert all("prediction" in row for row in rows)
     finally:
-        for process, *_ in servers.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, 15)
-            process.wait(30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 15)
+        process.wait(30)
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:

@@ -279,7 +279,7 @@ def test_no_text_breaks_a_markdown_table(rows: list[list[str]]) -> None:
 
 
 @needs_chromium
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_browser_draws_every_figure_offline(shelf: Shelf, tmp_path: Path, dark: bool) -> None:
     path = tmp_path / "report.html"
     path.write_text(to_html(make_document(shelf.results["와인"])), encoding="utf-8")

@@ -23,7 +23,13 @@ def faults(task: Task, *, ray: bool = False) -> dict[str, str]:
     return {result.name: result.fault for result in check_task(task, ray=ray) if result.fault is not None}
 
 
-@pytest.mark.parametrize("name", sorted(trainables.task_classes()))
+SLOW = ("kogpt2",)  # trains a language model several times
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in sorted(trainables.task_classes())],
+)
 def test_every_task_conforms(name: str, tmp_path: Path) -> None:
     options: dict[str, Any] = {}
     if name == "table":

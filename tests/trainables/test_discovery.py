@@ -131,6 +131,7 @@ def first_loss() -> Callable[[trainables.Task], float]:
     return first_loss
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session")
 def test_an_installed_task_trains_in_a_worker(installed: Path, first_loss: Callable[[trainables.Task], float]) -> None:
     import ray

@@ -1,8 +1,8 @@
 """Embeddings of numeric columns, in front of one perceptron or of many that share their weights.
 
 Piecewise-linear embeddings: Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular Deep Learning".
-Many perceptrons in one: Gorishniy et al. 2025, "TabM", its variant "mini": members differ in a scale of each input and in
-their output layer.
+Many perceptrons in one: Gorishniy et al. 2025, "TabM", its variant "mini": members differ in a scale of each
+input and in their output layer.
 
 Written for CPUs: piecewise-linear encodings are computed once, not in every batch, and dropout masks come from integer
 arithmetic.

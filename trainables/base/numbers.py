@@ -51,7 +51,8 @@ def read_numbers(column: pd.Series, notation: str = PLAIN) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.Series(np.nan, index=column.index)
     if pd.api.types.is_numeric_dtype(column):  # booleans too
-        return column.astype(np.float64).replace([np.inf, -np.inf], np.nan)
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        return pd.Series(np.where(np.isfinite(values), values, np.nan), index=column.index)
     codes, cells = pd.factorize(column)
     read = _READERS[notation](pd.Series(cells, dtype=object)).astype(np.float64)
     finite = read.replace([np.inf, -np.inf], np.nan).to_numpy()

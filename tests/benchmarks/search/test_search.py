@@ -22,7 +22,7 @@ from sweeps.records import Epoch
 from sweeps.report import to_html, to_markdown
 from tests.toys import Toy
 
-SMALL = SearchSpec(("wine",), ("tpe+asha", "random+none", "QMCSampler+MedianPruner"), seeds=2, full_trials=2)
+SMALL = SearchSpec(("wine",), ("tpe+asha", "random+none", "QMCSampler+MedianPruner"), seeds=2, full_trials=1)
 
 
 @pytest.fixture(scope="module")
