@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar, cast
 
-if TYPE_CHECKING:  # drivers load this module early, and torch late
-    from torch import nn
+Network = TypeVar("Network", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,10 @@ def active() -> Compute:
     return _active.get() or Compute()
 
 
-def compiled(network: nn.Module) -> nn.Module:
-    """The network as it is called in training: compiled where the active ``Compute`` says so, sharing all weights."""
+def compiled(network: Network) -> Network:
+    """A network, or a method of one, as it is called in training: compiled where the active ``Compute`` says so."""
+    if not active().compiled:
+        return network
     import torch
 
-    made: nn.Module = torch.compile(network) if active().compiled else network  # type: ignore[assignment]
-    return made
+    return cast(Network, torch.compile(network))

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainables.base.compute import compiled
 from trainables.base.loop import (
     Batches,
     FitKind,
@@ -218,6 +219,7 @@ class EmbeddedTrainer:
     def __init__(self, config: Config, data: TrainingData, seed: int, *, kind: FitKind, device: str) -> None:
         with seeded(seed):
             self._model = build_embedded_mlp(config, data.facts, data.arrays["x_train"]).to(device)
+        self._scores = compiled(self._model.scores)
         self._kind, self._device = kind, torch.device(device)
         size = 4 * len(data.arrays["x_train"]) * self._model.embedding.width
         self._fixed = isinstance(self._model.embedding, PiecewiseLinear) and size <= _KEPT_BYTES
@@ -246,7 +248,7 @@ class EmbeddedTrainer:
             group["lr"] = lr
         total = torch.zeros((), device=self._device)
         for x, y in self._batches:
-            scores = self._model.scores(x if self._fixed else self._model.embed(x), self._masks)
+            scores = self._scores(x if self._fixed else self._model.embed(x), self._masks)
             loss = loss_of(self._kind, scores.flatten(0, 1), y.repeat(len(scores)))
             self._optimizer.zero_grad()
             torch.autograd.backward(loss)
@@ -261,7 +263,7 @@ class EmbeddedTrainer:
         parts = []
         self._swap()
         for x in torch.split(self._x_val, _EVAL_ROWS):
-            parts.append(averaged(self._model.scores(x if self._fixed else self._model.embed(x)), n_classes))
+            parts.append(averaged(self._scores(x if self._fixed else self._model.embed(x)), n_classes))
         self._swap()
         return torch.cat(parts).float().cpu()
 

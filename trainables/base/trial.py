@@ -37,9 +37,10 @@ def run_trial(task: Task, data: TrainingData, plan: TrialPlan) -> Iterator[Trial
     reported = time.monotonic()
     try:
         with keeper.checkpoint_folder() as folder:
-            reports = iter(
-                task.fit(plan.config, data, plan.seed, max_epochs=plan.max_epochs, device=device, checkpoint=folder)
-            )
+            with compute.active():
+                reports = iter(
+                    task.fit(plan.config, data, plan.seed, max_epochs=plan.max_epochs, device=device, checkpoint=folder)
+                )
             seconds = 0.0
             while True:
                 began = time.perf_counter()
