@@ -22,7 +22,9 @@ from sweeps.confirmation_cost import (
     estimated_epochs,
     estimated_seconds,
     search_seconds,
+    sooner_here,
 )
+from sweeps.in_process import retrain_here
 from sweeps.records import TrialRecord
 from sweeps.resources import Resources
 from sweeps.result import SweepResult
@@ -110,6 +112,8 @@ def confirm(
 ) -> dict[str, Any]:
     """Trains the ``top`` best trials and the reference on fresh seeds, in parallel on the running Ray.
 
+    What takes no longer than workers take to start is trained in this process; the figures are the same.
+
     Args:
         result: with trials.
         task, splits: what was learned.
@@ -125,6 +129,8 @@ def confirm(
 
     def train(plans: Sequence[TrialPlan]) -> list[TrialRecord]:
         say(f"confirming {len(plans) // seeds} configurations on {seeds} fresh seeds")
+        if sooner_here(result, candidates(result, task, top), seeds):
+            return retrain_here(plans, task, splits.training)
         return retrain_all(plans, task, splits.training, resources, result.concurrency)
 
     return confirm_with(train, result, task, splits, top=top, seeds=seeds, storage=storage)

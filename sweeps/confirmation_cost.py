@@ -9,6 +9,7 @@ from sweeps.result import SweepResult
 
 DEFAULT_TOP = 3
 DEFAULT_MIN_TRIALS = 20  # sweeps below are small enough to be looked at by hand
+WORKER_SECONDS = 4.0  # what new workers take to start on two cores
 DEFAULT_SHARE = 0.25  # of the search's time that a confirmation nobody asked for may cost
 
 
@@ -28,6 +29,13 @@ def estimated_seconds(result: SweepResult, chosen: Sequence[TrialRecord], seeds:
 def _whole_epochs(trial: TrialRecord) -> int:
     """Epochs of a whole run: as many as it took where it came to its end, else its budget."""
     return len(trial.epochs) if trial.status is TrialStatus.FINISHED and trial.epochs else trial.max_epochs
+
+
+def sooner_here(result: SweepResult, chosen: Sequence[TrialRecord], seeds: int) -> bool:
+    """Whether whole runs of these trials are done in this process before workers would have started."""
+    on_cpu = all(str(t.worker.get("device", "cpu")) == "cpu" for t in chosen)
+    at_once = min(result.concurrency, len(chosen) * seeds)
+    return on_cpu and estimated_seconds(result, chosen, seeds) * at_once < WORKER_SECONDS
 
 
 def estimated_epochs(chosen: Sequence[TrialRecord], seeds: int) -> int:

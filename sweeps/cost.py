@@ -9,34 +9,41 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from search_spaces import UserError
 from sweeps.baselines import baselines
 from sweeps.conductor import Budget, Conductor, Stop
+from sweeps.confirm import plan_of
 from sweeps.confirmation_cost import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP
 from sweeps.doctor import available_memory
+from sweeps.in_process import retrain_here
 from sweeps.journal import Journal
 from sweeps.launch import run_trials
+from sweeps.permutation import column_importance
 from sweeps.plan import KEEP_WEIGHTS, Plan, compute_of, make_plan, with_gpus
 from sweeps.proposals import Proposals
 from sweeps.ray_session import ray_running
-from sweeps.records import TrialRecord
+from sweeps.records import TrialRecord, ranked
 from sweeps.resources import Resources, slots
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.spec import SweepSpec
+from sweeps.store_uri import OFF
 from trainables import Splits
-from trainables.base.plan import TrialReport
+from trainables.base.plan import TrialReport, weights_path
 
 PROBE_TRIALS = 8
 PROBE_EPOCHS = 5
 PROBE_SECONDS = 20.0  # after the first report, at most
+WHOLE_SECONDS = 5.0  # what whole runs may take that show how long trials train
 SIMULATIONS = 200
 IMPORT_SECONDS = 3.0  # Python, torch, Ray and MLflow, before anything can be measured
 MODEL_SECONDS = 1.5  # scoring, logging and registering the winner
-STORE_BYTES = 900_000  # an empty store
+STORE_BYTES = 5_100_000  # an empty store and the log that sqlite keeps beside it
+PAGES_BYTES = 4_700_000  # report, figures and model of one sweep: each page holds plotly.js
 TRIAL_BYTES = 9_000  # a trial's rows in the store, without its curve
 VALUE_BYTES = 230  # one metric of one epoch in the store, indices included
 SPARE_MEMORY = 0.9  # of what is available may be used
@@ -87,12 +94,15 @@ def predict(spec: SweepSpec) -> Prediction:
         plan = replace(plan, spec=settled)
         room = min(spec.concurrency or slots(cluster, resources), slots(cluster, resources))
         splits = plan.task.load(spec.split_seed)
+        if spec.tracking_uri != OFF:
+            import_module("sweeps.tracking")  # loads MLflow, as the sweep will
         startup = time.monotonic() - began
         with tempfile.TemporaryDirectory(prefix="tunelab-probe-") as folder:
             probe = Probe(plan, splits, resources, room, Path(folder))
             probe.run()
-            evaluation = _evaluation_seconds(plan, splits)
-            return _conclude(plan, probe, room, startup, evaluation, time.monotonic() - began)
+            length = _usual_length(plan, splits, probe)
+            evaluation = _evaluation_seconds(plan, splits, probe)
+            return _conclude(plan, probe, room, length, startup, evaluation, time.monotonic() - began)
 
 
 class Probe:
@@ -109,6 +119,7 @@ class Probe:
         self.folder = folder
         self.wall_seconds = 0.0
         self.peak_bytes = 0
+        self.own_bytes = 0  # of it, this process
         self.worker_bytes = 0
         self._first = 0.0  # when the first report came
         self._plan, self._splits, self._resources, self._concurrency = plan, splits, resources, concurrency
@@ -141,7 +152,8 @@ class Probe:
 
     def on_report(self, number: int, report: TrialReport) -> bool:
         tree = process_tree(os.getpid())
-        self.peak_bytes = max(self.peak_bytes, sum(tree.values()))
+        if sum(tree.values()) > self.peak_bytes:
+            self.peak_bytes, self.own_bytes = sum(tree.values()), tree[os.getpid()]
         self.worker_bytes = max(self.worker_bytes, tree.get(int(report.worker.get("pid", 0)), 0))
         self._first = self._first or time.monotonic()
         if time.monotonic() - self._first > PROBE_SECONDS:
@@ -164,27 +176,35 @@ class Probe:
             raise UserError(f"The probe of '{self._plan.task.facts.name}' trained nothing: {', '.join(errors[:1])}.")
 
 
-def expected_epochs(trials: int, max_epochs: int, levels: tuple[int, ...], reduction_factor: int) -> float:
-    """Epochs of a sweep whose trials keep their order at all rungs: the mean over simulations with random orders."""
+def expected_epochs(trials: int, length: int, levels: tuple[int, ...], reduction_factor: int) -> float:
+    """Epochs of a sweep whose trials keep their order at all rungs: the mean over simulations with random orders.
+
+    Args:
+        trials: how many.
+        length: epochs of a trial that nobody stops.
+        levels, reduction_factor: of the rungs.
+    """
     if not levels:
-        return float(trials * max_epochs)
+        return float(trials * length)
     rng = random.Random(0)
     return statistics.fmean(
-        _simulated_epochs([rng.random() for _ in range(trials)], max_epochs, Rungs(levels, reduction_factor))
+        _simulated_epochs([rng.random() for _ in range(trials)], length, Rungs(levels, reduction_factor))
         for _ in range(SIMULATIONS)
     )
 
 
-def _simulated_epochs(losses: list[float], max_epochs: int, rungs: Rungs) -> int:
+def _simulated_epochs(losses: list[float], length: int, rungs: Rungs) -> int:
     total = 0
     for number, loss in enumerate(losses):
         stopped = None
         for level in rungs.levels:
+            if level >= length:
+                break
             rungs.values.setdefault(level, {})[number] = loss
             if not rungs.goes_on(number, level):
                 stopped = level
                 break
-        total += stopped or max_epochs
+        total += stopped or length
     return total
 
 
@@ -217,31 +237,55 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _evaluation_seconds(plan: Plan, splits: Splits) -> float:
-    """Time of the baselines, scored on validation rows alone: a plan opens no test split."""
+def _usual_length(plan: Plan, splits: Splits, probe: Probe) -> int:
+    """Epochs of a trial that nobody stops: of the reference and the best, where whole runs of them are cheap."""
+    max_epochs = int(plan.spec.max_epochs or 1)
+    chosen = [probe.trials[0], ranked(probe.trials)[0]]
+    if max_epochs <= PROBE_EPOCHS or sum(map(seconds_per_epoch, chosen)) * max_epochs > WHOLE_SECONDS:
+        return max_epochs
+    plans = [plan_of(replace(t, max_epochs=max_epochs), i, t.seed) for i, t in enumerate(chosen)]
+    runs = retrain_here(plans, plan.task, splits.training)
+    return round(statistics.fmean(len(run.epochs) for run in runs))
+
+
+def _evaluation_seconds(plan: Plan, splits: Splits, probe: Probe) -> float:
+    """Time of what follows a search, done with the best probed trial on validation rows: a plan opens no test split."""
+    from safetensors.torch import load_file
+
+    from sweeps.figures import drawings_of, gather, write_drawings  # loads matplotlib
+
     began = time.monotonic()
     baselines(plan.task, splits, splits.validation)
+    trial = ranked(probe.trials)[0]
+    path = probe.folder / weights_path(trial.number)
+    predictor = plan.task.predictor(trial.config, load_file(path), splits) if path.exists() else None
+    if predictor is not None:
+        facts = asdict(plan.task.facts)
+        shown = gather(facts, trial, predictor, splits.train, splits.validation, splits.training.facts)
+        importance = column_importance(plan.task, predictor, splits.validation)
+        write_drawings(drawings_of(shown, importance), probe.folder, "probe")
     return time.monotonic() - began + MODEL_SECONDS
 
 
 def _conclude(
-    plan: Plan, probe: Probe, room: int, startup: float, evaluation: float, probe_seconds: float
+    plan: Plan, probe: Probe, room: int, length: int, startup: float, evaluation: float, probe_seconds: float
 ) -> Prediction:
     spec = plan.spec
     trials, max_epochs = int(spec.trials or 1), int(spec.max_epochs or 1)
     levels: tuple[int, ...] = ()
     if spec.scheduler == "asha":
         levels = rung_levels(spec.grace_period or 1, spec.reduction_factor, max_epochs)
-    epochs = expected_epochs(trials, max_epochs, levels, spec.reduction_factor)
+    epochs = expected_epochs(trials, length, levels, spec.reduction_factor)
     epoch_seconds = statistics.fmean(seconds_per_epoch(trial) for trial in probe.trials)
     first_seconds = statistics.fmean(trial.epochs[0].seconds for trial in probe.trials)
     train = epochs * epoch_seconds + trials * max(0.0, first_seconds - epoch_seconds)
-    base = probe.peak_bytes - room * probe.worker_bytes
+    later = max(0, process_tree(os.getpid())[os.getpid()] - probe.own_bytes)  # what the evaluation loaded
+    base = probe.peak_bytes + later - room * probe.worker_bytes
     concurrency = _fitting(base, probe.worker_bytes, room)
     trained = sum(trial.train_seconds for trial in probe.trials)
     overhead = max(0.0, probe.wall_seconds - trained / room)  # starting and ending workers, reports
     wall = IMPORT_SECONDS + startup + overhead + train / concurrency + evaluation
-    wall += _confirmation_seconds(spec, trials, max_epochs, epoch_seconds, train) / concurrency
+    wall += _confirmation_seconds(spec, trials, length, epoch_seconds, train) / concurrency
     disk = _disk_bytes(probe, trials, epochs)
     home = next(folder for folder in (plan.home, *plan.home.parents) if folder.exists())
     free = shutil.disk_usage(home).free
@@ -310,5 +354,9 @@ def _disk_bytes(probe: Probe, trials: int, epochs: float) -> int:
     journal = (probe.folder / "journal.jsonl").stat().st_size / seen
     weights = max((path.stat().st_size for path in probe.folder.glob("weights/*")), default=0)
     return round(
-        STORE_BYTES + trials * TRIAL_BYTES + epochs * (values * VALUE_BYTES + journal) + weights * (KEEP_WEIGHTS + 1)
+        STORE_BYTES
+        + PAGES_BYTES
+        + trials * TRIAL_BYTES
+        + epochs * (values * VALUE_BYTES + journal)
+        + weights * (KEEP_WEIGHTS + 1)
     )

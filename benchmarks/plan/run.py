@@ -19,7 +19,7 @@ from sweeps.cost import process_tree
 
 RUNS = "runs.json"
 REPORT = "report.html"
-POLL_SECONDS = 0.25  # between two looks at memory
+POLL_SECONDS = 1.0  # between two looks at memory, which cost the sweep a part of a core
 TOLERANCE = 0.3  # a prediction within this share of the truth is called right
 FIGURES = ("wall_seconds", "epochs", "memory_bytes", "disk_bytes")
 TUNELAB = [sys.executable, "-c", "from sweeps.cli import main; main()"]
