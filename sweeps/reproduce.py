@@ -26,7 +26,7 @@ class Difference:
     """The first figure that differs.
 
     Attributes:
-        epoch: where; 0 when the curves differ in length alone.
+        epoch: where.
         metric: which figure.
         before, now: its values; None where one curve has no such epoch or figure.
     """
@@ -57,6 +57,7 @@ class Reproduction:
         epochs: how many were compared.
         difference: None when every figure of every epoch is the same, bit for bit.
         environment: what differs between then and now and could explain it, by name, (then, now).
+        error: what ended the training now, when it failed; type and message.
     """
 
     run_id: str
@@ -65,6 +66,7 @@ class Reproduction:
     epochs: int
     difference: Difference | None
     environment: Mapping[str, tuple[str, str]]
+    error: str = ""
 
     @property
     def identical(self) -> bool:
@@ -83,10 +85,11 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
     if record.status == TrialStatus.RUNNING or not record.epochs:
         raise UserError(f"Run '{run_id}' ({record.status}) has no finished epochs that could be compared.")
     tags = store.run(run_id).data.tags
-    parent = store.run(tags["mlflow.parentRunId"]).data.tags
+    parent_run_id = tags["mlflow.parentRunId"]
+    parent = store.run(parent_run_id).data.tags
     if "tunelab.digest" not in tags or "tunelab.spec" not in parent:
         raise UserError(f"Run '{run_id}' does not say which data it was trained on, so it cannot be trained again.")
-    spec = json.loads(parent["tunelab.spec"])
+    spec = store.spec(parent_run_id)
     task = _same_task(spec, parent)
     splits = task.load(spec["split_seed"])
     if splits.training.digest != tags["tunelab.digest"]:
@@ -102,6 +105,7 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
         epochs=len(record.epochs),
         difference=first_difference(record.epochs, now.epochs),
         environment=_changes(tags, record, now),
+        error="" if record.error else now.error.partition("\n")[0],
     )
 
 

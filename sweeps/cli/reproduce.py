@@ -27,6 +27,8 @@ def command(
     else:
         verdict = "identical" if found.identical else f"different, first at {found.difference}"
         sys.stdout.write(f"trial {found.trial} of {found.sweep}, {found.epochs} epochs: {verdict}\n")
+        if found.error:
+            sys.stdout.write(f"  it failed now: {found.error}\n")
         for name, (then, now) in found.environment.items():
             sys.stdout.write(f"  {name}: {then or 'unknown'} then, {now or 'unknown'} now\n")
     raise SystemExit(0 if found.identical else 1)

@@ -137,6 +137,13 @@ class SweepRuns(Connection):
             raise UserError(f"Sweep '{name}' is still running, or was killed: `tunelab resume {name}` goes on with it.")
         return SweepResult.of_bytes(self.artifact(parent_run_id, RESULT_FILE))
 
+    def spec(self, parent_run_id: str) -> dict[str, Any]:
+        """The spec of a sweep, also of a running one; raises ``UserError`` for a running one with a very long spec."""
+        tag = self.run(parent_run_id).data.tags["tunelab.spec"]
+        if len(tag) < TAG_LIMIT:
+            return dict(json.loads(tag))
+        return dict(self.load(parent_run_id).spec)  # the tag holds its beginning only
+
     def sweeps(self) -> list[Run]:
         """The parent runs of all sweeps, newest first."""
         ids = [e.experiment_id for e in self.client.search_experiments()]

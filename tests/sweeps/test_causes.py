@@ -9,13 +9,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sweeps.proposals import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy
 from sweeps.run import run_sweep
 from sweeps.spec import SweepSpec
 from sweeps.tracking import Store
-from tests.toys import TOY
+from tests.toys import TEST_MARK, TOY
+from trainables import get_task
 
 TRIALS = 12
 HEAVY = (
@@ -130,6 +132,16 @@ def test_launching_loads_neither_torch_nor_scikit_learn() -> None:
     code = "import sys, sweeps.run, trainables.base.lane; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_workers_get_holds_no_test_row() -> None:
+    from ray import cloudpickle
+
+    task = get_task(TOY)
+    splits = task.load()
+    mark = np.float32(TEST_MARK).tobytes()
+    assert mark in cloudpickle.dumps(splits.test.open().inputs)
+    assert mark not in cloudpickle.dumps((task, splits.training))
 
 
 def test_a_proposal_looks_at_a_bounded_number_of_trials() -> None:

@@ -200,7 +200,12 @@ def test_a_signal_ends_a_sweep_in_order(kind: signal.Signals, store_uri: str, tm
     values = {**slow_values(store_uri), "scheduler": "none"}
     driver = start_driver(values, tmp_path, address=ray_address())
     journal = tmp_path / "mlruns" / "sweeps" / "slow" / FILE
-    assert wait_until(lambda: journal.exists() and '"ended"' in journal.read_text(), driver)
+
+    def one_ended_and_another_began() -> bool:
+        _, ended, after = (journal.read_text() if journal.exists() else "").rpartition('"ended"')
+        return bool(ended) and '"proposed"' in after
+
+    assert wait_until(one_ended_and_another_began, driver)
     os.kill(driver.pid or 0, kind)
     driver.join(60)
     assert driver.exitcode == 130, (tmp_path / "stderr.txt").read_text()

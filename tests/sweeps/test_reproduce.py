@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from search_spaces import UserError
+from sweeps.cli.reproduce import command
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.reproduce import first_difference, reproduce, train_again
 from sweeps.result import SweepResult
 from sweeps.run import run_sweep
 from sweeps.spec import make_spec
 from sweeps.tracking import Store
+from sweeps.tracking.connection import TAG_LIMIT
 from trainables import get_task
 
 BUNDLED = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart_disease", "wine", "mnist")
@@ -107,6 +109,25 @@ def test_changed_data_and_foreign_runs_are_refused(
     monkeypatch.setattr(type(task), "read", lambda self: changed)
     with pytest.raises(UserError, match="digest"):
         reproduce(store, result.trials[0].run_id)
+
+
+def test_a_long_spec_comes_from_the_result_and_a_failure_is_told(
+    sweep: tuple[SweepResult, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(self: object, *arguments: object, **options: object) -> None:
+        raise RuntimeError("out of luck\nand more")
+
+    result, uri = sweep
+    store = Store(uri)
+    full = store.run(result.parent_run_id).data.tags["tunelab.spec"]
+    store.client.set_tag(result.parent_run_id, "tunelab.spec", full.ljust(TAG_LIMIT, " ")[: TAG_LIMIT - 1] + "{")
+    monkeypatch.setattr(type(get_task("wine")), "fit", broken)
+    with pytest.raises(SystemExit) as end:
+        command(result.trials[0].run_id, tracking_uri=uri, as_json=False)
+    assert end.value.code == 1
+    shown = capsys.readouterr().out
+    assert "val_loss is missing now" in shown
+    assert "it failed now: RuntimeError: out of luck\n" in shown
 
 
 def test_a_task_file_must_be_the_one_it_was(tmp_path: Path) -> None:

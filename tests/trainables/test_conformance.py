@@ -204,5 +204,14 @@ def test_what_a_task_gets_wrong_is_named(broken: str) -> None:
     assert all(earlier.index(name) >= earlier.index(check) for name in found)
 
 
+def test_a_task_that_keeps_its_data_is_told_that_they_travel() -> None:
+    class Hoarding(Toy):
+        def load(self, *seeds: int) -> Splits:
+            self.kept = super().load(*seeds)
+            return self.kept
+
+    assert "travels to every worker, test rows with it" in faults(Hoarding())["loads"]
+
+
 def test_an_honest_toy_passes() -> None:
     assert faults(Toy()) == {}

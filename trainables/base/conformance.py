@@ -35,6 +35,7 @@ from trainables.base.task import EpochReport, Kind, Splits, Task, TaskFacts
 SEED = 1
 EPOCHS = 2  # of the checks that train
 ROWS = 32  # that the predictor is tried on
+CARRIED_BYTES = 4096  # of a task's state; more are data
 
 
 class Fault(Exception):
@@ -159,10 +160,24 @@ def _facts(subject: Subject) -> None:
 
 
 def _loads(subject: Subject) -> None:
+    before = _carried(subject.task)
     splits = subject.splits
     _demand(isinstance(splits, Splits), f"load() must return Splits, got {type(splits).__name__}.")
     json.dumps(dict(splits.training.facts))  # facts are kept beside weights
     json.dumps(subject.task.description())
+    kept = _carried(subject.task) - before
+    _demand(
+        kept < CARRIED_BYTES,
+        f"load() leaves {kept:,} bytes in the task itself, which travels to every worker, test rows with it: "
+        "keep nothing but options there.",
+    )
+
+
+def _carried(task: Task) -> int:
+    """Bytes of a task's own state as it travels to workers."""
+    from ray import cloudpickle  # loads Ray
+
+    return len(cloudpickle.dumps(vars(task)))
 
 
 def _data(subject: Subject) -> None:
