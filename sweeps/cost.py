@@ -18,7 +18,7 @@ from search_spaces import UserError
 from sweeps.baselines import baselines
 from sweeps.conductor import Budget, Conductor, Stop
 from sweeps.confirm import plan_of
-from sweeps.confirmation_cost import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP
+from sweeps.confirmation_cost import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP, WORKER_SECONDS
 from sweeps.doctor import available_memory
 from sweeps.in_process import retrain_here
 from sweeps.journal import Journal
@@ -41,7 +41,7 @@ PROBE_SECONDS = 20.0  # after the first report, at most
 WHOLE_SECONDS = 5.0  # what whole runs may take that show how long trials train
 SIMULATIONS = 200
 IMPORT_SECONDS = 3.0  # Python, torch, Ray and MLflow, before anything can be measured
-MODEL_SECONDS = 1.5  # scoring, logging and registering the winner
+MODEL_SECONDS = 2.5  # logging and registering the winner, the report
 STORE_BYTES = 5_100_000  # an empty store and the log that sqlite keeps beside it
 PAGES_BYTES = 4_700_000  # report, figures and model of one sweep: each page holds plotly.js
 TRIAL_BYTES = 9_000  # a trial's rows in the store, without its curve
@@ -284,8 +284,9 @@ def _conclude(
     concurrency = _fitting(base, probe.worker_bytes, room)
     trained = sum(trial.train_seconds for trial in probe.trials)
     overhead = max(0.0, probe.wall_seconds - trained / room)  # starting and ending workers, reports
-    wall = IMPORT_SECONDS + startup + overhead + train / concurrency + evaluation
-    wall += _confirmation_seconds(spec, trials, length, epoch_seconds, train) / concurrency
+    search = overhead + train / concurrency
+    confirmation = _confirmation_seconds(spec, trials, length * epoch_seconds / concurrency, search)
+    wall = IMPORT_SECONDS + startup + search + confirmation + evaluation
     disk = _disk_bytes(probe, trials, epochs)
     home = next(folder for folder in (plan.home, *plan.home.parents) if folder.exists())
     free = shutil.disk_usage(home).free
@@ -334,17 +335,26 @@ def _fitting(base: int, worker: int, room: int) -> int:
     return int(min(room, fits))
 
 
-def _confirmation_seconds(
-    spec: SweepSpec, trials: int, max_epochs: int, epoch_seconds: float, train_seconds: float
-) -> float:
-    """Training seconds of confirming, by the rule of ``sweeps/confirm.py``."""
-    one = max_epochs * spec.confirm_seeds * epoch_seconds
+def _confirmation_seconds(spec: SweepSpec, trials: int, run_seconds: float, search_seconds: float) -> float:
+    """Time of confirming, by the rule of ``sweeps/confirm.py``; new workers start for what takes long.
+
+    Args:
+        spec, trials: of the sweep.
+        run_seconds: of one whole run's share, when others run beside it.
+        search_seconds: of the whole search.
+    """
+
+    def whole(top: int) -> float:
+        training = run_seconds * spec.confirm_seeds * (top + 1)
+        return training + (WORKER_SECONDS if training > WORKER_SECONDS else 0.0)
+
     if spec.confirm_top is not None:
-        return one * (spec.confirm_top + 1) if spec.confirm_top else 0.0
+        return whole(spec.confirm_top) if spec.confirm_top else 0.0
     if trials < DEFAULT_MIN_TRIALS:
         return 0.0
-    costs = (one * (top + 1) for top in range(DEFAULT_TOP, 0, -1))
-    return next((cost for cost in costs if cost < DEFAULT_SHARE * train_seconds), 0.0)
+    tops = range(DEFAULT_TOP, 0, -1)
+    affordable = (t for t in tops if run_seconds * spec.confirm_seeds * (t + 1) < DEFAULT_SHARE * search_seconds)
+    return next((whole(top) for top in affordable), 0.0)
 
 
 def _disk_bytes(probe: Probe, trials: int, epochs: float) -> int:

@@ -68,10 +68,10 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
         budget: seconds that it should take, about.
 
     Returns:
-        None when the inputs are no table. Without columns, but with a note, when even few repeats on few rows would
-        take several times the budget.
+        None when the inputs are no table of columns that say something of a target. Without columns, but with a note,
+        when even few repeats on few rows would take several times the budget.
     """
-    if not isinstance(split.inputs, pd.DataFrame) or len(split.targets) < 2:
+    if not isinstance(split.inputs, pd.DataFrame) or len(split.targets) < 2 or task.facts.kind == "language_model":
         return None
     score, sign = task.facts.score, -1.0 if task.facts.score_direction == "minimize" else 1.0
     loss = score if sign < 0 else f"1 − {score}"
