@@ -83,7 +83,9 @@ def _cost(result: SweepResult, score: float) -> float:
 
 def _unit(result: SweepResult, score: str) -> str:
     unit = result.facts["unit"]
-    return f" {unit}" if unit and score in ("rmse", "mae") else ""
+    if not unit or score not in ("rmse", "mae"):
+        return ""
+    return f" × {unit}" if unit[0].isdigit() else f" {unit}"
 
 
 def count_text(result: SweepResult) -> str:
