@@ -22,7 +22,7 @@ sweep: setup  ## the main job: sweep California Housing into MLflow
 	$(BIN)/tunelab sweep california_housing --trials 48 --max-epochs 81 --grace-period 3
 
 test: setup  ## run the tests, one half beside the other
-	$(MAKE) --no-print-directory --output-sync --jobs 2 test-first-half test-second-half
+	$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync) --jobs 2 test-first-half test-second-half
 
 test-first-half: setup
 	$(BIN)/python -m pytest tests/sweeps -m "first_half and not slow"
