@@ -10,11 +10,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sweeps.confirm import choose_winner, median_run, plan_of
+from sweeps.confirm import choose_winner, median_run
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.resources import Resources
 from sweeps.result import SweepResult
-from sweeps.retraining import retrain_all
+from sweeps.retraining import plan_of, retrain_all
 from sweeps.rungs import best_until
 from sweeps.seeds import derive_seed
 from trainables import Splits, Task

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import UserError
+from sweeps.conclusion import winner_row
 from sweeps.ledger import make_ledger
 from sweeps.page import COLOURS, number
 from sweeps.records import TrialRecord
@@ -126,8 +127,8 @@ def verdicts_of(result: SweepResult) -> list[str]:
 
 def _confirmed(result: SweepResult, figure: str) -> float | None:
     """A figure of the configuration that won on fresh seeds."""
-    found = result.confirmation
-    value = next((row[figure] for row in found.get("rows", ()) if row["trial"] == found["winner"]), None)
+    row = winner_row(result.confirmation)
+    value = None if row is None else row[figure]
     return value if value is not None and math.isfinite(value) else None
 
 

@@ -14,11 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.conclusion import NO_TRIAL, conclude
+from sweeps.conclusion import NO_TRIAL, conclude, winner_row
 from sweeps.confirmation_cost import (
-    DEFAULT_MIN_TRIALS,
-    DEFAULT_SHARE,
-    DEFAULT_TOP,
+    affordable_top,
     estimated_epochs,
     estimated_seconds,
     search_seconds,
@@ -28,11 +26,10 @@ from sweeps.in_process import retrain_here
 from sweeps.records import TrialRecord
 from sweeps.resources import Resources
 from sweeps.result import SweepResult
-from sweeps.retraining import retrain_all
+from sweeps.retraining import plan_of, retrain_all
 from sweeps.row_losses import constant_losses, row_losses
 from sweeps.seeds import derive_seed
 from trainables import Splits, Task
-from trainables.base.compute import Compute
 from trainables.base.plan import TrialPlan, weights_path
 from trainables.base.storage import Storage
 
@@ -66,16 +63,14 @@ def confirmed_top(result: SweepResult, task: Task, confirm_top: int | None, seed
     """
     if confirm_top is not None:
         return confirm_top
-    if len(result.trials) < DEFAULT_MIN_TRIALS:
-        return 0
-    for top in range(DEFAULT_TOP, 0, -1):
+    deterministic = result.spec["deterministic"]
+
+    def cost_of(top: int) -> float:
         chosen = candidates(result, task, top)
-        cost, search = estimated_seconds(result, chosen, seeds), search_seconds(result)
-        if result.spec["deterministic"]:
-            cost, search = float(estimated_epochs(chosen, seeds)), float(result.epochs)
-        if cost < DEFAULT_SHARE * search:
-            return top
-    return 0
+        return estimated_epochs(chosen, seeds) if deterministic else estimated_seconds(result, chosen, seeds)
+
+    search = result.epochs if deterministic else search_seconds(result)
+    return affordable_top(len(result.trials), cost_of, search)
 
 
 def choose_winner(result: SweepResult) -> TrialRecord:
@@ -91,7 +86,7 @@ def median_run(result: SweepResult) -> tuple[int, float] | None:
     None without a confirmation, or when not all of its runs have a result.
     """
     found = result.confirmation
-    row = next((row for row in found.get("rows", ()) if row["trial"] == found["winner"]), None)
+    row = winner_row(found)
     if row is None or len(row["val_losses"]) < len(found["seeds"]):
         return None
     runs = sorted(zip(row["val_losses"], found["seeds"], strict=True))
@@ -129,7 +124,7 @@ def confirm(
 
     def train(plans: Sequence[TrialPlan]) -> list[TrialRecord]:
         say(f"confirming {len(plans) // seeds} configurations on {seeds} fresh seeds")
-        if sooner_here(result, candidates(result, task, top), seeds):
+        if sooner_here(candidates(result, task, top), seeds):
             return retrain_here(plans, task, splits.training)
         return retrain_all(plans, task, splits.training, resources, result.concurrency)
 
@@ -177,18 +172,6 @@ def log_confirmation(result: SweepResult, store: Any) -> None:
         }
         if runs.get(row["trial"]):
             store.log_figures(runs[row["trial"]], figures, tags)
-
-
-def plan_of(trial: TrialRecord, number: int, seed: int, storage: str = "") -> TrialPlan:
-    """A whole run of a trial's configuration computed as it was."""
-    return TrialPlan(
-        number=number,
-        config=trial.config,
-        seed=seed,
-        max_epochs=trial.max_epochs,
-        compute=Compute.of_worker(trial.worker),
-        storage=storage,
-    )
 
 
 def _mean_row_losses(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
@@ -18,12 +18,30 @@ def search_seconds(result: SweepResult) -> float:
     return max(result.fit_seconds, result.train_seconds / result.concurrency)
 
 
+def affordable_top(trials: int, cost_of: Callable[[int], float], search: float) -> int:
+    """How many of the best are confirmed when nobody says: as many of three as cost little beside the search.
+
+    Args:
+        trials: of the sweep.
+        cost_of: what confirming so many costs.
+        search: what the search cost, in the same unit.
+    """
+    if trials < DEFAULT_MIN_TRIALS:
+        return 0
+    return next((top for top in range(DEFAULT_TOP, 0, -1) if cost_of(top) < DEFAULT_SHARE * search), 0)
+
+
 def estimated_seconds(result: SweepResult, chosen: Sequence[TrialRecord], seeds: int) -> float:
     """How long whole runs of these trials take on so many seeds, as many at once as in the search."""
+    return _training_seconds(chosen, seeds) / min(result.concurrency, len(chosen) * seeds)
+
+
+def _training_seconds(chosen: Sequence[TrialRecord], seeds: int) -> float:
+    """The same, one after another."""
     paces = [t.train_seconds / len(t.epochs) for t in chosen if t.epochs]
     usual = max(paces, default=0.0)  # for a reference that has not been trained yet
     whole = [_whole_epochs(t) * (t.train_seconds / len(t.epochs) if t.epochs else usual) for t in chosen]
-    return sum(whole) * seeds / min(result.concurrency, len(chosen) * seeds)
+    return sum(whole) * seeds
 
 
 def _whole_epochs(trial: TrialRecord) -> int:
@@ -31,11 +49,10 @@ def _whole_epochs(trial: TrialRecord) -> int:
     return len(trial.epochs) if trial.status is TrialStatus.FINISHED and trial.epochs else trial.max_epochs
 
 
-def sooner_here(result: SweepResult, chosen: Sequence[TrialRecord], seeds: int) -> bool:
+def sooner_here(chosen: Sequence[TrialRecord], seeds: int) -> bool:
     """Whether whole runs of these trials are done in this process before workers would have started."""
     on_cpu = all(str(t.worker.get("device", "cpu")) == "cpu" for t in chosen)
-    at_once = min(result.concurrency, len(chosen) * seeds)
-    return on_cpu and estimated_seconds(result, chosen, seeds) * at_once < WORKER_SECONDS
+    return on_cpu and _training_seconds(chosen, seeds) < WORKER_SECONDS
 
 
 def estimated_epochs(chosen: Sequence[TrialRecord], seeds: int) -> int:

@@ -17,8 +17,7 @@ from typing import Any
 from search_spaces import UserError
 from sweeps.baselines import baselines
 from sweeps.conductor import Budget, Conductor, Stop
-from sweeps.confirm import plan_of
-from sweeps.confirmation_cost import DEFAULT_MIN_TRIALS, DEFAULT_SHARE, DEFAULT_TOP, WORKER_SECONDS
+from sweeps.confirmation_cost import WORKER_SECONDS, affordable_top
 from sweeps.doctor import available_memory
 from sweeps.in_process import retrain_here
 from sweeps.journal import Journal
@@ -29,6 +28,7 @@ from sweeps.proposals import Proposals
 from sweeps.ray_session import ray_running
 from sweeps.records import TrialRecord, ranked
 from sweeps.resources import Resources, slots
+from sweeps.retraining import plan_of
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.spec import SweepSpec
 from sweeps.store_uri import OFF
@@ -150,6 +150,11 @@ class Probe:
         """What ran, whole or in part."""
         return [trial for trial in self._conductor.records if trial.epochs]
 
+    @property
+    def best(self) -> TrialRecord:
+        """The best of what ran; the first when none has a result."""
+        return next(iter(ranked(self.trials)), self.trials[0])
+
     def on_report(self, number: int, report: TrialReport) -> bool:
         tree = process_tree(os.getpid())
         if sum(tree.values()) > self.peak_bytes:
@@ -240,7 +245,7 @@ def _read(path: Path) -> str:
 def _usual_length(plan: Plan, splits: Splits, probe: Probe) -> int:
     """Epochs of a trial that nobody stops: of the reference and the best, where whole runs of them are cheap."""
     max_epochs = int(plan.spec.max_epochs or 1)
-    chosen = [probe.trials[0], ranked(probe.trials)[0]]
+    chosen = [probe.trials[0], probe.best]
     if max_epochs <= PROBE_EPOCHS or sum(map(seconds_per_epoch, chosen)) * max_epochs > WHOLE_SECONDS:
         return max_epochs
     plans = [plan_of(replace(t, max_epochs=max_epochs), i, t.seed) for i, t in enumerate(chosen)]
@@ -256,7 +261,7 @@ def _evaluation_seconds(plan: Plan, splits: Splits, probe: Probe) -> float:
 
     began = time.monotonic()
     baselines(plan.task, splits, splits.validation)
-    trial = ranked(probe.trials)[0]
+    trial = probe.best
     path = probe.folder / weights_path(trial.number)
     predictor = plan.task.predictor(trial.config, load_file(path), splits) if path.exists() else None
     if predictor is not None:
@@ -344,17 +349,15 @@ def _confirmation_seconds(spec: SweepSpec, trials: int, run_seconds: float, sear
         search_seconds: of the whole search.
     """
 
-    def whole(top: int) -> float:
-        training = run_seconds * spec.confirm_seeds * (top + 1)
-        return training + (WORKER_SECONDS if training > WORKER_SECONDS else 0.0)
+    def training(top: int) -> float:
+        return run_seconds * spec.confirm_seeds * (top + 1)
 
-    if spec.confirm_top is not None:
-        return whole(spec.confirm_top) if spec.confirm_top else 0.0
-    if trials < DEFAULT_MIN_TRIALS:
+    top = spec.confirm_top
+    if top is None:
+        top = affordable_top(trials, training, search_seconds)
+    if not top:
         return 0.0
-    tops = range(DEFAULT_TOP, 0, -1)
-    affordable = (t for t in tops if run_seconds * spec.confirm_seeds * (t + 1) < DEFAULT_SHARE * search_seconds)
-    return next((whole(top) for top in affordable), 0.0)
+    return training(top) + (WORKER_SECONDS if training(top) > WORKER_SECONDS else 0.0)
 
 
 def _disk_bytes(probe: Probe, trials: int, epochs: float) -> int:

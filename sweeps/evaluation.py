@@ -47,11 +47,12 @@ def evaluate(
         say: shows a step to the user.
         on_open: told the time before the test split is opened.
     """
-    winner, predictor = _winner(result, task, splits, weights, say)
+    chosen = choose_winner(result)
+    winner, predictor = _trained(chosen, result, task, splits, weights, say)
     best = Best.of(winner)
     if predictor is None:
         return replace(result, best=best)
-    if winner.status is not choose_winner(result).status:
+    if winner is not chosen:  # trained anew
         best = replace(best, seed=winner.seed)
     ensemble = None
     if int(result.spec["ensemble"]) > 1:
@@ -140,14 +141,18 @@ def _log_figures(result: SweepResult, folder: Path, store: Any) -> SweepResult:
     return result
 
 
-def _winner(
-    result: SweepResult, task: Task, splits: Splits, weights: LeadingWeights, say: Callable[[str], None]
+def _trained(
+    winner: TrialRecord,
+    result: SweepResult,
+    task: Task,
+    splits: Splits,
+    weights: LeadingWeights,
+    say: Callable[[str], None],
 ) -> tuple[TrialRecord, Predictor | None]:
     """The winner as its model was trained, and the model.
 
     A confirmation judges whole runs. Of a winner that the search had stopped, the run of median loss is made again.
     """
-    winner = choose_winner(result)
     if result.confirmation and winner.status is TrialStatus.STOPPED:
         say(f"training trial {winner.number}, which the search had stopped, to its end")
         run = median_run(result)

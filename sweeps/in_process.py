@@ -17,11 +17,10 @@ from sweeps.launch import TrialSource
 from sweeps.proposals import Proposals
 from sweeps.records import TrialRecord
 from sweeps.result import SweepResult
-from sweeps.retraining import PlannedTrials
+from sweeps.retraining import PlannedTrials, plan_of
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.spec import SweepSpec
 from trainables import Splits, Task, TrainingData
-from trainables.base.compute import Compute
 from trainables.base.plan import TrialPlan, weights_path
 from trainables.base.storage import Storage
 
@@ -40,8 +39,8 @@ def run_here(source: TrialSource, task: Task, data: TrainingData) -> None:
 
 
 def retrain_here(plans: Sequence[TrialPlan], task: Task, data: TrainingData) -> list[TrialRecord]:
-    """Runs all plans to their ends; the records come in the order of the plans."""
-    source = PlannedTrials(plans, 1)
+    """Runs all plans to their ends, on the CPU where a GPU is not here; the records come in the order of the plans."""
+    source = PlannedTrials([replace(plan, compute=plan.compute.here()) for plan in plans], 1)
     run_here(source, task, data)
     return source.records
 
@@ -55,15 +54,7 @@ def finish(trial: TrialRecord, task: Task, data: TrainingData) -> tuple[TrialRec
     from safetensors.torch import load
 
     with TemporaryDirectory() as folder:
-        plan = TrialPlan(
-            number=0,
-            config=trial.config,
-            seed=trial.seed,
-            max_epochs=trial.max_epochs,
-            compute=Compute.of_worker(trial.worker).here(),
-            storage=folder,
-        )
-        (run,) = retrain_here([plan], task, data)
+        (run,) = retrain_here([plan_of(trial, 0, trial.seed, folder)], task, data)
         whole = replace(trial, status=run.status, epochs=run.epochs, worker=run.worker, error=run.error)
         try:
             return whole, load(Storage(folder).read(weights_path(0))) if whole.has_result else {}

@@ -13,10 +13,10 @@ from typing import Any
 from search_spaces import UserError
 from sweeps.environment import git_commit, machine, versions
 from sweeps.records import Epoch, TrialRecord, TrialStatus
+from sweeps.retraining import plan_of
 from sweeps.tracking import Store
 from trainables import Task, TrainingData, get_task
 from trainables.base.compute import Compute
-from trainables.base.plan import TrialPlan
 
 INFINITE = 1.7e308  # MLflow keeps inf as the largest float
 
@@ -113,15 +113,8 @@ def train_again(record: TrialRecord, task: Task, data: TrainingData) -> TrialRec
     """The record that training now gives, as many epochs as there were, on the same device and thread count."""
     from trainables.base.trial import run_trial
 
-    plan = TrialPlan(
-        number=record.number,
-        config=record.config,
-        seed=record.seed,
-        max_epochs=record.max_epochs,
-        milestones=(record.epochs[-1].epoch,),  # a trial that was stopped there is left there
-        compute=Compute.of_worker(record.worker),
-    )
-    last = record.epochs[-1].epoch
+    last = record.epochs[-1].epoch  # a trial that was stopped there is left there
+    plan = replace(plan_of(record, record.number, record.seed), milestones=(last,))
     epochs: list[Epoch] = []
     worker: Mapping[str, Any] = {}
     error = ""

@@ -11,9 +11,22 @@ from sweeps.launch import run_trials
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.resources import Resources
 from trainables import Task, TrainingData
+from trainables.base.compute import Compute
 from trainables.base.plan import TrialPlan, TrialReport
 
 RETRIES = 1  # of a trial whose worker died or hung
+
+
+def plan_of(trial: TrialRecord, number: int, seed: int, storage: str = "") -> TrialPlan:
+    """A whole run of a trial's configuration, computed as it was."""
+    return TrialPlan(
+        number=number,
+        config=trial.config,
+        seed=seed,
+        max_epochs=trial.max_epochs,
+        compute=Compute.of_worker(trial.worker),
+        storage=storage,
+    )
 
 
 class PlannedTrials:

@@ -22,6 +22,14 @@ from tests.fault_toys import FAULT_TOY
 from tests.toys import TOY
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_session")
+def test_a_sweep_whose_probe_diverges_is_predicted(store_uri: str) -> None:
+    options = {"bad": "nan", "bad_above": -1.0}
+    found = predict(make_spec({"task": TOY, "task_options": options, "trials": 4, "tracking_uri": store_uri}))
+    assert found.wall_seconds > 0
+
+
 def test_expected_epochs_without_stopping_are_all() -> None:
     assert expected_epochs(10, 9, (), 3) == 90
 
