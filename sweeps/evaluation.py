@@ -14,8 +14,10 @@ from sweeps.baselines import baselines
 from sweeps.confirm import choose_winner, median_run
 from sweeps.ensemble import best_ensemble
 from sweeps.failures import DATA_FAULTS, reason
-from sweeps.figures import Evidence, drawings_of, gather, write_drawings
+from sweeps.figures import drawings_of
+from sweeps.figures.artist import Artist
 from sweeps.figures.classification import classification_tables
+from sweeps.figures.evidence import Evidence, gather
 from sweeps.in_process import finish
 from sweeps.permutation import Importance, column_importance
 from sweeps.records import TrialRecord, TrialStatus
@@ -34,6 +36,7 @@ def evaluate(
     splits: Splits,
     weights: LeadingWeights,
     store: Any,
+    artist: Artist,
     say: Callable[[str], None],
     on_open: Callable[[float], None],
 ) -> SweepResult:
@@ -44,6 +47,7 @@ def evaluate(
         task, splits: what was learned.
         weights: of the leading trials.
         store: the tracking store; None when tracking is off.
+        artist: draws figures beside this process when there is a store.
         say: shows a step to the user.
         on_open: told the time before the test split is opened.
     """
@@ -69,27 +73,66 @@ def evaluate(
     test = splits.test.open()
     result = replace(result, test_openings=(*result.test_openings, moment))
     best = replace(best, validation=task.scores(predictor, splits.validation), test=task.scores(predictor, test))
-    attempt = Attempts(say)
-    models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
-    models += attempt("reference", lambda: _reference(result, winner, best, task, splits, weights, test)) or ()
-    facts = splits.training.facts
-    evidence = attempt("figures", lambda: gather(result.facts, winner, predictor, splits.train, test, facts))
-    importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
-    tables = attempt("tables", lambda: _tables(evidence, importance)) or {}
-    notes = [*(f"{model.name} {model.note}" for model in models if model.note), *attempt.failed]
-    if importance is not None and importance.note:
-        notes.append(f"permutation importance {importance.note}")
-    result = replace(result, best=best, baselines=models, evaluation={**tables, "notes": notes})
-    if store is None or not best.run_id:
-        return result
-    from sweeps.writer import patiently  # loads MLflow
-
-    logged = patiently(lambda: _log(result, predictor, splits, store, say), result)
-    say("drawing figures")
+    facts, attempt = splits.training.facts, Attempts(say)
     with TemporaryDirectory() as folder:
-        if evidence is not None:
-            _draw(logged, evidence, importance, Path(folder), say)
+        evidence = attempt("figures", lambda: gather(result.facts, winner, predictor, splits.train, test, facts))
+        pictures = Pictures(evidence if store is not None else None, artist, Path(folder), say)
+        pictures.begin()
+        models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
+        models += attempt("reference", lambda: _reference(result, winner, best, task, splits, weights, test)) or ()
+        importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
+        tables = attempt("tables", lambda: _tables(evidence, importance)) or {}
+        notes = [*(f"{model.name} {model.note}" for model in models if model.note), *attempt.failed]
+        if importance is not None and importance.note:
+            notes.append(f"permutation importance {importance.note}")
+        result = replace(result, best=best, baselines=models, evaluation={**tables, "notes": notes})
+        if store is None or not best.run_id:
+            return result
+        from sweeps.writer import patiently  # loads MLflow
+
+        who = f"trials {', '.join(map(str, best.members))}" if best.members else f"trial {winner.number}"
+        pictures.end(importance, f"{result.name}: {who}", result.facts["title"])
+        logged = patiently(lambda: _log(result, predictor, splits, store, say), result)
+        pictures.wait()
         return patiently(lambda: _log_figures(logged, Path(folder), store), logged)
+
+
+class Pictures:
+    """The winner's figures, drawn by another process while this one goes on; none without evidence.
+
+    What cannot be drawn is said: no figure is worth a long search's results.
+    """
+
+    def __init__(self, evidence: Evidence | None, artist: Artist, folder: Path, say: Callable[[str], None]) -> None:
+        self._evidence = evidence
+        self._artist = artist
+        self._folder = folder
+        self._say = say
+
+    def begin(self) -> None:
+        """Has drawn what is known before the importance of columns."""
+        self._draw(None)
+
+    def end(self, importance: Importance | None, title: str, subtitle: str) -> None:
+        """Has the rest drawn, and the page with all of them."""
+        self._draw(importance, title, subtitle)
+
+    def wait(self) -> None:
+        """Returns when the folder holds all figures."""
+        problem = self._artist.wait()
+        if problem:
+            self._failed(problem)
+
+    def _draw(self, importance: Importance | None, *texts: str) -> None:
+        if self._evidence is None:
+            return
+        try:
+            self._artist.draw(drawings_of(self._evidence, importance), self._folder, *texts)
+        except Exception as problem:  # noqa: BLE001 said
+            self._failed(f"{type(problem).__name__}: {problem}")
+
+    def _failed(self, problem: str) -> None:
+        self._say(f"not all figures could be drawn: {problem}")
 
 
 class Attempts:
@@ -121,18 +164,6 @@ def _tables(evidence: Evidence | None, importance: Importance | None) -> dict[st
     if evidence is not None and evidence.outputs is not None and evidence.classes:
         found |= classification_tables(evidence)
     return found
-
-
-def _draw(
-    result: SweepResult, evidence: Evidence, importance: Importance | None, folder: Path, say: Callable[[str], None]
-) -> None:
-    """Draws into a folder; says so when something cannot be drawn, for no figure is worth a long search's results."""
-    winner = f"trials {', '.join(map(str, result.best.members))}" if result.best and result.best.members else ""
-    title = f"{result.name}: {winner or f'trial {evidence.trial.number}'}"
-    try:
-        write_drawings(drawings_of(evidence, importance), folder, title, result.facts["title"])
-    except Exception as problem:  # noqa: BLE001
-        say(f"not all figures could be drawn: {type(problem).__name__}: {problem}")
 
 
 def _log_figures(result: SweepResult, folder: Path, store: Any) -> SweepResult:

@@ -22,6 +22,7 @@ from sweeps.display import Display, Silent, WhileSeen
 from sweeps.ensemble import kept_trials
 from sweeps.environment import environment
 from sweeps.failures import DiskFull, StoreAway, SweepFailed
+from sweeps.figures.artist import Artist
 from sweeps.identity import check_same, identity, public_spec
 from sweeps.interruption import Interruptions
 from sweeps.journal import Journal, Replay, read_events, replay
@@ -45,7 +46,7 @@ LAG = 8  # deterministic mode: a proposal knows all of the trials this many time
 
 # What the end of a sweep needs, which takes seconds to load: as long as workers train, nobody waits for it.
 AT_THE_END = ("sweeps.evaluation",)
-AT_THE_END_OF_A_TRACKED_SWEEP = (*AT_THE_END, "skops.io", "sweeps.figures.png", "sweeps.figures.html", "sweeps.report")
+AT_THE_END_OF_A_TRACKED_SWEEP = (*AT_THE_END, "skops.io", "sweeps.report")
 
 
 def run_sweep(spec: SweepSpec, display: Display | None = None) -> SweepResult:
@@ -71,12 +72,13 @@ class Sweep:
         self._began = began
         self._interruptions = Interruptions()
         self._store: Any = None  # when tracking is off
+        self._artist = Artist()
         self._problem: Exception | None = None  # what nobody expected
         self._loading = Thread(target=self._load_ahead, name="loading", daemon=True)
 
     def run(self) -> SweepResult:
         """Raises ``KeyboardInterrupt`` when a signal comes before the search has begun."""
-        with self._interruptions.raised():
+        with self._interruptions.raised(), closing(self._artist):
             return self._run()
 
     def _run(self) -> SweepResult:
@@ -213,7 +215,7 @@ class Sweep:
             from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
 
             result = self._confirm(result, splits, resources)
-            return evaluate(result, self._task, splits, weights, self._store, self._display.step, on_open)
+            return evaluate(result, self._task, splits, weights, self._store, self._artist, self._display.step, on_open)
         except (KeyboardInterrupt, DiskFull, StoreAway) as problem:
             self._display.step(str(problem))
             stopped = STOPS[type(problem)]
@@ -365,6 +367,8 @@ class Sweep:
 
     def _load_ahead(self) -> None:
         """Loads what the end needs; in a thread, while the search goes on."""
+        if self._store is not None:
+            self._artist.start()
         for name in AT_THE_END if self._store is None else AT_THE_END_OF_A_TRACKED_SWEEP:
             import_module(name)
 

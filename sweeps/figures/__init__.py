@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweeps.figures.charts import Drawing
-from sweeps.figures.evidence import Evidence, gather
-from sweeps.permutation import Importance
 
-__all__ = ["Evidence", "drawings_of", "gather", "write_drawings"]
+if TYPE_CHECKING:  # they load pandas and scikit-learn, which drawing does without
+    from sweeps.figures.evidence import Evidence
+    from sweeps.permutation import Importance
 
 PAGE = "figures.html"
 
@@ -36,11 +38,14 @@ def drawings_of(evidence: Evidence, importance: Importance | None = None) -> lis
     return [drawing for drawing in found if drawing is not None]
 
 
-def write_drawings(drawings: list[Drawing], folder: Path, title: str, subtitle: str = "") -> None:
-    """Writes ``<name>.png`` for each drawing and ``figures.html`` with all of them."""
+def write_drawings(drawings: Sequence[Drawing], folder: Path, title: str = "", subtitle: str = "") -> None:
+    """Writes ``<name>.png`` for each drawing that has none yet, and with a title ``figures.html`` with all of them."""
     from sweeps.figures.html import figures_page
     from sweeps.figures.png import png_bytes
 
     for drawing in drawings:
-        (folder / f"{drawing.name}.png").write_bytes(png_bytes(drawing))
-    (folder / PAGE).write_text(figures_page(title, subtitle, drawings, {}), encoding="utf-8", newline="\n")
+        path = folder / f"{drawing.name}.png"
+        if not path.exists():
+            path.write_bytes(png_bytes(drawing))
+    if title:
+        (folder / PAGE).write_text(figures_page(title, subtitle, drawings, {}), encoding="utf-8", newline="\n")

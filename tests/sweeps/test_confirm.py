@@ -16,6 +16,7 @@ from sweeps.audit import audit
 from sweeps.conclusion import NO_TRIAL, conclude
 from sweeps.confirm import candidates, choose_winner, confirm_with, confirmed_top
 from sweeps.evaluation import evaluate
+from sweeps.figures.artist import Artist
 from sweeps.in_process import finish, retrain_here, search_here
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.resources import Resources
@@ -217,7 +218,7 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
     task = get_task("wine")
     steps: list[str] = []
     weights = LeadingWeights(str(tmp_path), 5)
-    found = evaluate(stopped_winner, task, task.load(), weights, None, steps.append, lambda moment: None)
+    found = evaluate(stopped_winner, task, task.load(), weights, None, Artist(), steps.append, lambda moment: None)
     winner, best = choose_winner(stopped_winner), found.best
     assert best is not None
     assert best.trial == winner.number == stopped_winner.confirmation["winner"]
@@ -229,7 +230,7 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
     assert best.validation["log_loss"] == pytest.approx(best.val_loss, abs=1e-6)  # the model is the one reported
 
     unconfirmed = replace(stopped_winner, confirmation={})
-    best = evaluate(unconfirmed, task, task.load(), weights, None, steps.append, lambda moment: None).best
+    best = evaluate(unconfirmed, task, task.load(), weights, None, Artist(), steps.append, lambda moment: None).best
     assert best is not None
     assert best.seed is None
     assert best.val_loss == unconfirmed.ranked()[0].val_loss

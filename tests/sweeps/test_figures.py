@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from sweeps.baselines import baselines
-from sweeps.figures import Evidence, drawings_of, gather, write_drawings
+from sweeps.figures import drawings_of, write_drawings
 from sweeps.figures.charts import Bars, Chart, Drawing, Heatmap, Line
 from sweeps.figures.classification import classification_tables, reliability
+from sweeps.figures.evidence import Evidence, gather
 from sweeps.figures.html import plotly_figure
 from sweeps.figures.png import fonts, png_bytes
 from sweeps.permutation import column_importance
