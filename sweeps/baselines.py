@@ -11,6 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from sweeps.failures import DATA_FAULTS, reason
 from sweeps.result import Baseline
@@ -19,6 +20,8 @@ from trainables.base.table_data import score_outputs
 
 BOOSTING = "gradient boosting"
 MAX_BOOSTING_CELLS = 40_000_000  # rows x features x classes; above, boosting would take longer than many sweeps
+# Below, one thread does: more would wait for one another longer than they compute, most of all on cores that draw.
+MANY_CELLS = 1_000_000
 
 
 def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
@@ -46,8 +49,9 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
             found.append(Baseline(name, {}, {}, note))
             continue
         try:
-            model.fit(x, y)
-            outputs = [(_outputs(model, features, facts), targets) for features, targets in parts]
+            with threadpool_limits(None if cells > MANY_CELLS else 1):
+                model.fit(x, y)
+                outputs = [(_outputs(model, features, facts), targets) for features, targets in parts]
             scores = [score_outputs(kind, said, targets, facts) for said, targets in outputs]
             found.append(Baseline(name, validation=scores[0], test=scores[1]))
         except DATA_FAULTS as problem:

@@ -1,4 +1,4 @@
-"""The trials' best weights: the leading ones are kept, losers' files are removed as the sweep goes on."""
+"""The trials' best weights: the leading ones and the reference's are kept, losers' files are removed meanwhile."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:  # torch loads when weights are read: training begins without 
     import torch
 
 
+REFERENCE = 0  # the number of the trial with the task's own configuration, unless a space or --set has no such
+
+
 class LeadingWeights:
-    """Keeps the weight files of the best trials.
+    """Keeps the weight files of the best trials, and of the first, beside which the winner is shown.
 
     Args:
         uri: the sweep's storage.
@@ -33,6 +36,8 @@ class LeadingWeights:
         self._storage.delete(f"checkpoints/trial-{trial.number:05d}")
         if not trial.has_result:
             self._storage.delete(weights_path(trial.number))
+            return
+        if trial.number == REFERENCE:
             return
         bisect.insort(self._leading, (trial.val_loss, trial.number))
         for _, number in self._leading[self._keep :]:
