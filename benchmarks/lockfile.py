@@ -61,6 +61,25 @@ def described_machine() -> dict[str, Any]:
     }
 
 
+def provenance_facts(found: Mapping[str, Any]) -> dict[str, str]:
+    """What ``provenance`` gives, as lines of a report."""
+    machine = found["machine"]
+    threads = machine["threads"] and f"{machine['threads']} torch threads"
+    parts = [
+        machine["processor"],
+        f"{machine['usable_cores']} cores",
+        f"{machine['memory_gib']} GiB",
+        machine["system"],
+    ]
+    return {
+        "command": found["command"],
+        "commit": found["commit"] or "not run from a checkout",
+        "started": found["started"],
+        "versions": ", ".join(f"{name} {number}" for name, number in found["versions"].items()),
+        "machine": ", ".join(filter(None, [*parts, threads, f"GPU: {machine['gpu'] or 'none'}"])),
+    }
+
+
 def sha256_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -80,10 +80,17 @@ def _trials_state(result: SweepResult) -> dict[str, Any]:
     """Trials of all sweeps of the experiment, best first: parallel coordinates, losses and curves."""
     params = unconditional(result)[:MOST_AXES]
     columns = [*_columns("metrics", ["best_val_loss", "best_epoch", "epochs"]), *_columns("params", params)]
+    axes = {"selectedParams": params, "selectedMetrics": ["best_val_loss"], "showAllRuns": True}
     charts = [
-        {"type": "PARALLEL", "selectedParams": params, "selectedMetrics": ["best_val_loss"], "showAllRuns": True},
-        {"type": "LINE", "metricKey": "val_loss", "selectedMetricKeys": ["val_loss"], **_LINE},
-        {"type": "BAR", "metricKey": "best_val_loss"},
+        {"type": "PARALLEL", "metricSectionId": _AXES, **axes},
+        {
+            "type": "LINE",
+            "metricSectionId": _LOSSES,
+            "metricKey": "val_loss",
+            "selectedMetricKeys": ["val_loss"],
+            **_LINE,
+        },
+        {"type": "BAR", "metricSectionId": _LOSSES, "metricKey": "best_val_loss"},
     ]
     return {
         **_state([*columns, "tags.`tunelab.status`"]),
@@ -92,8 +99,9 @@ def _trials_state(result: SweepResult) -> dict[str, Any]:
         "orderByAsc": True,
         "runsHiddenMode": "FIRST_20_RUNS",
         "compareRunCharts": [{**_CHART, "uuid": f"tunelab-{i}", **chart} for i, chart in enumerate(charts)],
-        "compareRunSections": [
-            {"uuid": "tunelab", "name": "Trials", "display": True, "isReordered": False, "deleted": False},
+        "compareRunSections": [  # axes need the page's whole width, else their labels lie on one another
+            {"uuid": _AXES, "name": "Hyperparameters", "columns": 1, **_SECTION},
+            {"uuid": _LOSSES, "name": "Losses", "columns": 2, **_SECTION},
         ],
     }
 
@@ -104,8 +112,9 @@ def unconditional(result: SweepResult) -> list[str]:
     return [name for name in names if len({t.params[name] for t in result.trials}) > 1]
 
 
+_AXES, _LOSSES = "tunelab-axes", "tunelab-losses"
+_SECTION: Mapping[str, Any] = {"display": True, "isReordered": False, "deleted": False}
 _CHART: Mapping[str, Any] = {
-    "metricSectionId": "tunelab",
     "deleted": False,
     "isGenerated": False,
     "runsCountToCompare": 20,

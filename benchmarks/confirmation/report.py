@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from benchmarks.confirmation.run import ConfirmationResults
 from benchmarks.confirmation.simulate import Simulated, wilson
 from benchmarks.confirmation.spec import CASES, NOISE, PLANTED
+from benchmarks.lockfile import provenance_facts
 from sweeps.report.document import Cell, Code, Document, Section, Table, Text
 from sweeps.report.figures import interval_figure
 
@@ -30,11 +30,7 @@ def make_confirmation_document(results: ConfirmationResults) -> Document:
         ),
     ]
     facts: dict[str, Cell] = {
-        "command": provenance["command"],
-        "commit": provenance["commit"],
-        "started": provenance["started"],
-        "versions": ", ".join(f"{name} {version}" for name, version in provenance["versions"].items()),
-        "machine": json.dumps(provenance["machine"], ensure_ascii=False),
+        **provenance_facts(provenance),
         **{f"data digest of {task}": digest for task, digest in results.lock["resolved"]["data"].items()},
     }
     subtitle = f"{len(results.sweeps)} simulated sweeps on {', '.join(spec.tasks)}."

@@ -14,6 +14,7 @@ from benchmarks.generation.results import Results
 from benchmarks.generation.spec import HUMAN
 from benchmarks.generation.storage import REPORT_HTML, REPORT_MD
 from benchmarks.generation.tables import Table, markdown
+from benchmarks.lockfile import provenance_facts
 from sweeps.page import Page, Section
 
 KOGPT2_LICENCE = (
@@ -206,19 +207,14 @@ def _reproduction(section: Section, results: Results) -> None:
 
 
 def _provenance(results: Results) -> dict[str, str]:
-    origin = results.lock["provenance"]
-    machine = origin["machine"]
+    facts, resolved = provenance_facts(results.lock["provenance"]), results.lock["resolved"]
     return {
-        "command": origin["command"],
-        "commit": origin["commit"] or "not run from a checkout",
-        "started": origin["started"],
+        **{name: facts[name] for name in ("command", "commit", "started")},
         "run seed": str(results.plan.spec.seed),
         "model": f"{results.model.name}, licence: {results.model.licence}",
         "scorer": f"{results.scorer.name} ({results.scorer.trained_on})",
-        "versions": ", ".join(f"{name} {number}" for name, number in origin["versions"].items()),
-        "machine": f"{machine['processor']}, {machine['usable_cores']} cores, {machine['memory_gib']} GiB, "
-        f"run on {results.lock['resolved']['device']}, {results.lock['resolved']['threads']} torch threads, "
-        f"GPU: {machine['gpu'] or 'none'}",
+        "versions": facts["versions"],
+        "machine": f"{facts['machine']}; run on {resolved['device']} with {resolved['threads']} torch threads",
     }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.lockfile import provenance_facts
 from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, within
 from sweeps.page import Cell, Page
 
@@ -14,9 +14,10 @@ NAMES = {"wall_seconds": "wall time", "epochs": "epochs", "memory_bytes": "memor
 
 def page(comparisons: Sequence[Comparison], options: Sequence[str], provenance: Mapping[str, Any]) -> Page:
     """The report as a page."""
-    facts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in provenance.items()}
     report = Page(
-        "Plans against sweeps", subtitle=f"tunelab plan and tunelab sweep with {' '.join(options)}", provenance=facts
+        "Plans against sweeps",
+        subtitle=f"tunelab plan and tunelab sweep with {' '.join(options)}",
+        provenance=provenance_facts(provenance),
     )
     report.section("Verdict", verdict(comparisons))
     rows: list[list[Cell]] = [[c.task, *(c.ratio(figure) for figure in FIGURES)] for c in comparisons]

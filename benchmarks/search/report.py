@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import bisect
-import json
 import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from benchmarks.lockfile import provenance_facts
 from benchmarks.search.play import Play
 from benchmarks.search.run import SearchResults
 from benchmarks.search.statistics import LEVEL, Ranking
@@ -34,11 +34,7 @@ def make_search_document(results: SearchResults) -> Document:
         ),
     ]
     facts: dict[str, Cell] = {
-        "command": provenance["command"],
-        "commit": provenance["commit"],
-        "started": provenance["started"],
-        "versions": ", ".join(f"{name} {version}" for name, version in provenance["versions"].items()),
-        "machine": json.dumps(provenance["machine"], ensure_ascii=False),
+        **provenance_facts(provenance),
         **{f"data digest of {task}": digest for task, digest in results.lock["resolved"]["data"].items()},
     }
     subtitle = (

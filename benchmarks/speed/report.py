@@ -8,6 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from benchmarks.lockfile import provenance_facts
 from benchmarks.speed.contest import OURS, Run, Standing, standings
 from benchmarks.speed.control import WINDOW, Control
 from benchmarks.speed.proposing import Proposing
@@ -38,9 +39,9 @@ def page(results: Results, provenance: Mapping[str, Any]) -> Page:
     request = results.request
     html = Page(
         "Speed of sweeps",
-        subtitle=f"{', '.join(request.tasks)}; {request.rounds} rounds, {request.concurrency} trials at once, "
-        f"{request.device}",
-        provenance={k: str(v) for k, v in provenance.items()},
+        subtitle=f"{', '.join(request.tasks)}; {request.rounds} {'round' if request.rounds == 1 else 'rounds'}, "
+        f"{request.concurrency} trials at once, {request.device}",
+        provenance=provenance_facts(provenance),
     )
     _findings(html, results)
     for (task, trials), runs in results.runs.items():
