@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryFile
@@ -15,9 +16,14 @@ from typing import IO, Any
 
 from sweeps.figures.charts import Drawing
 
-# The same modules as here, and none from the user's folder. A module run with -m, or a process of multiprocessing,
-# would look there first, or import the user's script a second time.
-COMMAND = "import sys; sys.path[:] = {path!r}; from sweeps.figures.artist import main; main()"
+# It looks for modules where this process does. Run with -m it would look in the user's folder first; a process of
+# multiprocessing would import the user's script a second time.
+COMMAND = """
+import pickle, sys
+sys.path[:] = pickle.load(sys.stdin.buffer)
+from sweeps.figures.artist import main
+main()
+"""
 PATIENCE_SECONDS = 10.0  # for the process to end by itself
 
 
@@ -38,12 +44,13 @@ class Artist:
         if self._process is None:
             self._errors = TemporaryFile()  # noqa: SIM115 closed with the process
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", COMMAND.format(path=sys.path)],
+                [sys.executable, "-P", "-c", COMMAND],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 start_new_session=True,
             )
+            self._send(sys.path)
         return self._process
 
     def draw(self, drawings: Sequence[Drawing], folder: Path, title: str = "", subtitle: str = "") -> None:
@@ -51,14 +58,9 @@ class Artist:
 
         Returns at once; ``wait`` tells when it is done.
         """
-        stream = self.start().stdin
-        assert stream is not None
+        self.start()
         self._asked += 1
-        try:
-            pickle.dump((list(drawings), folder, title, subtitle), stream)
-            stream.flush()
-        except BrokenPipeError:  # it died: ``wait`` tells of what
-            return
+        self._send((list(drawings), folder, title, subtitle))
 
     def wait(self) -> str:
         """Waits for all that was asked for; gives what went wrong, empty for nothing."""
@@ -80,10 +82,8 @@ class Artist:
             return
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream is not None:
-                try:
+                with suppress(BrokenPipeError):  # it is dead, and what was buffered for it with it
                     stream.close()
-                except BrokenPipeError:  # it is dead, and what was buffered for it with it
-                    continue
         self._process.terminate()
         try:
             self._process.wait(PATIENCE_SECONDS)
@@ -91,6 +91,13 @@ class Artist:
             self._process.kill()
             self._process.wait()
         self._process = self._errors = None
+
+    def _send(self, value: Any) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it died: ``wait`` tells of what
+            pickle.dump(value, self._process.stdin)
+            self._process.stdin.flush()
 
     def _death(self) -> str:
         assert self._process is not None
