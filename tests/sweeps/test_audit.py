@@ -28,7 +28,8 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def audited(curve: str, seed: int, **settings: Any) -> tuple[dict[str, Any], list[str]]:
     """The audit of five stopped trials of a sweep on formulas, and what it said."""
-    task, said = Toy(curve=curve), []  # type: ignore[var-annotated]
+    said: list[str] = []
+    task = Toy(curve=curve)
     splits = task.load()
     result = search_here(SweepSpec(task=TOY, trials=30, max_epochs=27, seed=seed, **settings), task, splits)
     return audit(result, task, splits, Resources(), count=5, say=said.append), said

@@ -240,8 +240,9 @@ def test_the_audit_compares_with_a_whole_run_of_the_winner(
     stopped_winner: SweepResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweeps.audit.retrain_all", lambda plans, task, data, *rest: retrain_here(plans, task, data))
-    task = get_task("wine")
-    splits, winner, steps = task.load(), choose_winner(stopped_winner), []  # type: ignore[var-annotated]
+    steps: list[str] = []
+    task, winner = get_task("wine"), choose_winner(stopped_winner)
+    splits = task.load()
     found = audit(stopped_winner, task, splits, Resources(1.0, 0.0, None, None), count=9, say=steps.append)
     assert found["winner_val_loss"] == sorted(stopped_winner.confirmation["rows"][0]["val_losses"])[1]
     audited = [row["trial"] for row in found["rows"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,9 @@ BUNDLED = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "hear
 
 
 @pytest.fixture(scope="module")
-def sweep(ray_session: None, make_store_uri, tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepResult, str]:  # type: ignore[no-untyped-def]
+def sweep(
+    ray_session: None, make_store_uri: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SweepResult, str]:
     """Eight trials side by side in two reused workers, some stopped early."""
     uri = make_store_uri(tmp_path_factory.mktemp("reproduce"))
     values = {"task": "wine", "trials": 8, "max_epochs": 9, "grace_period": 1, "confirm_top": 0, "tracking_uri": uri}
