@@ -40,6 +40,7 @@ PROBE_EPOCHS = 5
 PROBE_SECONDS = 20.0  # after the first report, at most
 WHOLE_SECONDS = 5.0  # what whole runs may take that show how long trials train
 SIMULATIONS = 200
+SIMULATED_TRIALS = 100_000  # in all simulations: the more trials a sweep has, the less its epochs are left to chance
 IMPORT_SECONDS = 3.0  # Python, torch, Ray and MLflow, before anything can be measured
 MODEL_SECONDS = 2.5  # logging and registering the winner, the report
 STORE_BYTES = 5_100_000  # an empty store and the log that sqlite keeps beside it
@@ -55,6 +56,7 @@ class Prediction:
 
     Attributes:
         trials, max_epochs: what was asked for.
+        in_time: trials that end before ``--time-budget`` does; all without one.
         concurrency: proposed trials at once: what CPUs, GPUs and memory allow.
         epochs: over all trials, those that early stopping saves left out.
         epoch_seconds: mean training time of an epoch over the probed configurations.
@@ -68,6 +70,7 @@ class Prediction:
     """
 
     trials: int
+    in_time: int
     max_epochs: int
     concurrency: int
     epochs: int
@@ -194,7 +197,7 @@ def expected_epochs(trials: int, length: int, levels: tuple[int, ...], reduction
     rng = random.Random(0)
     return statistics.fmean(
         _simulated_epochs([rng.random() for _ in range(trials)], length, Rungs(levels, reduction_factor))
-        for _ in range(SIMULATIONS)
+        for _ in range(max(1, min(SIMULATIONS, SIMULATED_TRIALS // trials)))
     )
 
 
@@ -205,7 +208,7 @@ def _simulated_epochs(losses: list[float], length: int, rungs: Rungs) -> int:
         for level in rungs.levels:
             if level >= length:
                 break
-            rungs.values.setdefault(level, {})[number] = loss
+            rungs.note(number, level, loss)
             if not rungs.goes_on(number, level):
                 stopped = level
                 break
@@ -294,9 +297,13 @@ def _conclude(
     trained = sum(trial.train_seconds for trial in probe.trials)
     overhead = max(0.0, probe.wall_seconds - trained / room)  # starting and ending workers, reports
     search = overhead + train / concurrency
-    confirmation = _confirmation_seconds(spec, trials, length * epoch_seconds / concurrency, search)
+    share = 1.0
+    if spec.time_budget is not None and search > spec.time_budget:
+        share = max(0.0, spec.time_budget - overhead) / (search - overhead)
+        search, epochs, train = spec.time_budget, epochs * share, train * share
+    confirmation = _confirmation_seconds(spec, round(trials * share), length * epoch_seconds / concurrency, search)
     wall = IMPORT_SECONDS + startup + search + confirmation + evaluation
-    disk = _disk_bytes(probe, trials, epochs)
+    disk = _disk_bytes(probe, round(trials * share), epochs)
     home = next(folder for folder in (plan.home, *plan.home.parents) if folder.exists())
     free = shutil.disk_usage(home).free
     if disk > free:
@@ -306,6 +313,7 @@ def _conclude(
         )
     return Prediction(
         trials=trials,
+        in_time=round(trials * share),
         max_epochs=max_epochs,
         concurrency=concurrency,
         epochs=round(epochs),

@@ -67,7 +67,8 @@ def evaluate(
         best = replace(Best.of(winner), val_loss=ensemble.val_loss, members=ensemble.members)
         shown = ", ".join(f"{n} ({w:.2f})" for n, w in zip(ensemble.members, ensemble.weights, strict=True))
         say(f"the winner averages trials (weight): {shown}")
-    say("opening the test split, once")
+    before = len(result.test_openings)
+    say(f"opening the test split{f' again, for time {before + 1}' if before else ', once'}")
     moment = time.time()
     on_open(moment)
     test = splits.test.open()
@@ -93,6 +94,7 @@ def evaluate(
         who = f"trials {', '.join(map(str, best.members))}" if best.members else f"trial {winner.number}"
         pictures.end(importance, f"{result.name}: {who}", result.facts["title"])
         logged = patiently(lambda: _log(result, predictor, splits, store, say), result)
+        say("drawing figures")
         pictures.wait()
         return patiently(lambda: _log_figures(logged, Path(folder), store), logged)
 

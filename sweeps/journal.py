@@ -188,12 +188,38 @@ class Replay:
         checkpoints: (epoch, path) of the last checkpoint, by trial number.
         notes: the events about the sweep as a whole.
         longest: by number, how far a trial had come before it was restarted: what its rungs saw.
+        wall_seconds: that earlier sessions took, each up to its last event.
+        fit_seconds: of these, from the first proposal of a session to its last trial's end.
     """
 
     trials: tuple[TrialRecord, ...]
     checkpoints: dict[int, tuple[int, str]]
     notes: tuple[dict[str, Any], ...]
     longest: dict[int, tuple[Epoch, ...]]
+    wall_seconds: float = 0.0
+    fit_seconds: float = 0.0
+
+
+class _Clock:
+    """Adds up the time of sessions; a killed one lasted until its last event, as far as anybody knows."""
+
+    def __init__(self) -> None:
+        self.wall = self.fit = 0.0
+        self._session: list[float] = []
+        self._search: list[float] = []
+
+    def take(self, event: dict[str, Any]) -> None:
+        if event["event"] == "started":
+            self.stop()
+        if "time" in event:
+            self._session.append(event["time"])
+            if event["event"] in ("proposed", "ended"):
+                self._search.append(event["time"])
+
+    def stop(self) -> None:
+        self.wall += max(self._session, default=0.0) - min(self._session, default=0.0)
+        self.fit += max(self._search, default=0.0) - min(self._search, default=0.0)
+        self._session, self._search = [], []
 
 
 def replay(events: Iterator[dict[str, Any]]) -> Replay:
@@ -202,12 +228,15 @@ def replay(events: Iterator[dict[str, Any]]) -> Replay:
     checkpoints: dict[int, tuple[int, str]] = {}
     notes: list[dict[str, Any]] = []
     longest: dict[int, tuple[Epoch, ...]] = {}
+    clock = _Clock()
     for number, event in enumerate(events, start=1):
         try:
             _apply(event, trials, checkpoints, notes, longest)
+            clock.take(event)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"A journal is damaged at line {number}; its sweep cannot be resumed.") from error
-    return Replay(tuple(trials[n] for n in sorted(trials)), checkpoints, tuple(notes), longest)
+    clock.stop()
+    return Replay(tuple(trials[n] for n in sorted(trials)), checkpoints, tuple(notes), longest, clock.wall, clock.fit)
 
 
 def _apply(

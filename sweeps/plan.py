@@ -17,7 +17,7 @@ from sweeps.proposals import check_fixed, fitting_trials
 from sweeps.resources import Resources, check_cluster, settle_gpus
 from sweeps.secrets import without_secrets
 from sweeps.spec import SweepSpec
-from sweeps.store_uri import check_uri, check_usable, default_tracking_uri, home_of
+from sweeps.store_uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
 from trainables import Task, get_task
 from trainables.base.compute import Compute
 from trainables.base.storage import Storage
@@ -136,4 +136,7 @@ def _checked_storage(uri: str) -> str:
         Storage(uri)
     except UserError as error:
         raise UserError(without_secrets(str(error))) from None
-    return uri if "://" in uri else str(Path(uri).absolute())
+    if "://" in uri:
+        return uri
+    check_writable(Path(uri).absolute(), "--storage")
+    return str(Path(uri).absolute())

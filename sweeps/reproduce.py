@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -15,7 +14,8 @@ from sweeps.environment import git_commit, machine, versions
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.retraining import plan_of
 from sweeps.tracking import Store
-from trainables import Task, TrainingData, get_task
+from sweeps.tracking.connection import json_object, read_tag
+from trainables import Splits, Task, TrainingData, get_task
 from trainables.base.compute import Compute
 
 INFINITE = 1.7e308  # MLflow keeps inf as the largest float
@@ -79,19 +79,19 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
     Config, seeds, split, budget and thread count come from the store; the data must have the digest it had.
 
     Raises:
-        UserError: the run is no trial, it has no epoch to compare, or its data or task file is not what it was.
+        UserError: the run is no trial or damaged, it has no epoch to compare, or its data or task file is not what
+            it was.
     """
     record = store.load_trial(run_id)
     if record.status == TrialStatus.RUNNING or not record.epochs:
         raise UserError(f"Run '{run_id}' ({record.status}) has no finished epochs that could be compared.")
-    tags = store.run(run_id).data.tags
-    parent_run_id = tags["mlflow.parentRunId"]
+    run = store.run(run_id)
+    tags, parent_run_id = run.data.tags, read_tag(run, "mlflow.parentRunId", str)
     parent = store.run(parent_run_id).data.tags
     if "tunelab.digest" not in tags or "tunelab.spec" not in parent:
         raise UserError(f"Run '{run_id}' does not say which data it was trained on, so it cannot be trained again.")
-    spec = store.spec(parent_run_id)
-    task = _same_task(spec, parent)
-    splits = task.load(spec["split_seed"])
+    spec, made_with = store.spec(parent_run_id), read_tag(run, "tunelab.versions", json_object)
+    task, splits = _loaded(spec, parent)
     if splits.training.digest != tags["tunelab.digest"]:
         raise UserError(
             f"The data of '{task.facts.name}' is not what run '{run_id}' was trained on: its digest was "
@@ -104,7 +104,7 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
         sweep=tags["tunelab.sweep"],
         epochs=len(record.epochs),
         difference=first_difference(record.epochs, now.epochs),
-        environment=_changes(tags, record, now),
+        environment=_changes({**made_with, "commit": tags.get("mlflow.source.git.commit", "")}, record, now),
         error="" if record.error else now.error.partition("\n")[0],
     )
 
@@ -150,6 +150,18 @@ def _same(one: float, other: float) -> bool:
     return one == other
 
 
+def _loaded(spec: Mapping[str, Any], parent: Mapping[str, str]) -> tuple[Task, Splits]:
+    """The sweep's task and its data; the error names the folder to go to when a file was named from there."""
+    try:
+        task = _same_task(spec, parent)
+        return task, task.load(spec["split_seed"])
+    except UserError as problem:
+        relative = [str(v) for v in spec["task_options"].values() if isinstance(v, str) and not Path(v).is_absolute()]
+        if any(f"'{path}'" in str(problem) and not Path(path).exists() for path in relative):
+            raise UserError(f"{problem} Call reproduce from the folder that the sweep was made in.") from problem
+        raise
+
+
 def _same_task(spec: Mapping[str, Any], parent: Mapping[str, str]) -> Task:
     """The sweep's task; a task of the user's own must still be the file that it was."""
     name = str(spec["task"])
@@ -172,8 +184,7 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _changes(tags: Mapping[str, str], before: TrialRecord, now: TrialRecord) -> dict[str, tuple[str, str]]:
-    then = {**json.loads(tags.get("tunelab.versions", "{}")), "commit": tags.get("mlflow.source.git.commit", "")}
+def _changes(then: dict[str, str], before: TrialRecord, now: TrialRecord) -> dict[str, tuple[str, str]]:
     today = {**versions(), "commit": git_commit()}
     for key in (*(f.name for f in fields(Compute)), "host"):
         then[key], today[key] = str(before.worker.get(key, "")), str(now.worker.get(key, ""))

@@ -90,8 +90,8 @@ class SweepResult:
         trials: every trial, numbers ascending.
         concurrency: trials at once.
         started: unix time, seconds.
-        wall_seconds: from the command to the result.
-        fit_seconds: from the first proposal to the last report.
+        wall_seconds: from the command to the result; of a resumed sweep, of all its sessions.
+        fit_seconds: from the first proposal to the last report, of all sessions.
         parent_run_id: MLflow run of the sweep; empty without tracking.
         tracking_uri: the store, without secrets.
         stopped: why the search ended early; empty when it did not.

@@ -133,7 +133,13 @@ class Sweep:
         if earlier is not None:
             first = next(note for note in earlier.notes if note["event"] == "started")
             times = [note["time"] for note in earlier.notes if note["event"] == "test opened"]
-            result = replace(result, started=first["time"], test_openings=tuple(times))
+            result = replace(
+                result,
+                started=first["time"],
+                test_openings=tuple(times),
+                wall_seconds=earlier.wall_seconds,
+                fit_seconds=earlier.fit_seconds,
+            )
             key = first["key"]
         journal.note(
             "started",
@@ -183,7 +189,10 @@ class Sweep:
             trials = conductor.finish()
             self._display.progress(list(trials))
             result = replace(
-                result, trials=trials, fit_seconds=time.time() - began, idle_seconds=conductor.idle_seconds
+                result,
+                trials=trials,
+                fit_seconds=result.fit_seconds + time.time() - began,
+                idle_seconds=conductor.idle_seconds,
             )
             hopeless = conductor.stopped is Stop.DISK
             result = self._deliver(result, writer, hopeless=hopeless)
@@ -225,7 +234,7 @@ class Sweep:
 
     def _end(self, result: SweepResult, journal: Journal, weights: LeadingWeights, *, resumed: bool) -> SweepResult:
         """Writes the result to the store and notes the end; raises ``SweepFailed`` for what nobody expected."""
-        result = replace(result, wall_seconds=time.time() - self._began)
+        result = replace(result, wall_seconds=result.wall_seconds + time.time() - self._began)
         with self._interruptions.answered_by(lambda: None):  # a first signal now changes nothing; a second ends it
             try:
                 result = self._write_result(result, resumed=resumed)
@@ -233,7 +242,7 @@ class Sweep:
                 self._problem = self._problem or problem
                 result = replace(result, stopped=Stop.FAILED.value)
         try:
-            journal.note("finished", stopped=result.stopped)
+            journal.note("finished", stopped=result.stopped, time=time.time())
         except DiskFull as problem:
             self._display.step(str(problem))
         if self._problem is not None:

@@ -9,6 +9,7 @@ compared with, rungs can be rebuilt from records, and a deterministic variant co
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -45,19 +46,28 @@ class Rungs:
     reduction_factor: int
     protected: frozenset[int] = frozenset({0})
     values: dict[int, dict[int, float]] = field(default_factory=dict)
+    _sorted: dict[int, list[float]] = field(default_factory=dict)  # the same values by level, ascending
 
     def record(self, number: int, epochs: Sequence[Epoch]) -> None:
         """Notes a trial's value at every rung its curve has reached."""
         reached = epochs[-1].epoch if epochs else 0
         for level in self.levels:
             if level <= reached:
-                self.values.setdefault(level, {}).setdefault(number, best_until(epochs, level))
+                self.note(number, level, best_until(epochs, level))
+
+    def note(self, number: int, level: int, value: float) -> None:
+        """Notes a trial's value at a rung; the first counts."""
+        values = self.values.setdefault(level, {})
+        if number not in values:
+            values[number] = value
+            insort(self._sorted.setdefault(level, []), value)
 
     def forget(self, number: int, above: int) -> None:
         """Drops a trial's values at rungs above an epoch: what it ran there is discarded."""
         for level, values in self.values.items():
-            if level > above:
-                values.pop(number, None)
+            if level > above and number in values:
+                order = self._sorted[level]
+                order.pop(bisect_left(order, values.pop(number)))
 
     def goes_on(self, number: int, level: int, *, against: range | None = None) -> bool:
         """Whether a trial that reached ``level`` goes on.
@@ -70,7 +80,10 @@ class Rungs:
         if number in self.protected:
             return True
         values = self.values[level]
-        rivals = [v for n, v in values.items() if n != number and (against is None or n in against)]
         own = values[number]
-        places = max(1, math.floor((len(rivals) + 1) / self.reduction_factor))
-        return sum(v < own for v in rivals) < places
+        if against is None:  # without a walk through all: a sweep may have thousands
+            compared, better = len(values), bisect_left(self._sorted[level], own)
+        else:
+            rivals = [values[n] for n in against if n != number and n in values]
+            compared, better = len(rivals) + 1, sum(v < own for v in rivals)
+        return better < max(1, compared // self.reduction_factor)

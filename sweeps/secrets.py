@@ -6,7 +6,7 @@ import re
 
 # ``user:password@``, up to the last @ of the word: passwords hold all kinds of signs. Rather too much than too little.
 _USER = re.compile(r"(\b[a-z][\w+.-]*://)(?:[^/\s:]*:\S*|[^/\s]*)@", re.IGNORECASE)
-_NAMES = "password|passwd|pwd|token|secret|key|sig|credential|auth"
+_NAMES = "pass|pwd|token|secret|key|sig|credential|auth"
 _QUERY = re.compile(rf"([?&][^=&\s]*(?:{_NAMES})[^=&\s]*=)[^&\s]+", re.IGNORECASE)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +17,9 @@ OFF = "off"  # no tracking
 SERVERS = ("http", "https")
 DATABASES = ("postgresql", "mysql", "mssql")
 SCHEME = re.compile(r"([a-z]+)(?:\+\w+)?:")
+NEEDS_QUOTES = re.compile("[%?]")
 SQLITE_MAGIC = b"SQLite format 3\0"
+MLFLOW_TABLE = "experiments"  # one of the first that MLflow makes
 
 
 def default_tracking_uri() -> str:
@@ -25,7 +29,7 @@ def default_tracking_uri() -> str:
     by its quoted name.
     """
     folder = str(Path.cwd())
-    path = "mlruns/mlflow.db" if re.search("[%?]", folder) else f"{folder.rstrip('/')}/mlruns/mlflow.db"
+    path = "mlruns/mlflow.db" if NEEDS_QUOTES.search(folder) else f"{folder.rstrip('/')}/mlruns/mlflow.db"
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{path}"
 
 
@@ -34,7 +38,7 @@ def check_uri(uri: str) -> str:
     scheme = scheme_of(uri)
     if uri == OFF or (scheme == "sqlite" and sqlite_path(uri) is not None):
         return uri
-    if scheme in SERVERS and _names_a_host(uri):
+    if names_server(uri):
         return uri
     if scheme in DATABASES:
         _check_driver(uri)
@@ -43,6 +47,11 @@ def check_uri(uri: str) -> str:
         f"--tracking-uri '{without_secrets(uri)}' is no store that can be used. Give sqlite:///path/mlflow.db, "
         f"the URL of an MLflow server (http://…), a database ({', '.join(DATABASES)}), or off."
     )
+
+
+def names_server(uri: str) -> bool:
+    """Whether this is the URL of a server, with a host."""
+    return scheme_of(uri) in SERVERS and _names_a_host(uri)
 
 
 def scheme_of(uri: str) -> str:
@@ -65,6 +74,15 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(path).absolute()
 
 
+def absolute_uri(uri: str) -> str:
+    """The URI as it is meant in the working directory, for use in another; a path that needs quoting stays relative."""
+    path = sqlite_path(uri)
+    if path is None or NEEDS_QUOTES.search(str(path)):
+        return uri
+    options = uri.partition("?")[2]
+    return f"sqlite:///{path}{f'?{options}' if options else ''}"
+
+
 def home_of(uri: str) -> Path:
     """The folder that belongs to a store: a sqlite file's own, else ``mlruns`` in the working directory."""
     path = sqlite_path(uri)
@@ -82,8 +100,11 @@ def check_usable(uri: str) -> None:
 def check_exists(uri: str) -> None:
     """Raises ``UserError`` when there is no sqlite store to read yet; whether a server answers is seen by asking it."""
     path = sqlite_path(uri)
-    if path is not None and not os.path.exists(path):
+    if path is None:
+        return
+    if not os.path.exists(path) or (path.is_file() and not path.stat().st_size):
         raise UserError(f"There is no store at '{path}' yet; the first sweep creates it.")
+    check_sqlite(path)
 
 
 def check_sqlite(path: Path) -> None:
@@ -99,18 +120,31 @@ def check_sqlite(path: Path) -> None:
         raise UserError(f"The store '{path}' cannot be used: {error.strerror}.") from error
     if start not in (b"", SQLITE_MAGIC):
         raise UserError(f"The store '{path}' is no sqlite database, or it is damaged. Give another --tracking-uri.")
+    tables = _tables(path)
+    if tables and MLFLOW_TABLE not in tables:
+        raise UserError(f"The database '{path}' is another program's: MLflow made none of it. Give another file.")
 
 
-def check_writable(folder: Path) -> None:
-    """Raises ``UserError`` when a folder cannot be created or written."""
+def _tables(path: Path) -> set[str]:
+    """Names of a sqlite database's tables, read without a change to it; none when it is locked for long."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            return {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.OperationalError:  # locked: whose it is, MLflow will see
+        return set()
+    except sqlite3.DatabaseError as error:
+        raise UserError(f"The store '{path}' is damaged: {error}. Give another --tracking-uri.") from error
+
+
+def check_writable(folder: Path, option: str = "--tracking-uri") -> None:
+    """Raises ``UserError`` when a folder, which ``option`` names, cannot be created or written."""
     existing = existing_folder(folder)
     try:
         with tempfile.TemporaryFile(dir=existing):  # the one sure way: root may write anywhere, but not to /proc
             return
     except OSError as error:
         raise UserError(
-            f"The folder '{folder}' cannot be written ({existing}: {error.strerror}). "
-            "Choose another with --tracking-uri."
+            f"The folder '{folder}' cannot be written ({existing}: {error.strerror}). Choose another with {option}."
         ) from error
 
 

@@ -11,6 +11,7 @@ import typer
 from search_spaces.errors import UserError
 from sweeps.cli.json_output import print_json
 from sweeps.cli.store import open_store
+from sweeps.store_uri import names_server
 
 if TYPE_CHECKING:
     from sweeps.compare import Comparison
@@ -29,6 +30,8 @@ def command(
     from sweeps.cli.report import check_output
 
     check_output(output)
+    if not names_server(ui):
+        raise UserError(f"--ui '{ui}' must be the address of a server, e.g. http://127.0.0.1:5000.")
     if len(sweeps) < 2:
         raise UserError(f"Comparing takes two or more sweeps, got '{sweeps[0]}' alone. `tunelab results` lists them.")
     store = open_store(tracking_uri)
@@ -40,16 +43,19 @@ def command(
     comparison = compare([store.load(run_id) for run_id in run_ids])
     base = store.shown_uri if store.uri.startswith("http") else ui
     link = compare_link(base, [(store.run(run_id).info.experiment_id, run_id) for run_id in run_ids])
+    files: tuple[Path, ...] = ()
     if output is not None:
         import time
 
-        write_document(make_comparison_document(comparison, link, f"Made on {utc(time.time())}."), output)
+        document = make_comparison_document(comparison, link, f"Made on {utc(time.time())}.")
+        files = (output, write_document(document, output))
     if as_json:
         print_json({**comparison.to_json(), "link": link}, indent=2)
         return
     print_comparison(comparison)
     hint = "" if store.uri.startswith("http") else " (with `tunelab ui` running)"
     sys.stdout.write(f"In MLflow{hint}: {link}\n")
+    sys.stdout.writelines(f"{path}\n" for path in files)
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -33,8 +33,10 @@ def lines_of(prediction: Prediction) -> list[str]:
     from sweeps.display import duration
 
     p = prediction
+    cut = f"; --time-budget ends it after about {p.in_time}" if p.in_time < p.trials else ""
     return [
-        f"{p.trials} trials of at most {p.max_epochs} epochs, {p.concurrency} at once (--concurrency {p.concurrency})",
+        f"{p.trials} trials of at most {p.max_epochs} epochs, {p.concurrency} at once "
+        f"(--concurrency {p.concurrency}){cut}",
         f"wall time  about {duration(p.wall_seconds)}",
         f"epochs     about {p.epochs:,} of {p.trials * p.max_epochs:,}, {p.epoch_seconds:.3g} s each",
         f"memory     about {p.memory_bytes / 1e9:.1f} GB, {p.worker_bytes / 1e9:.1f} GB of it for each trial at once",

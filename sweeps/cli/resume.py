@@ -29,9 +29,10 @@ def command(
 
     from sweeps.cli.sweep import run_and_show
     from sweeps.resume import find_name, next_name, resumed_spec, started_note
-    from sweeps.store_uri import check_uri, default_tracking_uri, home_of
+    from sweeps.store_uri import absolute_uri, check_uri, default_tracking_uri, home_of
 
-    home = home_of(check_uri(tracking_uri or default_tracking_uri()))
+    given_uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    home = home_of(check_uri(given_uri or default_tracking_uri()))
     name = find_name(home, sweep)
     note = started_note(home, name)
     given = {
@@ -39,8 +40,8 @@ def command(
         "time_budget": time_budget,
         "concurrency": concurrency,
         "address": address,
-        "storage": storage,
-        "tracking_uri": tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"),
+        "storage": os.path.abspath(storage) if storage and "://" not in storage else storage,
+        "tracking_uri": absolute_uri(given_uri) if given_uri else None,  # the working directory changes below
     }
     if new_space:
         given |= {"name": next_name(home, name), "warm_start": name}

@@ -78,7 +78,9 @@ def is_numeric(column: Sequence[object]) -> bool:
 
 
 def cell(value: object) -> str:
-    """A figure with four significant places, a short text, or a dash for nothing."""
+    """A figure with four significant places, a short text, yes or no, or a dash for nothing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
     return "–" if value is None or value == "" else str(value)

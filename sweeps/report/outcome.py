@@ -34,7 +34,8 @@ def verdict(result: SweepResult) -> str:
     if reference is not None and reference.number != best.trial:
         text += f" (reference configuration: {number(reference.val_loss)})"
     elif reference is not None and not best.members:
-        text += " (it is the reference configuration: the search found none better)"
+        text += " (it is the reference configuration"
+        text += ")" if result.confirmation else ": the search found none better)"
     text += f", {_standing(result)}"
     score = str(result.facts["score"])
     if score in best.test:
@@ -62,6 +63,8 @@ def _standing(result: SweepResult) -> str:
         return "not confirmed on fresh seeds"
     if found["better"] is None:
         return "trained again on fresh seeds, with no reference to compare with"
+    if found["winner"] == found["reference"]:
+        return "and no other came out better on fresh seeds"
     return f"{'better' if found['better'] else 'not shown to be better'} than the reference on fresh seeds"
 
 

@@ -9,10 +9,10 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
@@ -41,6 +41,7 @@ from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+T = TypeVar("T")
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)  # what a store that is away or locked raises
 TIMEOUTS = {  # by driver, how it calls the seconds after which it gives up connecting
     **dict.fromkeys(("psycopg2", "psycopg", "pymysql", "mysqldb"), "connect_timeout"),
@@ -260,6 +261,22 @@ def _check_database(uri: str) -> None:
         engine.connect().close()
     finally:
         engine.dispose()
+
+
+def read_tag(run: Run, name: str, read: Callable[[str], T]) -> T:
+    """What a run's tag says; raises ``UserError`` when somebody has removed it, or made it unreadable."""
+    try:
+        return read(run.data.tags[name])
+    except (KeyError, ValueError, TypeError) as error:
+        what = "is missing" if name not in run.data.tags else "cannot be read"
+        raise UserError(
+            f"Run '{run.info.run_id}' is damaged: its tag '{name}' {what}, so it cannot be trained again."
+        ) from error
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object; raises ``ValueError`` or ``TypeError`` for anything else."""
+    return dict(json.loads(text))
 
 
 def milliseconds(seconds: float) -> int:

@@ -18,7 +18,15 @@ from search_spaces import UserError
 from sweeps.desk import experiment_tags, sweep_note
 from sweeps.identity import file_digest
 from sweeps.result import SweepResult
-from sweeps.tracking.connection import STATUS, TAG_LIMIT, Connection, milliseconds, provenance_tags
+from sweeps.tracking.connection import (
+    STATUS,
+    TAG_LIMIT,
+    Connection,
+    json_object,
+    milliseconds,
+    provenance_tags,
+    read_tag,
+)
 
 RESULT_FILE = "sweep.json.gz"
 
@@ -138,10 +146,14 @@ class SweepRuns(Connection):
         return SweepResult.of_bytes(self.artifact(parent_run_id, RESULT_FILE))
 
     def spec(self, parent_run_id: str) -> dict[str, Any]:
-        """The spec of a sweep, also of a running one; raises ``UserError`` for a running one with a very long spec."""
-        tag = self.run(parent_run_id).data.tags["tunelab.spec"]
-        if len(tag) < TAG_LIMIT:
-            return dict(json.loads(tag))
+        """The spec of a sweep, also of a running one.
+
+        Raises:
+            UserError: the tag is damaged, or the sweep runs and has a very long spec.
+        """
+        run = self.run(parent_run_id)
+        if len(run.data.tags.get("tunelab.spec", "")) < TAG_LIMIT:
+            return read_tag(run, "tunelab.spec", json_object)
         return dict(self.load(parent_run_id).spec)  # the tag holds its beginning only
 
     def sweeps(self) -> list[Run]:

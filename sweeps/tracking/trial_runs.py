@@ -10,7 +10,15 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from search_spaces import UserError
 from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.result import SweepResult
-from sweeps.tracking.connection import PARAM_LIMIT, STATUS, Connection, milliseconds, provenance_tags
+from sweeps.tracking.connection import (
+    PARAM_LIMIT,
+    STATUS,
+    Connection,
+    json_object,
+    milliseconds,
+    provenance_tags,
+    read_tag,
+)
 
 
 class TrialRuns(Connection):
@@ -59,24 +67,28 @@ class TrialRuns(Connection):
         return run_id
 
     def load_trial(self, run_id: str) -> TrialRecord:
-        """A trial from its run alone, every epoch included; raises ``UserError`` when the run is no trial."""
+        """A trial from its run alone, every epoch included; raises ``UserError`` when it is no trial's, or damaged."""
         run = self.run(run_id)
         tags = run.data.tags
         if "tunelab.trial" not in tags:
             raise UserError(f"Run '{run_id}' is no trial of tunelab; `tunelab results SWEEP` lists run ids of trials.")
+        curve = self._curve(run)
+        wanted = int(run.data.metrics.get("epochs", len(curve)))
+        if [epoch.epoch for epoch in curve] != list(range(1, wanted + 1)):
+            raise UserError(f"Run '{run_id}' is damaged: {len(curve)} epochs of {wanted} are left in the store.")
         ended = run.info.end_time or 0
         return TrialRecord(
-            number=int(tags["tunelab.trial"]),
-            params=json.loads(tags["tunelab.params"]),
-            config=json.loads(tags["tunelab.config"]),
-            seed=int(tags["tunelab.seed"]),
-            max_epochs=int(tags["tunelab.max_epochs"]),
-            status=TrialStatus(tags["tunelab.status"]),
-            epochs=self._curve(run),
+            number=read_tag(run, "tunelab.trial", int),
+            params=read_tag(run, "tunelab.params", json_object),
+            config=read_tag(run, "tunelab.config", json_object),
+            seed=read_tag(run, "tunelab.seed", int),
+            max_epochs=read_tag(run, "tunelab.max_epochs", int),
+            status=read_tag(run, "tunelab.status", TrialStatus),
+            epochs=curve,
             started=run.info.start_time / 1000,
             ended=ended / 1000,
             run_id=run_id,
-            worker=json.loads(tags.get("tunelab.worker", "{}")),
+            worker=read_tag(run, "tunelab.worker", json_object) if "tunelab.worker" in tags else {},
         )
 
     def _curve(self, run: Run) -> tuple[Epoch, ...]:
