@@ -32,7 +32,7 @@ from sweeps.retraining import plan_of
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.spec import SweepSpec
 from sweeps.store_uri import OFF
-from trainables import Splits
+from trainables import Splits, load_data
 from trainables.base.plan import TrialReport, weights_path
 
 PROBE_TRIALS = 8
@@ -96,7 +96,7 @@ def predict(spec: SweepSpec) -> Prediction:
         settled, resources = with_gpus(plan.spec, cluster, plan.task)
         plan = replace(plan, spec=settled)
         room = min(spec.concurrency or slots(cluster, resources), slots(cluster, resources))
-        splits = plan.task.load(spec.split_seed)
+        splits = load_data(plan.task, spec.split_seed)
         if spec.tracking_uri != OFF:
             import_module("sweeps.tracking")  # loads MLflow, as the sweep will
         startup = time.monotonic() - began

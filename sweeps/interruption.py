@@ -48,6 +48,29 @@ class Interruptions:
 
 
 @contextmanager
+def put_off() -> Iterator[None]:
+    """In this block the first signal waits for its end: what runs here does not survive being left in the middle."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if came:
+            os._exit(EXIT_CODE)
+        came.append(number)
+
+    before = {kind: signal.signal(kind, note) for kind in KINDS}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextmanager
 def hangup_ignored() -> Iterator[None]:
     """In this block started processes learn to ignore a closing terminal, which would end them before the sweep."""
     if threading.current_thread() is not threading.main_thread():

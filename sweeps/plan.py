@@ -18,7 +18,7 @@ from sweeps.resources import Resources, check_cluster, settle_gpus
 from sweeps.secrets import without_secrets
 from sweeps.spec import SweepSpec
 from sweeps.store_uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
-from trainables import Task, get_task
+from trainables import Task, get_task, is_shipped
 from trainables.base.compute import Compute
 from trainables.base.storage import Storage
 
@@ -60,13 +60,19 @@ def make_plan(spec: SweepSpec) -> Plan:
         UserError: something does not exist or fit: task, space, store, folder, data, CPUs and GPUs.
     """
     task = get_task(spec.task, **spec.task_options)
+    if not is_shipped(task):
+        from trainables.base.conformance import plain_fault
+
+        fault = plain_fault(task)
+        if fault is not None:
+            raise UserError(f"Task '{spec.task}': {fault} `tunelab check-task` tells all that it gets wrong.")
     space = task.space(spec.space)
     max_epochs = spec.max_epochs or task.facts.max_epochs
     if spec.ensemble and task.facts.kind == "language_model":
         raise UserError(f"--ensemble {spec.ensemble}: language models cannot be averaged; leave it out.")
     if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
         raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")
-    uri = check_uri(spec.tracking_uri or default_tracking_uri())
+    uri = check_uri(default_tracking_uri() if spec.tracking_uri is None else spec.tracking_uri)
     home = home_of(uri)
     name = spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}"
     folder = home / "sweeps" / name

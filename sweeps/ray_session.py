@@ -17,7 +17,7 @@ from typing import Any
 import search_spaces
 import trainables
 from search_spaces import UserError
-from sweeps.interruption import hangup_ignored
+from sweeps.interruption import hangup_ignored, put_off
 
 # Read by Ray when it is imported or started; a user's own settings win.
 RAY_SETTINGS = {
@@ -68,7 +68,7 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
         check_address(address or os.environ["RAY_ADDRESS"])
     try:
         sparse = sparse_ray(workers or os.cpu_count() or 1)
-        with hangup_ignored(), sparse if local else nullcontext(), on_loopback() if local else nullcontext():
+        with put_off(), hangup_ignored(), sparse if local else nullcontext(), on_loopback() if local else nullcontext():
             ray.init(
                 address=address or ("local" if local else None),
                 include_dashboard=False if local else None,
@@ -81,15 +81,27 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error
-    session = Path(ray._private.worker._global_node.get_session_dir_path()) if local else None
-    if session is not None:
-        (session / PROCESS_MARK).write_text(str(os.getpid()), encoding="utf-8")
+    except KeyboardInterrupt:  # it came while Ray started, and waited for that
+        _shut_down(local)
+        raise
     try:
+        if local:
+            (_session() / PROCESS_MARK).write_text(str(os.getpid()), encoding="utf-8")
         yield ray.cluster_resources()
     finally:
-        ray.shutdown()
-        if session is not None:
-            shutil.rmtree(session, ignore_errors=True)
+        _shut_down(local)
+
+
+def _session() -> Path:
+    """The session folder of the running Ray."""
+    return Path(import_ray()._private.worker._global_node.get_session_dir_path())
+
+
+def _shut_down(local: bool) -> None:
+    session = _session() if local else None
+    import_ray().shutdown()
+    if session is not None:
+        shutil.rmtree(session, ignore_errors=True)
 
 
 def check_address(address: str) -> None:

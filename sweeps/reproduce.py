@@ -15,7 +15,7 @@ from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.retraining import plan_of
 from sweeps.tracking import Store
 from sweeps.tracking.connection import json_object, read_tag
-from trainables import Splits, Task, TrainingData, get_task
+from trainables import Splits, Task, TrainingData, get_task, load_data
 from trainables.base.compute import Compute
 
 INFINITE = 1.7e308  # MLflow keeps inf as the largest float
@@ -154,7 +154,7 @@ def _loaded(spec: Mapping[str, Any], parent: Mapping[str, str]) -> tuple[Task, S
     """The sweep's task and its data; the error names the folder to go to when a file was named from there."""
     try:
         task = _same_task(spec, parent)
-        return task, task.load(spec["split_seed"])
+        return task, load_data(task, spec["split_seed"])
     except UserError as problem:
         relative = [str(v) for v in spec["task_options"].values() if isinstance(v, str) and not Path(v).is_absolute()]
         if any(f"'{path}'" in str(problem) and not Path(path).exists() for path in relative):

@@ -6,7 +6,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from importlib import import_module
@@ -38,7 +38,7 @@ from sweeps.secrets import without_secrets
 from sweeps.spec import SweepSpec
 from sweeps.store_uri import scheme_of
 from sweeps.weights import LeadingWeights
-from trainables import Splits, Task
+from trainables import Splits, Task, is_shipped, load_data
 
 NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value, Stop.FAILED.value)
 STOPS = {KeyboardInterrupt: Stop.INTERRUPTED, DiskFull: Stop.DISK, StoreAway: Stop.STORE}
@@ -85,17 +85,22 @@ class Sweep:
         spec = self._spec
         if scheme_of(str(spec.tracking_uri)) != "sqlite":  # a server that does not answer: nothing is written
             self._store = self._open_store()
+        # the code of a user's own task may fail: then too
+        own = None if is_shipped(self._task) else load_data(self._task, spec.split_seed)
         make_folder(self._plan.home)
         self._display.step(f"{spec.name}: starting Ray, loading {self._task.facts.name}")
         import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         with ThreadPoolExecutor(2) as pool:  # both wait more than they compute, while Ray starts
             store = pool.submit(self._open_store)
-            data = pool.submit(self._task.load, spec.split_seed)
+            data = pool.submit(lambda: own or load_data(self._task, spec.split_seed))
             with ray_running(spec.address, spec.concurrency) as cluster:
                 self._spec, resources = with_gpus(spec, cluster, self._task)
                 check_storage(spec.storage)
                 room = slots(cluster, resources)
-                splits, self._store = data.result(), store.result()
+                try:
+                    splits, self._store = data.result(), store.result()
+                finally:  # interrupted: what still loads ends first, for Ray does not end well beside it
+                    wait((data, store))
                 concurrency = min(spec.concurrency or room, room)
                 if concurrency < (spec.concurrency or 0):
                     self._display.step(f"--concurrency {spec.concurrency}: only {room} trials fit at once here")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -141,6 +141,18 @@ def make_spec(values: Mapping[str, Any]) -> SweepSpec:
         raise UserError(problems if problems.endswith(("?", ".")) else f"{problems}.") from error
 
 
+class _OneOfEach(yaml.SafeLoader):
+    """The safe loader, for which a key that stands twice is an error: nobody knows which value is meant."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        found: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        if len(found) < len(node.value):
+            keys = [str(key.value) for key, _ in node.value]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise yaml.constructor.ConstructorError(None, None, f"'{twice}' stands twice", node.start_mark)
+        return found
+
+
 def read_spec_file(path: Path) -> dict[str, Any]:
     """The values of a ``sweep.yaml``: the long options as keys, ``-`` or ``_`` alike; those of tasks as task_options.
 
@@ -148,7 +160,7 @@ def read_spec_file(path: Path) -> dict[str, Any]:
         UserError: unreadable file, no YAML mapping, or an unknown key.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_OneOfEach)
     except OSError as error:
         raise UserError(f"--config '{path}' cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

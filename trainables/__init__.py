@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+import traceback
 import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -44,6 +45,8 @@ __all__ = [
     "TrainingData",
     "digest_arrays",
     "get_task",
+    "is_shipped",
+    "load_data",
     "load_predictor",
     "shipped_tasks",
     "task_class",
@@ -110,6 +113,31 @@ def get_task(name: str, **options: Any) -> Task:
     if not isinstance(getattr(task, "facts", None), TaskFacts):
         raise UserError(f"Task '{name}': {cls.__name__} lacks 'facts', a trainables.TaskFacts with its name and score.")
     return task
+
+
+def is_shipped(task: Task) -> bool:
+    """Whether a task comes with tunelab."""
+    return type(task) in shipped_tasks().values()
+
+
+def load_data(task: Task, split_seed: int) -> Splits:
+    """The data of a task.
+
+    Raises:
+        UserError: what the task raises itself, or where and how the code of a user's own task failed.
+    """
+    try:
+        return task.load(split_seed)
+    except UserError:
+        raise
+    except Exception as error:
+        if is_shipped(task):
+            raise
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == inspect.getfile(type(task))]
+        place = (own or [last])[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        raise UserError(f"Task '{task.facts.name}' cannot load its data: {in_words(error)} ({where}).") from error
 
 
 def load_predictor(folder: Path) -> Predictor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+from contextlib import suppress
 from functools import cache
 from typing import Any, cast
 
@@ -53,6 +54,7 @@ def _mount() -> None:
             app.command(name)(loaded.command)
 
 
+INTERRUPTED = 130
 # Typer's own, which it shows as a block of lines. It has no public name that all versions of Typer share.
 UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 
@@ -65,7 +67,10 @@ def main() -> None:
     gc.set_threshold(20_000, 50, 100)  # libraries make half a million objects that stay: a quarter of loading them
     _mount()
     try:
-        raise SystemExit(app(prog_name="tunelab", standalone_mode=False) or 0)
+        code = app(prog_name="tunelab", standalone_mode=False) or 0
+        if code == INTERRUPTED:  # Typer's answer to Ctrl-C; a sweep that was begun ends with its own
+            raise KeyboardInterrupt
+        raise SystemExit(code)
     except UsageError as error:
         sys.stderr.write(usage_sentence(error))
         raise SystemExit(2) from None
@@ -76,7 +81,9 @@ def main() -> None:
         sys.stderr.write(f"tunelab: {without_secrets(str(error))}\n")
         raise SystemExit(1) from None
     except (KeyboardInterrupt, typer.Abort):
-        raise SystemExit(130) from None
+        with suppress(OSError):  # the terminal may be closed
+            sys.stderr.write("tunelab: stopped before there was a result.\n")
+        raise SystemExit(INTERRUPTED) from None
     finally:
         gc.freeze()  # the interpreter would look through all objects of torch, ray and mlflow once more: over a second
 

@@ -71,16 +71,19 @@ def print_result(result: SweepResult) -> None:
     if result.facts["note"]:
         sys.stdout.write(f"{result.facts['note']}\n")
     names = list(dict.fromkeys(name for t in result.ranked()[:TOP] for name in t.params))
-    print_table(
-        ["trial", "status", "val_loss", "epochs", *names, "run id"],
-        [
-            [t.number, t.status.value.replace("_", " "), t.val_loss, len(t.epochs)]
-            + [t.params.get(name) for name in names]
-            + [t.run_id[:8]]
-            for t in result.ranked()[:TOP]
-        ],
-        title=f"{result.name}: the best of {len(result.trials)} trials",
-    )
+    if not result.ranked():
+        sys.stdout.write(f"{result.name}: none of {len(result.trials)} trials has a result\n")
+    else:
+        print_table(
+            ["trial", "status", "val_loss", "epochs", *names, "run id"],
+            [
+                [t.number, t.status.value.replace("_", " "), t.val_loss, len(t.epochs)]
+                + [t.params.get(name) for name in names]
+                + [t.run_id[:8]]
+                for t in result.ranked()[:TOP]
+            ],
+            title=f"{result.name}: the best of {len(result.trials)} trials",
+        )
     if best is not None and best.test:
         unit = f" ({result.facts['unit']})" if result.facts["unit"] else ""
         scores = list(best.test)

@@ -32,7 +32,7 @@ def wanted_uri(tracking_uri: str | None) -> str:
     """The URI of a store to look at; raises ``UserError`` for one that cannot be, and for ``off``."""
     from sweeps.store_uri import OFF, check_uri, default_tracking_uri
 
-    uri = check_uri(tracking_uri or default_tracking_uri())
+    uri = check_uri(default_tracking_uri() if tracking_uri is None else tracking_uri)
     if uri == OFF:
         raise UserError("--tracking-uri off names no store, and this command reads one. Give the one of the sweep.")
     return uri

@@ -14,12 +14,16 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Line:
-    """Points joined in order: ``x``, ``y`` (n,). A quiet line is a reference that others are read against."""
+    """Points joined in order: ``x``, ``y`` (n,). A quiet line is a reference that others are read against.
+
+    ``shade`` is the place of its colour; by itself its place in the chart.
+    """
 
     x: Floats
     y: Floats
     name: str = ""
     quiet: bool = False
+    shade: int | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def learning_curves(evidence: Evidence) -> Drawing | None:
     if all(f"val_{score}" in epoch.metrics for epoch in epochs):
         y = np.array([epoch.metrics[f"val_{score}"] for epoch in epochs])
         name = label(f"validation {score}", evidence.unit if score in ("rmse", "mae") else "")
-        charts.append(Chart([Line(x, y)], "epoch", name, verticals=[best.epoch]))
+        charts.append(Chart([Line(x, y, shade=len(losses) - 1)], "epoch", name, verticals=[best.epoch]))
     note = f"The dotted line is the best epoch, {best.epoch}, whose weights are kept."
     if "train_loss" in epochs[0].metrics:
         note += " Training loss is measured while weights change, with dropout; validation loss after the epoch."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from sweeps.page import COLOURS, Cell, Page
 
 HEIGHT = {"normal": 380, "small": 240, "tall": 480, "large": 600}  # pixels of a row
 QUIET = "#7f8c8d"
-DIGITS = 5  # significant; more would only make the page larger
+DIGITS = 5  # significant, of the value or of the values' range; more would only make the page larger
 
 
 def figures_page(title: str, subtitle: str, drawings: Sequence[Drawing], provenance: dict[str, Cell]) -> str:
@@ -45,7 +46,8 @@ def plotly_figure(drawing: Drawing) -> go.Figure:
 
 def _draw(chart: Chart, figure: go.Figure, row: int, column: int) -> None:
     for number, mark in enumerate(chart.marks):
-        trace = _trace(mark, COLOURS[number % len(COLOURS)])
+        shade = mark.shade if isinstance(mark, Line) and mark.shade is not None else number
+        trace = _trace(mark, COLOURS[shade % len(COLOURS)])
         if getattr(mark, "name", "") == "" and not isinstance(mark, Heatmap | Images):
             trace.showlegend = False
         figure.add_trace(trace, row, column)
@@ -118,5 +120,17 @@ def _caption(chart: Chart, figure: go.Figure, row: int, column: int) -> None:
 
 
 def _plain(values: np.ndarray) -> list[float | None]:
-    """Numbers as short JSON: plotly would write arrays as base64 with all their digits."""
-    return [float(f"{v:.{DIGITS}g}") if np.isfinite(v) else None for v in np.asarray(values, dtype=np.float64)]
+    """Numbers as short JSON: plotly would write arrays as base64 with all their digits.
+
+    Years from 2020.0 to 2021.0 keep more digits than five: else the bars of months would lie on one another.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    span = float(np.ptp(finite)) if len(finite) else 0.0
+    places = DIGITS - 1 - math.floor(math.log10(span)) if span > 0 else 0
+    return [_short(float(v), places) if np.isfinite(v) else None for v in numbers]
+
+
+def _short(value: float, places: int) -> float:
+    own = DIGITS - 1 - math.floor(math.log10(abs(value))) if value else 0
+    return round(value, max(places, own))

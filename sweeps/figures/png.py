@@ -68,6 +68,7 @@ def _style() -> dict[str, Any]:
         "font.family": list(fonts()),
         "font.size": 9.5,
         "axes.unicode_minus": False,
+        "axes.formatter.useoffset": False,  # years as 2020.5, not as 0.5 + 2.02e3
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": False,
@@ -109,7 +110,11 @@ def _draw(chart: Chart, ax: Any, figure: Figure) -> None:
 
 def _draw_mark(mark: Mark, ax: Any, figure: Figure) -> None:
     if isinstance(mark, Line):
-        style = {"color": QUIET, "linestyle": "--", "linewidth": 1} if mark.quiet else {"linewidth": 1.6}
+        style: dict[str, Any] = {"linewidth": 1.6}
+        if mark.quiet:
+            style = {"color": QUIET, "linestyle": "--", "linewidth": 1}
+        elif mark.shade is not None:
+            style |= {"color": COLOURS[mark.shade]}
         ax.plot(mark.x, mark.y, label=mark.name or None, **style)
     elif isinstance(mark, Points):
         alpha = float(np.clip(200 / max(1, len(mark.x)), 0.15, 0.8))

@@ -40,10 +40,21 @@ REFUSED = {
     "sweep wine --tracking-uri sqlite:///no/folder.txt": "no sqlite database",
     "sweep wine --tracking-uri sqlite:///": "names no file",
     "sweep wine --tracking-uri sqlite:x": "names no file",
+    "sweep wine --tracking-uri=": "no store that can be used",
+    "sweep wine --config twice.yaml": "'trials' stands twice",
     "sweep wine --tracking-uri http://[::1": "no store that can be used",
     "sweep wine --tracking-uri postgresql+nope://u:hunter2@host/x": "cannot be read",
     "sweep wine --tracking-uri postgresql+psycopg2://u:hunter2@127.0.0.1:9/x": "Connection refused",
     "sweep wine --storage foo://u:hunter2@x/y": "no folder or URI",
+    "sweep wine --storage /proc/x": "The folder '/proc/x' cannot be written",
+    "sweep ./wine_again.py": "'facts.name' is 'wine', which ships with tunelab",
+    "sweep ./far_task.py": "lr=5.0 lies outside the space",
+    "sweep ./slip_task.py": "target names 'strenght', which read() does not give: a, strength",
+    "sweep ./leak_task.py": "numeric holds the target 'strength'",
+    "sweep ./none_task.py": "read() must return a pandas DataFrame, got NoneType",
+    "sweep ./raising_task.py": "cannot load its data: ZeroDivisionError: division by zero (raising_task.py, line 14)",
+    "compare a b --ui nowhere": "--ui 'nowhere' must be the address of a server",
+    "results --tracking-uri sqlite:///nothing.db": "There is no store at",
     "sweep wine --cpus-per-trial 64": "--cpus-per-trial 64",
     "sweep wine --address nowhere": "must be host:port",
     "sweep auto_mpg": "'auto_mpg.csv.gz' is damaged",
@@ -93,8 +104,32 @@ REFUSED = {
     "clean --tracking-uri foo": "no store that can be used",
 }
 
+OWN_TASK = """
+import pandas as pd
+from dataclasses import replace
+from trainables import TabularTask
+from trainables.california_housing import CaliforniaHousing
+
+class Own(TabularTask):
+    facts = replace(CaliforniaHousing.facts, name="own")
+    reference = CaliforniaHousing.reference
+    target = "strength"
+    numeric = ("a",)
+
+    def read(self):
+        return pd.DataFrame({"a": range(100), "strength": range(100)})
+"""
+
 FILES = {  # what the lines name
+    "wine_again.py": "from trainables.wine import Wine\nclass Again(Wine): ...\n",
+    "far_task.py": OWN_TASK.replace("CaliforniaHousing.reference\n", "{**CaliforniaHousing.reference, 'lr': 5.0}\n"),
+    "slip_task.py": OWN_TASK.replace('target = "strength"', 'target = "strenght"'),
+    "leak_task.py": OWN_TASK.replace('("a",)', '("a", "strength")'),
+    "none_task.py": OWN_TASK.replace("return", "_ ="),
+    "raising_task.py": OWN_TASK.replace("return", "return 1 / 0 or"),
     "broken.yaml": "trials: [1\n",
+    "nothing.db": "",
+    "twice.yaml": "trials: 4\nseed: 1\ntrials: 5\n",
     "list.yaml": "- 1\n",
     "unknown.yaml": "trails: 3\n",
     "switch.yaml": "trials: yes\n",

@@ -136,7 +136,7 @@ def test_importance_that_would_take_too_long_is_named() -> None:
     found = column_importance(task, evidence.predictor, evidence.test, budget=1e-6)
     assert found is not None
     assert found.columns == ()
-    assert found.note.startswith("not measured: 5 repeats on")
+    assert found.note.startswith("not measured: 10 repeats on")
     assert "permutation_importance" not in {drawing.name for drawing in drawings_of(evidence, found)}
 
 

@@ -10,6 +10,7 @@ import pytest
 from search_spaces import UserError
 from sweeps import cost
 from sweeps.clean import find_removable
+from sweeps.cli.plan import lines_of
 from sweeps.cost import expected_epochs, predict
 from sweeps.doctor import cpu_quota, examine
 from sweeps.journal import FILE, Journal
@@ -37,6 +38,23 @@ def test_expected_epochs_without_stopping_are_all() -> None:
 def test_expected_epochs_lie_between_the_first_rung_and_all() -> None:
     epochs = expected_epochs(64, 27, (1, 3, 9), 3)
     assert 64 < epochs < 0.35 * 64 * 27
+
+
+def test_expected_epochs_of_a_hundred_thousand_trials_are_known_while_one_waits() -> None:
+    assert expected_epochs(100_000, 27, (1, 3, 9), 3) == pytest.approx(3 * 100_000, rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_a_time_budget_is_part_of_a_plan(store_uri: str) -> None:
+    values = {"task": TOY, "task_options": {"pause": 0.2}, "max_epochs": 9, "trials": 200, "tracking_uri": store_uri}
+    values |= {"scheduler": "none", "confirm_top": 0}
+    cut = predict(make_spec({**values, "time_budget": "30s"}))
+    whole = predict(make_spec(values))
+    assert whole.in_time == 200 > cut.in_time > 0
+    assert cut.epochs < 0.7 * whole.epochs
+    assert cut.wall_seconds < whole.wall_seconds - 60
+    assert f"--time-budget ends it after about {cut.in_time}" in lines_of(cut)[0]
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from sweeps.report.markdown import plain
 from sweeps.report.outcome import verdict
 from sweeps.report.repeat import repeat_command
 from sweeps.result import Best, SweepResult
+from sweeps.spec import read_spec_file
 from sweeps.tracking import Store
 from tests.browser import Browser, needs_chromium
 from tests.sweeps.conftest import Shelf
@@ -129,6 +130,10 @@ def test_the_verdict_says_in_its_one_sentence_what_fresh_seeds_say(shelf: Shelf)
         assert text.count(". ") == 0
         assert plain(text) in sweep_note(replace(result, confirmation={**result.confirmation, **change}))
     assert "not confirmed on fresh seeds" in verdict(replace(result, confirmation={}))
+    assert result.best is not None
+    same = {**result.confirmation, "winner": 0, "reference": 0, "better": False}
+    text = verdict(replace(result, best=replace(result.best, trial=0), confirmation=same))
+    assert "(it is the reference configuration), and no other came out better on fresh seeds; " in text
     assert "--confirm-top 3 would take about" in to_markdown(make_document(replace(result, confirmation={})))
 
 
@@ -268,6 +273,15 @@ def test_the_command_to_repeat_gives_the_same_settings(shelf: Shelf) -> None:
     assert given_values["ignore"] == ["id", "at"]
     assert given_values["concurrency"] == result.concurrency
     assert given_values["name"] is None
+
+
+def test_options_of_a_users_own_task_are_repeated_by_a_file(shelf: Shelf, tmp_path: Path) -> None:
+    text = to_markdown(make_document(shelf.results["toy"]))
+    assert "--config sweep.yaml" in text
+    assert "--bad" not in text
+    (tmp_path / "sweep.yaml").write_text("task_options:" + text.partition("task_options:")[2].partition("```")[0])
+    options = shelf.results["toy"].spec["task_options"]
+    assert read_spec_file(tmp_path / "sweep.yaml") == {"task_options": options}
 
 
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2), min_size=1, max_size=3))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,3 +148,54 @@ def test_a_task_file_must_be_the_one_it_was(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(UserError, match="not here"):
         _same_task(spec, before)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "says"),
+    [
+        ("tunelab.seed", None, "'tunelab.seed' is missing"),
+        ("tunelab.status", "dancing", "'tunelab.status' cannot be read"),
+        ("tunelab.config", "[1]", "'tunelab.config' cannot be read"),
+        ("tunelab.versions", "{", "'tunelab.versions' cannot be read"),
+        ("mlflow.parentRunId", None, "'mlflow.parentRunId' is missing"),
+    ],
+)
+def test_a_damaged_run_is_told_in_a_sentence(
+    sweep: tuple[SweepResult, str], tag: str, value: str | None, says: str
+) -> None:
+    result, uri = sweep
+    store, run_id = Store(uri), result.trials[2].run_id
+    before = store.run(run_id).data.tags[tag]
+    store.client.delete_tag(run_id, tag)
+    if value is not None:
+        store.client.set_tag(run_id, tag, value)
+    try:
+        with pytest.raises(UserError, match=f"Run '{run_id}' is damaged: its tag {says}"):
+            reproduce(store, run_id)
+    finally:
+        store.client.set_tag(run_id, tag, before)
+
+
+def test_an_epoch_that_is_missing_in_the_store_is_told(sweep: tuple[SweepResult, str]) -> None:
+    result, uri = sweep
+    store = Store(uri)
+    trial = next(t for t in result.trials if len(t.epochs) > 2)
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database, database:
+        database.execute("DELETE FROM metrics WHERE run_uuid = ? AND step = 2", (trial.run_id,))
+    with pytest.raises(UserError, match=f"{len(trial.epochs) - 1} epochs of {len(trial.epochs)} are left"):
+        reproduce(store, trial.run_id)
+
+
+def test_a_table_that_was_named_from_another_folder_is_looked_for_there(
+    ray_session: None, store_uri: str, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"{i},{i % 7},{i * 2.5 + i % 3}\n" for i in range(60))
+    (in_folder / "집.csv").write_text(f"a,b,값\n{rows}", encoding="utf-8")
+    options = {"task": "table", "task_options": {"data": "집.csv", "target": "값"}, "trials": 1, "max_epochs": 2}
+    result = run_sweep(make_spec({**options, "confirm_top": 0, "tracking_uri": store_uri}))
+    (in_folder / "elsewhere").mkdir()
+    monkeypatch.chdir(in_folder / "elsewhere")
+    with pytest.raises(UserError, match="from the folder that the sweep was made in"):
+        reproduce(Store(store_uri), result.trials[0].run_id)
+    monkeypatch.chdir(in_folder)
+    assert reproduce(Store(store_uri), result.trials[0].run_id).identical

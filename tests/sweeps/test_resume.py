@@ -11,7 +11,7 @@ from search_spaces import UserError
 from sweeps.cli import main
 from sweeps.identity import public_spec
 from sweeps.journal import Journal
-from sweeps.resume import find_name, next_name
+from sweeps.resume import find_name, next_name, resumed_spec, started_note
 from sweeps.spec import make_spec
 
 
@@ -62,3 +62,27 @@ def test_a_folder_that_is_gone_is_said(
         main()
     assert end.value.code == 2
     assert f"'{in_folder / 'gone'}', where its task file and data were named from" in capsys.readouterr().err
+
+
+def test_a_relative_store_is_the_one_of_the_folder_where_it_is_typed(
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (in_folder / "inner").mkdir()
+    begin(in_folder / "inner" / "mlruns", "near", in_folder / "inner")
+    asked = []
+    monkeypatch.setattr("sweeps.cli.sweep.run_and_show", lambda spec, as_json: asked.append(spec))
+    line = ["resume", "near", "--tracking-uri", "sqlite:///inner/mlruns/mlflow.db", "--storage", "files"]
+    monkeypatch.setattr(sys, "argv", ["tunelab", *line])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    assert asked[0].tracking_uri == f"sqlite:///{in_folder}/inner/mlruns/mlflow.db"
+    assert asked[0].storage == str(in_folder / "files")
+
+
+def test_another_study_may_have_fewer_trials(tmp_path: Path) -> None:
+    begin(tmp_path, "old", tmp_path)
+    note = started_note(tmp_path, "old")
+    with pytest.raises(UserError, match="has 3 already"):
+        resumed_spec(note, {"trials": 2})
+    assert resumed_spec(note, {"trials": 2, "name": "old-2", "warm_start": "old"}).trials == 2

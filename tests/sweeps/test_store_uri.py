@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from search_spaces import UserError
-from sweeps.store_uri import check_usable, default_tracking_uri, home_of, sqlite_path
+from sweeps.cli import main
+from sweeps.store_uri import absolute_uri, check_usable, default_tracking_uri, home_of, sqlite_path
 from sweeps.tracking import Store
 
 
@@ -62,3 +66,25 @@ def test_what_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="is no sqlite database"):
             check_usable(f"sqlite:///{bad}")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.db", "text.db"]
+
+
+def test_a_database_of_another_program_is_refused_and_stays_as_it_is(
+    in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = in_folder / "others.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE customers (name TEXT)")
+    before = path.read_bytes()
+    for line in ("results", "reproduce 0123456789", "sweep wine"):
+        monkeypatch.setattr(sys, "argv", ["tunelab", *line.split(), "--tracking-uri", "sqlite:///others.db"])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 2
+        assert "is another program's" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert [found.name for found in in_folder.iterdir()] == ["others.db"]
+
+
+def test_a_relative_store_is_named_for_another_folder(in_folder: Path) -> None:
+    assert absolute_uri("sqlite:///a/b.db?timeout=3") == f"sqlite:///{in_folder}/a/b.db?timeout=3"
+    assert absolute_uri("http://host:5000") == "http://host:5000"

@@ -341,15 +341,24 @@ def test_cells_of_other_types_are_left_out_or_refused_as_target(tmp_path: Path) 
     path = tmp_path / "houses.parquet"
     tags = pd.Series([[i] for i in range(ROWS)])
     houses().assign(
-        tags=tags, when=pd.date_range("2020", periods=ROWS), kind=houses()["지역"].astype("category")
+        tags=tags,
+        lasted=pd.to_timedelta(np.arange(ROWS) * 90, unit="min"),
+        when=pd.date_range("2020", periods=ROWS),
+        kind=houses()["지역"].astype("category"),
     ).to_parquet(path)
     task = Table(path, "price")
     assert task.schema.dropped["tags"] == "holds values of type ndarray"
     assert task.dates == ("built", "when")
     assert "kind" in task.categorical
+    assert "lasted" in task.numeric
+    assert task.read()["lasted"].tolist()[:3] == [0.0, 1.5, 3.0]  # hours
     for target in ("tags", "when"):
         with pytest.raises(UserError, match=f"The target '{target}' holds"):
             Table(path, target)
+
+
+def test_a_header_over_two_lines_is_one_name() -> None:
+    assert list(read_table_bytes(b'"living\narea",price\n1,2\n3,4\n', "h.csv").columns) == ["living area", "price"]
 
 
 def test_a_task_that_travels_leaves_its_rows_at_home(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import math
 import re
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from typing import Any, get_args
 
 import optuna
 
-from search_spaces import Config, SearchSpace
+from search_spaces import Config, SearchSpace, UserError
 from search_spaces.errors import in_words
 from trainables.base.conformance_data import (
     data_faults,
@@ -121,11 +122,19 @@ def check_task(task: Task, *, space: str | None = None, ray: bool = False) -> It
         yield CheckResult(name, fault, time.perf_counter() - began)
 
 
+def plain_fault(task: Task) -> str | None:
+    """What a task gets wrong in its facts and its reference configuration, which is seen without its data."""
+    subject = Subject(task, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna's, of values outside the space: the sentence says it
+        return _run(_facts, subject) or (_run(_reference, subject) if task.reference else None)
+
+
 def _run(check: Callable[[Subject], None], subject: Subject) -> str | None:
     try:
         with frozen_randomness():
             check(subject)
-    except Fault as fault:
+    except (Fault, UserError) as fault:
         return str(fault)
     except Exception as error:  # noqa: BLE001 whatever a task raises is what the suite reports
         return f"Raised {in_words(error)}."

@@ -82,9 +82,11 @@ def _parquet(content: bytes, name: str) -> pd.DataFrame:
     try:
         table = pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"'{name}' is a damaged Parquet file: {error}.") from error
+        raise UserError(f"'{name}' is a damaged Parquet file: {str(error).rstrip('.')}.") from error
     columns = _checked_names([str(column) for column in table.column_names], name)
     frame: pd.DataFrame = table.rename_columns(columns).to_pandas(ignore_metadata=True)
+    for column in frame.select_dtypes("timedelta"):
+        frame[column] = frame[column].dt.total_seconds() / 3600  # hours, as times of day are read
     return frame
 
 
@@ -103,7 +105,7 @@ def _text(content: bytes, name: str, fewest_columns: int, as_text: Collection[st
     if hint is not None and len(lines) > 1:
         lines = lines[1:]
     delimiter = _delimiter(lines, name, fewest_columns) if hint is None else hint[1]
-    header = _checked_names(next(csv.reader(lines, delimiter=delimiter)), name)
+    header = _checked_names(next(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)), name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
@@ -179,7 +181,7 @@ def _rows(lines: list[str], delimiter: str) -> Iterable[list[str]]:
 
 
 def _checked_names(names: list[str], name: str) -> list[str]:
-    names = [column.strip() or f"Unnamed: {i}" for i, column in enumerate(names)]
+    names = [" ".join(column.split("\n")).strip() or f"Unnamed: {i}" for i, column in enumerate(names)]
     twice = [column for column, count in Counter(names).items() if count > 1]
     if twice:
         raise UserError(f"'{name}' has more than one column named {', '.join(map(repr, twice))}. Rename all but one.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from search_spaces.errors import UserError
 from trainables.base.task import SPLIT_SEED, Config, EpochReport, RawSplit, Splits, Task, TrainingData
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from trainables.base.preprocessing import Columns, NumericTransform, TargetTransform
     from trainables.base.splits import RowSplit
     from trainables.base.table_predictor import TablePredictor
+
+SHOWN_COLUMNS = 30  # of a table, in an error
 
 
 class TabularTask(Task):
@@ -57,7 +60,7 @@ class TabularTask(Task):
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
         from trainables.base.table_data import build_splits
 
-        frame = self.read()
+        frame = self._checked(self.read())
         return build_splits(
             frame,
             self.split(frame, split_seed),
@@ -67,6 +70,28 @@ class TabularTask(Task):
             numeric_transform=self.numeric_transform,
             target_transform=self.target_transform,
         )
+
+    def _checked(self, frame: Any) -> pd.DataFrame:
+        """What ``read`` gave, if it is a table that holds the named columns; raises ``UserError`` otherwise."""
+        import pandas as pd
+
+        name = self.facts.name
+        if not isinstance(frame, pd.DataFrame):
+            raise UserError(f"Task '{name}': read() must return a pandas DataFrame, got {type(frame).__name__}.")
+        attributes = {"target": (self.target,)} | {
+            kind: tuple(getattr(self.columns(), kind)) for kind in ("numeric", "categorical", "dates")
+        }
+        for attribute, columns in attributes.items():
+            lost = [column for column in columns if column not in frame.columns]
+            if lost:
+                there = ", ".join(map(str, frame.columns[:SHOWN_COLUMNS]))
+                raise UserError(f"Task '{name}': {attribute} names '{lost[0]}', which read() does not give: {there}.")
+            if attribute != "target" and self.target in columns:
+                raise UserError(
+                    f"Task '{name}': {attribute} holds the target '{self.target}': a model would only copy it. "
+                    "Leave it out."
+                )
+        return frame
 
     def fit(
         self,
