@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lockfile import read_lock
+from benchmarks.lockfile import provenance, read_lock
 from benchmarks.plan.report import page, verdict
 from benchmarks.plan.run import REPORT, RUNS, Comparison, Costs, run, within
 from search_spaces import UserError
@@ -25,7 +25,7 @@ def test_a_prediction_is_right_within_thirty_percent() -> None:
     assert verdict(found) == (
         "Within 30% of what the sweep took: wall time of 2, epochs of 2, memory of 2 and disk of 2 of 4 tasks."
     )
-    html = page(found, ["--trials", "4"], {"commit": "abc"}).html()
+    html = page(found, ["--trials", "4"], provenance()).html()
     assert "1.29" in html
     assert "--trials 4" in html
 

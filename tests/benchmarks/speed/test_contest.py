@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.lockfile import provenance
 from benchmarks.speed.contest import CONTESTANTS, OURS, Run, contestants, standings
 from benchmarks.speed.control import WINDOW, Control, by_window
 from benchmarks.speed.peers.outcome import Outcome
@@ -55,9 +56,7 @@ def test_ratios_are_taken_within_a_round() -> None:
 
 def test_the_page_shows_contest_and_control() -> None:
     control = Control(300, True, (20.0, 21.0), (12.0, 12.5), 15.0, 13.0, 14.0)
-    html = page(
-        Results(REQUEST, {("california_housing", 8): made_up_runs()}, controls=[control]), {"commit": "abc"}
-    ).html()
+    html = page(Results(REQUEST, {("california_housing", 8): made_up_runs()}, controls=[control]), provenance()).html()
     assert OURS.title in html
     assert "Pure training".lower() in html.lower()
     assert "kB/trial" in html
