@@ -7,6 +7,9 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -298,3 +301,23 @@ def test_a_changed_space_is_refused_with_the_difference_or_becomes_a_new_sweep(s
     assert all(float(trial.params["x"]) <= 0.5 for trial in new.trials)
     with pytest.raises(UserError, match="has 3 already"):
         resumed_spec(note, {"trials": 2})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.8, 2.0, 3.2, 4.4, 5.6])
+def test_ctrl_c_while_ray_starts_ends_in_order(seconds: float, tmp_path: Path) -> None:
+    """The process is its own group's, as in a terminal: Ray's processes get the signal too."""
+    code = "from sweeps.cli import main; main()"
+    line = [sys.executable, "-c", code, "sweep", "heart_disease", "--trials", "40", "--name", "early", "--json"]
+    sweep = subprocess.Popen(
+        line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(seconds)
+    os.killpg(sweep.pid, signal.SIGINT)
+    out, err = sweep.communicate(timeout=120)
+    assert sweep.returncode == 130, err
+    assert "Traceback" not in err
+    if out:  # the search had begun
+        assert json.loads(out)["sweep"] == "early"
+    else:
+        assert err.endswith("tunelab: stopped before there was a result.\n")

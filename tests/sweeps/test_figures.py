@@ -16,7 +16,7 @@ from PIL import Image
 
 from sweeps.baselines import baselines
 from sweeps.figures import drawings_of, write_drawings
-from sweeps.figures.charts import Bars, Chart, Drawing, Heatmap, Line
+from sweeps.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Line
 from sweeps.figures.classification import classification_tables, reliability
 from sweeps.figures.evidence import Evidence, gather
 from sweeps.figures.html import plotly_figure
@@ -218,3 +218,18 @@ def test_a_users_own_columns_are_drawn(tmp_path: Path) -> None:
     assert importance is not None
     assert {column.name for column in importance.columns} == {"면적", "거래일", "구", "새집"}
     write_drawings(list(drawings.values()), tmp_path, "집값")
+
+
+def test_bars_of_one_year_lie_side_by_side_on_the_page() -> None:
+    edges = np.linspace(2020.0, 2021.0, 31)
+    chart = Chart([Histogram(edges, np.arange(30, dtype=np.float64))], "built (year)", "rows")
+    (trace,) = plotly_figure(Drawing("dates", "dates", [chart])).data
+    assert np.diff(trace.x) == pytest.approx(np.diff(edges)[0], rel=0.01)
+
+
+def test_a_score_has_the_colour_of_the_split_it_was_taken_on() -> None:
+    task = get_task("auto_mpg")
+    curves = drawings_of(evidence_of(task, task.load(), CONFIG))[0]
+    training, validation, score = plotly_figure(curves).data
+    assert (training.name, validation.name) == ("training", "validation")
+    assert score.line.color == validation.line.color != training.line.color
