@@ -39,24 +39,25 @@ class TrialRuns(Connection):
             known: id of the trial's run when it has one: nothing that it holds is written twice.
         """
         logged, params = 0, {name: str(value)[:PARAM_LIMIT] for name, value in trial.params.items()}
+        end_tags = {} if trial.status == TrialStatus.RUNNING else _end_tags(trial)
         if known is None:
             run = self.client.create_run(
                 experiment_id,
                 start_time=milliseconds(trial.started),
-                tags={"mlflow.parentRunId": parent.parent_run_id, **_trial_tags(parent, trial)},
+                tags={"mlflow.parentRunId": parent.parent_run_id, **_trial_tags(parent, trial), **end_tags},
                 run_name=f"{parent.name} #{trial.number:03d}",
             )
             run_id: str = run.info.run_id
+            end_tags = {}  # in a batch they would cost as much as its metrics
         else:
             run_id, run = known, self.client.get_run(known)
             params = {name: value for name, value in params.items() if name not in run.data.params}
             steps = [m.step for m in self.client.get_metric_history(run_id, "val_loss")]
             logged = max(steps, default=0)
         metrics = [m for e in trial.epochs if e.epoch > logged for m in _metrics(e, trial.started)]
-        tags: list[RunTag] = []
+        tags = [RunTag(k, v) for k, v in end_tags.items()]
         if trial.status != TrialStatus.RUNNING:
             metrics += _final_metrics(trial)
-            tags = [RunTag(k, v) for k, v in _end_tags(trial).items()]
         for start in range(0, max(len(metrics), 1), 1000):  # MLflow's limit of one batch
             self.client.log_batch(run_id, metrics[start : start + 1000], [Param(k, v) for k, v in params.items()], tags)
             params, tags = {}, []
