@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -18,8 +19,8 @@ SERVERS = ("http", "https")
 DATABASES = ("postgresql", "mysql", "mssql")
 SCHEME = re.compile(r"([a-z]+)(?:\+\w+)?:")
 NEEDS_QUOTES = re.compile("[%?]")
-SQLITE_MAGIC = b"SQLite format 3\0"
-MLFLOW_TABLE = "experiments"  # one of the first that MLflow makes
+LOCKED_SECONDS = 1.0
+MLFLOW_TABLES = {"experiments", "alembic_version"}  # one of them is there from the first moment on
 
 
 def default_tracking_uri() -> str:
@@ -108,32 +109,28 @@ def check_exists(uri: str) -> None:
 
 
 def check_sqlite(path: Path) -> None:
-    """Raises ``UserError`` when there is something that is no sqlite database, which MLflow would try for minutes."""
+    """Raises ``UserError`` when there is something that is no MLflow database, which MLflow would try for minutes.
+
+    The file is read by sqlite alone: to open and close it by hand would drop the locks that this process holds on it,
+    and another could then take the log from under it.
+    """
     if not os.path.exists(path):
         return
-    start = None
+    if path.is_file() and not os.access(path, os.W_OK):
+        raise UserError(f"The store '{path}' cannot be used: {os.strerror(errno.EACCES)}.")
     try:
-        if path.is_file():
-            with path.open("r+b") as file:
-                start = file.read(len(SQLITE_MAGIC))
-    except OSError as error:
-        raise UserError(f"The store '{path}' cannot be used: {error.strerror}.") from error
-    if start not in (b"", SQLITE_MAGIC):
-        raise UserError(f"The store '{path}' is no sqlite database, or it is damaged. Give another --tracking-uri.")
-    tables = _tables(path)
-    if tables and MLFLOW_TABLE not in tables:
-        raise UserError(f"The database '{path}' is another program's: MLflow made none of it. Give another file.")
-
-
-def _tables(path: Path) -> set[str]:
-    """Names of a sqlite database's tables, read without a change to it; none when it is locked for long."""
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            return {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.OperationalError:  # locked: whose it is, MLflow will see
-        return set()
+        if not path.is_file():
+            raise sqlite3.DatabaseError
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=LOCKED_SECONDS)) as database:
+            tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
-        raise UserError(f"The store '{path}' is damaged: {error}. Give another --tracking-uri.") from error
+        if isinstance(error, sqlite3.OperationalError):  # locked, or left by a killed process: MLflow will see
+            return
+        raise UserError(
+            f"The store '{path}' is no sqlite database, or it is damaged. Give another --tracking-uri."
+        ) from error
+    if tables and not tables & MLFLOW_TABLES:
+        raise UserError(f"The database '{path}' is another program's: MLflow made none of it. Give another file.")
 
 
 def check_writable(folder: Path, option: str = "--tracking-uri") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -88,3 +89,16 @@ def test_a_database_of_another_program_is_refused_and_stays_as_it_is(
 def test_a_relative_store_is_named_for_another_folder(in_folder: Path) -> None:
     assert absolute_uri("sqlite:///a/b.db?timeout=3") == f"sqlite:///{in_folder}/a/b.db?timeout=3"
     assert absolute_uri("http://host:5000") == "http://host:5000"
+
+
+def test_looking_at_a_store_leaves_the_locks_of_this_process_alone(tmp_path: Path) -> None:
+    """Without them, whoever else closes the database last takes its log away from under an open connection."""
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE experiments (name TEXT)")
+        database.commit()
+        check_usable(f"sqlite:///{path}")
+        code = f"import sqlite3; d = sqlite3.connect({str(path)!r}); d.execute('DELETE FROM experiments'); d.close()"
+        subprocess.run([sys.executable, "-c", code], check=True)
+        assert path.with_name("mlflow.db-wal").exists()
