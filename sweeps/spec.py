@@ -145,11 +145,11 @@ class _OneOfEach(yaml.SafeLoader):
     """The safe loader, for which a key that stands twice is an error: nobody knows which value is meant."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [str(key.value) for key, _ in node.value]  # before others are merged in, which these may override
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key}' stands twice", node.start_mark)
         found: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        if len(found) < len(node.value):
-            keys = [str(key.value) for key, _ in node.value]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise yaml.constructor.ConstructorError(None, None, f"'{twice}' stands twice", node.start_mark)
         return found
 
 

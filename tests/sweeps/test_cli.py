@@ -207,6 +207,11 @@ def test_a_file_takes_what_the_command_line_takes(files: Path) -> None:
     assert (spec.trials, spec.tracking_uri, spec.fixed) == (3, "off", {"lr": 0.1})
 
 
+def test_a_file_may_override_what_it_merges_in(files: Path) -> None:
+    (files / "merged.yaml").write_text("set: &usual {lr: 0.1, dropout: 0.2}\ntask_options: {<<: *usual, lr: 0.3}\n")
+    assert read_spec_file(files / "merged.yaml")["task_options"] == {"lr": 0.3, "dropout": 0.2}
+
+
 def test_an_unwritable_store_is_refused(
     in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
