@@ -14,10 +14,12 @@ from sweeps.baselines import baselines
 from sweeps.confirm import choose_winner, median_run
 from sweeps.ensemble import best_ensemble
 from sweeps.failures import DATA_FAULTS, reason
-from sweeps.figures import drawings_of
+from sweeps.figures import model_drawings
 from sweeps.figures.artist import Artist
+from sweeps.figures.charts import Drawing
 from sweeps.figures.classification import classification_tables
 from sweeps.figures.evidence import Evidence, gather
+from sweeps.figures.features import feature_drawings, importance_drawing
 from sweeps.in_process import finish
 from sweeps.permutation import Importance, column_importance
 from sweeps.records import TrialRecord, TrialStatus
@@ -110,14 +112,26 @@ class Pictures:
         self._artist = artist
         self._folder = folder
         self._say = say
+        self._model: list[Drawing] = []
+        self._columns: list[Drawing] = []
 
     def begin(self) -> None:
         """Has drawn what is known before the importance of columns."""
-        self._draw(None)
+
+        def found(evidence: Evidence) -> list[Drawing]:
+            self._model, self._columns = model_drawings(evidence), feature_drawings(evidence)
+            return [*self._model, *self._columns]
+
+        self._draw(found)
 
     def end(self, importance: Importance | None, title: str, subtitle: str) -> None:
         """Has the rest drawn, and the page with all of them."""
-        self._draw(importance, title, subtitle)
+
+        def found(evidence: Evidence) -> list[Drawing]:
+            more = importance_drawing(importance, evidence)
+            return [*self._model, *([] if more is None else [more]), *self._columns]
+
+        self._draw(found, title, subtitle)
 
     def wait(self) -> None:
         """Returns when the folder holds all figures."""
@@ -125,11 +139,11 @@ class Pictures:
         if problem:
             self._failed(problem)
 
-    def _draw(self, importance: Importance | None, *texts: str) -> None:
+    def _draw(self, found: Callable[[Evidence], list[Drawing]], *texts: str) -> None:
         if self._evidence is None:
             return
         try:
-            self._artist.draw(drawings_of(self._evidence, importance), self._folder, *texts)
+            self._artist.draw(found(self._evidence), self._folder, *texts)
         except Exception as problem:  # noqa: BLE001 said
             self._failed(f"{type(problem).__name__}: {problem}")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeAlias
 
 KINDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXIT_CODE = 130
+Handler: TypeAlias = Callable[[int, FrameType | None], None] | signal.Handlers
 
 
 class Interruptions:
@@ -18,7 +20,6 @@ class Interruptions:
 
     def __init__(self) -> None:
         self._asked = False
-        self._main = threading.current_thread() is threading.main_thread()
 
     @contextmanager
     def raised(self) -> Iterator[None]:
@@ -29,9 +30,6 @@ class Interruptions:
     @contextmanager
     def answered_by(self, stop: Callable[[], None]) -> Iterator[None]:
         """In this block the first signal calls ``stop``. Blocks nest; each sets handlers anew: Ray sets its own."""
-        if not self._main:
-            yield
-            return
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self._asked:
@@ -39,20 +37,13 @@ class Interruptions:
             self._asked = True
             stop()
 
-        before = {kind: signal.signal(kind, handle) for kind in KINDS}
-        try:
+        with _handled_by(handle):
             yield
-        finally:
-            for kind, handler in before.items():
-                signal.signal(kind, handler)
 
 
 @contextmanager
 def put_off() -> Iterator[None]:
     """In this block the first signal waits for its end: what runs here does not survive being left in the middle."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -60,12 +51,10 @@ def put_off() -> Iterator[None]:
             os._exit(EXIT_CODE)
         came.append(number)
 
-    before = {kind: signal.signal(kind, note) for kind in KINDS}
     try:
-        yield
+        with _handled_by(note):
+            yield
     finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
         if came:
             signal.raise_signal(came[0])
 
@@ -73,14 +62,22 @@ def put_off() -> Iterator[None]:
 @contextmanager
 def hangup_ignored() -> Iterator[None]:
     """In this block started processes learn to ignore a closing terminal, which would end them before the sweep."""
+    with _handled_by(signal.SIG_IGN, (signal.SIGHUP,)):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Handler, kinds: Sequence[signal.Signals] = KINDS) -> Iterator[None]:
+    """In this block signals go to a handler, afterwards to those before it; nothing changes outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = {kind: signal.signal(kind, handler) for kind in kinds}
     try:
         yield
     finally:
-        signal.signal(signal.SIGHUP, before)
+        for kind, handler_before in before.items():
+            signal.signal(kind, handler_before)
 
 
 def _raise() -> None:

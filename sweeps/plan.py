@@ -144,5 +144,6 @@ def _checked_storage(uri: str) -> str:
         raise UserError(without_secrets(str(error))) from None
     if "://" in uri:
         return uri
-    check_writable(Path(uri).absolute(), "--storage")
-    return str(Path(uri).absolute())
+    folder = Path(uri).absolute()
+    check_writable(folder, "--storage")
+    return str(folder)

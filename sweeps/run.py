@@ -226,7 +226,7 @@ class Sweep:
         try:
             if self._loading.is_alive():  # imports change the filters of warnings, on which the end relies
                 self._loading.join()
-            from sweeps.evaluation import evaluate  # loads torch, scikit-learn and matplotlib: not before training
+            from sweeps.evaluation import evaluate  # loads torch and scikit-learn: not before training
 
             result = self._confirm(result, splits, resources)
             return evaluate(result, self._task, splits, weights, self._store, self._artist, self._display.step, on_open)

@@ -133,9 +133,9 @@ def load_data(task: Task, split_seed: int) -> Splits:
     except Exception as error:
         if is_shipped(task):
             raise
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == inspect.getfile(type(task))]
-        place = (own or [last])[-1]
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if frame.filename == inspect.getfile(type(task))]
+        place = (own or frames)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         raise UserError(f"Task '{task.facts.name}' cannot load its data: {in_words(error)} ({where}).") from error
 

@@ -13,6 +13,7 @@ import typer
 
 from search_spaces.errors import UserError
 from sweeps.failures import Failure
+from sweeps.interruption import EXIT_CODE
 from sweeps.secrets import without_secrets
 
 app = typer.Typer(
@@ -54,7 +55,6 @@ def _mount() -> None:
             app.command(name)(loaded.command)
 
 
-INTERRUPTED = 130
 # Typer's own, which it shows as a block of lines. It has no public name that all versions of Typer share.
 UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 
@@ -68,7 +68,7 @@ def main() -> None:
     _mount()
     try:
         code = app(prog_name="tunelab", standalone_mode=False) or 0
-        if code == INTERRUPTED:  # Typer's answer to Ctrl-C; a sweep that was begun ends with its own
+        if code == EXIT_CODE:  # Typer's answer to Ctrl-C; a sweep that was begun ends with its own
             raise KeyboardInterrupt
         raise SystemExit(code)
     except UsageError as error:
@@ -83,7 +83,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         with suppress(OSError):  # the terminal may be closed
             sys.stderr.write("tunelab: stopped before there was a result.\n")
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(EXIT_CODE) from None
     finally:
         gc.freeze()  # the interpreter would look through all objects of torch, ray and mlflow once more: over a second
 

@@ -14,6 +14,7 @@ import typer
 
 from search_spaces.errors import UserError
 from sweeps.cli.json_output import print_json
+from sweeps.interruption import EXIT_CODE
 
 if TYPE_CHECKING:
     from sweeps.spec import SweepSpec
@@ -122,5 +123,5 @@ def parse_assignment(text: str) -> tuple[str, str]:
 def exit_code(stopped: str, has_result: bool) -> int:
     """0 for a result, 130 after Ctrl-C, 1 when no trial has a result, or the disk or the store failed."""
     if stopped == "interrupted":
-        return 130
+        return EXIT_CODE
     return 0 if has_result and stopped in ("", "time budget reached") else 1

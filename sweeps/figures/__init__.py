@@ -17,8 +17,15 @@ PAGE = "figures.html"
 
 def drawings_of(evidence: Evidence, importance: Importance | None = None) -> list[Drawing]:
     """Every drawing that the task's kind calls for and the data can fill."""
-    from sweeps.figures.curves import learning_curves
     from sweeps.figures.features import feature_drawings, importance_drawing
+
+    found = [*model_drawings(evidence), importance_drawing(importance, evidence), *feature_drawings(evidence)]
+    return [drawing for drawing in found if drawing is not None]
+
+
+def model_drawings(evidence: Evidence) -> list[Drawing]:
+    """Those of how the model learned and what it says of the test split."""
+    from sweeps.figures.curves import learning_curves
 
     found = [learning_curves(evidence)]
     if evidence.outputs is not None and len(evidence.test.targets):
@@ -34,7 +41,6 @@ def drawings_of(evidence: Evidence, importance: Importance | None = None) -> lis
             from sweeps.figures.pictures import image_drawings
 
             found += image_drawings(evidence)
-    found += [importance_drawing(importance, evidence), *feature_drawings(evidence)]
     return [drawing for drawing in found if drawing is not None]
 
 
