@@ -58,10 +58,12 @@ class Prediction:
         trials, max_epochs: what was asked for.
         in_time: trials that end before ``--time-budget`` does; all without one.
         concurrency: proposed trials at once: what CPUs, GPUs and memory allow.
-        epochs: over all trials, those that early stopping saves left out.
+        epochs: over all trials, those that early stopping saves left out: the mean over simulated searches.
+        epochs_range: what eight of ten simulated searches come to: which trials meet at a rung is chance.
         epoch_seconds: mean training time of an epoch over the probed configurations.
         train_seconds: summed over trials.
         wall_seconds: from the command to the result.
+        wall_range: the same with the epochs of ``epochs_range``.
         memory_bytes: at its peak, this process and all that it starts.
         worker_bytes: of it, one worker.
         disk_bytes: store, journal, weights and model at the end.
@@ -74,9 +76,11 @@ class Prediction:
     max_epochs: int
     concurrency: int
     epochs: int
+    epochs_range: tuple[int, int]
     epoch_seconds: float
     train_seconds: float
     wall_seconds: float
+    wall_range: tuple[float, float]
     memory_bytes: int
     worker_bytes: int
     disk_bytes: int
@@ -184,8 +188,21 @@ class Probe:
             raise UserError(f"The probe of '{self._plan.task.facts.name}' trained nothing: {', '.join(errors[:1])}.")
 
 
-def expected_epochs(trials: int, length: int, levels: tuple[int, ...], reduction_factor: int) -> float:
-    """Epochs of a sweep whose trials keep their order at all rungs: the mean over simulations with random orders.
+@dataclass(frozen=True)
+class Epochs:
+    """Epochs of simulated searches: their mean, and the bounds between which eight of ten lie."""
+
+    mean: float
+    low: float
+    high: float
+
+    def cut(self, share: float) -> Epochs:
+        """What a share of the search comes to."""
+        return Epochs(self.mean * share, self.low * share, self.high * share)
+
+
+def expected_epochs(trials: int, length: int, levels: tuple[int, ...], reduction_factor: int) -> Epochs:
+    """Epochs of a sweep whose trials keep their order at all rungs, from simulations with random orders.
 
     Args:
         trials: how many.
@@ -193,12 +210,14 @@ def expected_epochs(trials: int, length: int, levels: tuple[int, ...], reduction
         levels, reduction_factor: of the rungs.
     """
     if not levels:
-        return float(trials * length)
+        return Epochs(*[float(trials * length)] * 3)
     rng = random.Random(0)
-    return statistics.fmean(
+    found = [
         _simulated_epochs([rng.random() for _ in range(trials)], length, Rungs(levels, reduction_factor))
-        for _ in range(max(1, min(SIMULATIONS, SIMULATED_TRIALS // trials)))
-    )
+        for _ in range(max(2, min(SIMULATIONS, SIMULATED_TRIALS // trials)))
+    ]
+    low, *_, high = statistics.quantiles(found, n=10, method="inclusive")
+    return Epochs(statistics.fmean(found), low, high)
 
 
 def _simulated_epochs(losses: list[float], length: int, rungs: Rungs) -> int:
@@ -290,7 +309,7 @@ def _conclude(
     epochs = expected_epochs(trials, length, levels, spec.reduction_factor)
     epoch_seconds = statistics.fmean(seconds_per_epoch(trial) for trial in probe.trials)
     first_seconds = statistics.fmean(trial.epochs[0].seconds for trial in probe.trials)
-    train = epochs * epoch_seconds + trials * max(0.0, first_seconds - epoch_seconds)
+    train = epochs.mean * epoch_seconds + trials * max(0.0, first_seconds - epoch_seconds)
     later = max(0, process_tree(os.getpid())[os.getpid()] - probe.own_bytes)  # what the evaluation loaded
     base = probe.peak_bytes + later - room * probe.worker_bytes
     concurrency = _fitting(base, probe.worker_bytes, room)
@@ -300,10 +319,13 @@ def _conclude(
     share = 1.0
     if spec.time_budget is not None and search > spec.time_budget:
         share = max(0.0, spec.time_budget - overhead) / (search - overhead)
-        search, epochs, train = spec.time_budget, epochs * share, train * share
+        search, epochs, train = spec.time_budget, epochs.cut(share), train * share
     confirmation = _confirmation_seconds(spec, round(trials * share), length * epoch_seconds / concurrency, search)
     wall = IMPORT_SECONDS + startup + search + confirmation + evaluation
-    disk = _disk_bytes(probe, round(trials * share), epochs)
+    fewer, more = (
+        0.0 if share < 1 else (bound - epochs.mean) * epoch_seconds / concurrency for bound in (epochs.low, epochs.high)
+    )
+    disk = _disk_bytes(probe, round(trials * share), epochs.mean)
     home = next(folder for folder in (plan.home, *plan.home.parents) if folder.exists())
     free = shutil.disk_usage(home).free
     if disk > free:
@@ -316,10 +338,12 @@ def _conclude(
         in_time=round(trials * share),
         max_epochs=max_epochs,
         concurrency=concurrency,
-        epochs=round(epochs),
+        epochs=round(epochs.mean),
+        epochs_range=(round(epochs.low), round(epochs.high)),
         epoch_seconds=epoch_seconds,
         train_seconds=train,
         wall_seconds=wall,
+        wall_range=(wall + fewer, wall + more),
         memory_bytes=base + concurrency * probe.worker_bytes,
         worker_bytes=probe.worker_bytes,
         disk_bytes=disk,

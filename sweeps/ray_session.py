@@ -9,7 +9,7 @@ import shutil
 import socket
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,10 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
         check_address(address or os.environ["RAY_ADDRESS"])
     try:
         sparse = sparse_ray(workers or os.cpu_count() or 1)
-        with put_off(), hangup_ignored(), sparse if local else nullcontext(), on_loopback() if local else nullcontext():
+        own = (sparse, on_loopback()) if local else ()
+        with put_off(), hangup_ignored(), our_handlers(), ExitStack() as local_only:
+            for context in own:
+                local_only.enter_context(context)
             ray.init(
                 address=address or ("local" if local else None),
                 include_dashboard=False if local else None,
@@ -141,6 +144,17 @@ def on_loopback() -> Iterator[None]:
 
 
 @contextmanager
+def our_handlers() -> Iterator[None]:
+    """In this block Ray leaves the handler of SIGTERM as it is.
+
+    Its own raises ``SystemExit`` wherever the signal comes, also where Python can only print an exception and go on:
+    then the signal is lost.
+    """
+    with _replaced(import_ray()._private.utils, "set_sigterm_handler", lambda handler: None):
+        yield
+
+
+@contextmanager
 def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
     """In this block an attribute has another value; nothing happens where there is no such attribute."""
     if not hasattr(owner, name):
@@ -160,8 +174,10 @@ def sparse_ray(workers: int) -> Iterator[None]:
 
     Left out are the autoscaler, the log monitor, the dashboard's server, and the agents for metrics and for runtime
     environments, of which lanes have none: together some five seconds of CPU, two of them before the first worker
-    starts. Workers start while this process goes on and load what lanes need at once. Ray has no public switches for
-    this: where its private parts look otherwise, it starts as it always does.
+    starts. Workers start while this process goes on and load what lanes need at once. Ray's processes get a session of
+    their own, where there is ``setsid``: a signal for this process's group, as `timeout` and batch systems send it, is
+    the sweep's to answer, and without Ray it could not. Ray has no public switches for this: where its private parts
+    look otherwise, it starts as it always does.
 
     Args:
         workers: how many start at once; others follow when they are needed.
@@ -171,10 +187,12 @@ def sparse_ray(workers: int) -> Iterator[None]:
 
     os.environ.setdefault("RAY_preload_python_modules", "trainables.base.lane,trainables.base.trial")
     start_process = getattr(services, "start_ray_process", None)
+    setsid = shutil.which("setsid")
 
     def start(command: Sequence[str], kind: str, *arguments: Any, **options: Any) -> Any:
         if kind == "raylet":
             command = _without_agents(command, min(workers, MOST_STARTED_WORKERS))
+        command = [setsid, *command] if setsid else command  # which becomes the process: Ray ends it as its own
         return start_process(command, kind, *arguments, **options)  # type: ignore[misc]
 
     with ExitStack() as replaced:
@@ -213,9 +231,11 @@ def missing_parts() -> dict[str, str]:
     """Of Ray's private parts that this file replaces, those that are not there, with what a sweep then does without."""
     exposed = "A local Ray listens on all of this machine's addresses, with its token authentication on."
     slow = "A local Ray takes some seconds longer to start; everything else is as it was."
+    lost_signal = "A SIGTERM that comes while Ray starts may be lost."
     slow_workers = "Sweeps start new workers instead of those that wait; everything else is as it was."
     parts = {
         ("ray._private.services", "get_node_ip_address"): exposed,
+        ("ray._private.utils", "set_sigterm_handler"): lost_signal,
         ("ray._private.services", "start_ray_process"): slow,
         ("ray._private.node", "Node.start_monitor"): slow,
         ("ray._private.node", "Node.start_log_monitor"): slow,

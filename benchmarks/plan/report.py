@@ -20,8 +20,12 @@ def page(comparisons: Sequence[Comparison], options: Sequence[str], provenance: 
         provenance=provenance_facts(provenance),
     )
     report.section("Verdict", verdict(comparisons))
-    rows: list[list[Cell]] = [[c.task, *(c.ratio(figure) for figure in FIGURES)] for c in comparisons]
-    report.section("Predicted / measured").table(["task", *NAMES.values()], rows, digits=3)
+    rows: list[list[Cell]] = [
+        [c.task, *(c.ratio(figure) for figure in FIGURES), "{:,} to {:,}".format(*c.epochs_range), c.measured.epochs]
+        for c in comparisons
+    ]
+    columns = ["task", *NAMES.values(), "eight of ten searches, epochs", "this one"]
+    report.section("Predicted / measured").table(columns, rows, digits=3)
     costs: list[list[Cell]] = [
         [
             c.task,
@@ -47,5 +51,6 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
     counts = [f"{NAMES[figure]} of {within(comparisons, figure)}" for figure in FIGURES]
     return (
         f"Within {TOLERANCE:.0%} of what the sweep took: {', '.join(counts[:-1])} and {counts[-1]} "
-        f"of {len(comparisons)} tasks."
+        f"of {len(comparisons)} tasks. Which trials meet at a rung is chance: a plan gives the epochs between which "
+        f"eight of ten searches lie, and {sum(c.in_range for c in comparisons)} of these {len(comparisons)} do."
     )

@@ -44,11 +44,24 @@ class Costs:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One task's sweep, predicted and measured."""
+    """One task's sweep, predicted and measured.
+
+    Attributes:
+        task: by name.
+        predicted, measured: its costs.
+        epochs_range: in which eight of ten searches lie, as predicted.
+    """
 
     task: str
     predicted: Costs
     measured: Costs
+    epochs_range: tuple[int, int]
+
+    @property
+    def in_range(self) -> bool:
+        """Whether the epochs lie in the predicted range."""
+        low, high = self.epochs_range
+        return low <= self.measured.epochs <= high
 
     def ratio(self, figure: str) -> float:
         """Predicted over measured."""
@@ -114,14 +127,16 @@ def compare(task: str, options: Sequence[str]) -> Comparison:
         swept = json.loads(_output(["sweep", task, *options, "--json"], Path(place), watch))
         wall = time.monotonic() - began
         disk = sum(path.stat().st_size for path in Path(place).rglob("*") if path.is_file())
-    return Comparison(task, predicted, Costs(wall, swept["epochs"], watch.peak, disk))
+    low, high = planned["epochs_range"]
+    return Comparison(task, predicted, Costs(wall, swept["epochs"], watch.peak, disk), (low, high))
 
 
 def line_of(comparison: Comparison) -> str:
     """One comparison for people: predicted / measured."""
     p, m = comparison.predicted, comparison.measured
     return (
-        f"{comparison.task}: {p.wall_seconds:.0f} / {m.wall_seconds:.0f} s, {p.epochs} / {m.epochs} epochs, "
+        f"{comparison.task}: {p.wall_seconds:.0f} / {m.wall_seconds:.0f} s, {p.epochs} "
+        f"({comparison.epochs_range[0]} to {comparison.epochs_range[1]}) / {m.epochs} epochs, "
         f"{p.memory_bytes / 1e9:.2f} / {m.memory_bytes / 1e9:.2f} GB, {p.disk_bytes / 1e6:.1f} / "
         f"{m.disk_bytes / 1e6:.1f} MB"
     )

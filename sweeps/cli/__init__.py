@@ -13,7 +13,7 @@ import typer
 
 from search_spaces.errors import UserError
 from sweeps.failures import Failure
-from sweeps.interruption import EXIT_CODE
+from sweeps.interruption import EXIT_CODE, Interruptions
 from sweeps.secrets import without_secrets
 
 app = typer.Typer(
@@ -63,11 +63,13 @@ def main() -> None:
     """Runs a command and ends the process.
 
     A ``UserError`` or a wrong command line is one sentence and exit code 2, a ``Failure`` one and 1; never a traceback.
+    SIGTERM and a closed terminal end every command as Ctrl-C does.
     """
     gc.set_threshold(20_000, 50, 100)  # libraries make half a million objects that stay: a quarter of loading them
     _mount()
     try:
-        code = app(prog_name="tunelab", standalone_mode=False) or 0
+        with Interruptions().raised():
+            code = app(prog_name="tunelab", standalone_mode=False) or 0
         if code == EXIT_CODE:  # Typer's answer to Ctrl-C; a sweep that was begun ends with its own
             raise KeyboardInterrupt
         raise SystemExit(code)

@@ -37,9 +37,15 @@ def lines_of(prediction: Prediction) -> list[str]:
     return [
         f"{p.trials} trials of at most {p.max_epochs} epochs, {p.concurrency} at once "
         f"(--concurrency {p.concurrency}){cut}",
-        f"wall time  about {duration(p.wall_seconds)}",
-        f"epochs     about {p.epochs:,} of {p.trials * p.max_epochs:,}, {p.epoch_seconds:.3g} s each",
+        f"wall time  about {duration(p.wall_seconds)}{_often(*map(duration, p.wall_range))}",
+        f"epochs     about {p.epochs:,} of {p.trials * p.max_epochs:,}, {p.epoch_seconds:.3g} s each"
+        f"{_often(*(f'{bound:,}' for bound in p.epochs_range))}",
         f"memory     about {p.memory_bytes / 1e9:.1f} GB, {p.worker_bytes / 1e9:.1f} GB of it for each trial at once",
         f"disk       about {p.disk_bytes / 1e6:,.1f} MB",
         f"From {p.probed} configurations in {p.probe_seconds:.0f} s. Trials may end sooner by themselves.",
     ]
+
+
+def _often(low: str, high: str) -> str:
+    """A range for people; nothing where both ends read alike."""
+    return "" if low == high else f" (eight of ten searches: {low} to {high})"

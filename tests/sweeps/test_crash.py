@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import pytest
 from search_spaces import UserError
 from sweeps.failures import SweepFailed
 from sweeps.journal import FILE
+from sweeps.launch import SCRATCH_PREFIX
 from sweeps.records import TrialStatus
 from sweeps.result import SweepResult
 from sweeps.resume import find_name, next_name, resumed_spec, started_note
@@ -321,3 +323,27 @@ def test_ctrl_c_while_ray_starts_ends_in_order(seconds: float, tmp_path: Path) -
         assert json.loads(out)["sweep"] == "early"
     else:
         assert err.endswith("tunelab: stopped before there was a result.\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["plan", "sweep"])
+def test_sigterm_to_a_process_group_ends_every_command_as_ctrl_c_does(command: str, tmp_path: Path) -> None:
+    """The group is the process's own; `timeout` and batch systems signal it as a whole."""
+    code = "from sweeps.cli import main; main()"
+    line = [sys.executable, "-c", code, command, "heart_disease", "--trials", "400", "--json"]
+    process = subprocess.Popen(
+        line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not list(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}{process.pid}-*")):  # until trials begin
+        assert process.poll() is None
+        time.sleep(0.1)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "***" not in err, "Ray's own words on a signal"
+    if command == "sweep":
+        assert json.loads(out)["stopped"] == "interrupted"
+    else:
+        assert err == "tunelab: stopped before there was a result.\n"

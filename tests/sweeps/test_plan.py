@@ -11,7 +11,7 @@ from search_spaces import UserError
 from sweeps import cost
 from sweeps.clean import find_removable
 from sweeps.cli.plan import lines_of
-from sweeps.cost import expected_epochs, predict
+from sweeps.cost import Epochs, expected_epochs, predict
 from sweeps.doctor import cpu_quota, examine
 from sweeps.journal import FILE, Journal
 from sweeps.launch import SCRATCH_PREFIX
@@ -32,16 +32,17 @@ def test_a_sweep_whose_probe_diverges_is_predicted(store_uri: str) -> None:
 
 
 def test_expected_epochs_without_stopping_are_all() -> None:
-    assert expected_epochs(10, 9, (), 3) == 90
+    assert expected_epochs(10, 9, (), 3) == Epochs(90, 90, 90)
 
 
 def test_expected_epochs_lie_between_the_first_rung_and_all() -> None:
     epochs = expected_epochs(64, 27, (1, 3, 9), 3)
-    assert 64 < epochs < 0.35 * 64 * 27
+    assert 64 < epochs.low < epochs.mean < epochs.high < 0.5 * 64 * 27
+    assert epochs.mean < 0.35 * 64 * 27
 
 
 def test_expected_epochs_of_a_hundred_thousand_trials_are_known_while_one_waits() -> None:
-    assert expected_epochs(100_000, 27, (1, 3, 9), 3) == pytest.approx(3 * 100_000, rel=0.05)
+    assert expected_epochs(100_000, 27, (1, 3, 9), 3).mean == pytest.approx(3 * 100_000, rel=0.05)
 
 
 @pytest.mark.slow
@@ -66,6 +67,7 @@ def test_a_plan_predicts_epochs_time_memory_and_disk(store_uri: str) -> None:
     result = run_sweep(make_spec(values))
     assert plan.concurrency == result.concurrency
     assert plan.epochs == result.epochs == 90
+    assert plan.epochs_range == (90, 90)
     assert plan.epoch_seconds == pytest.approx(0.05, rel=0.3)
     assert plan.train_seconds == pytest.approx(result.train_seconds, rel=0.3)
     assert plan.memory_bytes > plan.worker_bytes > 10**8
