@@ -20,8 +20,8 @@ from trainables.base.table_data import score_outputs
 
 BOOSTING = "gradient boosting"
 MAX_BOOSTING_CELLS = 40_000_000  # rows x features x classes; above, boosting would take longer than many sweeps
-# Below, one thread does: more would wait for one another longer than they compute, most of all on cores that draw.
-MANY_CELLS = 1_000_000
+# Below, one thread does: more wait for one another longer than they compute, most of all on cores that draw.
+MANY_CELLS = 10_000_000
 
 
 def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:

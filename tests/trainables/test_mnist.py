@@ -227,6 +227,14 @@ def test_scores_hold_what_the_winner_is_judged_by(
     assert calibration_error(np.array([0, 1, 1]), shares) == pytest.approx((2 * abs(0.9 - 0.5) + 0.4) / 3)
 
 
+def test_baselines_see_means_of_four_pixels(task: trainables.Task, splits: trainables.Splits) -> None:
+    features = task.features(splits, splits.train.inputs[:3])
+    assert features is not None
+    assert features.shape == (3, 14 * 14)
+    images = splits.training.arrays["x_train"][:3].reshape(3, 28, 28)
+    np.testing.assert_allclose(features[:, 14 * 5 + 7], images[:, 10:12, 14:16].mean(axis=(1, 2)), rtol=1e-5)
+
+
 def test_the_sample_is_named_and_nothing_is_downloaded(splits: trainables.Splits) -> None:
     sizes = [len(part.targets) for part in (splits.train, splits.validation, splits.test.open())]
     assert sizes == [3200, 800, 1000]
