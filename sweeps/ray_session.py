@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import logging
 import os
 import shutil
+import signal
 import socket
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -43,6 +46,7 @@ NO_PORT = -1
 OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, trainables)]
 AGENTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # whose ports Ray waits for
 ADDRESS_SECONDS = 5.0
+HANDLER_SECONDS = 0.02  # so long Ray's own handler may stand
 
 
 @contextmanager
@@ -145,13 +149,37 @@ def on_loopback() -> Iterator[None]:
 
 @contextmanager
 def our_handlers() -> Iterator[None]:
-    """In this block Ray leaves the handler of SIGTERM as it is.
+    """In this block Ray leaves the handling of SIGTERM as it is.
 
-    Its own raises ``SystemExit`` wherever the signal comes, also where Python can only print an exception and go on:
-    then the signal is lost.
+    Its Python part raises ``SystemExit`` wherever the signal comes, also where Python can only print an exception and
+    go on: then the signal is lost. Its C++ part prints a stack and aborts, and has no switch for that.
     """
-    with _replaced(import_ray()._private.utils, "set_sigterm_handler", lambda handler: None):
+    with _replaced(import_ray()._private.utils, "set_sigterm_handler", lambda handler: None), _kept(signal.SIGTERM):
         yield
+
+
+@contextmanager
+def _kept(kind: signal.Signals) -> Iterator[None]:
+    """In this block what the operating system does on a signal is set again and again to what it does now."""
+    libc = ctypes.CDLL(None)
+    now = ctypes.create_string_buffer(256)  # its ``struct sigaction``, whatever is in there
+    if libc.sigaction(kind, None, now) != 0:
+        yield
+        return
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(HANDLER_SECONDS):
+            libc.sigaction(kind, now, None)
+
+    keeper = threading.Thread(target=keep, name="handlers", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+        libc.sigaction(kind, now, None)
 
 
 @contextmanager

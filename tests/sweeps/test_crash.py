@@ -308,12 +308,7 @@ def test_a_changed_space_is_refused_with_the_difference_or_becomes_a_new_sweep(s
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.8, 2.0, 3.2, 4.4, 5.6])
 def test_ctrl_c_while_ray_starts_ends_in_order(seconds: float, tmp_path: Path) -> None:
-    """The process is its own group's, as in a terminal: Ray's processes get the signal too."""
-    code = "from sweeps.cli import main; main()"
-    line = [sys.executable, "-c", code, "sweep", "heart_disease", "--trials", "40", "--name", "early", "--json"]
-    sweep = subprocess.Popen(
-        line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    sweep = started_group("sweep", tmp_path)
     time.sleep(seconds)
     os.killpg(sweep.pid, signal.SIGINT)
     out, err = sweep.communicate(timeout=120)
@@ -326,20 +321,26 @@ def test_ctrl_c_while_ray_starts_ends_in_order(seconds: float, tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1.0, 2.5, 4.0, 5.5, 7.0])
+def test_sigterm_while_ray_starts_ends_a_plan_in_a_sentence(seconds: float, tmp_path: Path) -> None:
+    plan = started_group("plan", tmp_path)
+    time.sleep(seconds)
+    os.killpg(plan.pid, signal.SIGTERM)
+    _, err = plan.communicate(timeout=120)
+    assert (plan.returncode, err) == (130, "tunelab: stopped before there was a result.\n")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["plan", "sweep"])
 def test_sigterm_to_a_process_group_ends_every_command_as_ctrl_c_does(command: str, tmp_path: Path) -> None:
-    """The group is the process's own; `timeout` and batch systems signal it as a whole."""
-    code = "from sweeps.cli import main; main()"
-    line = [sys.executable, "-c", code, command, "heart_disease", "--trials", "400", "--json"]
-    process = subprocess.Popen(
-        line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    """`timeout` and batch systems signal the group as a whole."""
+    process = started_group(command, tmp_path)
     while not list(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}{process.pid}-*")):  # until trials begin
         assert process.poll() is None
         time.sleep(0.1)
     time.sleep(1)
     os.killpg(process.pid, signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert "***" not in err, "Ray's own words on a signal"
@@ -347,3 +348,12 @@ def test_sigterm_to_a_process_group_ends_every_command_as_ctrl_c_does(command: s
         assert json.loads(out)["stopped"] == "interrupted"
     else:
         assert err == "tunelab: stopped before there was a result.\n"
+
+
+def started_group(command: str, folder: Path) -> subprocess.Popen[str]:
+    """A command of the command line on a small task, in a process group of its own, as in a terminal."""
+    code = "from sweeps.cli import main; main()"
+    line = [sys.executable, "-c", code, command, "heart_disease", "--trials", "400", "--json", "--name", "early"]
+    return subprocess.Popen(
+        line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
