@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from sweeps.conductor import Next
 from sweeps.failures import WorkersLost
-from sweeps.ray_session import PROCESS_MARK, import_ray, use_started_workers
+from sweeps.ray_session import PROCESS_MARK, import_ray, import_tune, use_started_workers
 from sweeps.resources import Resources, slots
 from sweeps.worker_stderr import WorkerStderr, pid_in, with_stderr
 from trainables import METRIC, Task, TrainingData
@@ -59,9 +59,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
     Raises:
         WorkersLost: workers die before they take up a trial.
     """
-    ray = import_ray()
-    from ray import tune
-
+    ray, tune = import_ray(), import_tune()
     from trainables.base.lane import Lane
 
     send_by_value(task)

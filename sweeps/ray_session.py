@@ -286,18 +286,28 @@ def _is_there(module: str, name: str) -> bool:
 
 
 def import_ray() -> Any:
-    """Ray with our settings and without its chatter."""
+    """Ray with our settings and without its chatter; Tune is left for ``import_tune``: Ray starts without it."""
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import ray
-        import ray.tune
+    ray = _quiet("ray")
     # The raylet's notes about dead workers would go to stdout, between the lines of --json; trials' records hold them.
     ray._private.worker.print_to_stdstream = lambda *arguments, **options: None
+    return ray
+
+
+def import_tune() -> Any:
+    """Ray Tune, likewise."""
+    import_ray()
+    return _quiet("ray.tune")
+
+
+def _quiet(module: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        imported = importlib.import_module(module)
     for name in ("ray", "ray.tune", "ray.train", "ray.air"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    return ray
+    return imported
 
 
 def use_started_workers() -> None:
