@@ -53,13 +53,17 @@ class BoundedStudy(optuna.Study):
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
-        """As samplers call it, with ``use_cache``: the same list for all parameters of one proposal."""
-        if deepcopy or not use_cache:
+        """As samplers call it: all running trials, when they ask for those, and a bounded number of ended ones."""
+        if deepcopy or not (states is None or TrialState.COMPLETE in states):
             return super()._get_trials(deepcopy, states, use_cache)
-        trials = super()._get_trials(deepcopy=False, use_cache=True)
+        trials = super()._get_trials(deepcopy=False, use_cache=True)  # the same list for all of one proposal
         if trials is not self._cached:
             self._cached, self._shown = trials, best_and_newest(trials)
-        return self._shown if states is None else [trial for trial in self._shown if trial.state in states]
+        ended = [trial for trial in self._shown if states is None or trial.state in states]
+        if states is None or TrialState.RUNNING not in states:
+            return ended
+        running = super()._get_trials(deepcopy=False, states=(TrialState.RUNNING,))  # as they are now
+        return sorted([*ended, *running], key=lambda trial: trial.number)
 
 
 def best_and_newest(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

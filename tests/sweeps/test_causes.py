@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sweeps.proposals import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy
+from search_spaces import get_space
+from sweeps.proposals import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy, Proposals
+from sweeps.records import Epoch, TrialRecord, TrialStatus
 from sweeps.run import run_sweep
 from sweeps.spec import SweepSpec
 from sweeps.tracking import Store
@@ -161,3 +165,27 @@ def test_a_proposal_looks_at_a_bounded_number_of_trials() -> None:
     assert set(range(0, 3 * LEARN_FROM_BEST, 3)) <= set(numbers)  # the best complete ones, though they are the oldest
     assert set(range(count - (LEARN_FROM - LEARN_FROM_BEST), count)) <= set(numbers)
     assert len(study.trials) == count
+
+
+def test_tpe_itself_looks_at_no_more_trials_however_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once with its cache and once past it, for trials under way: all of these count."""
+    sampler = importlib.import_module("optuna.samplers._tpe.sampler")
+    looked_at: list[int] = []
+
+    def split(study: Any, trials: list[Any], n_below: int) -> Any:
+        looked_at.append(len(trials))
+        return original(study, trials, n_below)
+
+    original = sampler._split_trials
+    monkeypatch.setattr(sampler, "_split_trials", split)
+    space = get_space("mlp")
+    random = Proposals(space, "random", 0, reference={}, fixed={})
+    tpe = Proposals(space, "tpe", 0, reference={}, fixed={})
+    records = []
+    for number in range(LEARN_FROM + 50):
+        params, config = random.ask(number)
+        epochs = (Epoch(1, float(number), {}, 1.0),)
+        records.append(TrialRecord(number, params, config, 0, 1, TrialStatus.STOPPED, epochs))
+    tpe.restore([*records[:-3], *(replace(record, status=TrialStatus.RUNNING) for record in records[-3:])])
+    tpe.ask(len(records))
+    assert set(looked_at) == {LEARN_FROM + 3}
