@@ -51,7 +51,7 @@ def image_sweep(ray_session: None, store: str) -> SweepResult:
 
     values = {"task": "mnist", "trials": 1, "max_epochs": 4, "name": "digits", "confirm_top": 0}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sweeps.baselines.MAX_BOOSTING_CELLS", 0)  # boosting on pixels takes a minute
+        patch.setattr("sweeps.baselines.MAX_BOOSTING_CELLS", 0)  # boosting on pixels takes ten seconds
         patch.setattr("sweeps.evaluation.column_importance", failing)
         return run_sweep(make_spec({**values, "tracking_uri": store}))
 
@@ -215,7 +215,7 @@ def test_figures_and_tables_come_with_the_results(
         "By class",
         "Confusion matrix",
         "gradient boosting – –",
-        "Left out: gradient boosting not run: 25,088,000 cells",
+        "Left out: gradient boosting not run: 6,272,000 cells",
         "Left out: permutation importance failed: ValueError: made up.",
         "tunelab results digits --figures FOLDER",
     ):
