@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import logging
 import os
 import shutil
-import signal
 import socket
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -46,7 +43,6 @@ NO_PORT = -1
 OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, trainables)]
 AGENTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # whose ports Ray waits for
 ADDRESS_SECONDS = 5.0
-HANDLER_SECONDS = 0.02  # so long Ray's own handler may stand
 
 
 @contextmanager
@@ -71,11 +67,10 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
     if not local:
         check_address(address or os.environ["RAY_ADDRESS"])
     try:
-        sparse = sparse_ray(workers or os.cpu_count() or 1)
-        own = (sparse, on_loopback()) if local else ()
-        with put_off(), hangup_ignored(), our_handlers(), ExitStack() as local_only:
-            for context in own:
-                local_only.enter_context(context)
+        with put_off(), hangup_ignored(), our_handler(), ExitStack() as local_only:
+            if local:
+                local_only.enter_context(sparse_ray(workers or os.cpu_count() or 1))
+                local_only.enter_context(on_loopback())
             ray.init(
                 address=address or ("local" if local else None),
                 include_dashboard=False if local else None,
@@ -148,38 +143,15 @@ def on_loopback() -> Iterator[None]:
 
 
 @contextmanager
-def our_handlers() -> Iterator[None]:
-    """In this block Ray leaves the handling of SIGTERM as it is.
+def our_handler() -> Iterator[None]:
+    """In this block Ray's Python part leaves the handler of SIGTERM as it is.
 
-    Its Python part raises ``SystemExit`` wherever the signal comes, also where Python can only print an exception and
-    go on: then the signal is lost. Its C++ part prints a stack and aborts, and has no switch for that.
+    Its own raises ``SystemExit`` wherever the signal comes, also where Python can only print an exception and go on:
+    then the signal is lost. While Ray connects, its C++ part has a handler too, which nothing here can prevent: it
+    holds the interpreter all that time.
     """
-    with _replaced(import_ray()._private.utils, "set_sigterm_handler", lambda handler: None), _kept(signal.SIGTERM):
+    with _replaced(import_ray()._private.utils, "set_sigterm_handler", lambda handler: None):
         yield
-
-
-@contextmanager
-def _kept(kind: signal.Signals) -> Iterator[None]:
-    """In this block what the operating system does on a signal is set again and again to what it does now."""
-    libc = ctypes.CDLL(None)
-    now = ctypes.create_string_buffer(256)  # its ``struct sigaction``, whatever is in there
-    if libc.sigaction(kind, None, now) != 0:
-        yield
-        return
-    over = threading.Event()
-
-    def keep() -> None:
-        while not over.wait(HANDLER_SECONDS):
-            libc.sigaction(kind, now, None)
-
-    keeper = threading.Thread(target=keep, name="handlers", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        over.set()
-        keeper.join()
-        libc.sigaction(kind, now, None)
 
 
 @contextmanager
