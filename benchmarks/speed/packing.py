@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from benchmarks.speed.loop import LR, WORKLOADS, Workload
 from trainables.base.loop import seeded, stream_seed, tensor_view
-from trainables.base.mlp import MLP, MLPTrainer
+from trainables.base.mlp import MLP, MULTIPLIER, MLPTrainer, fused_adamw
 from trainables.base.task import TrainingData
 
 SIZES = (8, 16)  # networks of a pack
@@ -107,6 +107,7 @@ class PackedTrainer:
     def train_epoch(self, rates: Sequence[float], weight_decay: float = 1e-4) -> Tensor:
         """One pass over the training split; (K,) the mean loss of each network's batches."""
         rows, total = len(self._y), torch.zeros(len(self._orders), device=self._x.device)
+        state = (self._flat, self._gradients, self._means, self._squares)
         with torch.inference_mode():
             order = torch.stack([torch.randperm(rows, generator=g) for g in self._orders]).to(self._x.device)
             for batch in torch.split(order, self._size, dim=1):
@@ -114,9 +115,10 @@ class PackedTrainer:
                 x = self._x.index_select(0, batch.reshape(-1)).view(k, size, -1)
                 y = self._y.index_select(0, batch.reshape(-1)).view(k, size, 1)
                 total += self._step(x, y) * size
-                for number, rate in enumerate(rates):
-                    self._adamw(number, rate, weight_decay)
                 self._steps += 1
+                for number, rate in enumerate(rates):
+                    own, gradients, means, squares = ([part[number]] for part in state)
+                    fused_adamw(own, gradients, means, squares, [self._steps], rate, weight_decay)
             return total / rows
 
     def _step(self, x: Tensor, y: Tensor) -> Tensor:
@@ -125,7 +127,7 @@ class PackedTrainer:
         for layer, states in zip(self._layers[:-1], self._states, strict=True):
             hidden = torch.baddbmm(layer.bias, values[-1], layer.weight).relu_()
             if self._dropout:
-                states.mul_(_MULTIPLIER)
+                states.mul_(MULTIPLIER)
                 masks.append((states[:, : x.shape[1]] >= self._threshold) * self._scale)
                 hidden.mul_(masks[-1])
             values.append(hidden)
@@ -142,26 +144,6 @@ class PackedTrainer:
                     gradient.mul_(masks[number - 1])
                 gradient.mul_(below > 0)
         return error.square_().mean((1, 2))
-
-    def _adamw(self, number: int, lr: float, weight_decay: float) -> None:
-        torch._fused_adamw_(
-            [self._flat[number]],
-            [self._gradients[number]],
-            [self._means[number]],
-            [self._squares[number]],
-            [],
-            [self._steps + 1],
-            lr=lr,
-            beta1=0.9,
-            beta2=0.999,
-            weight_decay=weight_decay,
-            eps=1e-8,
-            amsgrad=False,
-            maximize=False,
-        )
-
-
-_MULTIPLIER = 0x915F77F5 - (1 << 32)  # as in ``trainables.base.mlp``
 
 
 def measure(workload: Workload, networks: int, rounds: int, *, mixed: bool = False, device: str = "cpu") -> Packed:

@@ -32,6 +32,7 @@ from trainables.base.loop import (
     seeded,
     stream_seed,
 )
+from trainables.base.mlp import MULTIPLIER
 from trainables.base.task import Config, EpochReport, TrainingData
 
 AVERAGED_EPOCHS = 1.0  # how far back the running mean of the weights reaches, about
@@ -293,7 +294,4 @@ class Masks:
         if shape not in self._states:
             states = self._random.integers(2**32, size=shape, dtype=np.uint32) | 1
             self._states[shape] = torch.from_numpy(states.view(np.int32)).to(self._device)
-        return (self._states[shape].mul_(_MULTIPLIER) >= self._threshold).to(like.dtype).mul_(self._kept)
-
-
-_MULTIPLIER = 0x915F77F5 - (1 << 32)  # as in ``mlp``
+        return (self._states[shape].mul_(MULTIPLIER) >= self._threshold).to(like.dtype).mul_(self._kept)

@@ -35,7 +35,7 @@ from trainables.base.task import Config, EpochReport, TrainingData
 
 _ALIGN = 16  # float32 values in 64 bytes: kernels may round differently on rows that start off a vector boundary
 _EVAL_ROWS = 1024  # activations of an evaluation chunk stay in the cache
-_MULTIPLIER = 0x915F77F5 - (1 << 32)  # 32-bit, Steele & Vigna 2022, "Computationally easy, spectrally good multipliers"
+MULTIPLIER = 0x915F77F5 - (1 << 32)  # 32-bit, Steele & Vigna 2022, "Computationally easy, spectrally good multipliers"
 
 
 class MLP(nn.Module):
@@ -218,23 +218,9 @@ class _Parameters:
         self._steps, self._one = [torch.zeros((), device=device)], torch.ones((), device=device)
 
     def adamw_step(self, lr: float, weight_decay: float) -> None:
-        """What ``torch.optim.AdamW(fused=True)`` does, without its bookkeeping in Python."""
+        """One update from the gradients."""
         self._steps[0].add_(self._one)
-        torch._fused_adamw_(
-            self._flat,
-            self._gradients,
-            self._means,
-            self._squares,
-            [],
-            self._steps,
-            lr=lr,
-            beta1=0.9,
-            beta2=0.999,
-            weight_decay=weight_decay,
-            eps=1e-8,
-            amsgrad=False,
-            maximize=False,
-        )
+        fused_adamw(self._flat, self._gradients, self._means, self._squares, self._steps, lr, weight_decay)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The weights as ``MLP.load_state_dict`` takes them: copies, since they are kept transposed here."""
@@ -243,6 +229,33 @@ class _Parameters:
             state[f"{name}.weight"] = layer.weight_t.clone(memory_format=torch.contiguous_format)
             state[f"{name}.bias"] = layer.bias.clone()
         return state
+
+
+def fused_adamw(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
+    steps: list[Tensor],
+    lr: float,
+    weight_decay: float,
+) -> None:
+    """What ``torch.optim.AdamW(fused=True)`` does, without its bookkeeping in Python; ``steps`` counts this one."""
+    torch._fused_adamw_(
+        parameters,
+        gradients,
+        means,
+        squares,
+        [],
+        steps,
+        lr=lr,
+        beta1=0.9,
+        beta2=0.999,
+        weight_decay=weight_decay,
+        eps=1e-8,
+        amsgrad=False,
+        maximize=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -286,7 +299,7 @@ class _Activations:
         if dropout > 0:
             states = np.random.default_rng(seed).integers(2**32, size=units, dtype=np.uint32) | 1  # odd: period 2^30
             self._states = torch.from_numpy(states.view(np.int32)).to(device)
-            self._multiplier = self._states.new_tensor(_MULTIPLIER)
+            self._multiplier = self._states.new_tensor(MULTIPLIER)
             self._threshold = self._states.new_tensor(round((dropout - 0.5) * 2**32))
             self._kept = torch.zeros_like(self._states)
         self._workspaces: dict[int, _Workspace] = {}
