@@ -16,11 +16,10 @@ from filelock import FileLock, Timeout
 
 from search_spaces import UserError
 from sweeps.journal import LOCK_FILE, Replay, read_events, replay
-from sweeps.launch import SCRATCH_PREFIX
 from sweeps.plan import CONFIRMATION, ERROR_FILE
-from sweeps.ray_session import PROCESS_MARK
 from sweeps.records import TrialStatus, ranked
 from sweeps.resume import HIDDEN, sweep_names
+from sweeps.scratch import PROCESS_MARK, SCRATCH_PREFIX
 from sweeps.secrets import without_secrets
 from trainables.base.plan import weights_path
 from trainables.base.storage import Storage
@@ -143,7 +142,7 @@ def _ray_sessions() -> Iterator[Removable]:
 
 
 def _scratch_folders() -> Iterator[Removable]:
-    """Tune's scratch folders of killed sweeps."""
+    """Scratch folders of killed sweeps."""
     for mark in sorted(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*/{PROCESS_MARK}")):
         folder = mark.parent
         if not folder.is_symlink() and not _alive(mark):

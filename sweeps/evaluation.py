@@ -25,6 +25,7 @@ from sweeps.permutation import Importance, column_importance
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import Baseline, Best, SweepResult
 from sweeps.weights import LeadingWeights
+from sweeps.writer import patiently
 from trainables import Predictor, RawSplit, Splits, Task
 
 T = TypeVar("T")
@@ -91,8 +92,6 @@ def evaluate(
         result = replace(result, best=best, baselines=models, evaluation={**tables, "notes": notes})
         if store is None or not best.run_id:
             return result
-        from sweeps.writer import patiently  # loads MLflow
-
         who = f"trials {', '.join(map(str, best.members))}" if best.members else f"trial {winner.number}"
         pictures.end(importance, f"{result.name}: {who}", result.facts["title"])
         logged = patiently(lambda: _log(result, predictor, splits, store, say), result)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import tempfile
 import warnings
 from collections import deque
 from collections.abc import Callable
@@ -19,14 +17,14 @@ from typing import Any, Protocol
 
 from sweeps.conductor import Next
 from sweeps.failures import WorkersLost
-from sweeps.ray_session import PROCESS_MARK, import_ray, import_tune, use_started_workers
+from sweeps.ray_session import import_ray, import_tune, use_started_workers
 from sweeps.resources import Resources, slots
+from sweeps.scratch import scratch_folder
 from sweeps.worker_stderr import WorkerStderr, pid_in, with_stderr
 from trainables import METRIC, Task, TrainingData
 from trainables.base.plan import BROKEN, TrialPlan, TrialReport
 from trainables.base.trainable import send_by_value
 
-SCRATCH_PREFIX = "tunelab-"
 LANE = "tunelab_lane"  # the one entry of a Tune trial's configuration, which must not be empty
 
 
@@ -70,35 +68,30 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
     use_started_workers()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)  # Tune would start them one after another
     bridge = make_bridge(source, resources, lanes, ray)
-    folder = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-")
-    (Path(folder) / PROCESS_MARK).write_text(str(os.getpid()), encoding="utf-8")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Tune's advice about its own snapshots and loggers
-            tuner = tune.Tuner(
-                lane,
-                tune_config=tune.TuneConfig(
-                    metric=METRIC,
-                    mode="min",
-                    num_samples=-1,
-                    search_alg=bridge.searcher,
-                    scheduler=bridge.scheduler,
-                    reuse_actors=False,  # a lane takes trial after trial by itself
-                    trial_name_creator=lambda trial: trial.trial_id,
-                    trial_dirname_creator=lambda trial: trial.trial_id,
-                ),
-                run_config=tune.RunConfig(
-                    name="lanes",
-                    storage_path=folder,
-                    verbose=0,
-                    stop=bridge.stopper,
-                    log_to_file=False,
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # checkpoints are the trials' own
-                ),
-            )
-            tuner.fit()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Tune's advice about its own snapshots and loggers
+        tuner = tune.Tuner(
+            lane,
+            tune_config=tune.TuneConfig(
+                metric=METRIC,
+                mode="min",
+                num_samples=-1,
+                search_alg=bridge.searcher,
+                scheduler=bridge.scheduler,
+                reuse_actors=False,  # a lane takes trial after trial by itself
+                trial_name_creator=lambda trial: trial.trial_id,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="lanes",
+                storage_path=str(folder),
+                verbose=0,
+                stop=bridge.stopper,
+                log_to_file=False,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # checkpoints are the trials' own
+            ),
+        )
+        tuner.fit()
     if bridge.failure:
         raise bridge.failure[0]
 

@@ -7,9 +7,10 @@ import logging
 import os
 import shutil
 import socket
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from typing import Any
 import search_spaces
 import trainables
 from search_spaces import UserError
+from sweeps.forks import ForkServer, fork_server
 from sweeps.interruption import hangup_ignored, put_off
+from sweeps.scratch import mark_process
 
 # Read by Ray when it is imported or started; a user's own settings win.
 RAY_SETTINGS = {
@@ -36,8 +39,7 @@ RAY_SETTINGS = {
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
 LOOPBACK = "127.0.0.1"
-PROCESS_MARK = "tunelab.pid"  # in a Ray session's and a scratch folder that a sweep made: its process
-MOST_STARTED_WORKERS = 16  # at once with a local Ray: each loads torch, also where there are hundred CPUs
+MOST_STARTED_WORKERS = 16  # at once with a local Ray: each may load torch, also where there are hundred CPUs
 NO_PORT = -1
 # What workers of a cluster run: this very code, whatever is installed there. Their torch and the rest is their own.
 OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, trainables)]
@@ -46,7 +48,9 @@ ADDRESS_SECONDS = 5.0
 
 
 @contextmanager
-def ray_running(address: str | None = None, workers: int | None = None) -> Iterator[dict[str, float]]:
+def ray_running(
+    address: str | None = None, workers: int | None = None, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator[dict[str, float]]:
     """Ray for the time of the block, silent and without dashboard; yields the cluster's resources.
 
     A Ray that already runs in this process is used and left running; one started here is shut down and its session
@@ -55,21 +59,37 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
     Args:
         address: an existing cluster; this machine when None.
         workers: processes that a local Ray starts at once; one a CPU when None.
+        meanwhile: called before Ray starts, to begin what can go on beside that.
 
     Raises:
         UserError: no cluster answers at ``address``.
     """
-    ray = import_ray()
-    if ray.is_initialized():
-        yield ray.cluster_resources()
+    if "ray" in sys.modules and import_ray().is_initialized():
+        meanwhile()
+        yield import_ray().cluster_resources()
         return
     local = not address and "RAY_ADDRESS" not in os.environ
     if not local:
         check_address(address or os.environ["RAY_ADDRESS"])
+    with fork_server() if local else nullcontext() as forks:
+        ray = import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
+        meanwhile()
+        _start(address, workers or os.cpu_count() or 1, forks)
+        try:
+            if local:
+                mark_process(_session())
+            yield ray.cluster_resources()
+        finally:
+            _shut_down(local)
+
+
+def _start(address: str | None, workers: int, forks: ForkServer | None) -> None:
+    """Connects to a cluster, or starts a local Ray with a fork server; shut down again when interrupted meanwhile."""
+    ray, local = import_ray(), forks is not None
     try:
         with put_off(), hangup_ignored(), our_handler(), ExitStack() as local_only:
-            if local:
-                local_only.enter_context(sparse_ray(workers or os.cpu_count() or 1))
+            if forks is not None:
+                local_only.enter_context(sparse_ray(workers, forks))
                 local_only.enter_context(on_loopback())
             ray.init(
                 address=address or ("local" if local else None),
@@ -86,12 +106,6 @@ def ray_running(address: str | None = None, workers: int | None = None) -> Itera
     except KeyboardInterrupt:  # it came while Ray started, and waited for that
         _shut_down(local)
         raise
-    try:
-        if local:
-            (_session() / PROCESS_MARK).write_text(str(os.getpid()), encoding="utf-8")
-        yield ray.cluster_resources()
-    finally:
-        _shut_down(local)
 
 
 def _session() -> Path:
@@ -169,18 +183,19 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 @contextmanager
-def sparse_ray(workers: int) -> Iterator[None]:
+def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
     """In this block a local Ray starts what a sweep needs and no more.
 
     Left out are the autoscaler, the log monitor, the dashboard's server, and the agents for metrics and for runtime
     environments, of which lanes have none: together some five seconds of CPU, two of them before the first worker
-    starts. Workers start while this process goes on and load what lanes need at once. Ray's processes get a session of
+    starts. Workers start while this process goes on and have loaded what lanes need. Ray's processes get a session of
     their own, where there is ``setsid``: a signal for this process's group, as `timeout` and batch systems send it, is
     the sweep's to answer, and without Ray it could not. Ray has no public switches for this: where its private parts
     look otherwise, it starts as it always does.
 
     Args:
         workers: how many start at once; others follow when they are needed.
+        forks: makes them.
     """
     from ray._private import services
     from ray._private.node import Node
@@ -191,7 +206,7 @@ def sparse_ray(workers: int) -> Iterator[None]:
 
     def start(command: Sequence[str], kind: str, *arguments: Any, **options: Any) -> Any:
         if kind == "raylet":
-            command = _without_agents(command, min(workers, MOST_STARTED_WORKERS))
+            command = forks.in_raylet(_without_agents(command, min(workers, MOST_STARTED_WORKERS)))
         command = [setsid, *command] if setsid else command  # which becomes the process: Ray ends it as its own
         return start_process(command, kind, *arguments, **options)  # type: ignore[misc]
 

@@ -6,9 +6,10 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
@@ -29,15 +30,16 @@ from sweeps.journal import Journal, Replay, read_events, replay
 from sweeps.launch import run_trials
 from sweeps.plan import CONFIRMATION, ERROR_FILE, KEEP_WEIGHTS, Plan, compute_of, make_folder, make_plan, with_gpus
 from sweeps.proposals import Proposals
-from sweeps.ray_session import import_ray, ray_running
+from sweeps.ray_session import ray_running
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.resources import Resources, check_storage, slots
 from sweeps.result import Best, SweepResult
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.secrets import without_secrets
 from sweeps.spec import SweepSpec
-from sweeps.store_uri import scheme_of
+from sweeps.store_uri import is_new, scheme_of
 from sweeps.weights import LeadingWeights
+from sweeps.writer import PATIENCE_SECONDS, TrackingWriter, patiently
 from trainables import Splits, Task, is_shipped, load_data
 
 NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value, Stop.FAILED.value)
@@ -71,7 +73,12 @@ class Sweep:
         self._display = display
         self._began = began
         self._interruptions = Interruptions()
-        self._store: Any = None  # when tracking is off
+        self._tracks = plan.spec.tracking_uri != "off"
+        # where no store and no journal are, nothing can be wrong with them: the search need not wait for MLflow
+        self._opens_late = self._tracks and is_new(str(plan.spec.tracking_uri)) and not plan.folder.exists()
+        self._store: Any = None  # when tracking is off, or it opens late
+        self._parent_run_id = ""
+        self._begin_tracking: Callable[[], tuple[Any, SweepResult]]
         self._artist = Artist()
         self._problem: Exception | None = None  # what nobody expected
         self._loading = Thread(target=self._load_ahead, name="loading", daemon=True)
@@ -89,25 +96,30 @@ class Sweep:
         own = None if is_shipped(self._task) else load_data(self._task, spec.split_seed)
         make_folder(self._plan.home)
         self._display.step(f"{spec.name}: starting Ray, loading {self._task.facts.name}")
-        import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         with ThreadPoolExecutor(2) as pool:  # both wait more than they compute, while Ray starts
-            store = pool.submit(self._open_store)
-            data = pool.submit(lambda: own or load_data(self._task, spec.split_seed))
-            with ray_running(spec.address, spec.concurrency) as cluster:
+            loads: list[Future[Any]] = []
+
+            def load() -> None:
+                loads.append(pool.submit(lambda: own or load_data(self._task, spec.split_seed)))
+                if not self._opens_late:
+                    loads.append(pool.submit(self._open_store))
+
+            with ray_running(spec.address, spec.concurrency, load) as cluster:
                 self._spec, resources = with_gpus(spec, cluster, self._task)
                 check_storage(spec.storage)
                 room = slots(cluster, resources)
                 try:
-                    splits, self._store = data.result(), store.result()
+                    splits, *opened = [load.result() for load in loads]
                 finally:  # interrupted: what still loads ends first, for Ray does not end well beside it
-                    wait((data, store))
+                    wait(loads)
+                self._store = next(iter(opened), None)
                 concurrency = min(spec.concurrency or room, room)
                 if concurrency < (spec.concurrency or 0):
                     self._display.step(f"--concurrency {spec.concurrency}: only {room} trials fit at once here")
                 return self._search(splits, resources, concurrency)
 
     def _open_store(self) -> Any:
-        if self._store is not None or self._spec.tracking_uri == "off":
+        if self._store is not None or not self._tracks:
             return self._store
         from sweeps.tracking import Store
 
@@ -124,7 +136,7 @@ class Sweep:
                 self._display.step(f"{self._spec.name} is finished; `tunelab resume` with --trials extends it")
                 return self._stored(earlier)
             result = self._start(splits, journal, earlier, concurrency)
-            with self._not_left_running(result):
+            with self._not_left_running():
                 weights = self._make_weights(earlier)
                 result = self._fit(result, splits, journal, earlier, weights, resources)
                 with self._interruptions.raised():
@@ -154,13 +166,20 @@ class Sweep:
             folder=str(Path.cwd()),
             concurrency=concurrency,
         )
+        self._begin_tracking = partial(self._take_up_parent, result, key, journal)
         if self._store is not None:
-            from sweeps.writer import patiently
-
-            result = replace(result, parent_run_id=patiently(lambda: self._store.start_sweep(result, key), result))
-            journal.note("parent", run_id=result.parent_run_id)
+            result = patiently(self._begin_tracking, result)[1]
         self._display.started(self._spec, self._task, splits, concurrency)
         return result
+
+    def _take_up_parent(self, result: SweepResult, key: str, journal: Journal) -> tuple[Any, SweepResult]:
+        """The open store, and the result with its parent run's id, which is new or that of an interrupted sweep."""
+        store = self._open_store()
+        if not self._parent_run_id:
+            self._parent_run_id = store.start_sweep(result, key)
+            journal.note("parent", run_id=self._parent_run_id)
+        self._store = store
+        return store, replace(result, parent_run_id=self._parent_run_id)
 
     def _fit(
         self,
@@ -172,7 +191,7 @@ class Sweep:
         resources: Resources,
     ) -> SweepResult:
         """Runs the trials and has them delivered."""
-        writer = self._make_writer(result, journal, earlier)
+        writer = self._make_writer(journal, earlier)
 
         def on_ended(trial: TrialRecord) -> None:
             weights.ended(trial)
@@ -180,7 +199,13 @@ class Sweep:
                 writer.ended(trial)
 
         conductor = self._make_conductor(journal, earlier, result.concurrency, on_ended)
-        watched = Watched(conductor, self._display, writer, self._loading.start)
+
+        def on_first() -> None:
+            self._loading.start()
+            if writer is not None:
+                writer.start()
+
+        watched = Watched(conductor, self._display, writer, on_first)
         began = time.time()
         with self._interruptions.answered_by(lambda: conductor.stop(Stop.INTERRUPTED)):
             try:
@@ -259,7 +284,7 @@ class Sweep:
     # The parts of a search.
 
     @contextmanager
-    def _not_left_running(self, result: SweepResult) -> Iterator[None]:
+    def _not_left_running(self) -> Iterator[None]:
         """Gives the parent run an end when the block raises before it has one."""
         try:
             yield
@@ -271,7 +296,7 @@ class Sweep:
 
                 status = "KILLED" if isinstance(problem, KeyboardInterrupt) else "FAILED"
                 with suppress(*STORE_ERRORS):  # what was raised first matters more
-                    self._store.end_sweep(result.parent_run_id, status)
+                    self._store.end_sweep(self._parent_run_id, status)
             raise
 
     def _failed(self, result: SweepResult, problem: Exception) -> SweepFailed:
@@ -305,8 +330,6 @@ class Sweep:
             found = audit(result, self._task, splits, resources, count=spec.audit, say=say)
             result = replace(result, audit=found)
         if result.confirmation and self._store is not None:
-            from sweeps.writer import patiently
-
             patiently(lambda: log_confirmation(result, self._store), result)
         return result
 
@@ -314,7 +337,6 @@ class Sweep:
         if self._store is None:
             return result
         from sweeps.report import log_report
-        from sweeps.writer import PATIENCE_SECONDS, patiently
 
         def write() -> None:
             self._store.log_sweep(result)
@@ -381,17 +403,15 @@ class Sweep:
 
     def _load_ahead(self) -> None:
         """Loads what the end needs; in a thread, while the search goes on."""
-        if self._store is not None:
+        if self._tracks:
             self._artist.start()
-        for name in AT_THE_END if self._store is None else AT_THE_END_OF_A_TRACKED_SWEEP:
+        for name in AT_THE_END_OF_A_TRACKED_SWEEP if self._tracks else AT_THE_END:
             import_module(name)
 
-    def _make_writer(self, result: SweepResult, journal: Journal, earlier: Replay | None) -> Any:
-        if not result.parent_run_id:
+    def _make_writer(self, journal: Journal, earlier: Replay | None) -> TrackingWriter | None:
+        if not self._tracks:
             return None
-        from sweeps.writer import TrackingWriter
-
-        return TrackingWriter(self._store, result, journal, earlier.trials if earlier else ())
+        return TrackingWriter(self._begin_tracking, journal, earlier.trials if earlier else ())
 
     def _make_conductor(
         self, journal: Journal, earlier: Replay | None, concurrency: int, on_ended: Callable[[TrialRecord], None]
@@ -428,15 +448,13 @@ class Sweep:
             on_ended=on_ended,
         )
 
-    def _deliver(self, result: SweepResult, writer: Any, *, hopeless: bool) -> SweepResult:
+    def _deliver(self, result: SweepResult, writer: TrackingWriter | None, *, hopeless: bool) -> SweepResult:
         """Waits for tracking to catch up, and notes the trials' run ids."""
         if writer is None:
             return result
         for trial in result.trials:
             if trial.status == TrialStatus.INTERRUPTED:
                 writer.ended(trial)
-        from sweeps.writer import PATIENCE_SECONDS
-
         delivery = writer.finish(0.0 if hopeless else PATIENCE_SECONDS)
         if delivery.undelivered:
             self._display.step(
@@ -445,7 +463,7 @@ class Sweep:
             )
             result = replace(result, stopped=Stop.STORE.value)
         trials = tuple(replace(t, run_id=delivery.run_ids.get(t.number, "")) for t in result.trials)
-        return replace(result, trials=trials)
+        return replace(result, trials=trials, parent_run_id=self._parent_run_id)
 
 
 class Watched:
@@ -457,7 +475,9 @@ class Watched:
         on_first: called when the first report has come.
     """
 
-    def __init__(self, conductor: Conductor, display: Display, writer: Any, on_first: Callable[[], None]) -> None:
+    def __init__(
+        self, conductor: Conductor, display: Display, writer: TrackingWriter | None, on_first: Callable[[], None]
+    ) -> None:
         self._conductor = conductor
         self._display = display
         self._writer = writer

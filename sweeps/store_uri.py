@@ -98,6 +98,12 @@ def check_usable(uri: str) -> None:
     check_writable(home_of(uri))
 
 
+def is_new(uri: str) -> bool:
+    """Whether a store is a sqlite file that is not there yet."""
+    path = sqlite_path(uri)
+    return path is not None and not os.path.exists(path)
+
+
 def check_exists(uri: str) -> None:
     """Raises ``UserError`` when there is no sqlite store to read yet; whether a server answers is seen by asking it."""
     path = sqlite_path(uri)

@@ -1,6 +1,7 @@
 """Delivers trials to the tracking store from a thread of its own, so that a slow or absent store never stops training.
 
-The journal is the spool: what is not marked as tracked there is delivered later, in order, and nothing twice.
+MLflow loads when there is something to write: that takes seconds. The journal is the spool: what is not marked as
+tracked there is delivered later, in order, and nothing twice.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
+from search_spaces import UserError
 from sweeps.failures import DiskFull, StoreAway
 from sweeps.journal import Journal
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
-from sweeps.tracking import STORE_ERRORS, Store, in_brief, is_refused
+
+if TYPE_CHECKING:
+    from sweeps.tracking import Store
 
 PATIENCE_SECONDS = 60.0  # at the end, for a store that does not answer
 T = TypeVar("T")
@@ -25,6 +31,14 @@ RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)  # between attempts while the store 
 LIVE_SECONDS = (
     10.0  # a trial that runs longer appears in the store before it ends, and is brought up to date this often
 )
+
+
+class Outcome(Enum):
+    """What became of one attempt to write, or of many."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    GIVEN_UP = "given up"
 
 
 @dataclass(frozen=True)
@@ -48,17 +62,18 @@ class TrackingWriter:
     """Writes trials to a store as they end.
 
     Args:
-        store: an open store.
-        parent: the sweep, with its parent run id.
+        begin: gives an open store and the sweep with its parent run id; may be called again when it has failed.
         journal: where deliveries are noted.
         earlier: trials of an interrupted sweep; those not delivered yet are.
     """
 
     def __init__(
-        self, store: Store, parent: SweepResult, journal: Journal, earlier: Sequence[TrialRecord] = ()
+        self,
+        begin: Callable[[], tuple[Store, SweepResult]],
+        journal: Journal,
+        earlier: Sequence[TrialRecord] = (),
     ) -> None:
-        self._store = store
-        self._parent = parent
+        self._begin = begin
         self._journal = journal
         self._run_ids = {t.number: t.run_id for t in earlier if t.run_id}  # delivered whole
         self._known: dict[int, str] = {}  # runs that exist but are not whole
@@ -74,6 +89,9 @@ class TrackingWriter:
         self._closing = False
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+
+    def start(self) -> None:
+        """Begins to write; before that, trials are taken all the same."""
         self._thread.start()
 
     def ended(self, trial: TrialRecord) -> None:
@@ -89,6 +107,8 @@ class TrackingWriter:
 
     def finish(self, patience: float) -> Delivery:
         """Delivers what is left; gives up after so many seconds of a store that does not answer."""
+        if self._thread.ident is None:
+            self.start()
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -109,6 +129,8 @@ class TrackingWriter:
             self._changed.notify()
 
     def _work(self) -> None:
+        if self._persist(self._open) is not Outcome.DONE:
+            return
         while True:
             with self._changed:
                 while not self._pending and not self._closing:
@@ -116,33 +138,40 @@ class TrackingWriter:
                 if not self._pending:
                     return
                 trial = self._pending[0]
-            if not self._deliver(trial):
+            outcome = self._persist(partial(self._write, trial))
+            if outcome is Outcome.GIVEN_UP:
                 return
+            if outcome is Outcome.REFUSED:
+                self._refused[trial.number] = self._error
             with self._changed:
                 self._pending.popleft()
 
-    def _deliver(self, trial: TrialRecord) -> bool:
-        """Writes one trial, however long the store is away; false when told to give up."""
+    def _open(self) -> None:
+        self._store, self._parent = self._begin()
+
+    def _persist(self, act: Callable[[], None]) -> Outcome:
+        """Does something with the store, however long it is away."""
+        from sweeps.tracking import STORE_ERRORS, in_brief, is_refused
+
         for attempt in itertools.count():
             began = time.monotonic()
             try:
-                self._write(trial)
-            except DiskFull as error:
+                act()
+            except (DiskFull, UserError) as error:
                 self._error = str(error)
-                return False
+                return Outcome.GIVEN_UP
             except STORE_ERRORS as error:
                 self._error = in_brief(error)
                 if is_refused(error):
-                    self._refused[trial.number] = self._error
-                    return True
+                    return Outcome.REFUSED
                 self._must_look = True  # the run may have been created before the store went away
             else:
                 self._error = ""
-                return True
+                return Outcome.DONE
             finally:
                 self._seconds += time.monotonic() - began
             if self._giving_up.wait(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]):
-                return False
+                return Outcome.GIVEN_UP
         raise AssertionError("unreachable")
 
     def _write(self, trial: TrialRecord) -> None:
@@ -168,6 +197,8 @@ def patiently(act: Callable[[], T], result: SweepResult, patience: float = PATIE
         StoreAway: the store has not answered for ``patience`` seconds.
         MlflowException: the store refuses what it is given.
     """
+    from sweeps.tracking import STORE_ERRORS, in_brief, is_refused
+
     began = time.monotonic()
     for attempt in itertools.count():
         try:

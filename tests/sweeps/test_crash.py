@@ -22,7 +22,7 @@ from search_spaces import UserError
 from sweeps.cost import process_tree
 from sweeps.failures import SweepFailed
 from sweeps.journal import FILE
-from sweeps.launch import SCRATCH_PREFIX
+from sweeps.scratch import SCRATCH_PREFIX
 from sweeps.records import TrialStatus
 from sweeps.result import SweepResult
 from sweeps.resume import find_name, next_name, resumed_spec, started_note
@@ -333,7 +333,7 @@ def test_sigterm_while_ray_starts_ends_a_plan_in_a_sentence(tmp_path: Path) -> N
 def test_sigterm_to_a_process_group_ends_every_command_as_ctrl_c_does(command: str, tmp_path: Path) -> None:
     """`timeout` and batch systems signal the group as a whole."""
     process = started_group(command, tmp_path)
-    while not list(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}{process.pid}-*")):  # until trials begin
+    while not list(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}{process.pid}-*/lanes")):  # until trials begin
         assert process.poll() is None
         time.sleep(0.1)
     time.sleep(1)

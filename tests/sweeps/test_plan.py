@@ -14,8 +14,7 @@ from sweeps.cli.plan import lines_of
 from sweeps.cost import Epochs, expected_epochs, predict
 from sweeps.doctor import cpu_quota, examine
 from sweeps.journal import FILE, Journal
-from sweeps.launch import SCRATCH_PREFIX
-from sweeps.ray_session import PROCESS_MARK
+from sweeps.scratch import PROCESS_MARK, SCRATCH_PREFIX
 from sweeps.run import run_sweep
 from sweeps.spec import make_spec
 from sweeps.tracking import Store

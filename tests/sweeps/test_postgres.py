@@ -115,7 +115,7 @@ def write(uri: str, folder: Path, index: int, count: int) -> None:
     home.mkdir()
     journal = Journal(home)
     result = SweepResult(**{**vars(result), "parent_run_id": parent})
-    writer = TrackingWriter(store, result, journal)
+    writer = TrackingWriter(lambda: (store, result), journal)
     for trial in trials:
         writer.ended(trial)
     delivery = writer.finish(60.0)

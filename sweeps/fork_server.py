@@ -1,0 +1,168 @@
+"""The fork server of a local Ray: a process that loads what workers need once; each worker is a copy of it.
+
+Run by ``sweeps.forks`` as ``python -P -m sweeps.fork_server SOCKET``. ``fork_client`` asks it for workers, over
+``SOCKET``. It ends when its standard input does, which is a pipe from the sweep's process.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+AT_ONCE = ("trainables.base.trial",)  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
+AT_THE_FIRST_REQUEST = ("ray._private.workers.default_worker", "trainables.base.lane")
+STREAMS = 3  # standard input, output and error, which a request brings along
+EXPECTED_SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # Ray ends workers by these
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a worker would have been started with.
+
+    Attributes:
+        script: and its arguments.
+        environment: all variables.
+        folder: the working directory.
+        oom_score_adj: how soon the kernel ends it when memory is short.
+    """
+
+    script: list[str]
+    environment: dict[str, str]
+    folder: str
+    oom_score_adj: str
+
+
+class Server:
+    """Answers requests until standard input ends.
+
+    It forks no more once a copy has died as none should, by SIGABRT or SIGSEGV, and for no request whose variables
+    Ray's C++ part has not seen. The client then starts its worker as Ray would.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen()
+        self._seen: dict[str, str] | None = None  # variables as Ray's C++ part has read them
+        self._trusted = True
+        self._ended, self._wake = socket.socketpair()
+
+    def serve(self) -> Request | None:
+        """Returns a request in each copy, and None in the server itself at its end."""
+        self._wake.setblocking(False)
+        signal.set_wakeup_fd(self._wake.fileno())
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)  # else no byte comes
+        _load(AT_ONCE)
+        with selectors.DefaultSelector() as ready:
+            for source in (sys.stdin, self._listener, self._ended):
+                ready.register(source, selectors.EVENT_READ)
+            while True:
+                sources = [key.fileobj for key, _ in ready.select()]
+                if sys.stdin in sources:
+                    return None
+                if self._ended in sources:
+                    self._ended.recv(4096)
+                    self._reap()
+                if self._listener in sources and (request := self._answer()) is not None:
+                    return request
+
+    def _answer(self) -> Request | None:
+        """Takes one request; gives it back in the copy that is to fulfil it."""
+        connection, _ = self._listener.accept()
+        with connection:
+            request, streams = _receive(connection)
+            try:
+                if request is not None and self._may_fork(request):
+                    pid = os.fork()
+                    if pid == 0:
+                        self._let_go(streams)
+                        return request
+                    connection.sendall(str(pid).encode())
+            except BrokenPipeError:  # Ray has given up on that worker
+                pass
+            finally:
+                for stream in streams:
+                    os.close(stream)
+        return None
+
+    def _may_fork(self, request: Request) -> bool:
+        variables = {name: value for name, value in request.environment.items() if name.startswith("RAY_")}
+        if self._seen is None:
+            self._seen = variables
+            _become(request.environment)
+            _load(AT_THE_FIRST_REQUEST)
+            gc.collect()
+            gc.freeze()  # the collector leaves the pages that copies share as they are
+        return self._trusted and variables == self._seen
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) not in EXPECTED_SIGNALS:
+                self._trusted = False
+
+    def _let_go(self, streams: list[int]) -> None:
+        """In a copy: takes the worker's streams, and leaves what is the server's."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setpgid(0, 0)  # Ray ends whole groups
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        for own in (self._listener, self._ended, self._wake):
+            own.close()
+
+
+def _receive(connection: socket.socket) -> tuple[Request | None, list[int]]:
+    """A request and its streams; None when it is not whole."""
+    content, streams, _, _ = socket.recv_fds(connection, 1 << 16, STREAMS)
+    while part := connection.recv(1 << 16):
+        content += part
+    try:
+        return Request(**json.loads(content)), streams
+    except (ValueError, TypeError):
+        return None, streams
+
+
+def _become(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _load(modules: tuple[str, ...]) -> None:
+    for name in modules:
+        importlib.import_module(name)
+
+
+def run_worker(request: Request) -> None:
+    """Runs a request's script as ``python SCRIPT`` would."""
+    _become(request.environment)
+    os.chdir(request.folder)
+    Path("/proc/self/oom_score_adj").write_text(request.oom_score_adj, encoding="ascii")
+    sys.argv = request.script
+    sys.path.insert(0, str(Path(request.script[0]).parent))
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()  # Python's own generator is seeded anew by itself
+    runpy.run_path(request.script[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    wanted = Server(sys.argv[1]).serve()
+    if wanted is not None:
+        run_worker(wanted)
