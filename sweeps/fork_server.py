@@ -15,13 +15,14 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 AT_ONCE = ("trainables.base.trial",)  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
-AT_THE_FIRST_REQUEST = ("ray._private.workers.default_worker", "trainables.base.lane")
+WITH_RAY = ("ray._private.workers.default_worker", "trainables.base.lane")  # at the first request
 STREAMS = 3  # standard input, output and error, which a request brings along
 EXPECTED_SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # Ray ends workers by these
 
@@ -46,8 +47,9 @@ class Request:
 class Server:
     """Answers requests until standard input ends.
 
-    It forks no more once a copy has died as none should, by SIGABRT or SIGSEGV, and for no request whose variables
-    Ray's C++ part has not seen. The client then starts its worker as Ray would.
+    It forks nothing when copies would draw the same ids, no more once a copy has died as none should, by SIGABRT or
+    SIGSEGV, and not for a request whose variables Ray's C++ part has not seen. The client then starts its worker as Ray
+    would.
     """
 
     def __init__(self, path: str) -> None:
@@ -101,7 +103,9 @@ class Server:
         if self._seen is None:
             self._seen = variables
             _become(request.environment)
-            _load(AT_THE_FIRST_REQUEST)
+            with undrawn_ids():
+                _load(WITH_RAY)
+            self._trusted = _draw_differently()
             gc.collect()
             gc.freeze()  # the collector leaves the pages that copies share as they are
         return self._trusted and variables == self._seen
@@ -147,6 +151,47 @@ def _become(environment: Mapping[str, str]) -> None:
 def _load(modules: tuple[str, ...]) -> None:
     for name in modules:
         importlib.import_module(name)
+
+
+@contextmanager
+def undrawn_ids() -> Iterator[None]:
+    """In this block, decorating a class as an actor draws no id from the generator of Ray's C++ part.
+
+    That seeds itself when it is first drawn from, for good: copies made after that would all draw the same ids.
+    """
+    actor = importlib.import_module("ray.actor")
+    ids: Any = actor.ActorClassID
+
+    class Ids:
+        @staticmethod
+        def from_random() -> Any:
+            return ids(os.urandom(ids.size()))
+
+    actor.ActorClassID = Ids  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        actor.ActorClassID = ids  # type: ignore[attr-defined]
+
+
+def _draw_differently() -> bool:
+    """Whether two copies of this process draw different ids."""
+    return _drawn_by_a_copy() != _drawn_by_a_copy()
+
+
+def _drawn_by_a_copy() -> bytes:
+    import ray
+
+    result, given = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(given, ray.ObjectRef.from_random().binary())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    drawn = os.read(result, 64)
+    os.close(result)
+    os.close(given)
+    return drawn
 
 
 def run_worker(request: Request) -> None:

@@ -29,6 +29,7 @@ RAY_SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # trials keep the user's working directory
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_idle_worker_killing_time_threshold_ms": "600000",  # else it ends those that it started, before lanes are there
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # workers run in this environment, or in their node's own
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal and MLflow hold the curves
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours
@@ -39,7 +40,7 @@ RAY_SETTINGS = {
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
 LOOPBACK = "127.0.0.1"
-MOST_STARTED_WORKERS = 16  # at once with a local Ray: each may load torch, also where there are hundred CPUs
+MOST_STARTED_WORKERS = 16  # at once, where each loads torch by itself
 NO_PORT = -1
 # What workers of a cluster run: this very code, whatever is installed there. Their torch and the rest is their own.
 OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, trainables)]
@@ -206,7 +207,8 @@ def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
 
     def start(command: Sequence[str], kind: str, *arguments: Any, **options: Any) -> Any:
         if kind == "raylet":
-            command = forks.in_raylet(_without_agents(command, min(workers, MOST_STARTED_WORKERS)))
+            at_once = workers if forks.path else min(workers, MOST_STARTED_WORKERS)
+            command = forks.in_raylet(_without_agents(command, at_once))
         command = [setsid, *command] if setsid else command  # which becomes the process: Ray ends it as its own
         return start_process(command, kind, *arguments, **options)  # type: ignore[misc]
 

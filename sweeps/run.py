@@ -30,7 +30,7 @@ from sweeps.journal import Journal, Replay, read_events, replay
 from sweeps.launch import run_trials
 from sweeps.plan import CONFIRMATION, ERROR_FILE, KEEP_WEIGHTS, Plan, compute_of, make_folder, make_plan, with_gpus
 from sweeps.proposals import Proposals
-from sweeps.ray_session import ray_running
+from sweeps.ray_session import import_tune, ray_running
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.resources import Resources, check_storage, slots
 from sweeps.result import Best, SweepResult
@@ -101,6 +101,7 @@ class Sweep:
 
             def load() -> None:
                 loads.append(pool.submit(lambda: own or load_data(self._task, spec.split_seed)))
+                loads.append(pool.submit(import_tune))  # Ray has this process wait until its workers have loaded
                 if not self._opens_late:
                     loads.append(pool.submit(self._open_store))
 
@@ -109,7 +110,7 @@ class Sweep:
                 check_storage(spec.storage)
                 room = slots(cluster, resources)
                 try:
-                    splits, *opened = [load.result() for load in loads]
+                    splits, _, *opened = [load.result() for load in loads]
                 finally:  # interrupted: what still loads ends first, for Ray does not end well beside it
                     wait(loads)
                 self._store = next(iter(opened), None)

@@ -22,11 +22,11 @@ from search_spaces import UserError
 from sweeps.cost import process_tree
 from sweeps.failures import SweepFailed
 from sweeps.journal import FILE
-from sweeps.scratch import SCRATCH_PREFIX
 from sweeps.records import TrialStatus
 from sweeps.result import SweepResult
 from sweeps.resume import find_name, next_name, resumed_spec, started_note
 from sweeps.run import run_sweep
+from sweeps.scratch import SCRATCH_PREFIX
 from sweeps.spec import make_spec
 from sweeps.tracking import Store
 from tests.displays import Acting

@@ -14,8 +14,8 @@ from sweeps.cli.plan import lines_of
 from sweeps.cost import Epochs, expected_epochs, predict
 from sweeps.doctor import cpu_quota, examine
 from sweeps.journal import FILE, Journal
-from sweeps.scratch import PROCESS_MARK, SCRATCH_PREFIX
 from sweeps.run import run_sweep
+from sweeps.scratch import PROCESS_MARK, SCRATCH_PREFIX
 from sweeps.spec import make_spec
 from sweeps.tracking import Store
 from tests.fault_toys import FAULT_TOY
