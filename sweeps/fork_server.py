@@ -1,7 +1,8 @@
 """The fork server of a local Ray: a process that loads what workers need once; each worker is a copy of it.
 
 Run by ``sweeps.forks`` as ``python -P -m sweeps.fork_server SOCKET``. ``fork_client`` asks it for workers, over
-``SOCKET``. It ends when its standard input does, which is a pipe from the sweep's process.
+``SOCKET``. Its standard input is a pipe from the sweep's process, with which it ends; one line may come over it, the
+environment that workers will have.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 AT_ONCE = ("trainables.base.trial",)  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
-WITH_RAY = ("ray._private.workers.default_worker", "trainables.base.lane")  # at the first request
+WITH_RAY = ("ray._private.workers.default_worker", "trainables.base.lane")
 STREAMS = 3  # standard input, output and error, which a request brings along
 EXPECTED_SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # Ray ends workers by these
 
@@ -71,7 +72,7 @@ class Server:
                 ready.register(source, selectors.EVENT_READ)
             while True:
                 sources = [key.fileobj for key, _ in ready.select()]
-                if sys.stdin in sources:
+                if sys.stdin in sources and not self._prepare(sys.stdin.readline()):
                     return None
                 if self._ended in sources:
                     self._ended.recv(4096)
@@ -98,17 +99,25 @@ class Server:
                     os.close(stream)
         return None
 
+    def _prepare(self, line: str) -> bool:
+        """Takes the environment of workers to come; false at the pipe's end."""
+        if line and self._seen is None:
+            self._load_ray(json.loads(line))
+        return bool(line)
+
     def _may_fork(self, request: Request) -> bool:
-        variables = {name: value for name, value in request.environment.items() if name.startswith("RAY_")}
         if self._seen is None:
-            self._seen = variables
-            _become(request.environment)
-            with undrawn_ids():
-                _load(WITH_RAY)
-            self._trusted = _draw_differently()
-            gc.collect()
-            gc.freeze()  # the collector leaves the pages that copies share as they are
-        return self._trusted and variables == self._seen
+            self._load_ray(request.environment)
+        return self._trusted and _of_ray(request.environment) == self._seen
+
+    def _load_ray(self, environment: dict[str, str]) -> None:
+        self._seen = _of_ray(environment)
+        _become(environment)
+        with undrawn_ids():
+            _load(WITH_RAY)
+        self._trusted = _draw_differently()
+        gc.collect()
+        gc.freeze()  # the collector leaves the pages that copies share as they are
 
     def _reap(self) -> None:
         while True:
@@ -141,6 +150,10 @@ def _receive(connection: socket.socket) -> tuple[Request | None, list[int]]:
         return Request(**json.loads(content)), streams
     except (ValueError, TypeError):
         return None, streams
+
+
+def _of_ray(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith("RAY_")}
 
 
 def _become(environment: Mapping[str, str]) -> None:

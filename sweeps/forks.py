@@ -6,12 +6,14 @@ and 40 MB.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sweeps.scratch import scratch_folder
 
@@ -25,9 +27,21 @@ class ForkServer:
 
     Attributes:
         path: of its socket; empty where there is none.
+        pipe: its standard input.
     """
 
-    path: str
+    path: str = ""
+    pipe: IO[bytes] | None = None
+
+    def expect_workers(self, environment: Mapping[str, str]) -> None:
+        """Has the server load Ray's part for workers with these variables: it begins before the first one is asked for.
+
+        Others are then started by Ray, so that a wrong guess costs time and no more.
+        """
+        if self.pipe is not None:
+            with suppress(BrokenPipeError):  # it could not start: Ray starts workers by itself then
+                self.pipe.write(json.dumps(dict(environment)).encode() + b"\n")
+                self.pipe.flush()
 
     def in_raylet(self, command: Sequence[str]) -> list[str]:
         """A raylet's command line with which it asks the server for its workers."""
@@ -47,7 +61,7 @@ def fork_server() -> Iterator[ForkServer]:
     Not where a process that has loaded torch cannot be trusted to fork: elsewhere than on Linux.
     """
     if sys.platform != "linux":
-        yield ForkServer("")
+        yield ForkServer()
         return
     with scratch_folder() as folder:
         path = str(folder / "forks")
@@ -59,6 +73,6 @@ def fork_server() -> Iterator[ForkServer]:
             start_new_session=True,
         )
         try:
-            yield ForkServer(path)
+            yield ForkServer(path, process.stdin)
         finally:
             process.communicate()  # closes the pipe, which ends it

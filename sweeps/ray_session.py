@@ -39,6 +39,8 @@ RAY_SETTINGS = {
     "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "600",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
+# What a raylet adds to the environment of its first job's workers, beside its process id.
+WORKER_VARIABLES = {"RAY_JOB_ID": "01000000", "RAY_CLIENT_MODE": "0", "RAY_LD_PRELOAD_ON_WORKERS": "0"}
 LOOPBACK = "127.0.0.1"
 MOST_STARTED_WORKERS = 16  # at once, where each loads torch by itself
 NO_PORT = -1
@@ -195,7 +197,7 @@ def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
     look otherwise, it starts as it always does.
 
     Args:
-        workers: how many start at once; others follow when they are needed.
+        workers: how many start at once where there is no fork server; others follow when they are needed.
         forks: makes them.
     """
     from ray._private import services
@@ -207,10 +209,13 @@ def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
 
     def start(command: Sequence[str], kind: str, *arguments: Any, **options: Any) -> Any:
         if kind == "raylet":
-            at_once = workers if forks.path else min(workers, MOST_STARTED_WORKERS)
-            command = forks.in_raylet(_without_agents(command, at_once))
+            # a fork starts at once when it is needed, and Ray would have this process wait for workers started before
+            command = forks.in_raylet(_without_agents(command, 0 if forks.path else min(workers, MOST_STARTED_WORKERS)))
         command = [setsid, *command] if setsid else command  # which becomes the process: Ray ends it as its own
-        return start_process(command, kind, *arguments, **options)  # type: ignore[misc]
+        started = start_process(command, kind, *arguments, **options)  # type: ignore[misc]
+        if kind == "raylet":
+            forks.expect_workers({**os.environ, **WORKER_VARIABLES, "RAY_RAYLET_PID": str(started.process.pid)})
+        return started
 
     with ExitStack() as replaced:
         for name in ("start_monitor", "start_log_monitor", "start_api_server"):
