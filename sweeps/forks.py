@@ -7,6 +7,7 @@ and 40 MB.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,15 +55,39 @@ class ForkServer:
         ]
 
 
-@contextmanager
-def fork_server() -> Iterator[ForkServer]:
-    """A fork server for the time of the block; it ends with this process, however that ends.
+NONE = ForkServer()
+_running = NONE  # of the outermost block
 
-    Not where a process that has loaded torch cannot be trusted to fork: elsewhere than on Linux.
+
+@contextmanager
+def fork_server(address: str | None = None) -> Iterator[ForkServer]:
+    """The fork server of this process for the time of the block; it ends with this process, however that ends.
+
+    A block within another has the same one. There is none where workers are another cluster's or of a Ray that runs
+    already, and where a process that has loaded torch cannot be trusted to fork: elsewhere than on Linux.
+
+    Args:
+        address: of the cluster; None for a local Ray.
     """
-    if sys.platform != "linux":
-        yield ForkServer()
+    global _running
+    if _running is not NONE or sys.platform != "linux" or not starts_ray(address):
+        yield _running
         return
+    with _started() as _running:
+        try:
+            yield _running
+        finally:
+            _running = NONE
+
+
+def starts_ray(address: str | None) -> bool:
+    """Whether a sweep starts a local Ray, and not one that runs already is used."""
+    ray = sys.modules.get("ray")
+    return not address and "RAY_ADDRESS" not in os.environ and not (ray is not None and ray.is_initialized())
+
+
+@contextmanager
+def _started() -> Iterator[ForkServer]:
     with scratch_folder() as folder:
         path = str(folder / "forks")
         process = subprocess.Popen(
@@ -75,4 +100,5 @@ def fork_server() -> Iterator[ForkServer]:
         try:
             yield ForkServer(path, process.stdin)
         finally:
-            process.communicate()  # closes the pipe, which ends it
+            process.kill()  # it may be loading still; the pipe is for the case that this process is killed
+            process.communicate()

@@ -10,7 +10,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import search_spaces
 import trainables
 from search_spaces import UserError
-from sweeps.forks import ForkServer, fork_server
+from sweeps.forks import ForkServer, fork_server, starts_ray
 from sweeps.interruption import hangup_ignored, put_off
 from sweeps.scratch import mark_process
 
@@ -71,13 +71,13 @@ def ray_running(
         meanwhile()
         yield import_ray().cluster_resources()
         return
-    local = not address and "RAY_ADDRESS" not in os.environ
+    local = starts_ray(address)
     if not local:
         check_address(address or os.environ["RAY_ADDRESS"])
-    with fork_server() if local else nullcontext() as forks:
+    with fork_server(address) as forks:
         ray = import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         meanwhile()
-        _start(address, workers or os.cpu_count() or 1, forks)
+        _start(address, workers or os.cpu_count() or 1, forks if local else None)
         try:
             if local:
                 mark_process(_session())

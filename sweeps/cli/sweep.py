@@ -85,11 +85,14 @@ def spec_of(given: Mapping[str, Any]) -> SweepSpec:
 
 def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
     """Runs a sweep, prints its result, and ends the process with its exit code."""
-    from sweeps.display import make_display
-    from sweeps.run import run_sweep
+    from sweeps.forks import fork_server
 
-    with make_display() as display:
-        result = run_sweep(spec, display)
+    with fork_server(spec.address):  # it loads beside the modules of this process, also before these check the rest
+        from sweeps.display import make_display
+        from sweeps.run import run_sweep
+
+        with make_display() as display:
+            result = run_sweep(spec, display)
     with terminal_may_be_closed():
         if as_json:
             print_json(result.summary())
