@@ -1,8 +1,8 @@
 """The fork server of a local Ray: a process that loads what workers need once; each worker is a copy of it.
 
-Run by ``sweeps.forks`` as ``python -P -m sweeps.fork_server SOCKET``. ``fork_client`` asks it for workers, over
-``SOCKET``. Its standard input is a pipe from the sweep's process, with which it ends; one line may come over it, the
-environment that workers will have.
+Run by ``sweeps.forks`` as ``python -P -m sweeps.fork_server NUMBER``, the file descriptor of a socket that listens.
+``fork_client`` asks it for workers. Its standard input is a pipe from the sweep's process, with which it ends; one line
+may come over it, the environment that workers will have.
 """
 
 from __future__ import annotations
@@ -53,10 +53,8 @@ class Server:
     would.
     """
 
-    def __init__(self, path: str) -> None:
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(path)
-        self._listener.listen()
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
         self._seen: dict[str, str] | None = None  # variables as Ray's C++ part has read them
         self._trusted = True
         self._ended, self._wake = socket.socketpair()
@@ -221,6 +219,6 @@ def run_worker(request: Request) -> None:
 
 
 if __name__ == "__main__":
-    wanted = Server(sys.argv[1]).serve()
+    wanted = Server(socket.socket(fileno=int(sys.argv[1]))).serve()
     if wanted is not None:
         run_worker(wanted)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -73,7 +74,7 @@ def fork_server(address: str | None = None) -> Iterator[ForkServer]:
     if _running is not NONE or sys.platform != "linux" or not starts_ray(address):
         yield _running
         return
-    with _started() as _running:
+    with new_server() as _running:
         try:
             yield _running
         finally:
@@ -87,16 +88,25 @@ def starts_ray(address: str | None) -> bool:
 
 
 @contextmanager
-def _started() -> Iterator[ForkServer]:
-    with scratch_folder() as folder:
-        path = str(folder / "forks")
+def new_server() -> Iterator[ForkServer]:
+    """A fork server of the block's own."""
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as scratch:
+        try:
+            path = str(scratch.enter_context(scratch_folder()) / "forks")
+            listener.bind(path)
+            listener.listen()
+        except OSError:  # no room for temporary files, or too long a name: Ray starts workers by itself then
+            yield NONE
+            return
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sweeps.fork_server", path],
+            [sys.executable, "-P", "-m", "sweeps.fork_server", str(listener.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=(listener.fileno(),),
         )
+        listener.close()
         try:
             yield ForkServer(path, process.stdin)
         finally:

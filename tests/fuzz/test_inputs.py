@@ -18,6 +18,7 @@ from PIL import Image
 
 from search_spaces import UserError
 from sweeps import cli
+from sweeps.forks import NONE
 from sweeps.journal import FILE, read_events, replay
 from sweeps.plan import make_plan
 from sweeps.spec import SweepSpec, make_spec, read_spec_file, spec_keys
@@ -77,6 +78,7 @@ def only_checked(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr("sweeps.run.run_sweep", plan)
     monkeypatch.setattr("sweeps.cost.predict", plan)
+    monkeypatch.setattr("sweeps.forks.new_server", lambda: contextlib.nullcontext(NONE))
     for work in ("sweeps.tracking.Store", "benchmarks.generation.run.run", "benchmarks.speed.run.run"):
         monkeypatch.setattr(work, stop)
     monkeypatch.setattr("benchmarks.search.run.run", stop)

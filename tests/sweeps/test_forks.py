@@ -1,0 +1,211 @@
+"""Workers as forks: that they are, that they are workers like others, and what happens where they cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps.forks import CLIENT, ForkServer, new_server
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of a process with torch are trusted on Linux")
+
+WATCHED_TASK = """
+import json, os, signal, time
+from pathlib import Path
+
+import ray
+
+from tests.toys import Toy
+
+SEEN, MARK = Path({seen!r}), Path({mark!r})
+
+
+class Watched(Toy):
+    def fit(self, *arguments, **options):
+        if ray._private.worker.global_worker.mode == ray.WORKER_MODE:  # not in the sweep's own process
+            look()
+        return super().fit(*arguments, **options)
+
+
+def look():
+    parent = Path(f"/proc/{{os.getppid()}}/cmdline").read_text()
+    private = sum(
+        int(line.split()[1])
+        for line in Path("/proc/self/smaps_rollup").read_text().splitlines()
+        if line.startswith("Private")
+    )
+    found = {{
+        "pid": os.getpid(),
+        "forked": "sweeps.fork_server" in parent,
+        "group": os.getpgid(0),
+        "oom_score_adj": int(Path("/proc/self/oom_score_adj").read_text()),
+        "private_mb": private / 1024,
+        "id": ray.ObjectRef.from_random().hex(),
+    }}
+    with SEEN.open("a") as file:
+        file.write(json.dumps(found) + "\\n")
+    if not MARK.exists():
+        MARK.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.25)  # so that a new worker finds trials
+"""
+
+
+def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_must(tmp_path: Path) -> None:
+    seen, task = tmp_path / "seen", tmp_path / "watched.py"
+    task.write_text(WATCHED_TASK.format(seen=str(seen), mark=str(tmp_path / "mark")))
+    code = "from sweeps.cli import main; main()"
+    command = [sys.executable, "-c", code, "sweep", str(task), "--trials", "12", "--max-epochs", "3", "--json"]
+    command += ["--concurrency", "2", "--scheduler", "none", "--tracking-uri", "off", "--confirm-top", "0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment())
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in seen.read_text().splitlines()]
+    by_worker = {worker["pid"]: worker for worker in found}
+    assert len(found) == 13, "12 trials and the lost one"
+    assert len(by_worker) == 3, "two, and one for the lost one: none that Ray ends before it has work"
+    assert all(worker["forked"] for worker in found)
+    assert all(worker["group"] == worker["pid"] for worker in found), "Ray ends the groups of its workers"
+    assert {worker["oom_score_adj"] for worker in found} == {1000}, "as Ray sets it: workers go first, not the sweep"
+    assert len({worker["id"] for worker in found}) == 13
+    assert max(worker["private_mb"] for worker in found) < 150, "what is loaded is shared; 370 MB by itself"
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    with new_server() as server:
+        yield server
+
+
+def environment(**changes: str) -> dict[str, str]:
+    root = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": root, **changes}
+
+
+SCRIPT = """
+import json, os, sys
+from pathlib import Path
+parent = Path(f"/proc/{os.getppid()}/cmdline").read_text()
+print(json.dumps({
+    "forked": "sweeps.fork_server" in parent,
+    "name": __name__,
+    "arguments": sys.argv[1:],
+    "folder": os.getcwd(),
+    "colour": os.environ.get("COLOUR"),
+    "first": sys.path[0],
+    "torch": "torch" in sys.modules,
+}))
+"""
+
+
+def worker(forks: ForkServer, script: Path, *arguments: str, **changes: str) -> str:
+    """What a script writes that Ray would have started; returns when all that writes has ended."""
+    command = [sys.executable, "-I", "-S", str(CLIENT), forks.path, sys.executable, "/ray/setup_worker.py"]
+    command += [str(script), *arguments, "--language=PYTHON"]
+    done = subprocess.run(
+        command, cwd=script.parent, capture_output=True, text=True, check=False, env=environment(**changes)
+    )
+    return done.stdout
+
+
+def told(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def test_a_fork_runs_a_script_as_python_would(forks: ForkServer, script: Path) -> None:
+    red, blue = worker(forks, script, "--a=1", "b", COLOUR="red"), worker(forks, script, COLOUR="blue")
+    assert told(red) == {
+        "forked": True,
+        "name": "__main__",
+        "arguments": ["--a=1", "b"],
+        "folder": str(script.parent),
+        "colour": "red",
+        "first": str(script.parent),
+        "torch": True,
+    }
+    assert told(blue)["colour"] == "blue"
+
+
+@pytest.mark.parametrize("argument", ["--serialized-runtime-env-context={}"])
+def test_workers_with_an_environment_of_their_own_are_left_to_ray(
+    forks: ForkServer, script: Path, argument: str
+) -> None:
+    (script.parent / "setup_worker.py").write_text("print('Ray itself')")
+    command = [sys.executable, "-I", "-S", str(CLIENT), forks.path, sys.executable]
+    command += [str(script.parent / "setup_worker.py"), str(script), argument]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
+    assert done.stdout == "Ray itself\n"
+
+
+def test_variables_that_ray_has_not_seen_make_no_fork(forks: ForkServer, script: Path) -> None:
+    assert told(worker(forks, script))["forked"]
+    assert starts_by_itself(forks, script, RAY_JOB_ID="02000000")
+
+
+def starts_by_itself(forks: ForkServer, script: Path, **changes: str) -> bool:
+    """Whether a worker was started as Ray would: through ``setup_worker.py``, which is not there in these tests."""
+    return worker(forks, script, **changes) == ""
+
+
+def test_without_a_server_workers_start_by_themselves(script: Path, tmp_path: Path) -> None:
+    assert starts_by_itself(ForkServer(str(tmp_path / "nobody")), script)
+
+
+def test_after_a_copy_has_crashed_there_are_no_more(script: Path, tmp_path: Path) -> None:
+    killed, crashing = tmp_path / "killed.py", tmp_path / "crashing.py"
+    killed.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    crashing.write_text("import os; os.abort()")
+    with new_server() as server:
+        worker(server, killed)
+        assert told(worker(server, script))["forked"], "Ray kills workers: that says nothing of forks"
+        worker(server, crashing)
+        assert starts_by_itself(server, script)
+
+
+DRAWN = """
+import ray
+from sweeps import fork_server
+
+with fork_server.undrawn_ids():
+    fork_server._load(fork_server.WITH_RAY)
+print(fork_server._draw_differently())
+ray.remote(type("Actor", (), {}))  # what is kept from drawing above
+print(fork_server._draw_differently())
+"""
+
+
+def test_copies_draw_different_ids_and_it_is_noticed_when_they_would_not() -> None:
+    """Workers that drew the same ids put different objects into Ray's store under one id, and one of them died."""
+    done = subprocess.run([sys.executable, "-c", DRAWN], capture_output=True, text=True, check=True, env=environment())
+    assert done.stdout.split() == ["True", "False"]
+
+
+def test_the_server_ends_with_its_pipe() -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        number = listener.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "sweeps.fork_server", str(number)],
+            stdin=subprocess.PIPE,
+            env=environment(),
+            pass_fds=(number,),
+        )
+    try:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    finally:
+        process.kill()
