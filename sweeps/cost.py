@@ -19,7 +19,7 @@ from sweeps.baselines import baselines
 from sweeps.conductor import Budget, Conductor, Stop
 from sweeps.confirmation_cost import WORKER_SECONDS, affordable_top
 from sweeps.doctor import available_memory
-from sweeps.in_process import retrain_here
+from sweeps.in_process import load_torch, retrain_here
 from sweeps.journal import Journal
 from sweeps.launch import run_trials
 from sweeps.permutation import column_importance
@@ -277,6 +277,7 @@ def _usual_length(plan: Plan, splits: Splits, probe: Probe) -> int:
 
 def _evaluation_seconds(plan: Plan, splits: Splits, probe: Probe) -> float:
     """Time of what follows a search, done with the best probed trial on validation rows: a plan opens no test split."""
+    load_torch()
     from safetensors.torch import load_file
 
     from sweeps.figures import drawings_of, write_drawings  # loads matplotlib

@@ -48,9 +48,9 @@ class Request:
 class Server:
     """Answers requests until standard input ends.
 
-    It forks nothing when copies would draw the same ids, no more once a copy has died as none should, by SIGABRT or
-    SIGSEGV, and not for a request whose variables Ray's C++ part has not seen. The client then starts its worker as Ray
-    would.
+    It forks nothing when copies would draw the same ids or find a CUDA that does not work in them, no more once a copy
+    has died as none should, by SIGABRT or SIGSEGV, and not for a request whose variables Ray's C++ part has not seen.
+    The client then starts its worker as Ray would.
     """
 
     def __init__(self, listener: socket.socket) -> None:
@@ -113,7 +113,7 @@ class Server:
         _become(environment)
         with undrawn_ids():
             _load(WITH_RAY)
-        self._trusted = _draw_differently()
+        self._trusted = _draw_differently() and not _cuda_is_loaded()
         gc.collect()
         gc.freeze()  # the collector leaves the pages that copies share as they are
 
@@ -188,6 +188,11 @@ def undrawn_ids() -> Iterator[None]:
 def _draw_differently() -> bool:
     """Whether two copies of this process draw different ids."""
     return _drawn_by_a_copy() != _drawn_by_a_copy()
+
+
+def _cuda_is_loaded() -> bool:
+    """Whether CUDA's driver is in this process, which works in none of its copies; torch loads it when it is used."""
+    return "/libcuda.so" in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
 
 
 def _drawn_by_a_copy() -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from sweeps.conductor import Budget, Conductor, Next
 from sweeps.environment import environment
 from sweeps.identity import public_spec
+from sweeps.interruption import put_off
 from sweeps.journal import Journal
 from sweeps.launch import TrialSource
 from sweeps.proposals import Proposals
@@ -38,8 +40,15 @@ def run_here(source: TrialSource, task: Task, data: TrainingData) -> None:
                 break
 
 
+def load_torch() -> None:
+    """Loads torch whole: left in the middle by a signal, its C++ part would end the process with a stack."""
+    with put_off():
+        import_module("torch")
+
+
 def retrain_here(plans: Sequence[TrialPlan], task: Task, data: TrainingData) -> list[TrialRecord]:
     """Runs all plans to their ends, on the CPU where a GPU is not here; the records come in the order of the plans."""
+    load_torch()
     source = PlannedTrials([replace(plan, compute=plan.compute.here()) for plan in plans], 1)
     run_here(source, task, data)
     return source.records
