@@ -6,6 +6,7 @@ next to nothing, for it costs what a worker's start then costs.
 
 import json
 import os
+import resource
 import socket
 import sys
 
@@ -24,16 +25,17 @@ def main(path: str, command: list[str]) -> None:
 
 def asked(path: str, script: list[str]) -> bool:
     """Whether a fork server has made a worker that runs ``script``."""
-    with open(OOM_SCORE_ADJ, encoding="ascii") as file:  # Ray has set it for this process
-        oom_score_adj = file.read().strip()
-    request = {
-        "script": script,
-        "environment": dict(os.environ),
-        "folder": os.getcwd(),
-        "oom_score_adj": oom_score_adj,
-    }
-    content = json.dumps(request).encode()
     try:
+        with open(OOM_SCORE_ADJ, encoding="ascii") as file:  # Ray has set it for this process
+            oom_score_adj = file.read().strip()
+        request = {
+            "script": script,
+            "environment": dict(os.environ),
+            "folder": os.getcwd(),
+            "oom_score_adj": oom_score_adj,
+            "open_files": resource.getrlimit(resource.RLIMIT_NOFILE),
+        }
+        content = json.dumps(request).encode()
         with socket.socket(socket.AF_UNIX) as server:
             server.connect(path)
             sent = socket.send_fds(server, [content], [0, 1, 2])

@@ -11,7 +11,9 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
+import select
 import selectors
 import signal
 import socket
@@ -37,20 +39,22 @@ class Request:
         environment: all variables.
         folder: the working directory.
         oom_score_adj: how soon the kernel ends it when memory is short.
+        open_files: how many it may have, soft and hard limit; Ray raises the soft one.
     """
 
     script: list[str]
     environment: dict[str, str]
     folder: str
     oom_score_adj: str
+    open_files: tuple[int, int]
 
 
 class Server:
     """Answers requests until standard input ends.
 
     It forks nothing when copies would draw the same ids or find a CUDA that does not work in them, no more once a copy
-    has died as none should, by SIGABRT or SIGSEGV, and not for a request whose variables Ray's C++ part has not seen.
-    The client then starts its worker as Ray would.
+    has died by a signal that nobody sent, such as SIGABRT, and not for a request whose variables Ray's C++ part has not
+    seen. The client then starts its worker as Ray would.
     """
 
     def __init__(self, listener: socket.socket) -> None:
@@ -84,13 +88,13 @@ class Server:
         with connection:
             request, streams = _receive(connection)
             try:
-                if request is not None and self._may_fork(request):
+                if request is not None and self._may_fork(request) and not _is_gone(connection):
                     pid = os.fork()
                     if pid == 0:
                         self._let_go(streams)
                         return request
                     connection.sendall(str(pid).encode())
-            except BrokenPipeError:  # Ray has given up on that worker
+            except BrokenPipeError:  # the client has died in this moment
                 pass
             finally:
                 for stream in streams:
@@ -154,6 +158,13 @@ def _of_ray(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith("RAY_")}
 
 
+def _is_gone(connection: socket.socket) -> bool:
+    """Whether a client has died: Ray has given up on that worker."""
+    poll = select.poll()
+    poll.register(connection, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
+
+
 def _become(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
@@ -186,8 +197,9 @@ def undrawn_ids() -> Iterator[None]:
 
 
 def _draw_differently() -> bool:
-    """Whether two copies of this process draw different ids."""
-    return _drawn_by_a_copy() != _drawn_by_a_copy()
+    """Whether two copies of this process draw ids, and different ones."""
+    drawn = {_drawn_by_a_copy(), _drawn_by_a_copy()}
+    return len(drawn) == 2 and b"" not in drawn
 
 
 def _cuda_is_loaded() -> bool:
@@ -201,12 +213,14 @@ def _drawn_by_a_copy() -> bytes:
     result, given = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.write(given, ray.ObjectRef.from_random().binary())
-        os._exit(0)
-    os.waitpid(pid, 0)
-    drawn = os.read(result, 64)
-    os.close(result)
+        try:
+            os.write(given, ray.ObjectRef.from_random().binary())
+        finally:
+            os._exit(0)
     os.close(given)
+    drawn = os.read(result, 64)  # nothing, when the copy has died
+    os.close(result)
+    os.waitpid(pid, 0)
     return drawn
 
 
@@ -215,6 +229,8 @@ def run_worker(request: Request) -> None:
     _become(request.environment)
     os.chdir(request.folder)
     Path("/proc/self/oom_score_adj").write_text(request.oom_score_adj, encoding="ascii")
+    soft, hard = request.open_files
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     sys.argv = request.script
     sys.path.insert(0, str(Path(request.script[0]).parent))
     numpy: Any = sys.modules.get("numpy")

@@ -20,6 +20,7 @@ from typing import IO
 from sweeps.scratch import scratch_folder
 
 CLIENT = Path(__file__).with_name("fork_client.py")
+SOCKET = "forks"  # in the scratch folder; what the server says of itself lies beside it
 WORKER_COMMAND = "--python_worker_command="  # of a raylet's command line
 
 
@@ -91,18 +92,21 @@ def starts_ray(address: str | None) -> bool:
 def new_server() -> Iterator[ForkServer]:
     """A fork server of the block's own."""
     with socket.socket(socket.AF_UNIX) as listener, ExitStack() as scratch:
-        try:
-            path = str(scratch.enter_context(scratch_folder()) / "forks")
-            listener.bind(path)
+        path = ""
+        with suppress(OSError):  # no room for temporary files, or too long a name: Ray starts workers by itself then
+            folder = scratch.enter_context(scratch_folder())
+            listener.bind(str(folder / SOCKET))
             listener.listen()
-        except OSError:  # no room for temporary files, or too long a name: Ray starts workers by itself then
+            path = str(folder / SOCKET)
+        if not path:
             yield NONE
             return
+        errors = scratch.enter_context((folder / "stderr.txt").open("wb"))
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "sweeps.fork_server", str(listener.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=errors,
             start_new_session=True,
             pass_fds=(listener.fileno(),),
         )

@@ -29,7 +29,7 @@ RAY_SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # trials keep the user's working directory
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_idle_worker_killing_time_threshold_ms": "600000",  # else it ends those that it started, before lanes are there
+    "RAY_idle_worker_killing_time_threshold_ms": "600000",  # else workers started ahead may end before lanes are there
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # workers run in this environment, or in their node's own
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal and MLflow hold the curves
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours
@@ -61,7 +61,7 @@ def ray_running(
 
     Args:
         address: an existing cluster; this machine when None.
-        workers: processes that a local Ray starts at once; one a CPU when None.
+        workers: processes that a local Ray without a fork server starts at once; one a CPU when None.
         meanwhile: called before Ray starts, to begin what can go on beside that.
 
     Raises:
@@ -191,10 +191,10 @@ def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
 
     Left out are the autoscaler, the log monitor, the dashboard's server, and the agents for metrics and for runtime
     environments, of which lanes have none: together some five seconds of CPU, two of them before the first worker
-    starts. Workers start while this process goes on and have loaded what lanes need. Ray's processes get a session of
-    their own, where there is ``setsid``: a signal for this process's group, as `timeout` and batch systems send it, is
-    the sweep's to answer, and without Ray it could not. Ray has no public switches for this: where its private parts
-    look otherwise, it starts as it always does.
+    starts. Workers are forks of a process that loads while this one goes on, or else start at once themselves. Ray's
+    processes get a session of their own, where there is ``setsid``: a signal for this process's group, as `timeout` and
+    batch systems send it, is the sweep's to answer, and without Ray it could not. Ray has no public switches for this:
+    where its private parts look otherwise, it starts as it always does.
 
     Args:
         workers: how many start at once where there is no fork server; others follow when they are needed.
@@ -254,10 +254,13 @@ def missing_parts() -> dict[str, str]:
     exposed = "A local Ray listens on all of this machine's addresses, with its token authentication on."
     slow = "A local Ray takes some seconds longer to start; everything else is as it was."
     lost_signal = "A SIGTERM that comes while Ray starts may be lost."
+    no_forks = "Each worker loads torch by itself: three seconds and 300 MB for each trial at once."
     slow_workers = "Sweeps start new workers instead of those that wait; everything else is as it was."
     parts = {
         ("ray._private.services", "get_node_ip_address"): exposed,
         ("ray._private.utils", "set_sigterm_handler"): lost_signal,
+        ("ray.actor", "ActorClassID.from_random"): no_forks,
+        ("ray", "ObjectRef.from_random"): no_forks,
         ("ray._private.services", "start_ray_process"): slow,
         ("ray._private.node", "Node.start_monitor"): slow,
         ("ray._private.node", "Node.start_log_monitor"): slow,

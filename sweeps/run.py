@@ -74,10 +74,10 @@ class Sweep:
         self._began = began
         self._interruptions = Interruptions()
         self._tracks = plan.spec.tracking_uri != "off"
-        # where no store and no journal are, nothing can be wrong with them: the search need not wait for MLflow
+        # where no store and no journal are, there is nothing to check in them: the search need not wait for MLflow
         self._opens_late = self._tracks and is_new(str(plan.spec.tracking_uri)) and not plan.folder.exists()
         self._store: Any = None  # when tracking is off, or it opens late
-        self._parent_run_id = ""
+        self._parent_run_id, self._parent_noted = "", False
         self._begin_tracking: Callable[[], tuple[Any, SweepResult]]
         self._artist = Artist()
         self._problem: Exception | None = None  # what nobody expected
@@ -96,20 +96,20 @@ class Sweep:
         own = None if is_shipped(self._task) else load_data(self._task, spec.split_seed)
         make_folder(self._plan.home)
         self._display.step(f"{spec.name}: starting Ray, loading {self._task.facts.name}")
-        with ThreadPoolExecutor(2) as pool:  # both wait more than they compute, while Ray starts
+        with ThreadPoolExecutor(3) as pool:  # they wait more than they compute, while Ray starts
             loads: list[Future[Any]] = []
 
             def load() -> None:
                 loads.append(pool.submit(lambda: own or load_data(self._task, spec.split_seed)))
-                loads.append(pool.submit(import_tune))  # Ray has this process wait until its workers have loaded
+                loads.append(pool.submit(import_tune))
                 if not self._opens_late:
                     loads.append(pool.submit(self._open_store))
 
             with ray_running(spec.address, spec.concurrency, load) as cluster:
-                self._spec, resources = with_gpus(spec, cluster, self._task)
-                check_storage(spec.storage)
-                room = slots(cluster, resources)
                 try:
+                    self._spec, resources = with_gpus(spec, cluster, self._task)
+                    check_storage(spec.storage)
+                    room = slots(cluster, resources)
                     splits, _, *opened = [load.result() for load in loads]
                 finally:  # interrupted: what still loads ends first, for Ray does not end well beside it
                     wait(loads)
@@ -178,8 +178,10 @@ class Sweep:
         store = self._open_store()
         if not self._parent_run_id:
             self._parent_run_id = store.start_sweep(result, key)
+        self._store = store  # from here on the run can be given an end, whatever comes
+        if not self._parent_noted:
             journal.note("parent", run_id=self._parent_run_id)
-        self._store = store
+            self._parent_noted = True
         return store, replace(result, parent_run_id=self._parent_run_id)
 
     def _fit(

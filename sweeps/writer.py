@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from search_spaces import UserError
-from sweeps.failures import DiskFull, StoreAway
+from sweeps.failures import DiskFull, StoreAway, reason
 from sweeps.journal import Journal
 from sweeps.records import TrialRecord, TrialStatus
 from sweeps.result import SweepResult
@@ -88,7 +88,7 @@ class TrackingWriter:
         self._changed = threading.Condition()
         self._closing = False
         self._giving_up = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
 
     def start(self) -> None:
         """Begins to write; before that, trials are taken all the same."""
@@ -107,7 +107,7 @@ class TrackingWriter:
 
     def finish(self, patience: float) -> Delivery:
         """Delivers what is left; gives up after so many seconds of a store that does not answer."""
-        if self._thread.ident is None:
+        if self._thread.ident is None and patience:
             self.start()
         with self._changed:
             self._closing = True
@@ -127,6 +127,12 @@ class TrackingWriter:
         with self._changed:
             self._pending.append(trial)
             self._changed.notify()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as problem:  # noqa: BLE001 `finish` tells of it, and what was not written is delivered later
+            self._error = reason(problem)
 
     def _work(self) -> None:
         if self._persist(self._open) is not Outcome.DONE:

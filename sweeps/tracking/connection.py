@@ -37,6 +37,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE, ErrorCode
+from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -247,9 +248,24 @@ def _create_sqlite(path: Path, uri: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")):
             if not path.exists():
-                MlflowClient(uri).search_experiments(max_results=1)
+                _create_whole(path, uri)
     except OSError as error:
         raise UserError(f"The store's folder '{path.parent}' cannot be written: {error.strerror}.") from error
+    except STORE_ERRORS as error:
+        raise UserError(f"The store '{path}' cannot be created: {in_brief(error)}.") from error
+
+
+def _create_whole(path: Path, uri: str) -> None:
+    """Creates the database beside its place first: one that a kill left half made could never be opened again."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    made = path.with_name(f".{path.name}.new")
+    for name in (made.name, f"{made.name}-wal", f"{made.name}-shm", f"{made.name}-journal"):
+        made.with_name(name).unlink(missing_ok=True)
+    url = make_url(uri).set(database=str(made)).render_as_string(hide_password=False)
+    store = SqlAlchemyStore(url, DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
+    store.engine.dispose()  # brings sqlite's log into the file
+    os.replace(made, path)
 
 
 def _check_database(uri: str) -> None:

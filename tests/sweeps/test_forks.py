@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_mu
     found = [json.loads(line) for line in seen.read_text().splitlines()]
     by_worker = {worker["pid"]: worker for worker in found}
     assert len(found) == 13, "12 trials and the lost one"
-    assert len(by_worker) == 3, "two, and one for the lost one: none that Ray ends before it has work"
+    assert len(by_worker) == 3, "two, and one for the lost one"
     assert all(worker["forked"] for worker in found)
     assert all(worker["group"] == worker["pid"] for worker in found), "Ray ends the groups of its workers"
     assert {worker["oom_score_adj"] for worker in found} == {1000}, "as Ray sets it: workers go first, not the sweep"
@@ -89,8 +90,9 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": root, **changes}
 
 
+RAY_ITSELF = "Ray itself\n"
 SCRIPT = """
-import json, os, sys
+import json, os, resource, sys
 from pathlib import Path
 parent = Path(f"/proc/{os.getppid()}/cmdline").read_text()
 print(json.dumps({
@@ -101,13 +103,16 @@ print(json.dumps({
     "colour": os.environ.get("COLOUR"),
     "first": sys.path[0],
     "torch": "torch" in sys.modules,
+    "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
 }))
 """
 
 
 def worker(forks: ForkServer, script: Path, *arguments: str, **changes: str) -> str:
-    """What a script writes that Ray would have started; returns when all that writes has ended."""
-    command = [sys.executable, "-I", "-S", str(CLIENT), forks.path, sys.executable, "/ray/setup_worker.py"]
+    """What is written where Ray would have started a script; returns when all that writes has ended."""
+    setup = script.with_name("setup_worker.py")  # Ray's way to a worker of its own
+    setup.write_text("print('Ray itself')")
+    command = [sys.executable, "-I", "-S", str(CLIENT), forks.path, sys.executable, str(setup)]
     command += [str(script), *arguments, "--language=PYTHON"]
     done = subprocess.run(
         command, cwd=script.parent, capture_output=True, text=True, check=False, env=environment(**changes)
@@ -137,33 +142,31 @@ def test_a_fork_runs_a_script_as_python_would(forks: ForkServer, script: Path) -
         "colour": "red",
         "first": str(script.parent),
         "torch": True,
+        "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     }
     assert told(blue)["colour"] == "blue"
 
 
-@pytest.mark.parametrize("argument", ["--serialized-runtime-env-context={}"])
-def test_workers_with_an_environment_of_their_own_are_left_to_ray(
-    forks: ForkServer, script: Path, argument: str
-) -> None:
-    (script.parent / "setup_worker.py").write_text("print('Ray itself')")
-    command = [sys.executable, "-I", "-S", str(CLIENT), forks.path, sys.executable]
-    command += [str(script.parent / "setup_worker.py"), str(script), argument]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
-    assert done.stdout == "Ray itself\n"
+def test_workers_with_an_environment_of_their_own_are_left_to_ray(forks: ForkServer, script: Path) -> None:
+    assert worker(forks, script, "--serialized-runtime-env-context={}") == RAY_ITSELF
+
+
+def test_a_fork_has_the_limit_of_open_files_that_ray_has_set(forks: ForkServer, script: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 100, hard))
+    try:
+        assert told(worker(forks, script))["open_files"] == soft - 100
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_variables_that_ray_has_not_seen_make_no_fork(forks: ForkServer, script: Path) -> None:
     assert told(worker(forks, script))["forked"]
-    assert starts_by_itself(forks, script, RAY_JOB_ID="02000000")
-
-
-def starts_by_itself(forks: ForkServer, script: Path, **changes: str) -> bool:
-    """Whether a worker was started as Ray would: through ``setup_worker.py``, which is not there in these tests."""
-    return worker(forks, script, **changes) == ""
+    assert worker(forks, script, RAY_JOB_ID="02000000") == RAY_ITSELF
 
 
 def test_without_a_server_workers_start_by_themselves(script: Path, tmp_path: Path) -> None:
-    assert starts_by_itself(ForkServer(str(tmp_path / "nobody")), script)
+    assert worker(ForkServer(str(tmp_path / "nobody")), script) == RAY_ITSELF
 
 
 def test_after_a_copy_has_crashed_there_are_no_more(script: Path, tmp_path: Path) -> None:
@@ -174,7 +177,7 @@ def test_after_a_copy_has_crashed_there_are_no_more(script: Path, tmp_path: Path
         worker(server, killed)
         assert told(worker(server, script))["forked"], "Ray kills workers: that says nothing of forks"
         worker(server, crashing)
-        assert starts_by_itself(server, script)
+        assert worker(server, script) == RAY_ITSELF
 
 
 DRAWN = """

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from sweeps.tracking import Store
 from tests.displays import Acting
 from tests.drivers import ray_address, start_driver, wait_until
 from tests.sweeps.test_crash import assert_whole
+from tests.sweeps.test_forks import environment
 from tests.toys import TOY
 
 pytestmark = pytest.mark.usefixtures("ray_session", "in_folder")
@@ -67,7 +71,14 @@ def test_a_store_that_cannot_be_created_loses_nothing(in_folder: Path, monkeypat
 
 
 def test_interrupted_before_the_store_is_there(in_folder: Path) -> None:
-    result = run_sweep(spec(trials=200), Acting(after={1: lambda: signal.raise_signal(signal.SIGINT)}))
+    there = []
+
+    def interrupt() -> None:
+        there.append("parent" in events(in_folder))
+        signal.raise_signal(signal.SIGINT)
+
+    result = run_sweep(spec(trials=200), Acting(after={1: interrupt}))
+    assert there == [False]
     assert result.stopped == "interrupted"
     assert Store(URI).client.get_run(result.parent_run_id).info.status == "KILLED"
     whole = run_sweep(spec(trials=len(result.trials)))
@@ -91,3 +102,24 @@ def test_killed_before_the_store_is_there(in_folder: Path) -> None:
     result = Store(URI).load(parent.info.run_id)
     assert len(result.trials) == 40
     assert_whole(result, Store(URI))
+
+
+CREATE = "import sys; from sweeps.tracking import Store; Store(sys.argv[1])"
+
+
+def test_a_kill_in_the_middle_of_its_creation_leaves_none(in_folder: Path) -> None:
+    """MLflow makes its tables in dozens of steps, and cannot go on with half of them."""
+    path = in_folder / "mlflow.db"
+    half = path.with_name(f".{path.name}.new")
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, "-c", CREATE, f"sqlite:///{path}"], env=environment())
+        while not (half.exists() and half.stat().st_size):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.3)
+        process.kill()
+        process.wait()
+    assert half.exists(), "killed too late to show anything"
+    assert not path.exists()
+    Store(f"sqlite:///{path}").client.search_experiments()
+    assert not half.exists()
