@@ -19,7 +19,7 @@ from sweeps.forks import CLIENT, ForkServer, new_server
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of a process with torch are trusted on Linux")
 
 WATCHED_TASK = """
-import json, os, signal, time
+import contextlib, json, os, signal, time
 from pathlib import Path
 
 import ray
@@ -52,11 +52,13 @@ def look():
         "id": ray.ObjectRef.from_random().hex(),
     }}
     with SEEN.open("a") as file:
-        file.write(json.dumps(found) + "\\n")
-    if not MARK.exists():
-        MARK.touch()
+        file.write(json.dumps(found) + "\\n")  # at once: shorter than a buffer
+    with contextlib.suppress(FileExistsError):
+        MARK.touch(exist_ok=False)  # one worker does, once
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.25)  # so that a new worker finds trials
+    patience = time.monotonic() + 30
+    while time.monotonic() < patience and len({{json.loads(line)["pid"] for line in SEEN.open()}}) < 3:
+        time.sleep(0.05)  # so that the new worker finds trials, however long it takes to start
 """
 
 
