@@ -229,8 +229,7 @@ def run_worker(request: Request) -> None:
     _become(request.environment)
     os.chdir(request.folder)
     Path("/proc/self/oom_score_adj").write_text(request.oom_score_adj, encoding="ascii")
-    soft, hard = request.open_files
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, request.open_files)
     sys.argv = request.script
     sys.path.insert(0, str(Path(request.script[0]).parent))
     numpy: Any = sys.modules.get("numpy")

@@ -84,8 +84,13 @@ def fork_server(address: str | None = None) -> Iterator[ForkServer]:
 
 def starts_ray(address: str | None) -> bool:
     """Whether a sweep starts a local Ray, and not one that runs already is used."""
+    return not address and "RAY_ADDRESS" not in os.environ and not ray_runs()
+
+
+def ray_runs() -> bool:
+    """Whether a Ray runs in this process; loads none to find out."""
     ray = sys.modules.get("ray")
-    return not address and "RAY_ADDRESS" not in os.environ and not (ray is not None and ray.is_initialized())
+    return ray is not None and bool(ray.is_initialized())
 
 
 @contextmanager

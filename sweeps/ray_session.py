@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import socket
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,7 +17,7 @@ from typing import Any
 import search_spaces
 import trainables
 from search_spaces import UserError
-from sweeps.forks import ForkServer, fork_server, starts_ray
+from sweeps.forks import ForkServer, fork_server, ray_runs, starts_ray
 from sweeps.interruption import hangup_ignored, put_off
 from sweeps.scratch import mark_process
 
@@ -67,7 +66,7 @@ def ray_running(
     Raises:
         UserError: no cluster answers at ``address``.
     """
-    if "ray" in sys.modules and import_ray().is_initialized():
+    if ray_runs():
         meanwhile()
         yield import_ray().cluster_resources()
         return

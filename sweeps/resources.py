@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 
 from search_spaces import UserError
-from sweeps.ray_session import check_address, other_machines
+from sweeps.forks import ray_runs
+from sweeps.ray_session import check_address, import_ray, other_machines
 
 SHARE_GPU = 4  # trials of small models on one GPU when nothing else is asked for
 
@@ -33,13 +33,12 @@ def check_cluster(resources: Resources) -> None:
 
     It is one that does not answer at its address, or this machine when it has fewer CPUs or GPUs than a trial takes.
     """
-    ray = sys.modules.get("ray")
-    runs = ray is not None and ray.is_initialized()  # in this process, whose Ray a sweep uses
+    runs = ray_runs()  # in this process, whose Ray a sweep uses
     address = resources.address or (None if runs else os.environ.get("RAY_ADDRESS"))
     if address:
         check_address(address)
-    if ray is not None and runs:
-        slots(ray.cluster_resources(), resources)
+    if runs:
+        slots(import_ray().cluster_resources(), resources)
     if address or runs:
         return
     cpus = os.cpu_count() or 1

@@ -37,7 +37,7 @@ from sweeps.result import Best, SweepResult
 from sweeps.rungs import Rungs, rung_levels
 from sweeps.secrets import without_secrets
 from sweeps.spec import SweepSpec
-from sweeps.store_uri import is_new, scheme_of
+from sweeps.store_uri import OFF, is_new, scheme_of
 from sweeps.weights import LeadingWeights
 from sweeps.writer import PATIENCE_SECONDS, TrackingWriter, patiently
 from trainables import Splits, Task, is_shipped, load_data
@@ -73,7 +73,7 @@ class Sweep:
         self._display = display
         self._began = began
         self._interruptions = Interruptions()
-        self._tracks = plan.spec.tracking_uri != "off"
+        self._tracks = plan.spec.tracking_uri != OFF
         # where no store and no journal are, there is nothing to check in them: the search need not wait for MLflow
         self._opens_late = self._tracks and is_new(str(plan.spec.tracking_uri)) and not plan.folder.exists()
         self._store: Any = None  # when tracking is off, or it opens late
