@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import UserError, unknown
-from sweeps.environment import command, git_commit, machine, versions
+from tunelab.system.environment import command, git_commit, machine, versions
 
 NAME = "benchmark.lock.json"
 SCHEMA = 1

@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """One local Ray with 2 CPUs and no GPU for all tests; sweeps use the Ray that runs and leave it running."""
-    from sweeps.ray_session import import_ray
+    from tunelab.launch.session import import_ray
 
     ray = import_ray()
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: Ray's socket names have 107 characters at most
@@ -54,7 +54,7 @@ def ray_session() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database with its tables made: creating one takes seconds, copying it nothing."""
-    from sweeps.tracking import Store
+    from tunelab.tracking.store import Store
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     Store(f"sqlite:///{path}")

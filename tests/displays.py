@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sweeps.records import TrialRecord, TrialStatus
-from sweeps.spec import SweepSpec
+from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.records.spec import SweepSpec
 from trainables import Splits, Task
 
 

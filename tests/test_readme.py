@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sweeps.cli import COMMANDS
+from tunelab.cli.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -14,7 +14,7 @@ KOREAN = (ROOT / "README.ko.md").read_text(encoding="utf-8")
 
 def test_the_file_tree_names_every_module() -> None:
     tree = ENGLISH[ENGLISH.index("## Files") :]
-    for package in ("search_spaces", "trainables", "sweeps", "benchmarks"):
+    for package in ("search_spaces", "trainables", "tunelab", "benchmarks"):
         for path in (ROOT / package).rglob("*.py"):
             if path.name != "__init__.py":
                 assert re.search(rf"^\s*{re.escape(path.name)} ", tree, re.MULTILINE), f"README.md lacks {path}"

@@ -93,7 +93,7 @@ def _finish(
     folder: Path, spec: ConfirmationSpec, sweeps: tuple[Simulated, ...], lock: dict[str, Any]
 ) -> ConfirmationResults:
     from benchmarks.confirmation.report import make_confirmation_document
-    from sweeps.report import write_document
+    from tunelab.report.report import write_document
 
     (folder / RESULTS).write_text(json.dumps(repeatable(sweeps), indent=1) + "\n", encoding="utf-8")
     results = ConfirmationResults(spec, sweeps, lockfile.complete(folder, lock, RESULTS))

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec
-from sweeps.conclusion import REFERENCE
-from sweeps.confirm import confirm_with
-from sweeps.in_process import retrain_here, search_here
-from sweeps.records import TrialRecord
-from sweeps.seeds import derive_seed
-from sweeps.significance import LEVEL
-from sweeps.spec import SweepSpec
+from tunelab.confirmation.verdict import REFERENCE
+from tunelab.confirmation.confirm import confirm_with
+from tunelab.launch.local import retrain_here, search_here
+from tunelab.records.trial import TrialRecord
+from tunelab.records.seeds import derive_seed
+from tunelab.confirmation.statistics import LEVEL
+from tunelab.records.spec import SweepSpec
 from trainables import Splits, get_task
 from trainables.base.plan import TrialPlan
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.generation.report import model_note
 from benchmarks.generation.results import Results
-from sweeps.tracking import Store
+from tunelab.tracking.store import Store
 
 EXPERIMENT = "benchmark generation"
 

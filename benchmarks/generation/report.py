@@ -15,7 +15,7 @@ from benchmarks.generation.spec import HUMAN
 from benchmarks.generation.storage import REPORT_HTML, REPORT_MD
 from benchmarks.generation.tables import Table, markdown
 from benchmarks.lockfile import provenance_facts
-from sweeps.page import Page, Section
+from tunelab.documents.page import Page, Section
 
 KOGPT2_LICENCE = (
     "The weights of KoGPT2 (skt/kogpt2-base-v2) are licensed CC BY-NC-SA 4.0: no commercial use, attribution, share "
@@ -223,7 +223,7 @@ def _add(section: Section, table: Table) -> None:
 
 
 def _table_html(table: Table) -> str:
-    from sweeps.page import table_html
+    from tunelab.documents.page import table_html
 
     helps = {tables.TITLES.get(n, n): text for names, text in DEFINITIONS.items() for n in names.split(", ")}
     return table_html(table.columns, table.rows, table.caption, marked=table.marked, digits=3, helps=helps)

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.lockfile import provenance_facts
 from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, within
-from sweeps.page import Cell, Page
+from tunelab.documents.page import Cell, Page
 
 NAMES = {"wall_seconds": "wall time", "epochs": "epochs", "memory_bytes": "memory", "disk_bytes": "disk"}
 

@@ -15,14 +15,14 @@ from typing import Any
 
 from benchmarks import lockfile
 from search_spaces.errors import UserError
-from sweeps.cost import process_tree
+from tunelab.estimate.predict import process_tree
 
 RUNS = "runs.json"
 REPORT = "report.html"
 POLL_SECONDS = 1.0  # between two looks at memory, which cost the sweep a part of a core
 TOLERANCE = 0.3  # a prediction within this share of the truth is called right
 FIGURES = ("wall_seconds", "epochs", "memory_bytes", "disk_bytes")
-TUNELAB = [sys.executable, "-c", "from sweeps.cli import main; main()"]
+TUNELAB = [sys.executable, "-c", "from tunelab.cli.main import main; main()"]
 
 
 @dataclass(frozen=True)

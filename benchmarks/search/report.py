@@ -12,10 +12,10 @@ from benchmarks.lockfile import provenance_facts
 from benchmarks.search.play import Play
 from benchmarks.search.run import SearchResults
 from benchmarks.search.statistics import LEVEL, Ranking
-from sweeps.page import COLOURS
-from sweeps.report.axes import shortened
-from sweeps.report.document import Block, Cell, Code, Document, Drawing, Section, Table, Text
-from sweeps.report.figures import loss_scale
+from tunelab.documents.page import COLOURS
+from tunelab.report.axes import shortened
+from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Section, Table, Text
+from tunelab.report.figures import loss_scale
 
 POINTS = 60  # of a curve
 

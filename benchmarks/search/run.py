@@ -107,7 +107,7 @@ def _play(values: Mapping[str, Any]) -> Play:
 
 def _finish(folder: Path, spec: SearchSpec, plays: list[Play], lock: dict[str, Any]) -> SearchResults:
     from benchmarks.search.report import make_search_document
-    from sweeps.report import write_document
+    from tunelab.report.report import write_document
 
     ranking = ranking_of(spec, plays)
     content = {"ranking": asdict(ranking), "searches": repeatable(plays)}

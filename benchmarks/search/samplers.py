@@ -14,9 +14,9 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search_spaces import Config, ParamValue, SearchSpace, UserError
-from sweeps.proposals import Proposals
-from sweeps.records import TrialRecord
-from sweeps.seeds import derive_seed
+from tunelab.search.study import Proposals
+from tunelab.records.trial import TrialRecord
+from tunelab.records.seeds import derive_seed
 from trainables import METRIC
 
 OWN = ("tpe", "random")

@@ -11,8 +11,8 @@ import optuna
 
 from benchmarks.search.samplers import NamedProposals, Sampler, arguments_of, makes_itself
 from search_spaces import UserError
-from sweeps.records import Epoch
-from sweeps.rungs import Rungs, rung_levels
+from tunelab.records.trial import Epoch
+from tunelab.search.asha import Rungs, rung_levels
 from trainables import METRIC, Task
 
 REDUCTION_FACTOR = 3

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from search_spaces import UserError, unknown
-from sweeps.records import Epoch, TrialRecord, TrialStatus
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from trainables import get_task, task_classes
 
 TASKS = ("wine", "heart_disease", "boston_housing", "auto_mpg")

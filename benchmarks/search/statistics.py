@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from sweeps.seeds import derive_seed
+from tunelab.records.seeds import derive_seed
 
 LEVEL = 0.05
 RESAMPLES = 2000

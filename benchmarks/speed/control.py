@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import UserError
-from sweeps.records import TrialRecord, TrialStatus
+from tunelab.records.trial import TrialRecord, TrialStatus
 
 WINDOW = 100  # trials that a point of the curve stands for
 
@@ -79,8 +79,8 @@ def resident_kb() -> int:
 
 def measure_control(trials: int, *, tracked: bool) -> Control:
     """Runs a sweep of instant trials in the working directory and gives its cost."""
-    from sweeps.run import run_sweep
-    from sweeps.spec import make_spec
+    from tunelab.run import run_sweep
+    from tunelab.records.spec import make_spec
 
     if trials < 2 * WINDOW:
         raise UserError(f"--control-trials must be at least {2 * WINDOW}, got {trials}.")
@@ -88,7 +88,7 @@ def measure_control(trials: int, *, tracked: bool) -> Control:
     uri = f"sqlite:///{Path.cwd() / 'mlruns' / 'mlflow.db'}" if tracked else "off"
     empty = 0
     if tracked:
-        from sweeps.tracking import Store
+        from tunelab.tracking.store import Store
 
         Store(uri)
         empty = disk_bytes(Path.cwd())

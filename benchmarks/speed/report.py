@@ -13,7 +13,7 @@ from benchmarks.speed.contest import OURS, Run, Standing, standings
 from benchmarks.speed.control import WINDOW, Control
 from benchmarks.speed.proposing import Proposing
 from benchmarks.speed.run import Results
-from sweeps.page import Page, number
+from tunelab.documents.page import Page, number
 
 COLUMNS = (
     *("contestant", "wall s", "ratio", "lowest", "highest", "epochs", "ms/epoch", "ratio/epoch", "CPU s"),

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from search_spaces import UserError
-from sweeps import cli
-from sweeps.forks import NONE
-from sweeps.journal import FILE, read_events, replay
-from sweeps.plan import make_plan
-from sweeps.spec import SweepSpec, make_spec, read_spec_file, spec_keys
+from tunelab.cli import main as cli
+from tunelab.launch.ray_internals.forks import NONE
+from tunelab.search.journal import FILE, read_events, replay
+from tunelab.setup.resolve import make_plan
+from tunelab.records.spec import SweepSpec, make_spec, read_spec_file, spec_keys
 from trainables.base.digit_image import read_digit
 from trainables.base.table_file import read_table_bytes
 
@@ -76,10 +76,10 @@ def only_checked(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         make_plan(spec)
         stop()
 
-    monkeypatch.setattr("sweeps.run.run_sweep", plan)
-    monkeypatch.setattr("sweeps.cost.predict", plan)
-    monkeypatch.setattr("sweeps.forks.new_server", lambda: contextlib.nullcontext(NONE))
-    for work in ("sweeps.tracking.Store", "benchmarks.generation.run.run", "benchmarks.speed.run.run"):
+    monkeypatch.setattr("tunelab.run.run_sweep", plan)
+    monkeypatch.setattr("tunelab.estimate.predict.predict", plan)
+    monkeypatch.setattr("tunelab.launch.ray_internals.forks.new_server", lambda: contextlib.nullcontext(NONE))
+    for work in ("tunelab.tracking.store.Store", "benchmarks.generation.run.run", "benchmarks.speed.run.run"):
         monkeypatch.setattr(work, stop)
     monkeypatch.setattr("benchmarks.search.run.run", stop)
     monkeypatch.setattr(cli, "app", COMMAND)

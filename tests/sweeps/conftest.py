@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.result import SweepResult
-from sweeps.run import run_sweep
-from sweeps.spec import make_spec
+from tunelab.records.result import SweepResult
+from tunelab.run import run_sweep
+from tunelab.records.spec import make_spec
 from tests.toys import TOY
 
 

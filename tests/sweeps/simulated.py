@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from search_spaces import SearchSpace
-from sweeps.conductor import Budget, Conductor, Next
-from sweeps.journal import Journal, Replay
-from sweeps.proposals import Proposals
-from sweeps.rungs import Rungs, rung_levels
+from tunelab.search.controller import Budget, Conductor, Next
+from tunelab.search.journal import Journal, Replay
+from tunelab.search.study import Proposals
+from tunelab.search.asha import Rungs, rung_levels
 from tests.toys import suggest
 from trainables.base.plan import TrialPlan, TrialReport
 
@@ -36,7 +36,7 @@ class Clock:
         return self.now
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
-        monkeypatch.setattr("sweeps.conductor.time", self)
+        monkeypatch.setattr("tunelab.search.controller.time", self)
         return self
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweeps.figures import write_drawings
-from sweeps.figures.artist import Artist
-from sweeps.figures.charts import Chart, Drawing, Line
+from tunelab.figures.drawings import write_drawings
+from tunelab.figures.worker import Artist
+from tunelab.figures.charts import Chart, Drawing, Line
 
 DEADLINE = 60.0
 PARENT = """
 import time
-from sweeps.figures.artist import Artist
+from tunelab.figures.worker import Artist
 print(Artist().start().pid, flush=True)
 time.sleep(99)
 """

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sweeps.audit import audit
-from sweeps.in_process import retrain_here, search_here
-from sweeps.resources import Resources
-from sweeps.spec import SweepSpec
+from tunelab.confirmation.audit import audit
+from tunelab.launch.local import retrain_here, search_here
+from tunelab.launch.resources import Resources
+from tunelab.records.spec import SweepSpec
 from tests.toys import TOY, Toy
 from trainables import Task, TrainingData
 from trainables.base.plan import TrialPlan
@@ -23,7 +23,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     def retrain(plans: Sequence[TrialPlan], task: Task, data: TrainingData, *rest: Any) -> Any:
         return retrain_here(plans, task, data)
 
-    monkeypatch.setattr("sweeps.audit.retrain_all", retrain)
+    monkeypatch.setattr("tunelab.confirmation.audit.retrain_all", retrain)
 
 
 def audited(curve: str, seed: int, **settings: Any) -> tuple[dict[str, Any], list[str]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweeps.baselines import baselines
+from tunelab.evaluation.baselines import baselines
 from trainables import get_task
 
 

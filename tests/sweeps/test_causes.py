@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from search_spaces import get_space
-from sweeps.proposals import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy, Proposals
-from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.run import run_sweep
-from sweeps.spec import SweepSpec
-from sweeps.tracking import Store
+from tunelab.search.study import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy, Proposals
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.run import run_sweep
+from tunelab.records.spec import SweepSpec
+from tunelab.tracking.store import Store
 from tests.toys import TEST_MARK, TOY
 from trainables import get_task
 
@@ -103,7 +103,7 @@ def test_data_is_loaded_once_and_reaches_each_worker_once(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_every_epoch_arrives_though_only_rungs_and_ends_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sweeps.conductor import Conductor
+    from tunelab.search.controller import Conductor
 
     reports: Counter[int] = Counter()
     original = Conductor.on_report
@@ -122,7 +122,7 @@ def test_every_epoch_arrives_though_only_rungs_and_ends_are_reported(monkeypatch
 def test_the_command_line_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys, json\n"
-        "from sweeps.cli import main\n"
+        "from tunelab.cli.main import main\n"
         f"sys.argv = ['tunelab', *{arguments!r}]\n"
         "try: main()\n"
         "except SystemExit: pass\n"
@@ -133,7 +133,7 @@ def test_the_command_line_loads_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_launching_loads_neither_torch_nor_scikit_learn() -> None:
-    code = "import sys, sweeps.run, trainables.base.lane; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
+    code = "import sys, tunelab.run, trainables.base.lane; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

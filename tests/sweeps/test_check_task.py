@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweeps.cli import main
+from tunelab.cli.main import main
 
 MINE = """
 from dataclasses import replace

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.cli import main
-from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.result import Best, SweepResult
-from sweeps.run import run_sweep
-from sweeps.spec import make_spec, read_spec_file
+from tunelab.cli.main import main
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.records.result import Best, SweepResult
+from tunelab.run import run_sweep
+from tunelab.records.spec import make_spec, read_spec_file
 
 REFUSED = {
     "sweep wime": "Did you mean 'wine'?",
@@ -240,7 +240,7 @@ def made_up(*, stopped: str) -> SweepResult:
 
 
 def test_json_holds_no_nan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweeps.run.run_sweep", lambda spec, display: made_up(stopped=""))
+    monkeypatch.setattr("tunelab.run.run_sweep", lambda spec, display: made_up(stopped=""))
     code, out, _ = run(capsys, monkeypatch, "sweep wine --json")
     assert code == 0
     summary = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
@@ -256,7 +256,7 @@ def test_a_closed_terminal_changes_no_exit_code(
         def write(self, text: str) -> int:
             raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("sweeps.run.run_sweep", lambda spec, display: made_up(stopped="interrupted"))
+    monkeypatch.setattr("tunelab.run.run_sweep", lambda spec, display: made_up(stopped="interrupted"))
     monkeypatch.setattr(sys, "stdout", Closed())
     monkeypatch.setattr(sys, "stderr", sys.stderr)
     code, _, _ = run(capsys, monkeypatch, f"sweep wine {options}")

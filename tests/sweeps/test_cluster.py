@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.ray_session import import_ray
+from tunelab.launch.session import import_ray
 from tests.drivers import journal_lines, start_driver, wait_until
 from tests.fault_toys import FAULT_TOY
 
@@ -31,7 +31,7 @@ def cluster(ray_session: None) -> Iterator[Any]:
 
 @pytest.mark.parametrize("pause", [0.1, 0.4])  # Ray notices in two seconds: when lanes are idle, or in the middle
 def test_a_sweep_outlives_a_node(cluster: Any, store_uri: str, tmp_path: Path, pause: float) -> None:
-    from sweeps.tracking import Store
+    from tunelab.tracking.store import Store
     from tests.sweeps.test_crash import assert_whole
 
     values = {

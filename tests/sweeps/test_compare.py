@@ -11,11 +11,11 @@ from urllib.parse import parse_qs
 import pytest
 
 from search_spaces import UserError
-from sweeps.cli.compare import command as compare_command
-from sweeps.compare import best_so_far, compare, make_comparison_document
-from sweeps.desk import compare_link
-from sweeps.report import to_html, to_markdown
-from sweeps.tracking import Store
+from tunelab.cli.compare import command as compare_command
+from tunelab.report.comparison import best_so_far, compare, make_comparison_document
+from tunelab.tracking.ui_views import compare_link
+from tunelab.report.report import to_html, to_markdown
+from tunelab.tracking.store import Store
 from tests.sweeps.conftest import Shelf
 
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from sweeps.conductor import Budget, Conductor, Next, Stop
-from sweeps.journal import FILE, read_events, replay
-from sweeps.records import TrialRecord, TrialStatus
+from tunelab.search.controller import Budget, Conductor, Next, Stop
+from tunelab.search.journal import FILE, read_events, replay
+from tunelab.records.trial import TrialRecord, TrialStatus
 from tests.sweeps.simulated import Clock, Slots, make_conductor
 from trainables.base.plan import TrialPlan, TrialReport
 

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweeps.audit import audit
-from sweeps.conclusion import NO_TRIAL, conclude
-from sweeps.confirm import candidates, choose_winner, confirm_with, confirmed_top
-from sweeps.evaluation import evaluate
-from sweeps.figures.artist import Artist
-from sweeps.in_process import finish, retrain_here, search_here
-from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.resources import Resources
-from sweeps.result import Best, SweepResult
-from sweeps.significance import compare, dunnett, holm, mean_interval, paired_p, permutation_p, seeds_p
-from sweeps.spec import SweepSpec
-from sweeps.trust import trust_lines
-from sweeps.weights import LeadingWeights
+from tunelab.confirmation.audit import audit
+from tunelab.confirmation.verdict import NO_TRIAL, conclude
+from tunelab.confirmation.confirm import candidates, choose_winner, confirm_with, confirmed_top
+from tunelab.evaluation.evaluate import evaluate
+from tunelab.figures.worker import Artist
+from tunelab.launch.local import finish, retrain_here, search_here
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.launch.resources import Resources
+from tunelab.records.result import Best, SweepResult
+from tunelab.confirmation.statistics import compare, dunnett, holm, mean_interval, paired_p, permutation_p, seeds_p
+from tunelab.records.spec import SweepSpec
+from tunelab.analysis.caveats import trust_lines
+from tunelab.evaluation.weights import LeadingWeights
 from trainables import get_task
 
 RNG = np.random.default_rng(0)
@@ -239,7 +239,7 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
 def test_the_audit_compares_with_a_whole_run_of_the_winner(
     stopped_winner: SweepResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweeps.audit.retrain_all", lambda plans, task, data, *rest: retrain_here(plans, task, data))
+    monkeypatch.setattr("tunelab.confirmation.audit.retrain_all", lambda plans, task, data, *rest: retrain_here(plans, task, data))
     steps: list[str] = []
     task, winner = get_task("wine"), choose_winner(stopped_winner)
     splits = task.load()

@@ -19,16 +19,16 @@ from typing import Any
 import pytest
 
 from search_spaces import UserError
-from sweeps.cost import process_tree
-from sweeps.failures import SweepFailed
-from sweeps.journal import FILE
-from sweeps.records import TrialStatus
-from sweeps.result import SweepResult
-from sweeps.resume import find_name, next_name, resumed_spec, started_note
-from sweeps.run import run_sweep
-from sweeps.scratch import SCRATCH_PREFIX
-from sweeps.spec import make_spec
-from sweeps.tracking import Store
+from tunelab.estimate.predict import process_tree
+from tunelab.system.errors import SweepFailed
+from tunelab.search.journal import FILE
+from tunelab.records.trial import TrialStatus
+from tunelab.records.result import SweepResult
+from tunelab.setup.resume import find_name, next_name, resumed_spec, started_note
+from tunelab.run import run_sweep
+from tunelab.system.scratch import SCRATCH_PREFIX
+from tunelab.records.spec import make_spec
+from tunelab.tracking.store import Store
 from tests.displays import Acting
 from tests.drivers import journal_lines, ray_address, start_driver, wait_until
 from tests.fault_toys import FAULT_TOY
@@ -163,7 +163,7 @@ def test_kills_while_the_winner_is_confirmed_scored_and_logged_lose_nothing(stor
 @pytest.mark.parametrize(
     "where",
     [
-        pytest.param("sweeps.proposals.Proposals.ask", marks=pytest.mark.slow),
+        pytest.param("tunelab.search.study.Proposals.ask", marks=pytest.mark.slow),
         "trainables.base.tabular.TabularTask.scores",
     ],
 )
@@ -347,7 +347,7 @@ def test_sigterm_to_a_process_group_ends_every_command_as_ctrl_c_does(command: s
 
 def started_group(command: str, folder: Path) -> subprocess.Popen[str]:
     """A command of the command line on a small task, in a process group of its own, as in a terminal."""
-    code = "from sweeps.cli import main; main()"
+    code = "from tunelab.cli.main import main; main()"
     line = [sys.executable, "-c", code, command, "heart_disease", "--trials", "400", "--json", "--name", "early"]
     return subprocess.Popen(
         line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

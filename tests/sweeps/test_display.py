@@ -8,10 +8,10 @@ import re
 import pytest
 from rich.console import Console
 
-from sweeps.cli.tables import make_tables
-from sweeps.display import Lines
-from sweeps.live_table import Progress, draw_trials
-from sweeps.records import Epoch, TrialRecord, TrialStatus
+from tunelab.cli.tables import make_tables
+from tunelab.display.display import Lines
+from tunelab.display.live_table import Progress, draw_trials
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 
 CONFIG = {"hidden_sizes": [128, 64, 32], "dropout": 0.123, "lr": 1.23e-4, "weight_decay": 4.442e-05, "batch_size": 64}
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sweeps import environment
-from sweeps.environment import git_commit
+from tunelab.system import environment
+from tunelab.system.environment import git_commit
 
 
 @pytest.fixture(autouse=True)

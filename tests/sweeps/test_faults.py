@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.records import TrialStatus
-from sweeps.run import run_sweep
-from sweeps.spec import make_spec
-from sweeps.tracking import Store
+from tunelab.records.trial import TrialStatus
+from tunelab.run import run_sweep
+from tunelab.records.spec import make_spec
+from tunelab.tracking.store import Store
 from tests.fault_toys import FAULT_TOY
 
 pytestmark = pytest.mark.usefixtures("ray_session", "in_folder")

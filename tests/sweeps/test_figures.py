@@ -14,15 +14,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sweeps.baselines import baselines
-from sweeps.figures import drawings_of, write_drawings
-from sweeps.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Line
-from sweeps.figures.classification import classification_tables, reliability
-from sweeps.figures.evidence import Evidence, gather
-from sweeps.figures.html import plotly_figure
-from sweeps.figures.png import fonts, png_bytes
-from sweeps.permutation import column_importance
-from sweeps.records import Epoch, TrialRecord, TrialStatus
+from tunelab.evaluation.baselines import baselines
+from tunelab.figures.drawings import drawings_of, write_drawings
+from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Line
+from tunelab.figures.classification import classification_tables, reliability
+from tunelab.figures.evidence import Evidence, gather
+from tunelab.figures.html import plotly_figure
+from tunelab.figures.png import fonts, png_bytes
+from tunelab.analysis.permutation_importance import column_importance
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from trainables import RawSplit, Splits, Task, get_task
 
 CONFIG: dict[str, Any] = {"hidden_sizes": [16], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 32}
@@ -144,7 +144,7 @@ def test_a_baseline_that_cannot_be_run_says_why(monkeypatch: pytest.MonkeyPatch)
     task = get_task("wine")
     splits = task.load()
     test = splits.test.open()
-    monkeypatch.setattr("sweeps.baselines.MAX_BOOSTING_CELLS", 1)
+    monkeypatch.setattr("tunelab.evaluation.baselines.MAX_BOOSTING_CELLS", 1)
     monkeypatch.setattr(task, "features", lambda splits, inputs: np.full((len(inputs), 2), np.inf))
     majority, logistic, boosting = baselines(task, splits, test)
     assert majority.test["accuracy"] > 0.3

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.forks import CLIENT, ForkServer, new_server
+from tunelab.launch.ray_internals.forks import CLIENT, ForkServer, new_server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of a process with torch are trusted on Linux")
 
@@ -45,7 +45,7 @@ def look():
     )
     found = {{
         "pid": os.getpid(),
-        "forked": "sweeps.fork_server" in parent,
+        "forked": "tunelab.launch.ray_internals.fork_server" in parent,
         "group": os.getpgid(0),
         "oom_score_adj": int(Path("/proc/self/oom_score_adj").read_text()),
         "private_mb": private / 1024,
@@ -65,7 +65,7 @@ def look():
 def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_must(tmp_path: Path) -> None:
     seen, task = tmp_path / "seen", tmp_path / "watched.py"
     task.write_text(WATCHED_TASK.format(seen=str(seen), mark=str(tmp_path / "mark")))
-    code = "from sweeps.cli import main; main()"
+    code = "from tunelab.cli.main import main; main()"
     command = [sys.executable, "-c", code, "sweep", str(task), "--trials", "12", "--max-epochs", "3", "--json"]
     command += ["--concurrency", "2", "--scheduler", "none", "--tracking-uri", "off", "--confirm-top", "0"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment())
@@ -98,7 +98,7 @@ import json, os, resource, sys
 from pathlib import Path
 parent = Path(f"/proc/{os.getppid()}/cmdline").read_text()
 print(json.dumps({
-    "forked": "sweeps.fork_server" in parent,
+    "forked": "tunelab.launch.ray_internals.fork_server" in parent,
     "name": __name__,
     "arguments": sys.argv[1:],
     "folder": os.getcwd(),
@@ -184,7 +184,7 @@ def test_after_a_copy_has_crashed_there_are_no_more(script: Path, tmp_path: Path
 
 DRAWN = """
 import ray
-from sweeps import fork_server
+from tunelab.launch.ray_internals import fork_server
 
 with fork_server.undrawn_ids():
     fork_server._load(fork_server.WITH_RAY)
@@ -204,7 +204,7 @@ def test_the_server_ends_with_its_pipe() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         number = listener.fileno()
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sweeps.fork_server", str(number)],
+            [sys.executable, "-P", "-m", "tunelab.launch.ray_internals.fork_server", str(number)],
             stdin=subprocess.PIPE,
             env=environment(),
             pass_fds=(number,),

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from sweeps.cli.compare import command as compare
-from sweeps.cli.predict import command as predict
-from sweeps.report import make_document, to_html, to_markdown
-from sweeps.reproduce import reproduce
-from sweeps.result import SweepResult
-from sweeps.run import run_sweep
-from sweeps.spec import make_spec
-from sweeps.tracking import Store
+from tunelab.cli.compare import command as compare
+from tunelab.cli.predict import command as predict
+from tunelab.report.report import make_document, to_html, to_markdown
+from tunelab.reproduce import reproduce
+from tunelab.records.result import SweepResult
+from tunelab.run import run_sweep
+from tunelab.records.spec import make_spec
+from tunelab.tracking.store import Store
 from tests.sweeps.test_tracking_faults import Server
 from trainables import get_task
 
@@ -90,7 +90,7 @@ def test_trials_on_a_server_are_trained_again_and_sweeps_compared(
 def test_nothing_but_the_answer_goes_to_stdout(
     uris: dict[str, str], ray_session: None, in_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from sweeps.cli.sweep import run_and_show
+    from tunelab.cli.sweep import run_and_show
 
     capfd.readouterr()
     with pytest.raises(SystemExit) as end:

@@ -14,11 +14,11 @@ import mlflow
 import pandas as pd
 import pytest
 
-from sweeps.journal import read_events
-from sweeps.result import SweepResult
-from sweeps.run import run_sweep
-from sweeps.spec import make_spec
-from sweeps.tracking import Store
+from tunelab.search.journal import read_events
+from tunelab.records.result import SweepResult
+from tunelab.run import run_sweep
+from tunelab.records.spec import make_spec
+from tunelab.tracking.store import Store
 from tests.drivers import ray_address, start_driver, wait_until
 from trainables.base.document_loss import total_nats
 from trainables.base.korean import bundled
@@ -86,7 +86,7 @@ def test_eight_trials_improve_the_stand_in_and_their_winner_predicts(
     command = [
         sys.executable,
         "-c",
-        "from sweeps.cli import main; main()",
+        "from tunelab.cli.main import main; main()",
         "predict",
         "models:/tunelab-kogpt2@champion",
     ]

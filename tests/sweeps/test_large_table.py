@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv
 
-from sweeps.cost import process_tree
+from tunelab.estimate.predict import process_tree
 
 ROWS, NUMBERS, CATEGORIES = 1_000_000, 24, 5
 PROMISED = 8e9  # bytes
@@ -33,7 +33,7 @@ def test_a_million_rows_of_thirty_columns_train_within_the_promised_memory(tmp_p
     options = ["--confirm-top", "0", "--set", "batch_size=512"]
     with (tmp_path / "said.txt").open("wb") as said:
         sweep = subprocess.Popen(
-            [sys.executable, "-c", "from sweeps.cli import main; main()", *line, *options],
+            [sys.executable, "-c", "from tunelab.cli.main import main; main()", *line, *options],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdout=said,

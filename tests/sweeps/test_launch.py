@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sweeps import SweepSpec, run_sweep
-from sweeps.resources import settle_gpus
-from sweeps.result import SweepResult
+from tunelab.launch.resources import settle_gpus
+from tunelab.records.result import SweepResult
 from tests.displays import Acting
 from tests.toys import TOY
 

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sweeps.desk import SWEEPS_VIEW, TRIALS_VIEW, compare_link, view_link
-from sweeps.tracking import Store
+from tunelab.tracking.ui_views import SWEEPS_VIEW, TRIALS_VIEW, compare_link, view_link
+from tunelab.tracking.store import Store
 from tests.browser import Browser, needs_chromium
 from tests.sweeps.conftest import Shelf
 
@@ -36,7 +36,7 @@ def ui(shelf: Shelf) -> Iterator[str]:
     command = [
         sys.executable,
         "-c",
-        "from sweeps.cli import main; main()",
+        "from tunelab.cli.main import main; main()",
         "ui",
         "--port",
         str(port),

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelOutput
 
-from sweeps.tracking import Store
-from sweeps.tracking.connection import fluent
-from sweeps.tracking.models import MODEL_REQUIREMENTS, TEXT_REQUIREMENTS
+from tunelab.tracking.store import Store
+from tunelab.tracking.connection import fluent
+from tunelab.tracking.models import MODEL_REQUIREMENTS, TEXT_REQUIREMENTS
 from trainables import Predictor, get_task
 from trainables.base.predictors import PREDICTORS
 

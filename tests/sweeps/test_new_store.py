@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-import sweeps.tracking
+import tunelab.tracking.store
 from search_spaces import UserError
-from sweeps.journal import FILE
-from sweeps.result import SweepResult
-from sweeps.run import run_sweep
-from sweeps.spec import SweepSpec, make_spec
-from sweeps.tracking import Store
+from tunelab.search.journal import FILE
+from tunelab.records.result import SweepResult
+from tunelab.run import run_sweep
+from tunelab.records.spec import SweepSpec, make_spec
+from tunelab.tracking.store import Store
 from tests.displays import Acting
 from tests.drivers import ray_address, start_driver, wait_until
 from tests.sweeps.test_crash import assert_whole
@@ -59,7 +59,7 @@ def test_a_store_that_cannot_be_created_loses_nothing(in_folder: Path, monkeypat
 
     display = Acting()
     with monkeypatch.context() as patch:
-        patch.setattr(sweeps.tracking, "Store", refuse)  # nothing that a test can do to a folder is in time
+        patch.setattr(tunelab.tracking.store, "Store", refuse)  # nothing that a test can do to a folder is in time
         stopped = run_sweep(spec(), display)
     assert stopped.stopped == "the tracking store does not answer"
     assert len(stopped.trials) == 8
@@ -104,7 +104,7 @@ def test_killed_before_the_store_is_there(in_folder: Path) -> None:
     assert_whole(result, Store(URI))
 
 
-CREATE = "import sys; from sweeps.tracking import Store; Store(sys.argv[1])"
+CREATE = "import sys; from tunelab.tracking.store import Store; Store(sys.argv[1])"
 
 
 def test_a_kill_in_the_middle_of_its_creation_leaves_none(in_folder: Path) -> None:

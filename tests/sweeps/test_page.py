@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.page import Page, number, table_html
+from tunelab.documents.page import Page, number, table_html
 
 
 def page(text: str) -> Page:

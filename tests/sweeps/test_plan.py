@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from search_spaces import UserError
-from sweeps import cost
-from sweeps.clean import find_removable
-from sweeps.cli.plan import lines_of
-from sweeps.cost import Epochs, expected_epochs, predict
-from sweeps.doctor import cpu_quota, examine
-from sweeps.journal import FILE, Journal
-from sweeps.run import run_sweep
-from sweeps.scratch import PROCESS_MARK, SCRATCH_PREFIX
-from sweeps.spec import make_spec
-from sweeps.tracking import Store
+from tunelab.estimate import predict as cost
+from tunelab.clean import find_removable
+from tunelab.cli.plan import lines_of
+from tunelab.estimate.predict import Epochs, expected_epochs, predict
+from tunelab.doctor import cpu_quota, examine
+from tunelab.search.journal import FILE, Journal
+from tunelab.run import run_sweep
+from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
+from tunelab.records.spec import make_spec
+from tunelab.tracking.store import Store
 from tests.fault_toys import FAULT_TOY
 from tests.toys import TOY
 

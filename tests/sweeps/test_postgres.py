@@ -20,11 +20,11 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.journal import Journal
-from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.result import SweepResult
-from sweeps.tracking import Store
-from sweeps.writer import TrackingWriter
+from tunelab.search.journal import Journal
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.records.result import SweepResult
+from tunelab.tracking.store import Store
+from tunelab.tracking.queue import TrackingWriter
 from tests.drivers import PRELOADED
 from tests.sweeps.test_tracking_faults import Server
 from tests.toys import Toy

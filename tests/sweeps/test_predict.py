@@ -23,10 +23,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sweeps.cli import main
-from sweeps.result import SweepResult
-from sweeps.run import run_sweep
-from sweeps.spec import make_spec
+from tunelab.cli.main import main
+from tunelab.records.result import SweepResult
+from tunelab.run import run_sweep
+from tunelab.records.spec import make_spec
 from trainables import get_task
 
 
@@ -51,8 +51,8 @@ def image_sweep(ray_session: None, store: str) -> SweepResult:
 
     values = {"task": "mnist", "trials": 1, "max_epochs": 4, "name": "digits", "confirm_top": 0}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sweeps.baselines.MAX_BOOSTING_CELLS", 0)  # boosting on pixels takes ten seconds
-        patch.setattr("sweeps.evaluation.column_importance", failing)
+        patch.setattr("tunelab.evaluation.baselines.MAX_BOOSTING_CELLS", 0)  # boosting on pixels takes ten seconds
+        patch.setattr("tunelab.evaluation.evaluate.column_importance", failing)
         return run_sweep(make_spec({**values, "tracking_uri": store}))
 
 
@@ -283,7 +283,7 @@ def test_a_served_model_answers_its_own_input_example(
     sweep: str, name: str, store: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """``mlflow models serve``, where tunelab is not installed, asked with MLflow's input example."""
-    from sweeps.tracking import Store
+    from tunelab.tracking.store import Store
 
     request.getfixturevalue(sweep)
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_TUNELAB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search_spaces import get_space
-from sweeps.proposals import Proposals
+from tunelab.search.study import Proposals
 from trainables import get_task
 
 TABLES = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart_disease", "wine")

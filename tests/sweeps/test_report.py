@@ -13,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces import UserError
-from sweeps.cli import sweep as sweep_command
-from sweeps.cli.report import command as report
-from sweeps.desk import sweep_note
-from sweeps.ledger import make_ledger
-from sweeps.parameter_importance import parameter_importance
-from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.report import make_document, to_html, to_markdown
-from sweeps.report.document import Document, Section, Table
-from sweeps.report.markdown import plain
-from sweeps.report.outcome import verdict
-from sweeps.report.repeat import repeat_command
-from sweeps.result import Best, SweepResult
-from sweeps.spec import read_spec_file
-from sweeps.tracking import Store
+from tunelab.cli import sweep as sweep_command
+from tunelab.cli.report import command as report
+from tunelab.tracking.ui_views import sweep_note
+from tunelab.analysis.savings import make_ledger
+from tunelab.analysis.parameter_importance import parameter_importance
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.report.report import make_document, to_html, to_markdown
+from tunelab.documents.document import Document, Section, Table
+from tunelab.documents.markdown import plain
+from tunelab.report.outcome import verdict
+from tunelab.report.repeat import repeat_command
+from tunelab.records.result import Best, SweepResult
+from tunelab.records.spec import read_spec_file
+from tunelab.tracking.store import Store
 from tests.browser import Browser, needs_chromium
 from tests.sweeps.conftest import Shelf
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from sweeps.in_process import search_here
-from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.report import make_document, to_html, to_markdown
-from sweeps.report.limits import every, thinned
-from sweeps.result import Best, SweepResult
-from sweeps.spec import SweepSpec
+from tunelab.launch.local import search_here
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.report.report import make_document, to_html, to_markdown
+from tunelab.report.limits import every, thinned
+from tunelab.records.result import Best, SweepResult
+from tunelab.records.spec import SweepSpec
 from trainables import get_task
 
 MEGABYTE = 2**20

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from search_spaces import UserError
-from sweeps.cli.reproduce import command
-from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.reproduce import first_difference, reproduce, train_again
-from sweeps.result import SweepResult
-from sweeps.run import run_sweep
-from sweeps.spec import make_spec
-from sweeps.tracking import Store
-from sweeps.tracking.connection import TAG_LIMIT
+from tunelab.cli.reproduce import command
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.reproduce import first_difference, reproduce, train_again
+from tunelab.records.result import SweepResult
+from tunelab.run import run_sweep
+from tunelab.records.spec import make_spec
+from tunelab.tracking.store import Store
+from tunelab.tracking.connection import TAG_LIMIT
 from trainables import get_task
 
 BUNDLED = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart_disease", "wine", "mnist")
@@ -136,7 +136,7 @@ def test_a_long_spec_comes_from_the_result_and_a_failure_is_told(
 
 
 def test_a_task_file_must_be_the_one_it_was(tmp_path: Path) -> None:
-    from sweeps.reproduce import _same_task, file_digest
+    from tunelab.reproduce import _same_task, file_digest
 
     file = tmp_path / "my_task.py"
     file.write_text("x = 1\n", encoding="utf-8")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from search_spaces import UserError
-from sweeps.cli import main
-from sweeps.identity import public_spec
-from sweeps.journal import Journal
-from sweeps.resume import find_name, next_name, resumed_spec, started_note
-from sweeps.spec import make_spec
+from tunelab.cli.main import main
+from tunelab.setup.fingerprint import public_spec
+from tunelab.search.journal import Journal
+from tunelab.setup.resume import find_name, next_name, resumed_spec, started_note
+from tunelab.records.spec import make_spec
 
 
 def begin(home: Path, name: str, folder: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_relative_store_is_the_one_of_the_folder_where_it_is_typed(
     (in_folder / "inner").mkdir()
     begin(in_folder / "inner" / "mlruns", "near", in_folder / "inner")
     asked = []
-    monkeypatch.setattr("sweeps.cli.sweep.run_and_show", lambda spec, as_json: asked.append(spec))
+    monkeypatch.setattr("tunelab.cli.sweep.run_and_show", lambda spec, as_json: asked.append(spec))
     line = ["resume", "near", "--tracking-uri", "sqlite:///inner/mlruns/mlflow.db", "--storage", "files"]
     monkeypatch.setattr(sys, "argv", ["tunelab", *line])
     with pytest.raises(SystemExit) as end:

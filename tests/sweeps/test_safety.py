@@ -11,12 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from search_spaces import UserError
-from sweeps.identity import public_spec
-from sweeps.journal import Journal
-from sweeps.resume import resumed_spec
-from sweeps.secrets import without_secrets
-from sweeps.spec import make_spec
-from sweeps.worker_stderr import WorkerStderr, with_stderr
+from tunelab.setup.fingerprint import public_spec
+from tunelab.search.journal import Journal
+from tunelab.setup.resume import resumed_spec
+from tunelab.system.redaction import without_secrets
+from tunelab.records.spec import make_spec
+from tunelab.launch.worker_logs import WorkerStderr, with_stderr
 from tests.drivers import start_offline
 
 URI = "postgresql+psycopg2://mlflow:{}@db.example:5432/mlflow"

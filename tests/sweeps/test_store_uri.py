@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from search_spaces import UserError
-from sweeps.cli import main
-from sweeps.store_uri import absolute_uri, check_usable, default_tracking_uri, home_of, sqlite_path
-from sweeps.tracking import Store
+from tunelab.cli.main import main
+from tunelab.tracking.uri import absolute_uri, check_usable, default_tracking_uri, home_of, sqlite_path
+from tunelab.tracking.store import Store
 
 
 @pytest.mark.parametrize("name", ["c#x", "p%20q", "빈 칸"])

@@ -19,7 +19,7 @@ def test_a_short_sweep_is_quiet_and_beats_the_mean_or_majority(task: str, tmp_pa
     """In a process of its own with all its warnings, as a user's."""
     line = ["sweep", task, "--trials", "8", "--max-epochs", "10", "--json"]
     done = subprocess.run(
-        [sys.executable, "-c", "from sweeps.cli import main; main()", *line],
+        [sys.executable, "-c", "from tunelab.cli.main import main; main()", *line],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,

@@ -14,10 +14,10 @@ from optuna.trial import TrialState
 
 from search_spaces import UserError
 from sweeps import study_of
-from sweeps.environment import git_commit
-from sweeps.records import TrialStatus
-from sweeps.result import SweepResult
-from sweeps.tracking import Store
+from tunelab.system.environment import git_commit
+from tunelab.records.trial import TrialStatus
+from tunelab.records.result import SweepResult
+from tunelab.tracking.store import Store
 from tests.sweeps.conftest import Shelf
 
 PER_EPOCH = {"val_loss", "train_loss", "lr", "seconds", "val_accuracy", "val_auc", "val_f1", "val_log_loss"}

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from sweeps.run import run_sweep
-from sweeps.spec import make_spec
-from sweeps.tracking import Store
+from tunelab.run import run_sweep
+from tunelab.records.spec import make_spec
+from tunelab.tracking.store import Store
 from tests.displays import Acting
 from tests.drivers import ray_address, start_driver, start_on_small_disk
 from tests.fault_toys import FAULT_TOY

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from search_spaces import UserError
-from sweeps.plan import make_plan
-from sweeps.records import Epoch
-from sweeps.spec import make_spec
+from tunelab.setup.resolve import make_plan
+from tunelab.records.trial import Epoch
+from tunelab.records.spec import make_spec
 from trainables import get_task
 from trainables.base.compute import Compute
 from trainables.base.plan import TrialPlan

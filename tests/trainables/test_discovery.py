@@ -26,7 +26,7 @@ class Cellar(Shipped):
 
 
 def test_every_shipped_task_is_found_without_loading_what_trains_it() -> None:
-    heavy = ["torch", "pandas", "sklearn", "optuna", "ray", "mlflow", "transformers", "sweeps"]
+    heavy = ["torch", "pandas", "sklearn", "optuna", "ray", "mlflow", "transformers", "tunelab"]
     code = (
         f"import sys, trainables; print(*trainables.task_classes()); print(*[m for m in {heavy} if m in sys.modules])"
     )

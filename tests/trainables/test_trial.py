@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from sweeps.records import Epoch, TrialRecord, TrialStatus
-from sweeps.weights import LeadingWeights
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.evaluation.weights import LeadingWeights
 from tests.toys import Toy
 from trainables import EpochReport, TrainingData
 from trainables.base import trial as running

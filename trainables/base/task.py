@@ -108,7 +108,7 @@ class SealedTest:
         self._split = split
 
     def open(self) -> RawSplit:
-        """The test rows. Callers record the opening on the sweep (see ``sweeps/evaluation.py``)."""
+        """The test rows. Callers record the opening on the sweep (see ``tunelab/evaluation/evaluate.py``)."""
         return self._split
 
     def __len__(self) -> int:

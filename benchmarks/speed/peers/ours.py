@@ -34,10 +34,10 @@ def main() -> None:
     }
     if work["device"] == "cuda":
         options["gpus-per-trial"] = round(1 / work["concurrency"], 4)
-    command = [sys.executable, "-c", "from sweeps.cli import main; main()", "sweep", work["task"], "--json"]
+    command = [sys.executable, "-c", "from tunelab.cli.main import main; main()", "sweep", work["task"], "--json"]
     command += [word for key, value in options.items() for word in (f"--{key}", str(value))]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    from sweeps.journal import read_events, replay  # only now: this process is part of what is timed
+    from tunelab.search.journal import read_events, replay  # only now: this process is part of what is timed
 
     said = json.loads(done.stdout)
     trials = replay(read_events(Path.cwd() / "mlruns" / "sweeps" / NAME)).trials

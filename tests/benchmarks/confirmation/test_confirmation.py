@@ -15,7 +15,7 @@ from benchmarks.confirmation.run import DONE, RESULTS, ConfirmationResults, run
 from benchmarks.confirmation.simulate import Simulated, shuffled, simulate, wilson
 from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec, check
 from search_spaces import UserError
-from sweeps.report import to_html
+from tunelab.report.report import to_html
 from trainables import get_task
 
 SMALL = ConfirmationSpec(("wine",), sweeps=1, planted=1, trials=4, max_epochs=3, seeds=2, top=1)

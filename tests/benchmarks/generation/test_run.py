@@ -24,7 +24,7 @@ from benchmarks.generation.samples import read_samples
 from benchmarks.generation.spec import parse_spec, resolve
 from benchmarks.lockfile import read_lock, verify
 from search_spaces.errors import UserError
-from sweeps.tracking import Store
+from tunelab.tracking.store import Store
 
 
 class Recorder(Quiet):

@@ -1,0 +1,62 @@
+"""Hyperparameter search people can trust: Ray Tune, Optuna and MLflow in one platform.
+
+    from tunelab import SweepSpec, run_sweep
+
+    if __name__ == "__main__":
+        result = run_sweep(SweepSpec(task="wine", trials=32))
+        print(result.best.val_loss, result.best.config)
+
+Every public name loads on first use, so that ``import tunelab`` needs neither torch nor Ray nor MLflow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search_spaces import SearchSpace, UserError
+    from trainables import TabularTask, Task, TaskFacts
+    from tunelab.records.result import SweepResult
+    from tunelab.records.spec import SweepSpec
+    from tunelab.run import run_sweep
+    from tunelab.search.study import study_of
+    from tunelab.tracking.load import load_result
+
+__all__ = [
+    "SearchSpace",
+    "SweepResult",
+    "SweepSpec",
+    "TabularTask",
+    "Task",
+    "TaskFacts",
+    "UserError",
+    "load_result",
+    "run_sweep",
+    "study_of",
+]
+
+_HOMES = {
+    "SearchSpace": "search_spaces",
+    "SweepResult": "tunelab.records.result",
+    "SweepSpec": "tunelab.records.spec",
+    "TabularTask": "trainables",
+    "Task": "trainables",
+    "TaskFacts": "trainables",
+    "UserError": "search_spaces",
+    "load_result": "tunelab.tracking.load",
+    "run_sweep": "tunelab.run",
+    "study_of": "tunelab.search.study",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tunelab' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return sorted(__all__)

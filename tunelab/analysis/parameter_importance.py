@@ -1,0 +1,59 @@
+"""Which hyperparameters mattered: conditional PED-ANOVA of Optuna over the order of a sweep's trials.
+
+PED-ANOVA (Watanabe et al. 2023, https://arxiv.org/abs/2304.10255; for conditional parameters: 2601.20800) compares
+where the best quarter of the trials lies with where all of them lie. It needs an order of trials only, which fits a
+search with early stopping: a loss after 1 epoch and one after 27 are no values of one function, but a trial that was
+stopped at a rung has a higher loss than those that went on there, and their lowest loss only falls.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+from tunelab.records.result import SweepResult
+
+TARGET_QUANTILE = 0.25
+LEAST_TRIALS = 4
+ENOUGH_TRIALS = 20  # PED-ANOVA wants five trials in the best quarter
+
+
+def parameter_importance(result: SweepResult) -> dict[str, float]:
+    """Shares of the parameters in reaching the best quarter of trials, largest first; they add up to 1.
+
+    Empty with fewer than four trials with a result, or when the result holds no search space.
+    """
+    study = _study(result)
+    trials = study.get_trials(deepcopy=False)
+    if len(trials) < LEAST_TRIALS or not trials[0].params:
+        return {}
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that branches of the space with a trial or two say little
+        found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=TARGET_QUANTILE))
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _study(result: SweepResult) -> Any:
+    """A study with a complete trial for each one with a result, its place as the value.
+
+    A trial outside the space is left out: a reference configuration need be no draw from it.
+    """
+    import optuna
+    from optuna.distributions import json_to_distribution
+    from optuna.trial import create_trial
+
+    from tunelab.search.study import quiet_optuna
+
+    quiet_optuna()
+    known = {name: json_to_distribution(json.dumps(d)) for name, d in result.space.items()}
+    study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=0))
+    for place, trial in enumerate(result.ranked()):
+        params = {name: value for name, value in trial.params.items() if name in known}
+        distributions = {name: known[name] for name in params}
+        if not all(d._contains(d.to_internal_repr(params[name])) for name, d in distributions.items()):
+            continue
+        study.add_trial(create_trial(value=float(place), params=params, distributions=distributions))
+    return study

@@ -1,0 +1,180 @@
+"""What can be removed of earlier sweeps: weights and checkpoints nobody will ask for, folders of ended Ray sessions.
+
+Never a journal, a run or a model of the store, and nothing of a sweep or a Ray session that runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from search_spaces import UserError
+from tunelab.search.journal import LOCK_FILE, Replay, read_events, replay
+from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
+from tunelab.records.trial import TrialStatus, ranked
+from tunelab.setup.resume import HIDDEN, sweep_names
+from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
+from tunelab.system.redaction import without_secrets
+from trainables.base.plan import weights_path
+from trainables.base.storage import Storage
+
+KEPT_BY_RESUMABLE = 5  # weights of so many leading trials stay with a sweep that can go on
+
+
+@dataclass(frozen=True)
+class Removable:
+    """Something that may go.
+
+    Attributes:
+        owner: the sweep, or what else it belongs to.
+        what: e.g. ``"weights of losers"``.
+        where: folder or file.
+        size: bytes; 0 where an object store does not say.
+        remove: does it.
+    """
+
+    owner: str
+    what: str
+    where: str
+    size: int
+    remove: Callable[[], None]
+
+
+def find_removable(home: Path, say: Callable[[str], None] = lambda text: None) -> list[Removable]:
+    """Everything that can be removed.
+
+    Args:
+        home: the folder of the tracking store, where sweeps' folders lie.
+        say: told which sweeps cannot be looked at, and why.
+    """
+    found = []
+    for name in sweep_names(home):
+        try:
+            found += _of_sweep(home / "sweeps" / name)
+        except (UserError, OSError) as error:  # a damaged journal, a storage that is away
+            say(f"{name} is left alone: {without_secrets(str(error))}")
+    return found + list(_ray_sessions()) + list(_scratch_folders())
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process runs the sweep of a folder."""
+    try:
+        with FileLock(folder / LOCK_FILE, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def is_finished(state: Replay) -> bool:
+    """Whether a sweep reached its end; one that was extended and cut short did not."""
+    ends = [note for note in state.notes if note["event"] in ("started", "finished")]
+    return bool(ends) and ends[-1]["event"] == "finished" and not ends[-1]["stopped"]
+
+
+def _of_sweep(folder: Path) -> list[Removable]:
+    if is_running(folder):
+        return []
+    state = replay(read_events(folder))
+    uri = _storage_uri(state, folder)
+    if uri is None:
+        return []
+    storage = Storage(uri)
+    finished = is_finished(state)
+    paths = [*(_finished_paths(storage) if finished else _superfluous_paths(state, storage))]
+    if storage.names(CONFIRMATION):
+        paths.append(("weights of a confirmation", CONFIRMATION))
+    items = [_item(folder.name, what, storage, path) for what, path in paths]
+    trace = folder / ERROR_FILE
+    if finished and trace.is_file():
+        items.append(Removable(folder.name, "traceback", str(trace), _size(trace), lambda: _delete(trace)))
+    return items
+
+
+def _storage_uri(state: Replay, folder: Path) -> str | None:
+    """Where a sweep's weights lie; None when only its user knows, because the URI holds a password."""
+    started = [note for note in state.notes if note["event"] == "started"]
+    uri = started[-1]["spec"]["storage"] if started else None
+    if uri is None:
+        return str(folder)
+    return None if HIDDEN in uri else f"{uri.rstrip('/')}/{folder.name}"
+
+
+def _finished_paths(storage: Storage) -> Iterator[tuple[str, str]]:
+    """The winner is in the store, so that a finished sweep needs nothing but its journal."""
+    for folder in ("weights", "checkpoints"):
+        if storage.names(folder):
+            yield f"{folder} of a finished sweep", folder
+
+
+def _superfluous_paths(state: Replay, storage: Storage) -> Iterator[tuple[str, str]]:
+    """Of a sweep that can go on: weights of losers, checkpoints of ended trials, older ones of the others."""
+    leading = {weights_path(t.number) for t in ranked(state.trials)[:KEPT_BY_RESUMABLE]}
+    running = {t.number for t in state.trials if t.status == TrialStatus.RUNNING}
+    kept = leading | {weights_path(number) for number in running}
+    for name in storage.names("weights"):
+        if f"weights/{name}" not in kept:
+            yield "weights of losers", f"weights/{name}"
+    needed = {path for number, (_, path) in state.checkpoints.items() if number in running}
+    for trial in storage.names("checkpoints"):
+        for epoch in storage.names(f"checkpoints/{trial}"):
+            path = f"checkpoints/{trial}/{epoch}"
+            if path not in needed:
+                yield "old checkpoint", path
+
+
+def _item(owner: str, what: str, storage: Storage, path: str) -> Removable:
+    return Removable(owner, what, f"{storage.uri}/{path}", storage.size(path), lambda: storage.delete(path))
+
+
+def _ray_sessions() -> Iterator[Removable]:
+    """Folders of Ray sessions that sweeps started and whose processes are gone."""
+    used = "\n".join(_command_lines())
+    for mark in sorted(Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray").glob(f"session_*/{PROCESS_MARK}")):
+        session = mark.parent
+        if session.name not in used and not session.is_symlink() and not _alive(mark):
+            yield Removable("Ray", "ended session", str(session), _size(session), lambda s=session: _delete(s))  # type: ignore[misc]
+
+
+def _scratch_folders() -> Iterator[Removable]:
+    """Scratch folders of killed sweeps."""
+    for mark in sorted(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*/{PROCESS_MARK}")):
+        folder = mark.parent
+        if not folder.is_symlink() and not _alive(mark):
+            yield Removable("Ray", "scratch of a killed sweep", str(folder), _size(folder), lambda f=folder: _delete(f))  # type: ignore[misc]
+
+
+def _command_lines() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:  # the process ended in this moment
+            continue
+
+
+def _alive(mark: Path) -> bool:
+    """Whether the process that a folder's mark names runs; where that cannot be known, it does."""
+    try:
+        os.kill(int(mark.read_text(encoding="utf-8")), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, OverflowError):
+        return True
+    return True
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.lstat().st_size for file in files if not file.is_dir())
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

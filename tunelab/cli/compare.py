@@ -1,0 +1,76 @@
+"""``tunelab compare``: sweeps side by side."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search_spaces.errors import UserError
+from tunelab.cli.json_output import print_json
+from tunelab.cli.store import open_store
+from tunelab.tracking.uri import names_server
+
+if TYPE_CHECKING:
+    from tunelab.report.comparison import Comparison
+
+
+def command(
+    sweeps: Annotated[list[str], typer.Argument(help="Names or run ids of sweeps, or their beginnings.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write an HTML file and a Markdown twin.")
+    ] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
+    ui: Annotated[str, typer.Option(help="Address of the MLflow UI that the link opens.")] = "http://127.0.0.1:5000",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare sweeps, of one task or several: outcome, settings that differ, winners, and a link into MLflow."""
+    from tunelab.cli.report import check_output
+
+    check_output(output)
+    if not names_server(ui):
+        raise UserError(f"--ui '{ui}' must be the address of a server, e.g. http://127.0.0.1:5000.")
+    if len(sweeps) < 2:
+        raise UserError(f"Comparing takes two or more sweeps, got '{sweeps[0]}' alone. `tunelab results` lists them.")
+    store = open_store(tracking_uri)
+    from tunelab.report.comparison import compare, make_comparison_document
+    from tunelab.tracking.ui_views import compare_link
+    from tunelab.report.report import utc, write_document
+
+    run_ids = [store.find_sweep(sweep) for sweep in sweeps]
+    comparison = compare([store.load(run_id) for run_id in run_ids])
+    base = store.shown_uri if store.uri.startswith("http") else ui
+    link = compare_link(base, [(store.run(run_id).info.experiment_id, run_id) for run_id in run_ids])
+    files: tuple[Path, ...] = ()
+    if output is not None:
+        import time
+
+        document = make_comparison_document(comparison, link, f"Made on {utc(time.time())}.")
+        files = (output, write_document(document, output))
+    if as_json:
+        print_json({**comparison.to_json(), "link": link}, indent=2)
+        return
+    print_comparison(comparison)
+    hint = "" if store.uri.startswith("http") else " (with `tunelab ui` running)"
+    sys.stdout.write(f"In MLflow{hint}: {link}\n")
+    sys.stdout.writelines(f"{path}\n" for path in files)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """The tables on the terminal, and what must be known before comparing."""
+    from tunelab.cli.tables import print_table
+    from tunelab.report.comparison import verdicts_of
+
+    for title, rows in (
+        ("Outcome", comparison.outcome),
+        ("Settings that differ", comparison.settings),
+        ("Winners' hyperparameters", comparison.winners),
+    ):
+        if rows:
+            print_table(["", *comparison.names], [[what, *cells] for what, cells in rows], title=title)
+    for name, result in zip(comparison.names, comparison.sweeps, strict=True):
+        sys.stdout.write(f"{name}: {' '.join(verdicts_of(result))}\n")
+    for note in comparison.notes:
+        sys.stdout.write(f"Note: {note}\n")

@@ -1,0 +1,110 @@
+"""The command line ``tunelab``: one file a command; heavy libraries load inside the command that needs them."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+from contextlib import suppress
+from functools import cache
+from typing import Any, cast
+
+import typer
+
+from search_spaces.errors import UserError
+from tunelab.system.errors import Failure
+from tunelab.system.signals import EXIT_CODE, Interruptions
+from tunelab.system.redaction import without_secrets
+
+app = typer.Typer(
+    name="tunelab",
+    help="Hyperparameter search people can trust: Ray Tune, Optuna and MLflow in one platform.",
+    epilog="Example: tunelab sweep california_housing --trials 32 && tunelab ui",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+# In the order of the help. Each module holds ``command``, or a Typer ``app`` for a group of commands.
+COMMANDS = {
+    "tasks": "tunelab.cli.tasks",
+    "sweep": "tunelab.cli.sweep",
+    "resume": "tunelab.cli.resume",
+    "plan": "tunelab.cli.plan",
+    "results": "tunelab.cli.results",
+    "report": "tunelab.cli.report",
+    "compare": "tunelab.cli.compare",
+    "reproduce": "tunelab.cli.reproduce",
+    "predict": "tunelab.cli.predict",
+    "check-task": "tunelab.cli.check_task",
+    "ui": "tunelab.cli.ui",
+    "clean": "tunelab.cli.clean",
+    "doctor": "tunelab.cli.doctor",
+    "bench": "benchmarks.cli",  # by name only: benchmarks are built on sweeps, not the other way
+}
+
+
+@cache
+def _mount() -> None:
+    for name, module in COMMANDS.items():
+        loaded = importlib.import_module(module)
+        if hasattr(loaded, "app"):
+            app.add_typer(loaded.app, name=name)
+        else:
+            app.command(name)(loaded.command)
+
+
+# Typer's own, which it shows as a block of lines. It has no public name that all versions of Typer share.
+UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
+
+
+def main() -> None:
+    """Runs a command and ends the process.
+
+    A ``UserError`` or a wrong command line is one sentence and exit code 2, a ``Failure`` one and 1; never a traceback.
+    SIGTERM and a closed terminal end every command as Ctrl-C does.
+    """
+    gc.set_threshold(20_000, 50, 100)  # libraries make half a million objects that stay: a quarter of loading them
+    _mount()
+    try:
+        with Interruptions().raised():
+            code = app(prog_name="tunelab", standalone_mode=False) or 0
+        if code == EXIT_CODE:  # Typer's answer to Ctrl-C; a sweep that was begun ends with its own
+            raise KeyboardInterrupt
+        raise SystemExit(code)
+    except UsageError as error:
+        sys.stderr.write(usage_sentence(error))
+        raise SystemExit(2) from None
+    except UserError as error:
+        sys.stderr.write(f"tunelab: {without_secrets(str(error))}\n")
+        raise SystemExit(2) from None
+    except Failure as error:
+        sys.stderr.write(f"tunelab: {without_secrets(str(error))}\n")
+        raise SystemExit(1) from None
+    except (KeyboardInterrupt, typer.Abort):
+        with suppress(OSError):  # the terminal may be closed
+            sys.stderr.write("tunelab: stopped before there was a result.\n")
+        raise SystemExit(EXIT_CODE) from None
+    finally:
+        gc.freeze()  # the interpreter would look through all objects of torch, ray and mlflow once more: over a second
+
+
+def usage_sentence(error: Any) -> str:
+    """What is wrong with a command line, in one line; the help of a group of commands that was given none."""
+    message = str(error.format_message())
+    if "\n" in message:
+        return f"{message}\n"
+    reasons: list[Any] = getattr(error.__cause__, "errors", list)()  # of pydantic, with which Typer reads values
+    if reasons:
+        option, reason = error.param.get_error_hint().strip("'"), str(reasons[0]["msg"]).partition(",")[0]
+        message = f"{option} {reason.lower().removeprefix('input ')}, got {reasons[0]['input']!r}"
+    if getattr(error, "possibilities", None):
+        message = f"{error.message}. Did you mean '{error.possibilities[0]}'?"
+    message += "" if message.endswith((".", "?")) else "."
+    command = "tunelab" if error.ctx is None else error.ctx.command_path
+    return f"tunelab: {message} `{command} --help` shows what it takes.\n"
+
+
+if __name__ == "__main__":
+    main()

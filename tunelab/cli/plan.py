@@ -1,0 +1,51 @@
+"""``tunelab plan``: what a sweep will cost, before it runs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from tunelab.cli import sweep
+from tunelab.cli.json_output import print_json
+
+if TYPE_CHECKING:
+    from tunelab.estimate.predict import Prediction
+
+
+@wraps(sweep.command)
+def command(**given: Any) -> None:
+    from tunelab.estimate.predict import predict
+
+    prediction = predict(sweep.spec_of(given))
+    if given["as_json"]:
+        print_json(asdict(prediction))
+    else:
+        sys.stdout.write("\n".join(lines_of(prediction)) + "\n")
+
+
+command.__doc__ = "Measure one short probe and predict a sweep's time, epochs, memory and disk; takes the same options."
+
+
+def lines_of(prediction: Prediction) -> list[str]:
+    """A prediction for people."""
+    from tunelab.display.display import duration
+
+    p = prediction
+    cut = f"; --time-budget ends it after about {p.in_time}" if p.in_time < p.trials else ""
+    return [
+        f"{p.trials} trials of at most {p.max_epochs} epochs, {p.concurrency} at once "
+        f"(--concurrency {p.concurrency}){cut}",
+        f"wall time  about {duration(p.wall_seconds)}{_often(*map(duration, p.wall_range))}",
+        f"epochs     about {p.epochs:,} of {p.trials * p.max_epochs:,}, {p.epoch_seconds:.3g} s each"
+        f"{_often(*(f'{bound:,}' for bound in p.epochs_range))}",
+        f"memory     about {p.memory_bytes / 1e9:.1f} GB, {p.worker_bytes / 1e9:.1f} GB of it for each trial at once",
+        f"disk       about {p.disk_bytes / 1e6:,.1f} MB",
+        f"From {p.probed} configurations in {p.probe_seconds:.0f} s. Trials may end sooner by themselves.",
+    ]
+
+
+def _often(low: str, high: str) -> str:
+    """A range for people; nothing where both ends read alike."""
+    return "" if low == high else f" (eight of ten searches: {low} to {high})"

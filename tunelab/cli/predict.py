@@ -1,0 +1,188 @@
+"""``tunelab predict``: what a logged model says of a file."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search_spaces.errors import UserError
+from tunelab.cli.store import open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trainables import Predictor
+
+STREAM = "-"  # standard input or output
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq")
+PICTURE = ".png"
+
+
+def command(
+    model: Annotated[
+        str,
+        typer.Argument(help="A sweep's name, a run id or its beginning, or e.g. models:/tunelab-auto_mpg@champion."),
+    ],
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="Table, picture or text file; '-' reads stdin.")],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="CSV, TSV (.gz) or Parquet; PNG of a picture; '-': stdout."
+        ),
+    ] = STREAM,
+    tracking_uri: Annotated[str | None, typer.Option(help="The store that holds the model.")] = None,
+) -> None:
+    """Predict with a logged model: a table gives a table, a picture of a digit the digit."""
+    content = read_input(source)
+    check_output(output)
+    store = open_store(tracking_uri)
+    with tempfile.TemporaryDirectory() as folder:
+        predictor = store.load_model(store.model_uri(model), Path(folder))
+    name = "standard input" if source == STREAM else source
+    if predictor.kind == "language_model":
+        _predict_texts(predictor, content, name, output)
+    elif _takes_tables(predictor):
+        _predict_table(predictor, content, name, output)
+    else:
+        _predict_picture(predictor, content, output)
+
+
+def read_input(source: str) -> bytes:
+    """The bytes of a file or of standard input; raises ``UserError`` when there are none."""
+    if source == STREAM:
+        content = sys.stdin.buffer.read()
+    else:
+        try:
+            content = Path(source).read_bytes()
+        except OSError as error:
+            raise UserError(f"INPUT '{source}' cannot be read: {error.strerror}.") from error
+    if not content:
+        raise UserError(f"INPUT '{source}' is empty.")
+    return content
+
+
+def check_output(output: str) -> None:
+    """Raises ``UserError`` when a file cannot be written there, or its suffix names no format."""
+    path = Path(output)
+    folder = path.resolve().parent
+    if output != STREAM and (path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK)):
+        raise UserError(f"--output '{output}' cannot be written. Give a file in a folder that exists.")
+    format_of(output, (*TABLES, PICTURE))
+
+
+def format_of(output: str, formats: Sequence[str]) -> str:
+    """The suffix of an output, in lower case; empty for standard output, devices and names without one.
+
+    Raises:
+        UserError: a suffix that is none of ``formats``.
+    """
+    suffixes = [suffix.lower() for suffix in Path(output).suffixes]
+    found = "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+    if found and found not in formats:
+        raise UserError(f"--output '{output}': '{found}' is not written here. Choose {', '.join(formats)}.")
+    return found
+
+
+def write_output(output: str, content: bytes) -> None:
+    """Writes a file whole or not at all; what is no file (a device, a pipe) or standard output is written to."""
+    if output == STREAM:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    path = Path(output)
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            _replace(path.resolve(), content)  # a link stays one
+    except OSError as error:
+        raise UserError(f"--output '{output}' cannot be written: {error.strerror}.") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        if path.exists():
+            shutil.copymode(path, part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def to_bytes(frame: pd.DataFrame, output: str) -> bytes:
+    """A table as the output's suffix asks for: Parquet, TSV, otherwise CSV, gzipped for ``.gz``; UTF-8."""
+    suffix = format_of(output, TABLES)
+    if suffix in (".parquet", ".pq"):
+        stream = io.BytesIO()
+        frame.to_parquet(stream, index=False)
+        return stream.getvalue()
+    text = frame.to_csv(index=False, sep="\t" if suffix.startswith(".tsv") else ",", lineterminator="\n").encode()
+    return gzip.compress(text, mtime=0) if suffix.endswith(".gz") else text
+
+
+def _takes_tables(predictor: Predictor) -> bool:
+    from trainables.base.preprocessing import TablePreprocessing
+
+    return isinstance(getattr(predictor, "preprocessing", None), TablePreprocessing)
+
+
+def _predict_table(predictor: Predictor, content: bytes, name: str, output: str) -> None:
+    from trainables.base.prediction_input import predict_table_file
+
+    found = predict_table_file(predictor, content, name)
+    write_output(output, to_bytes(found.frame, output))
+    _say(*found.notes, *_written(output, f"{len(found.frame):,} rows"))
+
+
+def _predict_picture(predictor: Predictor, content: bytes, output: str) -> None:
+    """On the terminal the picture as the network saw it; into a file a PNG, or the probabilities as a table."""
+    import pandas as pd
+
+    from trainables.base.prediction_input import draw_prediction, predict_image_file, text_picture
+
+    found = predict_image_file(predictor, content)
+    if format_of(output, (PICTURE, *TABLES)) in TABLES:
+        row = {"prediction": found.prediction, **{f"p_{name}": share for name, share in found.probabilities.items()}}
+        write_output(output, to_bytes(pd.DataFrame([row]), output))
+    elif output != STREAM:
+        write_output(output, draw_prediction(found))
+    shares = "\n".join(
+        f"{name}  {share:7.2%}  {'█' * round(share * 40)}".rstrip() for name, share in found.probabilities.items()
+    )
+    sys.stdout.write(f"{text_picture(found.pixels)}\n\ndigit {found.prediction}\n\n{shares}\n")
+    _say(*_written(output, "the picture and its probabilities"))
+
+
+def _predict_texts(predictor: Predictor, content: bytes, name: str, output: str) -> None:
+    """Each line of a UTF-8 file is a text to continue."""
+    import pandas as pd
+
+    try:
+        texts = [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"INPUT '{name}' is no UTF-8 text; this model continues texts, one a line.") from error
+    if not texts:
+        raise UserError(f"INPUT '{name}' holds no text; give one text a line.")
+    predictions = predictor.predict(texts).reset_index(drop=True)
+    frame = pd.concat([pd.DataFrame({"text": texts}), predictions], axis=1)
+    write_output(output, to_bytes(frame, output))
+    _say(*_written(output, f"{len(frame):,} texts"))
+
+
+def _written(output: str, what: str) -> list[str]:
+    return [] if output == STREAM else [f"Wrote {what} to {output}."]
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stderr.write(f"{line}\n")

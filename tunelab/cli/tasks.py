@@ -1,0 +1,45 @@
+"""``tunelab tasks``: what there is to learn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from tunelab.cli.json_output import print_json
+
+
+def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the tasks: what they learn, from which data, with which budget."""
+    from trainables import task_classes
+
+    rows = [_row(name, cls) for name, cls in task_classes().items()]
+    if as_json:
+        print_json(rows, indent=2)
+        return
+    from tunelab.cli.tables import print_table
+
+    print_table(
+        ["task", "kind", "learns", "score", "trials x epochs", "data"],
+        [
+            [
+                r["name"],
+                r["kind"],
+                r["title"],
+                f"{r['score']} {r['unit']}",
+                f"{r['trials']} x {r['max_epochs']}",
+                r["source"],
+            ]
+            for r in rows
+        ],
+    )
+
+
+def _row(name: str, cls: type) -> dict[str, object]:
+    facts = getattr(cls, "facts", None)
+    if facts is None:  # its facts come with the user's own data
+        doc = (cls.__doc__ or "").partition("\n")[0]
+        empty = dict.fromkeys(("kind", "source", "licence", "score", "unit", "trials", "max_epochs", "note"), "")
+        return {**empty, "name": name, "title": doc, "kind": "inferred", "source": "your own"}
+    return asdict(facts)

@@ -1,0 +1,195 @@
+"""Confirmation: the best trials and the reference configuration trained again on fresh seeds.
+
+A search takes the best of many noisy values, so its winner looks better than it is. Fresh seeds show what is left; the
+winner is the trial with the best mean, and it is called better than the reference only when that holds over seeds and
+over validation rows (see ``tunelab/confirmation/statistics.py``). The reference is the task's own configuration: a trial's where
+one had it, else (another space, ``--set``) it is trained here alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tunelab.confirmation.verdict import NO_TRIAL, conclude, winner_row
+from tunelab.confirmation.cost import (
+    affordable_top,
+    estimated_epochs,
+    estimated_seconds,
+    search_seconds,
+    sooner_here,
+)
+from tunelab.launch.local import retrain_here
+from tunelab.records.trial import TrialRecord
+from tunelab.launch.resources import Resources
+from tunelab.records.result import SweepResult
+from tunelab.launch.fixed_trials import plan_of, retrain_all
+from tunelab.confirmation.row_losses import constant_losses, row_losses
+from tunelab.records.seeds import derive_seed
+from trainables import Splits, Task
+from trainables.base.plan import TrialPlan, weights_path
+from trainables.base.storage import Storage
+
+Training = Callable[[Sequence[TrialPlan]], list[TrialRecord]]  # runs plans to their ends
+
+
+def reference_of(result: SweepResult, task: Task) -> TrialRecord | None:
+    """The trial of the task's reference configuration; a record without epochs, numbered ``NO_TRIAL``, when no trial
+    had it; None when the task has none."""
+    if not task.reference:
+        return None
+    config = task.space().config(task.reference)
+    same = next((t for t in result.trials if dict(t.config) == config), None)
+    like = result.ranked()[0]
+    return same or replace(like, number=NO_TRIAL, params=dict(task.reference), config=config, epochs=(), run_id="")
+
+
+def candidates(result: SweepResult, task: Task, top: int) -> list[TrialRecord]:
+    """The best ``top`` trials besides the reference, best first, and then the reference when the task has one."""
+    reference = reference_of(result, task)
+    if reference is None:
+        return result.ranked()[:top]
+    best = [t for t in result.ranked() if dict(t.config) != dict(reference.config)]
+    return [*best[:top], reference]
+
+
+def confirmed_top(result: SweepResult, task: Task, confirm_top: int | None, seeds: int) -> int:
+    """How many trials are confirmed: what the user says, else as many of the best three as is cheap beside the search.
+
+    In deterministic mode the cost is counted in epochs, which do not depend on the machine.
+    """
+    if confirm_top is not None:
+        return confirm_top
+    deterministic = result.spec["deterministic"]
+
+    def cost_of(top: int) -> float:
+        chosen = candidates(result, task, top)
+        return estimated_epochs(chosen, seeds) if deterministic else estimated_seconds(result, chosen, seeds)
+
+    search = result.epochs if deterministic else search_seconds(result)
+    return affordable_top(len(result.trials), cost_of, search)
+
+
+def choose_winner(result: SweepResult) -> TrialRecord:
+    """The trial that the confirmation chose, else the best by validation loss."""
+    chosen = result.confirmation.get("winner")
+    ranked = result.ranked()
+    return next((t for t in ranked if t.number == chosen), ranked[0])
+
+
+def median_run(result: SweepResult) -> tuple[int, float] | None:
+    """Seed and validation loss of the winner's run on fresh seeds that has the median loss, the lower of two.
+
+    None without a confirmation, or when not all of its runs have a result.
+    """
+    found = result.confirmation
+    row = winner_row(found)
+    if row is None or len(row["val_losses"]) < len(found["seeds"]):
+        return None
+    runs = sorted(zip(row["val_losses"], found["seeds"], strict=True))
+    loss, seed = runs[(len(runs) - 1) // 2]
+    return int(seed), float(loss)
+
+
+def confirm(
+    result: SweepResult,
+    task: Task,
+    splits: Splits,
+    resources: Resources,
+    *,
+    top: int,
+    seeds: int,
+    storage: str,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Trains the ``top`` best trials and the reference on fresh seeds, in parallel on the running Ray.
+
+    What takes no longer than workers take to start is trained in this process; the figures are the same.
+
+    Args:
+        result: with trials.
+        task, splits: what was learned.
+        resources: of one trial.
+        top: how many of the best.
+        seeds: how many fresh seeds each.
+        storage: URI of a folder for weights, emptied afterwards.
+        say: shows a step to the user.
+
+    Returns:
+        See ``confirm_with``.
+    """
+
+    def train(plans: Sequence[TrialPlan]) -> list[TrialRecord]:
+        say(f"confirming {len(plans) // seeds} configurations on {seeds} fresh seeds")
+        if sooner_here(candidates(result, task, top), seeds):
+            return retrain_here(plans, task, splits.training)
+        return retrain_all(plans, task, splits.training, resources, result.concurrency)
+
+    return confirm_with(train, result, task, splits, top=top, seeds=seeds, storage=storage)
+
+
+def confirm_with(
+    train: Training, result: SweepResult, task: Task, splits: Splits, *, top: int, seeds: int, storage: str
+) -> dict[str, Any]:
+    """As ``confirm``, with ``train`` in place of Ray.
+
+    Returns:
+        JSON values: ``seeds`` (list of int), ``rows`` (one a configuration, best mean first: ``trial`` (None for a
+        reference that no trial had), ``name``, ``val_losses`` by seed, ``failed`` (runs without result), ``mean`` and
+        ``half_width`` of its 95 % interval, and against the reference ``difference``, ``difference_half_width``,
+        ``p_seeds``, ``p_rows``, ``p_constant``, ``better``; these are None for the reference and without one),
+        ``winner`` (trial number), ``reference`` (trial number; None without one or when no trial had it), ``better``
+        (whether the winner is better than the reference; None without one), ``constant_val_loss`` (of predicting a
+        constant, or None), ``verdict`` (a sentence), ``train_seconds``.
+    """
+    chosen = candidates(result, task, top)
+    fresh = [derive_seed(int(result.spec["seed"]), "confirm", i) for i in range(seeds)]
+    plans = [
+        plan_of(trial, number, seed, storage)
+        for number, (trial, seed) in enumerate((t, s) for t in chosen for s in fresh)
+    ]
+    records = train(plans)
+    by_trial = {t.number: records[i * seeds : (i + 1) * seeds] for i, t in enumerate(chosen)}
+    rows_of = {t.number: _mean_row_losses(t, by_trial[t.number], task, splits, storage) for t in chosen}
+    for folder in ("weights", "checkpoints"):
+        Storage(storage).delete(folder)
+    reference = chosen[-1].number if task.reference else None
+    losses = {n: [r.val_loss for r in runs if r.has_result] for n, runs in by_trial.items()}
+    found = conclude(losses, rows_of, reference, constant_losses(task.facts.kind, splits), len(result.ranked()))
+    return {"seeds": fresh, **found, "train_seconds": sum(r.train_seconds for r in records)}
+
+
+def log_confirmation(result: SweepResult, store: Any) -> None:
+    """Writes the figures of fresh seeds to the runs of the confirmed trials."""
+    runs: Mapping[int | None, str] = {t.number: t.run_id for t in result.trials}
+    for row in result.confirmation["rows"]:
+        figures = {f"confirm_{key}": row[key] for key in ("mean", "half_width", "difference") if row[key] is not None}
+        tags = {
+            "tunelab.confirm": "reference" if row["better"] is None else "better" if row["better"] else "not better"
+        }
+        if runs.get(row["trial"]):
+            store.log_figures(runs[row["trial"]], figures, tags)
+
+
+def _mean_row_losses(
+    trial: TrialRecord, runs: Sequence[TrialRecord], task: Task, splits: Splits, storage: str
+) -> np.ndarray | None:
+    """Losses of validation rows (n,) with the best epoch's weights, averaged over the runs; None where not known."""
+    from safetensors.torch import load  # torch loads only now: training begins without it
+
+    found: list[np.ndarray] = []
+    for run in runs:
+        if not run.has_result:
+            continue
+        try:
+            weights = load(Storage(storage).read(weights_path(run.number)))
+        except FileNotFoundError:  # a task that yields no weights
+            return None
+        losses = row_losses(task.facts.kind, task.predictor(trial.config, weights, splits), splits)
+        if losses is None:
+            return None
+        found.append(losses)
+    return np.mean(found, axis=0) if found else None

@@ -1,0 +1,116 @@
+"""What fresh seeds say: each configuration's figures, which one wins, and the verdict against the reference."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tunelab.confirmation.statistics import LEVEL, Difference, compare, mean_interval
+
+REFERENCE = "reference"  # its name among the rows
+NO_TRIAL = -1  # the number of a reference that no trial had
+
+
+def conclude(
+    losses: Mapping[int, Sequence[float]],
+    rows_of: Mapping[int, np.ndarray | None],
+    reference: int | None,
+    constant: np.ndarray | None,
+    searched: int,
+) -> dict[str, Any]:
+    """The statistics of a confirmation; see ``confirm_with`` for the keys.
+
+    Args:
+        losses: validation losses on fresh seeds by trial number; fewer where runs failed.
+        rows_of: losses of validation rows (n,), averaged over seeds, by trial number.
+        reference: its number, ``NO_TRIAL`` when no trial had it; None without one.
+        constant: losses of validation rows when a constant is predicted.
+        searched: trials with a result that the candidates were chosen from.
+    """
+    differences: dict[int, Difference] = {}
+    rivals = [n for n in losses if n != reference and len(losses[n]) > 1]
+    if reference is not None and len(losses[reference]) > 1:
+        against = compare(
+            [losses[n] for n in rivals],
+            losses[reference],
+            searched=searched,
+            candidate_rows=[rows_of[n] for n in rivals],
+            reference_rows=rows_of[reference],
+            constant_rows=constant,
+        )
+        differences = dict(zip(rivals, against, strict=True))
+    most = max(len(values) for values in losses.values())
+    rows = [_row(n, values, most, n == reference, differences.get(n)) for n, values in losses.items()]
+    rows.sort(key=lambda row: (math.inf if math.isnan(row["mean"]) else row["mean"], _place(row)))
+    whole = [row for row in rows if not row["failed"] and not math.isnan(row["mean"])] or rows
+    winner = next((row for row in whole if row["trial"] is not None), rows[0])
+    compared = next((row for row in rows if row["name"] == REFERENCE), None)
+    return {
+        "rows": rows,
+        "winner": winner["trial"],
+        "reference": None if compared is None else compared["trial"],
+        "better": None if compared is None else bool(winner["better"]),
+        "constant_val_loss": None if constant is None else float(constant.mean()),
+        "verdict": _verdict(winner, compared, whole[0] is compared, constant),
+    }
+
+
+def winner_row(confirmation: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The winner's row of a confirmation; None when there was none."""
+    return next((row for row in confirmation.get("rows", ()) if row["trial"] == confirmation["winner"]), None)
+
+
+def _place(row: dict[str, Any]) -> int:
+    """Who comes first of two with the same mean: the lower number, and a reference that is no trial last."""
+    return sys.maxsize if row["trial"] is None else int(row["trial"])
+
+
+def _row(number: int, values: Sequence[float], runs: int, is_reference: bool, d: Difference | None) -> dict[str, Any]:
+    mean, half_width = mean_interval(values)
+    return {
+        "trial": None if number == NO_TRIAL else number,
+        "name": REFERENCE if is_reference else f"trial {number}",
+        "val_losses": list(values),
+        "failed": runs - len(values),
+        "mean": mean,
+        "half_width": half_width,
+        "difference": None if d is None else d.mean,
+        "difference_half_width": None if d is None else d.half_width,
+        "p_seeds": None if d is None else d.p_seeds,
+        "p_rows": None if d is None else d.p_rows,
+        "p_constant": None if d is None else d.p_constant,
+        "better": None if d is None else d.is_better,
+    }
+
+
+def _verdict(
+    winner: dict[str, Any], reference: dict[str, Any] | None, reference_is_best: bool, constant: np.ndarray | None
+) -> str:
+    figures = f"{winner['mean']:.4g} ± {winner['half_width']:.2g}"
+    if reference is None:
+        return (
+            f"On fresh seeds {winner['name']} is best with val_loss {figures}; there is no reference to compare with."
+        )
+    other = f"{reference['mean']:.4g} ± {reference['half_width']:.2g}"
+    if reference_is_best:
+        return f"No trial is better than the reference: on fresh seeds it has the best val_loss, {other}."
+    if winner["better"]:
+        return (
+            f"On fresh seeds {winner['name']} is better than the reference: val_loss {figures} against {other}, "
+            f"difference {winner['difference']:.3g} ± {winner['difference_half_width']:.2g}."
+        )
+    why = "so large a difference arises from seeds alone"
+    if winner["difference"] is None:
+        why = "too few runs on fresh seeds ended with a result"
+    elif (winner["p_constant"] or 0) >= LEVEL and constant is not None:
+        why = f"neither is shown to predict better than a constant, whose val_loss is {constant.mean():.4g}"
+    elif winner["p_seeds"] < LEVEL:
+        why = "over validation rows so large a difference arises by chance among the trials searched"
+    return (
+        f"No difference to the reference is shown: {winner['name']} has val_loss {figures} on fresh seeds, "
+        f"the reference {other}; {why}."
+    )

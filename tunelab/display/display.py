@@ -1,0 +1,166 @@
+"""What a sweep shows while it runs: one calm table on a terminal, a line per ended trial elsewhere. On stderr."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
+
+from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.records.spec import SweepSpec
+from trainables import Splits, Task
+
+
+class Display(Protocol):
+    """What a sweep shows while it runs."""
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        """Data is loaded and training begins."""
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        """Something changed; called from the launcher's thread, often."""
+
+    def step(self, text: str) -> None:
+        """A step after the search begins, or something the user should know."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        return
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        return
+
+    def step(self, text: str) -> None:
+        return
+
+
+class WhileSeen:
+    """Another display until its terminal is closed; a sweep goes on without one."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        self._show(lambda: self._display.started(spec, task, splits, concurrency))
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        self._show(lambda: self._display.progress(trials))
+
+    def step(self, text: str) -> None:
+        self._show(lambda: self._display.step(text))
+
+    def _show(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except OSError:
+            self._display = Silent()
+
+
+@contextmanager
+def make_display() -> Iterator[Display]:
+    """A live table when stderr is a terminal, plain lines when not."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    from tunelab.display.live_table import LiveTable
+
+    table = LiveTable()
+    try:
+        yield table
+    finally:
+        with suppress(OSError):  # the terminal was closed
+            table.close()
+
+
+class Lines:
+    """One line per event; for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._shown: set[int] = set()
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        _say("\n".join(headline(spec, task, splits, concurrency)))
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        for trial in trials:
+            if trial.status != TrialStatus.RUNNING and trial.number not in self._shown:
+                self._shown.add(trial.number)
+                _say(line_of(trial))
+
+    def step(self, text: str) -> None:
+        _say(text)
+
+
+def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> list[str]:
+    """What runs on which data: shown before training begins."""
+    facts = task.facts
+    rows = [len(splits.train.targets), len(splits.validation.targets), len(splits.test)]
+    lines = [
+        f"{facts.title} ({facts.kind}), data: {facts.source}",
+        f"{rows[0]:,} training, {rows[1]:,} validation, {rows[2]:,} sealed test rows; "
+        f"{spec.trials} trials of at most {spec.max_epochs} epochs, {concurrency} at once, "
+        f"sampler {spec.sampler}, scheduler {spec.scheduler}",
+    ]
+    lines += described(task.description())
+    return lines + ([facts.note] if facts.note else [])
+
+
+def described(description: Mapping[str, Any]) -> list[str]:
+    """What a task says of its data, a line each: columns in a row, with the reason where one is given; notes last."""
+    lines = []
+    for key, value in description.items():
+        if key == "notes" or value in ([], {}, ""):
+            continue
+        if isinstance(value, dict):
+            shown = ", ".join(
+                f"{name} ({why:,})" if isinstance(why, int) else f"{name} ({why})" for name, why in value.items()
+            )
+        elif isinstance(value, list):
+            shown = ", ".join(map(str, value))
+        else:
+            shown = f"{value:,}" if isinstance(value, int) else str(value)
+        lines.append(f"{key.replace('_', ' ')}: {shown}")
+    return lines + [str(note) for note in description.get("notes", [])]
+
+
+def line_of(trial: TrialRecord) -> str:
+    """One ended trial. What a failed one said is in the summary, once: others mostly say the same."""
+    best = trial.best
+    head = f"trial {trial.number:>3}  {status_of(trial):<13} {len(trial.epochs):>3} epochs"
+    result = "no result" if best is None else f"val_loss {best.val_loss:.4g} at epoch {best.epoch}"
+    return f"{head}  {result}  {short_config(trial)}"
+
+
+def status_of(trial: TrialRecord) -> str:
+    """Its status for people: ``stopped early``."""
+    return trial.status.value.replace("_", " ")
+
+
+def short_config(trial: TrialRecord) -> str:
+    """The configuration in a line: ``hidden_sizes=128-64 lr=0.001``."""
+    return " ".join(f"{key}={_short(value)}" for key, value in trial.config.items())
+
+
+def duration(seconds: float) -> str:
+    """``1:02:03``, ``4:05``; a question mark when not known."""
+    if not math.isfinite(seconds):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "-".join(_short(v) for v in value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

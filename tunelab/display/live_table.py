@@ -1,0 +1,140 @@
+"""The live table of a sweep on a terminal: running and best trials under a progress bar."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tunelab.display.display import duration, headline, short_config, status_of
+from tunelab.records.trial import TrialRecord, TrialStatus, ranked
+from tunelab.records.spec import SweepSpec
+from trainables import Splits, Task
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+REFRESH_SECONDS = 0.25
+BEST_ROWS = 5
+BAR_ROWS, HEAD_ROWS = 2, 4  # above the table, and its own head with the blank lines around
+COLUMNS = {"trial": 5, "status": 13, "epoch": 5, "val_loss": 9, "best": 9}  # with their cells on the terminal
+WITH_CONFIG = 76  # cells of a terminal that shows configurations: 20 of them, beside the columns
+
+
+class LiveTable:
+    """Running and best trials, a progress bar, time left.
+
+    Args:
+        console: where it is drawn; stderr when None.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = console or Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._progress = Progress(0, 0.0)
+        self._drawn = 0.0
+
+    def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        for line in headline(spec, task, splits, concurrency):
+            self._console.print(line, markup=False)
+        self._progress = Progress(int(spec.trials or 0), time.time(), spec.time_budget or math.inf)
+        self._live.start()
+
+    def progress(self, trials: list[TrialRecord]) -> None:
+        now = time.monotonic()
+        if now - self._drawn >= REFRESH_SECONDS:
+            self._drawn = now
+            self._live.update(self._draw(trials), refresh=True)
+
+    def step(self, text: str) -> None:
+        self._live.stop()
+        self._console.print(text, markup=False)
+
+    def close(self) -> None:
+        """Removes the table; the summary takes its place."""
+        self._live.stop()
+
+    def _draw(self, trials: list[TrialRecord]) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        width, height = self._console.size
+        ended = sum(t.status != TrialStatus.RUNNING for t in trials)
+        bar = Table.grid(padding=(0, 2))
+        bar.add_column()
+        bar.add_column(no_wrap=True, overflow="ellipsis")
+        bar.add_row(
+            ProgressBar(total=self._progress.total, completed=ended, width=min(40, width // 3)),
+            self._progress.text(trials, time.time()),
+        )
+        return Group(bar, draw_trials(trials, width, height - BAR_ROWS))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is.
+
+    Attributes:
+        total: trials that are asked for.
+        began: unix time; trials that ended before it do not show how long one takes.
+        budget: seconds that the search may take.
+    """
+
+    total: int
+    began: float
+    budget: float = math.inf
+
+    def text(self, trials: Sequence[TrialRecord], now: float) -> str:
+        """``12/32 trials, 0:40 spent, 1:07 left, 2 failed``."""
+        ended = [t for t in trials if t.status != TrialStatus.RUNNING]
+        seen = sum(t.ended >= self.began for t in ended)
+        failed = sum(t.status in (TrialStatus.FAILED, TrialStatus.DIVERGED) for t in ended)
+        spent = now - self.began
+        left = spent / seen * (self.total - len(ended)) if seen else math.inf
+        left = min(left, max(0.0, self.budget - spent))
+        text = f"{len(ended)}/{self.total} trials, {duration(spent)} spent, {duration(left)} left"
+        return f"{text}, {failed} failed" if failed else text
+
+
+def draw_trials(trials: Sequence[TrialRecord], width: int, height: int) -> Table:
+    """Running and best trials as a table that fits a terminal.
+
+    Where it is narrow, the configuration is cut, then left out, and then columns from the right; where it is low, the
+    last of the running trials are left out.
+    """
+    from rich import box
+    from rich.table import Table
+
+    fitting = [name for i, name in enumerate(COLUMNS) if width >= cells_of(i + 1)]
+    with_config = width >= WITH_CONFIG
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=with_config)
+    for name in fitting:
+        table.add_column(name, justify="left" if name == "status" else "right", no_wrap=True, min_width=COLUMNS[name])
+    if with_config:
+        table.add_column("configuration", overflow="ellipsis", no_wrap=True, ratio=1)
+    best = ranked(trials)[:BEST_ROWS]
+    room = max(1, height - HEAD_ROWS - len(best))
+    running = [t for t in trials if t.status == TrialStatus.RUNNING][:room]
+    for trial in [*running, *best]:
+        last, low = (trial.epochs[-1] if trial.epochs else None), trial.best
+        figures = [
+            str(trial.number),
+            status_of(trial),
+            "" if last is None else str(last.epoch),
+            "" if last is None else f"{last.val_loss:.4g}",
+            "" if low is None else f"{low.val_loss:.4g}",
+        ]
+        table.add_row(*figures[: len(fitting)], *([short_config(trial)] if with_config else []))
+    return table
+
+
+def cells_of(count: int) -> int:
+    """The width of a table of so many columns, blanks between them and at its edges included."""
+    return sum(list(COLUMNS.values())[:count]) + 3 * count

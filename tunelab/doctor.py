@@ -1,0 +1,244 @@
+"""What the platform sees of this machine, its Ray, its store and its data, and what is wrong."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from search_spaces import UserError
+from tunelab.system.environment import machine
+from tunelab.system.redaction import without_secrets
+from tunelab.tracking.uri import existing_folder, home_of, sqlite_path
+
+LOW_MEMORY = 2 * 2**30  # Ray and a worker or two
+LOW_DISK = 2**30
+SMALL_SHM = 64 * 2**20  # below, Ray keeps its object store on disk
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that was looked at.
+
+    Attributes:
+        name: what.
+        value: what was seen.
+        problem: what is wrong with it and what to do; empty when all is well.
+    """
+
+    name: str
+    value: str
+    problem: str = ""
+
+
+def examine(tracking_uri: str, address: str | None) -> Iterator[Finding]:
+    """Looks at everything, cheap things first. A check that fails is a finding, never an exception.
+
+    Args:
+        tracking_uri: the store.
+        address: a Ray cluster; a local Ray is started and ended when None and no RAY_ADDRESS is set.
+    """
+    home = home_of(tracking_uri)
+    yield from _attempts("packages", _packages)
+    yield _attempt("CPUs", _cpus)
+    yield _attempt("memory", _memory)
+    yield from _attempts("GPUs", _gpus)
+    yield _attempt("disk of results", lambda: _disk("disk of results", existing_folder(home)))
+    yield _attempt("disk of Ray's sessions", lambda: _disk("disk of Ray's sessions", Path(tempfile.gettempdir())))
+    yield _attempt("shared memory", _shared_memory)
+    yield _attempt("data", _data)
+    yield _attempt("store", lambda: _store(tracking_uri))
+    yield from _attempts("sweeps", lambda: _sweeps(home))
+    yield _attempt("Ray", lambda: _ray(address))
+    yield from _attempts("Ray's private parts", _private_parts)
+
+
+def _packages() -> Iterator[Finding]:
+    """Versions, held against what tunelab asks for."""
+    for text in importlib.metadata.requires("tunelab") or []:
+        wanted = Requirement(text)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = importlib.metadata.version(wanted.name)
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(wanted.name, "not installed", f"pip install '{wanted.name}{wanted.specifier}'")
+            continue
+        fits = wanted.specifier.contains(version, prereleases=True)
+        problem = "" if fits else f"tunelab needs {wanted.specifier}: pip install '{wanted.name}{wanted.specifier}'"
+        if problem or canonicalize_name(wanted.name) in ("torch", "ray", "optuna", "mlflow"):
+            yield Finding(wanted.name, version, problem)
+
+
+def _cpus() -> Finding:
+    usable, quota = usable_cpus(), cpu_quota()
+    load = os.getloadavg()[0]
+    value = f"{usable} usable, load {load:.1f}, {machine()['processor']}"
+    if quota is not None and quota < usable:
+        return Finding(
+            "CPUs", value, f"This container may use {quota:g} of them: give --concurrency {max(1, int(quota))}."
+        )
+    if load > 1.5 * usable:
+        return Finding("CPUs", value, "Something else keeps them busy; sweeps will be slower than planned.")
+    return Finding("CPUs", value)
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
+    """CPUs that the control group allows; None for no limit."""
+    try:
+        quota, period = path.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else int(quota) / int(period)
+
+
+def available_memory() -> int:
+    """Bytes that can still be used: what the system has left, or the control group when that is less.
+
+    Where the system does not say what is left (it is Linux that does), all of its memory.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    fields = {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines}
+    left = fields["MemAvailable"]
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8").strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="utf-8"))
+    except OSError:
+        return left
+    return left if limit == "max" else min(left, int(limit) - used)
+
+
+def _memory() -> Finding:
+    left = available_memory()
+    problem = "A sweep needs about 2 GB: close something, or use another machine." if left < LOW_MEMORY else ""
+    return Finding("memory", f"{_gb(left)} available", problem)
+
+
+def _gpus() -> Iterator[Finding]:
+    import torch
+
+    if not torch.cuda.is_available():
+        driver = shutil.which("nvidia-smi")
+        problem = "There is an NVIDIA driver, but this torch cannot use it: install a CUDA build of torch."
+        yield Finding("GPUs", "none that torch can use", problem if driver else "")
+        return
+    for index in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(index)
+        problem = "Another process holds half of its memory." if free < total / 2 else ""
+        yield Finding(f"GPU {index}", f"{torch.cuda.get_device_name(index)}, {_gb(free)} of {_gb(total)} free", problem)
+
+
+def _disk(name: str, folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    if not os.access(folder, os.W_OK):
+        return Finding(name, str(folder), "It cannot be written: choose another with --tracking-uri.")
+    problem = "`tunelab clean` shows what can go." if free < LOW_DISK else ""
+    return Finding(name, f"{_gb(free)} free in {folder}", problem)
+
+
+def _shared_memory() -> Finding:
+    path = Path("/dev/shm")
+    if not path.exists():
+        return Finding("shared memory", "none", "Ray will keep data on disk, which is slow. Mount /dev/shm.")
+    size = shutil.disk_usage(path).total
+    problem = (
+        "Ray will keep data on disk, which is slow. Start the container with --shm-size=2g."
+        if size <= SMALL_SHM
+        else ""
+    )
+    return Finding("shared memory", f"{_gb(size)} in {path}", problem)
+
+
+def _data() -> Finding:
+    from trainables.base.bundled import checksums, read_bytes
+
+    for name in checksums():
+        read_bytes(name)
+    return Finding("data", f"{len(checksums())} bundled files, all as shipped")
+
+
+def _store(tracking_uri: str) -> Finding:
+    path = sqlite_path(tracking_uri)
+    if path is not None and not path.exists():
+        return Finding("store", f"{tracking_uri}: not there yet; the first sweep creates it")
+    from tunelab.tracking.store import Store
+
+    began = time.monotonic()
+    store = Store(tracking_uri)
+    count = len(store.sweeps())
+    seconds = time.monotonic() - began
+    return Finding("store", f"{store.shown_uri}, {count} sweeps, answered in {seconds:.1f} s")
+
+
+def _sweeps(home: Path) -> Iterator[Finding]:
+    from tunelab.clean import is_finished, is_running
+    from tunelab.search.journal import read_events, replay
+    from tunelab.setup.resume import sweep_names
+
+    for name in sweep_names(home):
+        folder = home / "sweeps" / name
+        try:
+            finished = is_finished(replay(read_events(folder)))
+        except UserError as error:
+            yield Finding(f"sweep {name}", "damaged", str(error))
+            continue
+        if not finished and not is_running(folder):
+            yield Finding(f"sweep {name}", "not finished", f"`tunelab resume {name}` goes on with it.")
+
+
+def _ray(address: str | None) -> Finding:
+    from tunelab.launch.session import LOOPBACK, import_ray, ray_running
+
+    began = time.monotonic()
+    with ray_running(address) as cluster:
+        given = address or os.environ.get("RAY_ADDRESS")
+        host = import_ray().get_runtime_context().gcs_address.rpartition(":")[0]
+        where = given or "a local one"
+        value = (
+            f"{where}: {cluster.get('CPU', 0):g} CPUs, {cluster.get('GPU', 0):g} GPUs, "
+            f"{sum(key.startswith('node:') and 'head' not in key for key in cluster)} nodes, "
+            f"ready in {time.monotonic() - began:.1f} s"
+        )
+    problem = f"It listens at {host}, where other machines reach it." if not given and host != LOOPBACK else ""
+    return Finding("Ray", value, problem)
+
+
+def _private_parts() -> Iterator[Finding]:
+    from tunelab.launch.session import missing_parts
+
+    for part, consequence in missing_parts().items():
+        yield Finding("Ray's private parts", f"this version of Ray has no {part}", consequence)
+
+
+def _attempt(name: str, look: Callable[[], Finding]) -> Finding:
+    return next(_attempts(name, lambda: [look()]))
+
+
+def _attempts(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except UserError as error:
+        yield Finding(name, "not usable", without_secrets(str(error)))
+    except Exception as error:  # noqa: BLE001 what cannot even be looked at is a finding too
+        what = without_secrets(str(error).partition("\n")[0])
+        yield Finding(name, "could not be looked at", f"{type(error).__name__}: {what}")
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -1,0 +1,89 @@
+"""Simple models on the same splits, so that a winner stands beside what anybody gets without searching."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from tunelab.system.errors import DATA_FAULTS, reason
+from tunelab.records.result import Baseline
+from trainables import RawSplit, Splits, Task
+from trainables.base.table_data import score_outputs
+
+BOOSTING = "gradient boosting"
+MAX_BOOSTING_CELLS = 40_000_000  # rows x features x classes; above, boosting would take longer than many sweeps
+# Below, one thread does: more wait for one another longer than they compute, most of all on cores that draw.
+MANY_CELLS = 10_000_000
+
+
+def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
+    """Mean or majority, a linear model and gradient boosting: trained on the training split, scored as the winner is.
+
+    One that is too costly, or fails, has a note that says so instead of figures.
+
+    Args:
+        task: gives the feature matrix; no baselines when it has none.
+        splits: the task's data.
+        test: the opened test split.
+    """
+    x = task.features(splits, splits.train.inputs)
+    if x is None:
+        return ()
+    kind = "multiclass" if task.facts.kind == "images" else task.facts.kind
+    y = splits.training.arrays["y_train"].reshape(-1)
+    facts = splits.training.facts
+    parts = [(task.features(splits, part.inputs), part.targets) for part in (splits.validation, test)]
+    cells = x.size * max(1, int(facts["n_outputs"]))
+    found = []
+    for name, model in (_regressors() if kind == "regression" else _classifiers(y)).items():
+        if name == BOOSTING and cells > MAX_BOOSTING_CELLS:
+            note = f"not run: {cells:,} cells (rows x features x classes) are above {MAX_BOOSTING_CELLS:,}"
+            found.append(Baseline(name, {}, {}, note))
+            continue
+        try:
+            with threadpool_limits(None if cells > MANY_CELLS else 1):
+                model.fit(x, y)
+                outputs = [(_outputs(model, features, facts), targets) for features, targets in parts]
+            scores = [score_outputs(kind, said, targets, facts) for said, targets in outputs]
+            found.append(Baseline(name, validation=scores[0], test=scores[1]))
+        except DATA_FAULTS as problem:
+            found.append(Baseline(name, {}, {}, f"failed: {reason(problem)}"))
+    return tuple(found)
+
+
+def _regressors() -> dict[str, Any]:
+    return {
+        "mean": DummyRegressor(),
+        "linear": make_pipeline(StandardScaler(), Ridge(alpha=1.0)),
+        BOOSTING: HistGradientBoostingRegressor(random_state=0),
+    }
+
+
+def _classifiers(y: np.ndarray) -> dict[str, Any]:
+    _, counts = np.unique(y, return_counts=True)
+    stopping = "auto" if counts.min() > 1 else False  # it sets rows of every class aside, at least one
+    return {
+        "majority": DummyClassifier(strategy="prior"),
+        "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        BOOSTING: HistGradientBoostingClassifier(random_state=0, early_stopping=stopping),
+    }
+
+
+def _outputs(model: Any, x: np.ndarray | None, facts: Mapping[str, Any]) -> np.ndarray:
+    """What a network would give: the standardised target (n, 1), the logit of class 1 (n, 1), or of each class."""
+    if not hasattr(model, "predict_proba"):
+        return np.asarray(model.predict(x), dtype=np.float64).reshape(-1, 1)
+    known = model.predict_proba(x)
+    shares = np.zeros((len(known), len(facts["classes"])))
+    shares[:, model.classes_.astype(np.int64)] = known  # a class that no training row has gets nothing
+    logs = np.log(np.clip(shares, 1e-7, 1.0))
+    logits: np.ndarray = logs[:, 1:] - logs[:, :1] if facts["n_outputs"] == 1 else logs
+    return logits

@@ -1,0 +1,80 @@
+"""The trials' best weights: the leading ones and the reference's are kept, losers' files are removed meanwhile."""
+
+from __future__ import annotations
+
+import bisect
+from typing import TYPE_CHECKING
+
+from tunelab.records.trial import TrialRecord
+from trainables import Task, TrainingData
+from trainables.base.compute import Compute
+from trainables.base.plan import loss_of_weights, weights_path
+from trainables.base.storage import Storage
+
+if TYPE_CHECKING:  # torch loads when weights are read: training begins without it
+    import torch
+
+
+REFERENCE = 0  # the number of the trial with the task's own configuration, unless a space or --set has no such
+
+
+class LeadingWeights:
+    """Keeps the weight files of the best trials, and of the first, beside which the winner is shown.
+
+    Args:
+        uri: the sweep's storage.
+        keep: how many trials.
+    """
+
+    def __init__(self, uri: str, keep: int) -> None:
+        self._storage = Storage(uri)
+        self._keep = keep
+        self._leading: list[tuple[float, int]] = []
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Notes a trial's result and removes the files that nobody will ask for."""
+        self._storage.delete(f"checkpoints/trial-{trial.number:05d}")
+        if not trial.has_result:
+            self._storage.delete(weights_path(trial.number))
+            return
+        if trial.number == REFERENCE:
+            return
+        bisect.insort(self._leading, (trial.val_loss, trial.number))
+        for _, number in self._leading[self._keep :]:
+            self._storage.delete(weights_path(number))
+        del self._leading[self._keep :]
+
+    def load(self, trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
+        """A trial's weights at its best epoch; trained again, exactly, when there is no file of that epoch.
+
+        There is one of another when a worker went on after what counts in the end: beyond the rung at which its trial
+        was stopped in deterministic mode, or beyond the checkpoint from which another worker went on.
+        """
+        from safetensors.torch import load
+
+        try:
+            content = self._storage.read(weights_path(trial.number))
+        except FileNotFoundError:
+            return retrain(trial, task, data)
+        if loss_of_weights(content) != trial.val_loss:
+            return retrain(trial, task, data)
+        weights: dict[str, torch.Tensor] = load(content)
+        return weights
+
+    def remove(self) -> None:
+        """Removes all files: the winner is in the store by now."""
+        self._storage.delete("weights")
+        self._storage.delete("checkpoints")
+
+
+def retrain(trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
+    """Trains a trial up to its best epoch again and gives the weights there; empty when the task yields none."""
+    best = trial.best
+    if best is None:
+        raise ValueError(f"trial {trial.number} has no finite epoch")
+    compute = Compute.of_worker(trial.worker).here()
+    with compute.active():
+        for report in task.fit(trial.config, data, trial.seed, max_epochs=trial.max_epochs, device=compute.device):
+            if report.epoch == best.epoch and report.weights is not None:
+                return {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
+    return {}

@@ -1,0 +1,127 @@
+"""ROC and precision-recall curves, confusion, figures by class, and how far confidence can be trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import (
+    average_precision_score,
+    confusion_matrix,
+    precision_recall_curve,
+    precision_recall_fscore_support,
+    roc_curve,
+)
+
+from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line, Mark
+from tunelab.figures.evidence import Evidence
+from trainables.base.image_predictor import BINS, calibration_error
+from trainables.base.metrics import roc_auc
+
+MOST_CURVES = 10  # classes; more lines cannot be told apart
+MOST_CLASSES = 60  # of a confusion matrix
+MOST_POINTS = 400  # of a curve
+
+
+def classification_drawings(evidence: Evidence) -> list[Drawing]:
+    """Drawings of the test rows; curves of classes without rows inside or outside are left out."""
+    truth, shares, classes = evidence.truth(), evidence.shares(), evidence.classes
+    drawings = [curves(truth, shares, classes), confusion(truth, shares, classes)]
+    if len(classes) > 2:
+        drawings.append(by_class(truth, shares, classes))
+    drawings.append(reliability(truth, shares))
+    return [drawing for drawing in drawings if drawing is not None]
+
+
+def classification_tables(evidence: Evidence) -> dict[str, Any]:
+    """The figures as JSON values: ``classes`` (a row each), ``confusion`` (true by predicted) and ``ece``."""
+    truth, shares, classes = evidence.truth(), evidence.shares(), evidence.classes
+    predicted, labels = shares.argmax(axis=1), np.arange(len(classes))
+    figures = precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
+    rows = [
+        {"class": name, "precision": float(p), "recall": float(r), "f1": float(f), "rows": int(n)}
+        for name, p, r, f, n in zip(classes, *figures, strict=True)
+    ]
+    found: dict[str, Any] = {"classes": rows, "ece": calibration_error(truth, shares)}
+    if len(classes) <= MOST_CLASSES:
+        found["confusion"] = confusion_matrix(truth, predicted, labels=labels).tolist()
+    return found
+
+
+def curves(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing | None:
+    """ROC and precision-recall, of the second class, or of each class against the rest."""
+    wanted = [1] if len(classes) == 2 else range(len(classes))
+    shown = [k for k in wanted if 0 < np.count_nonzero(truth == k) < len(truth)]
+    if not shown or len(shown) > MOST_CURVES:
+        return None
+    ends = np.array([0.0, 1.0])
+    roc: list[Mark] = []
+    recall: list[Mark] = []
+    for k in shown:
+        positive = truth == k
+        false_rate, true_rate, _ = roc_curve(positive, shares[:, k])
+        precision, found, _ = precision_recall_curve(positive, shares[:, k])
+        area, mean = roc_auc(positive, shares[:, k]), average_precision_score(positive, shares[:, k])
+        roc.append(Line(*_thinned(false_rate, true_rate), f"{classes[k]}: AUC {area:.3f}"))
+        recall.append(Line(*_thinned(found, precision), f"{classes[k]}: AP {mean:.3f}"))
+    charts = [
+        Chart([*roc, Line(ends, ends, quiet=True)], "false positive rate", "true positive rate", "ROC"),
+        Chart(recall, "recall", "precision", "Precision-recall", y_range=(0.0, 1.03)),
+    ]
+    note = "" if len(classes) == 2 else "Each class against all others."
+    return Drawing("roc_pr", "ROC and precision-recall, test split", charts, 2, note)
+
+
+def confusion(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing | None:
+    """Counts of true by predicted class."""
+    if len(classes) > MOST_CLASSES:
+        return None
+    counts = confusion_matrix(truth, shares.argmax(axis=1), labels=np.arange(len(classes))).astype(np.float64)
+    chart = Chart([Heatmap(counts, classes, classes, span=(0.0, float(counts.max())))], "predicted", "true")
+    size = "normal" if len(classes) <= 6 else "tall" if len(classes) <= 12 else "large"
+    return Drawing("confusion", "Confusion matrix, test split (rows)", [chart], 1, "", size)  # type: ignore[arg-type]
+
+
+def by_class(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing | None:
+    """Precision, recall and F1 of each class."""
+    if len(classes) > MOST_CLASSES:
+        return None
+    figures = precision_recall_fscore_support(
+        truth, shares.argmax(axis=1), labels=np.arange(len(classes)), zero_division=0
+    )
+    names = ("precision", "recall", "F1")
+    marks = [Bars(classes, np.asarray(v, dtype=np.float64), name=n) for n, v in zip(names, figures, strict=False)]
+    return Drawing("by_class", "Figures by class, test split", [Chart(marks, "class", "share", y_range=(0.0, 1.03))])
+
+
+def reliability(truth: np.ndarray, shares: np.ndarray) -> Drawing | None:
+    """Accuracy against confidence in bins, and how many rows each bin holds."""
+    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == truth
+    bin_of = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    rows = np.bincount(bin_of, minlength=BINS)
+    filled = rows > 0
+    if np.count_nonzero(filled) < 2:
+        return None
+    means = np.bincount(bin_of, weights=confidence, minlength=BINS)[filled] / rows[filled]
+    accuracy = np.bincount(bin_of, weights=right, minlength=BINS)[filled] / rows[filled]
+    ends = np.array([float(means.min()), 1.0])
+    middles = [f"{100 * (k + 0.5) / BINS:.0f} %" for k in np.flatnonzero(filled)]
+    charts = [
+        Chart(
+            [Line(means, accuracy, "model"), Line(ends, ends, "perfect", quiet=True)],
+            "confidence (probability of the predicted class)",
+            "accuracy",
+            f"Expected calibration error {calibration_error(truth, shares):.3f}",
+            y_range=(0.0, 1.03),
+        ),
+        Chart([Bars(middles, rows[filled].astype(np.float64))], "confidence", "test rows"),
+    ]
+    note = "Below the dashed line the model is more confident than it is right. Bins with few rows are noisy."
+    return Drawing("reliability", "Reliability, test split", charts, 2, note)
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if len(x) <= MOST_POINTS:
+        return x, y
+    kept = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).astype(np.int64))
+    return x[kept], y[kept]

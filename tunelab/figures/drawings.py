@@ -1,0 +1,57 @@
+"""Pictures of a winner: PNG files and one interactive page. A figure that would be empty is not drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunelab.figures.charts import Drawing
+
+if TYPE_CHECKING:  # they load pandas and scikit-learn, which drawing does without
+    from tunelab.figures.evidence import Evidence
+    from tunelab.analysis.permutation_importance import Importance
+
+PAGE = "figures.html"
+
+
+def drawings_of(evidence: Evidence, importance: Importance | None = None) -> list[Drawing]:
+    """Every drawing that the task's kind calls for and the data can fill."""
+    from tunelab.figures.features import feature_drawings, importance_drawing
+
+    found = [*model_drawings(evidence), importance_drawing(importance, evidence), *feature_drawings(evidence)]
+    return [drawing for drawing in found if drawing is not None]
+
+
+def model_drawings(evidence: Evidence) -> list[Drawing]:
+    """Those of how the model learned and what it says of the test split."""
+    from tunelab.figures.curves import learning_curves
+
+    found = [learning_curves(evidence)]
+    if evidence.outputs is not None and len(evidence.test.targets):
+        if evidence.facts["kind"] == "regression":
+            from tunelab.figures.regression import regression_drawings
+
+            found += regression_drawings(evidence)
+        else:
+            from tunelab.figures.classification import classification_drawings
+
+            found += classification_drawings(evidence)
+        if evidence.facts["kind"] == "images":
+            from tunelab.figures.images import image_drawings
+
+            found += image_drawings(evidence)
+    return [drawing for drawing in found if drawing is not None]
+
+
+def write_drawings(drawings: Sequence[Drawing], folder: Path, title: str = "", subtitle: str = "") -> None:
+    """Writes ``<name>.png`` for each drawing that has none yet, and with a title ``figures.html`` with all of them."""
+    from tunelab.figures.html import figures_page
+    from tunelab.figures.png import png_bytes
+
+    for drawing in drawings:
+        path = folder / f"{drawing.name}.png"
+        if not path.exists():
+            path.write_bytes(png_bytes(drawing))
+    if title:
+        (folder / PAGE).write_text(figures_page(title, subtitle, drawings, {}), encoding="utf-8", newline="\n")

@@ -1,0 +1,79 @@
+"""What the pictures of a winner are drawn from: its curve, what it says of the opened test split, training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tunelab.records.trial import TrialRecord
+from trainables import Predictor, RawSplit
+from trainables.base.table_data import probabilities, scale_of
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A winner and its data.
+
+    Attributes:
+        facts: the task's facts, JSON values: ``kind``, ``unit``, ``score``, ``title``.
+        trial: the winner; the leading member when it is an ensemble.
+        predictor: the trained model.
+        train: raw training rows.
+        test: raw rows of the opened test split.
+        outputs: raw outputs (n, n_outputs) for ``test``; None when the model gives none (a language model).
+        model_facts: ``TrainingData.facts`` of the data it was trained on.
+    """
+
+    facts: Mapping[str, Any]
+    trial: TrialRecord
+    predictor: Predictor
+    train: RawSplit
+    test: RawSplit
+    outputs: np.ndarray | None
+    model_facts: Mapping[str, Any]
+
+    @property
+    def target(self) -> str:
+        """What is predicted, for axis labels."""
+        return str(self.model_facts.get("target", "target"))
+
+    @property
+    def unit(self) -> str:
+        return str(self.facts["unit"])
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of the outputs; empty for a regression."""
+        return [str(name) for name in self.model_facts.get("classes", ())]
+
+    def predicted(self) -> np.ndarray:
+        """(n,) predictions of a regression in the target's unit."""
+        assert self.outputs is not None
+        return scale_of(self.model_facts).to_unit(self.outputs[:, 0])
+
+    def shares(self) -> np.ndarray:
+        """(n, classes) probabilities."""
+        assert self.outputs is not None
+        return probabilities(self.outputs)
+
+    def truth(self) -> np.ndarray:
+        """(n,) positions of the true classes."""
+        position = {value: i for i, value in enumerate(self.model_facts["classes"])}
+        return np.array([position[value] for value in self.test.targets.tolist()], dtype=np.int64)
+
+
+def gather(
+    facts: Mapping[str, Any],
+    trial: TrialRecord,
+    predictor: Predictor,
+    train: RawSplit,
+    test: RawSplit,
+    model_facts: Mapping[str, Any],
+) -> Evidence:
+    """Predicts the test split once, for all pictures and tables."""
+    outputs = getattr(predictor, "outputs", None)
+    found = None if outputs is None or facts["kind"] == "language_model" else np.asarray(outputs(test.inputs))
+    return Evidence(facts, trial, predictor, train, test, found, model_facts)

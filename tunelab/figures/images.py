@@ -1,0 +1,44 @@
+"""Sheets of images: what the training split holds, and where the model was most confidently wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tunelab.figures.charts import Chart, Drawing, Images
+from tunelab.figures.evidence import Evidence
+
+EACH = 10  # samples of a class
+WRONG = 20
+
+
+def image_drawings(evidence: Evidence) -> list[Drawing]:
+    """A sample sheet and the most confidently wrong images; the second is left out when nothing was wrong."""
+    drawings = [sample_sheet(evidence), confidently_wrong(evidence)]
+    return [drawing for drawing in drawings if drawing is not None]
+
+
+def sample_sheet(evidence: Evidence) -> Drawing:
+    """The first training images of each class, a row each."""
+    images, targets = np.asarray(evidence.train.inputs), np.asarray(evidence.train.targets)
+    rows = [np.flatnonzero(targets == value)[:EACH] for value in evidence.model_facts["classes"]]
+    shown = np.concatenate([part for part in rows if len(part) == EACH] or rows)
+    sheet = Images(255 - images[shown], [""] * len(shown), EACH)
+    title = f"Samples of the training split ({len(targets):,} images)"
+    return Drawing("samples", title, [Chart([sheet])], 1, "", "large")
+
+
+def confidently_wrong(evidence: Evidence) -> Drawing | None:
+    """Test images that the model got wrong, those it was surest of first."""
+    truth, shares, classes = evidence.truth(), evidence.shares(), evidence.classes
+    predicted = shares.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != truth)
+    if not len(wrong):
+        return None
+    worst = wrong[np.argsort(-shares[wrong, predicted[wrong]], kind="stable")][:WRONG]
+    captions = [
+        f"{classes[predicted[i]]}: {shares[i, predicted[i]]:.1%}\ntrue {classes[truth[i]]}: {shares[i, truth[i]]:.1%}"
+        for i in worst
+    ]
+    sheet = Images(255 - np.asarray(evidence.test.inputs)[worst], captions, 5)
+    note = f"{len(worst)} of {len(wrong):,} wrong among {len(truth):,} test images; predicted class and true class."
+    return Drawing("confidently_wrong", "Most confidently wrong, test split", [Chart([sheet])], 1, note, "large")

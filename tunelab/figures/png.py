@@ -1,0 +1,195 @@
+"""Drawings as PNG files, by matplotlib without a display and without its global state."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import matplotlib
+import numpy as np
+from cycler import cycler
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from PIL import Image
+
+from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
+from tunelab.documents.page import COLOURS
+
+DPI = 110
+INCHES = {"normal": (5.6, 4.0), "small": (2.9, 2.1), "tall": (6.4, 5.2), "large": (7.4, 6.4)}
+HANGUL_FONTS = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "NanumBarunGothic", "Malgun Gothic", "AppleGothic")
+QUIET = "#7f8c8d"
+MAX_CELL_TEXTS = 450  # a larger heatmap shows colours alone
+
+
+def png_bytes(drawing: Drawing) -> bytes:
+    """A drawing as the bytes of a PNG file."""
+    style: Any = _style()  # typed by matplotlib as a union of all its settings' names
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        # without a Korean font, Hangul shows as boxes: that is seen, and one warning a letter helps nobody
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        width, height = INCHES[drawing.size]
+        size = (width * drawing.columns, height * drawing.rows + 0.4)
+        figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+        canvas: Any = FigureCanvasAgg(figure)  # untyped
+        figure.suptitle(drawing.title, fontsize=12)
+        axes = np.atleast_1d(np.asarray(figure.subplots(drawing.rows, drawing.columns))).reshape(-1)
+        for chart, ax in zip(drawing.charts, axes, strict=False):
+            _draw(chart, ax, figure)
+            if drawing.size == "small" and not any(isinstance(mark, Bars) for mark in chart.marks):
+                ax.locator_params(nbins=4)
+        for ax in axes[len(drawing.charts) :]:
+            ax.set_axis_off()
+        layout = figure.get_layout_engine()
+        assert layout is not None
+        layout.execute(figure)
+        figure.set_layout_engine("none")  # else saving draws everything twice, first to lay it out
+        canvas.draw()
+        stream = io.BytesIO()
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(stream, "PNG", compress_level=2)
+        return stream.getvalue()
+
+
+@cache
+def fonts() -> tuple[str, ...]:
+    """Font families in order of preference: one with Hangul when it is installed, then matplotlib's own."""
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    found = next((name for name in HANGUL_FONTS if name in known), None)
+    return ("DejaVu Sans",) if found is None else (found, "DejaVu Sans")
+
+
+def _style() -> dict[str, Any]:
+    return {
+        "font.family": list(fonts()),
+        "font.size": 9.5,
+        "axes.unicode_minus": False,
+        "axes.formatter.useoffset": False,  # years as 2020.5, not as 0.5 + 2.02e3
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": False,
+        "axes.prop_cycle": cycler(color=list(COLOURS)),
+        "legend.frameon": False,
+    }
+
+
+def _draw(chart: Chart, ax: Any, figure: Figure) -> None:
+    named = any(getattr(mark, "name", "") for mark in chart.marks)
+    bars = [mark for mark in chart.marks if isinstance(mark, Bars)]
+    for number, group in enumerate(bars):
+        _draw_bars(group, number, len(bars), ax)
+    for mark in chart.marks:
+        _draw_mark(mark, ax, figure)
+    for position in chart.verticals:
+        ax.axvline(position, color=QUIET, linewidth=1, linestyle=":")
+    ax.set_xlabel(chart.x)
+    ax.set_ylabel(chart.y)
+    if chart.x == "epoch":
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    if chart.title:
+        ax.set_title(chart.title, fontsize=9.5)
+    if chart.log_y:
+        ax.set_yscale("log")
+        # plain numbers: powers of ten would be set by mathtext, which knows no fallback fonts
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_locator(NullLocator())
+    if chart.y_range is not None:
+        ax.set_ylim(*chart.y_range)
+    if chart.square:
+        ax.set_aspect("equal", adjustable="datalim")
+    if named and bars:  # above the axes, where no bar is
+        ax.legend(fontsize=8, ncols=len(bars), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    elif named:
+        ax.legend(fontsize=8)
+
+
+def _draw_mark(mark: Mark, ax: Any, figure: Figure) -> None:
+    if isinstance(mark, Line):
+        style: dict[str, Any] = {"linewidth": 1.6}
+        if mark.quiet:
+            style = {"color": QUIET, "linestyle": "--", "linewidth": 1}
+        elif mark.shade is not None:
+            style |= {"color": COLOURS[mark.shade]}
+        ax.plot(mark.x, mark.y, label=mark.name or None, **style)
+    elif isinstance(mark, Points):
+        alpha = float(np.clip(200 / max(1, len(mark.x)), 0.15, 0.8))
+        ax.scatter(mark.x, mark.y, s=9, alpha=alpha, linewidths=0, label=mark.name or None)
+    elif isinstance(mark, Histogram):
+        ax.stairs(mark.counts, mark.edges, fill=True, color=COLOURS[0], alpha=0.85)
+    elif isinstance(mark, Heatmap):
+        _draw_heatmap(mark, ax, figure)
+    elif isinstance(mark, Images):
+        _draw_images(mark, ax)
+
+
+def _draw_bars(mark: Bars, index: int, of: int, ax: Any) -> None:
+    places = np.arange(len(mark.values)) + (index - (of - 1) / 2) * 0.8 / of
+    errors = mark.errors
+    if mark.across:
+        ax.barh(places, mark.values, 0.8 / of, xerr=errors, label=mark.name or None, ecolor=QUIET, capsize=2)
+        ax.set_yticks(np.arange(len(mark.labels)), [_short(text) for text in mark.labels])
+        if not ax.yaxis_inverted():
+            ax.invert_yaxis()
+    else:
+        ax.bar(places, mark.values, 0.8 / of, yerr=errors, label=mark.name or None, ecolor=QUIET, capsize=2)
+        _name_columns(mark.labels, ax)
+
+
+def _draw_heatmap(mark: Heatmap, ax: Any, figure: Figure) -> None:
+    low, high = mark.span or (float(mark.values.min()), float(mark.values.max()))
+    colours = "RdBu_r" if mark.diverging else "Blues"
+    image = ax.imshow(mark.values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+    figure.colorbar(image, ax=ax, shrink=0.8)
+    _name_columns(mark.columns, ax)
+    ax.set_yticks(np.arange(len(mark.rows)), [_short(t) for t in mark.rows])
+    ax.spines[:].set_visible(False)
+    if mark.values.size > MAX_CELL_TEXTS:
+        return
+    for (row, column), value in np.ndenumerate(mark.values):
+        share = (value - low) / max(high - low, 1e-12)
+        dark = abs(share - 0.5) > 0.35 if mark.diverging else share > 0.6
+        text = f"{value:,.{mark.digits}f}"
+        cell = ax.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+        cell.set_in_layout(False)  # it lies inside the axes, and measuring each takes long
+
+
+def _name_columns(names: Sequence[str], ax: Any) -> None:
+    """Labels below the axes, turned when they would run into one another."""
+    inches = ax.get_position().width * ax.figure.get_figwidth()
+    turned = sum(len(_short(name)) + 2 for name in names) > 13 * inches
+    style = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    ax.set_xticks(np.arange(len(names)), [_short(name) for name in names], **style)
+
+
+def _draw_images(mark: Images, ax: Any) -> None:
+    """All pictures as one mosaic, so that a sheet of hundred costs no hundred axes."""
+    sheet, places = mosaic(mark)
+    ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, aspect="equal", interpolation="nearest")
+    for (x, y), caption in zip(places, mark.captions, strict=True):
+        if caption:
+            ax.text(x, y, caption, ha="center", va="top", fontsize=7)
+    ax.set_axis_off()
+
+
+def mosaic(mark: Images) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """One grey picture (height, width) uint8 that holds all, and where their captions go: (x, y) in its pixels."""
+    count, height, width = mark.pixels.shape
+    rows = -(-count // mark.columns)
+    lines = max((caption.count("\n") + 1 for caption in mark.captions if caption), default=0)
+    gap = 2 + lines * height // 5
+    sheet = np.full((rows * (height + gap), mark.columns * (width + 4)), 255, dtype=np.uint8)
+    places = []
+    for number, pixels in enumerate(mark.pixels):
+        top, left = (number // mark.columns) * (height + gap), (number % mark.columns) * (width + 4)
+        sheet[top : top + height, left : left + width] = pixels
+        places.append((left + width / 2, top + height + 0.5))
+    return sheet, places
+
+
+def _short(text: str, most: int = 24) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

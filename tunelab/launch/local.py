@@ -1,0 +1,112 @@
+"""Trials in this process, one after another, without Ray: for what is trained after a search, benchmarks and tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from tunelab.search.controller import Budget, Conductor, Next
+from tunelab.system.environment import environment
+from tunelab.setup.fingerprint import public_spec
+from tunelab.system.signals import put_off
+from tunelab.search.journal import Journal
+from tunelab.launch.tuner import TrialSource
+from tunelab.search.study import Proposals
+from tunelab.records.trial import TrialRecord
+from tunelab.records.result import SweepResult
+from tunelab.launch.fixed_trials import PlannedTrials, plan_of
+from tunelab.search.asha import Rungs, rung_levels
+from tunelab.records.spec import SweepSpec
+from trainables import Splits, Task, TrainingData
+from trainables.base.plan import TrialPlan, weights_path
+from trainables.base.storage import Storage
+
+if TYPE_CHECKING:  # torch loads when something is trained
+    import torch
+
+
+def run_here(source: TrialSource, task: Task, data: TrainingData) -> None:
+    """Runs all trials of a source, as ``run_trials`` does on Ray."""
+    from trainables.base.trial import run_trial  # loads torch
+
+    while not isinstance(plan := source.next_plan(), Next):
+        for report in run_trial(task, data, plan):
+            if not source.on_report(plan.number, report):
+                break
+
+
+def load_torch() -> None:
+    """Loads torch whole: left in the middle by a signal, its C++ part would end the process with a stack."""
+    with put_off():
+        import_module("torch")
+
+
+def retrain_here(plans: Sequence[TrialPlan], task: Task, data: TrainingData) -> list[TrialRecord]:
+    """Runs all plans to their ends, on the CPU where a GPU is not here; the records come in the order of the plans."""
+    load_torch()
+    source = PlannedTrials([replace(plan, compute=plan.compute.here()) for plan in plans], 1)
+    run_here(source, task, data)
+    return source.records
+
+
+def finish(trial: TrialRecord, task: Task, data: TrainingData) -> tuple[TrialRecord, dict[str, torch.Tensor]]:
+    """Trains a trial from the start to the end of its budget; with its own seed, what it had done comes out the same.
+
+    Returns:
+        The whole run and its best epoch's weights; no weights when the task yields none or the rest of the run failed.
+    """
+    from safetensors.torch import load
+
+    with TemporaryDirectory() as folder:
+        (run,) = retrain_here([plan_of(trial, 0, trial.seed, folder)], task, data)
+        whole = replace(trial, status=run.status, epochs=run.epochs, worker=run.worker, error=run.error)
+        try:
+            return whole, load(Storage(folder).read(weights_path(0))) if whole.has_result else {}
+        except FileNotFoundError:
+            return whole, {}
+
+
+def search_here(spec: SweepSpec, task: Task, splits: Splits) -> SweepResult:
+    """The search of a sweep alone: nothing is confirmed, evaluated or kept.
+
+    Args:
+        spec: trials, epochs and grace period are the task's own where they are None.
+        task, splits: what is learned.
+    """
+    facts, began = task.facts, time.time()
+    trials, max_epochs = spec.trials or facts.trials, spec.max_epochs or facts.max_epochs
+    grace = spec.grace_period or min(facts.grace_period, max_epochs)
+    space = task.space(spec.space)
+    levels = rung_levels(grace, spec.reduction_factor, max_epochs) if spec.scheduler == "asha" else ()
+    with TemporaryDirectory() as folder:
+        journal = Journal(Path(folder))
+        conductor = Conductor(
+            Budget(trials, max_epochs, 1),
+            Proposals(space, spec.sampler, spec.seed, reference=task.reference, fixed=spec.fixed),
+            Rungs(levels, spec.reduction_factor),
+            journal,
+            spec.seed,
+        )
+        run_here(conductor, task, splits.training)
+        records = conductor.finish()
+        journal.close()
+    filled = spec.model_copy(update={"trials": trials, "max_epochs": max_epochs, "grace_period": grace})
+    return SweepResult(
+        name=spec.name or facts.name,
+        task=facts.name,
+        spec=public_spec(filled),
+        facts=asdict(facts),
+        data={"digest": splits.training.digest, "split_seed": spec.split_seed},
+        environment=environment(),
+        trials=records,
+        concurrency=1,
+        started=began,
+        wall_seconds=time.time() - began,
+        fit_seconds=time.time() - began,
+        space=space.describe(),
+    )

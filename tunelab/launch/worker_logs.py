@@ -1,0 +1,46 @@
+"""What workers wrote to stderr: Ray keeps it in a file per process, on the machine where the process runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tunelab.system.redaction import without_secrets
+
+LIMIT = 4_000  # bytes kept of one trial's stderr, the last ones
+PID = re.compile(r"\bpid[:=]\s*(\d+)")
+
+
+class WorkerStderr:
+    """Reads the stderr of worker processes on this machine, trial by trial.
+
+    Args:
+        logs: the log folder of Ray's session; it may not exist here.
+    """
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._marks: dict[int, int] = {}  # by pid, where the running trial's part begins
+
+    def mark(self, pid: int) -> None:
+        """A trial of this process (0 for one elsewhere) is over; what comes now belongs to the next."""
+        self._marks[pid] = sum(path.stat().st_size for path in self._files(pid))
+
+    def since_mark(self, pid: int) -> str:
+        """The end of what a process wrote since its last trial; empty when it wrote nothing or runs elsewhere."""
+        content = b"".join(path.read_bytes() for path in self._files(pid))[self._marks.get(pid, 0) :]
+        return content[-LIMIT:].decode("utf-8", "replace").strip()
+
+    def _files(self, pid: int) -> list[Path]:
+        return sorted(self._logs.glob(f"worker-*-{pid}.err"))
+
+
+def pid_in(error: str) -> int:
+    """The process id that Ray names in the error of a dead worker; 0 when it names none."""
+    found = PID.search(error)
+    return int(found[1]) if found else 0
+
+
+def with_stderr(error: str, stderr: str) -> str:
+    """An error's text followed by what the worker wrote, passwords in URIs removed."""
+    return without_secrets(f"{error.rstrip()}\n\nThe worker's stderr ended with:\n{stderr}\n" if stderr else error)

@@ -1,0 +1,262 @@
+"""Sweeps side by side: what differed between them, what each found and at what cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces import UserError
+from tunelab.confirmation.verdict import winner_row
+from tunelab.analysis.savings import make_ledger
+from tunelab.documents.page import COLOURS, number
+from tunelab.records.trial import TrialRecord
+from tunelab.report.axes import shortened
+from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Link, Note, Section, Table, Text
+from tunelab.report.figures import loss_scale
+from tunelab.report.outcome import count_text, reference_trial, utc, verdict
+from tunelab.report.repeat import repeat_command
+from tunelab.records.result import SweepResult
+
+NOT_SETTINGS = ("name", "task", "tracking_uri", "storage", "address")
+Row = tuple[str, list[Cell]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Sweeps in the order they were asked for.
+
+    Attributes:
+        sweeps: at least two, no two the same.
+        notes: what a reader must know before comparing figures.
+        outcome: (what, a cell for each sweep).
+        settings: settings in which they differ, likewise.
+        winners: the winners' hyperparameters, likewise.
+    """
+
+    sweeps: tuple[SweepResult, ...]
+    notes: tuple[str, ...]
+    outcome: tuple[Row, ...]
+    settings: tuple[Row, ...]
+    winners: tuple[Row, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """One for each sweep, unlike each other."""
+        names = [r.name for r in self.sweeps]
+        return [n if names.count(n) == 1 else f"{n} ({r.task})" for n, r in zip(names, self.sweeps, strict=True)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "sweeps": [{"name": r.name, "task": r.task, "run_id": r.parent_run_id} for r in self.sweeps],
+            "notes": list(self.notes),
+            "verdicts": {name: verdicts_of(r) for name, r in zip(self.names, self.sweeps, strict=True)},
+            **{
+                part: {what: dict(zip(self.names, cells, strict=True)) for what, cells in rows}
+                for part, rows in (("outcome", self.outcome), ("settings", self.settings), ("winners", self.winners))
+            },
+        }
+
+
+def compare(results: Sequence[SweepResult]) -> Comparison:
+    """Puts sweeps side by side.
+
+    Raises:
+        UserError: fewer than two different sweeps, or one without trials.
+    """
+    results = [SweepResult.of_bytes(r.to_bytes()) for r in results]  # names in the order of the store
+    different = {r.parent_run_id or (r.task, r.name) for r in results}
+    if len(different) < 2 or len(different) < len(results):
+        raise UserError(f"Comparing takes two or more different sweeps, got {', '.join(r.name for r in results)}.")
+    for result in results:
+        if not result.trials:
+            raise UserError(f"Sweep '{result.name}' has no trials yet: there is nothing to compare.")
+    return Comparison(
+        tuple(results), tuple(_notes(results)), tuple(_outcome(results)), tuple(_settings(results)), _winners(results)
+    )
+
+
+def _notes(results: Sequence[SweepResult]) -> Iterator[str]:
+    tasks = sorted({r.task for r in results})
+    for task in tasks:
+        digests = {r.data["digest"] for r in results if r.task == task}
+        if len(digests) > 1:
+            yield f"The sweeps on {task} saw {len(digests)} different data sets or splits: their losses do not compare."
+    if len(tasks) > 1:
+        yield f"{len(tasks)} tasks: losses and scores compare within a task only."
+    for result in results:
+        if len(result.test_openings) > 1:
+            count = len(result.test_openings)
+            yield f"{result.name} opened its test split {count} times: its test figures are no longer of unseen data."
+        if result.stopped:
+            yield f"The search of {result.name} ended early: {result.stopped}."
+
+
+def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
+    ledgers = [make_ledger(r) for r in results]
+    yield "task", [r.task for r in results]
+    yield "trials", [len(r.trials) for r in results]
+    yield "ended how", [count_text(r) for r in results]
+    yield "best val_loss", [r.best.val_loss if r.best else None for r in results]
+    yield "reference val_loss", [_loss(reference_trial(r)) for r in results]
+    if any(r.confirmation for r in results):
+        yield "winner on fresh seeds, val_loss", [_confirmed(r, "mean") for r in results]
+        yield "± (half of the 95 % interval)", [_confirmed(r, "half_width") for r in results]
+        yield "better than the reference on fresh seeds", [r.confirmation.get("better") for r in results]
+    for task in dict.fromkeys(r.task for r in results):
+        facts = next(r.facts for r in results if r.task == task)
+        score = str(facts["score"])
+        name = f"test {score}" + (f" of {task}" if len({r.task for r in results}) > 1 else "")
+        yield name, [r.best.test.get(score) if r.best and r.task == task else None for r in results]
+    yield "winner", [_winner(r) for r in results]
+    yield "epochs", [r.epochs for r in results]
+    yield "epochs saved by stopping, %", [100 * ledger.share_saved for ledger in ledgers]
+    yield "training, s", [r.train_seconds for r in results]
+    yield "wall time, s", [r.wall_seconds for r in results]
+    yield "trials at once", [r.concurrency for r in results]
+    yield "started", [utc(r.started) for r in results]
+
+
+def verdicts_of(result: SweepResult) -> list[str]:
+    """What came out of a sweep, and what fresh seeds say of it where they were asked, a sentence each."""
+    confirmed = result.confirmation.get("verdict")
+    return [verdict(result), *([str(confirmed)] if confirmed else [])]
+
+
+def _confirmed(result: SweepResult, figure: str) -> float | None:
+    """A figure of the configuration that won on fresh seeds."""
+    row = winner_row(result.confirmation)
+    value = None if row is None else row[figure]
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _winner(result: SweepResult) -> str | None:
+    if result.best is None:
+        return None
+    members = result.best.members
+    return f"mean of trials {', '.join(map(str, members))}" if members else f"trial {result.best.trial}"
+
+
+def _loss(trial: TrialRecord | None) -> float | None:
+    return trial.val_loss if trial is not None and math.isfinite(trial.val_loss) else None
+
+
+def _settings(results: Sequence[SweepResult]) -> Iterator[Row]:
+    keys = dict.fromkeys(key for r in results for key in r.spec if key not in NOT_SETTINGS)
+    for key in keys:
+        values = [r.spec.get(key) for r in results]
+        if any(value != values[0] for value in values):
+            yield key, [_text(value) for value in values]
+    for what, values in (
+        ("data digest", [r.data["digest"][:12] for r in results]),
+        ("commit", [r.environment["commit"][:12] or None for r in results]),
+        ("machine", [r.environment["machine"]["processor"] for r in results]),
+    ):
+        if len(set(values)) > 1:
+            yield what, list(values)
+
+
+def _winners(results: Sequence[SweepResult]) -> tuple[Row, ...]:
+    params = [_winner_params(r) for r in results]
+    names = sorted({name for found in params for name in found})
+    return tuple((name, [_cell(found.get(name)) for found in params]) for name in names)
+
+
+def _winner_params(result: SweepResult) -> Mapping[str, Any]:
+    """The winner's hyperparameters; of several trials that it averages, each one's, the heaviest first."""
+    if result.best is None:
+        return {}
+    by_number = {t.number: t.params for t in result.trials}
+    params = [by_number[n] for n in result.best.members or (result.best.trial,)]
+    if len(params) == 1:
+        return params[0]
+    names = {name for some in params for name in some}
+    return {name: " / ".join(str(_rounded(some.get(name))) for some in params) for name in names}
+
+
+def _rounded(value: Any) -> Any:
+    if value is None:
+        return "–"
+    return number(value) if isinstance(value, float) else value
+
+
+def _cell(value: Any) -> Cell:
+    return value if value is None or isinstance(value, str | int | float | bool) else _text(value)
+
+
+def _text(value: Any) -> Cell:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}={v}" for k, v in value.items()) or None
+    if isinstance(value, list | tuple):
+        return ", ".join(str(v) for v in value) or None
+    return None if value is None else str(value)
+
+
+def make_comparison_document(comparison: Comparison, link: str, made: str) -> Document:
+    """The comparison as a document; ``link`` opens the runs in MLflow."""
+    results, names = comparison.sweeps, comparison.names
+    head = ["", *names]
+    outcome: list[Block] = [Note(note, warning=True) for note in comparison.notes]
+    outcome += [Text(f"{name}: {' '.join(verdicts_of(r))}") for name, r in zip(names, results, strict=True)]
+    outcome.append(Table(head, [[what, *cells] for what, cells in comparison.outcome]))
+    sections = [Section("Outcome", outcome)]
+    if comparison.settings:
+        rows = [[what, *cells] for what, cells in comparison.settings]
+        sections.append(Section("Settings that differ", [Table(head, rows)]))
+    if comparison.winners:
+        rows = [[what, *cells] for what, cells in comparison.winners]
+        sections.append(Section("Winners' hyperparameters", [Table(head, rows)]))
+    drawings = [figure for task in dict.fromkeys(r.task for r in results) for figure in _progress(comparison, task)]
+    if drawings:
+        sections.append(Section("Best so far", drawings))
+    commands: list[Block] = [Code(f"# {name}\n{repeat_command(r)}") for name, r in zip(names, results, strict=True)]
+    sections += [Section("Repeat them", commands), Section("In MLflow", [Link("These runs side by side", link)])]
+    return Document(f"{len(results)} sweeps compared", ", ".join(names), sections, made=made)
+
+
+def _progress(comparison: Comparison, task: str) -> list[Drawing]:
+    """The best loss so far over epochs and over seconds, a step line for each sweep of a task."""
+    pairs = [(n, r) for n, r in zip(comparison.names, comparison.sweeps, strict=True) if r.task == task and r.ranked()]
+    drawings = []
+    for axis, unit in (("epochs trained, all trials together", 0), ("seconds since the first proposal", 1)):
+        traces = []
+        losses: list[float] = []
+        for index, (name, result) in enumerate(pairs):
+            steps = best_so_far(result)
+            losses += [loss for *_, loss in steps]
+            traces.append(
+                {
+                    **{"type": "scatter", "mode": "lines", "name": name},
+                    "x": [shortened(step[unit]) for step in steps],
+                    "y": [shortened(loss) for *_, loss in steps],
+                    "line": {"shape": "hv", "width": 2, "color": COLOURS[index % len(COLOURS)]},
+                }
+            )
+        layout = {
+            "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
+            "yaxis": {**loss_scale(losses), "title": {"text": "lowest val_loss"}},
+            "showlegend": True,  # plotly leaves out the legend of a single line
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        }
+        if traces:
+            drawings.append(Drawing(traces, layout, f"{task}: the lowest validation loss so far, over {axis}."))
+    return drawings
+
+
+def best_so_far(result: SweepResult) -> list[tuple[float, float, float]]:
+    """(epochs trained, seconds since the first proposal, lowest loss) at each new lowest loss and at the end.
+
+    Trials count when they end, in that order.
+    """
+    began = min(t.started for t in result.trials)
+    steps: list[tuple[float, float, float]] = []
+    epochs, lowest, seconds = 0, math.inf, 0.0
+    for trial in sorted(result.trials, key=lambda t: (t.ended, t.number)):
+        epochs += len(trial.epochs)
+        seconds = max(seconds, trial.ended - began)
+        if trial.val_loss < lowest:
+            lowest = trial.val_loss
+            steps.append((float(epochs), seconds, lowest))
+    return [*steps, (float(epochs), seconds, lowest)] if steps else []

@@ -1,0 +1,275 @@
+"""The report's figures, as plotly traces of plain rounded numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tunelab.display.display import short_config
+from tunelab.documents.page import COLOURS
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.report.axes import Axis, axis_of, axis_of_losses, shortened, tick_text
+from tunelab.documents.document import Drawing
+from tunelab.report.limits import MOST_CURVES, MOST_POINTS, every, most_trials, thinned, thinned_text
+from tunelab.records.result import SweepResult
+
+FINISHED, WINNER, REFERENCE, STOPPED = COLOURS[0], COLOURS[3], COLOURS[2], COLOURS[7]
+SCALE = ((0.0, "#d55e00"), (0.25, "#e69f00"), (1.0, "#56b4e9"))  # best to worst place
+HISTORY_COLUMNS = 4  # what a point of the history weighs, as columns of a table
+Trace = dict[str, Any]
+
+
+def importance_figure(shares: Mapping[str, float]) -> Drawing:
+    """A bar for each parameter, the largest on top."""
+    names = list(reversed(list(shares)))
+    bars = {"type": "bar", "orientation": "h", "y": names, "x": [shortened(100 * shares[n]) for n in names]}
+    return Drawing(
+        [{**bars, "marker": {"color": FINISHED}, "hovertemplate": "%{y}: %{x:.3g} %<extra></extra>"}],
+        {"xaxis": {"title": {"text": "share of importance, %"}, "rangemode": "tozero"}, "yaxis": {"type": "category"}},
+        "Which hyperparameters decide whether a trial is among the best quarter.",
+        height=110 + 26 * len(names),
+    )
+
+
+def parallel_figure(result: SweepResult, names: Sequence[str]) -> Drawing:
+    """A line for each trial through all its parameters to its loss, coloured by its place."""
+    ranked = result.ranked()
+    shown = thinned(list(enumerate(ranked, 1)), most_trials(len(names) + 1))
+    places, trials = [place for place, _ in reversed(shown)], [t for _, t in reversed(shown)]  # the best drawn last
+    axes = axes_of(result, names)
+    axes_and_values = [(axis, [axis.position(t.params.get(axis.name)) for t in trials]) for axis in axes]
+    losses = axis_of_losses("val_loss", [t.val_loss for t in trials])
+    axes_and_values.append((losses, [losses.position(t.val_loss) for t in trials]))
+    trace = {
+        "type": "parcoords",
+        "line": {
+            "color": places,
+            "colorscale": [list(stop) for stop in SCALE],
+            "showscale": True,
+            "colorbar": {"title": {"text": "place"}, "thickness": 12, "len": 0.9},
+        },
+        "dimensions": [_dimension(axis, values) for axis, values in axes_and_values],
+        "labelangle": -20,
+    }
+    return Drawing(
+        [trace],
+        {"margin": {"l": 70, "r": 40, "t": 90, "b": 30}},
+        "Every trial with a result; drag along an axis to keep a range of it, drag an axis to move it."
+        + thinned_text(len(trials), len(ranked)),
+        height=460,
+        wide=True,
+    )
+
+
+def _dimension(axis: Axis, values: Sequence[float]) -> Trace:
+    positions, texts = axis.ticks()
+    return {"label": axis.name, "values": list(values), "range": axis.range(), "tickvals": positions, "ticktext": texts}
+
+
+def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:
+    """Axes of parameters of the space, over the trials with a result."""
+    trials = result.ranked()
+    return [axis_of(name, result.space[name], [t.params.get(name) for t in trials]) for name in names]
+
+
+def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Drawing]:
+    """For each parameter, the loss of every trial over its value; see ``slice_trials``."""
+    trials = slice_trials(result, names)
+    scale = loss_scale([t.val_loss for t in trials])
+    groups = [
+        ("stopped early", STOPPED, [t for t in trials if t.status is TrialStatus.STOPPED]),
+        ("finished", FINISHED, [t for t in trials if t.status is TrialStatus.FINISHED]),
+        ("winner", WINNER, [t for t in trials if result.best is not None and t.number == result.best.trial]),
+    ]
+    drawings = []
+    for axis in axes_of(result, names):
+        positions, texts = axis.ticks()
+        traces = [
+            _points([axis.position(t.params.get(axis.name)) for t in some], some, name, colour)
+            for name, colour, some in groups
+            if some
+        ]
+        layout = {
+            "xaxis": {"tickvals": positions, "ticktext": texts, "range": axis.range()},
+            "yaxis": scale,
+            "showlegend": False,
+            "margin": {"l": 45, "r": 10, "t": 32, "b": 35},
+        }
+        drawings.append(Drawing(traces, layout, f"val_loss by {axis.name}", height=250))
+    return drawings
+
+
+def slice_trials(result: SweepResult, names: Sequence[str]) -> list[TrialRecord]:
+    """The trials that slices of these parameters show, best first."""
+    return thinned(result.ranked(), most_trials(len(names)))
+
+
+def _points(xs: Sequence[float], trials: Sequence[TrialRecord], name: str, colour: str) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": list(xs),
+        "y": [shortened(t.val_loss) for t in trials],
+        "text": [f"trial {t.number}, {len(t.epochs)} epochs<br>{short_config(t)}" for t in trials],
+        "hovertemplate": "%{text}<br>val_loss %{y}<extra>" + name + "</extra>",
+        "marker": {"color": colour, "size": 11 if name == "winner" else 7, "opacity": 0.8},
+    }
+
+
+def curves_figure(result: SweepResult, reference: int | None) -> Drawing:
+    """The validation loss of every trial after each epoch; the best few hundred when there are more.
+
+    Args:
+        result: the sweep.
+        reference: the number of the reference configuration's trial.
+    """
+    ranked = result.ranked()
+    shown = ranked[:MOST_CURVES]
+    special = {} if reference is None else {reference: ("reference", REFERENCE)}
+    if result.best is not None:
+        special[result.best.trial] = ("winner", WINNER)
+    traces = [
+        _many_curves([t for t in shown if t.status is status], name, colour, _most_points(len(shown)))
+        for status, name, colour in (
+            (TrialStatus.STOPPED, "stopped early", STOPPED),
+            (TrialStatus.FINISHED, "finished", FINISHED),
+        )
+    ]
+    traces += [_curve(t, *special[t.number]) for t in sorted(ranked, key=lambda t: -t.number) if t.number in special]
+    losses = [e.val_loss for t in shown for e in _finite(t)]
+    left_out = f" The {MOST_CURVES} best of {len(ranked):,} trials." if len(ranked) > MOST_CURVES else ""
+    if any(len(t.epochs) > _most_points(len(shown)) for t in shown):
+        left_out += " Long curves are drawn through some of their epochs."
+    return Drawing(
+        [trace for trace in traces if trace["x"]],
+        {
+            "xaxis": {"title": {"text": "epoch"}, "rangemode": "tozero"},
+            "yaxis": {**loss_scale(losses), "title": {"text": "val_loss"}},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        },
+        f"Validation loss after each epoch of each trial with a result.{left_out}",
+        height=460,
+    )
+
+
+def _most_points(curves: int) -> int:
+    return MOST_POINTS // max(1, curves)
+
+
+def _finite(trial: TrialRecord) -> list[Epoch]:
+    return [e for e in trial.epochs if math.isfinite(e.val_loss)]
+
+
+def _many_curves(trials: Sequence[TrialRecord], name: str, colour: str, most: int) -> Trace:
+    """One trace with gaps: a trace for each trial would make the page slow."""
+    xs: list[int | None] = []
+    ys: list[float | None] = []
+    texts: list[str] = []
+    for trial in trials:
+        epochs = every(_finite(trial), most)
+        xs += [*(e.epoch for e in epochs), None]
+        ys += [*(shortened(e.val_loss) for e in epochs), None]
+        texts += [f"trial {trial.number}"] * (len(epochs) + 1)
+    line = {"color": colour, "width": 1}
+    return {
+        **{"type": "scatter", "mode": "lines+markers", "name": name, "x": xs, "y": ys, "text": texts, "line": line},
+        **{"marker": {"size": 3, "color": colour}, "opacity": 0.7, "hovertemplate": "%{text}, epoch %{x}: %{y}"},
+    }
+
+
+def _curve(trial: TrialRecord, name: str, colour: str) -> Trace:
+    epochs = every(_finite(trial), MOST_POINTS // MOST_CURVES * 10)
+    return {
+        **{"type": "scatter", "mode": "lines+markers", "name": f"{name} (trial {trial.number})"},
+        **{"x": [e.epoch for e in epochs], "y": [shortened(e.val_loss) for e in epochs]},
+        **{"line": {"color": colour, "width": 2.5}, "marker": {"size": 5, "color": colour}},
+    }
+
+
+def history_figure(result: SweepResult) -> Drawing:
+    """Each trial's loss when it ended, and the best loss so far, over the seconds of the search."""
+    began = min(t.started for t in result.trials)
+    ranked = result.ranked()
+    ended = sorted(ranked, key=lambda t: (t.ended, t.number))
+    best = math.inf
+    xs, ys = [], []
+    for trial in ended:
+        if trial.val_loss < best:
+            best = trial.val_loss
+            xs.append(round(trial.ended - began, 3))
+            ys.append(shortened(best))
+    xs.append(round(max(t.ended for t in ended) - began, 3))
+    ys.append(shortened(best))
+    shown = thinned(ranked, most_trials(HISTORY_COLUMNS))
+    groups = [("stopped early", STOPPED, TrialStatus.STOPPED), ("finished", FINISHED, TrialStatus.FINISHED)]
+    traces = [
+        _points([round(t.ended - began, 3) for t in some], some, name, colour)
+        for name, colour, status in groups
+        if (some := [t for t in shown if t.status is status])
+    ]
+    step: Trace = {
+        **{"type": "scatter", "mode": "lines", "name": "best so far", "x": xs, "y": ys},
+        **{"line": {"color": WINNER, "shape": "hv", "width": 2}},
+    }
+    return Drawing(
+        [*traces, step],
+        {
+            "xaxis": {"title": {"text": "seconds since the first proposal"}, "rangemode": "tozero"},
+            "yaxis": {**loss_scale([t.val_loss for t in ended]), "title": {"text": "val_loss"}},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        },
+        "Each trial's lowest validation loss at the time it ended, and the lowest so far."
+        + thinned_text(len(shown), len(ranked)),
+    )
+
+
+def interval_figure(
+    rows: Sequence[tuple[str, float, float, float]],
+    axis: str,
+    caption: str = "Mean over the fresh seeds with its 95 % interval.",
+) -> Drawing:
+    """Means with their intervals, one line each, the first on top.
+
+    Args:
+        rows: (name, mean, low, high).
+        axis: what is measured.
+        caption: what is shown.
+    """
+    names = [name for name, *_ in rows]
+    means = [shortened(mean) for _, mean, _, _ in rows]
+    trace = {
+        **{"type": "scatter", "mode": "markers", "y": names, "x": means},
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [shortened(high - mean) for _, mean, _, high in rows],
+            "arrayminus": [shortened(mean - low) for _, mean, low, _ in rows],
+            "thickness": 2,
+        },
+        "marker": {"size": 10, "color": FINISHED},
+        "hovertemplate": "%{y}: " + axis + " %{x}<extra></extra>",
+    }
+    return Drawing(
+        [trace],
+        {"xaxis": {"title": {"text": axis}}, "yaxis": {"type": "category", "autorange": "reversed"}},
+        caption,
+        height=130 + 34 * len(rows),
+    )
+
+
+def loss_scale(losses: Sequence[float]) -> Trace:
+    """A logarithmic axis when losses are positive and differ much; some room around losses that are all the same."""
+    if losses and min(losses) == max(losses):
+        room = 0.1 * abs(losses[0]) or 1.0
+        return {"type": "linear", "range": [shortened(losses[0] - room), shortened(losses[0] + room)]}
+    if losses and min(losses) > 0 and max(losses) / min(losses) > 5:
+        return {"type": "log", "tickvals": _nice(losses), "ticktext": [tick_text(v) for v in _nice(losses)]}
+    return {"type": "linear"}
+
+
+def _nice(losses: Sequence[float]) -> list[float]:
+    low, high = math.floor(math.log10(min(losses))), math.ceil(math.log10(max(losses)))
+    digits = (1, 2, 5) if high - low <= 3 else (1,)
+    return [float(f"{d * 10.0**p:.1g}") for p in range(low, high + 1) for d in digits]

@@ -1,0 +1,112 @@
+"""The report of a sweep, from its ``SweepResult`` alone: one self-contained HTML file and its Markdown twin.
+
+    document = make_document(store.load(run_id))
+    Path("report.html").write_text(to_html(document))
+
+The same result gives the same bytes; only the line that says when the report was made differs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search_spaces import UserError
+from tunelab.documents.document import Document, Section
+from tunelab.report.evidence import audit_section, confirmation_section, winner_section
+from tunelab.documents.html import to_html
+from tunelab.documents.markdown import to_markdown
+from tunelab.report.outcome import (
+    baselines_section,
+    best_section,
+    count_text,
+    failures_section,
+    test_section,
+    utc,
+    verdict_section,
+)
+from tunelab.report.repeat import provenance, repeat_section
+from tunelab.report.search import curve_sections, importance_section, ledger_section, space_sections, trials_section
+from tunelab.records.result import SweepResult
+
+if TYPE_CHECKING:
+    from tunelab.tracking.store import Store
+
+__all__ = ["log_report", "make_document", "to_html", "to_markdown", "utc", "write_document", "write_report"]
+
+ARTIFACT_FOLDER = "report"
+
+
+def make_document(result: SweepResult, *, now: float | None = None) -> Document:
+    """The report of a sweep.
+
+    Args:
+        result: live or loaded.
+        now: unix time for the line that says when it was made; the current time when None.
+
+    Raises:
+        UserError: the sweep has no trials.
+    """
+    if not result.trials:
+        raise UserError(f"Sweep '{result.name}' has no trials yet: there is nothing to report on.")
+    result = SweepResult.of_bytes(result.to_bytes())  # names in the order of the store, live or loaded
+    sections: list[Section | None] = [
+        verdict_section(result),
+        best_section(result) if result.ranked() else None,
+        baselines_section(result),
+        confirmation_section(result),
+        winner_section(result),
+        importance_section(result),
+        *space_sections(result),
+        *curve_sections(result),
+        ledger_section(result),
+        audit_section(result),
+        failures_section(result),
+        test_section(result),
+        trials_section(result),
+        repeat_section(result),
+    ]
+    spec = result.spec
+    return Document(
+        title=f"{result.name}: {result.facts['title']}",
+        subtitle=(
+            f"{len(result.trials)} trials of at most {spec['max_epochs']} epochs ({count_text(result)}), "
+            f"sampler {spec['sampler']}, scheduler {spec['scheduler']}, seed {spec['seed']}."
+        ),
+        sections=[section for section in sections if section is not None],
+        provenance=provenance(result),
+        made=f"Report made on {utc(time.time() if now is None else now)}.",
+    )
+
+
+def write_report(result: SweepResult, path: Path) -> Path:
+    """Writes the HTML to a path and the Markdown beside it; gives the Markdown's path.
+
+    Raises:
+        UserError: the sweep has no trials, or the path cannot be written.
+    """
+    return write_document(make_document(result), path)
+
+
+def write_document(document: Document, path: Path) -> Path:
+    """Writes a document's HTML to a path and its Markdown beside it; gives the Markdown's path.
+
+    Raises:
+        UserError: the path cannot be written.
+    """
+    twin = path.with_suffix(".md")
+    try:
+        path.write_text(to_html(document), encoding="utf-8", newline="\n")
+        twin.write_text(to_markdown(document), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UserError(f"--output '{path}' cannot be written: {error.strerror}.") from error
+    return twin
+
+
+def log_report(store: Store, result: SweepResult) -> None:
+    """Logs both files to the parent run, in the folder ``report``."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_report(result, Path(folder) / "report.html")
+        store.log_files(result.parent_run_id, Path(folder), ARTIFACT_FOLDER)

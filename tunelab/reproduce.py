@@ -1,0 +1,193 @@
+"""Exact re-runs: a trial trained again from what the tracking store says of it, and compared epoch by epoch."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from search_spaces import UserError
+from tunelab.system.environment import git_commit, machine, versions
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.launch.fixed_trials import plan_of
+from tunelab.tracking.store import Store
+from tunelab.tracking.connection import json_object, read_tag
+from trainables import Splits, Task, TrainingData, get_task, load_data
+from trainables.base.compute import Compute
+
+INFINITE = 1.7e308  # MLflow keeps inf as the largest float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first figure that differs.
+
+    Attributes:
+        epoch: where.
+        metric: which figure.
+        before, now: its values; None where one curve has no such epoch or figure.
+    """
+
+    epoch: int
+    metric: str
+    before: float | None
+    now: float | None
+
+    def __str__(self) -> str:
+        if self.before is None or self.now is None:
+            which = "is missing now" if self.now is None else "was not there before"
+            return f"epoch {self.epoch}: {self.metric} {which}"
+        return (
+            f"epoch {self.epoch}: {self.metric} was {self.before!r}, is {self.now!r} "
+            f"(differs by {abs(self.now - self.before):.3g})"
+        )
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of training a trial again.
+
+    Attributes:
+        run_id: the trial's run.
+        trial: its number.
+        sweep: its sweep's name.
+        epochs: how many were compared.
+        difference: None when every figure of every epoch is the same, bit for bit.
+        environment: what differs between then and now and could explain it, by name, (then, now).
+        error: what ended the training now, when it failed; type and message.
+    """
+
+    run_id: str
+    trial: int
+    sweep: str
+    epochs: int
+    difference: Difference | None
+    environment: Mapping[str, tuple[str, str]]
+    error: str = ""
+
+    @property
+    def identical(self) -> bool:
+        return self.difference is None
+
+
+def reproduce(store: Store, run_id: str) -> Reproduction:
+    """Trains the trial of a run again, without Ray, and compares every figure of every epoch.
+
+    Config, seeds, split, budget and thread count come from the store; the data must have the digest it had.
+
+    Raises:
+        UserError: the run is no trial or damaged, it has no epoch to compare, or its data or task file is not what
+            it was.
+    """
+    record = store.load_trial(run_id)
+    if record.status == TrialStatus.RUNNING or not record.epochs:
+        raise UserError(f"Run '{run_id}' ({record.status}) has no finished epochs that could be compared.")
+    run = store.run(run_id)
+    tags, parent_run_id = run.data.tags, read_tag(run, "mlflow.parentRunId", str)
+    parent = store.run(parent_run_id).data.tags
+    if "tunelab.digest" not in tags or "tunelab.spec" not in parent:
+        raise UserError(f"Run '{run_id}' does not say which data it was trained on, so it cannot be trained again.")
+    spec, made_with = store.spec(parent_run_id), read_tag(run, "tunelab.versions", json_object)
+    task, splits = _loaded(spec, parent)
+    if splits.training.digest != tags["tunelab.digest"]:
+        raise UserError(
+            f"The data of '{task.facts.name}' is not what run '{run_id}' was trained on: its digest was "
+            f"{tags['tunelab.digest'][:12]}, now it is {splits.training.digest[:12]}. Bring the old data back."
+        )
+    now = train_again(record, task, splits.training)
+    return Reproduction(
+        run_id=run_id,
+        trial=record.number,
+        sweep=tags["tunelab.sweep"],
+        epochs=len(record.epochs),
+        difference=first_difference(record.epochs, now.epochs),
+        environment=_changes({**made_with, "commit": tags.get("mlflow.source.git.commit", "")}, record, now),
+        error="" if record.error else now.error.partition("\n")[0],
+    )
+
+
+def train_again(record: TrialRecord, task: Task, data: TrainingData) -> TrialRecord:
+    """The record that training now gives, as many epochs as there were, on the same device and thread count."""
+    from trainables.base.trial import run_trial
+
+    last = record.epochs[-1].epoch  # a trial that was stopped there is left there
+    plan = replace(plan_of(record, record.number, record.seed), milestones=(last,))
+    epochs: list[Epoch] = []
+    worker: Mapping[str, Any] = {}
+    error = ""
+    for report in run_trial(task, data, plan):
+        epochs += [Epoch.of_row(row) for row in report.rows]
+        worker, error = report.worker or worker, report.error
+        if epochs and epochs[-1].epoch >= last:
+            break
+    return replace(record, epochs=tuple(e for e in epochs if e.epoch <= last), worker=worker, error=error)
+
+
+def first_difference(before: Sequence[Epoch], now: Sequence[Epoch]) -> Difference | None:
+    """The first epoch and figure in which two curves differ; training time is not compared."""
+    after = {epoch.epoch: epoch for epoch in now}
+    for old in before:
+        new = after.get(old.epoch)
+        if new is None:
+            return Difference(old.epoch, "val_loss", old.val_loss, None)
+        figures = {"val_loss": old.val_loss, **old.metrics}
+        others = {"val_loss": new.val_loss, **new.metrics}
+        for name in figures | others:
+            one, other = figures.get(name), others.get(name)
+            if one is None or other is None or not _same(one, other):
+                return Difference(old.epoch, name, one, other)
+    return None
+
+
+def _same(one: float, other: float) -> bool:
+    if math.isnan(one) or math.isnan(other):
+        return math.isnan(one) and math.isnan(other)
+    if abs(one) >= INFINITE or abs(other) >= INFINITE:
+        return abs(one) >= INFINITE and abs(other) >= INFINITE and (one > 0) == (other > 0)
+    return one == other
+
+
+def _loaded(spec: Mapping[str, Any], parent: Mapping[str, str]) -> tuple[Task, Splits]:
+    """The sweep's task and its data; the error names the folder to go to when a file was named from there."""
+    try:
+        task = _same_task(spec, parent)
+        return task, load_data(task, spec["split_seed"])
+    except UserError as problem:
+        relative = [str(v) for v in spec["task_options"].values() if isinstance(v, str) and not Path(v).is_absolute()]
+        if any(f"'{path}'" in str(problem) and not Path(path).exists() for path in relative):
+            raise UserError(f"{problem} Call reproduce from the folder that the sweep was made in.") from problem
+        raise
+
+
+def _same_task(spec: Mapping[str, Any], parent: Mapping[str, str]) -> Task:
+    """The sweep's task; a task of the user's own must still be the file that it was."""
+    name = str(spec["task"])
+    recorded = parent.get("tunelab.task_file")
+    if recorded is not None:
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(f"The task file '{name}' is not here. Call reproduce from the folder it was given in.")
+        digest = file_digest(path)
+        if digest != recorded:
+            raise UserError(
+                f"The task file '{name}' has changed since: its sha256 was {recorded[:12]}, is {digest[:12]}. "
+                "Bring the old version back."
+            )
+    return get_task(name, **spec["task_options"])
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _changes(then: dict[str, str], before: TrialRecord, now: TrialRecord) -> dict[str, tuple[str, str]]:
+    today = {**versions(), "commit": git_commit()}
+    for key in (*(f.name for f in fields(Compute)), "host"):
+        then[key], today[key] = str(before.worker.get(key, "")), str(now.worker.get(key, ""))
+    then["processor"] = str(before.worker.get("processor", machine()["processor"]))
+    today["processor"] = machine()["processor"]
+    return {key: (then[key], today[key]) for key in then if then[key] != today.get(key, "")}

@@ -1,0 +1,149 @@
+"""A sweep's plan: its spec with everything looked up and filled in, checked before anything starts or is written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from optuna.trial import FrozenTrial
+
+from search_spaces import SearchSpace, UserError
+from tunelab.search.journal import read_events, replay
+from tunelab.search.study import check_fixed, fitting_trials
+from tunelab.launch.resources import Resources, check_cluster, settle_gpus
+from tunelab.system.redaction import without_secrets
+from tunelab.records.spec import SweepSpec
+from tunelab.tracking.uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
+from trainables import Task, get_task, is_shipped
+from trainables.base.compute import Compute
+from trainables.base.storage import Storage
+
+COMPILERS = ("g++", "clang++")  # what torch.compile looks for
+KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
+CONFIRMATION = "confirm"  # where weights of a confirmation lie, in the storage of a sweep
+ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of what nobody expected
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A spec with everything looked up and filled in.
+
+    Attributes:
+        spec: every default filled in.
+        task, space: looked up.
+        home: folder of the tracking store, where sweeps' folders lie.
+        folder: of this sweep: journal, weights, checkpoints.
+        warm_start: trials of an earlier sweep that the sampler learns from.
+    """
+
+    spec: SweepSpec
+    task: Task
+    space: SearchSpace
+    home: Path
+    folder: Path
+    warm_start: tuple[FrozenTrial, ...] = ()
+
+    @property
+    def storage(self) -> str:
+        """URI of the folder for this sweep's weights and checkpoints."""
+        return str(self.folder) if self.spec.storage is None else f"{self.spec.storage.rstrip('/')}/{self.spec.name}"
+
+
+def make_plan(spec: SweepSpec) -> Plan:
+    """Looks up task and space and fills in defaults. Nothing is written or started.
+
+    Raises:
+        UserError: something does not exist or fit: task, space, store, folder, data, CPUs and GPUs.
+    """
+    task = get_task(spec.task, **spec.task_options)
+    if not is_shipped(task):
+        from trainables.base.conformance import plain_fault
+
+        fault = plain_fault(task)
+        if fault is not None:
+            raise UserError(f"Task '{spec.task}': {fault} `tunelab check-task` tells all that it gets wrong.")
+    space = task.space(spec.space)
+    max_epochs = spec.max_epochs or task.facts.max_epochs
+    if spec.ensemble and task.facts.kind == "language_model":
+        raise UserError(f"--ensemble {spec.ensemble}: language models cannot be averaged; leave it out.")
+    if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
+        raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")
+    uri = check_uri(default_tracking_uri() if spec.tracking_uri is None else spec.tracking_uri)
+    home = home_of(uri)
+    name = spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}"
+    folder = home / "sweeps" / name
+    filled = spec.model_copy(
+        update={
+            "trials": spec.trials or task.facts.trials,
+            "max_epochs": max_epochs,
+            "grace_period": spec.grace_period or min(task.facts.grace_period, max_epochs),
+            "name": name,
+            "tracking_uri": uri,
+            "fixed": check_fixed(space, spec.fixed),
+            "storage": None if spec.storage is None else _checked_storage(spec.storage),
+        }
+    )
+    warm_start = earlier_trials(home, spec.warm_start, space)
+    check_usable(uri)
+    check_cluster(resources_of(filled))
+    if spec.compile and spec.address is None and not any(map(shutil.which, COMPILERS)):
+        raise UserError(f"--compile: torch.compile needs a C++ compiler ({', '.join(COMPILERS)}); none is installed.")
+    task.check_data()
+    return Plan(filled, task, space, home, folder, warm_start)
+
+
+def resources_of(spec: SweepSpec) -> Resources:
+    """What one trial of a sweep takes."""
+    return Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.address, spec.hang_timeout)
+
+
+def compute_of(spec: SweepSpec) -> Compute:
+    """What its trials compute on, and how."""
+    device = "auto" if spec.gpus_per_trial else "cpu"
+    return Compute(device, max(1, int(spec.cpus_per_trial)), spec.bf16, spec.compile)
+
+
+def with_gpus(spec: SweepSpec, cluster: dict[str, float], task: Task) -> tuple[SweepSpec, Resources]:
+    """The spec with its share of a GPU filled in, now that the cluster is known, and what one trial takes."""
+    gpus = settle_gpus(spec.gpus_per_trial, cluster, task.facts.kind)
+    settled = spec.model_copy(update={"gpus_per_trial": gpus})
+    return settled, resources_of(settled)
+
+
+def earlier_trials(home: Path, name: str | None, space: SearchSpace) -> tuple[FrozenTrial, ...]:
+    """The trials of a sweep by name that a study of ``space`` can learn from; raises ``UserError`` without any."""
+    if name is None:
+        return ()
+    records = replay(read_events(home / "sweeps" / name)).trials
+    trials = fitting_trials(records, space)
+    if not trials:
+        why = "there is no such sweep" if not records else "none of its trials has a result in this search space"
+        raise UserError(f"--warm-start '{name}': {why} in '{home}'.")
+    return tuple(trials)
+
+
+def make_folder(folder: Path) -> None:
+    """Creates a folder; raises ``UserError`` when it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder '{folder}' cannot be created: {error.strerror}.") from error
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"The folder '{folder}' cannot be written. Choose another with --tracking-uri.")
+
+
+def _checked_storage(uri: str) -> str:
+    """The URI, or a folder's absolute path: workers have working directories of their own."""
+    try:
+        Storage(uri)
+    except UserError as error:
+        raise UserError(without_secrets(str(error))) from None
+    if "://" in uri:
+        return uri
+    folder = Path(uri).absolute()
+    check_writable(folder, "--storage")
+    return str(folder)

@@ -1,0 +1,75 @@
+"""Going on with a sweep: its spec comes from its own journal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from search_spaces import UserError, unknown
+from tunelab.search.journal import FILE, read_events
+from tunelab.records.spec import SweepSpec, make_spec
+
+FOLLOWER = re.compile(r"(.+)-([2-9]|[1-9]\d{1,2})")  # no more digits: the names that sweeps are given end in four
+HIDDEN = "***"  # what the journal keeps of a password
+
+
+def sweep_names(home: Path) -> list[str]:
+    """The sweeps that have a journal in a store's folder, sorted."""
+    return sorted(path.parent.name for path in (home / "sweeps").glob(f"*/{FILE}"))
+
+
+def find_name(home: Path, wanted: str) -> str:
+    """A sweep's name from itself or its beginning; raises ``UserError`` when none or several fit."""
+    names = sweep_names(home)
+    if wanted in names:
+        return wanted
+    if not names:
+        raise UserError(f"No sweep '{wanted}': there is none in '{home / 'sweeps'}'. Give the --tracking-uri it has.")
+    fitting = [name for name in names if name.startswith(wanted)]
+    if len(fitting) > 1:
+        raise UserError(f"'{wanted}' fits {len(fitting)} sweeps: {', '.join(fitting[:5])}. Give more of the name.")
+    if not fitting:
+        raise unknown("sweep", wanted, names)
+    return fitting[0]
+
+
+def started_note(home: Path, name: str) -> dict[str, Any]:
+    """What a sweep noted when it last started; raises ``UserError`` when it was killed before it had begun."""
+    notes = [event for event in read_events(home / "sweeps" / name) if event["event"] == "started"]
+    if not notes:
+        raise UserError(f"Sweep '{name}' was stopped before it began. Start it again with `tunelab sweep`.")
+    return notes[-1]
+
+
+def resumed_spec(note: Mapping[str, Any], changes: Mapping[str, Any]) -> SweepSpec:
+    """The spec of a sweep to go on with.
+
+    Args:
+        note: what it noted when it last started.
+        changes: values given anew, e.g. ``trials``; those that are None stay as they were.
+
+    Raises:
+        UserError: fewer trials than before, or a URI with a password, which is kept nowhere and must be given again.
+    """
+    values = {**note["spec"], **{key: value for key, value in changes.items() if value is not None}}
+    for key in ("tracking_uri", "storage"):
+        if HIDDEN in str(values[key]):
+            option = "--" + key.replace("_", "-")
+            raise UserError(
+                f"{option} {values[key]} holds a password, which is kept nowhere. Give {option} again"
+                f"{', or set MLFLOW_TRACKING_URI' if key == 'tracking_uri' else ''}."
+            )
+    goes_on = values["name"] == note["spec"]["name"]  # with --new-space another study begins
+    if goes_on and int(values["trials"]) < int(note["spec"]["trials"]):
+        raise UserError(f"--trials {values['trials']}: the sweep has {note['spec']['trials']} already; give more.")
+    return make_spec(values)
+
+
+def next_name(home: Path, name: str) -> str:
+    """A name for a sweep that follows another: ``a-2`` after ``a``, ``a-3`` after that or when that exists."""
+    follower = FOLLOWER.fullmatch(name)
+    stem, number = (follower[1], int(follower[2])) if follower else (name, 1)
+    taken = set(sweep_names(home))
+    return next(f"{stem}-{i}" for i in range(number + 1, number + len(taken) + 2) if f"{stem}-{i}" not in taken)

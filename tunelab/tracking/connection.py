@@ -1,0 +1,309 @@
+"""The connection to an MLflow store: opening it, experiments, runs, files; settings that MLflow reads on import."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlparse
+
+from filelock import FileLock
+
+from search_spaces import UserError
+from tunelab.system.environment import git_commit, versions
+from tunelab.records.trial import TrialStatus
+from tunelab.system.redaction import without_secrets
+from tunelab.tracking.uri import DATABASES, check_sqlite, check_uri, check_writable, scheme_of, sqlite_path
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_DISABLE_ASYNC_LOGGING", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for a command's own output
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# One attempt a call: MLflow's own retries take minutes, and may create a run twice; ours look first.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE, ErrorCode
+from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+T = TypeVar("T")
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)  # what a store that is away or locked raises
+TIMEOUTS = {  # by driver, how it calls the seconds after which it gives up connecting
+    **dict.fromkeys(("psycopg2", "psycopg", "pymysql", "mysqldb"), "connect_timeout"),
+    "pyodbc": "timeout",
+}
+CONNECT_SECONDS = 5
+REFUSALS = {ErrorCode.Name(INVALID_PARAMETER_VALUE), ErrorCode.Name(BAD_REQUEST)}
+PLACES = (  # tables and columns where MLflow keeps the absolute places of artifacts
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
+TAG_LIMIT = 7_900  # MLflow refuses tags above 8,000 characters
+PARAM_LIMIT = 5_900
+STATUS = {
+    TrialStatus.FINISHED: "FINISHED",
+    TrialStatus.STOPPED: "FINISHED",
+    TrialStatus.DIVERGED: "FAILED",
+    TrialStatus.FAILED: "FAILED",
+    TrialStatus.INTERRUPTED: "KILLED",
+    TrialStatus.RUNNING: "RUNNING",
+}
+
+
+@event.listens_for(Engine, "connect")
+def _tune_sqlite(connection: Any, record: Any) -> None:
+    """Write-ahead logging: several sweeps write at once, and a commit costs no disk flush (kill -9 loses nothing)."""
+    if type(connection).__module__.startswith("sqlite3"):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether a store refused what it was given, which no further attempt changes."""
+    return isinstance(error, MlflowException) and error.error_code in REFUSALS
+
+
+def in_brief(error: BaseException) -> str:
+    """What is behind an error, one line without secrets: ``Connection refused`` instead of who passed it on to whom."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return without_secrets(text.partition("\n")[0].partition(" Response body:")[0].rstrip(". "))
+
+
+class Connection:
+    """An MLflow tracking store; a sqlite database that is not there yet is created.
+
+    Args:
+        uri: ``sqlite:///path/to/mlflow.db``, ``http://host:port``, or another URI that MLflow takes.
+
+    Raises:
+        UserError: the URI is none, its folder cannot be written, or no server answers.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = check_uri(uri)
+        self.shown_uri = without_secrets(uri)
+        self._path = sqlite_path(uri)
+        quiet_mlflow()
+        if self._path is not None:
+            check_sqlite(self._path)
+            _create_sqlite(self._path, uri)
+            _follow_move(self._path)
+        try:
+            if scheme_of(uri) in DATABASES:
+                _check_database(uri)
+            self.client = MlflowClient(uri)
+            self.client.search_experiments(max_results=1)
+        except STORE_ERRORS as error:
+            raise UserError(
+                f"--tracking-uri '{self.shown_uri}': no MLflow store answers there ({in_brief(error)}). "
+                "Give sqlite:///path/mlflow.db or the URL of an MLflow server that runs."
+            ) from error
+
+    def experiment(self, name: str) -> str:
+        """The id of an experiment, created when there is none; restored when it was deleted."""
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        location = None if self._path is None else _artifacts_of(self._path).as_uri()
+        with suppress(MlflowException):  # another sweep may create it in this moment
+            tags = {"mlflow.experimentKind": "custom_model_development"}  # the UI's side for models, not for prompts
+            return str(self.client.create_experiment(name, artifact_location=location, tags=tags))
+        return str(self.client.get_experiment_by_name(name).experiment_id)
+
+    def artifact_root(self) -> str:
+        """Where artifacts of a sqlite store lie, as a path."""
+        return str(_artifacts_of(self._path if self._path is not None else Path("mlruns/mlflow.db")))
+
+    def run(self, run_id: str) -> Run:
+        """A run by its id; raises ``UserError`` when there is none."""
+        try:
+            return self.client.get_run(run_id)
+        except MlflowException as error:
+            raise UserError(f"No run '{run_id}' in {self.shown_uri}.") from error
+
+    def artifact(self, run_id: str, path: str) -> bytes:
+        """The bytes of a run's artifact; raises ``UserError`` when there is none."""
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                return Path(self.client.download_artifacts(run_id, path, folder)).read_bytes()
+            except STORE_ERRORS as error:
+                raise self.absent(f"No '{path}' of run '{run_id}'") from error
+
+    def absent(self, what: str) -> UserError:
+        """The error for a file that the store does not give; says so when the whole folder of artifacts is away."""
+        if self._path is None or _artifacts_of(self._path).is_dir():
+            return UserError(f"{what} in {self.shown_uri}.")
+        return UserError(
+            f"{what}: artifacts not found at '{_artifacts_of(self._path)}'. Move that folder along with the database."
+        )
+
+    def log_files(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
+        """Copies a file, or a folder's files, to a run's artifacts."""
+        log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
+        log(run_id, str(path), artifact_path)
+
+    def copy_files(self, run_id: str, artifact_path: str, folder: Path) -> list[str]:
+        """Copies the files of an artifact folder to a local one and gives their names; empty when there are none."""
+        names = [Path(item.path).name for item in self.client.list_artifacts(run_id, artifact_path) if not item.is_dir]
+        for name in names:
+            (folder / name).write_bytes(self.artifact(run_id, f"{artifact_path}/{name}"))
+        return names
+
+    def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
+        """Adds metrics and tags to a run; a metric that has the value already is not written again."""
+        now = int(time.time() * 1000)
+        known = self.client.get_run(run_id).data.metrics if metrics else {}
+        new = {k: float(v) for k, v in metrics.items() if math.isfinite(v) and known.get(k) != float(v)}
+        values = [Metric(k, v, now, 0) for k, v in new.items()]
+        self.client.log_batch(run_id, values, tags=[RunTag(k, v[:TAG_LIMIT]) for k, v in (tags or {}).items()])
+
+    def _search(self, experiment_id: str, query: str) -> list[Run]:
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [experiment_id], query, max_results=1000, page_token=token, order_by=["attributes.start_time DESC"]
+            )
+            found += list(page)
+            token = page.token
+            if not token:
+                return found
+
+
+@contextmanager
+def fluent(uri: str) -> Iterator[None]:
+    """MLflow's process-wide store and registry set to ours for the time of the block.
+
+    MLflow writes both into the environment, where the next sweep would find them as its user's wish: they go again.
+    """
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before["MLFLOW_TRACKING_URI"])  # type: ignore[arg-type, unused-ignore]  # None unsets
+        mlflow.set_registry_uri(before["MLFLOW_REGISTRY_URI"] or "")
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def quiet_mlflow() -> None:
+    """Silences MLflow's and alembic's lines about what they do."""
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _artifacts_of(database: Path) -> Path:
+    """Where a sqlite store keeps its artifacts."""
+    return database.parent / "artifacts"
+
+
+def _follow_move(path: Path) -> None:
+    """Lets a store that was moved find its artifacts again: MLflow keeps the absolute place of each run and model.
+
+    A store that cannot be written, or is none, is left as it is: opening it says more.
+    """
+    own = _artifacts_of(path)
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, timeout=60)) as database, database:
+        places = [place for (place,) in database.execute("SELECT DISTINCT artifact_location FROM experiments")]
+        for place in places:
+            folder = Path(unquote(urlparse(place).path))
+            if place.startswith("file:") and folder.name == own.name and not folder.exists() and own.is_dir():
+                for table, column in PLACES:
+                    database.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+                        (own.as_uri(), len(place) + 1, len(place), place),
+                    )
+
+
+def _create_sqlite(path: Path, uri: str) -> None:
+    """Creates the database once: two processes that do it at the same time would break it for good."""
+    check_writable(path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            if not path.exists():
+                _create_whole(path, uri)
+    except OSError as error:
+        raise UserError(f"The store's folder '{path.parent}' cannot be written: {error.strerror}.") from error
+    except STORE_ERRORS as error:
+        raise UserError(f"The store '{path}' cannot be created: {in_brief(error)}.") from error
+
+
+def _create_whole(path: Path, uri: str) -> None:
+    """Creates the database beside its place first: one that a kill left half made could never be opened again."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    made = path.with_name(f".{path.name}.new")
+    for name in (made.name, f"{made.name}-wal", f"{made.name}-shm", f"{made.name}-journal"):
+        made.with_name(name).unlink(missing_ok=True)
+    url = make_url(uri).set(database=str(made)).render_as_string(hide_password=False)
+    store = SqlAlchemyStore(url, DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)
+    store.engine.dispose()  # brings sqlite's log into the file
+    os.replace(made, path)
+
+
+def _check_database(uri: str) -> None:
+    """Connects once: MLflow would try ten times, over a minute and a half."""
+    url = make_url(uri)
+    timeout = TIMEOUTS.get(url.get_driver_name())
+    engine = create_engine(url, connect_args={timeout: CONNECT_SECONDS} if timeout else {})
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
+
+
+def read_tag(run: Run, name: str, read: Callable[[str], T]) -> T:
+    """What a run's tag says; raises ``UserError`` when somebody has removed it, or made it unreadable."""
+    try:
+        return read(run.data.tags[name])
+    except (KeyError, ValueError, TypeError) as error:
+        what = "is missing" if name not in run.data.tags else "cannot be read"
+        raise UserError(
+            f"Run '{run.info.run_id}' is damaged: its tag '{name}' {what}, so it cannot be trained again."
+        ) from error
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object; raises ``ValueError`` or ``TypeError`` for anything else."""
+    return dict(json.loads(text))
+
+
+def milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def provenance_tags() -> dict[str, str]:
+    tags = {
+        "tunelab.versions": json.dumps(versions()),
+        "mlflow.source.name": "tunelab",
+        "mlflow.source.type": "LOCAL",
+    }
+    commit = git_commit()
+    return {**tags, "mlflow.source.git.commit": commit} if commit else tags

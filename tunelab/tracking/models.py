@@ -1,0 +1,249 @@
+"""Winners' models in the store and in the registry."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import mlflow
+import pandas as pd
+from mlflow.entities import Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.types.schema import AnyType, ColSpec, Schema
+
+import search_spaces
+import trainables
+from search_spaces import UserError
+from tunelab.records.trial import TrialStatus
+from tunelab.tracking.connection import STATUS, STORE_ERRORS, fluent
+from tunelab.tracking.sweep_runs import SweepRuns
+from trainables import Predictor, load_predictor
+
+RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
+# What a predictor imports. tunelab itself is on no package index: the modules it needs lie beside the model.
+MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "skops", "pillow")
+# The same of a language model in transformers' own flavour.
+TEXT_REQUIREMENTS = ("torch", "transformers", "tokenizers", "huggingface_hub")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What the registry made of a model.
+
+    Attributes:
+        version: its version as ``tunelab-<task>``.
+        champion: whether it is the champion.
+        why: why it is not; empty when it is.
+    """
+
+    version: str
+    champion: bool
+    why: str = ""
+
+
+class Models(SweepRuns):
+    """Logs, registers and loads predictors."""
+
+    def log_model(
+        self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
+    ) -> str:
+        """Logs a predictor as a pyfunc model of a run and gives its URI; a model with the same figures is logged once.
+
+        Args:
+            run_id: the winner's run; its status and end stay as they are.
+            predictor: preprocessing and network.
+            example: a few raw input rows; signature and input example are made from them.
+            task: for the model's name.
+            figures: metrics shown beside the model.
+        """
+        before = self.run(run_id)
+        fingerprint = json.dumps(dict(figures), sort_keys=True)
+        if before.data.tags.get("tunelab.model_figures") == fingerprint:
+            self._end_as_trial(before)
+            return str(before.data.tags["tunelab.model_uri"])
+        self._remove_half_logged(before)
+        self.log_figures(run_id, figures)  # MLflow copies a run's figures to the model that is logged to it
+        packages = MODEL_REQUIREMENTS + (TEXT_REQUIREMENTS[1:] if predictor.pipeline_parts else ())
+        with tempfile.TemporaryDirectory() as folder, fluent(self.uri), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # hints about integer columns and type hints of our own model file
+            saved, code = Path(folder) / "predictor", Path(folder) / "code.zip"
+            saved.mkdir()
+            predictor.save(saved)
+            _write_code(code)
+            with mlflow.start_run(run_id=run_id):
+                info = mlflow.pyfunc.log_model(
+                    name=f"tunelab-{task}",
+                    python_model=str(Path(__file__).with_name("served_model.py")),
+                    artifacts={"predictor": str(saved), "code": str(code)},
+                    signature=_signature(predictor, example),
+                    input_example=example,
+                    pip_requirements=_requirements(packages),
+                )
+                if predictor.pipeline_parts:  # a second time in transformers' own flavour, for those who use that
+                    self._log_pipeline(predictor, task)
+        tags = {"tunelab.model_figures": fingerprint, "tunelab.model_uri": str(info.model_uri)}
+        self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
+        self._end_as_trial(before)
+        return str(info.model_uri)
+
+    def _log_pipeline(self, predictor: Predictor, task: str) -> None:
+        """Logs model and tokenizer as a transformers pipeline to the active run, with card, licence and facts."""
+        from huggingface_hub import ModelCard
+
+        parts = dict(predictor.pipeline_parts)
+        card, facts = ModelCard(parts.pop("card")), parts.pop("facts")
+        info = mlflow.transformers.log_model(
+            parts,
+            name=f"tunelab-{task}-transformers",
+            task="text-generation",
+            model_card=card,
+            metadata=facts,
+            pip_requirements=_requirements(TEXT_REQUIREMENTS),
+        )
+        with tempfile.TemporaryDirectory() as folder:  # MLflow's own text sends readers to the hub for the licence
+            licence = Path(folder) / "LICENSE.txt"
+            licence.write_text(f"Licence of the model that this one was fine-tuned from: {facts['licence']}\n", "utf-8")
+            self.client.log_model_artifact(info.model_id, str(licence))
+
+    def _end_as_trial(self, before: Run) -> None:
+        """Gives a winner's run the status and end that it had as a trial: MLflow sets it running to log a model."""
+        status = STATUS[TrialStatus(before.data.tags["tunelab.status"])]
+        self.client.set_terminated(before.info.run_id, status, before.info.end_time)
+
+    def _remove_half_logged(self, run: Run) -> None:
+        """Removes models that a killed evaluation logged to a run and did not come to note."""
+        experiments, query = [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
+        versions = self.client.search_model_versions(f"run_id = '{run.info.run_id}'")
+        kept = {run.data.tags.get("tunelab.model_uri"), *(version.source for version in versions)}
+        for model in self.client.search_logged_models(experiments, filter_string=query):
+            if model.model_uri not in kept:
+                self.client.delete_logged_model(model.model_id)
+
+    def register(self, task: str, model_uri: str, run_id: str, val_loss: float, digest: str) -> Registration:
+        """Registers a model as ``tunelab-<task>``, once.
+
+        It becomes the champion when there is none yet, or when it beats its validation loss on the same data digest.
+        """
+        name = f"tunelab-{task}"
+        with suppress(MlflowException):  # it exists already
+            self.client.create_registered_model(name, description=f"Winners of sweeps on {task}, by validation loss.")
+        tags = {"tunelab.val_loss": repr(val_loss), "tunelab.digest": digest}
+        known = [v for v in self.client.search_model_versions(f"name = '{name}'") if v.source == model_uri]
+        if known:
+            version = known[0].version
+        else:
+            model_id = model_uri.rpartition("/")[2]  # a server refuses a model's URI without it
+            with fluent(self.uri):  # the registry looks the model up in the process-wide store
+                made = self.client.create_model_version(name, model_uri, run_id=run_id, tags=tags, model_id=model_id)
+            version = made.version
+        champion = None
+        with suppress(MlflowException):  # there is none yet
+            champion = self.client.get_model_version_by_alias(name, "champion")
+        if champion is not None and str(champion.version) == str(version):
+            return Registration(str(version), champion=True)
+        if champion is not None and champion.tags.get("tunelab.digest") != digest:
+            return Registration(str(version), False, f"version {champion.version}, made from other data, stays it")
+        if champion is not None and val_loss >= float(champion.tags["tunelab.val_loss"]):
+            rival = float(champion.tags["tunelab.val_loss"])
+            return Registration(str(version), False, f"version {champion.version} stays it (val_loss {rival:.4g})")
+        self.client.set_registered_model_alias(name, "champion", version)
+        return Registration(str(version), champion=True)
+
+    def load_model(self, uri: str, folder: Path) -> Predictor:
+        """The predictor of ``models:/tunelab-wine@champion`` or another model URI; raises ``UserError`` without one."""
+        with fluent(self.uri):
+            try:
+                local = mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
+            except STORE_ERRORS as error:
+                raise UserError(f"No model '{uri}' in {self.shown_uri}.") from error
+        found = sorted(Path(local).glob("artifacts/*/predictor.json"))
+        if not found and not (Path(local) / "MLmodel").exists():
+            raise self.absent(f"No files of model '{uri}'")
+        if not found:
+            raise UserError(f"The model '{uri}' is no tunelab model: it holds no predictor.")
+        return load_predictor(found[0].parent)
+
+    def model_file(self, uri: str, path: str) -> bytes:
+        """A file of a logged model, e.g. ``serving_input_example.json``: the request that MLflow's server answers."""
+        with fluent(self.uri), tempfile.TemporaryDirectory() as folder:
+            try:
+                # mlflow.artifacts takes a path in a registered model only, none in models:/m-...
+                return Path(get_artifact_repository(uri).download_artifacts(path, folder)).read_bytes()
+            except STORE_ERRORS as error:
+                raise self.absent(f"No '{path}' of model '{uri}'") from error
+
+    def model_uri(self, wanted: str) -> str:
+        """The URI of the model that a user means.
+
+        Args:
+            wanted: a model URI, a sweep by name or run id, or a trial's run id; of an id the beginning will do.
+
+        Raises:
+            UserError: nothing fits, or what fits holds no model.
+        """
+        if ":/" in wanted:
+            return wanted
+        runs = self._runs_beginning(wanted) or [self.run(self.find_sweep(wanted))]
+        if len(runs) > 1:
+            raise UserError(f"'{wanted}' is the beginning of {len(runs)} run ids. Give more of it.")
+        run = runs[0]
+        if run.data.tags.get("tunelab.best_run_id"):  # a sweep: its winner
+            run = self.run(run.data.tags["tunelab.best_run_id"])
+        if "tunelab.model_uri" not in run.data.tags:
+            raise UserError(
+                f"Run '{wanted}' holds no model: only the winner of a sweep is kept. Give the sweep's name instead "
+                "(`tunelab results` lists them)."
+            )
+        return str(run.data.tags["tunelab.model_uri"])
+
+    def trial_run_id(self, wanted: str) -> str:
+        """The id of a trial's run by its beginning; raises ``UserError`` when none or several runs begin so."""
+        if RUN_ID.fullmatch(wanted) is None:
+            raise UserError(f"'{wanted}' is no run id: give 4 or more of its 32 characters, 0 to 9 and a to f.")
+        runs = self._runs_beginning(wanted)
+        if len(runs) != 1:
+            what = f"is the beginning of {len(runs)} run ids" if runs else f"is no run in {self.shown_uri}"
+            raise UserError(f"'{wanted}' {what}. `tunelab results SWEEP` lists the run ids of trials.")
+        return str(runs[0].info.run_id)
+
+    def _runs_beginning(self, wanted: str) -> list[Run]:
+        if RUN_ID.fullmatch(wanted) is None:
+            return []
+        ids = [e.experiment_id for e in self.client.search_experiments()]
+        return list(self.client.search_runs(ids, f"attributes.run_id LIKE '{wanted}%'")) if ids else []
+
+
+def _signature(predictor: Predictor, example: Any) -> ModelSignature:
+    """What a model takes and gives, for MLflow.
+
+    A table's columns are of any type: the model reads the cells itself. MLflow would refuse a missing cell or 1.5 where
+    the example holds whole numbers, and whole numbers where it holds 1.5.
+    """
+    signature = infer_signature(example, predictor.predict(example))
+    if isinstance(example, pd.DataFrame):
+        signature.inputs = Schema([ColSpec(AnyType(), str(name)) for name in example.columns])
+    return signature
+
+
+def _requirements(packages: Sequence[str]) -> list[str]:
+    """Pins of packages, without the part of a version that names a build (``+cpu``), which no index has."""
+    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in packages]
+
+
+def _write_code(path: Path) -> None:
+    """Writes the modules that a predictor is loaded with, as an archive that Python can import from."""
+    spaces, tasks = Path(search_spaces.__file__).parent, Path(trainables.__file__).parent
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for file in (*spaces.glob("*.py"), tasks / "__init__.py", *(tasks / "base").glob("*.py")):
+            archive.write(file, file.relative_to(tasks.parent))

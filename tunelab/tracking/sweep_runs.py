@@ -1,0 +1,216 @@
+"""Sweeps in the store: a parent run each, with the whole result as an artifact."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from search_spaces import UserError
+from tunelab.tracking.ui_views import experiment_tags, sweep_note
+from tunelab.setup.fingerprint import file_digest
+from tunelab.records.result import SweepResult
+from tunelab.tracking.connection import (
+    STATUS,
+    TAG_LIMIT,
+    Connection,
+    json_object,
+    milliseconds,
+    provenance_tags,
+    read_tag,
+)
+
+RESULT_FILE = "sweep.json.gz"
+
+
+class SweepRuns(Connection):
+    """Writes and finds sweeps."""
+
+    def check_new_name(self, task: str, name: str) -> None:
+        """Raises ``UserError`` when a sweep of this name is in the store: its journal is elsewhere, or was removed."""
+        experiment = self.client.get_experiment_by_name(task)
+        if experiment is not None and self._parents(experiment.experiment_id, name):
+            raise UserError(
+                f"A sweep named '{name}' is in {self.shown_uri} already, and its journal is not here. Give another "
+                "--name, or go on with it where it was started."
+            )
+
+    def start_sweep(self, result: SweepResult, key: str) -> str:
+        """The id of the parent run: created, or that of the same sweep which an interruption left, set to RUNNING.
+
+        What such a run lacks, because the interruption came before all of it was written, is added.
+
+        Args:
+            result: of the sweep so far.
+            key: tells this sweep from others of its name; the journal has it too.
+        """
+        experiment = self.experiment(result.task)
+        found = [r for r in self._parents(experiment, result.name) if r.data.tags.get("tunelab.key") == key]
+        if found:
+            run = found[0]
+            self.client.update_run(run.info.run_id, status="RUNNING")
+        else:
+            run = self.client.create_run(
+                experiment,
+                start_time=milliseconds(result.started),
+                tags={**_sweep_tags(result), "tunelab.key": key},
+                run_name=result.name,
+            )
+        run_id: str = run.info.run_id
+        keys = ("trials", "max_epochs", "scheduler", "sampler", "seed", "grace_period", "reduction_factor", "space")
+        values = {k: str(result.spec[k]) for k in keys if result.spec.get(k) is not None and k not in run.data.params}
+        self.client.log_batch(run_id, params=[Param(k, v) for k, v in values.items()])
+        if run.inputs is None or not run.inputs.dataset_inputs:
+            data = [_dataset(result.task, result.facts, result.data)]
+            try:
+                self.client.log_inputs(run_id, data)
+            except MlflowException:  # another sweep put the same data there in this moment; now it is found
+                self.client.log_inputs(run_id, data)
+        return run_id
+
+    def _parents(self, experiment_id: str, name: str) -> list[Run]:
+        return self._search(experiment_id, f"tags.`tunelab.sweep` = '{name}' and tags.`tunelab.kind` = 'sweep'")
+
+    def children(self, parent_run_id: str) -> dict[int, Run]:
+        """The trial runs of a sweep by trial number."""
+        parent = self.client.get_run(parent_run_id)
+        runs = self._search(parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
+        return {int(r.data.tags["tunelab.trial"]): r for r in runs if "tunelab.trial" in r.data.tags}
+
+    def log_sweep(self, result: SweepResult) -> None:
+        """Writes the result to the parent run, and its task's views to the experiment."""
+        counts = result.counts
+        figures = {
+            "trials": len(result.trials),
+            "trials_stopped_early": counts.stopped_early,
+            "trials_failed": counts.failed + counts.diverged,
+            "epochs": result.epochs,
+            "train_seconds": result.train_seconds,
+            "wall_seconds": result.wall_seconds,
+            "test_openings": len(result.test_openings),
+        }
+        tags = {"tunelab.stopped": result.stopped, "mlflow.note.content": sweep_note(result)}
+        if result.best is not None:
+            figures["best_val_loss"] = result.best.val_loss
+            figures |= {f"val_{name}": value for name, value in result.best.validation.items()}
+            figures |= {f"test_{name}": value for name, value in result.best.test.items()}
+            tags |= {"tunelab.best_trial": str(result.best.trial), "tunelab.best_run_id": result.best.run_id}
+        now = int(time.time() * 1000)
+        metrics = [Metric(k, float(v), now, 0) for k, v in figures.items() if math.isfinite(v)]
+        run_id = result.parent_run_id
+        self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / RESULT_FILE).write_bytes(result.to_bytes())
+            self.client.log_artifacts(run_id, folder)
+        for key, value in experiment_tags(result).items():
+            self.client.set_experiment_tag(self.client.get_run(run_id).info.experiment_id, key, value)
+
+    def end_sweep(self, parent_run_id: str, status: str) -> None:
+        """Ends the parent run: ``"FINISHED"``, ``"KILLED"`` when the sweep was cut short, or ``"FAILED"``."""
+        self.client.set_terminated(parent_run_id, status)
+
+    def settle(self, result: SweepResult) -> None:
+        """Gives each trial's run the status that its record has, and the winner's mark to the winner alone.
+
+        An evaluation that was killed left its winner's run as MLflow has it while it logs a model; a sweep that was
+        extended may have another winner now.
+        """
+        runs = self.children(result.parent_run_id)
+        winner = None if result.best is None else result.best.run_id
+        for trial in result.trials:
+            run = runs.get(trial.number)
+            if run is None:
+                continue
+            run_id = run.info.run_id
+            if run.info.status != STATUS[trial.status]:
+                self.client.set_terminated(run_id, STATUS[trial.status], milliseconds(trial.ended))
+            if "tunelab.winner" in run.data.tags and run_id != winner:
+                self.client.delete_tag(run_id, "tunelab.winner")
+
+    def load(self, parent_run_id: str) -> SweepResult:
+        """The result of a sweep, as its launch returned it; raises ``UserError`` when the run holds none."""
+        run = self.run(parent_run_id)
+        if run.data.tags.get("tunelab.kind") != "sweep":
+            raise UserError(f"Run '{parent_run_id}' is no tunelab sweep. `tunelab results` lists the sweeps.")
+        name = run.data.tags["tunelab.sweep"]
+        if run.info.status == "RUNNING":
+            raise UserError(f"Sweep '{name}' is still running, or was killed: `tunelab resume {name}` goes on with it.")
+        return SweepResult.of_bytes(self.artifact(parent_run_id, RESULT_FILE))
+
+    def spec(self, parent_run_id: str) -> dict[str, Any]:
+        """The spec of a sweep, also of a running one.
+
+        Raises:
+            UserError: the tag is damaged, or the sweep runs and has a very long spec.
+        """
+        run = self.run(parent_run_id)
+        if len(run.data.tags.get("tunelab.spec", "")) < TAG_LIMIT:
+            return read_tag(run, "tunelab.spec", json_object)
+        return dict(self.load(parent_run_id).spec)  # the tag holds its beginning only
+
+    def sweeps(self) -> list[Run]:
+        """The parent runs of all sweeps, newest first."""
+        ids = [e.experiment_id for e in self.client.search_experiments()]
+        found = [run for i in ids for run in self._search(i, "tags.`tunelab.kind` = 'sweep'")]
+        return sorted(found, key=lambda run: -int(run.info.start_time))
+
+    def find_sweep(self, wanted: str) -> str:
+        """The parent run id of a sweep by name, by run id, or by the beginning of either.
+
+        Raises:
+            UserError: none or several match.
+        """
+        runs = self.sweeps()
+        for match in (str.__eq__, str.startswith):
+            hits = [r for r in runs if match(r.data.tags["tunelab.sweep"], wanted) or match(r.info.run_id, wanted)]
+            if len(hits) == 1:
+                return str(hits[0].info.run_id)
+            if hits:
+                named = (r.data.tags["tunelab.sweep"] + f" on {r.data.tags['tunelab.task']}" for r in hits[:5])
+                names = ", ".join(f"{name} ({r.info.run_id[:8]})" for name, r in zip(named, hits, strict=False))
+                raise UserError(f"'{wanted}' fits {len(hits)} sweeps: {names}. Give more of the name, or the run id.")
+        with suppress(MlflowException):  # there is no run of that id at all
+            tags = self.client.get_run(wanted).data.tags
+            what = f"a trial of sweep '{tags['tunelab.sweep']}'" if "tunelab.trial" in tags else "of another tool"
+            raise UserError(f"Run '{wanted}' is {what}; this takes a sweep. `tunelab results` lists them.")
+        known = [r.data.tags["tunelab.sweep"] for r in runs[:10]]
+        hint = f"There are: {', '.join(known)}." if known else f"The store {self.shown_uri} holds none."
+        raise UserError(f"No sweep '{wanted}'. {hint}")
+
+
+def _sweep_tags(result: SweepResult) -> dict[str, str]:
+    tags = {
+        "mlflow.note.content": sweep_note(result),
+        "tunelab.kind": "sweep",
+        "tunelab.sweep": result.name,
+        "tunelab.task": result.task,
+        "tunelab.digest": result.data["digest"],
+        "tunelab.spec": json.dumps(dict(result.spec), ensure_ascii=False)[:TAG_LIMIT],
+        **provenance_tags(),
+    }
+    task_file = file_digest(str(result.spec.get("task", "")))  # a re-run must meet the same file
+    return {**tags, "tunelab.task_file": task_file} if task_file else tags
+
+
+def _dataset(task: str, facts: Mapping[str, Any], data: Mapping[str, Any]) -> DatasetInput:
+    """The data as MLflow's input of the sweep's run. Trials have its digest as a tag: an input each would double the
+    time that a small one takes to be written."""
+    how = f"trainables.get_task({task!r}).load({data['split_seed']})"
+    source = {"mlflow.source.name": how, "source": facts["source"], "licence": facts["licence"]}
+    rows = {key: data[key] for key in ("train_rows", "validation_rows", "test_rows") if key in data}
+    dataset = Dataset(
+        name=task,
+        digest=str(data["digest"])[:12],
+        source_type="code",  # not a file that could be fetched, but what reads and splits it
+        source=json.dumps({"tags": source}, ensure_ascii=False),
+        profile=json.dumps(rows),
+    )
+    return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training, validation and sealed test")])

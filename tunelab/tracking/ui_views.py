@@ -1,0 +1,155 @@
+"""The MLflow UI as the users' desk: saved views that an experiment brings along, and links into it.
+
+A saved view is an experiment tag that MLflow's menu "Views" lists: the state of the runs page as JSON (read off the
+page of MLflow 3.17). Older UIs do not know the tag and show their own default.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from tunelab.documents.markdown import plain
+from tunelab.report.outcome import verdict
+from tunelab.records.result import SweepResult
+
+VIEW_TAG = "mlflow.sharedViewState."
+SWEEPS_VIEW, TRIALS_VIEW = "tunelab-sweeps", "tunelab-trials"
+MOST_AXES = 12  # of the parallel coordinates; the tag holds 5,000 characters
+DEFAULT_UI = "http://127.0.0.1:5000"
+
+
+def compare_link(base: str, runs: Sequence[tuple[str, str]]) -> str:
+    """The address of MLflow's compare page with exactly these runs.
+
+    Args:
+        base: of the UI, e.g. ``http://127.0.0.1:5000``.
+        runs: (experiment id, run id).
+    """
+    run_ids = _json([run for _, run in runs])
+    experiments = _json(list(dict.fromkeys(experiment for experiment, _ in runs)))
+    return f"{base.rstrip('/')}/#/compare-runs?runs={quote(run_ids)}&experiments={quote(experiments)}"
+
+
+def view_link(base: str, experiment_id: str, view: str) -> str:
+    """The address of an experiment's runs page in one of the saved views."""
+    mode = "CHART" if view == TRIALS_VIEW else "TABLE"
+    query = f"compareRunsMode={mode}&workflowType=machine_learning"  # the UI's side for models, not for prompts
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?viewStateShareKey={view}&{query}"
+
+
+def experiment_tags(result: SweepResult) -> dict[str, str]:
+    """What a task's experiment says of itself: a description, and views of its sweeps and of their trials."""
+    facts = result.facts
+    score = f"{facts['score']} ({'higher' if facts['score_direction'] == 'maximize' else 'lower'} is better)"
+    note = (
+        f"**{facts['title']}** ({facts['kind']}). Data: {facts['source']} ({facts['licence']}). "
+        f"Trials minimise `val_loss`; the headline score is {score}. {facts['note']}\n\n"
+        "Each sweep is a run, its trials are nested under it. The menu *Views* holds *Sweeps* and *Trials*."
+    )
+    return {
+        "mlflow.note.content": note,
+        VIEW_TAG + SWEEPS_VIEW: _view("Sweeps", result.started, _sweeps_state(result)),
+        VIEW_TAG + TRIALS_VIEW: _view("Trials", result.started, _trials_state(result)),
+    }
+
+
+def sweep_note(result: SweepResult) -> str:
+    """The description of a sweep's run: what it is, and its verdict once there is one."""
+    facts, spec = result.facts, result.spec
+    note = (
+        f"**{facts['title']}**: a sweep of {spec['trials']} trials of at most {spec['max_epochs']} epochs.\n\n"
+        f"Data: {facts['source']} ({facts['licence']}). {facts['note']}"
+    ).strip()
+    if result.best is not None:
+        note += f"\n\n{plain(verdict(result))}"
+    if len(result.test_openings) > 1:
+        note += f"\n\n**Warning:** the test split was opened {len(result.test_openings)} times."
+    return note
+
+
+def _sweeps_state(result: SweepResult) -> dict[str, Any]:
+    metrics = ["best_val_loss", f"test_{result.facts['score']}", "epochs", "train_seconds", "wall_seconds"]
+    params = ["trials", "max_epochs", "sampler", "scheduler", "seed"]
+    return _state([*_columns("metrics", metrics), *_columns("params", params)])
+
+
+def _trials_state(result: SweepResult) -> dict[str, Any]:
+    """Trials of all sweeps of the experiment, best first: parallel coordinates, losses and curves."""
+    params = unconditional(result)[:MOST_AXES]
+    columns = [*_columns("metrics", ["best_val_loss", "best_epoch", "epochs"]), *_columns("params", params)]
+    axes = {"selectedParams": params, "selectedMetrics": ["best_val_loss"], "showAllRuns": True}
+    charts = [
+        {"type": "PARALLEL", "metricSectionId": _AXES, **axes},
+        {
+            "type": "LINE",
+            "metricSectionId": _LOSSES,
+            "metricKey": "val_loss",
+            "selectedMetricKeys": ["val_loss"],
+            **_LINE,
+        },
+        {"type": "BAR", "metricSectionId": _LOSSES, "metricKey": "best_val_loss"},
+    ]
+    return {
+        **_state([*columns, "tags.`tunelab.status`"]),
+        "searchFilter": "tags.`tunelab.kind` = 'trial'",
+        "orderByKey": "metrics.`best_val_loss`",
+        "orderByAsc": True,
+        "runsHiddenMode": "FIRST_20_RUNS",
+        "compareRunCharts": [{**_CHART, "uuid": f"tunelab-{i}", **chart} for i, chart in enumerate(charts)],
+        "compareRunSections": [  # axes need the page's whole width, else their labels lie on one another
+            {"uuid": _AXES, "name": "Hyperparameters", "columns": 1, **_SECTION},
+            {"uuid": _LOSSES, "name": "Losses", "columns": 2, **_SECTION},
+        ],
+    }
+
+
+def unconditional(result: SweepResult) -> list[str]:
+    """Parameters that every trial draws, of those that vary: runs without a parameter drop out of MLflow's figure."""
+    names = [name for name in result.space if all(name in t.params for t in result.trials)]
+    return [name for name in names if len({t.params[name] for t in result.trials}) > 1]
+
+
+_AXES, _LOSSES = "tunelab-axes", "tunelab-losses"
+_SECTION: Mapping[str, Any] = {"display": True, "isReordered": False, "deleted": False}
+_CHART: Mapping[str, Any] = {
+    "deleted": False,
+    "isGenerated": False,
+    "runsCountToCompare": 20,
+}
+_LINE: Mapping[str, Any] = {
+    "xAxisKey": "step",
+    "scaleType": "linear",
+    "lineSmoothness": 0,
+    "useGlobalXaxisKey": True,
+    "useGlobalLineSmoothing": True,
+}
+
+
+def _columns(kind: str, names: Sequence[str]) -> list[str]:
+    return [f"{kind}.`{name}`" for name in names]
+
+
+def _state(columns: Sequence[str]) -> dict[str, Any]:
+    return {
+        "searchFilter": "",
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": list(columns),
+        "runsHiddenMode": "FIRST_10_RUNS",
+    }
+
+
+def _view(name: str, moment: float, state: Mapping[str, Any]) -> str:
+    made = round(moment * 1000)
+    return _json({"name": name, "createdAt": made, "updatedAt": made, "state": _json(state)})
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,182 @@
+"""The URI of a tracking store: what it means, and whether it can be used. Nothing here writes, or loads MLflow."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from search_spaces import UserError
+from tunelab.system.redaction import without_secrets
+
+OFF = "off"  # no tracking
+SERVERS = ("http", "https")
+DATABASES = ("postgresql", "mysql", "mssql")
+SCHEME = re.compile(r"([a-z]+)(?:\+\w+)?:")
+NEEDS_QUOTES = re.compile("[%?]")
+LOCKED_SECONDS = 1.0
+MLFLOW_TABLES = {"experiments", "alembic_version"}  # one of them is there from the first moment on
+
+
+def default_tracking_uri() -> str:
+    """What ``MLFLOW_TRACKING_URI`` says, else ``sqlite:///<cwd>/mlruns/mlflow.db``.
+
+    In a folder whose path would have to be quoted, the URI is relative: MLflow creates the folder of a sqlite file
+    by its quoted name.
+    """
+    folder = str(Path.cwd())
+    path = "mlruns/mlflow.db" if NEEDS_QUOTES.search(folder) else f"{folder.rstrip('/')}/mlruns/mlflow.db"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{path}"
+
+
+def check_uri(uri: str) -> str:
+    """The URI of a store that tunelab works with, or ``"off"``; raises ``UserError`` for anything else."""
+    scheme = scheme_of(uri)
+    if uri == OFF or (scheme == "sqlite" and sqlite_path(uri) is not None):
+        return uri
+    if names_server(uri):
+        return uri
+    if scheme in DATABASES:
+        _check_driver(uri)
+        return uri
+    raise UserError(
+        f"--tracking-uri '{without_secrets(uri)}' is no store that can be used. Give sqlite:///path/mlflow.db, "
+        f"the URL of an MLflow server (http://…), a database ({', '.join(DATABASES)}), or off."
+    )
+
+
+def names_server(uri: str) -> bool:
+    """Whether this is the URL of a server, with a host."""
+    return scheme_of(uri) in SERVERS and _names_a_host(uri)
+
+
+def scheme_of(uri: str) -> str:
+    """``sqlite``, ``http``, ``postgresql``, ... without the driver; empty when there is none."""
+    match = SCHEME.match(uri)
+    return match[1] if match else ""
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of a sqlite store, absolute; None for other stores; raises ``UserError`` when it names no file."""
+    if scheme_of(uri) != "sqlite":
+        return None
+    path = uri.partition("?")[0].partition(":///")[2]  # sqlite:///relative.db or sqlite:////absolute.db
+    if "%" in path:
+        from sqlalchemy import make_url  # how a quoted path is read is its business; it takes a while to load
+
+        path = make_url(uri).database or ""
+    if not path.strip("/") or path.endswith("/") or path == ":memory:" or "\0" in path:
+        raise UserError(f"--tracking-uri '{uri}' names no file. Write sqlite:///path/mlflow.db.")
+    return Path(path).absolute()
+
+
+def absolute_uri(uri: str) -> str:
+    """The URI as it is meant in the working directory, for use in another; a path that needs quoting stays relative."""
+    path = sqlite_path(uri)
+    if path is None or NEEDS_QUOTES.search(str(path)):
+        return uri
+    options = uri.partition("?")[2]
+    return f"sqlite:///{path}{f'?{options}' if options else ''}"
+
+
+def home_of(uri: str) -> Path:
+    """The folder that belongs to a store: a sqlite file's own, else ``mlruns`` in the working directory."""
+    path = sqlite_path(uri)
+    return Path.cwd() / "mlruns" if path is None else path.parent
+
+
+def check_usable(uri: str) -> None:
+    """Raises ``UserError`` when a sqlite store cannot be there, or a store's folder not be written."""
+    path = sqlite_path(uri)
+    if path is not None:
+        check_sqlite(path)
+    check_writable(home_of(uri))
+
+
+def is_new(uri: str) -> bool:
+    """Whether a store is a sqlite file that is not there yet."""
+    path = sqlite_path(uri)
+    return path is not None and not os.path.exists(path)
+
+
+def check_exists(uri: str) -> None:
+    """Raises ``UserError`` when there is no sqlite store to read yet; whether a server answers is seen by asking it."""
+    path = sqlite_path(uri)
+    if path is None:
+        return
+    if not os.path.exists(path) or (path.is_file() and not path.stat().st_size):
+        raise UserError(f"There is no store at '{path}' yet; the first sweep creates it.")
+    check_sqlite(path)
+
+
+def check_sqlite(path: Path) -> None:
+    """Raises ``UserError`` when there is something that is no MLflow database, which MLflow would try for minutes.
+
+    The file is read by sqlite alone: to open and close it by hand would drop the locks that this process holds on it,
+    and another could then take the log from under it.
+    """
+    if not os.path.exists(path):
+        return
+    if path.is_file() and not os.access(path, os.W_OK):
+        raise UserError(f"The store '{path}' cannot be used: {os.strerror(errno.EACCES)}.")
+    try:
+        if not path.is_file():
+            raise sqlite3.DatabaseError
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=LOCKED_SECONDS)) as database:
+            tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):  # locked, or left by a killed process: MLflow will see
+            return
+        raise UserError(
+            f"The store '{path}' is no sqlite database, or it is damaged. Give another --tracking-uri."
+        ) from error
+    if tables and not tables & MLFLOW_TABLES:
+        raise UserError(f"The database '{path}' is another program's: MLflow made none of it. Give another file.")
+
+
+def check_writable(folder: Path, option: str = "--tracking-uri") -> None:
+    """Raises ``UserError`` when a folder, which ``option`` names, cannot be created or written."""
+    existing = existing_folder(folder)
+    try:
+        with tempfile.TemporaryFile(dir=existing):  # the one sure way: root may write anywhere, but not to /proc
+            return
+    except OSError as error:
+        raise UserError(
+            f"The folder '{folder}' cannot be written ({existing}: {error.strerror}). Choose another with {option}."
+        ) from error
+
+
+def existing_folder(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that exists."""
+    return path if os.path.exists(path) or path == path.parent else existing_folder(path.parent)
+
+
+def _names_a_host(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _check_driver(uri: str) -> None:
+    """Raises ``UserError`` for a database URI that cannot be read, or whose Python driver is not installed."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    shown = without_secrets(uri)
+    try:
+        make_url(uri).get_dialect().import_dbapi()
+    except ModuleNotFoundError as error:
+        hint = f"install it, or name another driver ({scheme_of(uri)}+DRIVER://…)"
+        if scheme_of(uri) == "postgresql":
+            hint = "pip install 'tunelab[postgres]', and write postgresql+psycopg2://…"
+        raise UserError(f"--tracking-uri '{shown}' needs the module '{error.name}': {hint}.") from error
+    except (ArgumentError, ValueError) as error:
+        what = str(error).partition("\n")[0].removesuffix(".")
+        raise UserError(f"--tracking-uri '{shown}' cannot be read: {without_secrets(what)}.") from error
