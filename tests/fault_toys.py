@@ -18,7 +18,7 @@ import torch
 from search_spaces import Config, SearchSpace
 from tests.toys import Toy
 from trainables import EpochReport, TrainingData
-from trainables.base import trial as running
+from trainables.base.worker import trial as running
 
 FAULT_TOY = str(Path(__file__))
 

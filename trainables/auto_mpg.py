@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainables.base.tabular import TabularTask
-from trainables.base.task import TaskFacts
+from trainables.base.tables.tabular import TabularTask
+from trainables.base.contract.task import TaskFacts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,6 @@ class AutoMPG(TabularTask):
     categorical = ("origin",)  # 1 USA, 2 Europe, 3 Japan
 
     def read(self) -> pd.DataFrame:
-        from trainables.base.bundled import read_table
+        from trainables.base.contract.bundled import read_table
 
         return read_table(self.bundled_files[0])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainables.base.tabular import TabularTask
-from trainables.base.task import TaskFacts
+from trainables.base.tables.tabular import TabularTask
+from trainables.base.contract.task import TaskFacts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +44,6 @@ class HeartDisease(TabularTask):
     )
 
     def read(self) -> pd.DataFrame:
-        from trainables.base.bundled import read_table
+        from trainables.base.contract.bundled import read_table
 
         return read_table(self.bundled_files[0])

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trainables.base.model_folder import KOGPT2, KOGPT2_LICENCE, find_model
-from trainables.base.task import (
+from trainables.base.text.model_folder import KOGPT2, KOGPT2_LICENCE, find_model
+from trainables.base.contract.task import (
     SPLIT_SEED,
     Config,
     EpochReport,
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import torch
 
     from search_spaces import SearchSpace
-    from trainables.base.document_loss import Tokens
-    from trainables.base.fine_tuning import Settings
-    from trainables.base.korean import Corpus
+    from trainables.base.text.document_loss import Tokens
+    from trainables.base.text.fine_tuning import Settings
+    from trainables.base.text.korean import Corpus
 
 MANY_UNKNOWN = 0.05  # share of unknown tokens, which are easily foreseen
 CHEAP_EVALUATION = 5e11  # parameters times tokens: a few seconds on one CPU core
@@ -87,7 +87,7 @@ class KoGPT2(Task):
             self.facts = replace(self.facts, max_epochs=PRETRAINED_EPOCHS, note=note)
         self.facts = replace(self.facts, title=f"Korean language model, fine-tuned from: {self.folder.name}")
         if self.data is not None:
-            from trainables.base.korean import text_files
+            from trainables.base.text.korean import text_files
 
             text_files(self.data)  # a wrong path is said before anything starts
             self.bundled_files = ()
@@ -105,10 +105,10 @@ class KoGPT2(Task):
             UserError: text that cannot be split, a model that does not load, a tokenizer that loses Korean, or too
                 little memory for the smallest trial.
         """
-        from trainables.base.document_loss import perplexity, total_nats
-        from trainables.base.korean import bundled, read_corpus
-        from trainables.base.language_model import load_model, tokenize
-        from trainables.base.memory import require_memory, training_bytes
+        from trainables.base.text.document_loss import perplexity, total_nats
+        from trainables.base.text.korean import bundled, read_corpus
+        from trainables.base.text.language_model import load_model, tokenize
+        from trainables.base.text.memory import require_memory, training_bytes
 
         corpus = bundled() if self.data is None else read_corpus(self.data, split_seed)
         network, tokenizer, model = load_model(self.folder)
@@ -163,9 +163,9 @@ class KoGPT2(Task):
         Raises:
             UserError: not enough memory for this configuration.
         """
-        from trainables.base.fine_tuning import fine_tune
-        from trainables.base.language_model import load_network
-        from trainables.base.memory import require_memory, training_bytes
+        from trainables.base.text.fine_tuning import fine_tune
+        from trainables.base.text.language_model import load_network
+        from trainables.base.text.memory import require_memory, training_bytes
 
         settings = _settings(config)
         needed = training_bytes(self.folder.config, data.facts["parameters"], settings, device)
@@ -183,8 +183,8 @@ class KoGPT2(Task):
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> Predictor:
         """The fine-tuned network with its tokenizer (a ``LanguageModelPredictor``)."""
-        from trainables.base.language_model import load_model
-        from trainables.base.language_model_predictor import LanguageModelPredictor
+        from trainables.base.text.language_model import load_model
+        from trainables.base.text.predictor import LanguageModelPredictor
 
         network, _, _ = load_model(self.folder)
         network.load_state_dict(dict(weights), strict=False)  # the output layer is tied to the embedding
@@ -192,7 +192,7 @@ class KoGPT2(Task):
 
     def scores(self, predictor: Predictor, split: RawSplit) -> dict[str, float]:
         """``perplexity``, ``loss`` (nats per token) and ``nats_per_char`` of the documents."""
-        from trainables.base.language_model_predictor import LanguageModelPredictor
+        from trainables.base.text.predictor import LanguageModelPredictor
 
         if not isinstance(predictor, LanguageModelPredictor):
             raise TypeError(f"kogpt2 scores language models, got {type(predictor).__name__}")
@@ -202,7 +202,7 @@ class KoGPT2(Task):
 def _settings(config: Config) -> Settings:
     from dataclasses import fields
 
-    from trainables.base.fine_tuning import Settings
+    from trainables.base.text.fine_tuning import Settings
 
     return Settings(**{field.name: config[field.name] for field in fields(Settings)})
 
@@ -214,7 +214,7 @@ def _arrays(name: str, tokens: Tokens) -> dict[str, np.ndarray]:
 def _tokens(name: str, data: TrainingData) -> Tokens:
     import torch
 
-    from trainables.base.document_loss import Tokens
+    from trainables.base.text.document_loss import Tokens
 
     ids, ends = (torch.tensor(data.arrays[f"{name}_{part}"], dtype=torch.int64) for part in ("ids", "ends"))
     return Tokens(ids, ends, data.facts["bos_id"])

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.base.model_folder import CORPUS_KEY, LICENCE_KEY, STANDIN, STANDIN_KEY, STANDIN_LICENCE
+from trainables.base.text.model_folder import CORPUS_KEY, LICENCE_KEY, STANDIN, STANDIN_KEY, STANDIN_LICENCE
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-    from trainables.base.fine_tuning import Settings
-    from trainables.base.korean import Document
+    from trainables.base.text.fine_tuning import Settings
+    from trainables.base.text.korean import Document
 
 SEED = 20_261_101
 VOCABULARY = 1024  # with 2048 most tokens are seen once or twice in so little text (nats per character 2 % lower)
@@ -88,9 +88,9 @@ def train_network(
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from trainables.base.fine_tuning import fine_tune
-    from trainables.base.korean import digest
-    from trainables.base.language_model import tokenize
+    from trainables.base.text.fine_tuning import fine_tune
+    from trainables.base.text.korean import digest
+    from trainables.base.text.language_model import tokenize
 
     torch.manual_seed(SEED)
     config = GPT2Config(
@@ -130,9 +130,9 @@ def make_standin(folder: Path) -> None:
     from rich.console import Console
     from transformers.utils import logging
 
-    from trainables.base.document_loss import perplexity
-    from trainables.base.korean import bundled
-    from trainables.base.language_model import probe_korean
+    from trainables.base.text.document_loss import perplexity
+    from trainables.base.text.korean import bundled
+    from trainables.base.text.language_model import probe_korean
 
     say = Console().print
     torch.set_num_threads(1)
@@ -171,7 +171,7 @@ def make_standin(folder: Path) -> None:
 
 
 def _settings() -> Settings:
-    from trainables.base.fine_tuning import Settings
+    from trainables.base.text.fine_tuning import Settings
 
     return Settings(
         lr=1e-3, batch_size=4, block_length=128, dropout=0.1, warmup=0.05, weight_decay=0.1, frozen_blocks=0.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from trainables.base.task import (
+from trainables.base.contract.task import (
     SPLIT_SEED,
     Config,
     EpochReport,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from trainables.base.image_predictor import ImagePredictor
+    from trainables.base.images.predictor import ImagePredictor
 
 DATA = ("sample", "full")
 
@@ -94,12 +94,12 @@ class MNIST(Task):
     def check_data(self) -> None:
         super().check_data()
         if self.data_dir is not None:
-            from trainables.base.idx_files import find_files
+            from trainables.base.images.idx_files import find_files
 
             find_files(self.data_dir)
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
-        from trainables.base.images import ImageScale
+        from trainables.base.images.networks import ImageScale
 
         train, validation, test = self._sample(split_seed) if self.data == "sample" else self._full(split_seed)
         scale = ImageScale.fit(train.inputs)
@@ -126,12 +126,12 @@ class MNIST(Task):
         device: str = "cpu",
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
-        from trainables.base.images import fit_images
+        from trainables.base.images.networks import fit_images
 
         return fit_images(config, data, seed, max_epochs=max_epochs, device=device)
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> ImagePredictor:
-        from trainables.base.image_predictor import ImagePredictor
+        from trainables.base.images.predictor import ImagePredictor
 
         return ImagePredictor(dict(config), dict(splits.training.facts), weights, splits.preprocessing)
 
@@ -142,7 +142,7 @@ class MNIST(Task):
         return means
 
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
-        from trainables.base.image_predictor import score_images
+        from trainables.base.images.predictor import score_images
 
         return score_images(predictor.outputs(split.inputs), split.targets)
 
@@ -156,8 +156,8 @@ class MNIST(Task):
 
         import numpy as np
 
-        from trainables.base.bundled import read_bytes
-        from trainables.base.splits import split_rows
+        from trainables.base.contract.bundled import read_bytes
+        from trainables.base.contract.splits import split_rows
 
         with np.load(io.BytesIO(read_bytes(self.bundled_files[0]))) as stored:
             images, labels = stored["images"], stored["labels"].astype(np.int64)
@@ -169,7 +169,7 @@ class MNIST(Task):
         import numpy as np
         from sklearn.model_selection import train_test_split
 
-        from trainables.base.idx_files import read_mnist
+        from trainables.base.images.idx_files import read_mnist
 
         images, labels, test_images, test_labels = read_mnist(self.data_dir)
         rows = np.arange(len(labels))

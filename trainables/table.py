@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from trainables.base.tabular import TabularTask
-from trainables.base.task import SPLIT_SEED, TaskFacts
+from trainables.base.tables.tabular import TabularTask
+from trainables.base.contract.task import SPLIT_SEED, TaskFacts
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from trainables.base.preprocessing import Columns
-    from trainables.base.splits import RowSplit
+    from trainables.base.tables.preprocessing import Columns
+    from trainables.base.contract.splits import RowSplit
 
 MANY_ROWS, FEW_ROWS = 100_000, 5_000
 MOST_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
@@ -64,8 +64,8 @@ class Table(TabularTask):
         group_column: str | None = None,
         time_column: str | None = None,
     ) -> None:
-        from trainables.base.table_file import read_table_file
-        from trainables.base.table_schema import understand
+        from trainables.base.tables.file import read_table_file
+        from trainables.base.tables.schema import understand
 
         if data is None or target is None:
             raise UserError("Task 'table' needs a file and a target: --data houses.csv --target price.")
@@ -135,8 +135,8 @@ class Table(TabularTask):
         return self.__dict__ | {"_frame": None}  # a task that travels to a worker leaves its rows at home
 
     def read(self) -> pd.DataFrame:
-        from trainables.base.table_file import read_table_file
-        from trainables.base.table_schema import clean_target
+        from trainables.base.tables.file import read_table_file
+        from trainables.base.tables.schema import clean_target
 
         if self._frame is None:
             schema = self.schema
@@ -153,7 +153,7 @@ class Table(TabularTask):
         Raises:
             UserError: the rows cannot be split this way, or those that train hold one class only.
         """
-        from trainables.base.splits import uneven
+        from trainables.base.contract.splits import uneven
 
         rows = self._parted(frame, split_seed)
         notes = [] if self.split_column is not None else [uneven(rows)]
@@ -173,8 +173,8 @@ class Table(TabularTask):
         return rows
 
     def _parted(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
-        from trainables.base.splits import split_groups, split_named, split_time
-        from trainables.base.table_column import order_in_time
+        from trainables.base.contract.splits import split_groups, split_named, split_time
+        from trainables.base.tables.column import order_in_time
 
         if self.split_column is not None:
             return split_named(frame[self.split_column].to_numpy(), self.split_column)

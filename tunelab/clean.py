@@ -21,8 +21,8 @@ from tunelab.records.trial import TrialStatus, ranked
 from tunelab.setup.resume import HIDDEN, sweep_names
 from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
 from tunelab.system.redaction import without_secrets
-from trainables.base.plan import weights_path
-from trainables.base.storage import Storage
+from trainables.base.worker.assignment import weights_path
+from trainables.base.worker.storage import Storage
 
 KEPT_BY_RESUMABLE = 5  # weights of so many leading trials stay with a sweep that can go on
 

@@ -166,7 +166,7 @@ def _shared_memory() -> Finding:
 
 
 def _data() -> Finding:
-    from trainables.base.bundled import checksums, read_bytes
+    from trainables.base.contract.bundled import checksums, read_bytes
 
     for name in checksums():
         read_bytes(name)

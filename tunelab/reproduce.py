@@ -16,7 +16,7 @@ from tunelab.launch.fixed_trials import plan_of
 from tunelab.tracking.store import Store
 from tunelab.tracking.connection import json_object, read_tag
 from trainables import Splits, Task, TrainingData, get_task, load_data
-from trainables.base.compute import Compute
+from trainables.base.training.compute import Compute
 
 INFINITE = 1.7e308  # MLflow keeps inf as the largest float
 
@@ -111,7 +111,7 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
 
 def train_again(record: TrialRecord, task: Task, data: TrainingData) -> TrialRecord:
     """The record that training now gives, as many epochs as there were, on the same device and thread count."""
-    from trainables.base.trial import run_trial
+    from trainables.base.worker.trial import run_trial
 
     last = record.epochs[-1].epoch  # a trial that was stopped there is left there
     plan = replace(plan_of(record, record.number, record.seed), milestones=(last,))

@@ -21,7 +21,7 @@ from tunelab.records.seeds import derive_seed
 from tunelab.confirmation.statistics import LEVEL
 from tunelab.records.spec import SweepSpec
 from trainables import Splits, get_task
-from trainables.base.plan import TrialPlan
+from trainables.base.worker.assignment import TrialPlan
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from search_spaces import ParamValue, UserError, unknown
 from trainables import task_classes
-from trainables.base.tabular import TabularTask
+from trainables.base.tables.tabular import TabularTask
 
 TASKS = ("wine", "heart_disease", "auto_mpg")
 NOISE = "noise"  # labels shuffled over training and validation rows: nothing can be learned

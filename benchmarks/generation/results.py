@@ -16,7 +16,7 @@ from benchmarks.generation.spec import HUMAN, Plan
 from benchmarks.generation.speed import SideBySide, Speed
 from benchmarks.generation.statistics import Comparison, compare
 from benchmarks.generation.writer import Writer, score
-from trainables.base.language_model import ModelFacts
+from trainables.base.text.language_model import ModelFacts
 
 NEAR_HUMAN = ("human_distance", "human_gap", "scorer_distance", "scorer_gap")
 

@@ -87,7 +87,7 @@ class ModelScorer:
     """
 
     def __init__(self, model: str, device: str = "cpu") -> None:
-        from trainables.base.language_model import load_model
+        from trainables.base.text.language_model import load_model
 
         self.model, self.tokenizer, facts = load_model(model, device=device)
         self.bos_id, self.longest = facts.bos_id, facts.n_positions
@@ -149,7 +149,7 @@ def load_scorer(plan: Plan) -> Scorer:
     """The scorer of a plan."""
     if plan.spec.scorer != CHARACTER_NGRAM:
         return ModelScorer(plan.spec.scorer, plan.spec.device)
-    from trainables.base.korean import SOURCE, bundled
+    from trainables.base.text.korean import SOURCE, bundled
 
     documents = [document.text for document in bundled().train]
     return CharacterNgram(documents, f"training documents of: {SOURCE}; never the held-out ones")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.generation.settings import PARAMETERS, DecodingSettings, brief, expand_grid
 from search_spaces.errors import UserError, unknown
-from trainables.base.model_folder import ModelFolder, find_model
+from trainables.base.text.model_folder import ModelFolder, find_model
 
 FOLDER = Path(__file__).parent
 DEFAULT_SPEC = FOLDER / "default.yaml"
@@ -221,7 +221,7 @@ def resolve_prompts(spec: PromptsSpec) -> tuple[Prompt, ...]:
     """The held-out prompts with their references, then the written ones; NFC, stripped, none empty, none twice."""
     import unicodedata
 
-    from trainables.base.korean import held_out_prompts
+    from trainables.base.text.korean import held_out_prompts
 
     prompts: list[Prompt] = []
     if spec.held_out:

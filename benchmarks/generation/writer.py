@@ -15,7 +15,7 @@ from benchmarks.generation.samples import Sample, Slot
 from benchmarks.generation.scorer import Scorer, log_probabilities, split_ids
 from benchmarks.generation.spec import HUMAN, Plan, Prompt, find_models
 from search_spaces.errors import UserError
-from trainables.base.language_model import ModelFacts, load_model, load_tokenizer
+from trainables.base.text.language_model import ModelFacts, load_model, load_tokenizer
 
 SMALL_MODEL = 10_000_000  # parameters below which starting threads costs more than they save
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from search_spaces.mlp import suggest_mlp
 from search_spaces.space import SearchSpace
-from trainables.base.task import (
+from trainables.base.contract.task import (
     SPLIT_SEED,
     Config,
     EpochReport,

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.speed.loop import LR, WORKLOADS, Workload
-from trainables.base.loop import seeded, stream_seed, tensor_view
-from trainables.base.mlp import MLP, MULTIPLIER, MLPTrainer, fused_adamw
-from trainables.base.task import TrainingData
+from trainables.base.training.loop import seeded, stream_seed, tensor_view
+from trainables.base.training.mlp import MLP, MULTIPLIER, MLPTrainer, fused_adamw
+from trainables.base.contract.task import TrainingData
 
 SIZES = (8, 16)  # networks of a pack
 

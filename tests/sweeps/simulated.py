@@ -17,7 +17,7 @@ from tunelab.search.journal import Journal, Replay
 from tunelab.search.study import Proposals
 from tunelab.search.asha import Rungs, rung_levels
 from tests.toys import suggest
-from trainables.base.plan import TrialPlan, TrialReport
+from trainables.base.worker.assignment import TrialPlan, TrialReport
 
 Loss = Callable[[TrialPlan, int], float]  # plan and epoch to validation loss
 Pace = Callable[[int, int], float]  # trial number and epoch to seconds

@@ -13,7 +13,7 @@ from tunelab.launch.resources import Resources
 from tunelab.records.spec import SweepSpec
 from tests.toys import TOY, Toy
 from trainables import Task, TrainingData
-from trainables.base.plan import TrialPlan
+from trainables.base.worker.assignment import TrialPlan
 
 SWEEPS = 8
 

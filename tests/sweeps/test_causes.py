@@ -133,7 +133,7 @@ def test_the_command_line_loads_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_launching_loads_neither_torch_nor_scikit_learn() -> None:
-    code = "import sys, tunelab.run, trainables.base.lane; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
+    code = "import sys, tunelab.run, trainables.base.worker.trial_actor; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

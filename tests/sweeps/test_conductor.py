@@ -17,7 +17,7 @@ from tunelab.search.controller import Budget, Conductor, Next, Stop
 from tunelab.search.journal import FILE, read_events, replay
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tests.sweeps.simulated import Clock, Slots, make_conductor
-from trainables.base.plan import TrialPlan, TrialReport
+from trainables.base.worker.assignment import TrialPlan, TrialReport
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ def test_kills_while_the_winner_is_confirmed_scored_and_logged_lose_nothing(stor
     "where",
     [
         pytest.param("tunelab.search.study.Proposals.ask", marks=pytest.mark.slow),
-        "trainables.base.tabular.TabularTask.scores",
+        "trainables.base.tables.tabular.TabularTask.scores",
     ],
 )
 def test_what_nobody_expected_ends_a_sweep_in_order_and_it_goes_on_when_mended(where: str, store_uri: str) -> None:

@@ -20,11 +20,11 @@ from tunelab.run import run_sweep
 from tunelab.records.spec import make_spec
 from tunelab.tracking.store import Store
 from tests.drivers import ray_address, start_driver, wait_until
-from trainables.base.document_loss import total_nats
-from trainables.base.korean import bundled
-from trainables.base.language_model import load_model, tokenize
-from trainables.base.language_model_predictor import LanguageModelPredictor
-from trainables.base.model_folder import STANDIN
+from trainables.base.text.document_loss import total_nats
+from trainables.base.text.korean import bundled
+from trainables.base.text.language_model import load_model, tokenize
+from trainables.base.text.predictor import LanguageModelPredictor
+from trainables.base.text.model_folder import STANDIN
 from trainables.kogpt2 import KoGPT2
 
 TEXTS = pd.DataFrame({"text": ["모든 국민은", "대통령은"]})

@@ -19,7 +19,7 @@ from tunelab.tracking.store import Store
 from tunelab.tracking.connection import fluent
 from tunelab.tracking.models import MODEL_REQUIREMENTS, TEXT_REQUIREMENTS
 from trainables import Predictor, get_task
-from trainables.base.predictors import PREDICTORS
+from trainables.base.contract.predictors import PREDICTORS
 
 CONFIG: dict[str, Any] = {"hidden_sizes": [8], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 64}
 FIGURES = {"test_rmse": 3.5}

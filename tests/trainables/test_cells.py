@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from search_spaces import UserError
-from trainables.base.dates import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, DateOrder, find_order, read_dates
-from trainables.base.numbers import CLOCK, COMMA, PLAIN, POINT, find_notation, read_numbers
-from trainables.base.table_column import order_in_time, role_of
+from trainables.base.tables.dates import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, DateOrder, find_order, read_dates
+from trainables.base.tables.numbers import CLOCK, COMMA, PLAIN, POINT, find_notation, read_numbers
+from trainables.base.tables.column import order_in_time, role_of
 
 DATES = [  # cells, the order, how the first one reads
     (["2024-03-05", "2024-12-31"], "year first", "2024-03-05"),

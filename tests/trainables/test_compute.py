@@ -14,9 +14,9 @@ from tunelab.setup.resolve import make_plan
 from tunelab.records.trial import Epoch
 from tunelab.records.spec import make_spec
 from trainables import get_task
-from trainables.base.compute import Compute
-from trainables.base.plan import TrialPlan
-from trainables.base.trial import run_trial
+from trainables.base.training.compute import Compute
+from trainables.base.worker.assignment import TrialPlan
+from trainables.base.worker.trial import run_trial
 
 NETWORKS: dict[str, tuple[str, str | None, Mapping[str, Any]]] = {
     "perceptron": ("auto_mpg", None, {}),

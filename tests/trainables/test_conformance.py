@@ -16,7 +16,7 @@ import torch
 import trainables
 from search_spaces import SearchSpace
 from trainables import EpochReport, SealedTest, Splits, TabularTask, Task, TaskFacts
-from trainables.base.conformance import CHECKS, check_task
+from trainables.base.contract.conformance import CHECKS, check_task
 
 
 def faults(task: Task, *, ray: bool = False) -> dict[str, str]:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import trainables
 from search_spaces import UserError
 from trainables import TabularTask
-from trainables.base import bundled
-from trainables.base.preprocessing import Columns, TablePreprocessing
-from trainables.base.splits import split_groups, split_named, split_rows, split_time
+from trainables.base.contract import bundled
+from trainables.base.tables.preprocessing import Columns, TablePreprocessing
+from trainables.base.contract.splits import split_groups, split_named, split_rows, split_time
 
 TABLES = sorted(
     name for name, cls in trainables.task_classes().items() if issubclass(cls, TabularTask) and not cls.options

@@ -170,7 +170,7 @@ def test_a_task_file_imports_what_lies_beside_it_in_workers_too(
 ) -> None:
     from ray import cloudpickle
 
-    from trainables.base.trainable import as_trainable
+    from trainables.base.contract.trainable import as_trainable
 
     (tmp_path / "mine.py").write_text(SIBLINGS)
     (tmp_path / "helper_of_mine.py").write_text("class Scale:\n    def __init__(self, by):\n        self.by = by\n")

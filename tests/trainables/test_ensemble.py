@@ -13,8 +13,8 @@ from rtdl_num_embeddings import PeriodicEmbeddings
 
 from search_spaces import UserError
 from trainables import Predictor, Splits, TabularTask, get_task, load_predictor
-from trainables.base.embeddings import Periodic, PiecewiseLinear, averaged, build_embedded_mlp, quantile_edges
-from trainables.base.ensemble import EnsemblePredictor, greedy_weights
+from trainables.base.training.embeddings import Periodic, PiecewiseLinear, averaged, build_embedded_mlp, quantile_edges
+from trainables.base.training.ensemble import EnsemblePredictor, greedy_weights
 
 PLAIN: dict[str, Any] = {"hidden_sizes": [16], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 32}
 PIECEWISE = {**PLAIN, "embedding": "piecewise", "n_bins": 8, "members": 4}

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.errors import UserError
-from trainables.base.korean import Document, bundled, digest, held_out_prompts, read_corpus, split_documents
-from trainables.base.model_folder import CORPUS_KEY, find_model
-from trainables.base.near_duplicates import alike, near_duplicate_groups, shingle_hashes
+from trainables.base.text.korean import Document, bundled, digest, held_out_prompts, read_corpus, split_documents
+from trainables.base.text.model_folder import CORPUS_KEY, find_model
+from trainables.base.text.near_duplicates import alike, near_duplicate_groups, shingle_hashes
 
 LONG = (
     "모든 국민은 법률이 정하는 바에 의하여 국방의 의무를 진다. "

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from trainables.base.loop import FitKind, Plateau, fit_tensors, loss_of, seeded
-from trainables.base.metrics import binary_metrics, multiclass_metrics, regression_metrics
-from trainables.base.mlp import MLP, MLPTrainer, fit_mlp
-from trainables.base.task import EpochReport, TrainingData
+from trainables.base.training.loop import FitKind, Plateau, fit_tensors, loss_of, seeded
+from trainables.base.training.metrics import binary_metrics, multiclass_metrics, regression_metrics
+from trainables.base.training.mlp import MLP, MLPTrainer, fit_mlp
+from trainables.base.contract.task import EpochReport, TrainingData
 
 CONFIG: dict[str, Any] = {"hidden_sizes": [16, 8], "dropout": 0.2, "weight_decay": 0.01, "lr": 0.01, "batch_size": 32}
 KINDS: list[FitKind] = ["regression", "binary", "multiclass"]

@@ -17,9 +17,9 @@ from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.evaluation.weights import LeadingWeights
 from tests.toys import Toy
 from trainables import EpochReport, TrainingData
-from trainables.base import trial as running
-from trainables.base.plan import TrialPlan, TrialReport, loss_of_weights, weights_path
-from trainables.base.trial import run_trial
+from trainables.base.worker import trial as running
+from trainables.base.worker.assignment import TrialPlan, TrialReport, loss_of_weights, weights_path
+from trainables.base.worker.trial import run_trial
 
 LOSSES = (3.0, 1.0, 2.5, 2.0)  # the best epoch comes before the checkpoint from which a restart goes on
 

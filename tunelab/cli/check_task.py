@@ -26,7 +26,7 @@ def command(
 
     given = {"data": data, "target": target}
     subject = get_task(task, **{name: value for name, value in given.items() if value is not None})
-    from trainables.base.conformance import check_task
+    from trainables.base.contract.conformance import check_task
 
     results = []
     for result in check_task(subject, space=space, ray=ray):

@@ -131,7 +131,7 @@ def to_bytes(frame: pd.DataFrame, output: str) -> bytes:
 
 
 def _takes_tables(predictor: Predictor) -> bool:
-    from trainables.base.preprocessing import TablePreprocessing
+    from trainables.base.tables.preprocessing import TablePreprocessing
 
     return isinstance(getattr(predictor, "preprocessing", None), TablePreprocessing)
 

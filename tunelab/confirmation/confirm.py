@@ -30,8 +30,8 @@ from tunelab.launch.fixed_trials import plan_of, retrain_all
 from tunelab.confirmation.row_losses import constant_losses, row_losses
 from tunelab.records.seeds import derive_seed
 from trainables import Splits, Task
-from trainables.base.plan import TrialPlan, weights_path
-from trainables.base.storage import Storage
+from trainables.base.worker.assignment import TrialPlan, weights_path
+from trainables.base.worker.storage import Storage
 
 Training = Callable[[Sequence[TrialPlan]], list[TrialRecord]]  # runs plans to their ends
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from trainables import Predictor, Splits
-from trainables.base.task import Kind
+from trainables.base.contract.task import Kind
 
 
 def row_losses(kind: Kind, predictor: Predictor | None, splits: Splits) -> np.ndarray | None:

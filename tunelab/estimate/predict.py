@@ -33,7 +33,7 @@ from tunelab.search.asha import Rungs, rung_levels
 from tunelab.records.spec import SweepSpec
 from tunelab.tracking.uri import OFF
 from trainables import Splits, load_data
-from trainables.base.plan import TrialReport, weights_path
+from trainables.base.worker.assignment import TrialReport, weights_path
 
 PROBE_TRIALS = 8
 PROBE_EPOCHS = 5

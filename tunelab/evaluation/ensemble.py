@@ -47,7 +47,7 @@ def best_ensemble(
     Returns:
         None when no mean is better than the best trial alone.
     """
-    from trainables.base.ensemble import EnsemblePredictor, greedy_weights
+    from trainables.base.training.ensemble import EnsemblePredictor, greedy_weights
 
     candidates = []
     for trial in ranked[: kept_trials(size)]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from tunelab.records.trial import TrialRecord
 from trainables import Task, TrainingData
-from trainables.base.compute import Compute
-from trainables.base.plan import loss_of_weights, weights_path
-from trainables.base.storage import Storage
+from trainables.base.training.compute import Compute
+from trainables.base.worker.assignment import loss_of_weights, weights_path
+from trainables.base.worker.storage import Storage
 
 if TYPE_CHECKING:  # torch loads when weights are read: training begins without it
     import torch

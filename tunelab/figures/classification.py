@@ -15,8 +15,8 @@ from sklearn.metrics import (
 
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line, Mark
 from tunelab.figures.evidence import Evidence
-from trainables.base.image_predictor import BINS, calibration_error
-from trainables.base.metrics import roc_auc
+from trainables.base.images.predictor import BINS, calibration_error
+from trainables.base.training.metrics import roc_auc
 
 MOST_CURVES = 10  # classes; more lines cannot be told apart
 MOST_CLASSES = 60  # of a confusion matrix

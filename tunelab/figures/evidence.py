@@ -10,7 +10,7 @@ import numpy as np
 
 from tunelab.records.trial import TrialRecord
 from trainables import Predictor, RawSplit
-from trainables.base.table_data import probabilities, scale_of
+from trainables.base.training.outputs import probabilities, scale_of
 
 
 @dataclass(frozen=True)

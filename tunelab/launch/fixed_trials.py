@@ -11,8 +11,8 @@ from tunelab.launch.tuner import run_trials
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.launch.resources import Resources
 from trainables import Task, TrainingData
-from trainables.base.compute import Compute
-from trainables.base.plan import TrialPlan, TrialReport
+from trainables.base.training.compute import Compute
+from trainables.base.worker.assignment import TrialPlan, TrialReport
 
 RETRIES = 1  # of a trial whose worker died or hung
 

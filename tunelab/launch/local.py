@@ -23,8 +23,8 @@ from tunelab.launch.fixed_trials import PlannedTrials, plan_of
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.records.spec import SweepSpec
 from trainables import Splits, Task, TrainingData
-from trainables.base.plan import TrialPlan, weights_path
-from trainables.base.storage import Storage
+from trainables.base.worker.assignment import TrialPlan, weights_path
+from trainables.base.worker.storage import Storage
 
 if TYPE_CHECKING:  # torch loads when something is trained
     import torch
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # torch loads when something is trained
 
 def run_here(source: TrialSource, task: Task, data: TrainingData) -> None:
     """Runs all trials of a source, as ``run_trials`` does on Ray."""
-    from trainables.base.trial import run_trial  # loads torch
+    from trainables.base.worker.trial import run_trial  # loads torch
 
     while not isinstance(plan := source.next_plan(), Next):
         for report in run_trial(task, data, plan):

@@ -202,7 +202,7 @@ def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
     from ray._private import services
     from ray._private.node import Node
 
-    os.environ.setdefault("RAY_preload_python_modules", "trainables.base.lane,trainables.base.trial")
+    os.environ.setdefault("RAY_preload_python_modules", "trainables.base.worker.trial_actor,trainables.base.worker.trial")
     start_process = getattr(services, "start_ray_process", None)
     setsid = shutil.which("setsid")
 

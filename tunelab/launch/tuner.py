@@ -22,8 +22,8 @@ from tunelab.launch.resources import Resources, slots
 from tunelab.system.scratch import scratch_folder
 from tunelab.launch.worker_logs import WorkerStderr, pid_in, with_stderr
 from trainables import METRIC, Task, TrainingData
-from trainables.base.plan import BROKEN, TrialPlan, TrialReport
-from trainables.base.trainable import send_by_value
+from trainables.base.worker.assignment import BROKEN, TrialPlan, TrialReport
+from trainables.base.contract.trainable import send_by_value
 
 LANE = "tunelab_lane"  # the one entry of a Tune trial's configuration, which must not be empty
 
@@ -58,7 +58,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
         WorkersLost: workers die before they take up a trial.
     """
     ray, tune = import_ray(), import_tune()
-    from trainables.base.lane import Lane
+    from trainables.base.worker.trial_actor import Lane
 
     send_by_value(task)
     lane = tune.with_resources(
@@ -127,7 +127,7 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
     from ray.tune.schedulers import TrialScheduler
     from ray.tune.search import Searcher
 
-    from trainables.base.lane import REPORT
+    from trainables.base.worker.trial_actor import REPORT
 
     failure: list[Exception] = []
     numbers: dict[str, int | None] = {}  # Tune's trial id, which is a lane's -> our trial in it; None when it waits

@@ -17,8 +17,8 @@ from tunelab.search.study import Proposals
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.asha import Rungs
 from tunelab.records.seeds import trial_seed
-from trainables.base.compute import Compute
-from trainables.base.plan import TrialPlan, TrialReport
+from trainables.base.training.compute import Compute
+from trainables.base.worker.assignment import TrialPlan, TrialReport
 
 SAME_ERROR_LIMIT = 3  # this many first trials that fail with one error end the sweep
 OUTCOMES = {

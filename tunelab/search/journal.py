@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from search_spaces import UserError
 from tunelab.system.errors import DiskFull
 from tunelab.records.trial import Epoch, Row, TrialRecord, TrialStatus
-from trainables.base.storage import NO_SPACE
+from trainables.base.worker.storage import NO_SPACE
 
 FILE = "journal.jsonl"
 LOCK_FILE = "lock"

@@ -19,8 +19,8 @@ from tunelab.system.redaction import without_secrets
 from tunelab.records.spec import SweepSpec
 from tunelab.tracking.uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
 from trainables import Task, get_task, is_shipped
-from trainables.base.compute import Compute
-from trainables.base.storage import Storage
+from trainables.base.training.compute import Compute
+from trainables.base.worker.storage import Storage
 
 COMPILERS = ("g++", "clang++")  # what torch.compile looks for
 KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
@@ -61,7 +61,7 @@ def make_plan(spec: SweepSpec) -> Plan:
     """
     task = get_task(spec.task, **spec.task_options)
     if not is_shipped(task):
-        from trainables.base.conformance import plain_fault
+        from trainables.base.contract.conformance import plain_fault
 
         fault = plain_fault(task)
         if fault is not None:

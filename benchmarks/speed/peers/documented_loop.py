@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from trainables import TrainingData
-from trainables.base.mlp import MLP
+from trainables.base.training.mlp import MLP
 
 
 def documented_epochs(config: dict[str, Any], data: TrainingData, max_epochs: int, device: str) -> Iterator[float]:

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from benchmarks.generation.scorer import ModelScorer, split_ids
-from trainables.base.korean import bundled
-from trainables.base.language_model import load_model
-from trainables.base.model_folder import STANDIN
+from trainables.base.text.korean import bundled
+from trainables.base.text.language_model import load_model
+from trainables.base.text.model_folder import STANDIN
 
 
 @pytest.fixture(scope="module")

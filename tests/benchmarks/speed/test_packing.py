@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.speed.loop import LR, Workload
 from benchmarks.speed.packing import PackedTrainer, measure
-from trainables.base.mlp import MLPTrainer
+from trainables.base.training.mlp import MLPTrainer
 
 SMALL = Workload("small", 90, 5, (12, 8), 32)
 

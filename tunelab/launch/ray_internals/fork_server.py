@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-AT_ONCE = ("trainables.base.trial",)  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
-WITH_RAY = ("ray._private.workers.default_worker", "trainables.base.lane")
+AT_ONCE = ("trainables.base.worker.trial",)  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
+WITH_RAY = ("ray._private.workers.default_worker", "trainables.base.worker.trial_actor")
 STREAMS = 3  # standard input, output and error, which a request brings along
 EXPECTED_SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # Ray ends workers by these
 

@@ -1,0 +1,364 @@
+"""The conformance suite: what a task must do so that a sweep can rely on it, one named check each.
+
+``check_task(task)`` runs every check on a task, shipped or the user's own. A check passes or says in one sentence what
+the task gets wrong. Checks train a few epochs on the smallest values of the space (and its largest batch).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_args
+
+import optuna
+
+from search_spaces import Config, SearchSpace, UserError
+from search_spaces.errors import in_words
+from trainables.base.contract.conformance_data import (
+    data_faults,
+    frozen_randomness,
+    global_state,
+    other_global_state,
+    same_outputs,
+    same_reports,
+)
+from trainables.base.contract.task import EpochReport, Kind, Splits, Task, TaskFacts
+
+SEED = 1
+EPOCHS = 2  # of the checks that train
+ROWS = 32  # that the predictor is tried on
+CARRIED_BYTES = 4096  # of a task's state; more are data
+
+
+class Fault(Exception):
+    """What a task gets wrong, one sentence."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How one check ended.
+
+    Attributes:
+        name: of the check.
+        fault: one sentence on what the task gets wrong; None when it passed.
+        seconds: how long the check took.
+    """
+
+    name: str
+    fault: str | None
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return self.fault is None
+
+
+class Subject:
+    """A task under test, with what several checks need: computed once, when first asked for."""
+
+    def __init__(self, task: Task, space: str | None = None) -> None:
+        self.task = task
+        self._space = space
+
+    @cached_property
+    def splits(self) -> Splits:
+        return self.task.load()
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        return self.task.space(self._space)
+
+    @cached_property
+    def config(self) -> Config:
+        """The smallest configuration of the space."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = optuna.create_study(sampler=_Smallest())
+        return self.space(study.ask())
+
+    @cached_property
+    def reports(self) -> list[EpochReport]:
+        """Of the smallest configuration."""
+        before = global_state()
+        reports = self.train(SEED)
+        self.stirred = global_state() != before  # whether fit() changed the global random numbers
+        return reports
+
+    @cached_property
+    def elsewhere(self) -> list[EpochReport]:
+        """The same training in a process whose global random numbers are others."""
+        with other_global_state():
+            return self.train(SEED)
+
+    def train(self, seed: int, config: Mapping[str, Any] | None = None, epochs: int = EPOCHS) -> list[EpochReport]:
+        """Reports of one training with copies of the weights; a task that does not stop is cut off."""
+        chosen = self.config if config is None else config
+        fit = self.task.fit(dict(chosen), self.splits.training, seed, max_epochs=epochs, device="cpu")
+        return [_kept(report) for report in islice(iter(fit), epochs + 2)]
+
+
+def check_task(task: Task, *, space: str | None = None, ray: bool = False) -> Iterator[CheckResult]:
+    """Runs the suite and yields each check as it ends.
+
+    Args:
+        task: from ``trainables.get_task``.
+        space: search space by name or Python file instead of the task's own; the reference stays in the task's own.
+        ray: also train in a bare ``ray.tune.Tuner``; Ray is started when it does not run.
+    """
+    subject = Subject(task, space)
+    broken = False
+    for name, check, needed in [*CHECKS, *([("bare tuner", _bare_tuner, False)] if ray else [])]:
+        began = time.perf_counter()
+        fault = "Not checked, because an earlier check that this one needs failed." if broken else _run(check, subject)
+        broken = broken or (needed and fault is not None)
+        yield CheckResult(name, fault, time.perf_counter() - began)
+
+
+def plain_fault(task: Task) -> str | None:
+    """What a task gets wrong in its facts and its reference configuration, which is seen without its data."""
+    subject = Subject(task, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna's, of values outside the space: the sentence says it
+        return _run(_facts, subject) or (_run(_reference, subject) if task.reference else None)
+
+
+def _run(check: Callable[[Subject], None], subject: Subject) -> str | None:
+    try:
+        with frozen_randomness():
+            check(subject)
+    except (Fault, UserError) as fault:
+        return str(fault)
+    except Exception as error:  # noqa: BLE001 whatever a task raises is what the suite reports
+        return f"Raised {in_words(error)}."
+    return None
+
+
+def _facts(subject: Subject) -> None:
+    from trainables import shipped_tasks
+
+    facts = getattr(subject.task, "facts", None)
+    _demand(isinstance(facts, TaskFacts), f"'facts' must be a TaskFacts, got {type(facts).__name__}.")
+    assert isinstance(facts, TaskFacts)
+    _demand(
+        re.fullmatch(r"[a-z][\w-]*", facts.name) is not None and facts.name == facts.name.lower(),
+        f"'facts.name' must be lower-case letters, digits, _ and -, got {facts.name!r}.",
+    )
+    _demand(
+        shipped_tasks().get(facts.name) in (None, type(subject.task)),
+        f"'facts.name' is {facts.name!r}, which ships with tunelab: their sweeps and models would mix.",
+    )
+    for name in ("title", "source", "licence", "score"):
+        _demand(bool(getattr(facts, name).strip()), f"'facts.{name}' is empty.")
+    _demand(
+        facts.kind in get_args(Kind), f"'facts.kind' must be one of {', '.join(get_args(Kind))}, got {facts.kind!r}."
+    )
+    _demand(
+        facts.score_direction in ("minimize", "maximize"),
+        f"'facts.score_direction' must be minimize or maximize, got {facts.score_direction!r}.",
+    )
+    for name in ("trials", "max_epochs"):
+        _demand(getattr(facts, name) >= 1, f"'facts.{name}' must be at least 1, got {getattr(facts, name)}.")
+
+
+def _loads(subject: Subject) -> None:
+    before = _carried(subject.task)
+    splits = subject.splits
+    _demand(isinstance(splits, Splits), f"load() must return Splits, got {type(splits).__name__}.")
+    json.dumps(dict(splits.training.facts))  # facts are kept beside weights
+    json.dumps(subject.task.description())
+    kept = _carried(subject.task) - before
+    _demand(
+        kept < CARRIED_BYTES,
+        f"load() leaves {kept:,} bytes in the task itself, which travels to every worker, test rows with it: "
+        "keep nothing but options there.",
+    )
+
+
+def _carried(task: Task) -> int:
+    """Bytes of a task's own state as it travels to workers."""
+    from ray import cloudpickle  # loads Ray
+
+    return len(cloudpickle.dumps(vars(task)))
+
+
+def _data(subject: Subject) -> None:
+    for fault in data_faults(subject.splits, subject.task.facts.kind):
+        raise Fault(fault)
+
+
+def _digest(subject: Subject) -> None:
+    first, second = subject.splits.training.digest, subject.task.load().training.digest
+    _demand(
+        re.fullmatch(r"[0-9a-f]{64}", first) is not None,
+        f"'digest' must be a sha256 in hex (see trainables.digest_arrays), got {first[:20]!r}.",
+    )
+    _demand(first == second, "Two calls of load() with the same split seed give different digests.")
+
+
+def _space(subject: Subject) -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=SEED))
+    for _ in range(16):
+        trial = study.ask()
+        config = subject.space(trial)
+        json.dumps(config)
+        again = subject.space.config(trial.params)
+        _demand(again == config, f"The space is no pure function of the trial: {config} became {again}.")
+        study.tell(trial, 0.0)
+
+
+def _reference(subject: Subject) -> None:
+    reference = dict(subject.task.reference)
+    _demand(bool(reference), "'reference' is empty; give the parameters of a sensible configuration.")
+    trial = optuna.trial.FixedTrial(reference)
+    subject.task.space()(trial)
+    for name, distribution in trial.distributions.items():
+        inside = distribution._contains(distribution.to_internal_repr(reference[name]))
+        _demand(inside, f"The reference's {name}={reference[name]!r} lies outside the space: {distribution}.")
+    unused = sorted(set(reference) - set(subject.task.space().distributions()))
+    _demand(not unused, f"The reference gives {', '.join(unused)}, which the space does not draw.")
+
+
+def _trains(subject: Subject) -> None:
+    reports = subject.reports
+    _demand(bool(reports), "fit() ended without a report.")
+    for report in reports:
+        _demand(isinstance(report, EpochReport), f"fit() must yield EpochReport, got {type(report).__name__}.")
+        _demand(math.isfinite(report.val_loss), f"val_loss is {report.val_loss} in epoch {report.epoch}.")
+        odd = [name for name, value in report.metrics.items() if not isinstance(value, float | int)]
+        _demand(not odd, f"The metric {', '.join(odd)} is no number.")
+    config = subject.task.space().config(dict(subject.task.reference))
+    first = subject.train(SEED, config, epochs=1)[0]
+    _demand(math.isfinite(first.val_loss), f"The reference configuration's val_loss is {first.val_loss}.")
+
+
+def _budget(subject: Subject) -> None:
+    epochs = [report.epoch for report in subject.reports]
+    _demand(len(epochs) <= EPOCHS, f"fit() goes on after max_epochs={EPOCHS}: it reported epochs {epochs}.")
+    _demand(epochs == list(range(1, len(epochs) + 1)), f"Epochs must count 1, 2, ...; fit() reported {epochs}.")
+
+
+def _repeats(subject: Subject) -> None:
+    if same_reports(subject.reports, subject.elsewhere) is not None:  # or does it only depend on the global numbers?
+        fault = same_reports(subject.reports, subject.train(SEED))
+        _demand(fault is None, f"The same config, data and seed give different reports: {fault}.")
+
+
+def _seeds(subject: Subject) -> None:
+    fault = same_reports(subject.reports, subject.train(SEED + 1))
+    _demand(fault is not None, "Another seed gives the very same reports: fit() does not use its seed.")
+
+
+def _randomness(subject: Subject) -> None:
+    _demand(not subject.stirred, "fit() changes the process's global random numbers; draw from generators of its seed.")
+    fault = same_reports(subject.reports, subject.elsewhere)
+    _demand(fault is None, f"fit() depends on the process's global random numbers: {fault}.")
+
+
+def _missing_key(subject: Subject) -> None:
+    named = 0
+    for key in subject.config:
+        config = {name: value for name, value in subject.config.items() if name != key}
+        try:
+            subject.train(SEED, config, epochs=1)
+        except Exception as error:  # noqa: BLE001 any refusal will do, if it names the key
+            _demand(key in str(error), f"A config without '{key}' fails without naming it: {in_words(error)}.")
+            named += 1
+    _demand(named > 0, "fit() accepts a config with any key missing; a misspelt parameter would go unnoticed.")
+
+
+def _predictor(subject: Subject) -> None:
+    from trainables import load_predictor
+
+    task, splits = subject.task, subject.splits
+    weights = subject.reports[-1].weights
+    _demand(weights is not None, "The reports carry no weights, so no model could be kept.")
+    assert weights is not None
+    predictor = task.predictor(subject.config, weights, splits)
+    if predictor is None:
+        return
+    validation = splits.validation
+    scores = task.scores(predictor, validation)
+    _demand(
+        math.isfinite(scores.get(task.facts.score, math.nan)),
+        f"scores() gives no finite '{task.facts.score}', the score its facts name; it gives {', '.join(scores)}.",
+    )
+    inputs = validation.inputs[:ROWS]
+    with tempfile.TemporaryDirectory() as folder:
+        predictor.save(Path(folder))
+        pickled = [p.name for p in Path(folder).rglob("*") if p.suffix in (".pkl", ".pickle", ".pt", ".pth", ".joblib")]
+        _demand(not pickled, f"save() writes {', '.join(pickled)}; models are kept without pickle.")
+        loaded = load_predictor(Path(folder))
+    fault = same_outputs(predictor.predict(inputs), loaded.predict(inputs), len(inputs))
+    _demand(fault is None, f"The saved and loaded predictor differs: {fault}.")
+
+
+def _bare_tuner(subject: Subject) -> None:
+    from ray import tune
+
+    from trainables.base.contract.trainable import as_trainable
+
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = tune.Tuner(
+            as_trainable(subject.task, subject.splits.training, max_epochs=1, seed=SEED),
+            param_space=dict(subject.config),
+            run_config=tune.RunConfig(storage_path=folder, verbose=0),
+        )
+        result = tuner.fit()[0]
+    _demand(result.error is None, f"Training in a bare Tuner fails: {result.error}")
+    reported = (result.metrics or {}).get("val_loss", math.nan)
+    _demand(math.isfinite(reported), "A bare Tuner gets no finite 'val_loss'.")
+
+
+CHECKS: tuple[tuple[str, Callable[[Subject], None], bool], ...] = (  # name, check, whether the following need it
+    ("facts", _facts, True),
+    ("loads", _loads, True),
+    ("data", _data, False),
+    ("digest", _digest, False),
+    ("space", _space, True),
+    ("reference", _reference, False),
+    ("trains", _trains, True),
+    ("budget", _budget, False),
+    ("repeats", _repeats, False),
+    ("seeds", _seeds, False),
+    ("randomness", _randomness, False),
+    ("missing key", _missing_key, False),
+    ("predictor", _predictor, False),
+)
+
+
+def _demand(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise Fault(sentence)
+
+
+def _kept(report: EpochReport) -> EpochReport:
+    weights = getattr(report, "weights", None)
+    if weights is None:
+        return report
+    copies = {name: value.detach().clone() for name, value in weights.items()}
+    return EpochReport(report.epoch, report.val_loss, dict(report.metrics), copies)
+
+
+class _Smallest(optuna.samplers.BaseSampler):
+    """Proposes the smallest value of every parameter, the first of categories, and the largest batch."""
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        return {}
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        large = "batch" in param_name
+        if isinstance(param_distribution, optuna.distributions.CategoricalDistribution):
+            return param_distribution.choices[-1 if large else 0]
+        return param_distribution.high if large else param_distribution.low

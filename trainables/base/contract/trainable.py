@@ -1,0 +1,78 @@
+"""Tasks as Ray trainables: the one place that calls ``ray.tune.report``. Ray is imported when it is used."""
+
+from __future__ import annotations
+
+import copyreg
+import math
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from trainables.base.contract.task import METRIC, Task, TrainingData
+
+TASK_FILE = "tunelab_task_"  # how the modules of users' own task files are named
+LARGE = 1e30  # stands for NaN and inf on the way through Ray, which ends a whole experiment on them
+
+
+def as_trainable(
+    task: Task, data: TrainingData | None = None, *, max_epochs: int | None = None, seed: int = 0
+) -> Callable[[Mapping[str, Any]], None]:
+    """A function trainable for a bare ``ray.tune.Tuner``; reports ``val_loss``, ``epoch`` and the metrics each epoch.
+
+    Args:
+        task: what to train.
+        data: the splits that trials get; loaded here when None, so that no worker ever holds a test row.
+        max_epochs: budget; the task's default when None.
+        seed: of every trial.
+    """
+
+    send_by_value(task)
+    training = task.load().training if data is None else data
+
+    def train(config: Mapping[str, Any]) -> None:
+        from ray import tune
+
+        budget = max_epochs or task.facts.max_epochs
+        for report in task.fit(config, training, seed, max_epochs=budget):
+            tune.report({METRIC: finite(report.val_loss), "epoch": report.epoch, **report.metrics})
+
+    return train
+
+
+def send_by_value(task: Task) -> None:
+    """Lets a task from the user's own file travel to workers by value: they cannot import it by name."""
+    from ray import cloudpickle
+
+    module = sys.modules[type(task).__module__]
+    if module.__name__.startswith(TASK_FILE):
+        cloudpickle.register_pickle_by_value(module)
+        copyreg.pickle(type(task), _packed)
+
+
+def add_to_path(folder: str | Path) -> None:
+    """Lets a task file import what lies beside it."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def _packed(task: Task) -> tuple[Any, ...]:
+    """Packs a task of a file so that its folder is on the path before anything of it is imported."""
+    from ray import cloudpickle
+
+    folder = Path(str(sys.modules[type(task).__module__].__file__)).parent
+    make, arguments, *state = cast("tuple[Any, ...]", task.__reduce_ex__(4))
+    return _unpacked, (str(folder), cloudpickle.dumps((make, arguments))), *state
+
+
+def _unpacked(folder: str, content: bytes) -> Any:
+    from ray import cloudpickle
+
+    add_to_path(folder)
+    make, arguments = cloudpickle.loads(content)
+    return make(*arguments)
+
+
+def finite(value: float) -> float:
+    """The value itself, or a large number in place of NaN and inf."""
+    return value if math.isfinite(value) else LARGE

@@ -1,0 +1,189 @@
+"""Pictures of digits: from uint8 pixels to a network's inputs, the networks, and the augmentation of a batch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from search_spaces.errors import UserError
+from trainables.base.training.loop import AutogradTrainer, Validation, seeded
+from trainables.base.training.mlp import MLP, fit_mlp
+from trainables.base.contract.task import Config, EpochReport, TrainingData
+
+SIDE = 28  # pixels
+
+
+@dataclass(frozen=True)
+class ImageScale:
+    """Standardisation of grey values: ``x = (pixel / 255 - mean) / std``, both over the training images' pixels."""
+
+    mean: float
+    std: float
+
+    @classmethod
+    def fit(cls, images: np.ndarray) -> ImageScale:
+        """From the training images alone, (n, 28, 28) uint8; exact integer sums, so that the order does not matter."""
+        counts = np.bincount(images.reshape(-1), minlength=256)
+        levels = np.arange(256) / 255
+        mean = float(counts @ levels / counts.sum())
+        variance = float(counts @ (levels - mean) ** 2 / counts.sum())
+        return cls(mean, math.sqrt(variance) or 1.0)
+
+    def transform(self, images: np.ndarray) -> np.ndarray:
+        """(n, 28, 28) grey values 0 to 255 to (n, 1, 28, 28) float32."""
+        levels = (np.arange(256) / 255 - self.mean) / self.std
+        return np.ascontiguousarray(levels.astype(np.float32)[images][:, None])
+
+    def save(self, folder: Path) -> None:
+        """Writes ``preprocessing.json``."""
+        (folder / "preprocessing.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> ImageScale:
+        """Reads what ``save`` wrote."""
+        return cls(**json.loads((folder / "preprocessing.json").read_text(encoding="utf-8")))
+
+
+class CNN(nn.Module):
+    """Blocks of convolutions 3x3, batch norm (or none), ReLU and 2x2 max pooling, then a hidden layer with dropout.
+
+    Inputs (rows, 1, 28, 28), outputs (rows, n_outputs). Initial weights come from torch's global generator.
+
+    Args:
+        n_blocks: each halves the picture and, after the first, doubles the channels.
+        convolutions: in each block after the first, which has one.
+        channels: of the first block.
+        hidden: width of the layer after the blocks.
+        dropout: before and after that layer.
+        batch_norm: whether each convolution is normalised.
+    """
+
+    def __init__(
+        self,
+        n_outputs: int,
+        *,
+        n_blocks: int,
+        convolutions: int,
+        channels: int,
+        hidden: int,
+        dropout: float,
+        batch_norm: bool,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 1
+        for block in range(n_blocks):
+            width = channels * 2**block
+            for _ in range(convolutions if block else 1):
+                layers += _convolution(before, width, batch_norm)
+                before = width
+            layers.append(nn.MaxPool2d(2))
+        self.blocks = nn.Sequential(*layers)
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(before * (SIDE // 2**n_blocks) ** 2, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, n_outputs),
+        )
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+        self.to(memory_format=torch.channels_last)  # a third faster on the CPU
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self.head(self.blocks(x))
+        return outputs
+
+
+def build_image_model(config: Config, facts: Mapping[str, Any]) -> nn.Module:
+    """The network that a configuration describes; raises ``UserError`` when its ``family`` is neither mlp nor cnn."""
+    family, n_outputs = config["family"], int(facts["n_outputs"])
+    if family == "mlp":
+        return MLP(SIDE * SIDE, config["hidden_sizes"], n_outputs, config["dropout"])
+    if family == "cnn":
+        names = ("n_blocks", "convolutions", "channels", "hidden", "dropout", "batch_norm")
+        return CNN(n_outputs, **{name: config[name] for name in names})
+    raise UserError(f"'family' must be 'mlp' or 'cnn', got {family!r}.")
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """Moves, turns, stretches and slants each picture of a batch, each by a draw from minus to plus what is given.
+
+    Random numbers come from the trial's generator, on the batch's device. New area at the edges repeats the edge pixel,
+    which is background in MNIST.
+
+    Attributes:
+        shift: pixels, along each axis.
+        rotation: degrees.
+        zoom: share of the size, along each axis.
+        shear: columns a row.
+    """
+
+    shift: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
+    shear: float = 0.0
+
+    def __call__(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        draws = torch.rand(6, len(batch), generator=generator, device=batch.device) * 2 - 1
+        right, down = draws[:2] * (2 * self.shift / SIDE)  # the grid spans -1 to 1
+        angle = draws[2] * math.radians(self.rotation)
+        wide, high = 1 + draws[3:5] * self.zoom
+        slant = draws[5] * self.shear
+        cosine, sine = angle.cos(), angle.sin()
+        rows = [cosine * wide, slant * cosine - sine * high, right, sine * wide, slant * sine + cosine * high, down]
+        grid = F.affine_grid(torch.stack(rows, dim=1).reshape(-1, 2, 3), list(batch.shape), align_corners=False)
+        return F.grid_sample(batch, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _convolution(before: int, after: int, batch_norm: bool) -> list[nn.Module]:
+    convolution = nn.Conv2d(before, after, kernel_size=3, padding=1, bias=not batch_norm)
+    return [convolution, *([nn.BatchNorm2d(after)] if batch_norm else []), nn.ReLU()]
+
+
+def fit_images(
+    config: Config, data: TrainingData, seed: int, *, max_epochs: int, device: str = "cpu"
+) -> Iterator[EpochReport]:
+    """Trains the network that ``config`` describes on pictures; see ``fit_tensors`` for data and reports.
+
+    A perceptron's learning rate falls when the validation loss stands still; a convolutional network's falls along a
+    half cosine over ``max_epochs``, which took its validation loss from 0.05 to 0.03 on the bundled sample.
+
+    Args:
+        config: what ``build_image_model`` reads, ``lr``, ``batch_size``, ``weight_decay``, ``augment`` and, when that
+            is true, the amounts of a ``Distortion``.
+    """
+    augment = (
+        Distortion(*(config[name] for name in ("shift", "rotation", "zoom", "shear"))) if config["augment"] else None
+    )
+    if config["family"] == "mlp":
+        return fit_mlp(config, data, seed, kind="multiclass", max_epochs=max_epochs, device=device, augment=augment)
+    with seeded(seed):
+        model = build_image_model(config, data.facts)
+    trainer = AutogradTrainer(model, data, config, seed, kind="multiclass", device=device, augment=augment)
+    return _annealed(trainer, Validation("multiclass", data), float(config["lr"]), max_epochs)
+
+
+def _annealed(trainer: AutogradTrainer, validation: Validation, lr: float, max_epochs: int) -> Iterator[EpochReport]:
+    """Trains with a learning rate that falls from ``lr`` along a half cosine; ends when the loss is not finite."""
+    for epoch in range(1, max_epochs + 1):
+        used = lr * (1 + math.cos(math.pi * (epoch - 1) / max_epochs)) / 2
+        train_loss = trainer.train_epoch(used)
+        val_loss, metrics = validation.judge(trainer.validate())
+        yield EpochReport(epoch, val_loss, {"train_loss": train_loss, "lr": used, **metrics}, weights=trainer.weights())
+        if not math.isfinite(val_loss):
+            return

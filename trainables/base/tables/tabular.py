@@ -1,0 +1,133 @@
+"""A task on a table: read, split, preprocess, train an MLP, predict. A new one gives facts, columns and ``read``."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from search_spaces.errors import UserError
+from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, RawSplit, Splits, Task, TrainingData
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import torch
+
+    from trainables.base.training.loop import FitKind
+    from trainables.base.tables.preprocessing import Columns, NumericTransform
+    from trainables.base.training.outputs import TargetTransform
+    from trainables.base.contract.splits import RowSplit
+    from trainables.base.tables.predictor import TablePredictor
+
+SHOWN_COLUMNS = 30  # of a table, in an error
+
+
+class TabularTask(Task):
+    """A table with one target column.
+
+    Attributes:
+        target: name of the target column.
+        numeric, categorical, dates: names of the columns the model reads.
+        target_transform: ``"log"`` trains on the logarithm of a positive target.
+        numeric_transform: ``"quantile"`` maps numbers to a normal distribution by their training quantiles.
+    """
+
+    target: str
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    target_transform: TargetTransform = "none"
+    numeric_transform: NumericTransform = "standard"
+
+    @abstractmethod
+    def read(self) -> pd.DataFrame:
+        """The whole table, target included; verified as far as it can be."""
+
+    def split(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
+        """Row positions of the splits: 64/16/20 at random, stratified for classes."""
+        from trainables.base.contract.splits import split_rows
+
+        classes = None if self.facts.kind == "regression" else frame[self.target].to_numpy()
+        return split_rows(len(frame), split_seed, classes)
+
+    def columns(self) -> Columns:
+        """The columns the model reads."""
+        from trainables.base.tables.preprocessing import Columns
+
+        return Columns(tuple(self.numeric), tuple(self.categorical), tuple(self.dates))
+
+    def load(self, split_seed: int = SPLIT_SEED) -> Splits:
+        from trainables.base.tables.data import build_splits
+
+        frame = self._checked(self.read())
+        return build_splits(
+            frame,
+            self.split(frame, split_seed),
+            kind=self.facts.kind,
+            target=self.target,
+            columns=self.columns(),
+            numeric_transform=self.numeric_transform,
+            target_transform=self.target_transform,
+        )
+
+    def _checked(self, frame: Any) -> pd.DataFrame:
+        """What ``read`` gave, if it is a table that holds the named columns; raises ``UserError`` otherwise."""
+        import pandas as pd
+
+        name = self.facts.name
+        if not isinstance(frame, pd.DataFrame):
+            raise UserError(f"Task '{name}': read() must return a pandas DataFrame, got {type(frame).__name__}.")
+        attributes = {"target": (self.target,)} | {
+            kind: tuple(getattr(self.columns(), kind)) for kind in ("numeric", "categorical", "dates")
+        }
+        for attribute, columns in attributes.items():
+            lost = [column for column in columns if column not in frame.columns]
+            if lost:
+                there = ", ".join(map(str, frame.columns[:SHOWN_COLUMNS]))
+                raise UserError(f"Task '{name}': {attribute} names '{lost[0]}', which read() does not give: {there}.")
+            if attribute != "target" and self.target in columns:
+                raise UserError(
+                    f"Task '{name}': {attribute} holds the target '{self.target}': a model would only copy it. "
+                    "Leave it out."
+                )
+        return frame
+
+    def fit(
+        self,
+        config: Config,
+        data: TrainingData,
+        seed: int,
+        *,
+        max_epochs: int,
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+    ) -> Iterator[EpochReport]:
+        from trainables.base.training.embeddings import fit_embedded_mlp
+        from trainables.base.training.mlp import fit_mlp
+
+        fit = fit_embedded_mlp if config.get("embedding") else fit_mlp
+        kind = cast("FitKind", self.facts.kind)
+        return fit(config, data, seed, kind=kind, max_epochs=max_epochs, device=device)
+
+    def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> TablePredictor:
+        from trainables.base.tables.predictor import TablePredictor
+
+        return TablePredictor(
+            kind=self.facts.kind,
+            config=dict(config),
+            facts=dict(splits.training.facts),
+            weights=weights,
+            preprocessing=splits.preprocessing,
+        )
+
+    def features(self, splits: Splits, inputs: Any) -> np.ndarray:
+        matrix: np.ndarray = splits.preprocessing.transform(inputs)
+        return matrix
+
+    def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
+        from trainables.base.training.outputs import score_outputs
+
+        outputs: np.ndarray = predictor.outputs(split.inputs)
+        return score_outputs(self.facts.kind, outputs, split.targets, predictor.facts)

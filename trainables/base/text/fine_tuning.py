@@ -1,0 +1,268 @@
+"""Fine-tuning a GPT-2 language model on documents: blocks, schedule, epochs, evaluation, checkpoints."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional
+from transformers import GPT2LMHeadModel
+
+from search_spaces.errors import UserError
+from trainables.base.text.document_loss import Tokens, perplexity, total_nats
+from trainables.base.contract.task import EpochReport
+
+TIED = "lm_head.weight"  # the output layer is the embedding; stored once
+MAX_GRAD_NORM = 1.0
+BETAS = (0.9, 0.99)  # a shorter memory than 0.999: a fine-tuning has hundreds of steps, not hundreds of thousands
+MICRO_TOKENS = {"cpu": 1024, "cuda": 8192}  # tokens in one forward pass; larger batches accumulate gradients
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One configuration of the search space ``kogpt2``.
+
+    Attributes:
+        lr: peak learning rate.
+        batch_size: blocks per optimizer step.
+        block_length: tokens per block.
+        dropout: everywhere in the network.
+        warmup: share of all steps in which the learning rate rises linearly; it then falls linearly to zero.
+        weight_decay: of matrices; biases and norms have none.
+        frozen_blocks: share of the transformer blocks, counted from the input, that stay as they are. The embedding
+            always trains: it is tied to the output layer.
+    """
+
+    lr: float
+    batch_size: int
+    block_length: int
+    dropout: float
+    warmup: float
+    weight_decay: float
+    frozen_blocks: float
+
+
+def fine_tune(
+    network: GPT2LMHeadModel,
+    train: Tokens,
+    validation: Tokens,
+    settings: Settings,
+    seed: int,
+    *,
+    max_epochs: int,
+    val_characters: int,
+    checkpoint: Path | None = None,
+) -> Iterator[EpochReport]:
+    """Trains ``network`` in place and reports after every epoch.
+
+    A run that goes on from a checkpoint yields bit for bit what the uninterrupted run would have yielded. The run's
+    random numbers (order, dropout) are its own: neither it nor the rest of the process disturbs the other.
+
+    Args:
+        val_characters: characters of the validation documents, for ``val_nats_per_char``.
+        checkpoint: a folder that an ``EpochReport.save`` of the same run wrote.
+
+    Yields:
+        ``val_loss`` in nats per token; ``train_loss``, ``lr`` (of the last step), ``val_perplexity`` and
+        ``val_nats_per_char`` (comparable across tokenizers). A diverged epoch is the last one.
+    """
+    device = network.device
+    prepare(network, settings)
+    block_length = min(settings.block_length, network.config.n_positions, len(train.ids))
+    steps_per_epoch = math.ceil(len(train.ids) // block_length / settings.batch_size)
+    schedule = Schedule(settings.lr, settings.warmup, max_epochs * steps_per_epoch)
+    optimizer = build_optimizer(network, settings)
+    randomness = Randomness(seed, device)
+    done = 0
+    if checkpoint is not None:
+        done = _restore(checkpoint, network, optimizer, randomness, settings, seed, max_epochs)
+    for epoch in range(done + 1, max_epochs + 1):
+        with randomness.own() as order:
+            blocks = epoch_blocks(train, block_length, order).to(device)
+            first_step = (epoch - 1) * steps_per_epoch
+            train_loss, lr = _train_epoch(network, optimizer, blocks, settings.batch_size, schedule, first_step)
+        nats, count = total_nats(network, validation)
+        val_loss = nats / count
+        yield EpochReport(
+            epoch,
+            val_loss,
+            {
+                "train_loss": train_loss,
+                "lr": lr,
+                "val_perplexity": perplexity(val_loss),
+                "val_nats_per_char": nats / val_characters,
+            },
+            {name: weight for name, weight in network.state_dict().items() if name != TIED},
+            partial(_save, network, optimizer, randomness, settings, seed, max_epochs, epoch),
+        )
+        if not (math.isfinite(val_loss) and math.isfinite(train_loss)):
+            return
+
+
+def prepare(network: GPT2LMHeadModel, settings: Settings) -> None:
+    """Sets dropout and freezes blocks."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = settings.dropout
+    for block in network.transformer.h[: int(settings.frozen_blocks * network.config.n_layer)]:
+        block.requires_grad_(False)
+
+
+def build_optimizer(network: GPT2LMHeadModel, settings: Settings) -> torch.optim.AdamW:
+    trained = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.lr, betas=BETAS, fused=True)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear warm-up to ``peak``, then linear decay to zero at the last step."""
+
+    peak: float
+    warmup: float
+    steps: int
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of a 0-based step."""
+        rising = max(1, round(self.warmup * self.steps))
+        if step < rising:
+            return self.peak * (step + 1) / rising
+        return self.peak * (self.steps - step) / max(1, self.steps - rising + 1)
+
+
+class Randomness:
+    """The random numbers of one run, apart from the rest of the process."""
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._device = device
+        self._order = torch.Generator().manual_seed(seed)
+        with self._restored():
+            torch.manual_seed(seed)
+            self._dropout = self._current()
+
+    @contextmanager
+    def own(self) -> Iterator[torch.Generator]:
+        """Inside, dropout draws from this run's numbers; yields the generator of the data order."""
+        with self._restored():
+            self._set(self._dropout)
+            yield self._order
+            self._dropout = self._current()
+
+    def state(self) -> dict[str, Tensor]:
+        return {"order": self._order.get_state(), "dropout": self._dropout}
+
+    def set_state(self, state: dict[str, Tensor]) -> None:
+        self._order.set_state(state["order"])
+        self._dropout = state["dropout"]
+
+    def _current(self) -> Tensor:
+        return torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else torch.get_rng_state()
+
+    def _set(self, state: Tensor) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(state, self._device)
+        else:
+            torch.set_rng_state(state)
+
+    @contextmanager
+    def _restored(self) -> Iterator[None]:
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            yield
+
+
+def epoch_blocks(tokens: Tokens, length: int, order: torch.Generator) -> Tensor:
+    """The documents in a new order, packed and cut: shape (blocks, length + 1), neighbours sharing one token.
+
+    Row ``b`` holds the inputs ``[:-1]`` and the targets ``[1:]``; the rest that fills no block is left out this epoch.
+    """
+    documents = tokens.documents()
+    shuffled = [documents[i] for i in torch.randperm(len(documents), generator=order).tolist()]
+    stream = torch.cat([torch.tensor([tokens.bos_id]), *shuffled])
+    return stream.unfold(0, length + 1, length)
+
+
+def _train_epoch(
+    network: GPT2LMHeadModel,
+    optimizer: torch.optim.AdamW,
+    blocks: Tensor,
+    batch_size: int,
+    schedule: Schedule,
+    first_step: int,
+) -> tuple[float, float]:
+    """Mean loss in nats per token, and the last step's learning rate."""
+    network.train()
+    trained = [p for p in network.parameters() if p.requires_grad]
+    micro = max(1, MICRO_TOKENS[network.device.type] // blocks.shape[1])
+    losses = torch.zeros((), device=blocks.device)
+    lr = 0.0
+    for step, batch in enumerate(torch.split(blocks, batch_size), start=first_step):
+        lr = schedule(step)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        for part in torch.split(batch, micro):
+            loss = _loss(network, part) * (len(part) / len(batch))
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses += loss.detach() * (len(batch) / len(blocks))
+        torch.nn.utils.clip_grad_norm_(trained, MAX_GRAD_NORM)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    network.eval()
+    return float(losses), lr
+
+
+def _loss(network: GPT2LMHeadModel, blocks: Tensor) -> Tensor:
+    kind = blocks.device.type
+    with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or torch.is_autocast_enabled(kind)):
+        logits = network(blocks[:, :-1], use_cache=False).logits
+    return functional.cross_entropy(logits.float().flatten(0, 1), blocks[:, 1:].flatten())
+
+
+def _save(
+    network: GPT2LMHeadModel,
+    optimizer: torch.optim.AdamW,
+    randomness: Randomness,
+    settings: Settings,
+    seed: int,
+    max_epochs: int,
+    epoch: int,
+    folder: Path,
+) -> None:
+    """Writes ``weights.safetensors``, ``training.pt`` (tensors only, read with ``weights_only``) and ``state.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: t.detach().contiguous() for name, t in network.state_dict().items() if name != TIED}
+    save_file(weights, folder / "weights.safetensors")
+    torch.save({"optimizer": optimizer.state_dict(), "randomness": randomness.state()}, folder / "training.pt")
+    run = {"epoch": epoch, "settings": asdict(settings), "seed": seed, "max_epochs": max_epochs}
+    (folder / "state.json").write_text(json.dumps(run, indent=2), "utf-8")
+
+
+def _restore(
+    folder: Path,
+    network: GPT2LMHeadModel,
+    optimizer: torch.optim.AdamW,
+    randomness: Randomness,
+    settings: Settings,
+    seed: int,
+    max_epochs: int,
+) -> int:
+    """Puts everything back and returns the epochs already done; raises ``UserError`` for another run's checkpoint."""
+    run = json.loads((folder / "state.json").read_text("utf-8"))
+    if run["settings"] != asdict(settings) or run["seed"] != seed or run["max_epochs"] != max_epochs:
+        raise UserError(f"The checkpoint '{folder}' is of another run. Use its settings, seed and epochs.")
+    network.load_state_dict(load_file(folder / "weights.safetensors"), strict=False)  # the tied output layer follows
+    training = torch.load(folder / "training.pt", weights_only=True)
+    optimizer.load_state_dict(training["optimizer"])
+    randomness.set_state(training["randomness"])
+    return int(run["epoch"])

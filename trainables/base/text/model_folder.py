@@ -1,0 +1,158 @@
+"""Which model is meant, found and checked as files before anything heavy loads (no torch, no transformers here)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from search_spaces.errors import UserError
+
+STANDIN = Path(__file__).parents[2] / "standin"
+KOGPT2 = "skt/kogpt2-base-v2"
+STANDIN_LICENCE = "Apache-2.0 (trained by this project on public legislative text)"
+KOGPT2_LICENCE = "CC BY-NC-SA 4.0"
+STANDIN_KEY = "tunelab_standin"  # in config.json, so that whatever is fine-tuned from the stand-in stays named one
+LICENCE_KEY = "license"
+CORPUS_KEY = "tunelab_training_sha256"  # of the documents that the stand-in was trained on, see ``korean.digest``
+
+# what transformers takes for a GPT-2 whose config.json does not say
+GPT2_DEFAULTS = {"n_positions": 1024, "n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 50257}
+
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_FILES = ("*.json", "*.safetensors", "*.txt", "README.md")
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder that holds a GPT-2 language model and its tokenizer, checked by its files.
+
+    Attributes:
+        path: the folder.
+        name: what reports call the model: ``"stand-in"``, the hub name, or the folder's name.
+        config: its ``config.json``.
+    """
+
+    path: Path
+    name: str
+    config: Mapping[str, Any]
+
+    @property
+    def is_standin(self) -> bool:
+        """The bundled stand-in, or a model fine-tuned from it: never to be presented as KoGPT2."""
+        return bool(self.config.get(STANDIN_KEY, False))
+
+    @property
+    def n_positions(self) -> int:
+        """The longest token sequence, prompt included."""
+        return int(self.config["n_positions"])
+
+    @cached_property
+    def licence(self) -> str:
+        """As the folder states it, in ``config.json`` or in the head of its README."""
+        if self.name == KOGPT2:
+            return KOGPT2_LICENCE
+        stated = self.config.get(LICENCE_KEY)
+        readme = self.path / "README.md"
+        if not stated and readme.is_file():
+            head = re.match(r"---\n(.*?)\n---", readme.read_text("utf-8", errors="replace"), re.DOTALL)
+            line = re.search(r"^license:\s*(\S.*)$", head.group(1), re.MULTILINE) if head else None
+            stated = line.group(1).strip() if line else None
+        return str(stated) if stated else "not stated by the model's folder"
+
+    @cached_property
+    def sha256(self) -> dict[str, str]:
+        """By file name, of every file that decides what the model computes (``generation_config.json`` is not read)."""
+        patterns = ("config.json", "*token*.json", "*.index.json")
+        names = {file.name for file in self.weight_files} | {p.name for n in patterns for p in self.path.glob(n)}
+        return {name: _sha256(self.path / name) for name in sorted(names)}
+
+    @property
+    def weights_sha256(self) -> set[str]:
+        """Of the weights alone: equal for copies of a model."""
+        return {self.sha256[file.name] for file in self.weight_files}
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """The safetensors files, or, where there are none, the torch files."""
+        return sorted(self.path.glob("*.safetensors")) or sorted(self.path.glob("pytorch_model*.bin"))
+
+    @property
+    def has_safetensors(self) -> bool:
+        return any(file.suffix == ".safetensors" for file in self.weight_files)
+
+
+def find_model(model: str | None = None) -> ModelFolder:
+    """The model that a user means; the network is touched only for a hub name that is not on this machine.
+
+    Args:
+        model: a folder, a hub name such as ``"skt/kogpt2-base-v2"``, or None for the bundled stand-in.
+
+    Raises:
+        UserError: no such folder, a hub name that cannot be fetched, or a folder that is no GPT-2 language model.
+    """
+    if model is None:
+        return _checked(STANDIN, "stand-in")
+    folder = Path(model).expanduser()
+    if folder.is_dir() and folder.samefile(STANDIN):
+        return _checked(STANDIN, "stand-in")
+    if folder.is_dir():
+        found = _checked(folder, folder.resolve().name)
+        return _checked(folder, f"{found.name} (from the stand-in)") if found.is_standin else found
+    if folder.exists():
+        raise UserError(f"The model '{model}' is a file. Give the folder that holds it, with its config.json.")
+    if model.startswith((".", "/", "~")) or not _HUB_NAME.fullmatch(model):
+        raise UserError(f"There is no model folder '{model}'. Give a folder or a hub name such as '{KOGPT2}'.")
+    return _checked(_from_hub(model), model)
+
+
+def _from_hub(name: str) -> Path:
+    """The snapshot folder of a hub model, from this machine's cache or fetched."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=list(_HUB_FILES)))
+        if not list(folder.glob("*.safetensors")):
+            folder = Path(snapshot_download(name, allow_patterns=[*_HUB_FILES, "pytorch_model*.bin"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+        raise UserError(
+            f"The model '{name}' is neither a folder here nor a hub model that could be fetched "
+            f"({type(error).__name__}). Check the name and the network, give a local folder, or leave the model out "
+            f"for the bundled stand-in."
+        ) from error
+    return folder
+
+
+def _checked(folder: Path, name: str) -> ModelFolder:
+    for file in ("config.json", "tokenizer.json"):
+        if not (folder / file).is_file():
+            raise UserError(
+                f"The folder '{folder}' is no model: it has no {file}. "
+                f"Give a folder written by transformers' save_pretrained, for the model and its tokenizer."
+            )
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+    except ValueError as error:
+        raise UserError(f"The config.json of the model '{folder}' is not JSON ({error}).") from None
+    kind = config.get("model_type") if isinstance(config, dict) else None
+    if kind != "gpt2":
+        raise UserError(f"The model '{folder}' is of type '{kind}'; only 'gpt2' models, as KoGPT2 is one, are taken.")
+    found = ModelFolder(folder, name, {**GPT2_DEFAULTS, **config})
+    for key in GPT2_DEFAULTS:
+        value = found.config[key]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UserError(f"The config.json of '{folder}': '{key}' must be a whole number above 0, got {value!r}.")
+    if not found.weight_files:
+        raise UserError(f"The folder '{folder}' is no model: it holds no model.safetensors and no pytorch_model.bin.")
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

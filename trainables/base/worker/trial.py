@@ -1,0 +1,160 @@
+"""One trial from plan to last report: plain Python around a task's ``fit``, the same in a Ray worker and without."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import platform
+import re
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save as to_safetensors
+
+from trainables.base.worker.assignment import BROKEN, TrialPlan, TrialReport, weights_path
+from trainables.base.worker.storage import Storage, is_no_space
+from trainables.base.contract.task import EpochReport, Task, TrainingData
+
+REPORT_SECONDS = 0.5  # between milestones the driver hears this often; the epochs in between ride along
+METRIC_NAME = re.compile(r"[\w.:-][\w.: /-]*")  # what MLflow takes
+CHECKPOINT_SECONDS = 30.0  # a trial that can be checkpointed is, this often
+
+
+def run_trial(task: Task, data: TrainingData, plan: TrialPlan) -> Iterator[TrialReport]:
+    """Trains one trial. Reports at milestones, twice a second, and at the end; never raises for what ``fit`` does."""
+    compute = plan.compute.settled()
+    device = compute.device
+    worker: dict[str, Any] = {"host": platform.node(), "pid": os.getpid(), **compute.to_json(), "began": time.time()}
+    keeper = _Keeper(plan)
+    rows: list[list[Any]] = []
+    error, outcome, no_space = "", "finished", False
+    reported = time.monotonic()
+    try:
+        with keeper.checkpoint_folder() as folder:
+            with compute.active():
+                reports = iter(
+                    task.fit(plan.config, data, plan.seed, max_epochs=plan.max_epochs, device=device, checkpoint=folder)
+                )
+            seconds = 0.0
+            while True:
+                began = time.perf_counter()
+                with compute.active():
+                    report = next(reports, None)
+                seconds += time.perf_counter() - began
+                if report is None:
+                    break
+                rows.append(_row(report, seconds))
+                if not math.isfinite(report.val_loss):
+                    outcome = "diverged"
+                    break
+                keeper.see(report)
+                if report.epoch >= plan.max_epochs:
+                    break
+                milestone = report.epoch in plan.milestones
+                if milestone or time.monotonic() - reported > REPORT_SECONDS:
+                    if milestone:
+                        keeper.write()
+                    yield TrialReport(rows=rows, checkpoint=keeper.checkpoint(report), worker=worker)
+                    rows, reported = [], time.monotonic()
+            if outcome == "finished":
+                keeper.write()
+    except Exception as problem:  # noqa: BLE001 a failed trial is data: recorded with its error, the sweep goes on
+        outcome, error, no_space = "failed", _explain(problem), is_no_space(problem)
+        if device.startswith("cuda"):
+            worker[BROKEN] = not _cuda_works()
+    yield TrialReport(rows=rows, outcome=outcome, error=error, no_space=no_space, worker=worker)  # type: ignore[arg-type]
+
+
+class _Keeper:
+    """Keeps the best epoch's weights and, where the task can, checkpoints."""
+
+    def __init__(self, plan: TrialPlan) -> None:
+        self._plan = plan
+        self._storage = Storage(plan.storage) if plan.storage else None
+        self._best = plan.best
+        self._path = f"checkpoints/trial-{plan.number:05d}"
+        self._weights: dict[str, torch.Tensor] | None = None
+        self._checkpointed = time.monotonic()
+
+    def see(self, report: EpochReport) -> None:
+        """Copies the weights when this epoch is the best so far."""
+        if self._storage is None or report.weights is None or not report.val_loss < self._best:
+            return
+        self._best = report.val_loss
+        self._weights = {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
+
+    def write(self) -> None:
+        """Writes the best weights when they changed since the last time."""
+        if self._storage is None or self._weights is None:
+            return
+        content = to_safetensors(
+            {name: value.contiguous() for name, value in self._weights.items()}, {"val_loss": repr(float(self._best))}
+        )
+        self._storage.write(weights_path(self._plan.number), content)
+        self._weights = None
+
+    def checkpoint(self, report: EpochReport) -> tuple[int, str] | None:
+        """Writes a checkpoint, and the best weights up to it, when the task can and the last one is old enough.
+
+        The one before stays until the next: the driver may not have heard of this one yet.
+        """
+        due = time.monotonic() - self._checkpointed > CHECKPOINT_SECONDS
+        if self._storage is None or report.save is None or not due:
+            return None
+        self.write()
+        name = f"epoch-{report.epoch:05d}"
+        with tempfile.TemporaryDirectory() as folder:
+            report.save(Path(folder))
+            self._storage.upload(Path(folder), f"{self._path}/{name}")
+        for old in [n for n in self._storage.names(self._path) if n != name][:-1]:
+            self._storage.delete(f"{self._path}/{old}")
+        self._checkpointed = time.monotonic()
+        return report.epoch, f"{self._path}/{name}"
+
+    @contextlib.contextmanager
+    def checkpoint_folder(self) -> Iterator[Path | None]:
+        """The checkpoint to go on from as a local folder; None without one, also when it is no longer there."""
+        if self._storage is None or not self._plan.checkpoint:
+            yield None
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            found = self._storage.download(self._plan.checkpoint, Path(folder))
+            if not found:
+                self._best = math.inf
+            yield Path(folder) if found else None
+
+
+def _row(report: EpochReport, seconds: float) -> list[Any]:
+    if not isinstance(report, EpochReport):
+        raise TypeError(f"fit must yield EpochReport, got {type(report).__name__}")
+    metrics = {str(name): float(value) for name, value in report.metrics.items()}
+    for name in metrics:
+        if METRIC_NAME.fullmatch(name) is None:
+            raise ValueError(f"metric name {name!r} must be letters, digits, blanks, and '_', '.', '-', ':', '/'")
+    return [int(report.epoch), float(report.val_loss), metrics, round(seconds, 6)]
+
+
+def _explain(problem: Exception) -> str:
+    """Type and message first, then where: what a failed trial's record holds."""
+    trace = "".join(traceback.format_exception(problem))
+    ran_out = isinstance(problem, RuntimeError) and "out of memory" in str(problem)  # torch has several kinds of it
+    if ran_out or isinstance(problem, torch.cuda.OutOfMemoryError):
+        advice = "Lower batch_size or the model's size in the search space, or give each trial more of the GPU."
+        return f"CUDA out of memory: {problem} {advice}\n\n{trace}"
+    return f"{type(problem).__name__}: {problem}\n\n{trace}"
+
+
+def _cuda_works() -> bool:
+    """Whether the GPU answers after a failure; gives back the memory that the failed trial held."""
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:  # an error that stays with the process, as after a failed assertion on the device
+        return False
+    torch.cuda.empty_cache()
+    return True

@@ -1,0 +1,54 @@
+"""A lane: one worker process of a sweep, in which trials run one after another. Imported by launcher and workers only.
+
+To Ray Tune a lane is one trial that goes on until the sweep has no more work. Starting a trial of Tune's own costs
+tens of milliseconds and several messages, more than many small trials train; handing a lane its next plan costs one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ray import tune
+
+from trainables.base.worker.assignment import TrialPlan, TrialReport
+from trainables.base.contract.task import METRIC, Task, TrainingData
+from trainables.base.contract.trainable import finite
+
+REPORT = "tunelab_report"  # the key of a ``TrialReport`` in a result; None when the lane had nothing to do
+IDLE_SECONDS = (0.005, 0.2)  # first and longest wait of a lane without a plan
+
+
+class Lane(tune.Trainable):  # type: ignore[misc, unused-ignore]
+    """Runs plans; each step ends with the next report of the trial that runs. Task and data come once a process."""
+
+    def setup(self, config: dict[str, Any], *, task: Task, data: TrainingData) -> None:
+        """Begins without a plan."""
+        self._task, self._data = task, data
+        self._reports: Iterator[TrialReport] | None = None
+        self._idle = IDLE_SECONDS[0]
+
+    def assign(self, plan: TrialPlan | None) -> None:
+        """Ends the trial that runs and takes up the next one, or none for now."""
+        self._reports = None  # closes the generator of a trial that was stopped
+        if plan is not None:
+            from trainables.base.worker.trial import run_trial  # torch: loaded in workers only, the launcher needs the class
+
+            self._reports = run_trial(self._task, self._data, plan)
+            self._idle = IDLE_SECONDS[0]
+
+    def step(self) -> dict[str, Any]:
+        """Trains until the next report; waits a moment when there is nothing to train."""
+        if self._reports is None:
+            time.sleep(self._idle)
+            self._idle = min(2 * self._idle, IDLE_SECONDS[1])
+            return {METRIC: finite(math.inf), REPORT: None}
+        report = next(self._reports)
+        last = report.rows[-1][1] if report.rows else math.inf
+        return {METRIC: finite(last), REPORT: report}
+
+    def get_auto_filled_metrics(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """None of Tune's own: the report says what is needed."""
+        return {}

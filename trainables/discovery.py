@@ -1,0 +1,173 @@
+"""Finding tasks: by the name of a file in this package, by an entry point of ``tunelab.tasks``, or by a path."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+import traceback
+import warnings
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from search_spaces.errors import UserError, in_words, unknown
+from trainables.base.contract.task import Predictor, Splits, Task, TaskFacts
+from trainables.base.contract.trainable import TASK_FILE, add_to_path
+
+ENTRY_POINTS = "tunelab.tasks"
+
+
+def task_classes() -> dict[str, type[Task]]:
+    """Every task that ships here or is installed beside it, by name; what does not load is left out with a warning."""
+    found = shipped_tasks()
+    for name in _installed_names() - set(found):
+        try:
+            found[name] = _installed_task(name)
+        except UserError as error:
+            warnings.warn(str(error), stacklevel=2)
+    return dict(sorted(found.items()))
+
+
+def shipped_tasks() -> dict[str, type[Task]]:
+    """The tasks of this package, by name: one a file."""
+    here = [str(Path(__file__).parent)]
+    names = [module.name for module in pkgutil.iter_modules(here) if not module.ispkg and module.name != "discovery"]
+    return {name: cls for name in names for cls in _tasks_in(importlib.import_module(f"trainables.{name}"))}
+
+
+def task_class(name: str) -> type[Task]:
+    """A task's class by name or by the path of a Python file; raises ``UserError`` when there is none.
+
+    Names of shipped tasks come first. Of the installed ones only the one that is asked for is loaded.
+    """
+    if name.endswith(".py"):
+        return _task_of_file(Path(name))
+    shipped = shipped_tasks()
+    if name in shipped:
+        return shipped[name]
+    installed = _installed_names()
+    if name not in installed:
+        raise unknown("task", name, {*shipped, *installed})
+    return _installed_task(name)
+
+
+def get_task(name: str, **options: Any) -> Task:
+    """A task, ready to load.
+
+    Args:
+        name: a task's name, or the path of a Python file that defines one.
+        options: what the task takes, e.g. ``data="houses.csv", target="price"`` for ``table``.
+
+    Raises:
+        UserError: unknown task, an option it does not take, or one whose value it refuses.
+    """
+    cls = task_class(name)
+    extra = sorted(set(options) - set(cls.options))
+    if extra:
+        takes = ", ".join(f"--{o.replace('_', '-')}" for o in cls.options) or "no options of its own"
+        raise UserError(f"Task '{name}' takes no --{extra[0].replace('_', '-')}. It takes {takes}.")
+    try:
+        task = cls(**options)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"Task '{name}' cannot be made: {in_words(error)}.") from error
+    if not isinstance(getattr(task, "facts", None), TaskFacts):
+        raise UserError(f"Task '{name}': {cls.__name__} lacks 'facts', a trainables.TaskFacts with its name and score.")
+    return task
+
+
+def is_shipped(task: Task) -> bool:
+    """Whether a task comes with tunelab."""
+    return type(task) in shipped_tasks().values()
+
+
+def load_data(task: Task, split_seed: int) -> Splits:
+    """The data of a task.
+
+    Raises:
+        UserError: what the task raises itself, or where and how the code of a user's own task failed.
+    """
+    try:
+        return task.load(split_seed)
+    except UserError:
+        raise
+    except Exception as error:
+        if is_shipped(task):
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if frame.filename == inspect.getfile(type(task))]
+        place = (own or frames)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        raise UserError(f"Task '{task.facts.name}' cannot load its data: {in_words(error)} ({where}).") from error
+
+
+def load_predictor(folder: Path) -> Predictor:
+    """The predictor that ``Predictor.save`` wrote into ``folder``, without running pickled code."""
+    from trainables.base.contract.predictors import load
+
+    return load(folder)
+
+
+def _tasks_in(module: ModuleType) -> list[type[Task]]:
+    """The tasks that a module defines, without those that others of them build on."""
+    found = {
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, Task) and value.__module__ == module.__name__
+    }
+    return [cls for cls in found if not any(issubclass(other, cls) for other in found - {cls})]
+
+
+def _installed_names() -> set[str]:
+    return {entry.name for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def _installed_task(name: str) -> type[Task]:
+    entries = {entry.value: entry for entry in entry_points(group=ENTRY_POINTS) if entry.name == name}
+    if len(entries) > 1:
+        offers = " and ".join(entries)
+        raise UserError(f"More than one installed package offers a task '{name}': {offers}. Uninstall all but one.")
+    (entry,) = entries.values()
+    try:
+        cls = entry.load()
+    except Exception as error:
+        raise UserError(f"The installed task '{name}' ({entry.value}) does not load: {in_words(error)}.") from error
+    if not (inspect.isclass(cls) and issubclass(cls, Task)):
+        raise UserError(f"The entry point '{name}' of group {ENTRY_POINTS} is no Task: {entry.value}.")
+    return _complete(cls, f"The installed task '{name}'")
+
+
+def _task_of_file(path: Path) -> type[Task]:
+    if not path.is_file():
+        raise UserError(f"Task file '{path}' does not exist. Give the path of a Python file that defines a Task.")
+    name = f"{TASK_FILE}{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise UserError(f"Task file '{path}' is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    add_to_path(path.resolve().parent)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise UserError(f"Task file '{path}' does not run: {in_words(error)}.") from error
+    tasks = _tasks_in(module)
+    if not tasks:
+        raise UserError(f"Task file '{path}' defines no Task. Subclass trainables.Task or TabularTask in it.")
+    if len(tasks) > 1:
+        names = ", ".join(sorted(cls.__name__ for cls in tasks))
+        raise UserError(f"Task file '{path}' defines several tasks ({names}). Give each a file of its own.")
+    return _complete(tasks[0], f"Task file '{path}'")
+
+
+def _complete(cls: type[Task], where: str) -> type[Task]:
+    missing = [f"{name}()" for name in sorted(cls.__abstractmethods__)]
+    if missing:
+        raise UserError(f"{where}: {cls.__name__} lacks {' and '.join(missing)}.")
+    return cls
