@@ -68,7 +68,7 @@ def generation(
         tunelab bench generation --prompt "오늘 날씨는" --temperature 0.3,0.9,1.2 --top-k 10,50
     """
     from benchmarks.generation.display import Terminal
-    from benchmarks.generation.request import Request
+    from benchmarks.generation.plan.request import Request
 
     request = Request(
         spec=spec,
@@ -112,7 +112,7 @@ def generation(
         typer.echo(f"Stopped. What is done is kept in {folder}; the same command goes on from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     if store is not None:
-        from benchmarks.generation.logged import log_benchmark
+        from benchmarks.generation.report.logged import log_benchmark
 
         typer.echo(f"Logged as run {log_benchmark(store, folder, results)} in {store.shown_uri}")
     typer.echo(f"Report: {folder / 'report.html'}")
@@ -271,7 +271,7 @@ def confirmation(
 @app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")]) -> None:
     """Run a benchmark again from its lock and say 'identical', or list what differs (exit code 1)."""
-    from benchmarks import lockfile
+    from benchmarks.harness import lockfile
 
     differences = lockfile.verify(folder)
     if differences:

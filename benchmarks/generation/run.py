@@ -10,14 +10,14 @@ from typing import Any, Protocol
 
 import torch
 
-from benchmarks.generation.goal import Goal, check_goal
-from benchmarks.generation.optimize import Trial, Tuning, confirmation_plan, search
-from benchmarks.generation.results import Results, evaluate, write_results
-from benchmarks.generation.samples import Sample, Slot, append_samples, read_samples, slots
-from benchmarks.generation.scorer import Scorer, load_scorer
-from benchmarks.generation.spec import Plan
-from benchmarks.generation.speed import SideBySide, Speed, compare_with_loop, setting_speed
-from benchmarks.generation.storage import (
+from benchmarks.generation.plan.goal import Goal, check_goal
+from benchmarks.generation.measure.optimize import Trial, Tuning, confirmation_plan, search
+from benchmarks.generation.measure.results import Results, evaluate, write_results
+from benchmarks.generation.decoding.samples import Sample, Slot, append_samples, read_samples, slots
+from benchmarks.generation.scoring.scorer import Scorer, load_scorer
+from benchmarks.generation.plan.spec import Plan
+from benchmarks.generation.measure.speed import SideBySide, Speed, compare_with_loop, setting_speed
+from benchmarks.generation.plan.storage import (
     RESULTS,
     SAMPLES,
     SPEED,
@@ -27,8 +27,8 @@ from benchmarks.generation.storage import (
     open_folder,
     write_json,
 )
-from benchmarks.generation.writer import Writer, check_plan, load_writer
-from benchmarks.lockfile import sha256_file, write_lock
+from benchmarks.generation.measure.writer import Writer, check_plan, load_writer
+from benchmarks.harness.lockfile import sha256_file, write_lock
 
 LARGEST_CHUNK = 512  # samples made between two writes
 
@@ -152,7 +152,7 @@ def _complete_speed(
 
 
 def _finish(folder: Path, results: Results) -> Results:
-    from benchmarks.generation.report import write_reports
+    from benchmarks.generation.report.report import write_reports
 
     write_results(folder / RESULTS, results)
     names = [n for n in (SAMPLES, RESULTS, SPEED, TUNING) if (folder / n).is_file()]

@@ -12,16 +12,16 @@ from typing import Any
 import torch
 
 from benchmarks.generation.display import Quiet
-from benchmarks.generation.goal import Goal
-from benchmarks.generation.optimize import Tuning, confirmation_plan, search
-from benchmarks.generation.results import Results, evaluate
+from benchmarks.generation.plan.goal import Goal
+from benchmarks.generation.measure.optimize import Tuning, confirmation_plan, search
+from benchmarks.generation.measure.results import Results, evaluate
 from benchmarks.generation.run import make_samples, resolved
-from benchmarks.generation.samples import Sample, read_samples, slots
-from benchmarks.generation.scorer import load_scorer
-from benchmarks.generation.spec import HUMAN, parse_spec, resolve
-from benchmarks.generation.storage import RESULTS, SAMPLES, TUNING
-from benchmarks.generation.writer import check_plan, load_writer
-from benchmarks.lockfile import provenance
+from benchmarks.generation.decoding.samples import Sample, read_samples, slots
+from benchmarks.generation.scoring.scorer import load_scorer
+from benchmarks.generation.plan.spec import HUMAN, parse_spec, resolve
+from benchmarks.generation.plan.storage import RESULTS, SAMPLES, TUNING
+from benchmarks.generation.measure.writer import check_plan, load_writer
+from benchmarks.harness.lockfile import provenance
 
 TOLERANCE = 1e-6  # relative, of figures: sums in another order on another processor
 ABSOLUTE = 1e-4  # nats of one text: its tokens' rounding adds up

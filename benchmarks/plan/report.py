@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.lockfile import provenance_facts
+from benchmarks.harness.lockfile import provenance_facts
 from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, within
 from tunelab.documents.page import Cell, Page
 

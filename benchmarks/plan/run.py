@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lockfile
+from benchmarks.harness import lockfile
 from search_spaces.errors import UserError
 from tunelab.estimate.predict import process_tree
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import lockfile
-from benchmarks.lines import append_line, read_lines
+from benchmarks.harness import lockfile
+from benchmarks.harness.jsonl import append_line, read_lines
 from benchmarks.search.play import Play, play
 from benchmarks.search.spec import Method, SearchSpec, check
 from benchmarks.search.statistics import Ranking, rank

@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from benchmarks.lockfile import provenance_facts
+from benchmarks.harness.lockfile import provenance_facts
 from benchmarks.speed.contest import OURS, Run, Standing, standings
 from benchmarks.speed.control import WINDOW, Control
 from benchmarks.speed.proposing import Proposing

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lockfile
+from benchmarks.harness import lockfile
 from benchmarks.speed import loop
 from benchmarks.speed.contest import Run, contestants, run_contest, to_json
 from benchmarks.speed.control import WINDOW, Control, read_control

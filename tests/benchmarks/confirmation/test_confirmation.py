@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import lockfile
+from benchmarks.harness import lockfile
 from benchmarks.confirmation.report import make_confirmation_document, verdict
 from benchmarks.confirmation.run import DONE, RESULTS, ConfirmationResults, run
 from benchmarks.confirmation.simulate import Simulated, shuffled, simulate, wilson

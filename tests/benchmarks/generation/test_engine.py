@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.generation.engine import Continuation, Engine, Job, continuation_seed, uniforms
-from benchmarks.generation.reference import generate_continuations, generate_tokens
-from benchmarks.generation.scorer import log_probabilities
-from benchmarks.generation.settings import DecodingSettings
-from benchmarks.generation.spec import DEFAULT_SPEC, read_spec, resolve
-from benchmarks.generation.writer import Writer, load_writer
+from benchmarks.generation.decoding.engine import Continuation, Engine, Job, continuation_seed, uniforms
+from benchmarks.generation.decoding.reference import generate_continuations, generate_tokens
+from benchmarks.generation.scoring.scorer import log_probabilities
+from benchmarks.generation.plan.settings import DecodingSettings
+from benchmarks.generation.plan.spec import DEFAULT_SPEC, read_spec, resolve
+from benchmarks.generation.measure.writer import Writer, load_writer
 
 SETTINGS = [
     DecodingSettings(max_new_tokens=24),

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.generation import metrics as m
-from benchmarks.generation.figures import pareto_front
-from benchmarks.generation.quality import QualityTable, Row, Scored, measure
-from benchmarks.generation.samples import Sample
-from benchmarks.generation.scorer import CharacterNgram
-from benchmarks.generation.spec import HUMAN
-from benchmarks.generation.statistics import can_decide, compare, mean_interval, nll_difference_interval, sign_flip_p
+from benchmarks.generation.scoring import metrics as m
+from benchmarks.generation.report.figures import pareto_front
+from benchmarks.generation.scoring.quality import QualityTable, Row, Scored, measure
+from benchmarks.generation.decoding.samples import Sample
+from benchmarks.generation.scoring.scorer import CharacterNgram
+from benchmarks.generation.plan.spec import HUMAN
+from benchmarks.generation.scoring.statistics import can_decide, compare, mean_interval, nll_difference_interval, sign_flip_p
 
 
 def test_known_values() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from transformers import LogitsProcessorList
 from transformers.generation import logits_process as hf
 
-from benchmarks.generation.ngram_ban import NgramBan
-from benchmarks.generation.sampling import RowSettings, choose, filtered, penalised
-from benchmarks.generation.settings import DecodingSettings
+from benchmarks.generation.decoding.ngram_ban import NgramBan
+from benchmarks.generation.decoding.sampling import RowSettings, choose, filtered, penalised
+from benchmarks.generation.plan.settings import DecodingSettings
 
 VOCABULARY = 700
 MIXED = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.generation.scorer import ModelScorer, split_ids
+from benchmarks.generation.scoring.scorer import ModelScorer, split_ids
 from trainables.base.text.korean import bundled
 from trainables.base.text.language_model import load_model
 from trainables.base.text.model_folder import STANDIN

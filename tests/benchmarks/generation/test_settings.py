@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.generation.request import Request
-from benchmarks.generation.settings import PARAMETERS, DecodingSettings, expand_grid, parse_settings
-from benchmarks.generation.spec import DEFAULT_SPEC, OPTIMIZE_SPEC, parse_spec, read_spec, resolve
+from benchmarks.generation.plan.request import Request
+from benchmarks.generation.plan.settings import PARAMETERS, DecodingSettings, expand_grid, parse_settings
+from benchmarks.generation.plan.spec import DEFAULT_SPEC, OPTIMIZE_SPEC, parse_spec, read_spec, resolve
 from search_spaces.errors import UserError
 from trainables.base.text.model_folder import STANDIN
 
@@ -165,8 +165,8 @@ def test_models_and_folders_are_refused_before_anything_heavy_loads(tmp_path: Pa
     code = """
 import sys
 from pathlib import Path
-from benchmarks.generation.request import Request
-from benchmarks.generation.storage import asked, open_folder
+from benchmarks.generation.plan.request import Request
+from benchmarks.generation.plan.storage import asked, open_folder
 from search_spaces.errors import UserError
 here = Path(sys.argv[1])
 open_folder(here / "run", asked(Request(changes={"seed": 2}).plan(), None))

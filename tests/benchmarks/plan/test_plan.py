@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lockfile import provenance, read_lock
+from benchmarks.harness.lockfile import provenance, read_lock
 from benchmarks.plan.report import page, verdict
 from benchmarks.plan.run import REPORT, RUNS, Comparison, Costs, run, within
 from search_spaces import UserError

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import lockfile
+from benchmarks.harness import lockfile
 from benchmarks.search.play import Search, play
 from benchmarks.search.report import make_search_document, verdict
 from benchmarks.search.run import DONE, RESULTS, SearchResults, run

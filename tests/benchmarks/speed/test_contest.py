@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lockfile import provenance
+from benchmarks.harness.lockfile import provenance
 from benchmarks.speed.contest import CONTESTANTS, OURS, Run, contestants, standings
 from benchmarks.speed.control import WINDOW, Control, by_window
 from benchmarks.speed.peers.outcome import Outcome

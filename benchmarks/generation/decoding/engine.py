@@ -19,10 +19,10 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 from transformers.cache_utils import DynamicCache
 
-from benchmarks.generation.cache import RowCache
-from benchmarks.generation.ngram_ban import NgramBan
-from benchmarks.generation.sampling import RowSettings, choose, filtered, penalised
-from benchmarks.generation.settings import DecodingSettings
+from benchmarks.generation.decoding.cache import RowCache
+from benchmarks.generation.decoding.ngram_ban import NgramBan
+from benchmarks.generation.decoding.sampling import RowSettings, choose, filtered, penalised
+from benchmarks.generation.plan.settings import DecodingSettings
 
 CACHE_BYTES = 2 * 1024**3  # most memory for keys and values; fewer rows are used rather than more memory
 LOGIT_VALUES = 128 * 51_200  # rows times vocabulary of one step: at KoGPT2's size larger batches gain nothing more

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.generation.engine import continuation_seed
-from benchmarks.generation.spec import NamedSetting, Plan
+from benchmarks.generation.decoding.engine import continuation_seed
+from benchmarks.generation.plan.spec import NamedSetting, Plan
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.generation.settings import DecodingSettings
+from benchmarks.generation.plan.settings import DecodingSettings
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from benchmarks.generation import figures, tables
-from benchmarks.generation.findings import findings
-from benchmarks.generation.metrics import DEFINITIONS
-from benchmarks.generation.quality import HUMAN_PAIRED, PAIRED
-from benchmarks.generation.results import Results
-from benchmarks.generation.spec import HUMAN
-from benchmarks.generation.storage import REPORT_HTML, REPORT_MD
-from benchmarks.generation.tables import Table, markdown
-from benchmarks.lockfile import provenance_facts
+from benchmarks.generation.report.report import figures
+
+from benchmarks.generation.report.report import tables
+from benchmarks.generation.report.findings import findings
+from benchmarks.generation.scoring.metrics import DEFINITIONS
+from benchmarks.generation.scoring.quality import HUMAN_PAIRED, PAIRED
+from benchmarks.generation.measure.results import Results
+from benchmarks.generation.plan.spec import HUMAN
+from benchmarks.generation.plan.storage import REPORT_HTML, REPORT_MD
+from benchmarks.generation.report.tables import Table, markdown
+from benchmarks.harness.lockfile import provenance_facts
 from tunelab.documents.page import Page, Section
 
 KOGPT2_LICENCE = (

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from benchmarks.generation.engine import Continuation
-from benchmarks.generation.scorer import log_probabilities
-from benchmarks.generation.settings import DecodingSettings
+from benchmarks.generation.decoding.engine import Continuation
+from benchmarks.generation.scoring.scorer import log_probabilities
+from benchmarks.generation.plan.settings import DecodingSettings
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmarks.generation.settings import PARAMETERS, DecodingSettings, brief, expand_grid
+from benchmarks.generation.plan.settings import PARAMETERS, DecodingSettings, brief, expand_grid
 from search_spaces.errors import UserError, unknown
 from trainables.base.text.model_folder import ModelFolder, find_model
 

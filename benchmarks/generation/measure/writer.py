@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from benchmarks.generation.engine import Continuation, Engine, Job
-from benchmarks.generation.quality import Scored
-from benchmarks.generation.reference import generate_continuations
-from benchmarks.generation.samples import Sample, Slot
-from benchmarks.generation.scorer import Scorer, log_probabilities, split_ids
-from benchmarks.generation.spec import HUMAN, Plan, Prompt, find_models
+from benchmarks.generation.decoding.engine import Continuation, Engine, Job
+from benchmarks.generation.scoring.quality import Scored
+from benchmarks.generation.decoding.reference import generate_continuations
+from benchmarks.generation.decoding.samples import Sample, Slot
+from benchmarks.generation.scoring.scorer import Scorer, log_probabilities, split_ids
+from benchmarks.generation.plan.spec import HUMAN, Plan, Prompt, find_models
 from search_spaces.errors import UserError
 from trainables.base.text.language_model import ModelFacts, load_model, load_tokenizer
 

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generation.goal import Goal
-from benchmarks.generation.spec import Plan
-from benchmarks.lockfile import NAME, SCHEMA, provenance, read_lock, write_lock
+from benchmarks.generation.plan.goal import Goal
+from benchmarks.generation.plan.spec import Plan
+from benchmarks.harness.lockfile import NAME, SCHEMA, provenance, read_lock, write_lock
 from search_spaces.errors import UserError
 
 SAMPLES, RESULTS, SPEED, TUNING = "samples.jsonl", "results.csv", "speed.json", "tuning.json"

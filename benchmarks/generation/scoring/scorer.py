@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from benchmarks.generation.spec import CHARACTER_NGRAM, Plan
+from benchmarks.generation.plan.spec import CHARACTER_NGRAM, Plan
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.generation.spec import Plan
+from benchmarks.generation.plan.spec import Plan
 from search_spaces.errors import UserError
 
 TRIALS = 48

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.generation.metrics import CHARACTERS
-from benchmarks.generation.optimize import Tuning
-from benchmarks.generation.quality import QualityTable
-from benchmarks.generation.results import Results
-from benchmarks.generation.settings import PARAMETERS
-from benchmarks.generation.spec import HUMAN
-from benchmarks.generation.statistics import can_decide, nll_difference_interval
+from benchmarks.generation.scoring.metrics import CHARACTERS
+from benchmarks.generation.measure.optimize import Tuning
+from benchmarks.generation.scoring.quality import QualityTable
+from benchmarks.generation.measure.results import Results
+from benchmarks.generation.plan.settings import PARAMETERS
+from benchmarks.generation.plan.spec import HUMAN
+from benchmarks.generation.scoring.statistics import can_decide, nll_difference_interval
 
 Cell = str | int | float | bool | None
 

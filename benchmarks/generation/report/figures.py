@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 
 import plotly.graph_objects as go
 
-from benchmarks.generation.optimize import Tuning
-from benchmarks.generation.results import Results
-from benchmarks.generation.spec import HUMAN
+from benchmarks.generation.measure.optimize import Tuning
+from benchmarks.generation.measure.results import Results
+from benchmarks.generation.plan.spec import HUMAN
 
 FRONT, OTHER, BASE, HUMAN_COLOUR = "#d55e00", "#0072b2", "#009e73", "#cc79a7"
 LABEL_PLACES = {  # beside a point, in shares of the figure

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generation.goal import TRIALS, Goal, check_goal
-from benchmarks.generation.spec import (
+from benchmarks.generation.plan.goal import TRIALS, Goal, check_goal
+from benchmarks.generation.plan.spec import (
     DEFAULT_SPEC,
     OPTIMIZE_SPEC,
     Plan,
@@ -18,7 +18,7 @@ from benchmarks.generation.spec import (
     resolve,
     with_changes,
 )
-from benchmarks.generation.storage import asked, check_folder
+from benchmarks.generation.plan.storage import asked, check_folder
 from search_spaces.errors import UserError
 
 TEXT_PARAMETERS = ("mode",)

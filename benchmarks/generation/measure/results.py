@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generation.optimize import Tuning
-from benchmarks.generation.quality import HUMAN_PAIRED, QualityTable, Scored, measure
-from benchmarks.generation.samples import Sample
-from benchmarks.generation.scorer import Scorer, ScorerFacts
-from benchmarks.generation.spec import HUMAN, Plan
-from benchmarks.generation.speed import SideBySide, Speed
-from benchmarks.generation.statistics import Comparison, compare
-from benchmarks.generation.writer import Writer, score
+from benchmarks.generation.measure.optimize import Tuning
+from benchmarks.generation.scoring.quality import HUMAN_PAIRED, QualityTable, Scored, measure
+from benchmarks.generation.decoding.samples import Sample
+from benchmarks.generation.scoring.scorer import Scorer, ScorerFacts
+from benchmarks.generation.plan.spec import HUMAN, Plan
+from benchmarks.generation.measure.speed import SideBySide, Speed
+from benchmarks.generation.scoring.statistics import Comparison, compare
+from benchmarks.generation.measure.writer import Writer, score
 from trainables.base.text.language_model import ModelFacts
 
 NEAR_HUMAN = ("human_distance", "human_gap", "scorer_distance", "scorer_gap")
@@ -27,7 +27,7 @@ class Results:
 
     Attributes:
         plan: what was asked.
-        lock: what fixed it, see ``benchmarks.lockfile``.
+        lock: what fixed it, see ``benchmarks.harness.lockfile``.
         model, scorer: facts.
         scored: samples in plan order, the human texts last.
         table: all prompts.
