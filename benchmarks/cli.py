@@ -102,8 +102,8 @@ def generation(
     plan = request.plan()
     folder = request.folder(output, plan)
     from benchmarks.generation.run import run  # torch loads once the request is known to be good
-    from tunelab.tracking.uri import default_tracking_uri
     from tunelab.tracking.store import Store
+    from tunelab.tracking.uri import default_tracking_uri
 
     store = None if tracking_uri == "off" else Store(tracking_uri or default_tracking_uri())
     try:

@@ -12,7 +12,9 @@ MEMBERS = (1, 4, 8)  # an epoch's time grows with them, and with the width squar
 
 
 def suggest(trial: optuna.trial.BaseTrial) -> Config:
-    """Draws the embedding and its parameters first, then a perceptron of one width; see ``trainables.base.training.embeddings``.
+    """Draws the embedding and its parameters first, then a perceptron of one width.
+
+    See ``trainables.base.training.embeddings`` for the embeddings.
 
     Ranges follow the published tuning of these models, narrowed to what a CPU trains in minutes.
     """

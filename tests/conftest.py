@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two cores for everything; resul
 for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and clusters stay out of tests
     os.environ.pop(name, None)
 
+TUNELAB = Path(__file__).parent / "tunelab"
 BESIDE = ("test_predict.py",)  # sweeps of the second half
 
 
@@ -24,7 +25,7 @@ BESIDE = ("test_predict.py",)  # sweeps of the second half
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks half of the tests, by time: ``make test`` runs the other half beside it, on a Ray of its own."""
     for item in items:
-        sweeps = item.path.parent.name == "sweeps" and item.path.name not in BESIDE
+        sweeps = TUNELAB in item.path.parents and item.path.name not in BESIDE
         if sweeps and "ray_session" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.first_half)
 

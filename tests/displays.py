@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.records.spec import SweepSpec
 from trainables import Splits, Task
+from tunelab.records.spec import SweepSpec
+from tunelab.records.trial import TrialRecord, TrialStatus
 
 
 class Acting:

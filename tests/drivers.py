@@ -19,8 +19,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from tunelab.search.journal import FILE
 from tests.displays import Acting
+from tunelab.search.journal import FILE
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 PRELOADED = [
@@ -85,8 +85,8 @@ def _drive(values: dict[str, Any], folder: str, address: str | None, dies_at: st
         os.environ["RAY_ADDRESS"] = address
     from tunelab.cli import resume
     from tunelab.cli.sweep import run_and_show
-    from tunelab.run import run_sweep
     from tunelab.records.spec import make_spec
+    from tunelab.run import run_sweep
 
     if dies_at:
         run_sweep(make_spec(values), Acting(at={dies_at: lambda: os.kill(os.getpid(), signal.SIGKILL)}))
@@ -116,8 +116,8 @@ def _fill_disk(values: dict[str, Any], folder: Path, database: Path, address: st
     os.dup2(os.open(folder / "stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
     os.chdir(disk)
     os.environ["RAY_ADDRESS"] = address
-    from tunelab.run import run_sweep
     from tunelab.records.spec import make_spec
+    from tunelab.run import run_sweep
 
     home = disk / "mlruns"
     home.mkdir()
@@ -187,9 +187,9 @@ def _run_offline(values: dict[str, Any], folder: Path) -> None:
     os.dup2(os.open(folder / "stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
     os.chdir(folder)
     os.environ.pop("RAY_ADDRESS", None)
-    from tunelab.run import run_sweep
-    from tunelab.records.spec import make_spec
     from tests.displays import Acting
+    from tunelab.records.spec import make_spec
+    from tunelab.run import run_sweep
 
     listening: set[str] = set()
     display = Acting(after={1: lambda: listening.update(listening_addresses())})

@@ -12,14 +12,6 @@ ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
 KOREAN = (ROOT / "README.ko.md").read_text(encoding="utf-8")
 
 
-def test_the_file_tree_names_every_module() -> None:
-    tree = ENGLISH[ENGLISH.index("## Files") :]
-    for package in ("search_spaces", "trainables", "tunelab", "benchmarks"):
-        for path in (ROOT / package).rglob("*.py"):
-            if path.name != "__init__.py":
-                assert re.search(rf"^\s*{re.escape(path.name)} ", tree, re.MULTILINE), f"README.md lacks {path}"
-
-
 def test_both_readmes_show_every_command() -> None:
     for name in COMMANDS:
         assert f"tunelab {name}" in ENGLISH, f"README.md lacks `tunelab {name}`"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainables.base.tables.tabular import TabularTask
 from trainables.base.contract.task import TaskFacts
+from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
     import pandas as pd

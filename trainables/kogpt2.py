@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from trainables.base.text.model_folder import KOGPT2, KOGPT2_LICENCE, find_model
 from trainables.base.contract.task import (
     SPLIT_SEED,
     Config,
@@ -21,6 +20,7 @@ from trainables.base.contract.task import (
     TrainingData,
     digest_arrays,
 )
+from trainables.base.text.model_folder import KOGPT2, KOGPT2_LICENCE, find_model
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from trainables.base.tables.tabular import TabularTask
 from trainables.base.contract.task import SPLIT_SEED, TaskFacts
+from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from trainables.base.tables.preprocessing import Columns
     from trainables.base.contract.splits import RowSplit
+    from trainables.base.tables.preprocessing import Columns
 
 MANY_ROWS, FEW_ROWS = 100_000, 5_000
 MOST_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search_spaces.errors import UserError
-from trainables.base.tables.tabular import TabularTask
 from trainables.base.contract.task import TaskFacts, digest_arrays
+from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
     import pandas as pd

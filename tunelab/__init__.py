@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tunelab.records.spec import SweepSpec
     from tunelab.run import run_sweep
     from tunelab.search.study import study_of
-    from tunelab.tracking.load import load_result
+    from tunelab.tracking.open import load_result
 
 __all__ = [
     "SearchSpace",
@@ -44,7 +44,7 @@ _HOMES = {
     "Task": "trainables",
     "TaskFacts": "trainables",
     "UserError": "search_spaces",
-    "load_result": "tunelab.tracking.load",
+    "load_result": "tunelab.tracking.open",
     "run_sweep": "tunelab.run",
     "study_of": "tunelab.search.study",
 }

@@ -15,14 +15,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from search_spaces import UserError
-from tunelab.search.journal import LOCK_FILE, Replay, read_events, replay
-from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
-from tunelab.records.trial import TrialStatus, ranked
-from tunelab.setup.resume import HIDDEN, sweep_names
-from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
-from tunelab.system.redaction import without_secrets
 from trainables.base.worker.assignment import weights_path
 from trainables.base.worker.storage import Storage
+from tunelab.records.trial import TrialStatus, ranked
+from tunelab.search.journal import LOCK_FILE, Replay, read_events, replay
+from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
+from tunelab.setup.resume import HIDDEN, sweep_names
+from tunelab.system.redaction import without_secrets
+from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
 
 KEPT_BY_RESUMABLE = 5  # weights of so many leading trials stay with a sweep that can go on
 

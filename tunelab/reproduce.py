@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces import UserError
-from tunelab.system.environment import git_commit, machine, versions
-from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.launch.fixed_trials import plan_of
-from tunelab.tracking.store import Store
-from tunelab.tracking.connection import json_object, read_tag
 from trainables import Splits, Task, TrainingData, get_task, load_data
 from trainables.base.training.compute import Compute
+from tunelab.launch.fixed_trials import plan_of
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.system.environment import git_commit, machine, versions
+from tunelab.tracking.connection import json_object, read_tag
+from tunelab.tracking.store import Store
 
 INFINITE = 1.7e308  # MLflow keeps inf as the largest float
 

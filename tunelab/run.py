@@ -16,31 +16,40 @@ from secrets import token_hex
 from threading import Thread
 from typing import Any
 
+from trainables import Splits, Task, is_shipped, load_data
 from tunelab.confirmation.audit import audit
-from tunelab.search.controller import Budget, Conductor, Stop
 from tunelab.confirmation.confirm import confirm, confirmed_top, log_confirmation
 from tunelab.display.display import Display, Silent, WhileSeen
 from tunelab.evaluation.ensemble import kept_trials
+from tunelab.evaluation.weights import LeadingWeights
+from tunelab.figures.worker import Artist
+from tunelab.launch.resources import Resources, check_storage, slots
+from tunelab.launch.session import import_tune, ray_running
+from tunelab.launch.tuner import run_trials
+from tunelab.records.result import Best, SweepResult
+from tunelab.records.spec import SweepSpec
+from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.search.asha import Rungs, rung_levels
+from tunelab.search.controller import Budget, Conductor, Stop
+from tunelab.search.journal import Journal, Replay, read_events, replay
+from tunelab.search.study import Proposals
+from tunelab.setup.fingerprint import check_same, identity, public_spec
+from tunelab.setup.resolve import (
+    CONFIRMATION,
+    ERROR_FILE,
+    KEEP_WEIGHTS,
+    Plan,
+    compute_of,
+    make_folder,
+    make_plan,
+    with_gpus,
+)
 from tunelab.system.environment import environment
 from tunelab.system.errors import DiskFull, StoreAway, SweepFailed
-from tunelab.figures.worker import Artist
-from tunelab.setup.fingerprint import check_same, identity, public_spec
-from tunelab.system.signals import Interruptions
-from tunelab.search.journal import Journal, Replay, read_events, replay
-from tunelab.launch.tuner import run_trials
-from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE, KEEP_WEIGHTS, Plan, compute_of, make_folder, make_plan, with_gpus
-from tunelab.search.study import Proposals
-from tunelab.launch.session import import_tune, ray_running
-from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.launch.resources import Resources, check_storage, slots
-from tunelab.records.result import Best, SweepResult
-from tunelab.search.asha import Rungs, rung_levels
 from tunelab.system.redaction import without_secrets
-from tunelab.records.spec import SweepSpec
-from tunelab.tracking.uri import OFF, is_new, scheme_of
-from tunelab.evaluation.weights import LeadingWeights
+from tunelab.system.signals import Interruptions
 from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingWriter, patiently
-from trainables import Splits, Task, is_shipped, load_data
+from tunelab.tracking.uri import OFF, is_new, scheme_of
 
 NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value, Stop.FAILED.value)
 STOPS = {KeyboardInterrupt: Stop.INTERRUPTED, DiskFull: Stop.DISK, StoreAway: Stop.STORE}

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import lockfile
 from benchmarks.confirmation.simulate import Simulated, simulate
 from benchmarks.confirmation.spec import CASES, ConfirmationSpec, check
+from benchmarks.harness import lockfile
 from benchmarks.harness.jsonl import append_line, read_lines
 from trainables import get_task
 

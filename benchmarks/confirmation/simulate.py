@@ -13,15 +13,15 @@ import numpy as np
 import torch
 
 from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec
-from tunelab.confirmation.verdict import REFERENCE
-from tunelab.confirmation.confirm import confirm_with
-from tunelab.launch.local import retrain_here, search_here
-from tunelab.records.trial import TrialRecord
-from tunelab.records.seeds import derive_seed
-from tunelab.confirmation.statistics import LEVEL
-from tunelab.records.spec import SweepSpec
 from trainables import Splits, get_task
 from trainables.base.worker.assignment import TrialPlan
+from tunelab.confirmation.confirm import confirm_with
+from tunelab.confirmation.statistics import LEVEL
+from tunelab.confirmation.verdict import REFERENCE
+from tunelab.launch.local import retrain_here, search_here
+from tunelab.records.seeds import derive_seed
+from tunelab.records.spec import SweepSpec
+from tunelab.records.trial import TrialRecord
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 import torch
 
-from benchmarks.generation.plan.goal import Goal, check_goal
+from benchmarks.generation.decoding.samples import Sample, Slot, append_samples, read_samples, slots
 from benchmarks.generation.measure.optimize import Trial, Tuning, confirmation_plan, search
 from benchmarks.generation.measure.results import Results, evaluate, write_results
-from benchmarks.generation.decoding.samples import Sample, Slot, append_samples, read_samples, slots
-from benchmarks.generation.scoring.scorer import Scorer, load_scorer
-from benchmarks.generation.plan.spec import Plan
 from benchmarks.generation.measure.speed import SideBySide, Speed, compare_with_loop, setting_speed
+from benchmarks.generation.measure.writer import Writer, check_plan, load_writer
+from benchmarks.generation.plan.goal import Goal, check_goal
+from benchmarks.generation.plan.spec import Plan
 from benchmarks.generation.plan.storage import (
     RESULTS,
     SAMPLES,
@@ -27,7 +27,7 @@ from benchmarks.generation.plan.storage import (
     open_folder,
     write_json,
 )
-from benchmarks.generation.measure.writer import Writer, check_plan, load_writer
+from benchmarks.generation.scoring.scorer import Scorer, load_scorer
 from benchmarks.harness.lockfile import sha256_file, write_lock
 
 LARGEST_CHUNK = 512  # samples made between two writes

@@ -11,16 +11,16 @@ from typing import Any
 
 import torch
 
+from benchmarks.generation.decoding.samples import Sample, read_samples, slots
 from benchmarks.generation.display import Quiet
-from benchmarks.generation.plan.goal import Goal
 from benchmarks.generation.measure.optimize import Tuning, confirmation_plan, search
 from benchmarks.generation.measure.results import Results, evaluate
-from benchmarks.generation.run import make_samples, resolved
-from benchmarks.generation.decoding.samples import Sample, read_samples, slots
-from benchmarks.generation.scoring.scorer import load_scorer
+from benchmarks.generation.measure.writer import check_plan, load_writer
+from benchmarks.generation.plan.goal import Goal
 from benchmarks.generation.plan.spec import HUMAN, parse_spec, resolve
 from benchmarks.generation.plan.storage import RESULTS, SAMPLES, TUNING
-from benchmarks.generation.measure.writer import check_plan, load_writer
+from benchmarks.generation.run import make_samples, resolved
+from benchmarks.generation.scoring.scorer import load_scorer
 from benchmarks.harness.lockfile import provenance
 
 TOLERANCE = 1e-6  # relative, of figures: sums in another order on another processor

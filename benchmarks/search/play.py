@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from benchmarks.search.samplers import make_sampler
 from benchmarks.search.schedulers import Verdict, make_scheduler
 from benchmarks.search.spec import Method
-from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.records.seeds import derive_seed, trial_seed
 from trainables import EpochReport, Task, TrainingData
+from tunelab.records.seeds import derive_seed, trial_seed
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from benchmarks.harness.lockfile import provenance_facts
 from benchmarks.search.play import Play
 from benchmarks.search.run import SearchResults
 from benchmarks.search.statistics import LEVEL, Ranking
+from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Section, Table, Text
 from tunelab.documents.page import COLOURS
 from tunelab.report.axes import shortened
-from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Section, Table, Text
 from tunelab.report.figures import loss_scale
 
 POINTS = 60  # of a curve

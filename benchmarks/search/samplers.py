@@ -14,10 +14,10 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search_spaces import Config, ParamValue, SearchSpace, UserError
-from tunelab.search.study import Proposals
-from tunelab.records.trial import TrialRecord
-from tunelab.records.seeds import derive_seed
 from trainables import METRIC
+from tunelab.records.seeds import derive_seed
+from tunelab.records.trial import TrialRecord
+from tunelab.search.study import Proposals
 
 OWN = ("tpe", "random")
 DISCRETE = "BruteForceSampler"  # it goes through all values of a space, and these spaces have infinitely many

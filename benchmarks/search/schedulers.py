@@ -11,9 +11,9 @@ import optuna
 
 from benchmarks.search.samplers import NamedProposals, Sampler, arguments_of, makes_itself
 from search_spaces import UserError
+from trainables import METRIC, Task
 from tunelab.records.trial import Epoch
 from tunelab.search.asha import Rungs, rung_levels
-from trainables import METRIC, Task
 
 REDUCTION_FACTOR = 3
 OWN = ("asha", "none")

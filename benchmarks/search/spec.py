@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from search_spaces import UserError, unknown
-from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from trainables import get_task, task_classes
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 
 TASKS = ("wine", "heart_disease", "boston_housing", "auto_mpg")
 METHODS = ("tpe+asha", "tpe+none", "random+asha", "random+none")

@@ -79,8 +79,8 @@ def resident_kb() -> int:
 
 def measure_control(trials: int, *, tracked: bool) -> Control:
     """Runs a sweep of instant trials in the working directory and gives its cost."""
-    from tunelab.run import run_sweep
     from tunelab.records.spec import make_spec
+    from tunelab.run import run_sweep
 
     if trials < 2 * WINDOW:
         raise UserError(f"--control-trials must be at least {2 * WINDOW}, got {trials}.")

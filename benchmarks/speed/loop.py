@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+from trainables.base.contract.task import TrainingData
 from trainables.base.training.loop import AutogradTrainer, Validation, seeded
 from trainables.base.training.mlp import MLP, MLPTrainer
-from trainables.base.contract.task import TrainingData
 
 LR = 1e-3
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search_spaces.mlp import space
-from tunelab.search.study import Proposals
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.search.study import Proposals
 
 POINTS = (100, 200, 400, 800, 1200, 1600, 2000)
 

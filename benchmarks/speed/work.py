@@ -65,9 +65,9 @@ def read_work(folder: Path) -> tuple[Work, TrainingData]:
 
 def make_work(task_name: str, trials: int, max_epochs: int, concurrency: int, device: str, seed: int = 0) -> Work:
     """The configurations that a random sweep of this task and seed proposes, its reference first."""
-    from tunelab.search.study import Proposals
-    from tunelab.records.seeds import trial_seed
     from trainables import get_task
+    from tunelab.records.seeds import trial_seed
+    from tunelab.search.study import Proposals
 
     task = get_task(task_name)
     proposals = Proposals(task.space(), "random", seed, reference=task.reference, fixed={})

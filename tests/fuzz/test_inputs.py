@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from search_spaces import UserError
-from tunelab.cli import main as cli
-from tunelab.launch.ray_internals.forks import NONE
-from tunelab.search.journal import FILE, read_events, replay
-from tunelab.setup.resolve import make_plan
-from tunelab.records.spec import SweepSpec, make_spec, read_spec_file, spec_keys
 from trainables.base.images.digit import read_digit
 from trainables.base.tables.file import read_table_bytes
+from tunelab.cli import main as cli
+from tunelab.launch.ray_internals.forks import NONE
+from tunelab.records.spec import SweepSpec, make_spec, read_spec_file, spec_keys
+from tunelab.search.journal import FILE, read_events, replay
+from tunelab.setup.resolve import make_plan
 
 cli._mount()
 COMMAND = typer.main.get_command(cli.app)  # built once: it takes longer than a command line

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.tables.dates import YEARS
-from trainables.base.images.digit import read_digit
-from trainables.base.tables.preprocessing import TablePreprocessing, category_text
-from trainables.base.tables.file import read_table_bytes
 from trainables.base.contract.task import Predictor
+from trainables.base.images.digit import read_digit
+from trainables.base.tables.dates import YEARS
+from trainables.base.tables.file import read_table_bytes
+from trainables.base.tables.preprocessing import TablePreprocessing, category_text
 
 SHADES = " ░▒▓█"  # of a picture in the terminal, from background to ink
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.records.result import SweepResult
+from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import rung_levels
 
 

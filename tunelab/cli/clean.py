@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tunelab.cli.store import wanted_uri
+from tunelab.tracking.open import wanted_uri
 
 
 def command(

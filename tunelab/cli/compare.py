@@ -10,7 +10,7 @@ import typer
 
 from search_spaces.errors import UserError
 from tunelab.cli.json_output import print_json
-from tunelab.cli.store import open_store
+from tunelab.tracking.open import open_store
 from tunelab.tracking.uri import names_server
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def command(
         raise UserError(f"Comparing takes two or more sweeps, got '{sweeps[0]}' alone. `tunelab results` lists them.")
     store = open_store(tracking_uri)
     from tunelab.report.comparison import compare, make_comparison_document
-    from tunelab.tracking.ui_views import compare_link
     from tunelab.report.report import utc, write_document
+    from tunelab.tracking.ui_views import compare_link
 
     run_ids = [store.find_sweep(sweep) for sweep in sweeps]
     comparison = compare([store.load(run_id) for run_id in run_ids])

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tunelab.cli.json_output import print_json
-from tunelab.cli.store import wanted_uri
+from tunelab.tracking.open import wanted_uri
 
 
 def command(

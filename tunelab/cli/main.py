@@ -13,8 +13,8 @@ import typer
 
 from search_spaces.errors import UserError
 from tunelab.system.errors import Failure
-from tunelab.system.signals import EXIT_CODE, Interruptions
 from tunelab.system.redaction import without_secrets
+from tunelab.system.signals import EXIT_CODE, Interruptions
 
 app = typer.Typer(
     name="tunelab",

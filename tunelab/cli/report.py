@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from search_spaces.errors import UserError
-from tunelab.cli.store import open_store
+from tunelab.tracking.open import open_store
 
 
 def command(

@@ -10,7 +10,7 @@ import typer
 
 from search_spaces.errors import UserError
 from tunelab.cli.json_output import print_json
-from tunelab.cli.store import open_store
+from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
     from tunelab.records.result import Best, SweepResult
@@ -63,8 +63,8 @@ def command(
 
 def print_result(result: SweepResult) -> None:
     """The outcome for people: best trials, the winner beside baselines, and where to look."""
-    from tunelab.cli.tables import cell, print_table
     from tunelab.analysis.caveats import trust_lines
+    from tunelab.cli.tables import cell, print_table
 
     best, counts = result.best, result.counts
     sys.stdout.write(f"{result.facts['title']}\n")

@@ -10,14 +10,14 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from trainables import Splits, Task
 from tunelab.confirmation.confirm import choose_winner, median_run
-from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.launch.fixed_trials import plan_of, retrain_all
 from tunelab.launch.resources import Resources
 from tunelab.records.result import SweepResult
-from tunelab.launch.fixed_trials import plan_of, retrain_all
-from tunelab.search.asha import best_until
 from tunelab.records.seeds import derive_seed
-from trainables import Splits, Task
+from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.search.asha import best_until
 
 AGREEMENT = 0.5  # rank correlation below which ranks at a rung say little about the end
 RELEVANT_REGRET = 0.01  # of the winner's loss

@@ -2,7 +2,7 @@
 
 A search takes the best of many noisy values, so its winner looks better than it is. Fresh seeds show what is left; the
 winner is the trial with the best mean, and it is called better than the reference only when that holds over seeds and
-over validation rows (see ``tunelab/confirmation/statistics.py``). The reference is the task's own configuration: a trial's where
+over validation rows (see ``statistics.py``). The reference is the task's own configuration: a trial's where
 one had it, else (another space, ``--set``) it is trained here alone.
 """
 
@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tunelab.confirmation.verdict import NO_TRIAL, conclude, winner_row
+from trainables import Splits, Task
+from trainables.base.worker.assignment import TrialPlan, weights_path
+from trainables.base.worker.storage import Storage
 from tunelab.confirmation.cost import (
     affordable_top,
     estimated_epochs,
@@ -22,16 +24,14 @@ from tunelab.confirmation.cost import (
     search_seconds,
     sooner_here,
 )
+from tunelab.confirmation.row_losses import constant_losses, row_losses
+from tunelab.confirmation.verdict import NO_TRIAL, conclude, winner_row
+from tunelab.launch.fixed_trials import plan_of, retrain_all
 from tunelab.launch.local import retrain_here
-from tunelab.records.trial import TrialRecord
 from tunelab.launch.resources import Resources
 from tunelab.records.result import SweepResult
-from tunelab.launch.fixed_trials import plan_of, retrain_all
-from tunelab.confirmation.row_losses import constant_losses, row_losses
 from tunelab.records.seeds import derive_seed
-from trainables import Splits, Task
-from trainables.base.worker.assignment import TrialPlan, weights_path
-from trainables.base.worker.storage import Storage
+from tunelab.records.trial import TrialRecord
 
 Training = Callable[[Sequence[TrialPlan]], list[TrialRecord]]  # runs plans to their ends
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.records.result import SweepResult
+from tunelab.records.trial import TrialRecord, TrialStatus
 
 DEFAULT_TOP = 3
 DEFAULT_MIN_TRIALS = 20  # sweeps below are small enough to be looked at by hand

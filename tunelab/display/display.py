@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
-from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.records.spec import SweepSpec
 from trainables import Splits, Task
+from tunelab.records.spec import SweepSpec
+from tunelab.records.trial import TrialRecord, TrialStatus
 
 
 class Display(Protocol):

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tunelab.display.display import duration, headline, short_config, status_of
-from tunelab.records.trial import TrialRecord, TrialStatus, ranked
-from tunelab.records.spec import SweepSpec
 from trainables import Splits, Task
+from tunelab.display.display import duration, headline, short_config, status_of
+from tunelab.records.spec import SweepSpec
+from tunelab.records.trial import TrialRecord, TrialStatus, ranked
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tunelab.documents.page import number
 from tunelab.documents.document import (
     Block,
     Cell,
@@ -20,6 +19,7 @@ from tunelab.documents.document import (
     Table,
     Text,
 )
+from tunelab.documents.page import number
 
 EMPTY = "–"
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")

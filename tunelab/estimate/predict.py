@@ -15,25 +15,25 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces import UserError
-from tunelab.evaluation.baselines import baselines
-from tunelab.search.controller import Budget, Conductor, Stop
-from tunelab.confirmation.cost import WORKER_SECONDS, affordable_top
-from tunelab.doctor import available_memory
-from tunelab.launch.local import load_torch, retrain_here
-from tunelab.search.journal import Journal
-from tunelab.launch.tuner import run_trials
-from tunelab.analysis.permutation_importance import column_importance
-from tunelab.setup.resolve import KEEP_WEIGHTS, Plan, compute_of, make_plan, with_gpus
-from tunelab.search.study import Proposals
-from tunelab.launch.session import ray_running
-from tunelab.records.trial import TrialRecord, ranked
-from tunelab.launch.resources import Resources, slots
-from tunelab.launch.fixed_trials import plan_of
-from tunelab.search.asha import Rungs, rung_levels
-from tunelab.records.spec import SweepSpec
-from tunelab.tracking.uri import OFF
 from trainables import Splits, load_data
 from trainables.base.worker.assignment import TrialReport, weights_path
+from tunelab.analysis.permutation_importance import column_importance
+from tunelab.confirmation.cost import WORKER_SECONDS, affordable_top
+from tunelab.doctor import available_memory
+from tunelab.evaluation.baselines import baselines
+from tunelab.launch.fixed_trials import plan_of
+from tunelab.launch.local import load_torch, retrain_here
+from tunelab.launch.resources import Resources, slots
+from tunelab.launch.session import ray_running
+from tunelab.launch.tuner import run_trials
+from tunelab.records.spec import SweepSpec
+from tunelab.records.trial import TrialRecord, ranked
+from tunelab.search.asha import Rungs, rung_levels
+from tunelab.search.controller import Budget, Conductor, Stop
+from tunelab.search.journal import Journal
+from tunelab.search.study import Proposals
+from tunelab.setup.resolve import KEEP_WEIGHTS, Plan, compute_of, make_plan, with_gpus
+from tunelab.tracking.uri import OFF
 
 PROBE_TRIALS = 8
 PROBE_EPOCHS = 5

@@ -13,10 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from tunelab.system.errors import DATA_FAULTS, reason
-from tunelab.records.result import Baseline
 from trainables import RawSplit, Splits, Task
 from trainables.base.training.outputs import score_outputs
+from tunelab.records.result import Baseline
+from tunelab.system.errors import DATA_FAULTS, reason
 
 BOOSTING = "gradient boosting"
 MAX_BOOSTING_CELLS = 40_000_000  # rows x features x classes; above, boosting would take longer than many sweeps

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunelab.records.trial import TrialRecord
-from tunelab.evaluation.weights import LeadingWeights
 from trainables import Predictor, Splits, Task
+from tunelab.evaluation.weights import LeadingWeights
+from tunelab.records.trial import TrialRecord
 
 CANDIDATES = 4  # leading trials looked at, for each member wanted: unlike members help more than the next best
 

@@ -10,23 +10,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from tunelab.evaluation.baselines import baselines
+from trainables import Predictor, RawSplit, Splits, Task
+from tunelab.analysis.permutation_importance import Importance, column_importance
 from tunelab.confirmation.confirm import choose_winner, median_run
+from tunelab.evaluation.baselines import baselines
 from tunelab.evaluation.ensemble import best_ensemble
-from tunelab.system.errors import DATA_FAULTS, reason
-from tunelab.figures.drawings import model_drawings
-from tunelab.figures.worker import Artist
+from tunelab.evaluation.weights import LeadingWeights
 from tunelab.figures.charts import Drawing
 from tunelab.figures.classification import classification_tables
+from tunelab.figures.drawings import model_drawings
 from tunelab.figures.evidence import Evidence, gather
 from tunelab.figures.features import feature_drawings, importance_drawing
+from tunelab.figures.worker import Artist
 from tunelab.launch.local import finish
-from tunelab.analysis.permutation_importance import Importance, column_importance
-from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.records.result import Baseline, Best, SweepResult
-from tunelab.evaluation.weights import LeadingWeights
+from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.system.errors import DATA_FAULTS, reason
 from tunelab.tracking.queue import patiently
-from trainables import Predictor, RawSplit, Splits, Task
 
 T = TypeVar("T")
 EXAMPLE_ROWS = 3

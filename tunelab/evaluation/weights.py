@@ -5,11 +5,11 @@ from __future__ import annotations
 import bisect
 from typing import TYPE_CHECKING
 
-from tunelab.records.trial import TrialRecord
 from trainables import Task, TrainingData
 from trainables.base.training.compute import Compute
 from trainables.base.worker.assignment import loss_of_weights, weights_path
 from trainables.base.worker.storage import Storage
+from tunelab.records.trial import TrialRecord
 
 if TYPE_CHECKING:  # torch loads when weights are read: training begins without it
     import torch

@@ -13,10 +13,10 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line, Mark
-from tunelab.figures.evidence import Evidence
 from trainables.base.images.predictor import BINS, calibration_error
 from trainables.base.training.metrics import roc_auc
+from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line, Mark
+from tunelab.figures.evidence import Evidence
 
 MOST_CURVES = 10  # classes; more lines cannot be told apart
 MOST_CLASSES = 60  # of a confusion matrix

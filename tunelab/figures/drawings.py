@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tunelab.figures.charts import Drawing
 
 if TYPE_CHECKING:  # they load pandas and scikit-learn, which drawing does without
-    from tunelab.figures.evidence import Evidence
     from tunelab.analysis.permutation_importance import Importance
+    from tunelab.figures.evidence import Evidence
 
 PAGE = "figures.html"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tunelab.records.trial import TrialRecord
 from trainables import Predictor, RawSplit
 from trainables.base.training.outputs import probabilities, scale_of
+from tunelab.records.trial import TrialRecord
 
 
 @dataclass(frozen=True)

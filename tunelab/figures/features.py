@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tunelab.analysis.permutation_importance import Importance
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, label
 from tunelab.figures.evidence import Evidence
-from tunelab.analysis.permutation_importance import Importance
 
 MOST_COLUMNS = 24  # of histograms and of the heatmap; named in the note when there are more
 MOST_VALUES = 12  # of a categorical column

@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from tunelab.documents.page import COLOURS, Cell, Page
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
 from tunelab.figures.png import mosaic
-from tunelab.documents.page import COLOURS, Cell, Page
 
 HEIGHT = {"normal": 380, "small": 240, "tall": 480, "large": 600}  # pixels of a row
 QUIET = "#7f8c8d"

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from PIL import Image
 
-from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
 from tunelab.documents.page import COLOURS
+from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
 
 DPI = 110
 INCHES = {"normal": (5.6, 4.0), "small": (2.9, 2.1), "tall": (6.4, 5.2), "large": (7.4, 6.4)}

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tunelab.search.controller import OUTCOMES, Next
-from tunelab.launch.tuner import run_trials
-from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.launch.resources import Resources
 from trainables import Task, TrainingData
 from trainables.base.training.compute import Compute
 from trainables.base.worker.assignment import TrialPlan, TrialReport
+from tunelab.launch.resources import Resources
+from tunelab.launch.tuner import run_trials
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.search.controller import OUTCOMES, Next
 
 RETRIES = 1  # of a trial whose worker died or hung
 

@@ -10,21 +10,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tunelab.search.controller import Budget, Conductor, Next
-from tunelab.system.environment import environment
-from tunelab.setup.fingerprint import public_spec
-from tunelab.system.signals import put_off
-from tunelab.search.journal import Journal
-from tunelab.launch.tuner import TrialSource
-from tunelab.search.study import Proposals
-from tunelab.records.trial import TrialRecord
-from tunelab.records.result import SweepResult
-from tunelab.launch.fixed_trials import PlannedTrials, plan_of
-from tunelab.search.asha import Rungs, rung_levels
-from tunelab.records.spec import SweepSpec
 from trainables import Splits, Task, TrainingData
 from trainables.base.worker.assignment import TrialPlan, weights_path
 from trainables.base.worker.storage import Storage
+from tunelab.launch.fixed_trials import PlannedTrials, plan_of
+from tunelab.launch.tuner import TrialSource
+from tunelab.records.result import SweepResult
+from tunelab.records.spec import SweepSpec
+from tunelab.records.trial import TrialRecord
+from tunelab.search.asha import Rungs, rung_levels
+from tunelab.search.controller import Budget, Conductor, Next
+from tunelab.search.journal import Journal
+from tunelab.search.study import Proposals
+from tunelab.setup.fingerprint import public_spec
+from tunelab.system.environment import environment
+from tunelab.system.signals import put_off
 
 if TYPE_CHECKING:  # torch loads when something is trained
     import torch

@@ -18,8 +18,8 @@ import search_spaces
 import trainables
 from search_spaces import UserError
 from tunelab.launch.ray_internals.forks import ForkServer, fork_server, ray_runs, starts_ray
-from tunelab.system.signals import hangup_ignored, put_off
 from tunelab.system.scratch import mark_process
+from tunelab.system.signals import hangup_ignored, put_off
 
 # Read by Ray when it is imported or started; a user's own settings win.
 RAY_SETTINGS = {
@@ -202,7 +202,9 @@ def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
     from ray._private import services
     from ray._private.node import Node
 
-    os.environ.setdefault("RAY_preload_python_modules", "trainables.base.worker.trial_actor,trainables.base.worker.trial")
+    os.environ.setdefault(
+        "RAY_preload_python_modules", "trainables.base.worker.trial_actor,trainables.base.worker.trial"
+    )
     start_process = getattr(services, "start_ray_process", None)
     setsid = shutil.which("setsid")
 

@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from trainables import METRIC, Task, TrainingData
+from trainables.base.contract.trainable import send_by_value
+from trainables.base.worker.assignment import BROKEN, TrialPlan, TrialReport
+from tunelab.launch.resources import Resources, slots
+from tunelab.launch.session import import_ray, import_tune, use_started_workers
+from tunelab.launch.worker_logs import WorkerStderr, pid_in, with_stderr
 from tunelab.search.controller import Next
 from tunelab.system.errors import WorkersLost
-from tunelab.launch.session import import_ray, import_tune, use_started_workers
-from tunelab.launch.resources import Resources, slots
 from tunelab.system.scratch import scratch_folder
-from tunelab.launch.worker_logs import WorkerStderr, pid_in, with_stderr
-from trainables import METRIC, Task, TrainingData
-from trainables.base.worker.assignment import BROKEN, TrialPlan, TrialReport
-from trainables.base.contract.trainable import send_by_value
 
 LANE = "tunelab_lane"  # the one entry of a Tune trial's configuration, which must not be empty
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import UserError
-from tunelab.confirmation.verdict import winner_row
 from tunelab.analysis.savings import make_ledger
+from tunelab.confirmation.verdict import winner_row
+from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Link, Note, Section, Table, Text
 from tunelab.documents.page import COLOURS, number
+from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
 from tunelab.report.axes import shortened
-from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Link, Note, Section, Table, Text
 from tunelab.report.figures import loss_scale
 from tunelab.report.outcome import count_text, reference_trial, utc, verdict
 from tunelab.report.repeat import repeat_command
-from tunelab.records.result import SweepResult
 
 NOT_SETTINGS = ("name", "task", "tracking_uri", "storage", "address")
 Row = tuple[str, list[Cell]]

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from tunelab.documents.document import Block, Cell, Note, Section, Table, Text
-from tunelab.report.figures import interval_figure
 from tunelab.records.result import SweepResult
+from tunelab.report.figures import interval_figure
 
 
 def confirmation_section(result: SweepResult) -> Section | None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunelab.display.display import short_config
+from tunelab.documents.document import Drawing
 from tunelab.documents.page import COLOURS
+from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.axes import Axis, axis_of, axis_of_losses, shortened, tick_text
-from tunelab.documents.document import Drawing
 from tunelab.report.limits import MOST_CURVES, MOST_POINTS, every, most_trials, thinned, thinned_text
-from tunelab.records.result import SweepResult
 
 FINISHED, WINNER, REFERENCE, STOPPED = COLOURS[0], COLOURS[3], COLOURS[2], COLOURS[7]
 SCALE = ((0.0, "#d55e00"), (0.25, "#e69f00"), (1.0, "#56b4e9"))  # best to worst place

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from tunelab.confirmation.cost import not_confirmed
-from tunelab.documents.page import number
-from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.documents.document import Block, Cell, Note, Section, Table, Text
-from tunelab.report.limits import MOST_ROWS
+from tunelab.documents.page import number
 from tunelab.records.result import Baseline, Best, SweepResult
+from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.report.limits import MOST_ROWS
 
 BEST_ROWS = 10
 

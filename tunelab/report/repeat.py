@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from tunelab.documents.document import Block, Cell, Code, Section, Text
-from tunelab.report.outcome import utc
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import TASK_OPTIONS, SweepSpec
+from tunelab.report.outcome import utc
 
 CONFIG = "sweep.yaml"
 ELSEWHERE = ("task", "task_options", "set", "name", "tracking_uri", "address", "storage", "concurrency")

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from search_spaces import UserError
 from tunelab.documents.document import Document, Section
-from tunelab.report.evidence import audit_section, confirmation_section, winner_section
 from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
+from tunelab.records.result import SweepResult
+from tunelab.report.evidence import audit_section, confirmation_section, winner_section
 from tunelab.report.outcome import (
     baselines_section,
     best_section,
@@ -29,7 +30,6 @@ from tunelab.report.outcome import (
 )
 from tunelab.report.repeat import provenance, repeat_section
 from tunelab.report.search import curve_sections, importance_section, ledger_section, space_sections, trials_section
-from tunelab.records.result import SweepResult
 
 if TYPE_CHECKING:
     from tunelab.tracking.store import Store

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tunelab.analysis.savings import make_ledger
-from tunelab.documents.page import number
 from tunelab.analysis.parameter_importance import ENOUGH_TRIALS, parameter_importance
+from tunelab.analysis.savings import make_ledger
 from tunelab.documents.document import Block, Cell, Note, Panels, Section, Table, Text
+from tunelab.documents.page import number
+from tunelab.records.result import SweepResult
 from tunelab.report.figures import (
     curves_figure,
     history_figure,
@@ -16,7 +17,6 @@ from tunelab.report.figures import (
 )
 from tunelab.report.limits import most_trials, thinned_text
 from tunelab.report.outcome import reference_trial, trial_table
-from tunelab.records.result import SweepResult
 
 FURTHER_COLUMNS = 6  # of the table of trials, beside hyperparameters
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from tunelab.search.journal import Journal, Replay
-from tunelab.search.study import Proposals
-from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.search.asha import Rungs
-from tunelab.records.seeds import trial_seed
 from trainables.base.training.compute import Compute
 from trainables.base.worker.assignment import TrialPlan, TrialReport
+from tunelab.records.seeds import trial_seed
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.search.asha import Rungs
+from tunelab.search.journal import Journal, Replay
+from tunelab.search.study import Proposals
 
 SAME_ERROR_LIMIT = 3  # this many first trials that fail with one error end the sweep
 OUTCOMES = {

@@ -13,9 +13,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from search_spaces import UserError
-from tunelab.system.errors import DiskFull
-from tunelab.records.trial import Epoch, Row, TrialRecord, TrialStatus
 from trainables.base.worker.storage import NO_SPACE
+from tunelab.records.trial import Epoch, Row, TrialRecord, TrialStatus
+from tunelab.system.errors import DiskFull
 
 FILE = "journal.jsonl"
 LOCK_FILE = "lock"

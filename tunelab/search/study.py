@@ -21,9 +21,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from scipy.special import log_ndtr
 
 from search_spaces import Config, ParamValue, SearchSpace, UserError, unknown
-from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
+from tunelab.records.trial import TrialRecord, TrialStatus
 
 LEARN_FROM = 400  # trials that a proposal looks at; keeps its cost flat from there on
 LEARN_FROM_BEST = 100  # of them, the best complete ones, however old

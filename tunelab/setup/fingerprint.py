@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces import SearchSpace, UserError
-from tunelab.system.redaction import without_secrets
 from tunelab.records.spec import SweepSpec
+from tunelab.system.redaction import without_secrets
 
 FIXED_FOR_GOOD = (
     *("task", "task_options", "space", "seed", "split_seed", "max_epochs", "grace_period", "reduction_factor"),

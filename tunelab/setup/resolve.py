@@ -12,15 +12,15 @@ from secrets import token_hex
 from optuna.trial import FrozenTrial
 
 from search_spaces import SearchSpace, UserError
-from tunelab.search.journal import read_events, replay
-from tunelab.search.study import check_fixed, fitting_trials
-from tunelab.launch.resources import Resources, check_cluster, settle_gpus
-from tunelab.system.redaction import without_secrets
-from tunelab.records.spec import SweepSpec
-from tunelab.tracking.uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
 from trainables import Task, get_task, is_shipped
 from trainables.base.training.compute import Compute
 from trainables.base.worker.storage import Storage
+from tunelab.launch.resources import Resources, check_cluster, settle_gpus
+from tunelab.records.spec import SweepSpec
+from tunelab.search.journal import read_events, replay
+from tunelab.search.study import check_fixed, fitting_trials
+from tunelab.system.redaction import without_secrets
+from tunelab.tracking.uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
 
 COMPILERS = ("g++", "clang++")  # what torch.compile looks for
 KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces import UserError, unknown
-from tunelab.search.journal import FILE, read_events
 from tunelab.records.spec import SweepSpec, make_spec
+from tunelab.search.journal import FILE, read_events
 
 FOLLOWER = re.compile(r"(.+)-([2-9]|[1-9]\d{1,2})")  # no more digits: the names that sweeps are given end in four
 HIDDEN = "***"  # what the journal keeps of a password

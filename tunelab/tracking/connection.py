@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock
 
 from search_spaces import UserError
-from tunelab.system.environment import git_commit, versions
 from tunelab.records.trial import TrialStatus
+from tunelab.system.environment import git_commit, versions
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import DATABASES, check_sqlite, check_uri, check_writable, scheme_of, sqlite_path
 

@@ -25,10 +25,10 @@ from mlflow.types.schema import AnyType, ColSpec, Schema
 import search_spaces
 import trainables
 from search_spaces import UserError
+from trainables import Predictor, load_predictor
 from tunelab.records.trial import TrialStatus
 from tunelab.tracking.connection import STATUS, STORE_ERRORS, fluent
 from tunelab.tracking.sweep_runs import SweepRuns
-from trainables import Predictor, load_predictor
 
 RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
 # What a predictor imports. tunelab itself is on no package index: the modules it needs lie beside the model.

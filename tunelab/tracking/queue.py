@@ -17,10 +17,10 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from search_spaces import UserError
-from tunelab.system.errors import DiskFull, StoreAway, reason
-from tunelab.search.journal import Journal
-from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.records.result import SweepResult
+from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.search.journal import Journal
+from tunelab.system.errors import DiskFull, StoreAway, reason
 
 if TYPE_CHECKING:
     from tunelab.tracking.store import Store

@@ -15,9 +15,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 
 from search_spaces import UserError
-from tunelab.tracking.ui_views import experiment_tags, sweep_note
-from tunelab.setup.fingerprint import file_digest
 from tunelab.records.result import SweepResult
+from tunelab.setup.fingerprint import file_digest
 from tunelab.tracking.connection import (
     STATUS,
     TAG_LIMIT,
@@ -27,6 +26,7 @@ from tunelab.tracking.connection import (
     provenance_tags,
     read_tag,
 )
+from tunelab.tracking.ui_views import experiment_tags, sweep_note
 
 RESULT_FILE = "sweep.json.gz"
 

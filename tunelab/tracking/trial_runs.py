@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from mlflow.entities import Metric, Param, Run, RunTag
 
 from search_spaces import UserError
-from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.records.result import SweepResult
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.tracking.connection import (
     PARAM_LIMIT,
     STATUS,

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from tunelab.documents.markdown import plain
-from tunelab.report.outcome import verdict
 from tunelab.records.result import SweepResult
+from tunelab.report.outcome import verdict
 
 VIEW_TAG = "mlflow.sharedViewState."
 SWEEPS_VIEW, TRIALS_VIEW = "tunelab-sweeps", "tunelab-trials"

@@ -13,13 +13,13 @@ from typing import Any
 
 import optuna
 
-from benchmarks.generation.plan.goal import Goal
-from benchmarks.generation.scoring.quality import measure
 from benchmarks.generation.decoding.samples import slots
-from benchmarks.generation.scoring.scorer import Scorer
+from benchmarks.generation.measure.writer import Writer, score
+from benchmarks.generation.plan.goal import Goal
 from benchmarks.generation.plan.settings import DecodingSettings
 from benchmarks.generation.plan.spec import NamedSetting, Plan, halves
-from benchmarks.generation.measure.writer import Writer, score
+from benchmarks.generation.scoring.quality import measure
+from benchmarks.generation.scoring.scorer import Scorer
 from search_spaces import SearchSpace
 from search_spaces.errors import UserError
 

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generation.measure.optimize import Tuning
-from benchmarks.generation.scoring.quality import HUMAN_PAIRED, QualityTable, Scored, measure
 from benchmarks.generation.decoding.samples import Sample
-from benchmarks.generation.scoring.scorer import Scorer, ScorerFacts
-from benchmarks.generation.plan.spec import HUMAN, Plan
+from benchmarks.generation.measure.optimize import Tuning
 from benchmarks.generation.measure.speed import SideBySide, Speed
-from benchmarks.generation.scoring.statistics import Comparison, compare
 from benchmarks.generation.measure.writer import Writer, score
+from benchmarks.generation.plan.spec import HUMAN, Plan
+from benchmarks.generation.scoring.quality import HUMAN_PAIRED, QualityTable, Scored, measure
+from benchmarks.generation.scoring.scorer import Scorer, ScorerFacts
+from benchmarks.generation.scoring.statistics import Comparison, compare
 from trainables.base.text.language_model import ModelFacts
 
 NEAR_HUMAN = ("human_distance", "human_gap", "scorer_distance", "scorer_gap")

@@ -16,9 +16,9 @@ import torch
 
 from benchmarks.generation.decoding.engine import Job, continuation_seed
 from benchmarks.generation.decoding.reference import generate_tokens
+from benchmarks.generation.measure.writer import Writer
 from benchmarks.generation.plan.settings import DecodingSettings
 from benchmarks.generation.plan.spec import NamedSetting, Plan
-from benchmarks.generation.measure.writer import Writer
 
 LOOP_PROMPTS = 4
 ENGINE_JOBS = 1024  # jobs that the engine decodes in the side-by-side measurement

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from benchmarks.generation.report.figures import pareto_front
-from benchmarks.generation.plan.goal import OBJECTIVES
 from benchmarks.generation.measure.results import Results
-from benchmarks.generation.scoring.statistics import ENOUGH_PROMPTS, can_decide
+from benchmarks.generation.plan.goal import OBJECTIVES
+from benchmarks.generation.report.figures import pareto_front
 from benchmarks.generation.report.tables import distance_interval
+from benchmarks.generation.scoring.statistics import ENOUGH_PROMPTS, can_decide
 
 DEGENERATE = 3.0  # times the human text's share of repeated 4-grams ...
 DEGENERATE_SHARE = 0.1  # ... and at least this share

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generation.report.report import model_note
 from benchmarks.generation.measure.results import Results
+from benchmarks.generation.report.report import model_note
 from tunelab.tracking.store import Store
 
 EXPERIMENT = "benchmark generation"

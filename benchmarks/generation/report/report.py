@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from benchmarks.generation.report.report import figures
-
-from benchmarks.generation.report.report import tables
-from benchmarks.generation.report.findings import findings
-from benchmarks.generation.scoring.metrics import DEFINITIONS
-from benchmarks.generation.scoring.quality import HUMAN_PAIRED, PAIRED
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.plan.storage import REPORT_HTML, REPORT_MD
+from benchmarks.generation.report import figures, tables
+from benchmarks.generation.report.findings import findings
 from benchmarks.generation.report.tables import Table, markdown
+from benchmarks.generation.scoring.metrics import DEFINITIONS
+from benchmarks.generation.scoring.quality import HUMAN_PAIRED, PAIRED
 from benchmarks.harness.lockfile import provenance_facts
 from tunelab.documents.page import Page, Section
 

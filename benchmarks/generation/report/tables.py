@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.generation.scoring.metrics import CHARACTERS
 from benchmarks.generation.measure.optimize import Tuning
-from benchmarks.generation.scoring.quality import QualityTable
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.settings import PARAMETERS
 from benchmarks.generation.plan.spec import HUMAN
+from benchmarks.generation.scoring.metrics import CHARACTERS
+from benchmarks.generation.scoring.quality import QualityTable
 from benchmarks.generation.scoring.statistics import can_decide, nll_difference_interval
 
 Cell = str | int | float | bool | None

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.generation.scoring import metrics as m
 from benchmarks.generation.decoding.samples import Sample
 from benchmarks.generation.plan.spec import HUMAN
+from benchmarks.generation.scoring import metrics as m
 
 Values = npt.NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from benchmarks.generation.scoring.quality import PAIRED, QualityTable, Row, Values
 from benchmarks.generation.plan.spec import HUMAN
+from benchmarks.generation.scoring.quality import PAIRED, QualityTable, Row, Values
 
 RESAMPLES = 9_999
 ENOUGH_PROMPTS = 6  # with fewer no sign-flip test can reach p < 0.05

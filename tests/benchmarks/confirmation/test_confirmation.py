@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.harness import lockfile
 from benchmarks.confirmation.report import make_confirmation_document, verdict
 from benchmarks.confirmation.run import DONE, RESULTS, ConfirmationResults, run
 from benchmarks.confirmation.simulate import Simulated, shuffled, simulate, wilson
 from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec, check
+from benchmarks.harness import lockfile
 from search_spaces import UserError
-from tunelab.report.report import to_html
 from trainables import get_task
+from tunelab.report.report import to_html
 
 SMALL = ConfirmationSpec(("wine",), sweeps=1, planted=1, trials=4, max_epochs=3, seeds=2, top=1)
 

@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 
 from benchmarks.cli import app
 from benchmarks.generation import run as run_module
-from benchmarks.generation.display import Quiet
-from benchmarks.generation.plan.goal import Goal
-from benchmarks.generation.report.logged import EXPERIMENT, log_benchmark
-from benchmarks.generation.measure.results import Results
 from benchmarks.generation.decoding.samples import read_samples
+from benchmarks.generation.display import Quiet
+from benchmarks.generation.measure.results import Results
+from benchmarks.generation.plan.goal import Goal
 from benchmarks.generation.plan.spec import parse_spec, resolve
+from benchmarks.generation.report.logged import EXPERIMENT, log_benchmark
 from benchmarks.harness.lockfile import read_lock, verify
 from search_spaces.errors import UserError
 from tunelab.tracking.store import Store

@@ -18,9 +18,9 @@ from benchmarks.search.schedulers import Verdict
 from benchmarks.search.spec import Method, SearchSpec, check, parse_method
 from benchmarks.search.statistics import critical_difference, rank
 from search_spaces import UserError
+from tests.toys import Toy
 from tunelab.records.trial import Epoch
 from tunelab.report.report import to_html, to_markdown
-from tests.toys import Toy
 
 SMALL = SearchSpec(("wine",), ("tpe+asha", "random+none", "QMCSampler+MedianPruner"), seeds=2, full_trials=1)
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from search_spaces.errors import UserError
+from trainables.base.contract.task import Config, EpochReport, TrainingData
 from trainables.base.training.loop import AutogradTrainer, Validation, seeded
 from trainables.base.training.mlp import MLP, fit_mlp
-from trainables.base.contract.task import Config, EpochReport, TrainingData
 
 SIDE = 28  # pixels
 

@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import UserError
+from trainables.base.contract.task import Config, Predictor
 from trainables.base.images.digit import read_digit
 from trainables.base.images.networks import SIDE, ImageScale, build_image_model
 from trainables.base.training.metrics import multiclass_metrics
 from trainables.base.training.outputs import probabilities
-from trainables.base.contract.task import Config, Predictor
 
 BATCH = 1024  # images a forward pass
 BINS = 15  # of the expected calibration error

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from trainables.base.training.outputs import TargetScale, TargetTransform, encode_target
-from trainables.base.tables.preprocessing import Columns, NumericTransform, TablePreprocessing
 from trainables.base.contract.splits import RowSplit
 from trainables.base.contract.task import Kind, RawSplit, SealedTest, Splits, TrainingData, digest_arrays
+from trainables.base.tables.preprocessing import Columns, NumericTransform, TablePreprocessing
+from trainables.base.training.outputs import TargetScale, TargetTransform, encode_target
 
 
 def build_splits(

@@ -12,11 +12,11 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
+from trainables.base.contract.task import Config, Kind, Predictor
+from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.base.training.embeddings import build_embedded_mlp
 from trainables.base.training.mlp import MLP
-from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.base.training.outputs import prediction_frame
-from trainables.base.contract.task import Config, Kind, Predictor
 
 BATCH = 65_536  # rows a forward pass; bounds memory on large inputs
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError, unknown
+from trainables.base.contract.task import Kind
+from trainables.base.tables.column import FEW_VALUES, reading, role_of, strange_cells
 from trainables.base.tables.dates import MOSTLY
 from trainables.base.tables.numbers import PLAIN, find_notation, read_numbers
 from trainables.base.tables.preprocessing import Columns
-from trainables.base.tables.column import FEW_VALUES, reading, role_of, strange_cells
-from trainables.base.contract.task import Kind
 
 KINDS: tuple[Kind, ...] = ("regression", "binary", "multiclass")
 SORTS = ("numeric", "categorical", "dates")

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-    from trainables.base.training.loop import FitKind
-    from trainables.base.tables.preprocessing import Columns, NumericTransform
-    from trainables.base.training.outputs import TargetTransform
     from trainables.base.contract.splits import RowSplit
     from trainables.base.tables.predictor import TablePredictor
+    from trainables.base.tables.preprocessing import Columns, NumericTransform
+    from trainables.base.training.loop import FitKind
+    from trainables.base.training.outputs import TargetTransform
 
 SHOWN_COLUMNS = 30  # of a table, in an error
 

@@ -17,8 +17,8 @@ from torch.nn import functional
 from transformers import GPT2LMHeadModel
 
 from search_spaces.errors import UserError
-from trainables.base.text.document_loss import Tokens, perplexity, total_nats
 from trainables.base.contract.task import EpochReport
+from trainables.base.text.document_loss import Tokens, perplexity, total_nats
 
 TIED = "lm_head.weight"  # the output layer is the embedding; stored once
 MAX_GRAD_NORM = 1.0

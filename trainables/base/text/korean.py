@@ -22,8 +22,8 @@ from functools import cache
 from pathlib import Path
 
 from search_spaces.errors import UserError
-from trainables.base.text.near_duplicates import near_duplicate_groups
 from trainables.base.contract.task import SPLIT_SEED
+from trainables.base.text.near_duplicates import near_duplicate_groups
 
 FOLDER = Path(__file__).parents[2] / "data" / "korean"
 SOURCE = "Constitution of the Republic of Korea and ten bills of the National Assembly (2010)"

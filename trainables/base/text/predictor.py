@@ -14,10 +14,10 @@ from tokenizers.processors import TemplateProcessing
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
+from trainables.base.contract.task import Predictor
 from trainables.base.text.document_loss import Tokens, perplexity, total_nats
 from trainables.base.text.korean import Document
 from trainables.base.text.language_model import load_model, tokenize
-from trainables.base.contract.task import Predictor
 
 TEXT = "text"  # the column of a DataFrame
 MODEL = "model"  # the folder in the predictor's folder that transformers loads by itself

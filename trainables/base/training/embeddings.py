@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainables.base.contract.task import Config, EpochReport, TrainingData
 from trainables.base.training.compute import compiled
 from trainables.base.training.loop import (
     Batches,
@@ -33,7 +34,6 @@ from trainables.base.training.loop import (
     stream_seed,
 )
 from trainables.base.training.mlp import MULTIPLIER
-from trainables.base.contract.task import Config, EpochReport, TrainingData
 
 AVERAGED_EPOCHS = 1.0  # how far back the running mean of the weights reaches, about
 _EVAL_ROWS = 1024

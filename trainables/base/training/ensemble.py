@@ -13,8 +13,8 @@ from scipy.special import logit
 
 from search_spaces.errors import UserError
 from trainables.base.contract.predictors import load
-from trainables.base.training.outputs import encode_target, prediction_frame, probabilities
 from trainables.base.contract.task import Kind, Predictor, RawSplit
+from trainables.base.training.outputs import encode_target, prediction_frame, probabilities
 
 ROUNDS = 50  # of greedy selection: weights are multiples of one in this many
 

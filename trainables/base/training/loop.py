@@ -1,6 +1,6 @@
 """Training of small models: data as tensors on the device, own batches, one report an epoch.
 
-``fit_tensors`` trains any ``nn.Module`` through autograd; ``trainables.base.training.mlp.fit_mlp`` trains perceptrons by hand.
+``fit_tensors`` trains any ``nn.Module`` through autograd; ``fit_mlp`` (in ``mlp.py``) trains perceptrons by hand.
 Both are a ``Trainer`` (one model, one epoch at a time) driven by ``run_epochs`` (schedule, early stopping, reports).
 
 A curve depends on config, seed, data, device, thread count and library versions, and on nothing else: each trial has
@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainables.base.contract.task import Config, EpochReport, TrainingData
 from trainables.base.training.compute import compiled
 from trainables.base.training.metrics import binary_metrics, multiclass_metrics, regression_metrics
-from trainables.base.contract.task import Config, EpochReport, TrainingData
 
 FitKind: TypeAlias = Literal["regression", "binary", "multiclass"]
 Augment: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]  # (batch, generator on the batch's device) -> batch

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainables.base.contract.task import Config, EpochReport, TrainingData
 from trainables.base.training import compute
 from trainables.base.training.loop import (
     Augment,
@@ -31,7 +32,6 @@ from trainables.base.training.loop import (
     seeded,
     stream_seed,
 )
-from trainables.base.contract.task import Config, EpochReport, TrainingData
 
 _ALIGN = 16  # float32 values in 64 bytes: kernels may round differently on rows that start off a vector boundary
 _EVAL_ROWS = 1024  # activations of an evaluation chunk stay in the cache

@@ -1,4 +1,4 @@
-"""From a model's raw outputs to what people read, and back: the target's scale, probabilities, scores, prediction tables."""
+"""From a model's raw outputs to what people read: the target's scale, probabilities, scores, tables of predictions."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from trainables.base.training.compute import Compute
 from trainables.base.contract.task import Config
+from trainables.base.training.compute import Compute
 
 Outcome = Literal["running", "finished", "diverged", "failed"]
 BROKEN = "broken"  # in a report's ``worker``: true when its process cannot train any more

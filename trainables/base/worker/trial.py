@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from safetensors.torch import save as to_safetensors
 
+from trainables.base.contract.task import EpochReport, Task, TrainingData
 from trainables.base.worker.assignment import BROKEN, TrialPlan, TrialReport, weights_path
 from trainables.base.worker.storage import Storage, is_no_space
-from trainables.base.contract.task import EpochReport, Task, TrainingData
 
 REPORT_SECONDS = 0.5  # between milestones the driver hears this often; the epochs in between ride along
 METRIC_NAME = re.compile(r"[\w.:-][\w.: /-]*")  # what MLflow takes

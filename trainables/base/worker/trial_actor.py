@@ -13,9 +13,9 @@ from typing import Any
 
 from ray import tune
 
-from trainables.base.worker.assignment import TrialPlan, TrialReport
 from trainables.base.contract.task import METRIC, Task, TrainingData
 from trainables.base.contract.trainable import finite
+from trainables.base.worker.assignment import TrialPlan, TrialReport
 
 REPORT = "tunelab_report"  # the key of a ``TrialReport`` in a result; None when the lane had nothing to do
 IDLE_SECONDS = (0.005, 0.2)  # first and longest wait of a lane without a plan
@@ -34,7 +34,9 @@ class Lane(tune.Trainable):  # type: ignore[misc, unused-ignore]
         """Ends the trial that runs and takes up the next one, or none for now."""
         self._reports = None  # closes the generator of a trial that was stopped
         if plan is not None:
-            from trainables.base.worker.trial import run_trial  # torch: loaded in workers only, the launcher needs the class
+            from trainables.base.worker.trial import (
+                run_trial,  # torch: loaded in workers only, the launcher needs the class
+            )
 
             self._reports = run_trial(self._task, self._data, plan)
             self._idle = IDLE_SECONDS[0]

@@ -1,8 +1,8 @@
 """The fork server of a local Ray: a process that loads what workers need once; each worker is a copy of it.
 
-Run by ``tunelab.launch.ray_internals.forks`` as ``python -P -m tunelab.launch.ray_internals.fork_server NUMBER``, the file descriptor of a socket that listens.
-``fork_client`` asks it for workers. Its standard input is a pipe from the sweep's process, with which it ends; one line
-may come over it, the environment that workers will have.
+``forks`` runs it as ``python -P -m tunelab.launch.ray_internals.fork_server NUMBER``, the file descriptor of a socket
+that listens. ``fork_client`` asks it for workers. Its standard input is a pipe from the sweep's process, with which it
+ends; one line may come over it, the environment that workers will have.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-AT_ONCE = ("trainables.base.worker.trial",)  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
+AT_ONCE = (
+    "trainables.base.worker.trial",
+)  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
 WITH_RAY = ("ray._private.workers.default_worker", "trainables.base.worker.trial_actor")
 STREAMS = 3  # standard input, output and error, which a request brings along
 EXPECTED_SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # Ray ends workers by these

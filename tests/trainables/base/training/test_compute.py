@@ -1,0 +1,62 @@
+"""Other arithmetic than float32 and eager: bfloat16 products, compiled networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+
+from search_spaces import UserError
+from trainables import get_task
+from trainables.base.training.compute import Compute
+from trainables.base.worker.assignment import TrialPlan
+from trainables.base.worker.trial import run_trial
+from tunelab.records.spec import make_spec
+from tunelab.records.trial import Epoch
+from tunelab.setup.resolve import make_plan
+
+NETWORKS: dict[str, tuple[str, str | None, Mapping[str, Any]]] = {
+    "perceptron": ("auto_mpg", None, {}),
+    "embeddings": ("auto_mpg", "extended", {}),
+    "convolutions": ("mnist", None, {"family": "cnn", "batch_norm": True, "batch_size": 128}),
+}
+SLOW = [pytest.param("convolutions", marks=pytest.mark.slow)]  # CPUs without bfloat16 instructions take minutes
+
+
+def curve(network: str, compute: Compute) -> list[tuple[int, float]]:
+    """Epoch and validation loss of a short trial."""
+    name, space_name, given = NETWORKS[network]
+    task = get_task(name)
+    space = task.space(space_name)
+    smallest = {name: getattr(d, "low", None) or d.to_external_repr(0.0) for name, d in space.distributions().items()}
+    plan = TrialPlan(0, space.config({**smallest, **given}), 3, 2, compute=compute)
+    reports = list(run_trial(task, task.load().training, plan))
+    assert reports[-1].outcome == "finished", reports[-1].error
+    assert Compute.of_worker(reports[-1].worker) == compute
+    return [(e.epoch, e.val_loss) for report in reports for e in map(Epoch.of_row, report.rows)]
+
+
+@pytest.mark.parametrize("network", ["perceptron", "embeddings", *SLOW])
+def test_bfloat16_is_close_and_repeats(network: str) -> None:
+    plain, half = curve(network, Compute()), curve(network, Compute(bf16=True))
+    assert half != plain
+    assert half[-1][1] == pytest.approx(plain[-1][1], rel=0.1)
+    assert half == curve(network, Compute(bf16=True))
+    assert curve(network, Compute()) == plain, "nothing stays behind"
+    assert not torch.is_autocast_enabled("cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_compiled_network_learns_what_the_eager_one_does(network: str) -> None:
+    plain, compiled = curve(network, Compute()), curve(network, Compute(compiled=True))
+    assert all(math.isclose(a, b, rel_tol=1e-3) for (_, a), (_, b) in zip(plain, compiled, strict=True))
+
+
+def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch, store_uri: str) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match=r"--compile: torch\.compile needs"):
+        make_plan(make_spec({"task": "wine", "compile": True, "tracking_uri": store_uri}))

@@ -1,0 +1,41 @@
+"""The simple models beside a winner, on tables whose splits do not hold every class alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trainables import get_task
+from tunelab.evaluation.baselines import baselines
+
+
+@pytest.mark.parametrize("classes", [["a", "b", "c"], ["b", "c", "a"], ["a", "c", "b"]])
+def test_a_class_that_no_training_row_has_is_scored_as_missed(classes: list[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=200), "when": pd.date_range("2024-01-01", periods=200)})
+    kinds = np.where(frame["x"] > 0, classes[0], classes[1])
+    frame["kind"] = np.where((frame.index >= 180) & (frame.index % 2 == 0), classes[2], kinds)
+    frame.to_csv(tmp_path / "kinds.csv", index=False)
+    task = get_task("table", data=tmp_path / "kinds.csv", target="kind", time_column="when")
+    splits = task.load()
+    found = {one.name: one for one in baselines(task, splits, splits.test.open())}
+    assert list(found) == ["majority", "logistic", "gradient boosting"]
+    assert found["logistic"].validation["accuracy"] > 0.9
+    assert 0.6 < found["logistic"].test["accuracy"] <= 0.75  # 10 of the 40 test rows are of the unseen class
+    assert all(np.isfinite(one.test["log_loss"]) for one in found.values())
+
+
+def test_a_class_of_a_single_training_row_does_not_stop_boosting(tmp_path: Path) -> None:
+    """Above 10,000 rows boosting stops early by itself, on rows set aside from every class."""
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=16_000).round(1)})
+    frame["kind"] = np.where(frame["x"] > 0, "a", "b")
+    frame.loc[[10, 12_000, 15_000], "kind"] = "c"
+    frame["part"] = ["train"] * 11_000 + ["val"] * 2_000 + ["test"] * 3_000
+    frame.to_csv(tmp_path / "kinds.csv", index=False)
+    task = get_task("table", data=tmp_path / "kinds.csv", target="kind", split_column="part")
+    splits = task.load()
+    boosting = baselines(task, splits, splits.test.open())[-1]
+    assert boosting.test["accuracy"] > 0.99

@@ -1,0 +1,235 @@
+"""Pictures of a winner: drawn for every kind of task, empty ones left out, Hangul and units in place."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from trainables import RawSplit, Splits, Task, get_task
+from tunelab.analysis.permutation_importance import column_importance
+from tunelab.evaluation.baselines import baselines
+from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Line
+from tunelab.figures.classification import classification_tables, reliability
+from tunelab.figures.drawings import drawings_of, write_drawings
+from tunelab.figures.evidence import Evidence, gather
+from tunelab.figures.html import plotly_figure
+from tunelab.figures.png import fonts, png_bytes
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+
+CONFIG: dict[str, Any] = {"hidden_sizes": [16], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 32}
+IMAGES = {**CONFIG, "family": "mlp", "augment": False}
+
+
+def evidence_of(task: Task, splits: Splits, config: dict[str, Any], epochs: int = 3) -> Evidence:
+    """A winner as a sweep would have it: trained, on the opened test split."""
+    curve, weights = [], None
+    for report in task.fit(config, splits.training, 0, max_epochs=epochs):
+        curve.append(Epoch.of_row([report.epoch, report.val_loss, report.metrics, float(report.epoch)]))
+        weights = report.weights
+    assert weights is not None
+    predictor = task.predictor(config, weights, splits)
+    assert predictor is not None
+    trial = TrialRecord(7, {}, config, 0, epochs, TrialStatus.FINISHED, tuple(curve))
+    return gather(asdict(task.facts), trial, predictor, splits.train, splits.test.open(), splits.training.facts)
+
+
+@pytest.fixture(
+    scope="module", params=["wine", pytest.param("heart_disease", marks=pytest.mark.slow), "auto_mpg", "mnist"]
+)
+def winner(request: pytest.FixtureRequest) -> tuple[Task, Splits, Evidence]:
+    task = get_task(request.param)
+    splits = task.load()
+    return task, splits, evidence_of(task, splits, IMAGES if request.param == "mnist" else CONFIG)
+
+
+TABLE = "permutation_importance feature_histograms correlations"
+EXPECTED = {
+    "wine": f"learning_curves roc_pr confusion by_class reliability {TABLE}",
+    "heart_disease": f"learning_curves roc_pr confusion reliability {TABLE}",
+    "auto_mpg": f"learning_curves predicted_vs_actual residuals {TABLE}",
+    "mnist": "learning_curves roc_pr confusion by_class reliability samples confidently_wrong",
+}
+
+
+def test_each_kind_has_its_figures_as_png_and_on_one_page(
+    winner: tuple[Task, Splits, Evidence], tmp_path: Path
+) -> None:
+    task, _, evidence = winner
+    drawings = drawings_of(evidence, column_importance(task, evidence.predictor, evidence.test))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_drawings(drawings, tmp_path, "제목 <b>", "subtitle")
+    names = EXPECTED[task.facts.name].split()
+    assert [drawing.name for drawing in drawings] == names
+    assert {path.name for path in tmp_path.iterdir()} == {*(f"{name}.png" for name in names), "figures.html"}
+    for path in tmp_path.glob("*.png"):
+        pixels = np.asarray(Image.open(path).convert("L"))
+        assert (pixels < 128).sum() > 200, path.name  # something is drawn
+    html = (tmp_path / "figures.html").read_text(encoding="utf-8")
+    assert html.count('class="plot"') == len(names)
+    assert "제목 &lt;b&gt;" in html
+    assert not re.search(r'(src|href)="(https?:)?//', html)
+
+
+def test_axes_name_their_units() -> None:
+    task = get_task("auto_mpg")
+    drawings = drawings_of(evidence_of(task, task.load(), CONFIG))
+    by_name = {drawing.name: drawing for drawing in drawings}
+    scatter = by_name["predicted_vs_actual"].charts[0]
+    assert scatter.x == f"actual mpg ({task.facts.unit})"
+    assert scatter.y == f"predicted mpg ({task.facts.unit})"
+    assert task.facts.unit in by_name["residuals"].charts[1].x
+
+
+def test_tables_agree_with_a_count_by_hand(winner: tuple[Task, Splits, Evidence]) -> None:
+    task, _, evidence = winner
+    if task.facts.kind == "regression":
+        return
+    tables = classification_tables(evidence)
+    said = evidence.predictor.predict(evidence.test.inputs)["prediction"].astype(str).to_numpy()
+    true = evidence.test.targets.astype(str)
+    for position, row in enumerate(tables["classes"]):
+        hits = np.count_nonzero((said == row["class"]) & (true == row["class"]))
+        assert row["rows"] == np.count_nonzero(true == row["class"])
+        assert row["recall"] == pytest.approx(hits / row["rows"])
+        assert tables["confusion"][position][position] == hits
+    assert 0 <= tables["ece"] <= 1
+
+
+def test_importance_finds_the_column_that_decides() -> None:
+    task = get_task("auto_mpg")
+    splits = task.load()
+    test = splits.test.open()
+
+    class ByWeight:
+        """Predicts from one column alone."""
+
+        facts = splits.training.facts
+
+        def outputs(self, inputs: pd.DataFrame) -> np.ndarray:
+            values = inputs["weight"].to_numpy(dtype=float)
+            outputs: np.ndarray = -((values - values.mean()) / 1000)[:, None]
+            return outputs
+
+    found = column_importance(task, ByWeight(), test)
+    assert found is not None
+    by_name = {column.name: column for column in found.columns}
+    assert found.columns[0].name == "weight"
+    assert by_name["weight"].mean > 0
+    assert by_name["weight"].std > 0
+    assert all(column.mean == 0 for name, column in by_name.items() if name != "weight")
+    assert set(by_name) == set(test.inputs.columns)  # raw columns: a one-hot group counts as one
+
+
+def test_importance_that_would_take_too_long_is_named() -> None:
+    task = get_task("auto_mpg")
+    evidence = evidence_of(task, task.load(), CONFIG, epochs=1)
+    found = column_importance(task, evidence.predictor, evidence.test, budget=1e-6)
+    assert found is not None
+    assert found.columns == ()
+    assert found.note.startswith("not measured: 10 repeats on")
+    assert "permutation_importance" not in {drawing.name for drawing in drawings_of(evidence, found)}
+
+
+def test_a_baseline_that_cannot_be_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = get_task("wine")
+    splits = task.load()
+    test = splits.test.open()
+    monkeypatch.setattr("tunelab.evaluation.baselines.MAX_BOOSTING_CELLS", 1)
+    monkeypatch.setattr(task, "features", lambda splits, inputs: np.full((len(inputs), 2), np.inf))
+    majority, logistic, boosting = baselines(task, splits, test)
+    assert majority.test["accuracy"] > 0.3
+    assert majority.note == ""
+    assert logistic.test == boosting.test == {}
+    assert logistic.note.startswith("failed: ValueError: Input X contains infinity")
+    assert boosting.note == "not run: 678 cells (rows x features x classes) are above 1"
+
+
+def test_nothing_to_show_gives_no_figure() -> None:
+    task = get_task("wine")
+    splits = task.load()
+    evidence = evidence_of(task, splits, CONFIG, epochs=1)
+    one_class = RawSplit(evidence.test.inputs[:1], evidence.test.targets[:1])
+    constant = evidence.train.inputs.assign(**dict.fromkeys(evidence.train.inputs.columns, 1.0))
+    bare = gather(
+        evidence.facts,
+        evidence.trial,
+        evidence.predictor,
+        RawSplit(constant, evidence.train.targets),
+        one_class,
+        evidence.model_facts,
+    )
+    names = {drawing.name for drawing in drawings_of(bare)}
+    # one epoch is no curve, one row no calibration, constant columns have neither histogram nor correlation
+    assert names <= {"confusion", "by_class", "roc_pr"}
+    assert reliability(np.array([0, 0]), np.array([[0.9, 0.1], [0.9, 0.1]])) is None
+
+
+def test_hangul_is_drawn_where_a_font_has_it() -> None:
+    if len(fonts()) == 1:
+        pytest.skip("no Korean font is installed")
+
+    def picture(text: str) -> np.ndarray:
+        chart = Chart([Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]))], text, "")
+        return np.asarray(Image.open(io.BytesIO(png_bytes(Drawing("a", "", [chart])))).convert("L"))
+
+    # letters that no font has are all the same box
+    assert not np.array_equal(picture("가격"), picture("면적"))
+
+
+def test_wide_and_long_labels_stay_readable() -> None:
+    names = [f"아주 긴 열 이름 number {i}" for i in range(30)]
+    heatmap = Chart([Heatmap(np.eye(30), names, names, digits=2, span=(-1.0, 1.0), diverging=True)])
+    bars = Chart([Bars(names, np.arange(30.0), np.ones(30), across=True)], "x")
+    drawing = Drawing("wide", "Wide", [heatmap, bars], 2, "", "large")
+    assert Image.open(io.BytesIO(png_bytes(drawing))).size[0] > 1000
+    assert len(plotly_figure(drawing).data) == 2
+
+
+def test_a_users_own_columns_are_drawn(tmp_path: Path) -> None:
+    rows = 200
+    random = np.random.default_rng(0)
+    area = random.lognormal(4, 0.3, rows)
+    frame = pd.DataFrame(
+        {
+            "면적": area,
+            "거래일": pd.date_range("2020-01-01", periods=rows, freq="3D").astype(str),
+            "구": random.choice(["강남", "마포", "종로"], rows),
+            "새집": random.integers(0, 2, rows).astype(bool),
+            "가격": area * 3 + random.normal(0, 5, rows),
+        }
+    )
+    frame.to_csv(tmp_path / "집.csv", index=False)
+    task = get_task("table", data=str(tmp_path / "집.csv"), target="가격")
+    evidence = evidence_of(task, task.load(), CONFIG)
+    importance = column_importance(task, evidence.predictor, evidence.test)
+    drawings = {drawing.name: drawing for drawing in drawings_of(evidence, importance)}
+    labels = {chart.x for chart in drawings["feature_histograms"].charts}
+    assert labels == {"면적", "거래일 (year)", "구", "새집"}
+    assert importance is not None
+    assert {column.name for column in importance.columns} == {"면적", "거래일", "구", "새집"}
+    write_drawings(list(drawings.values()), tmp_path, "집값")
+
+
+def test_bars_of_one_year_lie_side_by_side_on_the_page() -> None:
+    edges = np.linspace(2020.0, 2021.0, 31)
+    chart = Chart([Histogram(edges, np.arange(30, dtype=np.float64))], "built (year)", "rows")
+    (trace,) = plotly_figure(Drawing("dates", "dates", [chart])).data
+    assert np.diff(trace.x) == pytest.approx(np.diff(edges)[0], rel=0.01)
+
+
+def test_a_score_has_the_colour_of_the_split_it_was_taken_on() -> None:
+    task = get_task("auto_mpg")
+    curves = drawings_of(evidence_of(task, task.load(), CONFIG))[0]
+    training, validation, score = plotly_figure(curves).data
+    assert (training.name, validation.name) == ("training", "validation")
+    assert score.line.color == validation.line.color != training.line.color

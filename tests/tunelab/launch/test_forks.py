@@ -1,0 +1,216 @@
+"""Workers as forks: that they are, that they are workers like others, and what happens where they cannot be."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tunelab.launch.ray_internals.forks import CLIENT, ForkServer, new_server
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of a process with torch are trusted on Linux")
+
+WATCHED_TASK = """
+import contextlib, json, os, signal, time
+from pathlib import Path
+
+import ray
+
+from tests.toys import Toy
+
+SEEN, MARK = Path({seen!r}), Path({mark!r})
+
+
+class Watched(Toy):
+    def fit(self, *arguments, **options):
+        if ray._private.worker.global_worker.mode == ray.WORKER_MODE:  # not in the sweep's own process
+            look()
+        return super().fit(*arguments, **options)
+
+
+def look():
+    parent = Path(f"/proc/{{os.getppid()}}/cmdline").read_text()
+    private = sum(
+        int(line.split()[1])
+        for line in Path("/proc/self/smaps_rollup").read_text().splitlines()
+        if line.startswith("Private")
+    )
+    found = {{
+        "pid": os.getpid(),
+        "forked": "tunelab.launch.ray_internals.fork_server" in parent,
+        "group": os.getpgid(0),
+        "oom_score_adj": int(Path("/proc/self/oom_score_adj").read_text()),
+        "private_mb": private / 1024,
+        "id": ray.ObjectRef.from_random().hex(),
+    }}
+    with SEEN.open("a") as file:
+        file.write(json.dumps(found) + "\\n")  # at once: shorter than a buffer
+    with contextlib.suppress(FileExistsError):
+        MARK.touch(exist_ok=False)  # one worker does, once
+        os.kill(os.getpid(), signal.SIGKILL)
+    patience = time.monotonic() + 30
+    while time.monotonic() < patience and len({{json.loads(line)["pid"] for line in SEEN.open()}}) < 3:
+        time.sleep(0.05)  # so that the new worker finds trials, however long it takes to start
+"""
+
+
+def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_must(tmp_path: Path) -> None:
+    seen, task = tmp_path / "seen", tmp_path / "watched.py"
+    task.write_text(WATCHED_TASK.format(seen=str(seen), mark=str(tmp_path / "mark")))
+    code = "from tunelab.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "sweep", str(task), "--trials", "12", "--max-epochs", "3", "--json"]
+    command += ["--concurrency", "2", "--scheduler", "none", "--tracking-uri", "off", "--confirm-top", "0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment())
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in seen.read_text().splitlines()]
+    by_worker = {worker["pid"]: worker for worker in found}
+    assert len(found) == 13, "12 trials and the lost one"
+    assert len(by_worker) == 3, "two, and one for the lost one"
+    assert all(worker["forked"] for worker in found)
+    assert all(worker["group"] == worker["pid"] for worker in found), "Ray ends the groups of its workers"
+    assert {worker["oom_score_adj"] for worker in found} == {1000}, "as Ray sets it: workers go first, not the sweep"
+    assert len({worker["id"] for worker in found}) == 13
+    assert max(worker["private_mb"] for worker in found) < 150, "what is loaded is shared; 370 MB by itself"
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    with new_server() as server:
+        yield server
+
+
+def environment(**changes: str) -> dict[str, str]:
+    root = str(Path(__file__).parents[3])
+    return {**os.environ, "PYTHONPATH": root, **changes}
+
+
+RAY_ITSELF = "Ray itself\n"
+SCRIPT = """
+import json, os, resource, sys
+from pathlib import Path
+parent = Path(f"/proc/{os.getppid()}/cmdline").read_text()
+print(json.dumps({
+    "forked": "tunelab.launch.ray_internals.fork_server" in parent,
+    "name": __name__,
+    "arguments": sys.argv[1:],
+    "folder": os.getcwd(),
+    "colour": os.environ.get("COLOUR"),
+    "first": sys.path[0],
+    "torch": "torch" in sys.modules,
+    "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+}))
+"""
+
+
+def worker(forks: ForkServer, script: Path, *arguments: str, **changes: str) -> str:
+    """What is written where Ray would have started a script; returns when all that writes has ended."""
+    setup = script.with_name("setup_worker.py")  # Ray's way to a worker of its own
+    setup.write_text("print('Ray itself')")
+    command = [sys.executable, "-I", "-S", str(CLIENT), forks.path, sys.executable, str(setup)]
+    command += [str(script), *arguments, "--language=PYTHON"]
+    done = subprocess.run(
+        command, cwd=script.parent, capture_output=True, text=True, check=False, env=environment(**changes)
+    )
+    return done.stdout
+
+
+def told(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def test_a_fork_runs_a_script_as_python_would(forks: ForkServer, script: Path) -> None:
+    red, blue = worker(forks, script, "--a=1", "b", COLOUR="red"), worker(forks, script, COLOUR="blue")
+    assert told(red) == {
+        "forked": True,
+        "name": "__main__",
+        "arguments": ["--a=1", "b"],
+        "folder": str(script.parent),
+        "colour": "red",
+        "first": str(script.parent),
+        "torch": True,
+        "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    }
+    assert told(blue)["colour"] == "blue"
+
+
+def test_workers_with_an_environment_of_their_own_are_left_to_ray(forks: ForkServer, script: Path) -> None:
+    assert worker(forks, script, "--serialized-runtime-env-context={}") == RAY_ITSELF
+
+
+def test_a_fork_has_the_limit_of_open_files_that_ray_has_set(forks: ForkServer, script: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 100, hard))
+    try:
+        assert told(worker(forks, script))["open_files"] == soft - 100
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_variables_that_ray_has_not_seen_make_no_fork(forks: ForkServer, script: Path) -> None:
+    assert told(worker(forks, script))["forked"]
+    assert worker(forks, script, RAY_JOB_ID="02000000") == RAY_ITSELF
+
+
+def test_without_a_server_workers_start_by_themselves(script: Path, tmp_path: Path) -> None:
+    assert worker(ForkServer(str(tmp_path / "nobody")), script) == RAY_ITSELF
+
+
+def test_after_a_copy_has_crashed_there_are_no_more(script: Path, tmp_path: Path) -> None:
+    killed, crashing = tmp_path / "killed.py", tmp_path / "crashing.py"
+    killed.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    crashing.write_text("import os; os.abort()")
+    with new_server() as server:
+        worker(server, killed)
+        assert told(worker(server, script))["forked"], "Ray kills workers: that says nothing of forks"
+        worker(server, crashing)
+        assert worker(server, script) == RAY_ITSELF
+
+
+DRAWN = """
+import ray
+from tunelab.launch.ray_internals import fork_server
+
+with fork_server.undrawn_ids():
+    fork_server._load(fork_server.WITH_RAY)
+print(fork_server._draw_differently())
+ray.remote(type("Actor", (), {}))  # what is kept from drawing above
+print(fork_server._draw_differently())
+"""
+
+
+def test_copies_draw_different_ids_and_it_is_noticed_when_they_would_not() -> None:
+    """Workers that drew the same ids put different objects into Ray's store under one id, and one of them died."""
+    done = subprocess.run([sys.executable, "-c", DRAWN], capture_output=True, text=True, check=True, env=environment())
+    assert done.stdout.split() == ["True", "False"]
+
+
+def test_the_server_ends_with_its_pipe() -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        number = listener.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tunelab.launch.ray_internals.fork_server", str(number)],
+            stdin=subprocess.PIPE,
+            env=environment(),
+            pass_fds=(number,),
+        )
+    try:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    finally:
+        process.kill()

@@ -1,0 +1,131 @@
+"""The MLflow UI as users find it, with nothing configured: real pages in headless Chromium.
+
+Screenshots are kept under ``test-artifacts/``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser import Browser, needs_chromium
+from tests.tunelab.conftest import Shelf
+from tunelab.tracking.store import Store
+from tunelab.tracking.ui_views import SWEEPS_VIEW, TRIALS_VIEW, compare_link, view_link
+
+pytestmark = needs_chromium
+START_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def ui(shelf: Shelf) -> Iterator[str]:
+    """``tunelab ui`` on the shelf; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-c",
+        "from tunelab.cli.main import main; main()",
+        "ui",
+        "--port",
+        str(port),
+        "--tracking-uri",
+        shelf.uri,
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + START_SECONDS
+    while not _answers(f"{address}/health"):
+        assert process.poll() is None, "the UI ended"
+        assert time.monotonic() < end, "the UI did not start"
+        time.sleep(0.3)
+    yield address
+    os.killpg(process.pid, signal.SIGTERM)  # the server's worker too; the group is the test's own
+    process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser(1700, 1200) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def experiment(shelf: Shelf) -> str:
+    """The experiment of the wine sweeps."""
+    return str(Store(shelf.uri).run(shelf.results["와인"].parent_run_id).info.experiment_id)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def test_experiments_carry_the_names_of_tasks(ui: str, browser: Browser) -> None:
+    browser.open(f"{ui}/#/experiments")
+    browser.wait_for("wine", "toy")
+    browser.screenshot("mlflow-experiments")
+
+
+def test_the_runs_table_lists_sweeps_with_their_trials_nested(ui: str, browser: Browser, experiment: str) -> None:
+    browser.open(f"{ui}/#/experiments/{experiment}/runs")
+    text = browser.wait_for("와인", "wine-random", "Cultivar of Italian wines", "matching runs")
+    assert "와인 #003" not in text
+    row = "[...document.querySelectorAll('a')].find(link => link.textContent === '와인').closest('.ag-cell-wrapper')"
+    browser.evaluate(f"{row}.querySelector('button').click()")
+    browser.wait_for("와인 #000", "와인 #009")
+    browser.screenshot("mlflow-runs")
+
+
+def test_the_view_of_sweeps_shows_scores_and_settings(ui: str, browser: Browser, experiment: str) -> None:
+    browser.open(view_link(ui, experiment, SWEEPS_VIEW))
+    browser.wait_for("와인", "best_val_loss", "test_accuracy", "epochs")
+    browser.screenshot("mlflow-view-sweeps")
+
+
+def test_the_view_of_trials_draws_parallel_coordinates_and_curves(
+    ui: str, shelf: Shelf, browser: Browser, experiment: str
+) -> None:
+    browser.open(view_link(ui, experiment, TRIALS_VIEW))
+    best = min((t for r in shelf.results.values() if r.task == "wine" for t in r.trials), key=lambda t: t.val_loss)
+    owner = next(r.name for r in shelf.results.values() if best in r.trials)
+    text = browser.wait_for("Parallel Coordinates", "val_loss", f"{owner} #{best.number:03d}")
+    listed = re.findall(r"(?:와인|wine-random) #\d{3}", text)
+    assert listed[0] == f"{owner} #{best.number:03d}"  # best first
+    browser.wait_until("document.querySelectorAll('.js-plotly-plot').length >= 2")
+    browser.wait_for("batch_size", "n_layers", "best_val_loss")
+    assert all(name in browser.text() for name in ("lr", "dropout"))
+    browser.screenshot("mlflow-view-trials")
+
+
+def test_the_compare_link_opens_exactly_these_sweeps(ui: str, shelf: Shelf, browser: Browser) -> None:
+    store = Store(shelf.uri)
+    results = [shelf.results[name] for name in ("와인", "wine-random", "toy")]
+    runs = [(store.run(r.parent_run_id).info.experiment_id, r.parent_run_id) for r in results]
+    browser.open(compare_link(ui, runs))
+    text = browser.wait_for("Comparing 3 Runs from 2 Experiments", "best_val_loss")
+    assert all(r.parent_run_id in text and r.name in text for r in results)
+    browser.screenshot("mlflow-compare")
+
+
+def test_a_sweeps_page_tells_what_it_is(ui: str, shelf: Shelf, browser: Browser, experiment: str) -> None:
+    run_id = shelf.results["와인"].parent_run_id
+    browser.open(f"{ui}/#/experiments/{experiment}/runs/{run_id}")
+    browser.wait_for(
+        "와인", "a sweep of 10 trials of at most 9 epochs", "won of 10 trials", "best_val_loss", "sampler", "tunelab"
+    )
+    browser.screenshot("mlflow-sweep")

@@ -1,0 +1,56 @@
+"""Opening an existing store, and loading a result from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search_spaces.errors import UserError
+
+if TYPE_CHECKING:
+    from tunelab.records.result import SweepResult
+    from tunelab.tracking.store import Store
+
+
+def open_store(tracking_uri: str | None) -> Store:
+    """An existing store; nothing is created.
+
+    Args:
+        tracking_uri: as given on the command line; the default store when None.
+
+    Raises:
+        UserError: the URI is none, there is no store, or no server answers.
+    """
+    from tunelab.tracking.uri import check_exists
+
+    uri = wanted_uri(tracking_uri)
+    check_exists(uri)
+    from tunelab.tracking.store import Store  # loads MLflow, which takes a while
+
+    return Store(uri)
+
+
+def wanted_uri(tracking_uri: str | None) -> str:
+    """The URI of a store to look at; raises ``UserError`` for one that cannot be, and for ``off``."""
+    from tunelab.tracking.uri import OFF, check_uri, default_tracking_uri
+
+    uri = check_uri(default_tracking_uri() if tracking_uri is None else tracking_uri)
+    if uri == OFF:
+        raise UserError("--tracking-uri off names no store, and this command reads one. Give the one of the sweep.")
+    return uri
+
+
+def load_result(sweep: str, tracking_uri: str | None = None) -> SweepResult:
+    """Load the result of a sweep from the tracking store.
+
+    Args:
+        sweep: a sweep's name, its run id, or the beginning of either.
+        tracking_uri: an MLflow store; default ``MLFLOW_TRACKING_URI``, else ``./mlruns/mlflow.db``.
+
+    Returns:
+        The value that ``run_sweep`` returned.
+
+    Raises:
+        UserError: no such store or sweep, several sweeps match, or the sweep is still running.
+    """
+    store = open_store(tracking_uri)
+    return store.load(store.find_sweep(sweep))
