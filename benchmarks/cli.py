@@ -125,8 +125,8 @@ def speed(
     ),
     trials: Annotated[str, typer.Option(help="Sizes of sweeps, with commas.")] = "16",
     max_epochs: Annotated[int, typer.Option(min=1, help="Budget of one trial, epochs.")] = 27,
-    rounds: Annotated[int, typer.Option(min=1, help="Goes of each contestant, alternating.")] = 3,
-    contestants: Annotated[str, typer.Option(help="Who takes part, with commas; everybody when not given.")] = "",
+    rounds: Annotated[int, typer.Option(min=1, help="Goes of each competitor, alternating.")] = 3,
+    competitors: Annotated[str, typer.Option(help="Who takes part, with commas; everybody when not given.")] = "",
     concurrency: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 2,
     device: Annotated[str, typer.Option(help="cpu | cuda")] = "cpu",
     control_trials: Annotated[int, typer.Option(help="Instant trials that show what control costs; 0 for none.")] = 400,
@@ -154,7 +154,7 @@ def speed(
         trials=sizes,
         max_epochs=max_epochs,
         rounds=rounds,
-        contestants=tuple(contestants.split(",")) if contestants else (),
+        competitors=tuple(competitors.split(",")) if competitors else (),
         concurrency=concurrency,
         device=device,
         control_trials=control_trials,
@@ -196,7 +196,7 @@ def search(
         **{"seeds": seeds, "full_trials": full_trials, "seed": seed},
     }
     values = {key: value for key, value in given.items() if value is not None}
-    spec = SearchSpec.of_json({**SearchSpec().to_json(), **values})
+    spec = SearchSpec.from_json({**SearchSpec().to_json(), **values})
     check(spec)
     from benchmarks.search.report import verdict
     from benchmarks.search.run import REPORT, run
@@ -254,7 +254,7 @@ def confirmation(
     given = {"tasks": tuple(tasks.split(",")) if tasks else None, "sweeps": sweeps, "planted": planted}
     given |= {"trials": trials, "max_epochs": max_epochs, "seed": seed}
     values = {key: value for key, value in given.items() if value is not None}
-    spec = ConfirmationSpec.of_json({**ConfirmationSpec().to_json(), **values})
+    spec = ConfirmationSpec.from_json({**ConfirmationSpec().to_json(), **values})
     check(spec)
     from benchmarks.confirmation.report import verdict
     from benchmarks.confirmation.run import REPORT, run

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trainables.base.tables.preprocessing import Columns
 
 MANY_ROWS, FEW_ROWS = 100_000, 5_000
-MOST_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
+MAX_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
 
 
 class Table(TabularTask):
@@ -65,7 +65,7 @@ class Table(TabularTask):
         time_column: str | None = None,
     ) -> None:
         from trainables.base.tables.file import read_table_file
-        from trainables.base.tables.schema import understand
+        from trainables.base.tables.schema import infer_schema
 
         if data is None or target is None:
             raise UserError("Task 'table' needs a file and a target: --data houses.csv --target price.")
@@ -85,7 +85,7 @@ class Table(TabularTask):
         frame = read_table_file(self.path)
         self._rows_read = len(frame)
         self._frame: pd.DataFrame | None
-        self._frame, self.schema = understand(
+        self._frame, self.schema = infer_schema(
             frame,
             target,
             kind=kind,
@@ -221,7 +221,7 @@ def _names(ignore: str | Sequence[str] | None, frame: pd.DataFrame) -> list[str]
 
 def _slug(text: str) -> str:
     """Text as a part of a name that stands in file names and model URIs: letters, digits and dashes."""
-    return re.sub(r"\W+", "-", text.lower()).strip("-")[:MOST_LETTERS]
+    return re.sub(r"\W+", "-", text.lower()).strip("-")[:MAX_LETTERS]
 
 
 def _groups(column: pd.Series) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 from search_spaces import UserError
 from trainables import Splits, Task, TrainingData, get_task, load_data
 from trainables.base.training.compute import Compute
-from tunelab.launch.fixed_trials import plan_of
+from tunelab.launch.fixed_trials import make_assignment
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.system.environment import git_commit, machine, versions
 from tunelab.tracking.connection import json_object, read_tag
@@ -114,12 +114,12 @@ def train_again(record: TrialRecord, task: Task, data: TrainingData) -> TrialRec
     from trainables.base.worker.trial import run_trial
 
     last = record.epochs[-1].epoch  # a trial that was stopped there is left there
-    plan = replace(plan_of(record, record.number, record.seed), milestones=(last,))
+    plan = replace(make_assignment(record, record.number, record.seed), milestones=(last,))
     epochs: list[Epoch] = []
     worker: Mapping[str, Any] = {}
     error = ""
     for report in run_trial(task, data, plan):
-        epochs += [Epoch.of_row(row) for row in report.rows]
+        epochs += [Epoch.from_row(row) for row in report.rows]
         worker, error = report.worker or worker, report.error
         if epochs and epochs[-1].epoch >= last:
             break

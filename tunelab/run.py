@@ -22,7 +22,7 @@ from tunelab.confirmation.confirm import confirm, confirmed_top, log_confirmatio
 from tunelab.display.display import Display, Silent, WhileSeen
 from tunelab.evaluation.ensemble import kept_trials
 from tunelab.evaluation.weights import LeadingWeights
-from tunelab.figures.worker import Artist
+from tunelab.figures.worker import FigureProcess
 from tunelab.launch.resources import Resources, check_storage, slots
 from tunelab.launch.session import import_tune, ray_running
 from tunelab.launch.tuner import run_trials
@@ -30,30 +30,30 @@ from tunelab.records.result import Best, SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import Rungs, rung_levels
-from tunelab.search.controller import Budget, Conductor, Stop
+from tunelab.search.controller import SearchController, SearchLimits, Stop
 from tunelab.search.journal import Journal, Replay, read_events, replay
-from tunelab.search.study import Proposals
+from tunelab.search.study import StudySampler
 from tunelab.setup.fingerprint import check_same, identity, public_spec
 from tunelab.setup.resolve import (
     CONFIRMATION,
     ERROR_FILE,
     KEEP_WEIGHTS,
-    Plan,
+    ResolvedSweep,
     compute_of,
     make_folder,
-    make_plan,
+    resolve_sweep,
     with_gpus,
 )
 from tunelab.system.environment import environment
 from tunelab.system.errors import DiskFull, StoreAway, SweepFailed
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import Interruptions
-from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingWriter, patiently
+from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingQueue, retry_while_unavailable
 from tunelab.tracking.uri import OFF, is_new, scheme_of
 
 NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value, Stop.FAILED.value)
 STOPS = {KeyboardInterrupt: Stop.INTERRUPTED, DiskFull: Stop.DISK, StoreAway: Stop.STORE}
-LAG = 8  # deterministic mode: a proposal knows all of the trials this many times the concurrency before it
+HISTORY_WINDOW = 8  # deterministic mode: a proposal knows all of the trials this many times the concurrency before it
 
 # What the end of a sweep needs, which takes seconds to load: as long as workers train, nobody waits for it.
 AT_THE_END = ("tunelab.evaluation.evaluate",)
@@ -68,14 +68,14 @@ def run_sweep(spec: SweepSpec, display: Display | None = None) -> SweepResult:
         SweepFailed: something raised that nobody expected; trials that ended are kept, and the sweep can be resumed.
     """
     began = time.time()
-    plan = make_plan(spec)
+    plan = resolve_sweep(spec)
     return Sweep(plan, WhileSeen(display or Silent()), began).run()
 
 
 class Sweep:
     """One run of a plan. Each method is a step; ``run`` is their order."""
 
-    def __init__(self, plan: Plan, display: Display, began: float) -> None:
+    def __init__(self, plan: ResolvedSweep, display: Display, began: float) -> None:
         self._plan = plan
         self._spec = plan.spec
         self._task = plan.task
@@ -88,13 +88,13 @@ class Sweep:
         self._store: Any = None  # when tracking is off, or it opens late
         self._parent_run_id, self._parent_noted = "", False
         self._begin_tracking: Callable[[], tuple[Any, SweepResult]]
-        self._artist = Artist()
+        self._figure_process = FigureProcess()
         self._problem: Exception | None = None  # what nobody expected
         self._loading = Thread(target=self._load_ahead, name="loading", daemon=True)
 
     def run(self) -> SweepResult:
         """Raises ``KeyboardInterrupt`` when a signal comes before the search has begun."""
-        with self._interruptions.raised(), closing(self._artist):
+        with self._interruptions.raised(), closing(self._figure_process):
             return self._run()
 
     def _run(self) -> SweepResult:
@@ -178,7 +178,7 @@ class Sweep:
         )
         self._begin_tracking = partial(self._take_up_parent, result, key, journal)
         if self._store is not None:
-            result = patiently(self._begin_tracking, result)[1]
+            result = retry_while_unavailable(self._begin_tracking, result)[1]
         self._display.started(self._spec, self._task, splits, concurrency)
         return result
 
@@ -205,40 +205,40 @@ class Sweep:
         """Runs the trials and has them delivered."""
         writer = self._make_writer(journal, earlier)
 
-        def on_ended(trial: TrialRecord) -> None:
+        def on_trial_end(trial: TrialRecord) -> None:
             weights.ended(trial)
             if writer is not None:
                 writer.ended(trial)
 
-        conductor = self._make_conductor(journal, earlier, result.concurrency, on_ended)
+        controller = self._make_controller(journal, earlier, result.concurrency, on_trial_end)
 
         def on_first() -> None:
             self._loading.start()
             if writer is not None:
                 writer.start()
 
-        watched = Watched(conductor, self._display, writer, on_first)
+        watched = Watched(controller, self._display, writer, on_first)
         began = time.time()
-        with self._interruptions.answered_by(lambda: conductor.stop(Stop.INTERRUPTED)):
+        with self._interruptions.answered_by(lambda: controller.stop(Stop.INTERRUPTED)):
             try:
                 run_trials(watched, self._task, splits.training, resources, result.concurrency)
             except DiskFull as problem:
-                conductor.stop(Stop.DISK)
+                controller.stop(Stop.DISK)
                 self._display.step(str(problem))
             except Exception as problem:  # noqa: BLE001 trials that ended are kept; raised again at the end
-                conductor.stop(Stop.FAILED)
+                controller.stop(Stop.FAILED)
                 self._problem = problem
-            trials = conductor.finish()
+            trials = controller.finish()
             self._display.progress(list(trials))
             result = replace(
                 result,
                 trials=trials,
                 fit_seconds=result.fit_seconds + time.time() - began,
-                idle_seconds=conductor.idle_seconds,
+                idle_seconds=controller.idle_seconds,
             )
-            hopeless = conductor.stopped is Stop.DISK
+            hopeless = controller.stopped is Stop.DISK
             result = self._deliver(result, writer, hopeless=hopeless)
-        return replace(result, stopped=conductor.stopped.value if conductor.stopped else result.stopped)
+        return replace(result, stopped=controller.stopped.value if controller.stopped else result.stopped)
 
     def _conclude(
         self,
@@ -251,7 +251,9 @@ class Sweep:
         """Confirms and evaluates the winner, unless the search was cut short."""
         if not result.ranked():
             return result
-        result = replace(result, best=Best.of(result.ranked()[0]))  # what there is to say when this is cut short
+        result = replace(
+            result, best=Best.from_trial(result.ranked()[0])
+        )  # what there is to say when this is cut short
         if result.stopped in NOT_EVALUATED:
             return result
         opened: list[float] = []
@@ -266,7 +268,9 @@ class Sweep:
             from tunelab.evaluation.evaluate import evaluate  # loads torch and scikit-learn: not before training
 
             result = self._confirm(result, splits, resources)
-            return evaluate(result, self._task, splits, weights, self._store, self._artist, self._display.step, on_open)
+            return evaluate(
+                result, self._task, splits, weights, self._store, self._figure_process, self._display.step, on_open
+            )
         except (KeyboardInterrupt, DiskFull, StoreAway) as problem:
             self._display.step(str(problem))
             stopped = STOPS[type(problem)]
@@ -342,7 +346,7 @@ class Sweep:
             found = audit(result, self._task, splits, resources, count=spec.audit, say=say)
             result = replace(result, audit=found)
         if result.confirmation and self._store is not None:
-            patiently(lambda: log_confirmation(result, self._store), result)
+            retry_while_unavailable(lambda: log_confirmation(result, self._store), result)
         return result
 
     def _write_result(self, result: SweepResult, *, resumed: bool) -> SweepResult:
@@ -361,7 +365,7 @@ class Sweep:
 
         hopeless = result.stopped in (Stop.DISK.value, Stop.STORE.value)
         try:
-            patiently(write, result, 0.0 if hopeless else PATIENCE_SECONDS)
+            retry_while_unavailable(write, result, 0.0 if hopeless else PATIENCE_SECONDS)
         except StoreAway as problem:
             self._display.step(str(problem))
             return replace(result, stopped=result.stopped or Stop.STORE.value)
@@ -416,23 +420,23 @@ class Sweep:
     def _load_ahead(self) -> None:
         """Loads what the end needs; in a thread, while the search goes on."""
         if self._tracks:
-            self._artist.start()
+            self._figure_process.start()
         for name in AT_THE_END_OF_A_TRACKED_SWEEP if self._tracks else AT_THE_END:
             import_module(name)
 
-    def _make_writer(self, journal: Journal, earlier: Replay | None) -> TrackingWriter | None:
+    def _make_writer(self, journal: Journal, earlier: Replay | None) -> TrackingQueue | None:
         if not self._tracks:
             return None
-        return TrackingWriter(self._begin_tracking, journal, earlier.trials if earlier else ())
+        return TrackingQueue(self._begin_tracking, journal, earlier.trials if earlier else ())
 
-    def _make_conductor(
-        self, journal: Journal, earlier: Replay | None, concurrency: int, on_ended: Callable[[TrialRecord], None]
-    ) -> Conductor:
+    def _make_controller(
+        self, journal: Journal, earlier: Replay | None, concurrency: int, on_trial_end: Callable[[TrialRecord], None]
+    ) -> SearchController:
         spec = self._spec
         levels: tuple[int, ...] = ()
         if spec.scheduler == "asha":
             levels = rung_levels(spec.grace_period or 1, spec.reduction_factor, int(spec.max_epochs or 1))
-        proposals = Proposals(
+        proposals = StudySampler(
             self._plan.space,
             spec.sampler,
             spec.seed,
@@ -440,7 +444,7 @@ class Sweep:
             fixed=spec.fixed,
             warm_start=self._plan.warm_start,
         )
-        budget = Budget(
+        budget = SearchLimits(
             trials=int(spec.trials or 1),
             max_epochs=int(spec.max_epochs or 1),
             concurrency=concurrency,
@@ -449,18 +453,18 @@ class Sweep:
             compute=compute_of(spec),
             storage=self._plan.storage,
         )
-        return Conductor(
+        return SearchController(
             budget,
             proposals,
             Rungs(levels, spec.reduction_factor),
             journal,
             spec.seed,
-            lag=(LAG * concurrency if concurrency > 1 else 1) if spec.deterministic else 0,
+            history_window=(HISTORY_WINDOW * concurrency if concurrency > 1 else 1) if spec.deterministic else 0,
             restored=earlier,
-            on_ended=on_ended,
+            on_trial_end=on_trial_end,
         )
 
-    def _deliver(self, result: SweepResult, writer: TrackingWriter | None, *, hopeless: bool) -> SweepResult:
+    def _deliver(self, result: SweepResult, writer: TrackingQueue | None, *, hopeless: bool) -> SweepResult:
         """Waits for tracking to catch up, and notes the trials' run ids."""
         if writer is None:
             return result
@@ -479,35 +483,35 @@ class Sweep:
 
 
 class Watched:
-    """A conductor that display and tracking look at after each report.
+    """A controller that display and tracking look at after each report.
 
     Args:
-        conductor: takes the reports.
+        controller: takes the reports.
         display, writer: what looks; no writer when tracking is off.
         on_first: called when the first report has come.
     """
 
     def __init__(
-        self, conductor: Conductor, display: Display, writer: TrackingWriter | None, on_first: Callable[[], None]
+        self, controller: SearchController, display: Display, writer: TrackingQueue | None, on_first: Callable[[], None]
     ) -> None:
-        self._conductor = conductor
+        self._conductor = controller
         self._display = display
         self._writer = writer
         self._on_first = on_first
         self._began = False
-        self.next_plan = conductor.next_plan
-        self.silent_since = conductor.silent_since
+        self.next_assignment = controller.next_assignment
+        self.silent_since = controller.silent_since
 
     def on_report(self, number: int, report: Any) -> bool:
         if not self._began:
             self._began = True
             self._on_first()
-        goes_on = self._conductor.on_report(number, report)
+        should_continue = self._conductor.on_report(number, report)
         record = self._conductor.records[number]
         if self._writer is not None and record.status == TrialStatus.RUNNING:
             self._writer.progress(record)
         self._display.progress(self._conductor.records)
-        return goes_on
+        return should_continue
 
     def on_crash(self, number: int, error: str) -> None:
         self._conductor.on_crash(number, error)

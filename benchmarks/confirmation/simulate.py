@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec
 from trainables import Splits, get_task
-from trainables.base.worker.assignment import TrialPlan
+from trainables.base.worker.assignment import TrialAssignment
 from tunelab.confirmation.confirm import confirm_with
 from tunelab.confirmation.statistics import LEVEL
 from tunelab.confirmation.verdict import REFERENCE
@@ -68,7 +68,7 @@ def simulate(spec: ConfirmationSpec, name: str, case: str, number: int) -> Simul
     sweep = SweepSpec(task=name, trials=spec.trials, max_epochs=spec.max_epochs, grace_period=1, seed=seed)
     result = search_here(sweep, task, splits)
 
-    def train(plans: Sequence[TrialPlan]) -> list[TrialRecord]:
+    def train(plans: Sequence[TrialAssignment]) -> list[TrialRecord]:
         return retrain_here(plans, task, splits.training)
 
     with TemporaryDirectory() as folder:

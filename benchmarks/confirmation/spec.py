@@ -52,7 +52,7 @@ class ConfirmationSpec:
         return {**asdict(self), "tasks": list(self.tasks)}
 
     @classmethod
-    def of_json(cls, values: Mapping[str, Any]) -> ConfirmationSpec:
+    def from_json(cls, values: Mapping[str, Any]) -> ConfirmationSpec:
         return cls(**{**values, "tasks": tuple(values["tasks"])})
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from benchmarks.confirmation.run import RESULTS, digests, places, repeatable, simulate_all
 from benchmarks.confirmation.spec import ConfirmationSpec, check
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
     """Differences between the folder's sweeps and those simulated now; empty when identical."""
-    spec = ConfirmationSpec.of_json(lock["resolved"]["spec"])
+    spec = ConfirmationSpec.from_json(lock["resolved"]["spec"])
     check(spec)
     data = digests(spec)
     differences = [
@@ -26,8 +26,8 @@ def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
     then = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
     now = repeatable(list(simulate_all(spec, list(places(spec)))))
     unequal = [_difference(a, b) for a, b in zip(then, now, strict=True) if a != b]
-    if len(unequal) > MOST_SHOWN:
-        unequal = [*unequal[:MOST_SHOWN], f"and {len(unequal) - MOST_SHOWN} sweeps more"]
+    if len(unequal) > MAX_SHOWN:
+        unequal = [*unequal[:MAX_SHOWN], f"and {len(unequal) - MAX_SHOWN} sweeps more"]
     return differences + unequal
 
 

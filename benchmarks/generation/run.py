@@ -116,7 +116,7 @@ def _complete_samples(plan: Plan, writer: Writer, path: Path, chunk: int, displa
 
 def _complete_tuning(plan: Plan, writer: Writer, scorer: Scorer, goal: Goal, path: Path, display: Display) -> Tuning:
     """The search, going on from the trials that an earlier call kept."""
-    kept = Tuning.of_json(json.loads(path.read_text(encoding="utf-8"))).trials if path.is_file() else ()
+    kept = Tuning.from_json(json.loads(path.read_text(encoding="utf-8"))).trials if path.is_file() else ()
     display.start("trials", goal.trials, len(kept))
 
     def keep(tuning: Tuning, new: Sequence[Trial]) -> None:

@@ -25,7 +25,7 @@ from benchmarks.harness.lockfile import provenance
 
 TOLERANCE = 1e-6  # relative, of figures: sums in another order on another processor
 ABSOLUTE = 1e-4  # nats of one text: its tokens' rounding adds up
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
@@ -41,7 +41,7 @@ def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
     inputs = _differing_inputs(lock["resolved"], resolved(plan, writer, scorer, goal))
     if goal:
         tuning = search(plan, writer, scorer, goal)
-        inputs += _differing_trials(Tuning.of_json(json.loads((folder / TUNING).read_text("utf-8"))), tuning)
+        inputs += _differing_trials(Tuning.from_json(json.loads((folder / TUNING).read_text("utf-8"))), tuning)
         plan = confirmation_plan(plan, tuning)
     places = slots(plan)
     chunk = lock["resolved"]["chunk"]
@@ -78,8 +78,8 @@ def _differing_samples(old: Sequence[Sample], new: Sequence[Sample]) -> list[str
             found.append(f"{place}: '{a.text}' then, '{b.text}' now")
         elif not math.isclose(a.log_probability, b.log_probability, rel_tol=TOLERANCE, abs_tol=ABSOLUTE):
             found.append(f"{place}: log-probability {a.log_probability:.8g} then, {b.log_probability:.8g} now")
-    rest = len(found) - MOST_SHOWN
-    return found[:MOST_SHOWN] + ([f"{rest} more of {len(old)} samples differ"] if rest > 0 else [])
+    rest = len(found) - MAX_SHOWN
+    return found[:MAX_SHOWN] + ([f"{rest} more of {len(old)} samples differ"] if rest > 0 else [])
 
 
 def _figures(path: Path, results: Results) -> list[str]:

@@ -17,7 +17,7 @@ from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 
 
 @dataclass(frozen=True)
-class Play:
+class SearchTrace:
     """What one search found.
 
     Attributes:
@@ -40,7 +40,7 @@ class Play:
         return self.steps[-1][1] if self.steps else math.inf
 
 
-def play(task: Task, data: TrainingData, method: Method, repetition: int, seed: int, budget: int) -> Play:
+def play(task: Task, data: TrainingData, method: Method, repetition: int, seed: int, budget: int) -> SearchTrace:
     """Searches until ``budget`` epochs are spent.
 
     Args:
@@ -53,7 +53,7 @@ def play(task: Task, data: TrainingData, method: Method, repetition: int, seed: 
     own = derive_seed(seed, "repetition", repetition)
     search = Search(task, data, method, own, budget)
     search.run()
-    return Play(
+    return SearchTrace(
         task=task.facts.name,
         method=method.name,
         repetition=repetition,

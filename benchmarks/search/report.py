@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.harness.lockfile import provenance_facts
-from benchmarks.search.play import Play
+from benchmarks.search.play import SearchTrace
 from benchmarks.search.run import SearchResults
 from benchmarks.search.statistics import LEVEL, Ranking
 from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Section, Table, Text
@@ -129,7 +129,10 @@ def _task_blocks(results: SearchResults, task: str) -> list[Block]:
 
 
 def _curves(
-    by_method: dict[str, list[Play]], grid: Sequence[float], moments: Callable[[Play], list[float]], axis: str
+    by_method: dict[str, list[SearchTrace]],
+    grid: Sequence[float],
+    moments: Callable[[SearchTrace], list[float]],
+    axis: str,
 ) -> Drawing:
     """Median over repetitions of the lowest loss so far; ``moments`` says when a search's steps were."""
     traces, shown = [], []

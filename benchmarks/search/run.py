@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.harness import lockfile
 from benchmarks.harness.jsonl import append_line, read_lines
-from benchmarks.search.play import Play, play
+from benchmarks.search.play import SearchTrace, play
 from benchmarks.search.spec import Method, SearchSpec, check
 from benchmarks.search.statistics import Ranking, rank
 from trainables import get_task
@@ -35,7 +35,7 @@ class SearchResults:
     """
 
     spec: SearchSpec
-    plays: tuple[Play, ...]
+    plays: tuple[SearchTrace, ...]
     ranking: Ranking
     budgets: Mapping[str, int]
     lock: Mapping[str, Any]
@@ -75,7 +75,7 @@ def places(spec: SearchSpec, methods: list[Method]) -> Iterator[tuple[str, Metho
                 yield task, method, repetition
 
 
-def search(spec: SearchSpec, task_name: str, method: Method, repetition: int) -> Play:
+def search(spec: SearchSpec, task_name: str, method: Method, repetition: int) -> SearchTrace:
     """One search."""
     task = get_task(task_name)
     budget = spec.full_trials * task.facts.max_epochs
@@ -87,12 +87,12 @@ def digests(spec: SearchSpec) -> dict[str, str]:
     return {name: get_task(name).load().training.digest for name in spec.tasks}
 
 
-def repeatable(plays: list[Play]) -> list[dict[str, Any]]:
+def repeatable(plays: list[SearchTrace]) -> list[dict[str, Any]]:
     """What a repetition must give again: everything but seconds."""
     return [{k: v for k, v in json.loads(json.dumps(asdict(p))).items() if k != "seconds"} for p in plays]
 
 
-def ranking_of(spec: SearchSpec, plays: list[Play]) -> Ranking:
+def ranking_of(spec: SearchSpec, plays: list[SearchTrace]) -> Ranking:
     """Ranks over blocks of a task and a repetition."""
     count = len(spec.methods)
     losses = np.array([p.best for p in plays]).reshape(-1, count)
@@ -100,12 +100,12 @@ def ranking_of(spec: SearchSpec, plays: list[Play]) -> Ranking:
     return rank([p.method for p in plays[:count]], tasks, losses, spec.seed)
 
 
-def _play(values: Mapping[str, Any]) -> Play:
+def _play(values: Mapping[str, Any]) -> SearchTrace:
     steps = tuple((int(epochs), float(loss)) for epochs, loss in values["steps"])
-    return Play(**{**values, "steps": steps, "seconds": tuple(values["seconds"])})
+    return SearchTrace(**{**values, "steps": steps, "seconds": tuple(values["seconds"])})
 
 
-def _finish(folder: Path, spec: SearchSpec, plays: list[Play], lock: dict[str, Any]) -> SearchResults:
+def _finish(folder: Path, spec: SearchSpec, plays: list[SearchTrace], lock: dict[str, Any]) -> SearchResults:
     from benchmarks.search.report import make_search_document
     from tunelab.report.report import write_document
 

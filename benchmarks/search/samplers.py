@@ -17,7 +17,7 @@ from search_spaces import Config, ParamValue, SearchSpace, UserError
 from trainables import METRIC
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord
-from tunelab.search.study import Proposals
+from tunelab.search.study import StudySampler
 
 OWN = ("tpe", "random")
 DISCRETE = "BruteForceSampler"  # it goes through all values of a space, and these spaces have infinitely many
@@ -63,11 +63,11 @@ def make_sampler(name: str, space: SearchSpace, seed: int) -> Sampler:
     """
     if name in SEARCHERS:
         return RaySampler(name, space, seed)
-    return NamedProposals(space, name, seed)
+    return NamedStudySampler(space, name, seed)
 
 
-class NamedProposals(Proposals):
-    """Proposals by any of Optuna's samplers, made anew for each trial as for those of the platform."""
+class NamedStudySampler(StudySampler):
+    """StudySampler by any of Optuna's samplers, made anew for each trial as for those of the platform."""
 
     def __init__(self, space: SearchSpace, sampler: str, seed: int) -> None:
         super().__init__(space, "random" if sampler == "random" else "tpe", seed, reference={}, fixed={})

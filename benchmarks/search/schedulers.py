@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import optuna
 
-from benchmarks.search.samplers import NamedProposals, Sampler, arguments_of, makes_itself
+from benchmarks.search.samplers import NamedStudySampler, Sampler, arguments_of, makes_itself
 from search_spaces import UserError
 from trainables import METRIC, Task
 from tunelab.records.trial import Epoch
@@ -93,14 +93,14 @@ class Asha(OneByOne):
     def judge(self, number: int, curve: list[Epoch]) -> Verdict:
         self._rungs.record(number, curve)
         level = curve[-1].epoch
-        goes_on = level not in self._rungs.levels or self._rungs.goes_on(number, level)
-        return Verdict.GO if goes_on else Verdict.STOP
+        should_continue = level not in self._rungs.levels or self._rungs.should_continue(number, level)
+        return Verdict.GO if should_continue else Verdict.STOP
 
 
 class Pruner(OneByOne):
     """One of Optuna's pruners; it sees every epoch."""
 
-    def __init__(self, name: str, proposals: NamedProposals) -> None:
+    def __init__(self, name: str, proposals: NamedStudySampler) -> None:
         super().__init__()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # the user chose it by name
@@ -216,7 +216,7 @@ def make_scheduler(name: str, task: Task, sampler: Sampler) -> Scheduler:
         return Asha(task)
     if name in RAY:
         return RayScheduler(name, task)
-    if not isinstance(sampler, NamedProposals):
+    if not isinstance(sampler, NamedStudySampler):
         raise UserError(
             f"{name} looks at Optuna's trials, which Ray's searchers do not have. Write asha, or one of Ray's."
         )

@@ -55,7 +55,7 @@ class SearchSpec:
         return {**asdict(self), "tasks": list(self.tasks), "methods": list(self.methods)}
 
     @classmethod
-    def of_json(cls, values: Mapping[str, Any]) -> SearchSpec:
+    def from_json(cls, values: Mapping[str, Any]) -> SearchSpec:
         return cls(**{**values, "tasks": tuple(values["tasks"]), "methods": tuple(values["methods"])})
 
 

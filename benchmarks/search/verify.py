@@ -12,12 +12,12 @@ import torch
 from benchmarks.search.run import RESULTS, digests, places, repeatable, search
 from benchmarks.search.spec import SearchSpec, check
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
     """Differences between the folder's searches and those made now; empty when identical."""
-    spec = SearchSpec.of_json(lock["resolved"]["spec"])
+    spec = SearchSpec.from_json(lock["resolved"]["spec"])
     methods = check(spec)
     data = digests(spec)
     differences = [
@@ -33,8 +33,8 @@ def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
         torch.set_num_threads(threads)
     then = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["searches"]
     unequal = [_difference(a, b) for a, b in zip(then, now, strict=True) if a != b]
-    if len(unequal) > MOST_SHOWN:
-        unequal = [*unequal[:MOST_SHOWN], f"and {len(unequal) - MOST_SHOWN} searches more"]
+    if len(unequal) > MAX_SHOWN:
+        unequal = [*unequal[:MAX_SHOWN], f"and {len(unequal) - MAX_SHOWN} searches more"]
     return differences + unequal
 
 

@@ -23,7 +23,7 @@ PEERS = "benchmarks.speed.peers."
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Competitor:
     """One way to do the work.
 
     Attributes:
@@ -31,7 +31,7 @@ class Contestant:
         title: what it is.
         script: module below ``benchmarks.speed.peers``.
         options: for the script.
-        needs: module that must be installed; the contestant is left out, by name, when it is not.
+        needs: module that must be installed; the competitor is left out, by name, when it is not.
         on_gpu: whether it can use one.
     """
 
@@ -43,23 +43,23 @@ class Contestant:
     on_gpu: bool = True
 
 
-OURS = Contestant("tracked", "tunelab, MLflow on", "ours")
+OURS = Competitor("tracked", "tunelab, MLflow on", "ours")
 CONTESTANTS = (
     OURS,
-    Contestant("untracked", "tunelab, MLflow off", "ours", ("--untracked",)),
-    Contestant("floor", "pure training: the epochs of 'tunelab, MLflow on' in bare processes", "pure_training"),
-    Contestant("optuna", "Optuna alone, a process per core, our loop, its pruner", "optuna_alone"),
-    Contestant("reused", "Ray Tune as documented, actors reused", "documented_tune", ("--reuse",)),
-    Contestant("documented", "Ray Tune as documented", "documented_tune"),
-    Contestant("syne", "Syne Tune, local backend, ASHA", "syne_tune_local", needs="syne_tune"),
+    Competitor("untracked", "tunelab, MLflow off", "ours", ("--untracked",)),
+    Competitor("floor", "pure training: the epochs of 'tunelab, MLflow on' in bare processes", "pure_training"),
+    Competitor("optuna", "Optuna alone, a process per core, our loop, its pruner", "optuna_alone"),
+    Competitor("reused", "Ray Tune as documented, actors reused", "documented_tune", ("--reuse",)),
+    Competitor("documented", "Ray Tune as documented", "documented_tune"),
+    Competitor("syne", "Syne Tune, local backend, ASHA", "syne_tune_local", needs="syne_tune"),
 )
 
 
 @dataclass(frozen=True)
 class Run:
-    """One contestant's one go."""
+    """One competitor's one go."""
 
-    contestant: Contestant
+    competitor: Competitor
     round: int
     cost: Cost
     outcome: Outcome
@@ -74,19 +74,19 @@ class Run:
         return sum(self.cost.cpu_seconds.values())
 
 
-def contestants(keys: Sequence[str], say: Callable[[str], None]) -> list[Contestant]:
+def competitors(keys: Sequence[str], say: Callable[[str], None]) -> list[Competitor]:
     """Those asked for that can run here; says who is missing. Raises ``UserError`` for an unknown name."""
     known = {c.key: c for c in CONTESTANTS}
     for key in keys:
         if key not in known:
-            raise UserError(f"--contestants: unknown '{key}'. Known: {', '.join(known)}.")
+            raise UserError(f"--competitors: unknown '{key}'. Known: {', '.join(known)}.")
     chosen = []
     for key in keys or known:
-        contestant = known[key]
-        if contestant.needs and importlib.util.find_spec(contestant.needs) is None:
-            say(f"left out: {contestant.title} ({contestant.needs} is not installed: pip install 'tunelab[bench]')")
+        competitor = known[key]
+        if competitor.needs and importlib.util.find_spec(competitor.needs) is None:
+            say(f"left out: {competitor.title} ({competitor.needs} is not installed: pip install 'tunelab[bench]')")
         else:
-            chosen.append(contestant)
+            chosen.append(competitor)
     return chosen
 
 
@@ -95,18 +95,18 @@ def run_contest(
     trials: int,
     max_epochs: int,
     rounds: int,
-    chosen: Sequence[Contestant],
+    chosen: Sequence[Competitor],
     *,
     concurrency: int,
     device: str,
     say: Callable[[str], None],
 ) -> list[Run]:
-    """Every contestant once a round, in an order that turns by one each round.
+    """Every competitor once a round, in an order that turns by one each round.
 
     Ours comes before the floor in the first round, since the floor repeats the epochs that ours ran.
 
     Raises:
-        RuntimeError: a contestant failed; the message holds the end of what it wrote.
+        RuntimeError: a competitor failed; the message holds the end of what it wrote.
     """
     from trainables import get_task
 
@@ -117,37 +117,37 @@ def run_contest(
         work.write(folder, get_task(task).load().training)
         for number in range(rounds):
             turn = number % len(chosen)
-            for contestant in [*chosen[turn:], *chosen[:turn]]:
-                run = _run(contestant, number, work, folder)
+            for competitor in [*chosen[turn:], *chosen[:turn]]:
+                run = _run(competitor, number, work, folder)
                 runs.append(run)
                 say(
-                    f"{task}, round {number + 1}/{rounds}: {contestant.title}: {run.cost.wall_seconds:.1f} s wall, "
+                    f"{task}, round {number + 1}/{rounds}: {competitor.title}: {run.cost.wall_seconds:.1f} s wall, "
                     f"{run.cpu_seconds:.1f} s CPU, {run.outcome.epochs} epochs"
                 )
     return runs
 
 
-def _run(contestant: Contestant, number: int, work: Work, folder: Path) -> Run:
+def _run(competitor: Competitor, number: int, work: Work, folder: Path) -> Run:
     out = folder / "outcome.json"
     out.unlink(missing_ok=True)
     root = Path(__file__).resolve().parents[2]
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH", "")])]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-m", PEERS + contestant.script, str(folder), str(out), *contestant.options]
+    command = [sys.executable, "-m", PEERS + competitor.script, str(folder), str(out), *competitor.options]
     with tempfile.TemporaryDirectory(prefix="tunelab-speed-run-") as place:
         started = time.time()
         cost = run_measured(command, env=env, cwd=Path(place), timeout=TIMEOUT)
     if cost.returncode != 0 or not out.exists():
-        raise RuntimeError(f"{contestant.title} failed with status {cost.returncode}:\n{cost.output[-3000:]}")
+        raise RuntimeError(f"{competitor.title} failed with status {cost.returncode}:\n{cost.output[-3000:]}")
     outcome = Outcome.read(out)
     if outcome.trials != work.trials:
-        raise RuntimeError(f"{contestant.title} ran {outcome.trials} of {work.trials} trials:\n{cost.output[-3000:]}")
-    return Run(contestant, number, replace(cost, output=""), outcome, started)
+        raise RuntimeError(f"{competitor.title} ran {outcome.trials} of {work.trials} trials:\n{cost.output[-3000:]}")
+    return Run(competitor, number, replace(cost, output=""), outcome, started)
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A contestant's medians over the rounds, and its ratios to ours in the same rounds.
+class Ranking:
+    """A competitor's medians over the rounds, and its ratios to ours in the same rounds.
 
     Attributes:
         wall_seconds, cpu_seconds, ms_per_epoch, epochs: medians.
@@ -159,7 +159,7 @@ class Standing:
         efficiency: training seconds over (search seconds x workers), median; NaN when not known.
     """
 
-    contestant: Contestant
+    competitor: Competitor
     wall_seconds: float
     cpu_seconds: float
     ms_per_epoch: float
@@ -172,22 +172,22 @@ class Standing:
     efficiency: float
 
 
-def standings(runs: Sequence[Run], concurrency: int) -> list[Standing]:
-    """Fastest first. Ratios are to ``OURS``, or to the first contestant when that did not take part."""
+def rank_competitors(runs: Sequence[Run], concurrency: int) -> list[Ranking]:
+    """Fastest first. Ratios are to ``OURS``, or to the first competitor when that did not take part."""
     by: dict[str, list[Run]] = {}
     for run in runs:
-        by.setdefault(run.contestant.key, []).append(run)
+        by.setdefault(run.competitor.key, []).append(run)
     base = {r.round: r for r in by.get(OURS.key, next(iter(by.values())))}
     return sorted((_standing(own, base, concurrency) for own in by.values()), key=lambda s: s.wall_seconds)
 
 
-def _standing(own: list[Run], base: dict[int, Run], concurrency: int) -> Standing:
+def _standing(own: list[Run], base: dict[int, Run], concurrency: int) -> Ranking:
     ratios = [r.cost.wall_seconds / base[r.round].cost.wall_seconds for r in own]
     nan = float("nan")
     starts = [r.outcome.first_epoch - r.started for r in own if r.outcome.first_epoch]
     busy = [r.outcome.train_seconds / (r.outcome.fit_seconds * concurrency) for r in own if r.outcome.train_seconds]
-    return Standing(
-        contestant=own[0].contestant,
+    return Ranking(
+        competitor=own[0].competitor,
         wall_seconds=statistics.median(r.cost.wall_seconds for r in own),
         cpu_seconds=statistics.median(r.cpu_seconds for r in own),
         ms_per_epoch=statistics.median(r.ms_per_epoch for r in own),
@@ -206,7 +206,7 @@ def to_json(runs: Sequence[Run]) -> str:
     return json.dumps(
         [
             {
-                "contestant": r.contestant.key,
+                "competitor": r.competitor.key,
                 "round": r.round,
                 "wall_seconds": r.cost.wall_seconds,
                 "cpu_seconds": r.cost.cpu_seconds,

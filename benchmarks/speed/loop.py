@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from trainables.base.contract.task import TrainingData
 from trainables.base.training.loop import AutogradTrainer, Validation, seeded
-from trainables.base.training.mlp import MLP, MLPTrainer
+from trainables.base.training.mlp import MLP, FusedMLPTrainer
 
 LR = 1e-3
 
@@ -109,13 +109,13 @@ def with_autograd(workload: Workload, data: TrainingData, device: str) -> Callab
 
 def by_hand(workload: Workload, data: TrainingData, device: str) -> Callable[[], object]:
     """``fit_mlp``'s epoch."""
-    trainer = MLPTrainer(workload.config(), data, 0, kind="regression", device=device)
+    trainer = FusedMLPTrainer(workload.config(), data, 0, kind="regression", device=device)
     return lambda: trainer.train_epoch(LR)
 
 
 def validation_by_hand(workload: Workload, data: TrainingData, device: str) -> Callable[[], object]:
     """What ``fit_mlp`` adds to the epoch: validation outputs, loss, metrics and a copy of the weights."""
-    trainer = MLPTrainer(workload.config(), data, 0, kind="regression", device=device)
+    trainer = FusedMLPTrainer(workload.config(), data, 0, kind="regression", device=device)
     validation = Validation("regression", data)
     return lambda: (validation.judge(trainer.validate()), trainer.weights())
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from search_spaces.mlp import space
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.search.study import Proposals
+from tunelab.search.study import StudySampler
 
 POINTS = (100, 200, 400, 800, 1200, 1600, 2000)
 
@@ -25,7 +25,7 @@ class Proposing:
 
 def measure_proposing(points: Sequence[int] = POINTS) -> list[Proposing]:
     """Asks and tells as many trials as the last point says, three in ten of them complete, the others stopped early."""
-    proposals = Proposals(space, "tpe", 0, reference={}, fixed={})
+    proposals = StudySampler(space, "tpe", 0, reference={}, fixed={})
     rng = random.Random(0)
     found, since, before = [], time.process_time(), 0
     for number in range(max(points)):

@@ -9,14 +9,14 @@ from typing import Any
 import plotly.graph_objects as go
 
 from benchmarks.harness.lockfile import provenance_facts
-from benchmarks.speed.contest import OURS, Run, Standing, standings
+from benchmarks.speed.contest import OURS, Ranking, Run, rank_competitors
 from benchmarks.speed.control import WINDOW, Control
 from benchmarks.speed.proposing import Proposing
 from benchmarks.speed.run import Results
 from tunelab.documents.page import Page, number
 
 COLUMNS = (
-    *("contestant", "wall s", "ratio", "lowest", "highest", "epochs", "ms/epoch", "ratio/epoch", "CPU s"),
+    *("competitor", "wall s", "ratio", "lowest", "highest", "epochs", "ms/epoch", "ratio/epoch", "CPU s"),
     *("processes", "first epoch s", "efficiency"),
 )
 HELPS = {
@@ -57,12 +57,12 @@ def _findings(html: Page, results: Results) -> None:
     section = html.section("Findings")
     texts = []
     for (task, trials), runs in results.runs.items():
-        table = {s.contestant.key: s for s in standings(runs, results.request.concurrency)}
+        table = {s.competitor.key: s for s in rank_competitors(runs, results.request.concurrency)}
         ours = table.get(OURS.key)
         if ours is None:
             continue
         texts += [
-            f"{task}, {trials} trials: {s.contestant.title} takes {number(s.ratio, 3)} times as long as tunelab with "
+            f"{task}, {trials} trials: {s.competitor.title} takes {number(s.ratio, 3)} times as long as tunelab with "
             f"everything on ({number(s.spread[0], 3)} to {number(s.spread[1], 3)}), {number(s.epoch_ratio, 3)} times "
             "per epoch."
             for s in table.values()
@@ -76,34 +76,34 @@ def _findings(html: Page, results: Results) -> None:
 
 
 def _contest(html: Page, task: str, trials: int, runs: list[Run], max_epochs: int, concurrency: int) -> None:
-    table = standings(runs, concurrency)
+    table = rank_competitors(runs, concurrency)
     section = html.section(
         f"{task}, {trials} trials",
         f"The same {trials} random configurations for all, at most {max_epochs} epochs each, stopped early by each "
-        "contestant's own successive halving. tunelab's time includes what the others leave out: baselines, the test "
+        "competitor's own successive halving. tunelab's time includes what the others leave out: baselines, the test "
         "split, figures and the model in the registry.",
     )
     rows = [_row(s) for s in table]
-    marked = [i for i, s in enumerate(table) if s.contestant == OURS]
+    marked = [i for i, s in enumerate(table) if s.competitor == OURS]
     section.table(COLUMNS, rows, marked=marked, digits=3, helps=HELPS)
-    names = [s.contestant.title for s in reversed(table)]
+    names = [s.competitor.title for s in reversed(table)]
     figure = go.Figure()
     for s in reversed(table):
-        walls = [r.cost.wall_seconds for r in runs if r.contestant == s.contestant]
+        walls = [r.cost.wall_seconds for r in runs if r.competitor == s.competitor]
         figure.add_scatter(
-            x=walls, y=[s.contestant.title] * len(walls), mode="markers", marker={"size": 10}, showlegend=False
+            x=walls, y=[s.competitor.title] * len(walls), mode="markers", marker={"size": 10}, showlegend=False
         )
     figure.update_xaxes(title="wall seconds, each round", rangemode="tozero")
     figure.update_yaxes(categoryorder="array", categoryarray=names)
     section.figure(figure, "Wall time of each round.", height=80 + 45 * len(names))
 
 
-def _row(s: Standing) -> list[Any]:
+def _row(s: Ranking) -> list[Any]:
     def known(value: float) -> float | None:
         return None if math.isnan(value) else value
 
     return [
-        *(s.contestant.title, s.wall_seconds, s.ratio, *s.spread, round(s.epochs), s.ms_per_epoch, s.epoch_ratio),
+        *(s.competitor.title, s.wall_seconds, s.ratio, *s.spread, round(s.epochs), s.ms_per_epoch, s.epoch_ratio),
         *(s.cpu_seconds, round(s.processes), known(s.start_seconds), known(s.efficiency)),
     ]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.harness import lockfile
 from benchmarks.speed import loop
-from benchmarks.speed.contest import Run, contestants, run_contest, to_json
+from benchmarks.speed.contest import Run, competitors, run_contest, to_json
 from benchmarks.speed.control import WINDOW, Control, read_control
 from benchmarks.speed.proposing import Proposing, measure_proposing
 from search_spaces.errors import UserError
@@ -31,8 +31,8 @@ class Request:
         tasks: of the contest.
         trials: sizes of the contest's sweeps.
         max_epochs: budget of a trial.
-        rounds: goes of each contestant on each task.
-        contestants: by key; all when empty.
+        rounds: goes of each competitor on each task.
+        competitors: by key; all when empty.
         concurrency: trials at once.
         device: ``"cpu"`` or ``"cuda"``.
         control_trials: instant trials that show the cost of control; 0 leaves that part out.
@@ -43,7 +43,7 @@ class Request:
     trials: tuple[int, ...]
     max_epochs: int
     rounds: int
-    contestants: tuple[str, ...]
+    competitors: tuple[str, ...]
     concurrency: int
     device: str
     control_trials: int
@@ -66,7 +66,7 @@ def run(request: Request, folder: Path, say: Callable[[str], None]) -> Results:
     """Measures everything and writes lock, raw figures and report; raises ``UserError`` for what cannot be measured."""
     check(request)
     results = Results(request)
-    chosen = contestants(request.contestants, results.left_out.append)
+    chosen = competitors(request.competitors, results.left_out.append)
     for text in results.left_out:
         say(text)
     folder.mkdir(parents=True, exist_ok=True)

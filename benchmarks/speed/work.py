@@ -1,4 +1,4 @@
-"""The work that all contestants do: one list of configurations on one data set, in files that a peer's script reads."""
+"""The work that all competitors do: one list of configurations on one data set, in files that a peer's script reads."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def make_work(task_name: str, trials: int, max_epochs: int, concurrency: int, de
     """The configurations that a random sweep of this task and seed proposes, its reference first."""
     from trainables import get_task
     from tunelab.records.seeds import trial_seed
-    from tunelab.search.study import Proposals
+    from tunelab.search.study import StudySampler
 
     task = get_task(task_name)
-    proposals = Proposals(task.space(), "random", seed, reference=task.reference, fixed={})
+    proposals = StudySampler(task.space(), "random", seed, reference=task.reference, fixed={})
     drawn = [proposals.ask(number) for number in range(trials)]
     return Work(
         task=task_name,

@@ -23,7 +23,7 @@ from tunelab.cli import main as cli
 from tunelab.launch.ray_internals.forks import NONE
 from tunelab.records.spec import SweepSpec, make_spec, read_spec_file, spec_keys
 from tunelab.search.journal import FILE, read_events, replay
-from tunelab.setup.resolve import make_plan
+from tunelab.setup.resolve import resolve_sweep
 
 cli._mount()
 COMMAND = typer.main.get_command(cli.app)  # built once: it takes longer than a command line
@@ -73,7 +73,7 @@ def only_checked(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise UserError("as far as this test goes.")
 
     def plan(spec: SweepSpec, *arguments: Any, **options: Any) -> None:
-        make_plan(spec)
+        resolve_sweep(spec)
         stop()
 
     monkeypatch.setattr("tunelab.run.run_sweep", plan)

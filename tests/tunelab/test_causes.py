@@ -20,7 +20,7 @@ from trainables import get_task
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.run import run_sweep
-from tunelab.search.study import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy, Proposals
+from tunelab.search.study import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy, StudySampler
 from tunelab.tracking.store import Store
 
 TRIALS = 12
@@ -103,16 +103,16 @@ def test_data_is_loaded_once_and_reaches_each_worker_once(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_every_epoch_arrives_though_only_rungs_and_ends_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tunelab.search.controller import Conductor
+    from tunelab.search.controller import SearchController
 
     reports: Counter[int] = Counter()
-    original = Conductor.on_report
+    original = SearchController.on_report
 
-    def on_report(self: Conductor, number: int, report: Any) -> bool:
+    def on_report(self: SearchController, number: int, report: Any) -> bool:
         reports[number] += 1
         return original(self, number, report)
 
-    monkeypatch.setattr(Conductor, "on_report", on_report)
+    monkeypatch.setattr(SearchController, "on_report", on_report)
     result = sweep(scheduler="none", trials=3, max_epochs=20)
     assert [[e.epoch for e in t.epochs] for t in result.trials] == [list(range(1, 21))] * 3
     assert max(reports.values()) < 10
@@ -182,8 +182,8 @@ def test_tpe_itself_looks_at_no_more_trials_however_it_asks(monkeypatch: pytest.
     original = sampler._split_trials
     monkeypatch.setattr(sampler, "_split_trials", split)
     space = get_space("mlp")
-    random = Proposals(space, "random", 0, reference={}, fixed={})
-    tpe = Proposals(space, "tpe", 0, reference={}, fixed={})
+    random = StudySampler(space, "random", 0, reference={}, fixed={})
+    tpe = StudySampler(space, "tpe", 0, reference={}, fixed={})
     records = []
     for number in range(LEARN_FROM + 50):
         params, config = random.ask(number)

@@ -163,7 +163,7 @@ def test_kills_while_the_winner_is_confirmed_scored_and_logged_lose_nothing(stor
 @pytest.mark.parametrize(
     "where",
     [
-        pytest.param("tunelab.search.study.Proposals.ask", marks=pytest.mark.slow),
+        pytest.param("tunelab.search.study.StudySampler.ask", marks=pytest.mark.slow),
         "trainables.base.tables.tabular.TabularTask.scores",
     ],
 )
@@ -333,7 +333,7 @@ def test_sigterm_while_ray_starts_ends_a_plan_in_a_sentence(tmp_path: Path) -> N
 def test_sigterm_to_a_process_group_ends_every_command_as_ctrl_c_does(command: str, tmp_path: Path) -> None:
     """`timeout` and batch systems signal the group as a whole."""
     process = started_group(command, tmp_path)
-    while not list(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}{process.pid}-*/lanes")):  # until trials begin
+    while not list(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}{process.pid}-*/actors")):  # until trials begin
         assert process.poll() is None
         time.sleep(0.1)
     time.sleep(1)

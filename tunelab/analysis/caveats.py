@@ -6,7 +6,7 @@ from tunelab.confirmation.cost import not_confirmed
 from tunelab.records.result import SweepResult
 
 
-def trust_lines(result: SweepResult) -> list[str]:
+def caveats(result: SweepResult) -> list[str]:
     """The verdicts of confirmation and audit, a test split opened more than once, and what deterministic order cost."""
     lines = [str(part["verdict"]) for part in (result.confirmation, result.audit) if part]
     if result.best is not None and not result.confirmation:

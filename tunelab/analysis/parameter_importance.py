@@ -16,7 +16,7 @@ from tunelab.records.result import SweepResult
 
 TARGET_QUANTILE = 0.25
 LEAST_TRIALS = 4
-ENOUGH_TRIALS = 20  # PED-ANOVA wants five trials in the best quarter
+MIN_TRIALS = 20  # PED-ANOVA wants five trials in the best quarter
 
 
 def parameter_importance(result: SweepResult) -> dict[str, float]:

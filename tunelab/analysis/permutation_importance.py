@@ -16,7 +16,7 @@ ROWS = 1000  # enough for the figure, few enough for its cost
 REPEATS, REPEATS_OF_LARGE = 10, 5  # by the table alone: on a busy machine a figure must come out the same
 LARGE_CELLS = 10_000  # of the sample
 BUDGET = 3.0  # seconds; rows are cut when several times as much would be needed
-FEWEST_ROWS = 200
+MIN_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
     seconds = (time.perf_counter() - began) * len(sample.inputs.columns)
     repeats = REPEATS if sample.inputs.size <= LARGE_CELLS else REPEATS_OF_LARGE
     if seconds * repeats > 3 * budget:
-        sample = _sample(split, FEWEST_ROWS)
-        expected = seconds * repeats * FEWEST_ROWS / ROWS
+        sample = _sample(split, MIN_ROWS)
+        expected = seconds * repeats * MIN_ROWS / ROWS
         if expected > 3 * budget:
-            note = f"not measured: {repeats} repeats on {FEWEST_ROWS} rows would take about {expected:.0f} s"
+            note = f"not measured: {repeats} repeats on {MIN_ROWS} rows would take about {expected:.0f} s"
             return Importance(score, loss, 0, 0, (), note)
     found = permutation_importance(
         _Model(), sample.inputs, sample.targets, scoring=scored, n_repeats=repeats, random_state=0

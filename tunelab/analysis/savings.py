@@ -1,4 +1,4 @@
-"""The ledger of early stopping: epochs and seconds that trials cost, and what they would have cost at full budget."""
+"""The savings of early stopping: epochs and seconds that trials cost, and what they would have cost at full budget."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RungEntry:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class EarlyStoppingSavings:
     """What early stopping spent and saved.
 
     Attributes:
@@ -54,11 +54,11 @@ class Ledger:
         return self.epochs_saved / full if full else 0.0
 
 
-def make_ledger(result: SweepResult) -> Ledger:
-    """The ledger of a sweep, from its trials' records."""
+def estimate_savings(result: SweepResult) -> EarlyStoppingSavings:
+    """The savings of a sweep, from its trials' records."""
     stopped = [t for t in result.trials if t.status is TrialStatus.STOPPED]
     finished = [t for t in result.trials if t.status is TrialStatus.FINISHED]
-    return Ledger(
+    return EarlyStoppingSavings(
         epochs_spent=result.epochs,
         seconds_spent=result.train_seconds,
         epochs_saved=sum(map(_epochs_left, stopped)),

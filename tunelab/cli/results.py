@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tunelab.tracking.store import Store
 
 TOP = 10
-MOST_CLASSES = 20
+MAX_CLASSES = 20
 
 
 def command(
@@ -63,7 +63,7 @@ def command(
 
 def print_result(result: SweepResult) -> None:
     """The outcome for people: best trials, the winner beside baselines, and where to look."""
-    from tunelab.analysis.caveats import trust_lines
+    from tunelab.analysis.caveats import caveats
     from tunelab.cli.tables import cell, print_table
 
     best, counts = result.best, result.counts
@@ -104,7 +104,7 @@ def print_result(result: SweepResult) -> None:
     if errors:
         lines.append(f"{len(errors)} trials failed, the first with: {errors[0].error.partition(chr(10))[0]}")
     lines += [f"Left out: {note}." for note in result.evaluation.get("notes", ())]
-    lines += trust_lines(result)
+    lines += caveats(result)
     if result.stopped:
         lines.append(f"The search ended early: {result.stopped}. `tunelab resume {result.name}` goes on with it.")
     if best is not None and best.version:
@@ -130,9 +130,7 @@ def print_evaluation(result: SweepResult) -> None:
             f"{importance['rows']:,} test rows",
         )
     if classes:
-        shown = (
-            classes if len(classes) <= MOST_CLASSES else sorted(classes, key=lambda c: float(c["f1"]))[:MOST_CLASSES]
-        )
+        shown = classes if len(classes) <= MAX_CLASSES else sorted(classes, key=lambda c: float(c["f1"]))[:MAX_CLASSES]
         rest = "" if len(shown) == len(classes) else f", the {len(shown)} worst of {len(classes)}"
         print_table(
             ["class", "precision", "recall", "F1", "test rows"],
@@ -140,7 +138,7 @@ def print_evaluation(result: SweepResult) -> None:
             title=f"By class{rest}; expected calibration error {result.evaluation['ece']:.3f}",
         )
     confusion = result.evaluation.get("confusion")
-    if classes and confusion and len(classes) <= MOST_CLASSES:
+    if classes and confusion and len(classes) <= MAX_CLASSES:
         names = [str(c["class"]) for c in classes]
         print_table(
             ["true", *names],

@@ -12,7 +12,7 @@ from typing import Any
 
 from trainables import Splits, Task
 from tunelab.confirmation.confirm import choose_winner, median_run
-from tunelab.launch.fixed_trials import plan_of, retrain_all
+from tunelab.launch.fixed_trials import make_assignment, retrain_all
 from tunelab.launch.resources import Resources
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
@@ -50,7 +50,7 @@ def audit(
         say(f"--audit {count}: no trial was stopped early, so there is nothing to finish")
         return {}
     say(f"finishing {len(drawn)} of {len(stopped)} stopped trials to see what stopping cost")
-    plans = [plan_of(trial, number, trial.seed) for number, trial in enumerate(drawn)]
+    plans = [make_assignment(trial, number, trial.seed) for number, trial in enumerate(drawn)]
     runs = retrain_all(plans, task, splits.training, resources, result.concurrency)
     whole = median_run(result) if winner.status is TrialStatus.STOPPED else None
     winner_loss = winner.val_loss if whole is None else whole[1]

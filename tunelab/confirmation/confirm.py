@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from trainables import Splits, Task
-from trainables.base.worker.assignment import TrialPlan, weights_path
+from trainables.base.worker.assignment import TrialAssignment, weights_path
 from trainables.base.worker.storage import Storage
 from tunelab.confirmation.cost import (
     affordable_top,
@@ -26,14 +26,14 @@ from tunelab.confirmation.cost import (
 )
 from tunelab.confirmation.row_losses import constant_losses, row_losses
 from tunelab.confirmation.verdict import NO_TRIAL, conclude, winner_row
-from tunelab.launch.fixed_trials import plan_of, retrain_all
+from tunelab.launch.fixed_trials import make_assignment, retrain_all
 from tunelab.launch.local import retrain_here
 from tunelab.launch.resources import Resources
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord
 
-Training = Callable[[Sequence[TrialPlan]], list[TrialRecord]]  # runs plans to their ends
+Training = Callable[[Sequence[TrialAssignment]], list[TrialRecord]]  # runs plans to their ends
 
 
 def reference_of(result: SweepResult, task: Task) -> TrialRecord | None:
@@ -122,7 +122,7 @@ def confirm(
         See ``confirm_with``.
     """
 
-    def train(plans: Sequence[TrialPlan]) -> list[TrialRecord]:
+    def train(plans: Sequence[TrialAssignment]) -> list[TrialRecord]:
         say(f"confirming {len(plans) // seeds} configurations on {seeds} fresh seeds")
         if sooner_here(candidates(result, task, top), seeds):
             return retrain_here(plans, task, splits.training)
@@ -148,7 +148,7 @@ def confirm_with(
     chosen = candidates(result, task, top)
     fresh = [derive_seed(int(result.spec["seed"]), "confirm", i) for i in range(seeds)]
     plans = [
-        plan_of(trial, number, seed, storage)
+        make_assignment(trial, number, seed, storage)
         for number, (trial, seed) in enumerate((t, s) for t in chosen for s in fresh)
     ]
     records = train(plans)

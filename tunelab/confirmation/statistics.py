@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtri, stdtr, stdtrit  # scipy.stats takes half a second to load
 
 LEVEL = 0.05  # a result is called better when it would arise by chance in fewer cases, multiplicity included
-MOST_DEALS = 20_000  # of a permutation test: up to 8 seeds each
+MAX_DEALS = 20_000  # of a permutation test: up to 8 seeds each
 SHARED = 0.5  # correlation of differences to one configuration when all losses are alike (Dunnett 1955)
 
 
@@ -81,7 +81,7 @@ def permutation_p(a: Sequence[float], b: Sequence[float]) -> float:
     1 where there are too many ways: with so many values Welch's test says the same.
     """
     pool = np.array([*a, *b])
-    if math.comb(len(pool), len(a)) > MOST_DEALS:
+    if math.comb(len(pool), len(a)) > MAX_DEALS:
         return 1.0
     means = pool[np.array(list(itertools.combinations(range(len(pool)), len(a))))].mean(axis=1)
     return float(np.mean(means <= np.mean(a) + 1e-12 * np.abs(pool).max()))

@@ -21,7 +21,7 @@ from tunelab.analysis.permutation_importance import column_importance
 from tunelab.confirmation.cost import WORKER_SECONDS, affordable_top
 from tunelab.doctor import available_memory
 from tunelab.evaluation.baselines import baselines
-from tunelab.launch.fixed_trials import plan_of
+from tunelab.launch.fixed_trials import make_assignment
 from tunelab.launch.local import load_torch, retrain_here
 from tunelab.launch.resources import Resources, slots
 from tunelab.launch.session import ray_running
@@ -29,10 +29,10 @@ from tunelab.launch.tuner import run_trials
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, ranked
 from tunelab.search.asha import Rungs, rung_levels
-from tunelab.search.controller import Budget, Conductor, Stop
+from tunelab.search.controller import SearchController, SearchLimits, Stop
 from tunelab.search.journal import Journal
-from tunelab.search.study import Proposals
-from tunelab.setup.resolve import KEEP_WEIGHTS, Plan, compute_of, make_plan, with_gpus
+from tunelab.search.study import StudySampler
+from tunelab.setup.resolve import KEEP_WEIGHTS, ResolvedSweep, compute_of, resolve_sweep, with_gpus
 from tunelab.tracking.uri import OFF
 
 PROBE_TRIALS = 8
@@ -95,7 +95,7 @@ def predict(spec: SweepSpec) -> Prediction:
         UserError: bad input, or a sweep that cannot fit in memory or on the disk.
     """
     began = time.monotonic()
-    plan = make_plan(spec)
+    plan = resolve_sweep(spec)
     with ray_running(spec.address) as cluster:
         settled, resources = with_gpus(plan.spec, cluster, plan.task)
         plan = replace(plan, spec=settled)
@@ -121,7 +121,9 @@ class Probe:
         folder: for journal and weights.
     """
 
-    def __init__(self, plan: Plan, splits: Splits, resources: Resources, concurrency: int, folder: Path) -> None:
+    def __init__(
+        self, plan: ResolvedSweep, splits: Splits, resources: Resources, concurrency: int, folder: Path
+    ) -> None:
         spec = plan.spec
         self.folder = folder
         self.wall_seconds = 0.0
@@ -131,20 +133,20 @@ class Probe:
         self._first = 0.0  # when the first report came
         self._plan, self._splits, self._resources, self._concurrency = plan, splits, resources, concurrency
         self._journal = Journal(folder)
-        self._conductor = Conductor(
-            Budget(
+        self._conductor = SearchController(
+            SearchLimits(
                 trials=max(PROBE_TRIALS, 2 * concurrency),
                 max_epochs=min(PROBE_EPOCHS, int(spec.max_epochs or 1)),
                 concurrency=concurrency,
                 compute=compute_of(spec),
                 storage=str(folder),
             ),
-            Proposals(plan.space, spec.sampler, spec.seed, reference=plan.task.reference, fixed=spec.fixed),
+            StudySampler(plan.space, spec.sampler, spec.seed, reference=plan.task.reference, fixed=spec.fixed),
             Rungs((), 2),
             self._journal,
             spec.seed,
         )
-        self.next_plan = self._conductor.next_plan
+        self.next_assignment = self._conductor.next_assignment
         self.on_crash = self._conductor.on_crash
         self.silent_since = self._conductor.silent_since
 
@@ -228,7 +230,7 @@ def _simulated_epochs(losses: list[float], length: int, rungs: Rungs) -> int:
             if level >= length:
                 break
             rungs.note(number, level, loss)
-            if not rungs.goes_on(number, level):
+            if not rungs.should_continue(number, level):
                 stopped = level
                 break
         total += stopped or length
@@ -264,18 +266,18 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _usual_length(plan: Plan, splits: Splits, probe: Probe) -> int:
+def _usual_length(plan: ResolvedSweep, splits: Splits, probe: Probe) -> int:
     """Epochs of a trial that nobody stops: of the reference and the best, where whole runs of them are cheap."""
     max_epochs = int(plan.spec.max_epochs or 1)
     chosen = [probe.trials[0], probe.best]
     if max_epochs <= PROBE_EPOCHS or sum(map(seconds_per_epoch, chosen)) * max_epochs > WHOLE_SECONDS:
         return max_epochs
-    plans = [plan_of(replace(t, max_epochs=max_epochs), i, t.seed) for i, t in enumerate(chosen)]
+    plans = [make_assignment(replace(t, max_epochs=max_epochs), i, t.seed) for i, t in enumerate(chosen)]
     runs = retrain_here(plans, plan.task, splits.training)
     return round(statistics.fmean(len(run.epochs) for run in runs))
 
 
-def _evaluation_seconds(plan: Plan, splits: Splits, probe: Probe) -> float:
+def _evaluation_seconds(plan: ResolvedSweep, splits: Splits, probe: Probe) -> float:
     """Time of what follows a search, done with the best probed trial on validation rows: a plan opens no test split."""
     load_torch()
     from safetensors.torch import load_file
@@ -300,7 +302,7 @@ def _evaluation_seconds(plan: Plan, splits: Splits, probe: Probe) -> float:
 
 
 def _conclude(
-    plan: Plan, probe: Probe, room: int, length: int, startup: float, evaluation: float, probe_seconds: float
+    plan: ResolvedSweep, probe: Probe, room: int, length: int, startup: float, evaluation: float, probe_seconds: float
 ) -> Prediction:
     spec = plan.spec
     trials, max_epochs = int(spec.trials or 1), int(spec.max_epochs or 1)

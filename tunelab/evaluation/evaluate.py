@@ -21,12 +21,12 @@ from tunelab.figures.classification import classification_tables
 from tunelab.figures.drawings import model_drawings
 from tunelab.figures.evidence import Evidence, gather
 from tunelab.figures.features import feature_drawings, importance_drawing
-from tunelab.figures.worker import Artist
+from tunelab.figures.worker import FigureProcess
 from tunelab.launch.local import finish
 from tunelab.records.result import Baseline, Best, SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.system.errors import DATA_FAULTS, reason
-from tunelab.tracking.queue import patiently
+from tunelab.tracking.queue import retry_while_unavailable
 
 T = TypeVar("T")
 EXAMPLE_ROWS = 3
@@ -39,7 +39,7 @@ def evaluate(
     splits: Splits,
     weights: LeadingWeights,
     store: Any,
-    artist: Artist,
+    figure_process: FigureProcess,
     say: Callable[[str], None],
     on_open: Callable[[float], None],
 ) -> SweepResult:
@@ -50,13 +50,13 @@ def evaluate(
         task, splits: what was learned.
         weights: of the leading trials.
         store: the tracking store; None when tracking is off.
-        artist: draws figures beside this process when there is a store.
+        figure_process: draws figures beside this process when there is a store.
         say: shows a step to the user.
         on_open: told the time before the test split is opened.
     """
     chosen = choose_winner(result)
     winner, predictor = _trained(chosen, result, task, splits, weights, say)
-    best = Best.of(winner)
+    best = Best.from_trial(winner)
     if predictor is None:
         return replace(result, best=best)
     if winner is not chosen:  # trained anew
@@ -67,7 +67,7 @@ def evaluate(
     if ensemble is not None:
         predictor = ensemble.predictor
         winner = next(t for t in result.trials if t.number == ensemble.members[0])
-        best = replace(Best.of(winner), val_loss=ensemble.val_loss, members=ensemble.members)
+        best = replace(Best.from_trial(winner), val_loss=ensemble.val_loss, members=ensemble.members)
         shown = ", ".join(f"{n} ({w:.2f})" for n, w in zip(ensemble.members, ensemble.weights, strict=True))
         say(f"the winner averages trials (weight): {shown}")
     before = len(result.test_openings)
@@ -80,7 +80,7 @@ def evaluate(
     facts, attempt = splits.training.facts, Attempts(say)
     with TemporaryDirectory() as folder:
         evidence = attempt("figures", lambda: gather(result.facts, winner, predictor, splits.train, test, facts))
-        pictures = Pictures(evidence if store is not None else None, artist, Path(folder), say)
+        pictures = Pictures(evidence if store is not None else None, figure_process, Path(folder), say)
         pictures.begin()
         models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
         models += attempt("reference", lambda: _reference(result, winner, best, task, splits, weights, test)) or ()
@@ -94,10 +94,10 @@ def evaluate(
             return result
         who = f"trials {', '.join(map(str, best.members))}" if best.members else f"trial {winner.number}"
         pictures.end(importance, f"{result.name}: {who}", result.facts["title"])
-        logged = patiently(lambda: _log(result, predictor, splits, store, say), result)
+        logged = retry_while_unavailable(lambda: _log(result, predictor, splits, store, say), result)
         say("drawing figures")
         pictures.wait()
-        return patiently(lambda: _log_figures(logged, Path(folder), store), logged)
+        return retry_while_unavailable(lambda: _log_figures(logged, Path(folder), store), logged)
 
 
 class Pictures:
@@ -106,9 +106,11 @@ class Pictures:
     What cannot be drawn is said: no figure is worth a long search's results.
     """
 
-    def __init__(self, evidence: Evidence | None, artist: Artist, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, evidence: Evidence | None, figure_process: FigureProcess, folder: Path, say: Callable[[str], None]
+    ) -> None:
         self._evidence = evidence
-        self._artist = artist
+        self._figure_process = figure_process
         self._folder = folder
         self._say = say
         self._model: list[Drawing] = []
@@ -134,7 +136,7 @@ class Pictures:
 
     def wait(self) -> None:
         """Returns when the folder holds all figures."""
-        problem = self._artist.wait()
+        problem = self._figure_process.wait()
         if problem:
             self._failed(problem)
 
@@ -142,7 +144,7 @@ class Pictures:
         if self._evidence is None:
             return
         try:
-            self._artist.draw(found(self._evidence), self._folder, *texts)
+            self._figure_process.draw(found(self._evidence), self._folder, *texts)
         except Exception as problem:  # noqa: BLE001 said
             self._failed(f"{type(problem).__name__}: {problem}")
 

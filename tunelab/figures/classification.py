@@ -18,9 +18,9 @@ from trainables.base.training.metrics import roc_auc
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line, Mark
 from tunelab.figures.evidence import Evidence
 
-MOST_CURVES = 10  # classes; more lines cannot be told apart
-MOST_CLASSES = 60  # of a confusion matrix
-MOST_POINTS = 400  # of a curve
+MAX_CURVES = 10  # classes; more lines cannot be told apart
+MAX_CLASSES = 60  # of a confusion matrix
+MAX_POINTS = 400  # of a curve
 
 
 def classification_drawings(evidence: Evidence) -> list[Drawing]:
@@ -43,7 +43,7 @@ def classification_tables(evidence: Evidence) -> dict[str, Any]:
         for name, p, r, f, n in zip(classes, *figures, strict=True)
     ]
     found: dict[str, Any] = {"classes": rows, "ece": calibration_error(truth, shares)}
-    if len(classes) <= MOST_CLASSES:
+    if len(classes) <= MAX_CLASSES:
         found["confusion"] = confusion_matrix(truth, predicted, labels=labels).tolist()
     return found
 
@@ -52,7 +52,7 @@ def curves(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing
     """ROC and precision-recall, of the second class, or of each class against the rest."""
     wanted = [1] if len(classes) == 2 else range(len(classes))
     shown = [k for k in wanted if 0 < np.count_nonzero(truth == k) < len(truth)]
-    if not shown or len(shown) > MOST_CURVES:
+    if not shown or len(shown) > MAX_CURVES:
         return None
     ends = np.array([0.0, 1.0])
     roc: list[Mark] = []
@@ -74,7 +74,7 @@ def curves(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing
 
 def confusion(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing | None:
     """Counts of true by predicted class."""
-    if len(classes) > MOST_CLASSES:
+    if len(classes) > MAX_CLASSES:
         return None
     counts = confusion_matrix(truth, shares.argmax(axis=1), labels=np.arange(len(classes))).astype(np.float64)
     chart = Chart([Heatmap(counts, classes, classes, span=(0.0, float(counts.max())))], "predicted", "true")
@@ -84,7 +84,7 @@ def confusion(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Draw
 
 def by_class(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing | None:
     """Precision, recall and F1 of each class."""
-    if len(classes) > MOST_CLASSES:
+    if len(classes) > MAX_CLASSES:
         return None
     figures = precision_recall_fscore_support(
         truth, shares.argmax(axis=1), labels=np.arange(len(classes)), zero_division=0
@@ -121,7 +121,7 @@ def reliability(truth: np.ndarray, shares: np.ndarray) -> Drawing | None:
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if len(x) <= MOST_POINTS:
+    if len(x) <= MAX_POINTS:
         return x, y
-    kept = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).astype(np.int64))
+    kept = np.unique(np.linspace(0, len(x) - 1, MAX_POINTS).astype(np.int64))
     return x[kept], y[kept]

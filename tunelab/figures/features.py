@@ -11,9 +11,9 @@ from tunelab.analysis.permutation_importance import Importance
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, label
 from tunelab.figures.evidence import Evidence
 
-MOST_COLUMNS = 24  # of histograms and of the heatmap; named in the note when there are more
-MOST_VALUES = 12  # of a categorical column
-MOST_BARS = 30
+MAX_COLUMNS = 24  # of histograms and of the heatmap; named in the note when there are more
+MAX_VALUES = 12  # of a categorical column
+MAX_BARS = 30
 BINS = 30
 TAIL = 0.01
 DAYS_A_YEAR = 365.2425
@@ -51,7 +51,7 @@ def numeric_columns(evidence: Evidence) -> list[str]:
 def histograms(frame: pd.DataFrame, numbers: list[str], dates: list[str]) -> Drawing | None:
     """A small histogram for each number and date (in years), bars of the commonest values for each other column."""
     charts = []
-    for name in map(str, list(frame.columns)[:MOST_COLUMNS]):
+    for name in map(str, list(frame.columns)[:MAX_COLUMNS]):
         if name in numbers:
             chart = _number(frame[name], name)
         else:
@@ -61,8 +61,8 @@ def histograms(frame: pd.DataFrame, numbers: list[str], dates: list[str]) -> Dra
     if not charts:
         return None
     note = f"{len(frame):,} training rows; missing cells are left out."
-    if len(frame.columns) > MOST_COLUMNS:
-        note += f" The first {MOST_COLUMNS} of {len(frame.columns)} columns."
+    if len(frame.columns) > MAX_COLUMNS:
+        note += f" The first {MAX_COLUMNS} of {len(frame.columns)} columns."
     return Drawing("feature_histograms", "Columns of the training split", charts, min(4, len(charts)), note, "small")
 
 
@@ -81,15 +81,15 @@ def _category(column: pd.Series, name: str) -> Chart | None:
     counts = column.dropna().astype(str).value_counts()
     if not len(counts) > 1:
         return None
-    shown = counts.iloc[:MOST_VALUES]
+    shown = counts.iloc[:MAX_VALUES]
     heights = np.asarray(shown, dtype=np.float64)
-    more = f" ({len(shown)} of {len(counts):,} values)" if len(counts) > MOST_VALUES else ""
+    more = f" ({len(shown)} of {len(counts):,} values)" if len(counts) > MAX_VALUES else ""
     return Chart([Bars([str(v) for v in shown.index], heights)], f"{name}{more}", "rows")
 
 
 def correlations(frame: pd.DataFrame, evidence: Evidence) -> Drawing | None:
     """Pearson correlations of the numeric columns, and of a regression's target."""
-    table = frame.iloc[:, :MOST_COLUMNS].apply(pd.to_numeric, errors="coerce")
+    table = frame.iloc[:, :MAX_COLUMNS].apply(pd.to_numeric, errors="coerce")
     if evidence.facts["kind"] == "regression":
         table = table.assign(**{evidence.target: np.asarray(evidence.train.targets, dtype=np.float64)})
     table = table.loc[:, table.nunique() > 1]
@@ -99,8 +99,8 @@ def correlations(frame: pd.DataFrame, evidence: Evidence) -> Drawing | None:
     names = [str(name) for name in table.columns]
     heatmap = Heatmap(np.nan_to_num(matrix), names, names, digits=2, span=(-1.0, 1.0), diverging=True)
     note = "Pearson correlation of the training rows."
-    if len(frame.columns) > MOST_COLUMNS:
-        note += f" The first {MOST_COLUMNS} of {len(frame.columns)} numeric columns."
+    if len(frame.columns) > MAX_COLUMNS:
+        note += f" The first {MAX_COLUMNS} of {len(frame.columns)} numeric columns."
     size: Any = "tall" if len(names) <= 10 else "large"
     return Drawing("correlations", "Correlations in the training split", [Chart([heatmap])], 1, note, size)
 
@@ -109,7 +109,7 @@ def importance_drawing(importance: Importance | None, evidence: Evidence) -> Dra
     """What shuffling each raw column costs."""
     if importance is None or not importance.columns:
         return None
-    shown = sorted(importance.columns, key=lambda column: -column.mean)[:MOST_BARS]
+    shown = sorted(importance.columns, key=lambda column: -column.mean)[:MAX_BARS]
     bars = Bars(
         [column.name for column in shown],
         np.array([column.mean for column in shown]),

@@ -7,7 +7,7 @@ import numpy as np
 from tunelab.figures.charts import Chart, Drawing, Histogram, Line, Points, label
 from tunelab.figures.evidence import Evidence
 
-MOST_POINTS = 2000  # more hide one another and make the page heavy
+MAX_POINTS = 2000  # more hide one another and make the page heavy
 BINS = 40
 
 
@@ -47,6 +47,6 @@ def regression_drawings(evidence: Evidence) -> list[Drawing]:
 
 
 def _sample(rows: int) -> np.ndarray:
-    if rows <= MOST_POINTS:
+    if rows <= MAX_POINTS:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(0).choice(rows, MOST_POINTS, replace=False))
+    return np.sort(np.random.default_rng(0).choice(rows, MAX_POINTS, replace=False))

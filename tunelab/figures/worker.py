@@ -27,7 +27,7 @@ main()
 PATIENCE_SECONDS = 10.0  # for the process to end by itself
 
 
-class Artist:
+class FigureProcess:
     """Draws in a process of its own, at low priority, while this one goes on.
 
     The process is started once and loads what drawing needs while nobody waits for it. Signals to the terminal's group

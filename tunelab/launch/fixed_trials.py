@@ -8,18 +8,18 @@ from dataclasses import replace
 
 from trainables import Task, TrainingData
 from trainables.base.training.compute import Compute
-from trainables.base.worker.assignment import TrialPlan, TrialReport
+from trainables.base.worker.assignment import TrialAssignment, TrialReport
 from tunelab.launch.resources import Resources
 from tunelab.launch.tuner import run_trials
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.search.controller import OUTCOMES, Next
+from tunelab.search.controller import OUTCOMES, NoTrial
 
 RETRIES = 1  # of a trial whose worker died or hung
 
 
-def plan_of(trial: TrialRecord, number: int, seed: int, storage: str = "") -> TrialPlan:
+def make_assignment(trial: TrialRecord, number: int, seed: int, storage: str = "") -> TrialAssignment:
     """A whole run of a trial's configuration, computed as it was."""
-    return TrialPlan(
+    return TrialAssignment(
         number=number,
         config=trial.config,
         seed=seed,
@@ -35,11 +35,14 @@ class PlannedTrials:
     Args:
         plans: what to run; numbers must be 0, 1, 2, ...
         concurrency: trials at once.
-        on_ended: called with the number of trials that are done.
+        on_trial_end: called with the number of trials that are done.
     """
 
     def __init__(
-        self, plans: Sequence[TrialPlan], concurrency: int, on_ended: Callable[[int], None] = lambda done: None
+        self,
+        plans: Sequence[TrialAssignment],
+        concurrency: int,
+        on_trial_end: Callable[[int], None] = lambda done: None,
     ) -> None:
         self.records = [
             TrialRecord(plan.number, {}, plan.config, plan.seed, plan.max_epochs, TrialStatus.RUNNING) for plan in plans
@@ -49,14 +52,14 @@ class PlannedTrials:
         self._running: dict[int, float] = {}  # number -> when it last reported, monotonic seconds
         self._attempts: dict[int, int] = {}
         self._concurrency = concurrency
-        self._on_ended = on_ended
+        self._on_trial_end = on_trial_end
 
-    def next_plan(self) -> TrialPlan | Next:
+    def next_assignment(self) -> TrialAssignment | NoTrial:
         """The next trial to run, in order."""
         if not self._waiting:
-            return Next.WAIT if self._running else Next.DONE
+            return NoTrial.WAIT if self._running else NoTrial.DONE
         if len(self._running) >= self._concurrency:
-            return Next.WAIT
+            return NoTrial.WAIT
         number = self._waiting.pop(0)
         self._running[number] = time.monotonic()
         self.records[number] = replace(self.records[number], epochs=(), started=time.time())
@@ -66,7 +69,7 @@ class PlannedTrials:
         """Takes a report; false when it is the last."""
         self._running[number] = time.monotonic()
         record = self.records[number]
-        epochs = record.epochs + tuple(Epoch.of_row(row) for row in report.rows)
+        epochs = record.epochs + tuple(Epoch.from_row(row) for row in report.rows)
         self.records[number] = replace(record, epochs=epochs, worker=report.worker)
         if report.outcome == "running":
             return True
@@ -94,18 +97,18 @@ class PlannedTrials:
     def _end(self, number: int, status: TrialStatus, error: str) -> None:
         self._running.pop(number, None)
         self.records[number] = replace(self.records[number], status=status, ended=time.time(), error=error)
-        self._on_ended(sum(r.status != TrialStatus.RUNNING for r in self.records))
+        self._on_trial_end(sum(r.status != TrialStatus.RUNNING for r in self.records))
 
 
 def retrain_all(
-    plans: Sequence[TrialPlan],
+    plans: Sequence[TrialAssignment],
     task: Task,
     data: TrainingData,
     resources: Resources,
     concurrency: int,
-    on_ended: Callable[[int], None] = lambda done: None,
+    on_trial_end: Callable[[int], None] = lambda done: None,
 ) -> list[TrialRecord]:
     """Runs all plans on the running Ray, in parallel; the records come in the order of the plans."""
-    source = PlannedTrials(plans, concurrency, on_ended)
+    source = PlannedTrials(plans, concurrency, on_trial_end)
     run_trials(source, task, data, resources, min(concurrency, len(plans)))
     return source.records

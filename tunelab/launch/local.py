@@ -11,17 +11,17 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from trainables import Splits, Task, TrainingData
-from trainables.base.worker.assignment import TrialPlan, weights_path
+from trainables.base.worker.assignment import TrialAssignment, weights_path
 from trainables.base.worker.storage import Storage
-from tunelab.launch.fixed_trials import PlannedTrials, plan_of
+from tunelab.launch.fixed_trials import PlannedTrials, make_assignment
 from tunelab.launch.tuner import TrialSource
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord
 from tunelab.search.asha import Rungs, rung_levels
-from tunelab.search.controller import Budget, Conductor, Next
+from tunelab.search.controller import NoTrial, SearchController, SearchLimits
 from tunelab.search.journal import Journal
-from tunelab.search.study import Proposals
+from tunelab.search.study import StudySampler
 from tunelab.setup.fingerprint import public_spec
 from tunelab.system.environment import environment
 from tunelab.system.signals import put_off
@@ -34,7 +34,7 @@ def run_here(source: TrialSource, task: Task, data: TrainingData) -> None:
     """Runs all trials of a source, as ``run_trials`` does on Ray."""
     from trainables.base.worker.trial import run_trial  # loads torch
 
-    while not isinstance(plan := source.next_plan(), Next):
+    while not isinstance(plan := source.next_assignment(), NoTrial):
         for report in run_trial(task, data, plan):
             if not source.on_report(plan.number, report):
                 break
@@ -46,7 +46,7 @@ def load_torch() -> None:
         import_module("torch")
 
 
-def retrain_here(plans: Sequence[TrialPlan], task: Task, data: TrainingData) -> list[TrialRecord]:
+def retrain_here(plans: Sequence[TrialAssignment], task: Task, data: TrainingData) -> list[TrialRecord]:
     """Runs all plans to their ends, on the CPU where a GPU is not here; the records come in the order of the plans."""
     load_torch()
     source = PlannedTrials([replace(plan, compute=plan.compute.here()) for plan in plans], 1)
@@ -63,7 +63,7 @@ def finish(trial: TrialRecord, task: Task, data: TrainingData) -> tuple[TrialRec
     from safetensors.torch import load
 
     with TemporaryDirectory() as folder:
-        (run,) = retrain_here([plan_of(trial, 0, trial.seed, folder)], task, data)
+        (run,) = retrain_here([make_assignment(trial, 0, trial.seed, folder)], task, data)
         whole = replace(trial, status=run.status, epochs=run.epochs, worker=run.worker, error=run.error)
         try:
             return whole, load(Storage(folder).read(weights_path(0))) if whole.has_result else {}
@@ -85,15 +85,15 @@ def search_here(spec: SweepSpec, task: Task, splits: Splits) -> SweepResult:
     levels = rung_levels(grace, spec.reduction_factor, max_epochs) if spec.scheduler == "asha" else ()
     with TemporaryDirectory() as folder:
         journal = Journal(Path(folder))
-        conductor = Conductor(
-            Budget(trials, max_epochs, 1),
-            Proposals(space, spec.sampler, spec.seed, reference=task.reference, fixed=spec.fixed),
+        controller = SearchController(
+            SearchLimits(trials, max_epochs, 1),
+            StudySampler(space, spec.sampler, spec.seed, reference=task.reference, fixed=spec.fixed),
             Rungs(levels, spec.reduction_factor),
             journal,
             spec.seed,
         )
-        run_here(conductor, task, splits.training)
-        records = conductor.finish()
+        run_here(controller, task, splits.training)
+        records = controller.finish()
         journal.close()
     filled = spec.model_copy(update={"trials": trials, "max_epochs": max_epochs, "grace_period": grace})
     return SweepResult(

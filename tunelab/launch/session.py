@@ -28,7 +28,7 @@ RAY_SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # trials keep the user's working directory
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_idle_worker_killing_time_threshold_ms": "600000",  # else workers started ahead may end before lanes are there
+    "RAY_idle_worker_killing_time_threshold_ms": "600000",  # else workers started ahead may end before actors are there
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # workers run in this environment, or in their node's own
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal and MLflow hold the curves
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours
@@ -41,7 +41,7 @@ RAY_SETTINGS = {
 # What a raylet adds to the environment of its first job's workers, beside its process id.
 WORKER_VARIABLES = {"RAY_JOB_ID": "01000000", "RAY_CLIENT_MODE": "0", "RAY_LD_PRELOAD_ON_WORKERS": "0"}
 LOOPBACK = "127.0.0.1"
-MOST_STARTED_WORKERS = 16  # at once, where each loads torch by itself
+MAX_STARTED_WORKERS = 16  # at once, where each loads torch by itself
 NO_PORT = -1
 # What workers of a cluster run: this very code, whatever is installed there. Their torch and the rest is their own.
 OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, trainables)]
@@ -189,7 +189,7 @@ def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
     """In this block a local Ray starts what a sweep needs and no more.
 
     Left out are the autoscaler, the log monitor, the dashboard's server, and the agents for metrics and for runtime
-    environments, of which lanes have none: together some five seconds of CPU, two of them before the first worker
+    environments, of which actors have none: together some five seconds of CPU, two of them before the first worker
     starts. Workers are forks of a process that loads while this one goes on, or else start at once themselves. Ray's
     processes get a session of their own, where there is ``setsid``: a signal for this process's group, as `timeout` and
     batch systems send it, is the sweep's to answer, and without Ray it could not. Ray has no public switches for this:
@@ -211,7 +211,7 @@ def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
     def start(command: Sequence[str], kind: str, *arguments: Any, **options: Any) -> Any:
         if kind == "raylet":
             # a fork starts at once when it is needed, and Ray would have this process wait for workers started before
-            command = forks.in_raylet(_without_agents(command, 0 if forks.path else min(workers, MOST_STARTED_WORKERS)))
+            command = forks.in_raylet(_without_agents(command, 0 if forks.path else min(workers, MAX_STARTED_WORKERS)))
         command = [setsid, *command] if setsid else command  # which becomes the process: Ray ends it as its own
         started = start_process(command, kind, *arguments, **options)  # type: ignore[misc]
         if kind == "raylet":
@@ -309,7 +309,7 @@ def _quiet(module: str) -> Any:
 
 
 def use_started_workers() -> None:
-    """Lets lanes run in the workers that a local Ray has started already.
+    """Lets actors run in the workers that a local Ray has started already.
 
     Tune gives its actors a runtime environment of some variables, and thereby new processes; workers of this machine
     have inherited these variables anyway.

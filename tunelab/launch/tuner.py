@@ -17,24 +17,24 @@ from typing import Any, Protocol
 
 from trainables import METRIC, Task, TrainingData
 from trainables.base.contract.trainable import send_by_value
-from trainables.base.worker.assignment import BROKEN, TrialPlan, TrialReport
+from trainables.base.worker.assignment import BROKEN, TrialAssignment, TrialReport
 from tunelab.launch.resources import Resources, slots
 from tunelab.launch.session import import_ray, import_tune, use_started_workers
 from tunelab.launch.worker_logs import WorkerStderr, pid_in, with_stderr
-from tunelab.search.controller import Next
+from tunelab.search.controller import NoTrial
 from tunelab.system.errors import WorkersLost
 from tunelab.system.scratch import scratch_folder
 
-LANE = "tunelab_lane"  # the one entry of a Tune trial's configuration, which must not be empty
+ACTOR = "tunelab_actor"  # the one entry of a Tune trial's configuration, which must not be empty
 
 
-MOST_BARREN = 3  # workers in a row that die before they take up a trial: then none will
+MAX_BARREN = 3  # workers in a row that die before they take up a trial: then none will
 
 
 class TrialSource(Protocol):
     """Where trials come from and where their reports go; called from the launcher's thread alone."""
 
-    def next_plan(self) -> TrialPlan | Next:
+    def next_assignment(self) -> TrialAssignment | NoTrial:
         """The next trial to run now, or that there is none yet, or none at all."""
 
     def on_report(self, number: int, report: TrialReport) -> bool:
@@ -58,46 +58,46 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
         WorkersLost: workers die before they take up a trial.
     """
     ray, tune = import_ray(), import_tune()
-    from trainables.base.worker.trial_actor import Lane
+    from trainables.base.worker.trial_actor import TrialActor
 
     send_by_value(task)
-    lane = tune.with_resources(
-        tune.with_parameters(Lane, task=task, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
+    actor = tune.with_resources(
+        tune.with_parameters(TrialActor, task=task, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
-    lanes = min(concurrency, slots(ray.cluster_resources(), resources))
+    actors = min(concurrency, slots(ray.cluster_resources(), resources))
     use_started_workers()
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)  # Tune would start them one after another
-    bridge = make_bridge(source, resources, lanes, ray)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(actors)  # Tune would start them one after another
+    adapter = make_tune_adapter(source, resources, actors, ray)
     with scratch_folder() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Tune's advice about its own snapshots and loggers
         tuner = tune.Tuner(
-            lane,
+            actor,
             tune_config=tune.TuneConfig(
                 metric=METRIC,
                 mode="min",
                 num_samples=-1,
-                search_alg=bridge.searcher,
-                scheduler=bridge.scheduler,
-                reuse_actors=False,  # a lane takes trial after trial by itself
+                search_alg=adapter.searcher,
+                scheduler=adapter.scheduler,
+                reuse_actors=False,  # a actor takes trial after trial by itself
                 trial_name_creator=lambda trial: trial.trial_id,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(
-                name="lanes",
+                name="actors",
                 storage_path=str(folder),
                 verbose=0,
-                stop=bridge.stopper,
+                stop=adapter.stopper,
                 log_to_file=False,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # checkpoints are the trials' own
             ),
         )
         tuner.fit()
-    if bridge.failure:
-        raise bridge.failure[0]
+    if adapter.failure:
+        raise adapter.failure[0]
 
 
 @dataclass(frozen=True)
-class Bridge:
+class TuneAdapter:
     """A ``TrialSource`` as Ray Tune sees it.
 
     Attributes:
@@ -117,11 +117,11 @@ class Unsaved:
         return object, ()
 
 
-def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any) -> Bridge:
-    """Wraps a source as a searcher, a scheduler and a stopper of Ray Tune, whose trials are at most ``lanes`` lanes.
+def make_tune_adapter(source: TrialSource, resources: Resources, actors: int, ray: Any) -> TuneAdapter:
+    """Wraps a source as a searcher, a scheduler and a stopper of Ray Tune, whose trials are at most ``actors`` actors.
 
-    Lanes open empty and are handed one plan after another as they report. So whichever lane is at work takes up a
-    trial whose worker was lost, also when the cluster has no room for another lane any more.
+    Lanes open empty and are handed one plan after another as they report. So whichever actor is at work takes up a
+    trial whose worker was lost, also when the cluster has no room for another actor any more.
     """
     from ray.tune import Stopper
     from ray.tune.schedulers import TrialScheduler
@@ -130,20 +130,20 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
     from trainables.base.worker.trial_actor import REPORT
 
     failure: list[Exception] = []
-    numbers: dict[str, int | None] = {}  # Tune's trial id, which is a lane's -> our trial in it; None when it waits
+    numbers: dict[str, int | None] = {}  # Tune's trial id, which is a actor's -> our trial in it; None when it waits
     killed: dict[int, str] = {}
     stderr = WorkerStderr(Path(ray._private.worker._global_node.get_session_dir_path()) / "logs")
     pids: dict[int, int] = {}  # our number -> process of its worker, once it has reported; 0 on another machine
     over = False  # the source has no more trials, and none runs
 
     class SourceSearcher(Unsaved, Searcher):  # type: ignore[misc, valid-type, unused-ignore]
-        """Opens the lanes, again when one was lost."""
+        """Opens the actors, again when one was lost."""
 
         def suggest(self, trial_id: str) -> Any:
-            if len(numbers) >= lanes:
+            if len(numbers) >= actors:
                 return None
             numbers[trial_id] = None
-            return {LANE: trial_id}
+            return {ACTOR: trial_id}
 
         def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
             numbers.pop(trial_id, None)
@@ -155,11 +155,11 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
             raise NotImplementedError("sweeps resume from their journal")
 
     class SourceScheduler(Unsaved, TrialScheduler):  # type: ignore[misc, valid-type, unused-ignore]
-        """Hands reports to the source and does as it says; starts lanes in order."""
+        """Hands reports to the source and does as it says; starts actors in order."""
 
         def __init__(self) -> None:
             self._pending: deque[Any] = deque()
-            self._barren = 0  # lanes lost, since the last report, that had no trial
+            self._barren = 0  # actors lost, since the last report, that had no trial
 
         def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
             self._pending.append(trial)
@@ -168,7 +168,7 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
             number, error = numbers[trial.trial_id], _error_text(trial)
             if number is None:
                 self._barren += 1
-                if self._barren >= MOST_BARREN:
+                if self._barren >= MAX_BARREN:
                     failure.append(WorkersLost(f"Workers die before they take up a trial: {error}"))
                 return
             text = killed.pop(number, "") or f"The worker died: {error.partition(chr(10))[0]}\n\n{error}"
@@ -182,15 +182,15 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
                 return str(TrialScheduler.CONTINUE)
             numbers[trial.trial_id] = None
             if report is not None and report.worker.get(BROKEN):
-                return str(TrialScheduler.STOP)  # another lane opens in its place
-            plan = self._next_plan()
+                return str(TrialScheduler.STOP)  # another actor opens in its place
+            plan = self._next_assignment()
             if number is not None or plan is not None:
                 trial.temporary_state.ray_actor.assign.remote(plan)  # before the step that Tune asks for next
             numbers[trial.trial_id] = None if plan is None else plan.number
             return str(TrialScheduler.CONTINUE)
 
         def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
-            """A lane has closed."""
+            """Do nothing: an actor has ended."""
 
         def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
             if trial in self._pending:
@@ -205,21 +205,21 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
         def debug_string(self) -> str:
             return "tunelab"
 
-        def _next_plan(self) -> TrialPlan | None:
+        def _next_assignment(self) -> TrialAssignment | None:
             nonlocal over
-            plan = None if failure else self._guard(source.next_plan)
-            over = plan is Next.DONE
-            return plan if isinstance(plan, TrialPlan) else None
+            plan = None if failure else self._guard(source.next_assignment)
+            over = plan is NoTrial.DONE
+            return plan if isinstance(plan, TrialAssignment) else None
 
         def _take(self, number: int, report: TrialReport) -> bool:
             here = report.worker["host"] == platform.node()
             pid = pids[number] = int(report.worker["pid"]) if here else 0
             if report.outcome == "failed":
                 report = replace(report, error=with_stderr(report.error, stderr.since_mark(pid)))
-            goes_on = bool(self._guard(lambda: source.on_report(number, report)))
-            if not goes_on or report.outcome != "running":
+            should_continue = bool(self._guard(lambda: source.on_report(number, report)))
+            if not should_continue or report.outcome != "running":
                 stderr.mark(pid)
-            return goes_on
+            return should_continue
 
         def _guard(self, act: Callable[[], Any]) -> Any:
             try:
@@ -234,7 +234,9 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
             if limit is None:
                 return
             actors = {t.trial_id: t.temporary_state.ray_actor for t in tune_controller.get_live_trials()}
-            live = {number: actors[lane] for lane, number in numbers.items() if number is not None and lane in actors}
+            live = {
+                number: actors[actor] for actor, number in numbers.items() if number is not None and actor in actors
+            }
             for number in set(source.silent_since(limit)) - set(killed):
                 if live.get(number) is not None:
                     killed[number] = f"The trial hung: no report for {limit:g} seconds."
@@ -249,7 +251,7 @@ def make_bridge(source: TrialSource, resources: Resources, lanes: int, ray: Any)
         def stop_all(self) -> bool:
             return over or bool(failure) or source.halted
 
-    return Bridge(SourceSearcher(metric=METRIC, mode="min"), SourceScheduler(), SourceStopper(), failure)
+    return TuneAdapter(SourceSearcher(metric=METRIC, mode="min"), SourceScheduler(), SourceStopper(), failure)
 
 
 def _error_text(trial: Any) -> str:

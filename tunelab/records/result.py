@@ -53,7 +53,7 @@ class Best:
     seed: int | None = None
 
     @classmethod
-    def of(cls, trial: TrialRecord) -> Best:
+    def from_trial(cls, trial: TrialRecord) -> Best:
         """A trial with a result as the winner, before it is scored."""
         epoch = trial.best
         assert epoch is not None  # every trial with a result has one
@@ -131,7 +131,7 @@ class SweepResult:
 
     @property
     def counts(self) -> TrialCounts:
-        return TrialCounts.of(self.trials)
+        return TrialCounts.from_trials(self.trials)
 
     @property
     def epochs(self) -> int:
@@ -186,7 +186,7 @@ class SweepResult:
         return gzip.compress(json.dumps(values, ensure_ascii=False).encode(), mtime=0)
 
     @classmethod
-    def of_bytes(cls, content: bytes) -> SweepResult:
+    def from_bytes(cls, content: bytes) -> SweepResult:
         """Reads what ``to_bytes`` wrote; raises ``UserError`` when it is something else, or damaged."""
         try:
             values = json.loads(gzip.decompress(content), parse_constant=_constant)
@@ -194,7 +194,7 @@ class SweepResult:
             return cls(
                 **{
                     **values,
-                    "trials": tuple(TrialRecord.of_json(t) for t in values["trials"]),
+                    "trials": tuple(TrialRecord.from_json(t) for t in values["trials"]),
                     "best": None if best is None else Best(**{**best, "members": tuple(best["members"])}),
                     "baselines": tuple(Baseline(**b) for b in values["baselines"]),
                     "test_openings": tuple(values["test_openings"]),

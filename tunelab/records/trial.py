@@ -44,7 +44,7 @@ class Epoch:
         return [self.epoch, self.val_loss, dict(self.metrics), self.seconds]
 
     @classmethod
-    def of_row(cls, row: Sequence[Any]) -> Epoch:
+    def from_row(cls, row: Sequence[Any]) -> Epoch:
         epoch, val_loss, metrics, seconds = row
         loss = float(val_loss)
         # one NaN object everywhere, so that records with the same curve are equal
@@ -113,15 +113,15 @@ class TrialRecord:
         return replace(self, epochs=kept + new)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; ``of_json`` reads them back."""
+        """Plain values; ``from_json`` reads them back."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {**values, "status": str(self.status), "epochs": [e.row() for e in self.epochs]}
 
     @classmethod
-    def of_json(cls, values: Mapping[str, Any]) -> TrialRecord:
+    def from_json(cls, values: Mapping[str, Any]) -> TrialRecord:
         known = dict(values)
         known["status"] = TrialStatus(known["status"])
-        known["epochs"] = tuple(Epoch.of_row(row) for row in known["epochs"])
+        known["epochs"] = tuple(Epoch.from_row(row) for row in known["epochs"])
         return cls(**known)
 
 
@@ -136,7 +136,7 @@ class TrialCounts:
     interrupted: int = 0
 
     @classmethod
-    def of(cls, trials: Sequence[TrialRecord]) -> TrialCounts:
+    def from_trials(cls, trials: Sequence[TrialRecord]) -> TrialCounts:
         by = [t.status for t in trials]
         return cls(
             finished=by.count(TrialStatus.FINISHED),

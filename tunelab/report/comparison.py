@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import UserError
-from tunelab.analysis.savings import make_ledger
+from tunelab.analysis.savings import estimate_savings
 from tunelab.confirmation.verdict import winner_row
 from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Link, Note, Section, Table, Text
 from tunelab.documents.page import COLOURS, number
@@ -66,7 +66,7 @@ def compare(results: Sequence[SweepResult]) -> Comparison:
     Raises:
         UserError: fewer than two different sweeps, or one without trials.
     """
-    results = [SweepResult.of_bytes(r.to_bytes()) for r in results]  # names in the order of the store
+    results = [SweepResult.from_bytes(r.to_bytes()) for r in results]  # names in the order of the store
     different = {r.parent_run_id or (r.task, r.name) for r in results}
     if len(different) < 2 or len(different) < len(results):
         raise UserError(f"Comparing takes two or more different sweeps, got {', '.join(r.name for r in results)}.")
@@ -95,7 +95,7 @@ def _notes(results: Sequence[SweepResult]) -> Iterator[str]:
 
 
 def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
-    ledgers = [make_ledger(r) for r in results]
+    ledgers = [estimate_savings(r) for r in results]
     yield "task", [r.task for r in results]
     yield "trials", [len(r.trials) for r in results]
     yield "ended how", [count_text(r) for r in results]
@@ -112,7 +112,7 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
         yield name, [r.best.test.get(score) if r.best and r.task == task else None for r in results]
     yield "winner", [_winner(r) for r in results]
     yield "epochs", [r.epochs for r in results]
-    yield "epochs saved by stopping, %", [100 * ledger.share_saved for ledger in ledgers]
+    yield "epochs saved by stopping, %", [100 * savings.share_saved for savings in ledgers]
     yield "training, s", [r.train_seconds for r in results]
     yield "wall time, s", [r.wall_seconds for r in results]
     yield "trials at once", [r.concurrency for r in results]

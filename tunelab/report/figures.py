@@ -12,7 +12,7 @@ from tunelab.documents.page import COLOURS
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.axes import Axis, axis_of, axis_of_losses, shortened, tick_text
-from tunelab.report.limits import MOST_CURVES, MOST_POINTS, every, most_trials, thinned, thinned_text
+from tunelab.report.limits import MAX_CURVES, MAX_POINTS, every, most_trials, thinned, thinned_text
 
 FINISHED, WINNER, REFERENCE, STOPPED = COLOURS[0], COLOURS[3], COLOURS[2], COLOURS[7]
 SCALE = ((0.0, "#d55e00"), (0.25, "#e69f00"), (1.0, "#56b4e9"))  # best to worst place
@@ -126,7 +126,7 @@ def curves_figure(result: SweepResult, reference: int | None) -> Drawing:
         reference: the number of the reference configuration's trial.
     """
     ranked = result.ranked()
-    shown = ranked[:MOST_CURVES]
+    shown = ranked[:MAX_CURVES]
     special = {} if reference is None else {reference: ("reference", REFERENCE)}
     if result.best is not None:
         special[result.best.trial] = ("winner", WINNER)
@@ -139,7 +139,7 @@ def curves_figure(result: SweepResult, reference: int | None) -> Drawing:
     ]
     traces += [_curve(t, *special[t.number]) for t in sorted(ranked, key=lambda t: -t.number) if t.number in special]
     losses = [e.val_loss for t in shown for e in _finite(t)]
-    left_out = f" The {MOST_CURVES} best of {len(ranked):,} trials." if len(ranked) > MOST_CURVES else ""
+    left_out = f" The {MAX_CURVES} best of {len(ranked):,} trials." if len(ranked) > MAX_CURVES else ""
     if any(len(t.epochs) > _most_points(len(shown)) for t in shown):
         left_out += " Long curves are drawn through some of their epochs."
     return Drawing(
@@ -155,7 +155,7 @@ def curves_figure(result: SweepResult, reference: int | None) -> Drawing:
 
 
 def _most_points(curves: int) -> int:
-    return MOST_POINTS // max(1, curves)
+    return MAX_POINTS // max(1, curves)
 
 
 def _finite(trial: TrialRecord) -> list[Epoch]:
@@ -180,7 +180,7 @@ def _many_curves(trials: Sequence[TrialRecord], name: str, colour: str, most: in
 
 
 def _curve(trial: TrialRecord, name: str, colour: str) -> Trace:
-    epochs = every(_finite(trial), MOST_POINTS // MOST_CURVES * 10)
+    epochs = every(_finite(trial), MAX_POINTS // MAX_CURVES * 10)
     return {
         **{"type": "scatter", "mode": "lines+markers", "name": f"{name} (trial {trial.number})"},
         **{"x": [e.epoch for e in epochs], "y": [shortened(e.val_loss) for e in epochs]},

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-MOST_CELLS = 6_000  # of a table or a figure of trials, all columns or axes together
-MOST_ROWS = 200  # of a table whose rows hold long texts
-MOST_CURVES = 300
-MOST_POINTS = 30_000  # of learning curves, all together
+MAX_CELLS = 6_000  # of a table or a figure of trials, all columns or axes together
+MAX_ROWS = 200  # of a table whose rows hold long texts
+MAX_CURVES = 300
+MAX_POINTS = 30_000  # of learning curves, all together
 
 T = TypeVar("T")
 
 
 def most_trials(columns: int) -> int:
     """How many trials a table or figure with so many columns or axes shows."""
-    return max(1, MOST_CELLS // max(1, columns))
+    return max(1, MAX_CELLS // max(1, columns))
 
 
 def thinned(ranked: Sequence[T], most: int) -> list[T]:

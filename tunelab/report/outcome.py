@@ -9,7 +9,7 @@ from tunelab.documents.document import Block, Cell, Note, Section, Table, Text
 from tunelab.documents.page import number
 from tunelab.records.result import Baseline, Best, SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.report.limits import MOST_ROWS
+from tunelab.report.limits import MAX_ROWS
 
 BEST_ROWS = 10
 
@@ -203,7 +203,7 @@ def failures_section(result: SweepResult) -> Section | None:
     trials = [t for t in result.trials if t.status in kinds]
     if not trials:
         return None
-    shown = trials[:MOST_ROWS]
+    shown = trials[:MAX_ROWS]
     names = list(dict.fromkeys(name for t in shown for name in t.params))
     rows: list[list[Cell]] = [
         [str(t.number), status_text(t), len(t.epochs), _why(t), *(t.params.get(n) for n in names)] for t in shown

@@ -29,7 +29,7 @@ from tunelab.report.outcome import (
     verdict_section,
 )
 from tunelab.report.repeat import provenance, repeat_section
-from tunelab.report.search import curve_sections, importance_section, ledger_section, space_sections, trials_section
+from tunelab.report.search import curve_sections, importance_section, savings_section, space_sections, trials_section
 
 if TYPE_CHECKING:
     from tunelab.tracking.store import Store
@@ -51,7 +51,7 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
     """
     if not result.trials:
         raise UserError(f"Sweep '{result.name}' has no trials yet: there is nothing to report on.")
-    result = SweepResult.of_bytes(result.to_bytes())  # names in the order of the store, live or loaded
+    result = SweepResult.from_bytes(result.to_bytes())  # names in the order of the store, live or loaded
     sections: list[Section | None] = [
         verdict_section(result),
         best_section(result) if result.ranked() else None,
@@ -61,7 +61,7 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
         importance_section(result),
         *space_sections(result),
         *curve_sections(result),
-        ledger_section(result),
+        savings_section(result),
         audit_section(result),
         failures_section(result),
         test_section(result),

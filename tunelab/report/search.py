@@ -1,9 +1,9 @@
-"""How the search went: importance, parallel coordinates, slices, curves, history, the ledger of early stopping."""
+"""How the search went: importance, parallel coordinates, slices, curves, history, the savings of early stopping."""
 
 from __future__ import annotations
 
-from tunelab.analysis.parameter_importance import ENOUGH_TRIALS, parameter_importance
-from tunelab.analysis.savings import make_ledger
+from tunelab.analysis.parameter_importance import MIN_TRIALS, parameter_importance
+from tunelab.analysis.savings import estimate_savings
 from tunelab.documents.document import Block, Cell, Note, Panels, Section, Table, Text
 from tunelab.documents.page import number
 from tunelab.records.result import SweepResult
@@ -32,8 +32,8 @@ def importance_section(result: SweepResult) -> Section | None:
     )
     blocks: list[Block] = [Text(text)]
     count = len(result.ranked())
-    if count < ENOUGH_TRIALS:
-        blocks.append(Note(f"From {count} trials only: below {ENOUGH_TRIALS} the order of the bars is mostly chance."))
+    if count < MIN_TRIALS:
+        blocks.append(Note(f"From {count} trials only: below {MIN_TRIALS} the order of the bars is mostly chance."))
     rows: list[list[Cell]] = [[name, 100 * share] for name, share in shares.items()]
     return Section(
         "Hyperparameter importance",
@@ -69,24 +69,24 @@ def curve_sections(result: SweepResult) -> list[Section]:
     ]
 
 
-def ledger_section(result: SweepResult) -> Section:
+def savings_section(result: SweepResult) -> Section:
     """Epochs and seconds spent and saved."""
-    ledger = make_ledger(result)
-    spent = f"{ledger.epochs_spent:,} epochs and {number(ledger.seconds_spent)} s of training were spent"
+    savings = estimate_savings(result)
+    spent = f"{savings.epochs_spent:,} epochs and {number(savings.seconds_spent)} s of training were spent"
     if result.spec["scheduler"] == "none":
-        return Section("Ledger of early stopping", [Text(f"{spent}; no scheduler stopped trials.")])
+        return Section("What early stopping saved", [Text(f"{spent}; no scheduler stopped trials.")])
     text = (
-        f"{spent}. {ledger.stopped} of {len(result.trials)} trials were stopped early; at full budget they would have "
-        f"cost {ledger.epochs_saved:,} epochs more, about {number(ledger.seconds_saved)} s: "
-        f"{100 * ledger.share_saved:.0f} % of all epochs were saved."
+        f"{spent}. {savings.stopped} of {len(result.trials)} trials were stopped early; at full budget they would have "
+        f"cost {savings.epochs_saved:,} epochs more, about {number(savings.seconds_saved)} s: "
+        f"{100 * savings.share_saved:.0f} % of all epochs were saved."
     )
-    if ledger.epochs_unused:
-        text += f" Trials that no longer improved left {ledger.epochs_unused:,} epochs unused by themselves."
+    if savings.epochs_unused:
+        text += f" Trials that no longer improved left {savings.epochs_unused:,} epochs unused by themselves."
     text += " What stopping cost is not known from these figures"
     text += "; see the audit." if result.audit else ": the same sweep with `--audit 5` finishes some to see."
-    rungs: list[list[Cell]] = [[e.level, e.reached, e.stopped, e.reached - e.stopped] for e in ledger.rungs]
+    rungs: list[list[Cell]] = [[e.level, e.reached, e.stopped, e.reached - e.stopped] for e in savings.rungs]
     table = Table(["rung (epoch)", "reached it", "stopped there", "went on"], rungs)
-    return Section("Ledger of early stopping", [Text(text), *([table] if rungs else [])])
+    return Section("What early stopping saved", [Text(text), *([table] if rungs else [])])
 
 
 def trials_section(result: SweepResult) -> Section:

@@ -69,7 +69,7 @@ class Rungs:
                 order = self._sorted[level]
                 order.pop(bisect_left(order, values.pop(number)))
 
-    def goes_on(self, number: int, level: int, *, against: range | None = None) -> bool:
+    def should_continue(self, number: int, level: int, *, against: range | None = None) -> bool:
         """Whether a trial that reached ``level`` goes on.
 
         Args:

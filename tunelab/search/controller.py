@@ -1,4 +1,4 @@
-"""The conductor of a sweep: numbers trials, proposes them, owns the rungs, writes the journal. Knows no Ray.
+"""The controller of a sweep: numbers trials, proposes them, owns the rungs, writes the journal. Knows no Ray.
 
 The launcher asks it for plans and tells it what workers report; tracking and display listen to it. It is used from one
 thread, the launcher's; listeners get finished records.
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from trainables.base.training.compute import Compute
-from trainables.base.worker.assignment import TrialPlan, TrialReport
+from trainables.base.worker.assignment import TrialAssignment, TrialReport
 from tunelab.records.seeds import trial_seed
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.asha import Rungs
 from tunelab.search.journal import Journal, Replay
-from tunelab.search.study import Proposals
+from tunelab.search.study import StudySampler
 
 SAME_ERROR_LIMIT = 3  # this many first trials that fail with one error end the sweep
 OUTCOMES = {
@@ -28,7 +28,7 @@ OUTCOMES = {
 }
 
 
-class Next(Enum):
+class NoTrial(Enum):
     """What a source of trials says when it has no plan right now."""
 
     WAIT = "wait"
@@ -47,7 +47,7 @@ class Stop(Enum):
 
 
 @dataclass(frozen=True)
-class Budget:
+class SearchLimits:
     """What a sweep may spend.
 
     Attributes:
@@ -56,8 +56,8 @@ class Budget:
         concurrency: trials at once.
         deadline: unix time at which the search ends; inf for none.
         retries: how often a trial is tried again after its worker died or hung.
-        compute: see ``TrialPlan``.
-        storage: see ``TrialPlan``.
+        compute: see ``TrialAssignment``.
+        storage: see ``TrialAssignment``.
     """
 
     trials: int
@@ -69,7 +69,7 @@ class Budget:
     storage: str = ""
 
 
-class Conductor:
+class SearchController:
     """Runs the search of one sweep.
 
     Args:
@@ -78,33 +78,34 @@ class Conductor:
         rungs: the early stopping; no levels for none.
         journal: where everything is written before it counts.
         seed: the sweep's seed.
-        lag: 0, or in deterministic mode how far proposals look back, at least the concurrency; see ``_may_propose``.
+        history_window: 0, or in deterministic mode how many trials back a proposal looks, at least the concurrency;
+            see ``_may_propose``.
         restored: what an interrupted sweep's journal holds.
-        on_ended: called with each record that is final.
+        on_trial_end: called with each record that is final.
     """
 
     def __init__(
         self,
-        budget: Budget,
-        proposals: Proposals,
+        limits: SearchLimits,
+        proposals: StudySampler,
         rungs: Rungs,
         journal: Journal,
         seed: int,
         *,
-        lag: int = 0,
+        history_window: int = 0,
         restored: Replay | None = None,
-        on_ended: Callable[[TrialRecord], None] = lambda record: None,
+        on_trial_end: Callable[[TrialRecord], None] = lambda record: None,
     ) -> None:
-        self.budget = budget
+        self.limits = limits
         self.rungs = rungs
         self.records: list[TrialRecord] = []
         self.stopped: Stop | None = None
         self.idle_seconds = 0.0  # slot time that order cost in deterministic mode: waiting, and epochs discarded
-        self._proposals = proposals
+        self._study = proposals
         self._journal = journal
         self._seed = seed
-        self._lag = lag
-        self._on_ended = on_ended
+        self._history_window = history_window
+        self._on_trial_end = on_trial_end
         self._requeued: list[int] = []
         self._running: dict[int, float] = {}  # number -> when it last reported, monotonic seconds
         self._attempts: dict[int, int] = {}
@@ -121,30 +122,30 @@ class Conductor:
 
     # What the launcher asks and tells.
 
-    def next_plan(self) -> TrialPlan | Next:
+    def next_assignment(self) -> TrialAssignment | NoTrial:
         """The next trial to run, in order of numbers; interrupted and retried trials first."""
         self._check_deadline()
         self._count_waiting(0)
         if self.stopped is not None:
-            return Next.DONE
-        free = self.budget.concurrency - len(self._running)
+            return NoTrial.DONE
+        free = self.limits.concurrency - len(self._running)
         number = len(self.records)
         if free <= 0:
-            return Next.WAIT
+            return NoTrial.WAIT
         if self._requeued:
             return self._plan(self._requeued.pop(0))
-        if number >= self.budget.trials:
-            return Next.WAIT if self._running else Next.DONE
+        if number >= self.limits.trials:
+            return NoTrial.WAIT if self._running else NoTrial.DONE
         if not self._may_propose(number):
             self._count_waiting(free)
-            return Next.WAIT
-        params, config = self._proposals.ask(number)
+            return NoTrial.WAIT
+        params, config = self._study.ask(number)
         record = TrialRecord(
             number=number,
             params=params,
             config=config,
             seed=trial_seed(self._seed, number),
-            max_epochs=self.budget.max_epochs,
+            max_epochs=self.limits.max_epochs,
             status=TrialStatus.RUNNING,
             started=time.time(),
         )
@@ -182,7 +183,7 @@ class Conductor:
         if record.status != TrialStatus.RUNNING or self.stopped is not None:
             return
         self._attempts[number] = self._attempts.get(number, 0) + 1
-        if self._attempts[number] <= self.budget.retries:
+        if self._attempts[number] <= self.limits.retries:
             self._restart(number, error)
         else:
             self._end(replace(record, error=error), TrialStatus.FAILED)
@@ -202,7 +203,7 @@ class Conductor:
             if record.status == TrialStatus.RUNNING:
                 self.records[number] = replace(record, status=TrialStatus.INTERRUPTED, ended=time.time())
         for record in self.records:
-            self._proposals.tell(record)
+            self._study.tell(record)
         return tuple(self.records)
 
     @property
@@ -218,18 +219,18 @@ class Conductor:
 
     # Proposing.
 
-    def _plan(self, number: int) -> TrialPlan:
+    def _plan(self, number: int) -> TrialAssignment:
         record = self.records[number]
         self._running[number] = time.monotonic()
-        return TrialPlan(
+        return TrialAssignment(
             number=number,
             config=record.config,
             seed=record.seed,
             max_epochs=record.max_epochs,
             # in deterministic mode the others wait for what a protected trial says at a rung
             milestones=self.rungs.levels,  # of the protected reference too: others are judged against it
-            compute=self.budget.compute,
-            storage=self.budget.storage,
+            compute=self.limits.compute,
+            storage=self.limits.storage,
             checkpoint=self._checkpoints.get(number, (0, ""))[1],
             best=min((e.val_loss for e in record.epochs if math.isfinite(e.val_loss)), default=math.inf),
         )
@@ -237,13 +238,13 @@ class Conductor:
     def _may_propose(self, number: int) -> bool:
         """In deterministic mode: whether all that this proposal learns from is known; tells the study exactly that.
 
-        Of trials up to ``number - lag`` it learns everything, of those up to ``number - concurrency`` whether they
-        came through the first rung: most do not, and waiting for the few that run on would leave slots empty.
+        Of trials up to ``number - history_window`` it learns everything, of those up to ``number - concurrency``
+        whether they passed the first rung: most do not, and waiting for the few that continue would leave slots empty.
         """
-        if not self._lag:
+        if not self._history_window:
             return True
-        whole = max(0, number - self._lag + 1)
-        begun = max(whole, number - self.budget.concurrency + 1)
+        whole = max(0, number - self._history_window + 1)
+        begun = max(whole, number - self.limits.concurrency + 1)
         if any(record.status == TrialStatus.RUNNING for record in self.records[:whole]):
             return False
         first = [r for r in self.records[whole:begun] if self.rungs.levels and not self._passed.get(r.number)]
@@ -252,7 +253,7 @@ class Conductor:
         for record in [*self.records[:whole], *first]:
             if record.number not in self._told:
                 self._told.add(record.number)
-                self._proposals.tell(record)
+                self._study.tell(record)
         return True
 
     def _count_waiting(self, slots: int) -> None:
@@ -274,7 +275,7 @@ class Conductor:
         if report.rows and report.rows[0][0] == 1:  # from the start: also when there was a checkpoint
             self._seconds_before[record.number] = 0.0
         before = self._seconds_before.get(record.number, 0.0)
-        epochs = [Epoch.of_row([epoch, loss, m, seconds + before]) for epoch, loss, m, seconds in report.rows]
+        epochs = [Epoch.from_row([epoch, loss, m, seconds + before]) for epoch, loss, m, seconds in report.rows]
         if epochs:
             self._journal.reported(record.number, [e.row() for e in epochs])
         if report.checkpoint is not None:
@@ -286,7 +287,7 @@ class Conductor:
         return record
 
     def _judge(self, record: TrialRecord) -> bool:
-        if self._lag:
+        if self._history_window:
             self._resolve()  # another trial that is decided here keeps its slot until it hears of it at its next report
             if self.records[record.number].status != TrialStatus.RUNNING:
                 self._running.pop(record.number, None)
@@ -295,14 +296,14 @@ class Conductor:
         reached = record.epochs[-1].epoch if record.epochs else 0
         if reached <= self._cleared.get(record.number, 0):
             return True
-        if reached in self.rungs.levels and not self.rungs.goes_on(record.number, reached):
+        if reached in self.rungs.levels and not self.rungs.should_continue(record.number, reached):
             self._end(record, TrialStatus.STOPPED)
             return False
         return True
 
     def _end(self, record: TrialRecord, status: TrialStatus) -> None:
         self._running.pop(record.number, None)
-        if self._lag:
+        if self._history_window:
             self.records[record.number] = record
             self._outcomes[record.number] = status
             self._resolve()
@@ -313,10 +314,10 @@ class Conductor:
         record = replace(record, status=status, ended=time.time())
         self._journal.ended(record)
         self.records[record.number] = record
-        if not self._lag:
-            self._proposals.tell(record)
+        if not self._history_window:
+            self._study.tell(record)
         self._stop_on_same_error()
-        self._on_ended(record)
+        self._on_trial_end(record)
 
     def _resolve(self) -> None:
         """Deterministic mode: decides, in order of numbers, whatever lower-numbered trials allow to decide."""
@@ -333,7 +334,7 @@ class Conductor:
         reached = record.epochs[-1].epoch if record.epochs else 0
         position = self._passed.get(number, 0)
         while position < len(levels) and position < limit and levels[position] <= reached:
-            if not self.rungs.goes_on(number, levels[position], against=range(number)):
+            if not self.rungs.should_continue(number, levels[position], against=range(number)):
                 kept = tuple(e for e in record.epochs if e.epoch <= levels[position])
                 self.rungs.forget(number, above=levels[position])
                 self._close(replace(record, epochs=kept, error=""), TrialStatus.STOPPED)
@@ -352,13 +353,13 @@ class Conductor:
         if any(r.has_result for r in self.records[:SAME_ERROR_LIMIT]):  # the usual case, at no cost
             return
         ended = [r for r in self.records if r.status != TrialStatus.RUNNING]
-        limit = min(max(SAME_ERROR_LIMIT, self.budget.concurrency), self.budget.trials)
+        limit = min(max(SAME_ERROR_LIMIT, self.limits.concurrency), self.limits.trials)
         errors = {r.error.partition("\n")[0] for r in ended if r.status == TrialStatus.FAILED}
         if len(ended) >= limit and len(errors) == 1 and all(r.status == TrialStatus.FAILED for r in ended):
             self.stop(Stop.SAME_ERROR)
 
     def _check_deadline(self) -> None:
-        if time.time() >= self.budget.deadline:
+        if time.time() >= self.limits.deadline:
             self.stop(Stop.TIME_BUDGET)
 
     # Going on after an interruption.
@@ -369,7 +370,7 @@ class Conductor:
         kept = tuple(e for e in record.epochs if e.epoch <= epoch)
         self._journal.restarted(number, epoch, error)
         self.records[number] = replace(record, epochs=kept)
-        if self._lag:  # decided anew, in order
+        if self._history_window:  # decided anew, in order
             self.rungs.forget(number, above=epoch)
             self._passed.pop(number, None)
         else:  # what let it through a rung is not asked again: rivals may have come since
@@ -380,16 +381,16 @@ class Conductor:
 
     def _restore(self, restored: Replay) -> None:
         trials = restored.trials
-        self._proposals.restore([replace(t, status=TrialStatus.RUNNING) if self._lag else t for t in trials])
+        self._study.restore([replace(t, status=TrialStatus.RUNNING) if self._history_window else t for t in trials])
         self._checkpoints = dict(restored.checkpoints)
         for trial in trials:
             self.records.append(trial)
             seen = trial.epochs
-            if self._lag and trial.status != TrialStatus.RUNNING:
+            if self._history_window and trial.status != TrialStatus.RUNNING:
                 reached = trial.epochs[-1].epoch if trial.epochs else 0
                 stopped = trial.status == TrialStatus.STOPPED  # at the last rung that it reached
                 self._passed[trial.number] = sum(level <= reached for level in self.rungs.levels) - stopped
-            if trial.status == TrialStatus.RUNNING and not self._lag:
+            if trial.status == TrialStatus.RUNNING and not self._history_window:
                 seen = max(restored.longest.get(trial.number, ()), seen, key=len)
                 self._cleared[trial.number] = seen[-1].epoch if seen else 0
             self.rungs.record(trial.number, seen)

@@ -259,7 +259,7 @@ def _apply(
             )
         case "reported":
             trial = trials[event["trial"]]
-            trials[trial.number] = trial.with_epochs(Epoch.of_row(row) for row in event["rows"])
+            trials[trial.number] = trial.with_epochs(Epoch.from_row(row) for row in event["rows"])
         case "checkpointed":
             checkpoints[event["trial"]] = (event["epoch"], event["uri"])
         case "restarted":

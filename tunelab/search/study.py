@@ -1,4 +1,4 @@
-"""Proposals: an Optuna study that is asked for configurations and told what became of them."""
+"""StudySampler: an Optuna study that is asked for configurations and told what became of them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def best_and_newest(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [t for t in ended if t.number in kept]
 
 
-class Proposals:
+class StudySampler:
     """Asks Optuna for one trial after another.
 
     The sampler is made anew for each trial, seeded by the sweep's seed and the trial's number: a proposal depends on

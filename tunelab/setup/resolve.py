@@ -29,7 +29,7 @@ ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of what nobody ex
 
 
 @dataclass(frozen=True)
-class Plan:
+class ResolvedSweep:
     """A spec with everything looked up and filled in.
 
     Attributes:
@@ -53,7 +53,7 @@ class Plan:
         return str(self.folder) if self.spec.storage is None else f"{self.spec.storage.rstrip('/')}/{self.spec.name}"
 
 
-def make_plan(spec: SweepSpec) -> Plan:
+def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
     """Looks up task and space and fills in defaults. Nothing is written or started.
 
     Raises:
@@ -93,7 +93,7 @@ def make_plan(spec: SweepSpec) -> Plan:
     if spec.compile and spec.address is None and not any(map(shutil.which, COMPILERS)):
         raise UserError(f"--compile: torch.compile needs a C++ compiler ({', '.join(COMPILERS)}); none is installed.")
     task.check_data()
-    return Plan(filled, task, space, home, folder, warm_start)
+    return ResolvedSweep(filled, task, space, home, folder, warm_start)
 
 
 def resources_of(spec: SweepSpec) -> Resources:

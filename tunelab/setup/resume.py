@@ -61,8 +61,8 @@ def resumed_spec(note: Mapping[str, Any], changes: Mapping[str, Any]) -> SweepSp
                 f"{option} {values[key]} holds a password, which is kept nowhere. Give {option} again"
                 f"{', or set MLFLOW_TRACKING_URI' if key == 'tracking_uri' else ''}."
             )
-    goes_on = values["name"] == note["spec"]["name"]  # with --new-space another study begins
-    if goes_on and int(values["trials"]) < int(note["spec"]["trials"]):
+    should_continue = values["name"] == note["spec"]["name"]  # with --new-space another study begins
+    if should_continue and int(values["trials"]) < int(note["spec"]["trials"]):
         raise UserError(f"--trials {values['trials']}: the sweep has {note['spec']['trials']} already; give more.")
     return make_spec(values)
 

@@ -245,5 +245,5 @@ def _write_code(path: Path) -> None:
     """Writes the modules that a predictor is loaded with, as an archive that Python can import from."""
     spaces, tasks = Path(search_spaces.__file__).parent, Path(trainables.__file__).parent
     with ZipFile(path, "w", ZIP_DEFLATED) as archive:
-        for file in (*spaces.glob("*.py"), tasks / "__init__.py", *(tasks / "base").glob("*.py")):
+        for file in (*spaces.glob("*.py"), *tasks.glob("*.py"), *(tasks / "base").rglob("*.py")):
             archive.write(file, file.relative_to(tasks.parent))

@@ -58,7 +58,7 @@ class Delivery:
     seconds: float
 
 
-class TrackingWriter:
+class TrackingQueue:
     """Writes trials to a store as they end.
 
     Args:
@@ -196,7 +196,7 @@ class TrackingWriter:
             self._journal.tracked(trial.number, run_id)
 
 
-def patiently(act: Callable[[], T], result: SweepResult, patience: float = PATIENCE_SECONDS) -> T:
+def retry_while_unavailable(act: Callable[[], T], result: SweepResult, patience: float = PATIENCE_SECONDS) -> T:
     """Does something with the store that may be repeated, until it succeeds.
 
     Raises:

@@ -143,7 +143,7 @@ class SweepRuns(Connection):
         name = run.data.tags["tunelab.sweep"]
         if run.info.status == "RUNNING":
             raise UserError(f"Sweep '{name}' is still running, or was killed: `tunelab resume {name}` goes on with it.")
-        return SweepResult.of_bytes(self.artifact(parent_run_id, RESULT_FILE))
+        return SweepResult.from_bytes(self.artifact(parent_run_id, RESULT_FILE))
 
     def spec(self, parent_run_id: str) -> dict[str, Any]:
         """The spec of a sweep, also of a running one.

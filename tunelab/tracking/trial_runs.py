@@ -103,7 +103,7 @@ class TrialRuns(Connection):
         for epoch, metrics in sorted(by_epoch.items()):
             if "val_loss" in metrics:
                 loss, seconds = metrics.pop("val_loss"), metrics.pop("seconds", 0.0)
-                curve.append(Epoch.of_row([epoch, loss, metrics, seconds]))
+                curve.append(Epoch.from_row([epoch, loss, metrics, seconds]))
         return tuple(curve)
 
 

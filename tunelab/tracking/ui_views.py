@@ -17,7 +17,7 @@ from tunelab.report.outcome import verdict
 
 VIEW_TAG = "mlflow.sharedViewState."
 SWEEPS_VIEW, TRIALS_VIEW = "tunelab-sweeps", "tunelab-trials"
-MOST_AXES = 12  # of the parallel coordinates; the tag holds 5,000 characters
+MAX_AXES = 12  # of the parallel coordinates; the tag holds 5,000 characters
 DEFAULT_UI = "http://127.0.0.1:5000"
 
 
@@ -78,7 +78,7 @@ def _sweeps_state(result: SweepResult) -> dict[str, Any]:
 
 def _trials_state(result: SweepResult) -> dict[str, Any]:
     """Trials of all sweeps of the experiment, best first: parallel coordinates, losses and curves."""
-    params = unconditional(result)[:MOST_AXES]
+    params = unconditional(result)[:MAX_AXES]
     columns = [*_columns("metrics", ["best_val_loss", "best_epoch", "epochs"]), *_columns("params", params)]
     axes = {"selectedParams": params, "selectedMetrics": ["best_val_loss"], "showAllRuns": True}
     charts = [

@@ -51,7 +51,7 @@ class Tuning:
     trials: tuple[Trial, ...]
 
     @classmethod
-    def of_json(cls, values: Mapping[str, Any]) -> Tuning:
+    def from_json(cls, values: Mapping[str, Any]) -> Tuning:
         """From what ``dataclasses.asdict`` gave."""
         trials = tuple(Trial(t["number"], DecodingSettings(**t["decoding"]), t["value"]) for t in values["trials"])
         tuning, confirming = (tuple(values[name]) for name in ("tuning_prompts", "confirming_prompts"))

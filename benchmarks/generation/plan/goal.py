@@ -11,7 +11,7 @@ TRIALS = 48
 # Metrics to be made small, each with the one that is paired by prompt and can be tested. Repetition and self-BLEU are
 # none: alone, they are smallest for noise.
 OBJECTIVES = {"human_distance": "human_gap", "scorer_distance": "scorer_gap"}
-FEWEST_PROMPTS = 4
+MIN_PROMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ def check_goal(goal: Goal, plan: Plan) -> None:
     if not 1 <= goal.trials <= 10_000:
         raise UserError(f"'--trials' must be 1 to 10,000, got {goal.trials}.")
     known = sum(prompt.reference is not None for prompt in plan.prompts)
-    if known < FEWEST_PROMPTS:
+    if known < MIN_PROMPTS:
         raise UserError(
-            f"'{goal.objective}' needs at least {FEWEST_PROMPTS} prompts with a known human continuation, half of them "
+            f"'{goal.objective}' needs at least {MIN_PROMPTS} prompts with a known human continuation, half of them "
             f"to confirm on; got {known}. Set 'held_out' in the benchmark file, or give prompts a 'reference'."
         )

@@ -9,7 +9,7 @@ from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.goal import OBJECTIVES
 from benchmarks.generation.report.figures import pareto_front
 from benchmarks.generation.report.tables import distance_interval
-from benchmarks.generation.scoring.statistics import ENOUGH_PROMPTS, can_decide
+from benchmarks.generation.scoring.statistics import MIN_PROMPTS, can_decide
 
 DEGENERATE = 3.0  # times the human text's share of repeated 4-grams ...
 DEGENERATE_SHARE = 0.1  # ... and at least this share
@@ -146,8 +146,8 @@ def _fastest(results: Results) -> list[str]:
 def _undecided(results: Results) -> str:
     compared = [c for c in results.comparisons if c.metric == "nll"]
     prompts = min((c.prompts for c in compared), default=len(results.plan.prompts))
-    if prompts < ENOUGH_PROMPTS:
-        return f"Fewer than {ENOUGH_PROMPTS} prompts: intervals and p-values are indicative only."
+    if prompts < MIN_PROMPTS:
+        return f"Fewer than {MIN_PROMPTS} prompts: intervals and p-values are indicative only."
     if not can_decide(prompts, len(compared)):
         return (
             f"With {prompts} prompts and {len(compared)} settings beside the baseline no difference can be significant "

@@ -17,7 +17,7 @@ from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.scoring.quality import PAIRED, QualityTable, Row, Values
 
 RESAMPLES = 9_999
-ENOUGH_PROMPTS = 6  # with fewer no sign-flip test can reach p < 0.05
+MIN_PROMPTS = 6  # with fewer no sign-flip test can reach p < 0.05
 ALPHA, POWER = 0.05, 0.8
 
 
@@ -59,7 +59,7 @@ class Comparison:
     @property
     def indicative(self) -> bool:
         """Too few prompts for a test; the figures only point somewhere."""
-        return self.prompts < ENOUGH_PROMPTS
+        return self.prompts < MIN_PROMPTS
 
     @property
     def significant(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.lockfile import provenance
-from benchmarks.speed.contest import CONTESTANTS, OURS, Run, contestants, standings
+from benchmarks.speed.contest import CONTESTANTS, OURS, Run, competitors, rank_competitors
 from benchmarks.speed.control import WINDOW, Control, by_window
 from benchmarks.speed.peers.outcome import Outcome
 from benchmarks.speed.processes import Cost, run_measured
@@ -23,7 +23,7 @@ REQUEST = Request(
     trials=(8,),
     max_epochs=27,
     rounds=2,
-    contestants=(),
+    competitors=(),
     concurrency=2,
     device="cpu",
     control_trials=300,
@@ -34,17 +34,17 @@ REQUEST = Request(
 def made_up_runs() -> list[Run]:
     runs = []
     for number, busy in enumerate((1.0, 3.0)):  # the second round on a machine three times as busy
-        for contestant, wall in zip(CONTESTANTS[:3], (10.0, 8.0, 5.0), strict=True):
+        for competitor, wall in zip(CONTESTANTS[:3], (10.0, 8.0, 5.0), strict=True):
             cost = Cost(wall * busy, {"driver": 4.0, "worker": 6.0}, {"driver": 1, "worker": 2}, 0, "")
             outcome = Outcome(
                 epochs=100, trials=8, best=0.2, train_seconds=6.0 * busy, fit_seconds=4.0 * busy, first_epoch=1003.0
             )
-            runs.append(Run(contestant, number, cost, outcome, started=1000.0))
+            runs.append(Run(competitor, number, cost, outcome, started=1000.0))
     return runs
 
 
 def test_ratios_are_taken_within_a_round() -> None:
-    table = {s.contestant.key: s for s in standings(made_up_runs(), concurrency=2)}
+    table = {s.competitor.key: s for s in rank_competitors(made_up_runs(), concurrency=2)}
     assert list(table) == ["floor", "untracked", "tracked"]
     assert table["floor"].ratio == table["floor"].epoch_ratio == 0.5
     assert table["floor"].spread == (0.5, 0.5)
@@ -65,10 +65,10 @@ def test_the_page_shows_contest_and_control() -> None:
 def test_contestants_are_known_or_refused_and_missing_ones_named(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "syne" not in [c.key for c in contestants((), said.append)]
+    assert "syne" not in [c.key for c in competitors((), said.append)]
     assert "syne_tune is not installed" in said[0]
     with pytest.raises(UserError, match="unknown 'optima'"):
-        contestants(("optima",), said.append)
+        competitors(("optima",), said.append)
 
 
 def test_the_work_is_the_list_that_a_random_sweep_proposes(tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def made_up(*, stopped: str) -> SweepResult:
     """A result with a figure that no JSON can hold."""
     epoch = Epoch(1, 0.5, {"train_loss": math.inf}, 1.0)
     trial = TrialRecord(0, {}, {"lr": 0.1}, 0, 9, TrialStatus.FINISHED, (epoch,))
-    best = replace(Best.of(trial), test={"r2": math.nan})
+    best = replace(Best.from_trial(trial), test={"r2": math.nan})
     facts = {"kind": "regression", "unit": "", "score": "r2", "title": "A", "note": ""}
     return SweepResult("a", "wine", {}, facts, {}, {}, (trial,), 1, 0.0, 1.0, 1.0, stopped=stopped, best=best)
 

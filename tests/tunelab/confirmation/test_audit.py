@@ -9,7 +9,7 @@ import pytest
 
 from tests.toys import TOY, Toy
 from trainables import Task, TrainingData
-from trainables.base.worker.assignment import TrialPlan
+from trainables.base.worker.assignment import TrialAssignment
 from tunelab.confirmation.audit import audit
 from tunelab.launch.local import retrain_here, search_here
 from tunelab.launch.resources import Resources
@@ -20,7 +20,7 @@ SWEEPS = 8
 
 @pytest.fixture(autouse=True)
 def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    def retrain(plans: Sequence[TrialPlan], task: Task, data: TrainingData, *rest: Any) -> Any:
+    def retrain(plans: Sequence[TrialAssignment], task: Task, data: TrainingData, *rest: Any) -> Any:
         return retrain_here(plans, task, data)
 
     monkeypatch.setattr("tunelab.confirmation.audit.retrain_all", retrain)

@@ -13,14 +13,14 @@ import pytest
 from scipy import stats
 
 from trainables import get_task
-from tunelab.analysis.caveats import trust_lines
+from tunelab.analysis.caveats import caveats
 from tunelab.confirmation.audit import audit
 from tunelab.confirmation.confirm import candidates, choose_winner, confirm_with, confirmed_top
 from tunelab.confirmation.statistics import compare, dunnett, holm, mean_interval, paired_p, permutation_p, seeds_p
 from tunelab.confirmation.verdict import NO_TRIAL, conclude
 from tunelab.evaluation.evaluate import evaluate
 from tunelab.evaluation.weights import LeadingWeights
-from tunelab.figures.worker import Artist
+from tunelab.figures.worker import FigureProcess
 from tunelab.launch.local import finish, retrain_here, search_here
 from tunelab.launch.resources import Resources
 from tunelab.records.result import Best, SweepResult
@@ -218,7 +218,9 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
     task = get_task("wine")
     steps: list[str] = []
     weights = LeadingWeights(str(tmp_path), 5)
-    found = evaluate(stopped_winner, task, task.load(), weights, None, Artist(), steps.append, lambda moment: None)
+    found = evaluate(
+        stopped_winner, task, task.load(), weights, None, FigureProcess(), steps.append, lambda moment: None
+    )
     winner, best = choose_winner(stopped_winner), found.best
     assert best is not None
     assert best.trial == winner.number == stopped_winner.confirmation["winner"]
@@ -230,7 +232,9 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
     assert best.validation["log_loss"] == pytest.approx(best.val_loss, abs=1e-6)  # the model is the one reported
 
     unconfirmed = replace(stopped_winner, confirmation={})
-    best = evaluate(unconfirmed, task, task.load(), weights, None, Artist(), steps.append, lambda moment: None).best
+    best = evaluate(
+        unconfirmed, task, task.load(), weights, None, FigureProcess(), steps.append, lambda moment: None
+    ).best
     assert best is not None
     assert best.seed is None
     assert best.val_loss == unconfirmed.ranked()[0].val_loss
@@ -259,9 +263,5 @@ def test_the_audit_compares_with_a_whole_run_of_the_winner(
 def test_a_sweep_that_was_not_confirmed_says_so_and_what_it_would_cost(searched: SweepResult) -> None:
     first = searched.ranked()[0]
     result = replace(searched, best=Best(first.number, "", first.val_loss, 1, {}))
-    assert re.search(
-        r"^Not confirmed on fresh seeds: .* --confirm-top 3 would take about \d+ s", trust_lines(result)[0]
-    )
-    assert not any(
-        "Not confirmed" in line for line in trust_lines(replace(result, confirmation={"verdict": "Better."}))
-    )
+    assert re.search(r"^Not confirmed on fresh seeds: .* --confirm-top 3 would take about \d+ s", caveats(result)[0])
+    assert not any("Not confirmed" in line for line in caveats(replace(result, confirmation={"verdict": "Better."})))

@@ -33,7 +33,7 @@ def evidence_of(task: Task, splits: Splits, config: dict[str, Any], epochs: int 
     """A winner as a sweep would have it: trained, on the opened test split."""
     curve, weights = [], None
     for report in task.fit(config, splits.training, 0, max_epochs=epochs):
-        curve.append(Epoch.of_row([report.epoch, report.val_loss, report.metrics, float(report.epoch)]))
+        curve.append(Epoch.from_row([report.epoch, report.val_loss, report.metrics, float(report.epoch)]))
         weights = report.weights
     assert weights is not None
     predictor = task.predictor(config, weights, splits)

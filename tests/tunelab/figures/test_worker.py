@@ -15,20 +15,20 @@ import pytest
 
 from tunelab.figures.charts import Chart, Drawing, Line
 from tunelab.figures.drawings import write_drawings
-from tunelab.figures.worker import Artist
+from tunelab.figures.worker import FigureProcess
 
 DEADLINE = 60.0
 PARENT = """
 import time
-from tunelab.figures.worker import Artist
-print(Artist().start().pid, flush=True)
+from tunelab.figures.worker import FigureProcess
+print(FigureProcess().start().pid, flush=True)
 time.sleep(99)
 """
 
 
 @pytest.fixture
-def artist() -> Iterator[Artist]:
-    made = Artist()
+def figure_process() -> Iterator[FigureProcess]:
+    made = FigureProcess()
     yield made
     made.close()
 
@@ -46,47 +46,49 @@ def ended(pid: int) -> bool:
         return True
 
 
-def test_draws_as_this_process_would_also_when_asked_twice(artist: Artist, tmp_path: Path) -> None:
+def test_draws_as_this_process_would_also_when_asked_twice(figure_process: FigureProcess, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     both = [drawing("first", 40_000), drawing("second")]  # more than a pipe holds
-    artist.draw(both[:1], there)
-    artist.draw(both, there, "제목", "subtitle")
-    assert artist.wait() == ""
+    figure_process.draw(both[:1], there)
+    figure_process.draw(both, there, "제목", "subtitle")
+    assert figure_process.wait() == ""
     write_drawings(both, here, "제목", "subtitle")
     files = {path.name: path.read_bytes() for path in there.iterdir()}
     assert files == {path.name: path.read_bytes() for path in here.iterdir()}
     assert set(files) == {"first.png", "second.png", "figures.html"}
 
 
-def test_ignores_modules_in_the_users_folder(artist: Artist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ignores_modules_in_the_users_folder(
+    figure_process: FigureProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("sweeps", "matplotlib", "queue"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('a module of the user')")
     monkeypatch.chdir(tmp_path)
-    artist.draw([drawing("one")], tmp_path)
-    assert artist.wait() == ""
+    figure_process.draw([drawing("one")], tmp_path)
+    assert figure_process.wait() == ""
 
 
-def test_what_cannot_be_drawn_is_told_and_the_next_is_drawn(artist: Artist, tmp_path: Path) -> None:
-    artist.draw([drawing("one")], tmp_path / "missing")
-    artist.draw([drawing("two")], tmp_path)
-    assert "FileNotFoundError" in artist.wait()
+def test_what_cannot_be_drawn_is_told_and_the_next_is_drawn(figure_process: FigureProcess, tmp_path: Path) -> None:
+    figure_process.draw([drawing("one")], tmp_path / "missing")
+    figure_process.draw([drawing("two")], tmp_path)
+    assert "FileNotFoundError" in figure_process.wait()
     assert (tmp_path / "two.png").exists()
 
 
-def test_a_killed_process_is_told(artist: Artist, tmp_path: Path) -> None:
-    os.kill(artist.start().pid, signal.SIGKILL)
+def test_a_killed_process_is_told(figure_process: FigureProcess, tmp_path: Path) -> None:
+    os.kill(figure_process.start().pid, signal.SIGKILL)
     for _ in range(3):
-        artist.draw([drawing("one", 40_000)], tmp_path)
-    assert "ended with -9" in artist.wait()
+        figure_process.draw([drawing("one", 40_000)], tmp_path)
+    assert "ended with -9" in figure_process.wait()
 
 
 def test_ends_with_close_and_with_the_process_that_started_it() -> None:
-    artist = Artist()
-    pid = artist.start().pid
+    figure_process = FigureProcess()
+    pid = figure_process.start().pid
     assert not ended(pid)
-    artist.close()
+    figure_process.close()
     assert ended(pid)
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -29,7 +29,7 @@ def cluster(ray_session: None) -> Iterator[Any]:
     nodes.shutdown()
 
 
-@pytest.mark.parametrize("pause", [0.1, 0.4])  # Ray notices in two seconds: when lanes are idle, or in the middle
+@pytest.mark.parametrize("pause", [0.1, 0.4])  # Ray notices in two seconds: when actors are idle, or in the middle
 def test_a_sweep_outlives_a_node(cluster: Any, store_uri: str, tmp_path: Path, pause: float) -> None:
     from tests.tunelab.test_crash import assert_whole
     from tunelab.tracking.store import Store
@@ -47,7 +47,7 @@ def test_a_sweep_outlives_a_node(cluster: Any, store_uri: str, tmp_path: Path, p
         "storage": str(tmp_path / "shared"),
     }
     driver = start_driver(values, tmp_path, address=cluster.address)
-    reporting = 3 + 2 * 3  # all lanes have proposed and reported
+    reporting = 3 + 2 * 3  # all actors have proposed and reported
     assert wait_until(lambda: journal_lines(tmp_path, "spread") > reporting, driver), driver.exitcode
     cluster.remove_node(sorted(cluster.worker_nodes, key=str)[-1], allow_graceful=False)
     driver.join(180)

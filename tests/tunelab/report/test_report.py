@@ -16,7 +16,7 @@ from search_spaces import UserError
 from tests.browser import Browser, needs_chromium
 from tests.tunelab.conftest import Shelf
 from tunelab.analysis.parameter_importance import parameter_importance
-from tunelab.analysis.savings import make_ledger
+from tunelab.analysis.savings import estimate_savings
 from tunelab.cli import sweep as sweep_command
 from tunelab.cli.report import command as report
 from tunelab.documents.document import Document, Section, Table
@@ -61,7 +61,14 @@ def test_a_report_says_everything_about_the_sweep(shelf: Shelf) -> None:
     for title in (
         *("Verdict", "Best configurations", "Winner and baselines", "Confirmation on fresh seeds"),
         *("Hyperparameter importance", "Parallel coordinates", "Slices", "Learning curves", "History"),
-        *("Ledger of early stopping", "Audit of early stopping", "Test split", "All trials", "Repeat it", "Provenance"),
+        *(
+            "What early stopping saved",
+            "Audit of early stopping",
+            "Test split",
+            "All trials",
+            "Repeat it",
+            "Provenance",
+        ),
     ):
         assert f"\n## {title}\n" in text
     assert result.best is not None
@@ -237,13 +244,13 @@ def test_the_ledger_counts_what_stopping_saved(shelf: Shelf) -> None:
         trial(3, [1.0] * 3, TrialStatus.STOPPED, x=0.1),
         trial(4, [1.0] * 2, TrialStatus.FAILED, x=0.1),
     ]
-    ledger = make_ledger(replace(made_up(shelf.results["toy"], trials), spec=spec))
-    assert ledger.epochs_spent == 22
-    assert ledger.epochs_saved == 8 + 6
-    assert ledger.seconds_saved == pytest.approx(7.0)  # half a second an epoch
-    assert ledger.epochs_unused == 2
-    assert [(r.level, r.reached, r.stopped) for r in ledger.rungs] == [(1, 4, 1), (3, 3, 1)]
-    assert ledger.share_saved == pytest.approx(14 / 36)
+    savings = estimate_savings(replace(made_up(shelf.results["toy"], trials), spec=spec))
+    assert savings.epochs_spent == 22
+    assert savings.epochs_saved == 8 + 6
+    assert savings.seconds_saved == pytest.approx(7.0)  # half a second an epoch
+    assert savings.epochs_unused == 2
+    assert [(r.level, r.reached, r.stopped) for r in savings.rungs] == [(1, 4, 1), (3, 3, 1)]
+    assert savings.share_saved == pytest.approx(14 / 36)
 
 
 def test_the_parameter_that_decides_is_the_important_one(shelf: Shelf) -> None:

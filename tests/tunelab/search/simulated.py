@@ -13,13 +13,13 @@ import pytest
 
 from search_spaces import SearchSpace
 from tests.toys import suggest
-from trainables.base.worker.assignment import TrialPlan, TrialReport
+from trainables.base.worker.assignment import TrialAssignment, TrialReport
 from tunelab.search.asha import Rungs, rung_levels
-from tunelab.search.controller import Budget, Conductor, Next
+from tunelab.search.controller import NoTrial, SearchController, SearchLimits
 from tunelab.search.journal import Journal, Replay
-from tunelab.search.study import Proposals
+from tunelab.search.study import StudySampler
 
-Loss = Callable[[TrialPlan, int], float]  # plan and epoch to validation loss
+Loss = Callable[[TrialAssignment, int], float]  # plan and epoch to validation loss
 Pace = Callable[[int, int], float]  # trial number and epoch to seconds
 
 
@@ -64,18 +64,18 @@ class Slots:
     def play(self, source: Any) -> None:
         order = itertools.count()
         events: list[tuple[float, int, int, TrialReport | str]] = []
-        plans: dict[int, TrialPlan] = {}
+        plans: dict[int, TrialAssignment] = {}
         reports = 0
 
         def start() -> bool:
-            plan = source.next_plan()
-            if isinstance(plan, Next):
+            plan = source.next_assignment()
+            if isinstance(plan, NoTrial):
                 return False
             plans[plan.number] = plan
             step(plan, 0, 0.0)
             return True
 
-        def step(plan: TrialPlan, epoch: int, seconds: float) -> None:
+        def step(plan: TrialAssignment, epoch: int, seconds: float) -> None:
             rows: list[list[Any]] = []
             if epoch == self.ends.get(plan.number):
                 last = TrialReport(outcome="finished")
@@ -107,8 +107,8 @@ class Slots:
                 source.on_crash(number, what)
                 continue
             reports += 1
-            goes_on = source.on_report(number, what)
-            if goes_on and what.outcome == "running":
+            should_continue = source.on_report(number, what)
+            if should_continue and what.outcome == "running":
                 step(plans[number], what.rows[-1][0], what.rows[-1][3])
             else:
                 del plans[number]
@@ -116,26 +116,26 @@ class Slots:
                 return
 
 
-def make_conductor(
+def make_controller(
     folder: Path,
     *,
     trials: int = 20,
     max_epochs: int = 9,
     concurrency: int = 3,
     seed: int = 0,
-    lag: int = 0,
+    history_window: int = 0,
     sampler: Any = "tpe",
     restored: Replay | None = None,
     space: SearchSpace | None = None,
     retries: int = 1,
-) -> Conductor:
-    """A conductor on the toy's search space."""
-    return Conductor(
-        Budget(trials, max_epochs, concurrency, retries=retries),
-        Proposals(space or SearchSpace("toy", suggest), sampler, seed, reference={"x": 0.5, "idle": "a"}, fixed={}),
+) -> SearchController:
+    """A controller on the toy's search space."""
+    return SearchController(
+        SearchLimits(trials, max_epochs, concurrency, retries=retries),
+        StudySampler(space or SearchSpace("toy", suggest), sampler, seed, reference={"x": 0.5, "idle": "a"}, fixed={}),
         Rungs(rung_levels(1, 3, max_epochs), 3),
         Journal(folder),
         seed,
-        lag=lag,
+        history_window=history_window,
         restored=restored,
     )

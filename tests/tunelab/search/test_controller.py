@@ -1,4 +1,4 @@
-"""The conductor on simulated slots: order, stopping, retries, and going on after a kill, in both modes."""
+"""The controller on simulated slots: order, stopping, retries, and going on after a kill, in both modes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from tests.tunelab.search.simulated import Clock, Slots, make_conductor
-from trainables.base.worker.assignment import TrialPlan, TrialReport
+from tests.tunelab.search.simulated import Clock, Slots, make_controller
+from trainables.base.worker.assignment import TrialAssignment, TrialReport
 from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.search.controller import Budget, Conductor, Next, Stop
+from tunelab.search.controller import NoTrial, SearchController, SearchLimits, Stop
 from tunelab.search.journal import FILE, read_events, replay
 
 
@@ -25,7 +25,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock().install(monkeypatch)
 
 
-def loss(plan: TrialPlan, epoch: int) -> float:
+def loss(plan: TrialAssignment, epoch: int) -> float:
     """Curves that cross now and then."""
     x = float(plan.config["x"])
     return (x - 0.3) ** 2 + (1 + plan.seed % 97 / 97) / epoch
@@ -41,9 +41,9 @@ def table(records: tuple[TrialRecord, ...]) -> list[tuple[Any, ...]]:
 
 
 def test_trials_are_numbered_and_end_as_the_rungs_say(tmp_path: Path, clock: Clock) -> None:
-    conductor = make_conductor(tmp_path, trials=30)
-    Slots(3, loss, pace(1), clock).play(conductor)
-    records = conductor.finish()
+    controller = make_controller(tmp_path, trials=30)
+    Slots(3, loss, pace(1), clock).play(controller)
+    records = controller.finish()
     assert [r.number for r in records] == list(range(30))
     assert records[0].params == {"x": 0.5, "idle": "a"}
     assert records[0].status == TrialStatus.FINISHED, "the reference is never stopped"
@@ -52,7 +52,7 @@ def test_trials_are_numbered_and_end_as_the_rungs_say(tmp_path: Path, clock: Clo
         assert record.status == TrialStatus.FINISHED or record.epochs[-1].epoch in (1, 3)
     stopped = sum(r.status == TrialStatus.STOPPED for r in records)
     assert 10 < stopped < 27
-    assert conductor.next_plan() is Next.DONE
+    assert controller.next_assignment() is NoTrial.DONE
     assert replay(read_events(tmp_path)).trials == records, "the journal tells the same"
 
 
@@ -61,10 +61,10 @@ def test_order_of_events_changes_nothing_in_deterministic_mode(tmp_path: Path, c
     tables: list[Any] = []
     asynchronous: list[Any] = []
     for salt in range(2):
-        for lag, found in ((8 * concurrency if concurrency > 1 else 1, tables), (0, asynchronous)):
-            folder = tmp_path / f"{salt}-{lag}"
+        for history_window, found in ((8 * concurrency if concurrency > 1 else 1, tables), (0, asynchronous)):
+            folder = tmp_path / f"{salt}-{history_window}"
             folder.mkdir()
-            conductor = make_conductor(folder, trials=60, concurrency=concurrency, lag=lag)
+            controller = make_controller(folder, trials=60, concurrency=concurrency, history_window=history_window)
             Slots(
                 concurrency,
                 loss,
@@ -73,8 +73,8 @@ def test_order_of_events_changes_nothing_in_deterministic_mode(tmp_path: Path, c
                 chunk=1 + salt,
                 ends={number: 1 + number % 3 for number in range(0, 60, 5)},  # before, at and after the first rung
                 parting=lambda number, salt=salt: (number * 31 + salt * 17) % 7 / 3,  # type: ignore[misc]
-            ).play(conductor)
-            found.append(table(conductor.finish()))
+            ).play(controller)
+            found.append(table(controller.finish()))
     assert all(t == tables[0] for t in tables)
     assert {row[2] for row in tables[0]} == {TrialStatus.FINISHED, TrialStatus.STOPPED}
     if concurrency > 1:
@@ -83,7 +83,7 @@ def test_order_of_events_changes_nothing_in_deterministic_mode(tmp_path: Path, c
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    lag=st.sampled_from([0, 3, 24]),
+    history_window=st.sampled_from([0, 3, 24]),
     kills=st.lists(st.integers(1, 25), max_size=4),
     crashes=st.dictionaries(st.integers(0, 15), st.integers(1, 9), max_size=4),
     salt=st.integers(0, 5),
@@ -91,7 +91,7 @@ def test_order_of_events_changes_nothing_in_deterministic_mode(tmp_path: Path, c
 def test_a_killed_sweep_goes_on_as_if_nothing_had_been(
     tmp_path_factory: pytest.TempPathFactory,
     clock: Clock,
-    lag: int,
+    history_window: int,
     kills: list[int],
     crashes: dict[int, int],
     salt: int,
@@ -99,131 +99,131 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_been(
     folder = tmp_path_factory.mktemp("sweep")
     for halt_after in [*kills, None]:
         earlier = replay(read_events(folder))
-        conductor = make_conductor(folder, trials=16, lag=lag, restored=earlier)
+        controller = make_controller(folder, trials=16, history_window=history_window, restored=earlier)
         slots = Slots(3, loss, pace(salt), clock, crashes=dict(crashes), halt_after=halt_after)
-        slots.play(conductor)
-        conductor._journal.close()  # as the operating system does for a killed process
-    records = conductor.finish()
+        slots.play(controller)
+        controller._journal.close()  # as the operating system does for a killed process
+    records = controller.finish()
     assert [r.number for r in records] == list(range(16))
     for record in records:
         assert record.has_result
         assert [e.epoch for e in record.epochs] == list(range(1, len(record.epochs) + 1)), "no epoch twice, none lost"
-        plan = TrialPlan(record.number, record.config, record.seed, record.max_epochs)
+        plan = TrialAssignment(record.number, record.config, record.seed, record.max_epochs)
         assert [e.val_loss for e in record.epochs] == [loss(plan, e.epoch) for e in record.epochs]
         seconds = [e.seconds for e in record.epochs]
         assert seconds == sorted(seconds)
     again = replay(read_events(folder))
     assert again.trials == records
-    if lag:
+    if history_window:
         clean = tmp_path_factory.mktemp("clean")
-        conductor = make_conductor(clean, trials=16, lag=lag)
-        Slots(3, loss, pace(salt + 1), clock).play(conductor)
-        assert table(records) == table(conductor.finish()), "kills and crashes change nothing in deterministic mode"
+        controller = make_controller(clean, trials=16, history_window=history_window)
+        Slots(3, loss, pace(salt + 1), clock).play(controller)
+        assert table(records) == table(controller.finish()), "kills and crashes change nothing in deterministic mode"
 
 
 def test_a_resumed_sweep_does_not_run_more_at_once_than_asked(tmp_path: Path, clock: Clock) -> None:
-    conductor = make_conductor(tmp_path, concurrency=3)
+    controller = make_controller(tmp_path, concurrency=3)
     for _ in range(3):
-        assert isinstance(conductor.next_plan(), TrialPlan)
-    conductor._journal.close()
-    resumed = make_conductor(tmp_path, concurrency=2, restored=replay(read_events(tmp_path)))
-    assert [getattr(resumed.next_plan(), "number", None) for _ in range(3)] == [0, 1, None]
+        assert isinstance(controller.next_assignment(), TrialAssignment)
+    controller._journal.close()
+    resumed = make_controller(tmp_path, concurrency=2, restored=replay(read_events(tmp_path)))
+    assert [getattr(resumed.next_assignment(), "number", None) for _ in range(3)] == [0, 1, None]
 
 
 def test_waiting_for_order_is_counted(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> None:
-    conductor = make_conductor(tmp_path, trials=12, concurrency=2, lag=2)
-    Slots(2, loss, lambda number, epoch: 10.0 if number == 0 else 0.1, clock).play(conductor)
+    controller = make_controller(tmp_path, trials=12, concurrency=2, history_window=2)
+    Slots(2, loss, lambda number, epoch: 10.0 if number == 0 else 0.1, clock).play(controller)
     began = clock.now
-    conductor.finish()
-    assert 80 < conductor.idle_seconds < began - 1000, "one slot waited for trial 0, which took 90 seconds"
-    loose = make_conductor(tmp_path_factory.mktemp("loose"), trials=12, concurrency=2)
+    controller.finish()
+    assert 80 < controller.idle_seconds < began - 1000, "one slot waited for trial 0, which took 90 seconds"
+    loose = make_controller(tmp_path_factory.mktemp("loose"), trials=12, concurrency=2)
     Slots(2, loss, lambda number, epoch: 10.0 if number == 0 else 0.1, clock).play(loose)
     assert loose.idle_seconds == 0
 
 
 def test_a_worker_that_dies_twice_makes_a_failed_trial(tmp_path: Path, clock: Clock) -> None:
-    conductor = make_conductor(tmp_path, trials=2, concurrency=1)
-    assert conductor.next_plan().number == 0  # type: ignore[union-attr]
-    conductor.on_crash(0, "The worker died: killed")
-    assert conductor.next_plan().number == 0  # type: ignore[union-attr]
-    conductor.on_crash(0, "The worker died: killed")
-    assert conductor.records[0].status == TrialStatus.FAILED
-    assert conductor.records[0].error == "The worker died: killed"
-    assert conductor.next_plan().number == 1  # type: ignore[union-attr]
+    controller = make_controller(tmp_path, trials=2, concurrency=1)
+    assert controller.next_assignment().number == 0  # type: ignore[union-attr]
+    controller.on_crash(0, "The worker died: killed")
+    assert controller.next_assignment().number == 0  # type: ignore[union-attr]
+    controller.on_crash(0, "The worker died: killed")
+    assert controller.records[0].status == TrialStatus.FAILED
+    assert controller.records[0].error == "The worker died: killed"
+    assert controller.next_assignment().number == 1  # type: ignore[union-attr]
 
 
 def test_silence_is_seen_and_a_report_breaks_it(tmp_path: Path, clock: Clock) -> None:
-    conductor = make_conductor(tmp_path, concurrency=2)
-    conductor.next_plan()
-    conductor.next_plan()
+    controller = make_controller(tmp_path, concurrency=2)
+    controller.next_assignment()
+    controller.next_assignment()
     clock.now += 5
-    conductor.on_report(1, TrialReport(rows=[[1, 0.5, {}, 1.0]]))
-    assert conductor.silent_since(4) == [0]
+    controller.on_report(1, TrialReport(rows=[[1, 0.5, {}, 1.0]]))
+    assert controller.silent_since(4) == [0]
 
 
 def test_first_trials_that_fail_alike_end_the_sweep(tmp_path: Path, clock: Clock) -> None:
-    conductor = make_conductor(tmp_path, concurrency=2)
+    controller = make_controller(tmp_path, concurrency=2)
     for number in range(3):
-        assert conductor.next_plan().number == number  # type: ignore[union-attr]
-        conductor.on_report(number, TrialReport(outcome="failed", error="ValueError: no such column\n\ntrace"))
-    assert conductor.next_plan() is Next.DONE
-    assert conductor.stopped is Stop.SAME_ERROR
+        assert controller.next_assignment().number == number  # type: ignore[union-attr]
+        controller.on_report(number, TrialReport(outcome="failed", error="ValueError: no such column\n\ntrace"))
+    assert controller.next_assignment() is NoTrial.DONE
+    assert controller.stopped is Stop.SAME_ERROR
 
 
 def test_time_is_up_between_reports(tmp_path: Path, clock: Clock) -> None:
-    conductor = make_conductor(tmp_path, concurrency=2)
-    conductor.budget = Budget(20, 9, 2, deadline=clock.now + 10)
-    conductor.next_plan()
-    assert conductor.on_report(0, TrialReport(rows=[[1, 0.5, {}, 1.0]]))
+    controller = make_controller(tmp_path, concurrency=2)
+    controller.limits = SearchLimits(20, 9, 2, deadline=clock.now + 10)
+    controller.next_assignment()
+    assert controller.on_report(0, TrialReport(rows=[[1, 0.5, {}, 1.0]]))
     clock.now += 11
-    assert not conductor.on_report(0, TrialReport(rows=[[2, 0.4, {}, 2.0]]))
-    assert conductor.next_plan() is Next.DONE
-    (record,) = conductor.finish()
+    assert not controller.on_report(0, TrialReport(rows=[[2, 0.4, {}, 2.0]]))
+    assert controller.next_assignment() is NoTrial.DONE
+    (record,) = controller.finish()
     assert record.status == TrialStatus.INTERRUPTED
     assert len(record.epochs) == 2
 
 
 def test_reports_after_the_end_are_ignored(tmp_path: Path, clock: Clock) -> None:
-    conductor = make_conductor(tmp_path, concurrency=1)
-    conductor.next_plan()
-    conductor.on_report(0, TrialReport(rows=[[1, math.nan, {}, 1.0]], outcome="diverged"))
+    controller = make_controller(tmp_path, concurrency=1)
+    controller.next_assignment()
+    controller.on_report(0, TrialReport(rows=[[1, math.nan, {}, 1.0]], outcome="diverged"))
     before = (tmp_path / FILE).read_text()
-    assert not conductor.on_report(0, TrialReport(rows=[[2, 0.1, {}, 2.0]]))
+    assert not controller.on_report(0, TrialReport(rows=[[2, 0.1, {}, 2.0]]))
     assert (tmp_path / FILE).read_text() == before
     assert json.loads(before.splitlines()[-1])["status"] == "diverged"
 
 
 def test_a_trial_that_starts_anew_without_its_checkpoint_is_told_once(tmp_path: Path, clock: Clock) -> None:
-    conductor = make_conductor(tmp_path, concurrency=1)
-    conductor.next_plan()
+    controller = make_controller(tmp_path, concurrency=1)
+    controller.next_assignment()
     rows = [[epoch, 1 / epoch, {}, float(epoch)] for epoch in range(1, 6)]
-    conductor.on_report(0, TrialReport(rows=rows[:4], checkpoint=(3, "checkpoints/trial-00000/epoch-00003")))
-    conductor.on_crash(0, "The worker died: its node is gone")
-    plan = conductor.next_plan()
-    assert isinstance(plan, TrialPlan)
+    controller.on_report(0, TrialReport(rows=rows[:4], checkpoint=(3, "checkpoints/trial-00000/epoch-00003")))
+    controller.on_crash(0, "The worker died: its node is gone")
+    plan = controller.next_assignment()
+    assert isinstance(plan, TrialAssignment)
     assert (plan.checkpoint, plan.best) == ("checkpoints/trial-00000/epoch-00003", 1 / 3)
-    conductor.on_report(0, TrialReport(rows=rows))
-    assert [e.row() for e in conductor.records[0].epochs] == rows
-    assert replay(read_events(tmp_path)).trials[0].epochs == conductor.records[0].epochs
+    controller.on_report(0, TrialReport(rows=rows))
+    assert [e.row() for e in controller.records[0].epochs] == rows
+    assert replay(read_events(tmp_path)).trials[0].epochs == controller.records[0].epochs
 
 
-@pytest.mark.parametrize("lag", [0, 24])
-def test_optuna_learns_what_became_of_each_trial(tmp_path: Path, clock: Clock, lag: int) -> None:
-    conductor = make_conductor(tmp_path, trials=30, lag=lag)
-    Slots(3, loss, pace(1), clock).play(conductor)
-    conductor.budget = Budget(34, 9, 3, retries=0)
+@pytest.mark.parametrize("history_window", [0, 24])
+def test_optuna_learns_what_became_of_each_trial(tmp_path: Path, clock: Clock, history_window: int) -> None:
+    controller = make_controller(tmp_path, trials=30, history_window=history_window)
+    Slots(3, loss, pace(1), clock).play(controller)
+    controller.limits = SearchLimits(34, 9, 3, retries=0)
     for number in range(30, 34):
-        assert conductor.next_plan().number == number  # type: ignore[union-attr]
+        assert controller.next_assignment().number == number  # type: ignore[union-attr]
         if number == 30:
-            conductor.on_report(30, TrialReport(rows=[[1, 0.5, {}, 1.0], [2, math.nan, {}, 2.0]], outcome="diverged"))
+            controller.on_report(30, TrialReport(rows=[[1, 0.5, {}, 1.0], [2, math.nan, {}, 2.0]], outcome="diverged"))
         elif number == 31:
-            conductor.on_report(31, TrialReport(rows=[[1, 0.5, {}, 1.0]], outcome="failed", error="ValueError: no"))
+            controller.on_report(31, TrialReport(rows=[[1, 0.5, {}, 1.0]], outcome="failed", error="ValueError: no"))
         elif number == 32:
-            conductor.on_crash(32, "The worker died: killed")
+            controller.on_crash(32, "The worker died: killed")
         else:
-            conductor.on_report(33, TrialReport(rows=[[1, 0.001, {}, 1.0]]))  # goes on, until the sweep is interrupted
-    conductor.stop(Stop.INTERRUPTED)
-    records = conductor.finish()
+            controller.on_report(33, TrialReport(rows=[[1, 0.001, {}, 1.0]]))  # goes on, until the sweep is interrupted
+    controller.stop(Stop.INTERRUPTED)
+    records = controller.finish()
     states = {
         TrialStatus.FINISHED: TrialState.COMPLETE,
         TrialStatus.STOPPED: TrialState.PRUNED,
@@ -232,7 +232,7 @@ def test_optuna_learns_what_became_of_each_trial(tmp_path: Path, clock: Clock, l
         TrialStatus.INTERRUPTED: TrialState.FAIL,
     }
     assert {r.status for r in records} == set(states)
-    for record, trial in zip(records, conductor._proposals.study.trials, strict=True):
+    for record, trial in zip(records, controller._study.study.trials, strict=True):
         assert trial.state == states[record.status]
         assert trial.params == dict(record.params)
         curve = {e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)}
@@ -243,7 +243,7 @@ def test_optuna_learns_what_became_of_each_trial(tmp_path: Path, clock: Clock, l
 
 
 def test_a_conductor_asks_for_ascending_numbers(tmp_path: Path, clock: Clock) -> None:
-    conductor: Conductor = make_conductor(tmp_path, concurrency=4)
-    assert [conductor.next_plan().number for _ in range(4)] == [0, 1, 2, 3]  # type: ignore[union-attr]
-    assert conductor.next_plan() is Next.WAIT
-    assert conductor.running == [0, 1, 2, 3]
+    controller: SearchController = make_controller(tmp_path, concurrency=4)
+    assert [controller.next_assignment().number for _ in range(4)] == [0, 1, 2, 3]  # type: ignore[union-attr]
+    assert controller.next_assignment() is NoTrial.WAIT
+    assert controller.running == [0, 1, 2, 3]

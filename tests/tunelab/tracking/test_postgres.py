@@ -26,7 +26,7 @@ from tests.tunelab.tracking.test_tracking_faults import Server
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.journal import Journal
-from tunelab.tracking.queue import TrackingWriter
+from tunelab.tracking.queue import TrackingQueue
 from tunelab.tracking.store import Store
 
 pytestmark = pytest.mark.slow
@@ -115,7 +115,7 @@ def write(uri: str, folder: Path, index: int, count: int) -> None:
     home.mkdir()
     journal = Journal(home)
     result = SweepResult(**{**vars(result), "parent_run_id": parent})
-    writer = TrackingWriter(lambda: (store, result), journal)
+    writer = TrackingQueue(lambda: (store, result), journal)
     for trial in trials:
         writer.ended(trial)
     delivery = writer.finish(60.0)

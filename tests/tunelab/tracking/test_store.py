@@ -68,7 +68,7 @@ def test_a_stored_sweep_is_the_one_that_was_returned_in_the_same_order(shelf: Sh
 )
 def test_a_damaged_result_is_refused(damage: Callable[[bytes], bytes], shelf: Shelf) -> None:
     with pytest.raises(UserError, match="stored result of this sweep is damaged"):
-        SweepResult.of_bytes(damage(shelf.results["와인"].to_bytes()))
+        SweepResult.from_bytes(damage(shelf.results["와인"].to_bytes()))
 
 
 def replace_in(content: bytes, old: str, new: str) -> bytes:

@@ -11,8 +11,16 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.tables.dates import MOSTLY, PROBED, YEAR_FIRST, YEARS, days_since_1970, find_order, read_dates
-from trainables.base.tables.numbers import CLOCK, PLAIN, find_notation, read_numbers
+from trainables.base.tables.dates import (
+    MOSTLY,
+    PROBED,
+    YEAR_FIRST,
+    YEARS,
+    days_since_1970,
+    infer_date_order,
+    read_dates,
+)
+from trainables.base.tables.numbers import CLOCK, PLAIN, infer_number_format, read_numbers
 
 FEW_VALUES = 10  # up to so many, whole numbers are taken for classes and repeated ids for codes
 FREE_TEXT = 0.5  # share of distinct values from which text is no category
@@ -27,7 +35,7 @@ _YEARS = (1800, 2100)  # whole numbers that are more likely years than a count o
 
 
 @dataclass(frozen=True)
-class Role:
+class ColumnRole:
     """How a column is treated.
 
     Attributes:
@@ -41,50 +49,50 @@ class Role:
     format: str = ""
 
 
-def role_of(values: pd.Series) -> Role:
+def infer_role(values: pd.Series) -> ColumnRole:
     """How a column is treated. Judged on all rows, also those without a target: ids then still number them."""
     present = values.dropna()
     if not len(present):
-        return Role("dropped", "has no value")
+        return ColumnRole("dropped", "has no value")
     strange = strange_cells(present)
     if strange:
-        return Role("dropped", f"holds {strange}")
+        return ColumnRole("dropped", f"holds {strange}")
     distinct = int(present.nunique())
     if distinct == 1:
-        return Role("dropped", "has one value only")
+        return ColumnRole("dropped", "has one value only")
     if pd.api.types.is_bool_dtype(values):
-        return Role("categorical")
+        return ColumnRole("categorical")
     if pd.api.types.is_datetime64_any_dtype(values):
         return _dates(present, YEAR_FIRST)
-    notation = find_notation(present)
+    notation = infer_number_format(present)
     numbers = read_numbers(present, notation)
     share = float(numbers.notna().mean())
     named_id = any(pattern.search(str(values.name)) for pattern in _ID_NAMES)
     if share >= MOSTLY:
         return _numeric(present, numbers, notation, distinct, named_id)
-    order = find_order(present) if share < 1 - MOSTLY else None
+    order = infer_date_order(present) if share < 1 - MOSTLY else None
     if order is not None:
         return _dates(present, order.name, order.sure)
     if distinct == len(present):
-        return Role("dropped", "has another text in every row")
+        return ColumnRole("dropped", "has another text in every row")
     if distinct > FREE_TEXT * len(present):
-        return Role("dropped", f"is free text ({distinct:,} different values in {len(present):,} rows)")
+        return ColumnRole("dropped", f"is free text ({distinct:,} different values in {len(present):,} rows)")
     if named_id and distinct > FEW_VALUES:
-        return Role("categorical", REPEATED_ID)
+        return ColumnRole("categorical", REPEATED_ID)
     mixed = "mixes numbers and text and is read as categories" if share > 0 and distinct > FEW_VALUES else ""
-    return Role("categorical", mixed)
+    return ColumnRole("categorical", mixed)
 
 
-def _numeric(present: pd.Series, numbers: pd.Series, notation: str, distinct: int, named_id: bool) -> Role:
+def _numeric(present: pd.Series, numbers: pd.Series, notation: str, distinct: int, named_id: bool) -> ColumnRole:
     lost = int(numbers.isna().sum())
     whole = not lost and bool((numbers % 1 == 0).all())
     if whole and distinct == len(numbers):
         consecutive = float(numbers.max() - numbers.min()) == len(numbers) - 1 and len(numbers) > FEW_VALUES
         years = bool(numbers.between(*_YEARS).all()) or _YEAR_NAME.search(str(present.name)) is not None
         if consecutive and (named_id or not years):
-            return Role("dropped", "numbers the rows")
+            return ColumnRole("dropped", "numbers the rows")
         if named_id:
-            return Role("dropped", "is named like an identifier and differs in every row")
+            return ColumnRole("dropped", "is named like an identifier and differs in every row")
     notes = []
     if notation != PLAIN:
         notes.append(reading(present, numbers, notation))
@@ -92,21 +100,21 @@ def _numeric(present: pd.Series, numbers: pd.Series, notation: str, distinct: in
         notes.append(f"{lost:,} cells are no numbers and count as missing")
     if whole and named_id and distinct > FEW_VALUES:
         notes.append(REPEATED_ID)
-    return Role("numeric", "; ".join(notes), "" if notation == PLAIN else notation)
+    return ColumnRole("numeric", "; ".join(notes), "" if notation == PLAIN else notation)
 
 
-def _dates(present: pd.Series, order: str, sure: bool = True) -> Role:
+def _dates(present: pd.Series, order: str, sure: bool = True) -> ColumnRole:
     read = read_dates(present, order)
     lost = int(read.isna().sum())
     if lost == len(present):
-        return Role("dropped", f"holds no date from {YEARS[0]} to {YEARS[1]}")
+        return ColumnRole("dropped", f"holds no date from {YEARS[0]} to {YEARS[1]}")
     notes = []
     if order != YEAR_FIRST:
         doubt = "" if sure else ", which no cell decides: write them as 2024-12-31 if that is wrong"
         notes.append(f"dates such as '{present.iloc[0]}' are read {order}{doubt}")
     if lost:
         notes.append(f"{lost:,} cells are no dates from {YEARS[0]} to {YEARS[1]} and count as missing")
-    return Role("dates", "; ".join(notes), order)
+    return ColumnRole("dates", "; ".join(notes), order)
 
 
 def reading(present: pd.Series, numbers: pd.Series, notation: str) -> str:
@@ -127,7 +135,7 @@ def order_in_time(values: pd.Series) -> np.ndarray:
         numbers = days_since_1970(read_dates(values))
     elif not strange_cells(values.dropna()):
         numbers = read_numbers(values)
-        order = find_order(values) if numbers.isna().any() else None
+        order = infer_date_order(values) if numbers.isna().any() else None
         if order is not None and not order.sure:
             raise UserError(
                 f"The time column '{values.name}' may be day first or month first (e.g. '{values.dropna().iloc[0]}'). "

@@ -49,7 +49,7 @@ class DateOrder:
     sure: bool
 
 
-def find_order(column: pd.Series) -> DateOrder | None:
+def infer_date_order(column: pd.Series) -> DateOrder | None:
     """The order by which most cells are dates; None when fewer than ``MOSTLY`` are."""
     text = pd.Series(column.dropna().unique()).astype(str)
     found = _order_of(text.iloc[:: max(1, len(text) // PROBED)])

@@ -18,7 +18,7 @@ _GROUPED = r"[-+]?[1-9]\d{{0,2}}(?:[{marks}]\d{{3}})+(?:{decimal}\d*)?"
 _WITH_COMMA = r"[-+]?\d*(?:,\d+)?"
 
 
-def find_notation(column: pd.Series) -> str:
+def infer_number_format(column: pd.Series) -> str:
     """The notation that reads the most cells.
 
     ``"plain"``: as pandas reads them. ``"decimal point"``: thousands marks, currency and percent signs as well
@@ -46,7 +46,7 @@ def read_numbers(column: pd.Series, notation: str = PLAIN) -> pd.Series:
 
     Args:
         column: numbers, booleans, or text.
-        notation: of the text, see ``find_notation``.
+        notation: of the text, see ``infer_number_format``.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.Series(np.nan, index=column.index)

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from search_spaces.errors import UserError
-from trainables.base.tables.dates import YEAR_FIRST, days_since_1970, find_order, read_dates
+from trainables.base.tables.dates import YEAR_FIRST, days_since_1970, infer_date_order, read_dates
 from trainables.base.tables.numbers import PLAIN, read_numbers
 
 MAX_CATEGORIES = 50  # rarer values of a column share one "infrequent" indicator
@@ -33,8 +33,8 @@ class Columns:
         categorical: text, codes and booleans; one-hot without the first category (the missing cells, where training had
             any). A value that training never saw is all zero, as the left-out category is.
         dates: dates and times; become year, month, day of week, day of year, hour and days since 1970.
-        formats: how the text of a column is written, by name: the order of dates (see ``dates.find_order``), the
-            notation of numbers where it is not plain (see ``numbers.find_notation``).
+        formats: how the text of a column is written, by name: the order of dates (see ``dates.infer_date_order``), the
+            notation of numbers where it is not plain (see ``numbers.infer_number_format``).
     """
 
     numeric: tuple[str, ...]
@@ -185,7 +185,7 @@ def _orders(frame: pd.DataFrame, columns: Columns) -> dict[str, str]:
     for name in columns.dates:
         if name in columns.formats or pd.api.types.is_datetime64_any_dtype(frame[name]):
             continue
-        found = find_order(frame[name])
+        found = infer_date_order(frame[name])
         if found is None:
             raise UserError(f"The column '{name}' holds no dates that can be read. Write them as 2024-12-31.")
         orders[name] = found.name

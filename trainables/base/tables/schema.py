@@ -11,9 +11,9 @@ import pandas as pd
 
 from search_spaces.errors import UserError, unknown
 from trainables.base.contract.task import Kind
-from trainables.base.tables.column import FEW_VALUES, reading, role_of, strange_cells
+from trainables.base.tables.column import FEW_VALUES, infer_role, reading, strange_cells
 from trainables.base.tables.dates import MOSTLY
-from trainables.base.tables.numbers import PLAIN, find_notation, read_numbers
+from trainables.base.tables.numbers import PLAIN, infer_number_format, read_numbers
 from trainables.base.tables.preprocessing import Columns
 
 KINDS: tuple[Kind, ...] = ("regression", "binary", "multiclass")
@@ -42,7 +42,7 @@ class Schema:
     notes: tuple[str, ...]
 
 
-def understand(
+def infer_schema(
     frame: pd.DataFrame,
     target: str,
     *,
@@ -72,7 +72,7 @@ def understand(
     left_out = dict.fromkeys(ignore, "ignored as asked") | dict(reserved or {})
     if target in left_out:
         raise UserError(f"The column '{target}' is the target and cannot be ignored or part the rows as well.")
-    roles = {name: role_of(frame[name]) for name in frame.columns if name != target and name not in left_out}
+    roles = {name: infer_role(frame[name]) for name in frame.columns if name != target and name not in left_out}
     read = {name: role for name, role in roles.items() if role.name != "dropped"}
     left_out |= {name: role.note for name, role in roles.items() if role.name == "dropped"}
     named = {sort: tuple(name for name, role in read.items() if role.name == sort) for sort in SORTS}
@@ -101,7 +101,7 @@ def infer_target(values: pd.Series, kind: str | None) -> tuple[Kind, str | None,
         raise UserError(f"The target '{target}' holds {sort}; numbers, text or true and false can be learned.")
     if not len(present):
         raise UserError(f"The target '{target}' has no value in any row.")
-    notation = find_notation(present)
+    notation = infer_number_format(present)
     numbers = read_numbers(present, notation)
     share = float(numbers.notna().mean())
     example = str(present[numbers.isna()].iloc[0])[:40] if share < 1 else ""

@@ -37,7 +37,7 @@ def near_duplicate_groups(texts: Sequence[str]) -> list[int]:
             i = parent[i]
         return i
 
-    for i, proposed in enumerate(_proposals(shingles)):
+    for i, proposed in enumerate(_study(shingles)):
         for other in proposed:
             a, b = sorted((root(i), root(other)))
             if a != b and alike(shingles[i], shingles[other]):
@@ -72,7 +72,7 @@ def _mixed(values: Hashes) -> Hashes:
         return (values ^ (values >> np.uint64(29))) * _MULTIPLIER
 
 
-def _proposals(shingles: Sequence[Hashes]) -> list[list[int]]:
+def _study(shingles: Sequence[Hashes]) -> list[list[int]]:
     """By text, the others that may be alike and no shorter; a shorter one proposes for itself."""
     if not shingles:
         return []

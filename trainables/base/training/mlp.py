@@ -1,8 +1,8 @@
 """The multi-layer perceptron of the tables: the module, and its training by hand.
 
 For networks this small autograd, the optimizer's bookkeeping and torch's dropout cost several times the arithmetic.
-``MLPTrainer`` writes forward, backward and update down as calls into preallocated buffers instead; a test holds it to
-the autograd engine.
+``FusedMLPTrainer`` writes forward, backward and update as calls into preallocated buffers instead; a test compares it
+with the autograd engine.
 """
 
 from __future__ import annotations
@@ -79,14 +79,14 @@ def fit_mlp(
         data: as for ``fit_tensors``; ``facts`` also holds ``n_outputs``.
     """
     if compute.active().plain:
-        trainer: Trainer = MLPTrainer(config, data, seed, kind=kind, device=device, augment=augment)
+        trainer: Trainer = FusedMLPTrainer(config, data, seed, kind=kind, device=device, augment=augment)
     else:  # only autograd knows other arithmetic
         model = _initial(config, data, seed)
         trainer = AutogradTrainer(model, data, config, seed, kind=kind, device=device, augment=augment)
     return run_epochs(trainer, Validation(kind, data), lr=float(config["lr"]), max_epochs=max_epochs)
 
 
-class MLPTrainer:
+class FusedMLPTrainer:
     """An ``MLP`` with dropout and AdamW, forward and backward written out over preallocated buffers."""
 
     def __init__(

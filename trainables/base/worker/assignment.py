@@ -16,7 +16,7 @@ BROKEN = "broken"  # in a report's ``worker``: true when its process cannot trai
 
 
 @dataclass(frozen=True)
-class TrialPlan:
+class TrialAssignment:
     """What a worker needs to run a trial.
 
     Attributes:

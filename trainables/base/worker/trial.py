@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save as to_safetensors
 
 from trainables.base.contract.task import EpochReport, Task, TrainingData
-from trainables.base.worker.assignment import BROKEN, TrialPlan, TrialReport, weights_path
+from trainables.base.worker.assignment import BROKEN, TrialAssignment, TrialReport, weights_path
 from trainables.base.worker.storage import Storage, is_no_space
 
 REPORT_SECONDS = 0.5  # between milestones the driver hears this often; the epochs in between ride along
@@ -26,7 +26,7 @@ METRIC_NAME = re.compile(r"[\w.:-][\w.: /-]*")  # what MLflow takes
 CHECKPOINT_SECONDS = 30.0  # a trial that can be checkpointed is, this often
 
 
-def run_trial(task: Task, data: TrainingData, plan: TrialPlan) -> Iterator[TrialReport]:
+def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator[TrialReport]:
     """Trains one trial. Reports at milestones, twice a second, and at the end; never raises for what ``fit`` does."""
     compute = plan.compute.settled()
     device = compute.device
@@ -74,7 +74,7 @@ def run_trial(task: Task, data: TrainingData, plan: TrialPlan) -> Iterator[Trial
 class _Keeper:
     """Keeps the best epoch's weights and, where the task can, checkpoints."""
 
-    def __init__(self, plan: TrialPlan) -> None:
+    def __init__(self, plan: TrialAssignment) -> None:
         self._plan = plan
         self._storage = Storage(plan.storage) if plan.storage else None
         self._best = plan.best

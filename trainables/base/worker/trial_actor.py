@@ -1,7 +1,7 @@
-"""A lane: one worker process of a sweep, in which trials run one after another. Imported by launcher and workers only.
+"""A trial actor: one worker process of a sweep, in which trials run one after another.
 
-To Ray Tune a lane is one trial that goes on until the sweep has no more work. Starting a trial of Tune's own costs
-tens of milliseconds and several messages, more than many small trials train; handing a lane its next plan costs one.
+Only the launcher and workers import it. To Ray Tune an actor is one trial that goes on until the sweep has no more work. Starting a trial of Tune's own costs
+tens of milliseconds and several messages, more than many small trials train; handing a actor its next plan costs one.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ray import tune
 
 from trainables.base.contract.task import METRIC, Task, TrainingData
 from trainables.base.contract.trainable import finite
-from trainables.base.worker.assignment import TrialPlan, TrialReport
+from trainables.base.worker.assignment import TrialAssignment, TrialReport
 
-REPORT = "tunelab_report"  # the key of a ``TrialReport`` in a result; None when the lane had nothing to do
-IDLE_SECONDS = (0.005, 0.2)  # first and longest wait of a lane without a plan
+REPORT = "tunelab_report"  # the key of a ``TrialReport`` in a result; None when the actor had nothing to do
+IDLE_SECONDS = (0.005, 0.2)  # first and longest wait of a actor without a plan
 
 
-class Lane(tune.Trainable):  # type: ignore[misc, unused-ignore]
+class TrialActor(tune.Trainable):  # type: ignore[misc, unused-ignore]
     """Runs plans; each step ends with the next report of the trial that runs. Task and data come once a process."""
 
     def setup(self, config: dict[str, Any], *, task: Task, data: TrainingData) -> None:
@@ -30,7 +30,7 @@ class Lane(tune.Trainable):  # type: ignore[misc, unused-ignore]
         self._reports: Iterator[TrialReport] | None = None
         self._idle = IDLE_SECONDS[0]
 
-    def assign(self, plan: TrialPlan | None) -> None:
+    def assign(self, plan: TrialAssignment | None) -> None:
         """Ends the trial that runs and takes up the next one, or none for now."""
         self._reports = None  # closes the generator of a trial that was stopped
         if plan is not None:

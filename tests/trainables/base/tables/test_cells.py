@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from search_spaces import UserError
-from trainables.base.tables.column import order_in_time, role_of
-from trainables.base.tables.dates import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, DateOrder, find_order, read_dates
-from trainables.base.tables.numbers import CLOCK, COMMA, PLAIN, POINT, find_notation, read_numbers
+from trainables.base.tables.column import infer_role, order_in_time
+from trainables.base.tables.dates import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, DateOrder, infer_date_order, read_dates
+from trainables.base.tables.numbers import CLOCK, COMMA, PLAIN, POINT, infer_number_format, read_numbers
 
 DATES = [  # cells, the order, how the first one reads
     (["2024-03-05", "2024-12-31"], "year first", "2024-03-05"),
@@ -38,14 +38,14 @@ DATES = [  # cells, the order, how the first one reads
 @pytest.mark.parametrize(("cells", "order", "first"), DATES)
 def test_dates_are_read_by_the_order_of_their_column(cells: list[str], order: str, first: str) -> None:
     column = pd.Series(cells)
-    assert find_order(column) == DateOrder(order, True)
+    assert infer_date_order(column) == DateOrder(order, True)
     read = read_dates(column, order)
     assert read[0] == pd.Timestamp(first, tz="UTC")
     assert read.notna().all()
 
 
 def test_day_and_month_that_no_cell_tells_apart_are_not_sure() -> None:
-    assert find_order(pd.Series(["01/02/2024", "03/04/2024"])) == DateOrder("month first", False)
+    assert infer_date_order(pd.Series(["01/02/2024", "03/04/2024"])) == DateOrder("month first", False)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_day_and_month_that_no_cell_tells_apart_are_not_sure() -> None:
     ],
 )
 def test_what_has_no_year_or_no_single_order_is_no_date(cells: list[str]) -> None:
-    assert find_order(pd.Series(cells, dtype=object)) is None
+    assert infer_date_order(pd.Series(cells, dtype=object)) is None
 
 
 def test_dates_that_nanoseconds_cannot_hold_and_days_that_never_were_are_missing() -> None:
@@ -95,14 +95,14 @@ def test_numbers_are_read_by_the_notation_of_their_column(
     cells: list[str], notation: str, values: list[float | None]
 ) -> None:
     column = pd.Series(cells)
-    assert find_notation(column) == notation
+    assert infer_number_format(column) == notation
     read = [None if pd.isna(value) else round(float(value), 9) for value in read_numbers(column, notation)]
     assert read == values
 
 
 def test_a_stray_comma_changes_no_column_of_plain_numbers() -> None:
     column = pd.Series([f"{i}.{i:03d}" for i in range(100, 200)] + ["1,5"])
-    assert find_notation(column) == "plain"
+    assert infer_number_format(column) == "plain"
 
 
 TEXTS = st.one_of(
@@ -125,7 +125,7 @@ CELLS = st.one_of(
 @example(["2024-01-01 99:99", "9999-99-99"])
 def test_no_cells_end_in_anything_but_a_role(cells: list[Any]) -> None:
     column = pd.Series(cells, dtype=object, name="c")
-    role_of(column)
+    infer_role(column)
     with contextlib.suppress(UserError):
         order_in_time(column)
     for order in (YEAR_FIRST, DAY_FIRST, MONTH_FIRST):

@@ -12,11 +12,11 @@ import torch
 from search_spaces import UserError
 from trainables import get_task
 from trainables.base.training.compute import Compute
-from trainables.base.worker.assignment import TrialPlan
+from trainables.base.worker.assignment import TrialAssignment
 from trainables.base.worker.trial import run_trial
 from tunelab.records.spec import make_spec
 from tunelab.records.trial import Epoch
-from tunelab.setup.resolve import make_plan
+from tunelab.setup.resolve import resolve_sweep
 
 NETWORKS: dict[str, tuple[str, str | None, Mapping[str, Any]]] = {
     "perceptron": ("auto_mpg", None, {}),
@@ -32,11 +32,11 @@ def curve(network: str, compute: Compute) -> list[tuple[int, float]]:
     task = get_task(name)
     space = task.space(space_name)
     smallest = {name: getattr(d, "low", None) or d.to_external_repr(0.0) for name, d in space.distributions().items()}
-    plan = TrialPlan(0, space.config({**smallest, **given}), 3, 2, compute=compute)
+    plan = TrialAssignment(0, space.config({**smallest, **given}), 3, 2, compute=compute)
     reports = list(run_trial(task, task.load().training, plan))
     assert reports[-1].outcome == "finished", reports[-1].error
     assert Compute.of_worker(reports[-1].worker) == compute
-    return [(e.epoch, e.val_loss) for report in reports for e in map(Epoch.of_row, report.rows)]
+    return [(e.epoch, e.val_loss) for report in reports for e in map(Epoch.from_row, report.rows)]
 
 
 @pytest.mark.parametrize("network", ["perceptron", "embeddings", *SLOW])
@@ -59,4 +59,4 @@ def test_a_compiled_network_learns_what_the_eager_one_does(network: str) -> None
 def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch, store_uri: str) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match=r"--compile: torch\.compile needs"):
-        make_plan(make_spec({"task": "wine", "compile": True, "tracking_uri": store_uri}))
+        resolve_sweep(make_spec({"task": "wine", "compile": True, "tracking_uri": store_uri}))

@@ -20,7 +20,7 @@ from torch import nn
 from trainables.base.contract.task import EpochReport, TrainingData
 from trainables.base.training.loop import FitKind, Plateau, fit_tensors, loss_of, seeded
 from trainables.base.training.metrics import binary_metrics, multiclass_metrics, regression_metrics
-from trainables.base.training.mlp import MLP, MLPTrainer, fit_mlp
+from trainables.base.training.mlp import MLP, FusedMLPTrainer, fit_mlp
 
 CONFIG: dict[str, Any] = {"hidden_sizes": [16, 8], "dropout": 0.2, "weight_decay": 0.01, "lr": 0.01, "batch_size": 32}
 KINDS: list[FitKind] = ["regression", "binary", "multiclass"]
@@ -173,7 +173,7 @@ def test_weights_load_into_the_module_and_give_the_reported_loss() -> None:
 
 def test_dropout_keeps_the_share_it_says_independently() -> None:
     config = {**CONFIG, "hidden_sizes": [40, 30], "dropout": 0.3}
-    trainer = MLPTrainer(config, table("regression"), 1, kind="regression", device="cpu")
+    trainer = FusedMLPTrainer(config, table("regression"), 1, kind="regression", device="cpu")
     kept = torch.stack([masks(trainer, 32)[0] for _ in range(200)])
     assert kept.mean() == pytest.approx(0.7, abs=0.003)
     share = kept.mean(0)  # of every unit and row over 200 steps: no unit always on or off
@@ -186,7 +186,7 @@ def test_dropout_keeps_the_share_it_says_independently() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_through_dropout_are_autograds(kind: FitKind) -> None:
     data = table(kind)
-    trainer = MLPTrainer(CONFIG, data, 1, kind=kind, device="cpu")
+    trainer = FusedMLPTrainer(CONFIG, data, 1, kind=kind, device="cpu")
     model = MLP(5, [16, 8], data.facts["n_outputs"])
     model.load_state_dict(dict(trainer.weights()))
     x, y = torch.tensor(data.arrays["x_train"][:32]), torch.tensor(data.arrays["y_train"][:32])
@@ -204,7 +204,7 @@ def test_gradients_through_dropout_are_autograds(kind: FitKind) -> None:
         torch.testing.assert_close(ours.bias_gradient, theirs.bias.grad)
 
 
-def masks(trainer: MLPTrainer, rows: int) -> list[torch.Tensor]:
+def masks(trainer: FusedMLPTrainer, rows: int) -> list[torch.Tensor]:
     """The dropout masks of the trainer's next step."""
     return [hidden.kept.double() for hidden in trainer._activations.for_rows(rows).hidden if hidden.kept is not None]
 

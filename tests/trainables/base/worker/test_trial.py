@@ -16,7 +16,7 @@ from safetensors.torch import load
 from tests.toys import Toy
 from trainables import EpochReport, TrainingData
 from trainables.base.worker import trial as running
-from trainables.base.worker.assignment import TrialPlan, TrialReport, loss_of_weights, weights_path
+from trainables.base.worker.assignment import TrialAssignment, TrialReport, loss_of_weights, weights_path
 from trainables.base.worker.trial import run_trial
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
@@ -59,11 +59,11 @@ def _checkpoint_each_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "REPORT_SECONDS", 0.0)
 
 
-def plan(folder: Path, **changes: Any) -> TrialPlan:
-    return replace(TrialPlan(0, {"x": 0.5}, seed=1, max_epochs=4, storage=str(folder)), **changes)
+def plan(folder: Path, **changes: Any) -> TrialAssignment:
+    return replace(TrialAssignment(0, {"x": 0.5}, seed=1, max_epochs=4, storage=str(folder)), **changes)
 
 
-def play(task: Toy, plan: TrialPlan, reports: int | None = None) -> list[TrialReport]:
+def play(task: Toy, plan: TrialAssignment, reports: int | None = None) -> list[TrialReport]:
     found = []
     for report in run_trial(task, task.load().training, plan):
         found.append(report)
