@@ -33,10 +33,11 @@ test-second-half: setup
 test-slow: setup  ## run the tests that kill, disturb and spread whole sweeps
 	$(BIN)/python -m pytest -m slow
 
-check: setup  ## ruff and strict mypy
+check: setup  ## ruff, strict mypy and the layers of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 ui: setup  ## open the MLflow UI on 127.0.0.1
 	$(BIN)/tunelab ui

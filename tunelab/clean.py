@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from search_spaces import UserError
 from trainables.base.worker.assignment import weights_path
 from trainables.base.worker.storage import Storage
 from tunelab.records.trial import TrialStatus, ranked
-from tunelab.search.journal import LOCK_FILE, Replay, read_events, replay
+from tunelab.search.journal import Replay, is_finished, is_running, read_events, replay
 from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
 from tunelab.setup.resume import HIDDEN, sweep_names
 from tunelab.system.redaction import without_secrets
@@ -60,21 +58,6 @@ def find_removable(home: Path, say: Callable[[str], None] = lambda text: None) -
         except (UserError, OSError) as error:  # a damaged journal, a storage that is away
             say(f"{name} is left alone: {without_secrets(str(error))}")
     return found + list(_ray_sessions()) + list(_scratch_folders())
-
-
-def is_running(folder: Path) -> bool:
-    """Whether a process runs the sweep of a folder."""
-    try:
-        with FileLock(folder / LOCK_FILE, timeout=0):
-            return False
-    except Timeout:
-        return True
-
-
-def is_finished(state: Replay) -> bool:
-    """Whether a sweep reached its end; one that was extended and cut short did not."""
-    ends = [note for note in state.notes if note["event"] in ("started", "finished")]
-    return bool(ends) and ends[-1]["event"] == "finished" and not ends[-1]["stopped"]
 
 
 def _of_sweep(folder: Path) -> list[Removable]:

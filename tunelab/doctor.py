@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from search_spaces import UserError
 from tunelab.system.environment import machine
+from tunelab.system.memory import available_memory
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import existing_folder, home_of, sqlite_path
 
@@ -105,25 +106,6 @@ def cpu_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
     return None if quota == "max" else int(quota) / int(period)
 
 
-def available_memory() -> int:
-    """Bytes that can still be used: what the system has left, or the control group when that is less.
-
-    Where the system does not say what is left (it is Linux that does), all of its memory.
-    """
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    fields = {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-    left = fields["MemAvailable"]
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8").strip()
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="utf-8"))
-    except OSError:
-        return left
-    return left if limit == "max" else min(left, int(limit) - used)
-
-
 def _memory() -> Finding:
     left = available_memory()
     problem = "A sweep needs about 2 GB: close something, or use another machine." if left < LOW_MEMORY else ""
@@ -187,8 +169,7 @@ def _store(tracking_uri: str) -> Finding:
 
 
 def _sweeps(home: Path) -> Iterator[Finding]:
-    from tunelab.clean import is_finished, is_running
-    from tunelab.search.journal import read_events, replay
+    from tunelab.search.journal import is_finished, is_running, read_events, replay
     from tunelab.setup.resume import sweep_names
 
     for name in sweep_names(home):

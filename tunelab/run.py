@@ -27,13 +27,13 @@ from tunelab.launch.resources import Resources, check_storage, slots
 from tunelab.launch.session import import_tune, ray_running
 from tunelab.launch.tuner import run_trials
 from tunelab.records.result import Best, SweepResult
-from tunelab.records.spec import SweepSpec
+from tunelab.records.spec import SweepSpec, public_spec
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.search.controller import SearchController, SearchLimits, Stop
 from tunelab.search.journal import Journal, Replay, read_events, replay
 from tunelab.search.study import StudySampler
-from tunelab.setup.fingerprint import check_same, identity, public_spec
+from tunelab.setup.fingerprint import check_same, identity
 from tunelab.setup.resolve import (
     CONFIRMATION,
     ERROR_FILE,

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from search_spaces import UserError
 from tests.drivers import start_offline
 from tunelab.launch.worker_logs import WorkerStderr, with_stderr
-from tunelab.records.spec import make_spec
+from tunelab.records.spec import make_spec, public_spec
 from tunelab.search.journal import Journal
-from tunelab.setup.fingerprint import public_spec
 from tunelab.setup.resume import resumed_spec
 from tunelab.system.redaction import without_secrets
 

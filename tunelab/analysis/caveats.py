@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tunelab.confirmation.cost import not_confirmed
+from tunelab.analysis.outcome import not_confirmed
 from tunelab.records.result import SweepResult
 
 

@@ -22,14 +22,14 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run the conformance suite on a task; exit code 1 when it gets something wrong."""
-    from trainables import get_task
+    from trainables import get_task, shipped_tasks
 
     given = {"data": data, "target": target}
     subject = get_task(task, **{name: value for name, value in given.items() if value is not None})
     from trainables.base.contract.conformance import check_task
 
     results = []
-    for result in check_task(subject, space=space, ray=ray):
+    for result in check_task(subject, shipped_tasks(), space=space, ray=ray):
         results.append(result)
         if not as_json:
             mark = PASSED if result.passed else FAULTY

@@ -17,15 +17,16 @@ import numpy as np
 from trainables import Splits, Task
 from trainables.base.worker.assignment import TrialAssignment, weights_path
 from trainables.base.worker.storage import Storage
-from tunelab.confirmation.cost import (
+from tunelab.analysis.confirmation_cost import (
     affordable_top,
     estimated_epochs,
     estimated_seconds,
     search_seconds,
     sooner_here,
 )
+from tunelab.analysis.outcome import winner_row
 from tunelab.confirmation.row_losses import constant_losses, row_losses
-from tunelab.confirmation.verdict import NO_TRIAL, conclude, winner_row
+from tunelab.confirmation.verdict import NO_TRIAL, conclude
 from tunelab.launch.fixed_trials import make_assignment, retrain_all
 from tunelab.launch.local import retrain_here
 from tunelab.launch.resources import Resources

@@ -59,11 +59,6 @@ def conclude(
     }
 
 
-def winner_row(confirmation: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The winner's row of a confirmation; None when there was none."""
-    return next((row for row in confirmation.get("rows", ()) if row["trial"] == confirmation["winner"]), None)
-
-
 def _place(row: dict[str, Any]) -> int:
     """Who comes first of two with the same mean: the lower number, and a reference that is no trial last."""
     return sys.maxsize if row["trial"] is None else int(row["trial"])

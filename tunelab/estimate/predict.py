@@ -17,9 +17,8 @@ from typing import Any
 from search_spaces import UserError
 from trainables import Splits, load_data
 from trainables.base.worker.assignment import TrialReport, weights_path
+from tunelab.analysis.confirmation_cost import WORKER_SECONDS, affordable_top
 from tunelab.analysis.permutation_importance import column_importance
-from tunelab.confirmation.cost import WORKER_SECONDS, affordable_top
-from tunelab.doctor import available_memory
 from tunelab.evaluation.baselines import baselines
 from tunelab.launch.fixed_trials import make_assignment
 from tunelab.launch.local import load_torch, retrain_here
@@ -33,6 +32,7 @@ from tunelab.search.controller import SearchController, SearchLimits, Stop
 from tunelab.search.journal import Journal
 from tunelab.search.study import StudySampler
 from tunelab.setup.resolve import KEEP_WEIGHTS, ResolvedSweep, compute_of, resolve_sweep, with_gpus
+from tunelab.system.memory import available_memory
 from tunelab.tracking.uri import OFF
 
 PROBE_TRIALS = 8

@@ -16,13 +16,12 @@ from trainables.base.worker.storage import Storage
 from tunelab.launch.fixed_trials import PlannedTrials, make_assignment
 from tunelab.launch.tuner import TrialSource
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import SweepSpec
+from tunelab.records.spec import SweepSpec, public_spec
 from tunelab.records.trial import TrialRecord
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.search.controller import NoTrial, SearchController, SearchLimits
 from tunelab.search.journal import Journal
 from tunelab.search.study import StudySampler
-from tunelab.setup.fingerprint import public_spec
 from tunelab.system.environment import environment
 from tunelab.system.signals import put_off
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from search_spaces import ParamValue, UserError
 from trainables import SPLIT_SEED
+from tunelab.system.redaction import without_secrets
 
 NAME = re.compile(r"[\w][\w.-]{0,79}")
 TASK_OPTIONS = (  # of the tasks that ship here; those of a user's own task are given as task_options
@@ -217,3 +218,8 @@ def _unknown_key(key: str) -> str:
     near = difflib.get_close_matches(key, known, 1, 0.5)
     hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(known)}."
     return f"unknown key '{key}'.{hint}"
+
+
+def public_spec(spec: SweepSpec) -> dict[str, Any]:
+    """A spec as it may be shown and kept: no URI in it holds a password."""
+    return {key: without_secrets(value) if isinstance(value, str) else value for key, value in spec.to_json().items()}

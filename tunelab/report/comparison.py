@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import UserError
+from tunelab.analysis.outcome import count_text, reference_trial, verdict, winner_row
 from tunelab.analysis.savings import estimate_savings
-from tunelab.confirmation.verdict import winner_row
 from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Link, Note, Section, Table, Text
 from tunelab.documents.page import COLOURS, number
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
 from tunelab.report.axes import shortened
 from tunelab.report.figures import loss_scale
-from tunelab.report.outcome import count_text, reference_trial, utc, verdict
+from tunelab.report.outcome import utc
 from tunelab.report.repeat import repeat_command
 
 NOT_SETTINGS = ("name", "task", "tracking_uri", "storage", "address")

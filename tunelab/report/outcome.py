@@ -4,104 +4,13 @@ from __future__ import annotations
 
 import time
 
-from tunelab.confirmation.cost import not_confirmed
+from tunelab.analysis.outcome import not_confirmed, verdict
 from tunelab.documents.document import Block, Cell, Note, Section, Table, Text
-from tunelab.documents.page import number
-from tunelab.records.result import Baseline, Best, SweepResult
+from tunelab.records.result import Baseline, SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.report.limits import MAX_ROWS
 
 BEST_ROWS = 10
-
-
-def reference_trial(result: SweepResult) -> TrialRecord | None:
-    """The trial of the task's reference configuration; None when no trial had it (``--set``, another space)."""
-    if result.confirmation:
-        return next((t for t in result.trials if t.number == result.confirmation["reference"]), None)
-    own = not result.spec["set"] and result.spec["space"] is None
-    known = own and any(b.name == "reference" for b in result.baselines)
-    return next((t for t in result.trials if t.number == 0 and known), None)
-
-
-def verdict(result: SweepResult) -> str:
-    """The outcome in one sentence."""
-    best = result.best
-    if best is None:
-        count = len(result.trials)
-        return f"None of {count} trials has a result: {count_text(result)}."
-    text = f"{_who(best)} won of {len(result.trials)} trials, with a validation loss of {number(best.val_loss)}"
-    reference = reference_trial(result)
-    if reference is not None and reference.number != best.trial:
-        text += f" (reference configuration: {number(reference.val_loss)})"
-    elif reference is not None and not best.members:
-        text += " (it is the reference configuration"
-        text += ")" if result.confirmation else ": the search found none better)"
-    text += f", {_standing(result)}"
-    score = str(result.facts["score"])
-    if score in best.test:
-        text += f"; on the test split its {score} is {number(best.test[score])}{_unit(result, score)}"
-        rivals = sorted((b for b in result.baselines if score in b.test), key=lambda b: _cost(result, b.test[score]))
-        if rivals:
-            text += f", {_against(result, best.test[score], rivals[0])}"
-    return text + "."
-
-
-def _who(best: Best) -> str:
-    if best.members:
-        return f"The mean of trials {', '.join(map(str, best.members))}"
-    retrained = ", stopped by the search and trained to its end since," if best.seed is not None else ""
-    return f"Trial {best.trial}{retrained}"
-
-
-def _standing(result: SweepResult) -> str:
-    """What fresh seeds say of the winner, a few words."""
-    assert result.best is not None
-    found = result.confirmation
-    if result.best.members and found:
-        return "itself not confirmed on fresh seeds"
-    if not found:
-        return "not confirmed on fresh seeds"
-    if found["better"] is None:
-        return "trained again on fresh seeds, with no reference to compare with"
-    if found["winner"] == found["reference"]:
-        return "and no other came out better on fresh seeds"
-    return f"{'better' if found['better'] else 'not shown to be better'} than the reference on fresh seeds"
-
-
-def _against(result: SweepResult, own: float, rival: Baseline) -> str:
-    score = str(result.facts["score"])
-    value = rival.test[score]
-    if _cost(result, own) < _cost(result, value):
-        relation = "better than"
-    elif own == value:
-        relation = "equal to"
-    else:
-        relation = "not better than"
-    return f"{relation} the best baseline ({rival.name}, {number(value)})"
-
-
-def _cost(result: SweepResult, score: float) -> float:
-    return -score if result.facts["score_direction"] == "maximize" else score
-
-
-def _unit(result: SweepResult, score: str) -> str:
-    unit = result.facts["unit"]
-    if not unit or score not in ("rmse", "mae"):
-        return ""
-    return f" × {unit}" if unit[0].isdigit() else f" {unit}"
-
-
-def count_text(result: SweepResult) -> str:
-    """How the trials ended: ``3 finished, 21 stopped early``."""
-    counts = result.counts
-    named = {
-        "finished": counts.finished,
-        "stopped early": counts.stopped_early,
-        "diverged": counts.diverged,
-        "failed": counts.failed,
-        "interrupted": counts.interrupted,
-    }
-    return ", ".join(f"{count} {name}" for name, count in named.items() if count) or "no trial ended"
 
 
 def verdict_section(result: SweepResult) -> Section:

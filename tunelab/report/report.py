@@ -14,20 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search_spaces import UserError
+from tunelab.analysis.outcome import count_text
 from tunelab.documents.document import Document, Section
 from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult
 from tunelab.report.evidence import audit_section, confirmation_section, winner_section
-from tunelab.report.outcome import (
-    baselines_section,
-    best_section,
-    count_text,
-    failures_section,
-    test_section,
-    utc,
-    verdict_section,
-)
+from tunelab.report.outcome import baselines_section, best_section, failures_section, test_section, utc, verdict_section
 from tunelab.report.repeat import provenance, repeat_section
 from tunelab.report.search import curve_sections, importance_section, savings_section, space_sections, trials_section
 

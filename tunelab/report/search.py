@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tunelab.analysis.outcome import reference_trial
 from tunelab.analysis.parameter_importance import MIN_TRIALS, parameter_importance
 from tunelab.analysis.savings import estimate_savings
 from tunelab.documents.document import Block, Cell, Note, Panels, Section, Table, Text
@@ -16,7 +17,7 @@ from tunelab.report.figures import (
     slice_trials,
 )
 from tunelab.report.limits import most_trials, thinned_text
-from tunelab.report.outcome import reference_trial, trial_table
+from tunelab.report.outcome import trial_table
 
 FURTHER_COLUMNS = 6  # of the table of trials, beside hyperparameters
 

@@ -282,3 +282,18 @@ def _apply(
             trials[trial.number] = replace(trial, run_id=event["run_id"])
         case _:
             notes.append(event)
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process runs the sweep of a folder."""
+    try:
+        with FileLock(folder / LOCK_FILE, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def is_finished(state: Replay) -> bool:
+    """Whether a sweep reached its end; one that was extended and cut short did not."""
+    ends = [note for note in state.notes if note["event"] in ("started", "finished")]
+    return bool(ends) and ends[-1]["event"] == "finished" and not ends[-1]["stopped"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from search_spaces import SearchSpace, UserError
-from tunelab.records.spec import SweepSpec
-from tunelab.system.redaction import without_secrets
+from tunelab.records.spec import SweepSpec, public_spec
+from tunelab.system.hashing import file_digest
 
 FIXED_FOR_GOOD = (
     *("task", "task_options", "space", "seed", "split_seed", "max_epochs", "grace_period", "reduction_factor"),
@@ -25,16 +23,6 @@ def identity(spec: SweepSpec, digest: str, space: SearchSpace) -> dict[str, Any]
         "task_file": file_digest(spec.task),
         "space": space.describe(),
     }
-
-
-def file_digest(task: str) -> str:
-    """sha256 of a task's file; empty for a task by name."""
-    return hashlib.sha256(Path(task).read_bytes()).hexdigest() if task.endswith(".py") else ""
-
-
-def public_spec(spec: SweepSpec) -> dict[str, Any]:
-    """A spec as it may be shown and kept: no URI in it holds a password."""
-    return {key: without_secrets(value) if isinstance(value, str) else value for key, value in spec.to_json().items()}
 
 
 def check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

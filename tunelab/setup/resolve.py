@@ -12,7 +12,7 @@ from secrets import token_hex
 from optuna.trial import FrozenTrial
 
 from search_spaces import SearchSpace, UserError
-from trainables import Task, get_task, is_shipped
+from trainables import Task, get_task, is_shipped, shipped_tasks
 from trainables.base.training.compute import Compute
 from trainables.base.worker.storage import Storage
 from tunelab.launch.resources import Resources, check_cluster, settle_gpus
@@ -63,7 +63,7 @@ def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
     if not is_shipped(task):
         from trainables.base.contract.conformance import plain_fault
 
-        fault = plain_fault(task)
+        fault = plain_fault(task, shipped_tasks())
         if fault is not None:
             raise UserError(f"Task '{spec.task}': {fault} `tunelab check-task` tells all that it gets wrong.")
     space = task.space(spec.space)

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from search_spaces import UserError
 from tunelab.records.result import SweepResult
-from tunelab.setup.fingerprint import file_digest
+from tunelab.system.hashing import file_digest
 from tunelab.tracking.connection import (
     STATUS,
     TAG_LIMIT,

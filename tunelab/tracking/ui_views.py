@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from tunelab.analysis.outcome import verdict
 from tunelab.documents.markdown import plain
 from tunelab.records.result import SweepResult
-from tunelab.report.outcome import verdict
 
 VIEW_TAG = "mlflow.sharedViewState."
 SWEEPS_VIEW, TRIALS_VIEW = "tunelab-sweeps", "tunelab-trials"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from benchmarks.generation.decoding.engine import Continuation
+from benchmarks.generation.decoding.log_probabilities import log_probabilities
 from benchmarks.generation.plan.settings import DecodingSettings
-from benchmarks.generation.scoring.scorer import log_probabilities
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel

@@ -9,11 +9,12 @@ import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from benchmarks.generation.decoding.engine import Continuation, Engine, Job
+from benchmarks.generation.decoding.log_probabilities import log_probabilities
 from benchmarks.generation.decoding.reference import generate_continuations
 from benchmarks.generation.decoding.samples import Sample, Slot
 from benchmarks.generation.plan.spec import HUMAN, Plan, Prompt, find_models
 from benchmarks.generation.scoring.quality import Scored
-from benchmarks.generation.scoring.scorer import Scorer, log_probabilities, split_ids
+from benchmarks.generation.scoring.scorer import Scorer, split_ids
 from search_spaces.errors import UserError
 from trainables.base.text.language_model import ModelFacts, load_model, load_tokenizer
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from search_spaces import UserError
 from tests.browser import Browser, needs_chromium
 from tests.tunelab.conftest import Shelf
+from tunelab.analysis.outcome import verdict
 from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.analysis.savings import estimate_savings
 from tunelab.cli import sweep as sweep_command
@@ -24,7 +25,6 @@ from tunelab.documents.markdown import plain
 from tunelab.records.result import Best, SweepResult
 from tunelab.records.spec import read_spec_file
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.report.outcome import verdict
 from tunelab.report.repeat import repeat_command
 from tunelab.report.report import make_document, to_html, to_markdown
 from tunelab.tracking.store import Store

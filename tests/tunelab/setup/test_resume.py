@@ -9,9 +9,8 @@ import pytest
 
 from search_spaces import UserError
 from tunelab.cli.main import main
-from tunelab.records.spec import make_spec
+from tunelab.records.spec import make_spec, public_spec
 from tunelab.search.journal import Journal
-from tunelab.setup.fingerprint import public_spec
 from tunelab.setup.resume import find_name, next_name, resumed_spec, started_note
 
 

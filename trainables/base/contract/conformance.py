@@ -1,6 +1,6 @@
 """The conformance suite: what a task must do so that a sweep can rely on it, one named check each.
 
-``check_task(task)`` runs every check on a task, shipped or the user's own. A check passes or says in one sentence what
+``check_task`` runs every check on a task, shipped or the user's own. A check passes or says in one sentence what
 the task gets wrong. Checks train a few epochs on the smallest values of the space (and its largest batch).
 """
 
@@ -65,8 +65,9 @@ class CheckResult:
 class Subject:
     """A task under test, with what several checks need: computed once, when first asked for."""
 
-    def __init__(self, task: Task, space: str | None = None) -> None:
+    def __init__(self, task: Task, shipped: Mapping[str, type[Task]], space: str | None = None) -> None:
         self.task = task
+        self.shipped = shipped
         self._space = space
 
     @cached_property
@@ -105,15 +106,21 @@ class Subject:
         return [_kept(report) for report in islice(iter(fit), epochs + 2)]
 
 
-def check_task(task: Task, *, space: str | None = None, ray: bool = False) -> Iterator[CheckResult]:
-    """Runs the suite and yields each check as it ends.
+def check_task(
+    task: Task, shipped: Mapping[str, type[Task]], *, space: str | None = None, ray: bool = False
+) -> Iterator[CheckResult]:
+    """Run the suite on a task.
 
     Args:
         task: from ``trainables.get_task``.
+        shipped: the tasks that come with tunelab, by name: ``trainables.shipped_tasks()``. No other may use a name.
         space: search space by name or Python file instead of the task's own; the reference stays in the task's own.
         ray: also train in a bare ``ray.tune.Tuner``; Ray is started when it does not run.
+
+    Yields:
+        The result of each check as it ends.
     """
-    subject = Subject(task, space)
+    subject = Subject(task, shipped, space)
     broken = False
     for name, check, needed in [*CHECKS, *([("bare tuner", _bare_tuner, False)] if ray else [])]:
         began = time.perf_counter()
@@ -122,9 +129,9 @@ def check_task(task: Task, *, space: str | None = None, ray: bool = False) -> It
         yield CheckResult(name, fault, time.perf_counter() - began)
 
 
-def plain_fault(task: Task) -> str | None:
+def plain_fault(task: Task, shipped: Mapping[str, type[Task]]) -> str | None:
     """What a task gets wrong in its facts and its reference configuration, which is seen without its data."""
-    subject = Subject(task, None)
+    subject = Subject(task, shipped)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's, of values outside the space: the sentence says it
         return _run(_facts, subject) or (_run(_reference, subject) if task.reference else None)
@@ -142,8 +149,6 @@ def _run(check: Callable[[Subject], None], subject: Subject) -> str | None:
 
 
 def _facts(subject: Subject) -> None:
-    from trainables import shipped_tasks
-
     facts = getattr(subject.task, "facts", None)
     _demand(isinstance(facts, TaskFacts), f"'facts' must be a TaskFacts, got {type(facts).__name__}.")
     assert isinstance(facts, TaskFacts)
@@ -152,7 +157,7 @@ def _facts(subject: Subject) -> None:
         f"'facts.name' must be lower-case letters, digits, _ and -, got {facts.name!r}.",
     )
     _demand(
-        shipped_tasks().get(facts.name) in (None, type(subject.task)),
+        subject.shipped.get(facts.name) in (None, type(subject.task)),
         f"'facts.name' is {facts.name!r}, which ships with tunelab: their sweeps and models would mix.",
     )
     for name in ("title", "source", "licence", "score"):
@@ -276,7 +281,7 @@ def _missing_key(subject: Subject) -> None:
 
 
 def _predictor(subject: Subject) -> None:
-    from trainables import load_predictor
+    from trainables.base.contract.predictors import load
 
     task, splits = subject.task, subject.splits
     weights = subject.reports[-1].weights
@@ -296,7 +301,7 @@ def _predictor(subject: Subject) -> None:
         predictor.save(Path(folder))
         pickled = [p.name for p in Path(folder).rglob("*") if p.suffix in (".pkl", ".pickle", ".pt", ".pth", ".joblib")]
         _demand(not pickled, f"save() writes {', '.join(pickled)}; models are kept without pickle.")
-        loaded = load_predictor(Path(folder))
+        loaded = load(Path(folder))
     fault = same_outputs(predictor.predict(inputs), loaded.predict(inputs), len(inputs))
     _demand(fault is None, f"The saved and loaded predictor differs: {fault}.")
 

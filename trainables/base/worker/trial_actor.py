@@ -1,7 +1,8 @@
 """A trial actor: one worker process of a sweep, in which trials run one after another.
 
-Only the launcher and workers import it. To Ray Tune an actor is one trial that goes on until the sweep has no more work. Starting a trial of Tune's own costs
-tens of milliseconds and several messages, more than many small trials train; handing a actor its next plan costs one.
+Only the launcher and workers import it. To Ray Tune an actor is one trial that runs until the sweep has no more work.
+Starting a trial of Tune's own costs tens of milliseconds and several messages, more than many small trials train;
+giving an actor its next assignment costs one message.
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.generation.decoding.engine import Continuation, Engine, Job, continuation_seed, uniforms
+from benchmarks.generation.decoding.log_probabilities import log_probabilities
 from benchmarks.generation.decoding.reference import generate_continuations, generate_tokens
 from benchmarks.generation.measure.writer import Writer, load_writer
 from benchmarks.generation.plan.settings import DecodingSettings
 from benchmarks.generation.plan.spec import DEFAULT_SPEC, read_spec, resolve
-from benchmarks.generation.scoring.scorer import log_probabilities
 
 SETTINGS = [
     DecodingSettings(max_new_tokens=24),

@@ -15,12 +15,14 @@ import torch
 
 import trainables
 from search_spaces import SearchSpace
-from trainables import EpochReport, SealedTest, Splits, TabularTask, Task, TaskFacts
+from trainables import EpochReport, SealedTest, Splits, TabularTask, Task, TaskFacts, shipped_tasks
 from trainables.base.contract.conformance import CHECKS, check_task
 
 
 def faults(task: Task, *, ray: bool = False) -> dict[str, str]:
-    return {result.name: result.fault for result in check_task(task, ray=ray) if result.fault is not None}
+    return {
+        result.name: result.fault for result in check_task(task, shipped_tasks(), ray=ray) if result.fault is not None
+    }
 
 
 SLOW = ("kogpt2",)  # trains a language model several times

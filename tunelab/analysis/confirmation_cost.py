@@ -58,11 +58,3 @@ def sooner_here(chosen: Sequence[TrialRecord], seeds: int) -> bool:
 def estimated_epochs(chosen: Sequence[TrialRecord], seeds: int) -> int:
     """Epochs of whole runs of these trials on so many seeds."""
     return sum(map(_whole_epochs, chosen)) * seeds
-
-
-def not_confirmed(result: SweepResult) -> str:
-    """That the winner was not confirmed, and what that would cost."""
-    text = "Not confirmed on fresh seeds: a repetition may put another configuration first"
-    chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last stands for the reference
-    seconds = estimated_seconds(result, chosen, int(result.spec["confirm_seeds"]))
-    return f"{text}. --confirm-top {DEFAULT_TOP} would take about {max(1, round(seconds)):,} s more."

@@ -1,0 +1,32 @@
+"""The log-probabilities that a causal language model gives to continuations of prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel
+
+
+@torch.inference_mode()
+def log_probabilities(model: GPT2LMHeadModel, sequences: Sequence[tuple[Ids, Ids]], batch: int = 32) -> list[float]:
+    """log P(continuation | prompt) in nats, of (prompt ids, continuation ids) pairs, each prompt at least one token."""
+    found = [0.0] * len(sequences)
+    order = sorted(range(len(sequences)), key=lambda i: sum(map(len, sequences[i])))
+    for begin in range(0, len(order), batch):
+        part = order[begin : begin + batch]
+        rows = [torch.tensor([*sequences[i][0], *sequences[i][1]]) for i in part]
+        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(model.device)
+        # padding stands on the right, where no earlier token looks
+        log_p = model(input_ids=ids[:, :-1]).logits.float().log_softmax(-1)
+        picked = log_p.gather(2, ids[:, 1:, None]).squeeze(2).double().cpu()
+        for row, i in enumerate(part):
+            head, tail = map(len, sequences[i])
+            found[i] = float(picked[row, head - 1 : head - 1 + tail].sum())
+    return found
+
+
+Ids = tuple[int, ...]
