@@ -142,9 +142,9 @@ class MNIST(Task):
         return means
 
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
-        from trainables.base.images.predictor import score_images
+        from trainables.base.kinds.registry import row_kind
 
-        return score_images(predictor.outputs(split.inputs), split.targets)
+        return row_kind(self.facts.kind).scores(predictor.outputs(split.inputs), split.targets, predictor.facts)
 
     def description(self) -> dict[str, Any]:
         if self.data == "sample":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
 from trainables.base.contract.task import SPLIT_SEED, TaskFacts
+from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Table(TabularTask):
     def _take_on(self, rows: int) -> None:
         """Sets what a task says of itself from what the table turned out to be."""
         schema = self.schema
-        regression = schema.kind == "regression"
+        kind = row_kind(schema.kind)
         self.target = schema.target
         self.numeric, self.categorical, self.dates = (
             schema.columns.numeric,
@@ -113,8 +114,8 @@ class Table(TabularTask):
             title=f"{schema.target} of {self.path.name}",
             kind=schema.kind,
             source=self.path.name,
-            score="rmse" if regression else "accuracy",
-            score_direction="minimize" if regression else "maximize",
+            score=kind.score,
+            score_direction=kind.score_direction,
             max_epochs=100 if rows < FEW_ROWS else 27,  # an epoch of few rows is a few steps
             grace_period=10 if rows < FEW_ROWS else 1,
             note="",
@@ -157,7 +158,7 @@ class Table(TabularTask):
 
         rows = self._parted(frame, split_seed)
         notes = [] if self.split_column is not None else [uneven(rows)]
-        if self.schema.kind != "regression":
+        if row_kind(self.schema.kind).classifies:
             classes = frame[self.target]
             trained = set(classes.iloc[rows.train].unique())
             if len(trained) < 2:
@@ -198,7 +199,7 @@ class Table(TabularTask):
             "dropped": dict(schema.dropped),
             "notes": [*schema.notes, *self._split_notes],
         }
-        if schema.kind != "regression":
+        if row_kind(schema.kind).classifies:
             shown["classes"] = {str(name): int(n) for name, n in frame[schema.target].value_counts().items()}
         return shown
 

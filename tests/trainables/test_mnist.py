@@ -23,7 +23,8 @@ from search_spaces import UserError, get_space
 from trainables.base.images.digit import read_digit
 from trainables.base.images.idx_files import FILES
 from trainables.base.images.networks import Distortion, build_image_model
-from trainables.base.images.predictor import ImagePredictor, as_images, calibration_error
+from trainables.base.images.predictor import ImagePredictor, as_images
+from trainables.base.kinds.metrics import calibration_error
 from trainables.base.prediction_input import draw_prediction, predict_image_file, text_picture
 
 

@@ -11,6 +11,8 @@ import pandas as pd
 from sklearn.inspection import permutation_importance
 
 from trainables import RawSplit, Task
+from trainables.base.kinds.kind import RowKind
+from trainables.base.kinds.registry import kind_of
 
 ROWS = 1000  # enough for the figure, few enough for its cost
 REPEATS, REPEATS_OF_LARGE = 10, 5  # by the table alone: on a busy machine a figure must come out the same
@@ -72,7 +74,11 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
         None when the inputs are no table of columns that say something of a target. Without columns, but with a note,
         when even few repeats on few rows would take several times the budget.
     """
-    if not isinstance(split.inputs, pd.DataFrame) or len(split.targets) < 2 or task.facts.kind == "language_model":
+    if (
+        not isinstance(split.inputs, pd.DataFrame)
+        or len(split.targets) < 2
+        or not isinstance(kind_of(task.facts.kind), RowKind)
+    ):
         return None
     score, sign = task.facts.score, -1.0 if task.facts.score_direction == "minimize" else 1.0
     loss = score if sign < 0 else f"1 − {score}"

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from trainables import RawSplit, Splits, Task
-from trainables.base.training.outputs import score_outputs
+from trainables.base.kinds.registry import row_kind
 from tunelab.records.result import Baseline
 from tunelab.system.errors import DATA_FAULTS, reason
 
@@ -37,13 +37,13 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
     x = task.features(splits, splits.train.inputs)
     if x is None:
         return ()
-    kind = "multiclass" if task.facts.kind == "images" else task.facts.kind
+    kind = row_kind(task.facts.kind)
     y = splits.training.arrays["y_train"].reshape(-1)
     facts = splits.training.facts
     parts = [(task.features(splits, part.inputs), part.targets) for part in (splits.validation, test)]
     cells = x.size * max(1, int(facts["n_outputs"]))
     found = []
-    for name, model in (_regressors() if kind == "regression" else _classifiers(y)).items():
+    for name, model in (_classifiers(y) if kind.classifies else _regressors()).items():
         if name == BOOSTING and cells > MAX_BOOSTING_CELLS:
             note = f"not run: {cells:,} cells (rows x features x classes) are above {MAX_BOOSTING_CELLS:,}"
             found.append(Baseline(name, {}, {}, note))
@@ -52,7 +52,7 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
             with threadpool_limits(None if cells > MANY_CELLS else 1):
                 model.fit(x, y)
                 outputs = [(_outputs(model, features, facts), targets) for features, targets in parts]
-            scores = [score_outputs(kind, said, targets, facts) for said, targets in outputs]
+            scores = [kind.scores(said, targets, facts) for said, targets in outputs]
             found.append(Baseline(name, validation=scores[0], test=scores[1]))
         except DATA_FAULTS as problem:
             found.append(Baseline(name, {}, {}, f"failed: {reason(problem)}"))

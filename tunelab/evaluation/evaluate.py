@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from trainables import Predictor, RawSplit, Splits, Task
+from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.permutation_importance import Importance, column_importance
 from tunelab.confirmation.confirm import choose_winner, median_run
 from tunelab.evaluation.baselines import baselines
@@ -242,7 +243,7 @@ def _reference(
 
 def _trained_reference(result: SweepResult, task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
     """The reference configuration trained for this table alone, since no trial had it (another space, ``--set``)."""
-    if task.facts.kind == "language_model":
+    if kind_of(task.facts.kind).costly:
         return (Baseline("reference", {}, {}, "not run: no trial had it, and it would cost as much as they did"),)
     config, first = task.space().config(task.reference), result.trials[0]
     best, state = math.inf, {}

@@ -13,8 +13,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from trainables.base.images.predictor import BINS, calibration_error
-from trainables.base.training.metrics import roc_auc
+from trainables.base.kinds.metrics import BINS, calibration_error, roc_auc
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line, Mark
 from tunelab.figures.evidence import Evidence
 

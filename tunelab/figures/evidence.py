@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from trainables import Predictor, RawSplit
-from trainables.base.training.outputs import probabilities, scale_of
+from trainables.base.kinds.classification import probabilities
+from trainables.base.kinds.target_scale import TargetScale
 from tunelab.records.trial import TrialRecord
 
 
@@ -52,7 +53,7 @@ class Evidence:
     def predicted(self) -> np.ndarray:
         """(n,) predictions of a regression in the target's unit."""
         assert self.outputs is not None
-        return scale_of(self.model_facts).to_unit(self.outputs[:, 0])
+        return TargetScale.from_facts(self.model_facts).to_unit(self.outputs[:, 0])
 
     def shares(self) -> np.ndarray:
         """(n, classes) probabilities."""

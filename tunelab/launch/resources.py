@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from search_spaces import UserError
+from trainables.base.kinds.registry import kind_of
 from tunelab.launch.ray_internals.forks import ray_runs
 from tunelab.launch.session import check_address, import_ray, other_machines
 
@@ -76,7 +77,7 @@ def settle_gpus(asked: float | None, cluster: dict[str, float], kind: str) -> fl
     gpus = cluster.get("GPU", 0)
     if asked is not None or not gpus:
         return asked or 0.0
-    return 1.0 if kind == "language_model" else 1.0 / max(1, min(SHARE_GPU, int(cluster.get("CPU", 1) / gpus)))
+    return 1.0 if kind_of(kind).costly else 1.0 / max(1, min(SHARE_GPU, int(cluster.get("CPU", 1) / gpus)))
 
 
 def slots(cluster: dict[str, float], resources: Resources) -> int:

@@ -13,6 +13,8 @@ from optuna.trial import FrozenTrial
 
 from search_spaces import SearchSpace, UserError
 from trainables import Task, get_task, is_shipped, shipped_tasks
+from trainables.base.kinds.kind import RowKind
+from trainables.base.kinds.registry import kind_of
 from trainables.base.training.compute import Compute
 from trainables.base.worker.storage import Storage
 from tunelab.launch.resources import Resources, check_cluster, settle_gpus
@@ -68,7 +70,7 @@ def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
             raise UserError(f"Task '{spec.task}': {fault} `tunelab check-task` tells all that it gets wrong.")
     space = task.space(spec.space)
     max_epochs = spec.max_epochs or task.facts.max_epochs
-    if spec.ensemble and task.facts.kind == "language_model":
+    if spec.ensemble and not isinstance(kind_of(task.facts.kind), RowKind):
         raise UserError(f"--ensemble {spec.ensemble}: language models cannot be averaged; leave it out.")
     if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
         raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import optuna
 
@@ -31,7 +31,8 @@ from trainables.base.contract.conformance_data import (
     same_outputs,
     same_reports,
 )
-from trainables.base.contract.task import EpochReport, Kind, Splits, Task, TaskFacts
+from trainables.base.contract.task import EpochReport, Splits, Task, TaskFacts
+from trainables.base.kinds.registry import KINDS
 
 SEED = 1
 EPOCHS = 2  # of the checks that train
@@ -162,9 +163,7 @@ def _facts(subject: Subject) -> None:
     )
     for name in ("title", "source", "licence", "score"):
         _demand(bool(getattr(facts, name).strip()), f"'facts.{name}' is empty.")
-    _demand(
-        facts.kind in get_args(Kind), f"'facts.kind' must be one of {', '.join(get_args(Kind))}, got {facts.kind!r}."
-    )
+    _demand(facts.kind in KINDS, f"'facts.kind' must be one of {', '.join(KINDS)}, got {facts.kind!r}.")
     _demand(
         facts.score_direction in ("minimize", "maximize"),
         f"'facts.score_direction' must be minimize or maximize, got {facts.score_direction!r}.",
@@ -195,7 +194,7 @@ def _carried(task: Task) -> int:
 
 
 def _data(subject: Subject) -> None:
-    for fault in data_faults(subject.splits, subject.task.facts.kind):
+    for fault in data_faults(subject.splits, KINDS[subject.task.facts.kind]):
         raise Fault(fault)
 
 

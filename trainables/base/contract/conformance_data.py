@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from trainables.base.contract.task import EpochReport, Kind, RawSplit, Splits
+from trainables.base.contract.task import EpochReport, RawSplit, Splits
+from trainables.base.kinds.kind import RowKind, TargetKind
 
 SHARED = 0.5  # share of a split's rows in another one from which the splits are taken for overlapping, not the data
 COMPARED = 20_000  # rows of each split that are looked for in the others
 
 
-def data_faults(splits: Splits, kind: Kind) -> Iterator[str]:
+def data_faults(splits: Splits, kind: TargetKind) -> Iterator[str]:
     """What is wrong with splits, a sentence each."""
     arrays = splits.training.arrays
     if not arrays:
@@ -39,7 +40,7 @@ def data_faults(splits: Splits, kind: Kind) -> Iterator[str]:
         share = shared_rows(raw[first], raw[second])
         if share > SHARED:
             yield f"{share:.0%} of the {second} rows are {first} rows too: the splits are not disjoint."
-    if kind != "language_model":
+    if isinstance(kind, RowKind):
         yield from _misplaced(splits, kind)
 
 
@@ -61,7 +62,7 @@ def _row_keys(part: RawSplit) -> list[int]:
     return [hash((key, str(target))) for key, target in zip(keys, targets.tolist(), strict=False)]
 
 
-def _misplaced(splits: Splits, kind: Kind) -> Iterator[str]:
+def _misplaced(splits: Splits, kind: RowKind) -> Iterator[str]:
     """Whether the arrays that trials get are the rows of their split, by the order of their targets."""
     arrays = splits.training.arrays
     for split, part in (("train", splits.train), ("val", splits.validation)):
@@ -78,8 +79,8 @@ def _misplaced(splits: Splits, kind: Kind) -> Iterator[str]:
             yield f"'y_{split}' does not belong to the targets of its split: a trial sees other rows."
 
 
-def _agree(raw: np.ndarray, encoded: np.ndarray, kind: Kind) -> bool:
-    if kind == "regression":  # any increasing scale will do
+def _agree(raw: np.ndarray, encoded: np.ndarray, kind: RowKind) -> bool:
+    if not kind.classifies:  # any increasing scale will do
         return bool((np.diff(encoded[np.argsort(raw.astype(np.float64), kind="stable")]) >= -1e-6).all())
     pairs = set(zip(raw.tolist(), encoded.tolist(), strict=True))
     return len(pairs) == len(set(raw.tolist())) == len(set(encoded.tolist()))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import torch
 
     from search_spaces import SearchSpace
+    from trainables.base.kinds.kind import Kind
 
-Kind = Literal["regression", "binary", "multiclass", "images", "language_model"]
 Config = Mapping[str, Any]
 
 METRIC = "val_loss"  # every task reports it, lower is better

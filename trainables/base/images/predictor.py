@@ -16,11 +16,9 @@ from search_spaces.errors import UserError
 from trainables.base.contract.task import Config, Predictor
 from trainables.base.images.digit import read_digit
 from trainables.base.images.networks import SIDE, ImageScale, build_image_model
-from trainables.base.training.metrics import multiclass_metrics
-from trainables.base.training.outputs import probabilities
+from trainables.base.kinds.registry import row_kind
 
 BATCH = 1024  # images a forward pass
-BINS = 15  # of the expected calibration error
 
 
 class ImagePredictor(Predictor):
@@ -63,11 +61,7 @@ class ImagePredictor(Predictor):
 
     def predict(self, inputs: Any) -> pd.DataFrame:
         """A column ``prediction``, and ``p_<class>``, the probabilities."""
-        classes = self.facts["classes"]
-        shares = probabilities(self.outputs(inputs))
-        frame = pd.DataFrame(shares, columns=[f"p_{c}" for c in classes])
-        frame.insert(0, "prediction", [classes[i] for i in shares.argmax(axis=1)])
-        return frame
+        return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts)
 
     def save(self, folder: Path) -> None:
         save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, folder / "weights.safetensors")
@@ -97,25 +91,3 @@ def as_images(inputs: Any) -> np.ndarray:
     if not (values.min() >= 0 and values.max() <= 255):  # NaN fails too
         raise UserError(f"Grey values must be from 0 to 255, got {values.min():g} to {values.max():g}.")
     return np.round(values).astype(np.uint8).reshape(-1, SIDE, SIDE)
-
-
-def score_images(outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """Logits (n, classes) against class positions (n,): ``accuracy``, ``f1``, ``log_loss``, ``auc``, ``ece``."""
-    shares = probabilities(outputs)
-    truth = np.asarray(targets, dtype=np.int64)
-    return {**multiclass_metrics(truth, shares), "ece": calibration_error(truth, shares)}
-
-
-def calibration_error(truth: np.ndarray, shares: np.ndarray, bins: int = BINS) -> float:
-    """Expected calibration error (Guo et al. 2017): how far confidence is from accuracy, over equal-width bins.
-
-    Args:
-        truth: class positions (n,).
-        shares: (n, classes) probabilities.
-        bins: number of bins of the largest probability.
-    """
-    confidence = shares.max(axis=1)
-    right = shares.argmax(axis=1) == truth
-    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gap = np.bincount(bin_of, weights=confidence - right, minlength=bins)  # rows of the bin times its gap
-    return float(np.abs(gap).sum() / len(truth))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from trainables.base.contract.splits import RowSplit
-from trainables.base.contract.task import Kind, RawSplit, SealedTest, Splits, TrainingData, digest_arrays
+from trainables.base.contract.task import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
+from trainables.base.kinds.kind import Kind, TargetTransform
+from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.preprocessing import Columns, NumericTransform, TablePreprocessing
-from trainables.base.training.outputs import TargetScale, TargetTransform, encode_target
 
 
 def build_splits(
@@ -43,23 +43,14 @@ def build_splits(
         "feature_names": preprocessing.feature_names,
         "n_numeric": preprocessing.n_numeric,
     }
-    if kind == "regression":
-        scale = TargetScale.fit(np.asarray(train.targets, dtype=np.float64), target_transform)
-        facts |= {
-            "n_outputs": 1,
-            "target_mean": scale.mean,
-            "target_std": scale.std,
-            "target_transform": scale.transform,
-        }
-    else:
-        classes = sorted(pd.unique(frame[target]).tolist())
-        facts |= {"n_outputs": 1 if kind == "binary" else len(classes), "classes": classes}
+    encoding = row_kind(kind)
+    facts |= encoding.target_facts(train.targets, frame[target].to_numpy(), target_transform)
     arrays = {}
     for name, part in (("train", train), ("val", validation)):
         arrays[f"x_{name}"] = preprocessing.transform(part.inputs)
-        arrays[f"y_{name}"] = encode_target(part.targets, kind, facts)
+        arrays[f"y_{name}"] = encoding.encode_target(part.targets, facts)
     facts["n_inputs"] = int(arrays["x_train"].shape[1])
-    sealed = {"x_test": preprocessing.transform(test.inputs), "y_test": encode_target(test.targets, kind, facts)}
+    sealed = {"x_test": preprocessing.transform(test.inputs), "y_test": encoding.encode_target(test.targets, facts)}
     return Splits(
         training=TrainingData(arrays, facts, digest_arrays(arrays, sealed)),
         train=train,

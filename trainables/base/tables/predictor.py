@@ -12,11 +12,12 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
-from trainables.base.contract.task import Config, Kind, Predictor
+from trainables.base.contract.task import Config, Predictor
+from trainables.base.kinds.kind import Kind
+from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.base.training.embeddings import build_embedded_mlp
 from trainables.base.training.mlp import MLP
-from trainables.base.training.outputs import prediction_frame
 
 BATCH = 65_536  # rows a forward pass; bounds memory on large inputs
 
@@ -58,7 +59,7 @@ class TablePredictor(Predictor):
 
     def predict(self, inputs: pd.DataFrame) -> pd.DataFrame:
         """A column ``prediction``; for classes also ``p_<class>``, the probabilities."""
-        return prediction_frame(self.task_kind, self.outputs(inputs), self.facts, inputs.index)
+        return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts, inputs.index)
 
     def save(self, folder: Path) -> None:
         save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, folder / "weights.safetensors")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError, unknown
-from trainables.base.contract.task import Kind
+from trainables.base.kinds.kind import Kind
 from trainables.base.tables.column import FEW_VALUES, infer_role, reading, strange_cells
 from trainables.base.tables.dates import MOSTLY
 from trainables.base.tables.numbers import PLAIN, infer_number_format, read_numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
 from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, RawSplit, Splits, Task, TrainingData
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     import torch
 
     from trainables.base.contract.splits import RowSplit
+    from trainables.base.kinds.kind import TargetTransform
     from trainables.base.tables.predictor import TablePredictor
     from trainables.base.tables.preprocessing import Columns, NumericTransform
-    from trainables.base.training.loop import FitKind
-    from trainables.base.training.outputs import TargetTransform
 
 SHOWN_COLUMNS = 30  # of a table, in an error
 
@@ -48,8 +47,9 @@ class TabularTask(Task):
     def split(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
         """Row positions of the splits: 64/16/20 at random, stratified for classes."""
         from trainables.base.contract.splits import split_rows
+        from trainables.base.kinds.registry import row_kind
 
-        classes = None if self.facts.kind == "regression" else frame[self.target].to_numpy()
+        classes = frame[self.target].to_numpy() if row_kind(self.facts.kind).classifies else None
         return split_rows(len(frame), split_seed, classes)
 
     def columns(self) -> Columns:
@@ -108,8 +108,7 @@ class TabularTask(Task):
         from trainables.base.training.mlp import fit_mlp
 
         fit = fit_embedded_mlp if config.get("embedding") else fit_mlp
-        kind = cast("FitKind", self.facts.kind)
-        return fit(config, data, seed, kind=kind, max_epochs=max_epochs, device=device)
+        return fit(config, data, seed, kind=self.facts.kind, max_epochs=max_epochs, device=device)
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> TablePredictor:
         from trainables.base.tables.predictor import TablePredictor
@@ -127,7 +126,7 @@ class TabularTask(Task):
         return matrix
 
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
-        from trainables.base.training.outputs import score_outputs
+        from trainables.base.kinds.registry import row_kind
 
         outputs: np.ndarray = predictor.outputs(split.inputs)
-        return score_outputs(self.facts.kind, outputs, split.targets, predictor.facts)
+        return row_kind(self.facts.kind).scores(outputs, split.targets, predictor.facts)

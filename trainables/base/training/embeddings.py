@@ -18,16 +18,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.kinds.kind import Kind, RowKind
+from trainables.base.kinds.registry import kind_from_facts, row_kind
 from trainables.base.training.compute import compiled
 from trainables.base.training.loop import (
     Batches,
-    FitKind,
     Validation,
     aligned,
-    loss_of,
     on_device,
     run_epochs,
     seeded,
@@ -111,6 +110,7 @@ class EmbeddedMLP(nn.Module):
         hidden_sizes: widths of the hidden layers.
         dropout: after each hidden layer, in ``scores`` only when a mask source is given.
         members: perceptrons; 1 for an ordinary one.
+        kind: of the target: how members are averaged, probabilities for classes.
     """
 
     def __init__(
@@ -122,9 +122,11 @@ class EmbeddedMLP(nn.Module):
         hidden_sizes: Sequence[int],
         dropout: float,
         members: int,
+        kind: RowKind,
     ) -> None:
         super().__init__()
         self.embedding, self.n_numeric, self.n_outputs, self.dropout = embedding, n_numeric, n_outputs, dropout
+        self.kind = kind
         width = embedding.width + n_inputs - n_numeric
         sizes = [width, *hidden_sizes]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
@@ -155,21 +157,12 @@ class EmbeddedMLP(nn.Module):
         return torch.baddbmm(self.head_bias, h.view(members, len(embedded), -1), self.head)
 
     def forward(self, x: Tensor) -> Tensor:
-        return averaged(self.scores(self.embed(x)), self.n_outputs if self.classifies else 0)
-
-    classifies: bool = False  # set by ``build_embedded_mlp``: probabilities are averaged, not logits
+        return averaged(self.scores(self.embed(x)), self.kind)
 
 
-def averaged(scores: Tensor, n_classes: int) -> Tensor:
-    """(members, rows, n_outputs) to (rows, n_outputs): the mean, of probabilities where ``n_classes`` is not 0."""
-    if len(scores) == 1:
-        return scores[0]
-    if n_classes == 0:
-        return scores.mean(dim=0)
-    if n_classes == 1:
-        logs = torch.cat([F.logsigmoid(-scores), F.logsigmoid(scores)], dim=2).logsumexp(dim=0)
-        return logs[:, 1:] - logs[:, :1]
-    return scores.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(scores))
+def averaged(scores: Tensor, kind: RowKind) -> Tensor:
+    """Average the outputs of members (members, rows, n_outputs) to (rows, n_outputs): of classes, probabilities."""
+    return scores[0] if len(scores) == 1 else kind.average(scores)
 
 
 def build_embedded_mlp(config: Config, facts: Mapping[str, Any], x_train: np.ndarray | None = None) -> EmbeddedMLP:
@@ -192,7 +185,7 @@ def build_embedded_mlp(config: Config, facts: Mapping[str, Any], x_train: np.nda
         embedding = Periodic(
             n_numeric, int(config["n_frequencies"]), float(config["frequency_scale"]), int(config["embedding_size"])
         )
-    model = EmbeddedMLP(
+    return EmbeddedMLP(
         embedding,
         n_numeric,
         int(facts["n_inputs"]),
@@ -200,13 +193,12 @@ def build_embedded_mlp(config: Config, facts: Mapping[str, Any], x_train: np.nda
         config["hidden_sizes"],
         float(config["dropout"]),
         int(config["members"]),
+        kind_from_facts(facts),
     )
-    model.classifies = "classes" in facts
-    return model
 
 
 def fit_embedded_mlp(
-    config: Config, data: TrainingData, seed: int, *, kind: FitKind, max_epochs: int, device: str = "cpu"
+    config: Config, data: TrainingData, seed: int, *, kind: Kind, max_epochs: int, device: str = "cpu"
 ) -> Iterator[EpochReport]:
     """Trains an ``EmbeddedMLP`` on a table; data and reports as for ``fit_tensors``, configuration as for
     ``build_embedded_mlp`` with ``lr``, ``batch_size`` and ``weight_decay``."""
@@ -217,11 +209,11 @@ def fit_embedded_mlp(
 class EmbeddedTrainer:
     """An ``EmbeddedMLP`` with fused AdamW; the loss is the mean over members, each of which learns by itself."""
 
-    def __init__(self, config: Config, data: TrainingData, seed: int, *, kind: FitKind, device: str) -> None:
+    def __init__(self, config: Config, data: TrainingData, seed: int, *, kind: Kind, device: str) -> None:
         with seeded(seed):
             self._model = build_embedded_mlp(config, data.facts, data.arrays["x_train"]).to(device)
         self._scores = compiled(self._model.scores)
-        self._kind, self._device = kind, torch.device(device)
+        self._kind, self._device = row_kind(kind), torch.device(device)
         size = 4 * len(data.arrays["x_train"]) * self._model.embedding.width
         self._fixed = isinstance(self._model.embedding, PiecewiseLinear) and size <= _KEPT_BYTES
         arrays = {"y_train": data.arrays["y_train"], "x_train": data.arrays["x_train"]}
@@ -250,7 +242,7 @@ class EmbeddedTrainer:
         total = torch.zeros((), device=self._device)
         for x, y in self._batches:
             scores = self._scores(x if self._fixed else self._model.embed(x), self._masks)
-            loss = loss_of(self._kind, scores.flatten(0, 1), y.repeat(len(scores)))
+            loss = self._kind.loss(scores.flatten(0, 1), y.repeat(len(scores)))
             self._optimizer.zero_grad()
             torch.autograd.backward(loss)
             self._optimizer.step()
@@ -260,11 +252,10 @@ class EmbeddedTrainer:
 
     @torch.inference_mode()
     def validate(self) -> Tensor:
-        n_classes = self._model.n_outputs if self._model.classifies else 0
         parts = []
         self._swap()
         for x in torch.split(self._x_val, _EVAL_ROWS):
-            parts.append(averaged(self._scores(x if self._fixed else self._model.embed(x)), n_classes))
+            parts.append(averaged(self._scores(x if self._fixed else self._model.embed(x)), self._kind))
         self._swap()
         return torch.cat(parts).float().cpu()
 

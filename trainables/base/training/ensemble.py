@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
 
 from search_spaces.errors import UserError
 from trainables.base.contract.predictors import load
-from trainables.base.contract.task import Kind, Predictor, RawSplit
-from trainables.base.training.outputs import encode_target, prediction_frame, probabilities
+from trainables.base.contract.task import Predictor, RawSplit
+from trainables.base.kinds.kind import Kind
+from trainables.base.kinds.registry import row_kind
 
 ROUNDS = 50  # of greedy selection: weights are multiples of one in this many
 
@@ -49,12 +49,13 @@ class EnsemblePredictor(Predictor):
 
     def outputs(self, inputs: Any) -> np.ndarray:
         """As each member's: standardised target (n, 1), logit of class 1 (n, 1), or log-probabilities (n, classes)."""
-        shares = [shares_of(member, member.outputs(inputs)) for member in self._members]
-        return outputs_of(np.tensordot(self.weights, shares, axes=1), self._members[0])
+        kind = row_kind(self.task_kind)
+        decoded = [kind.decode(member.outputs(inputs)) for member in self._members]
+        return kind.encode_outputs(np.tensordot(self.weights, decoded, axes=1))
 
     def predict(self, inputs: Any) -> pd.DataFrame:
         """A column ``prediction``; for classes also ``p_<class>``, the probabilities."""
-        return prediction_frame(self.task_kind, self.outputs(inputs), self.facts, getattr(inputs, "index", None))
+        return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts, getattr(inputs, "index", None))
 
     def save(self, folder: Path) -> None:
         for number, member in enumerate(self.members):
@@ -77,23 +78,6 @@ def as_member(predictor: Predictor) -> Member:
     return cast(Member, predictor)
 
 
-def shares_of(member: Member, outputs: np.ndarray) -> np.ndarray:
-    """Raw outputs to what is averaged: (n, 1) standardised targets, or (n, classes) probabilities."""
-    return outputs.astype(np.float64) if member.task_kind == "regression" else probabilities(outputs)
-
-
-def outputs_of(shares: np.ndarray, member: Member) -> np.ndarray:
-    """The raw outputs that have these shares: undoes ``shares_of``."""
-    if member.task_kind == "regression":
-        return shares
-    tiny = np.finfo(np.float64).tiny
-    if member.task_kind == "binary":
-        binary: np.ndarray = logit(np.clip(shares[:, 1:], 1e-15, 1 - 1e-15))
-        return binary
-    logs: np.ndarray = np.log(np.clip(shares, tiny, 1.0))
-    return logs
-
-
 def greedy_weights(
     members: Sequence[Predictor], validation: RawSplit, at_most: int, rounds: int = ROUNDS
 ) -> tuple[list[float], float]:
@@ -110,38 +94,21 @@ def greedy_weights(
         A weight for each candidate, sum 1, most of them 0; the mean's validation loss, in the unit of training.
     """
     ready = [as_member(member) for member in members]
-    kind, facts = ready[0].task_kind, ready[0].facts
-    shares = np.stack([shares_of(member, member.outputs(validation.inputs)) for member in ready])
-    target = encode_target(np.asarray(validation.targets), _scored_as(kind), facts)
+    kind = row_kind(ready[0].task_kind)
+    decoded = np.stack([kind.decode(member.outputs(validation.inputs)) for member in ready])
+    target = kind.encode_target(np.asarray(validation.targets), ready[0].facts)
     counts = np.zeros(len(ready), dtype=np.int64)
-    total = np.zeros_like(shares[0])
+    total = np.zeros_like(decoded[0])
     best_loss, best_counts = np.inf, counts
     for step in range(1, rounds + 1):
         allowed = np.flatnonzero(counts) if np.count_nonzero(counts) >= at_most else np.arange(len(ready))
-        losses = [validation_loss((total + shares[i]) / step, target, kind) for i in allowed]
+        losses = [kind.decoded_loss((total + decoded[i]) / step, target) for i in allowed]
         pick = int(allowed[int(np.argmin(losses))])
         counts[pick] += 1
-        total += shares[pick]
+        total += decoded[pick]
         if min(losses) < best_loss:
             best_loss, best_counts = float(min(losses)), counts.copy()
     return (best_counts / best_counts.sum()).tolist(), best_loss
-
-
-def validation_loss(shares: np.ndarray, target: np.ndarray, kind: Kind) -> float:
-    """The loss that training minimises, of averaged outputs: mean squared error or cross entropy.
-
-    Args:
-        shares: as ``shares_of`` gives.
-        target: (n,) as ``encode_target`` gives.
-    """
-    if kind == "regression":
-        return float(np.mean((shares[:, 0] - target) ** 2))
-    chosen = shares[np.arange(len(target)), target.astype(np.int64)]
-    return float(-np.log(np.clip(chosen, np.finfo(np.float64).eps, 1.0)).mean())
-
-
-def _scored_as(kind: Kind) -> Kind:
-    return "multiclass" if kind == "images" else kind
 
 
 def _part(number: int) -> str:

@@ -14,19 +14,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.kinds.kind import Kind
+from trainables.base.kinds.registry import row_kind
 from trainables.base.training.compute import compiled
-from trainables.base.training.metrics import binary_metrics, multiclass_metrics, regression_metrics
 
-FitKind: TypeAlias = Literal["regression", "binary", "multiclass"]
 Augment: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]  # (batch, generator on the batch's device) -> batch
 
 PATIENCE = 20  # epochs without improvement until a trial ends
@@ -75,31 +74,17 @@ class Plateau:
 class Validation:
     """The validation targets, ready to judge a model's outputs once an epoch."""
 
-    def __init__(self, kind: FitKind, data: TrainingData) -> None:
-        self.kind = kind
+    def __init__(self, kind: Kind, data: TrainingData) -> None:
+        self._kind, self._facts = row_kind(kind), data.facts
         self.target = tensor_view(data.arrays["y_val"]).reshape(-1)
-        self._mean = float(data.facts.get("target_mean", 0.0))
-        self._std = float(data.facts.get("target_std", 1.0))
-        self._log = data.facts.get("target_transform", "none") == "log"
-        self._truth = self._in_unit(self.target.numpy()) if kind == "regression" else self.target.numpy()
 
     def judge(self, outputs: Tensor) -> tuple[float, dict[str, float]]:
-        """Outputs (n, n_outputs) to the loss that is optimised and the metrics; none when the loss is not finite."""
-        loss = float(loss_of(self.kind, outputs.double(), self.target))
+        """Return the loss of outputs (n, n_outputs) and the metrics; none when the loss is not finite."""
+        loss = float(self._kind.loss(outputs.double(), self.target))
         if not math.isfinite(loss):
             return loss, {}
-        if self.kind == "regression":
-            scores = regression_metrics(self._truth, self._in_unit(outputs.reshape(-1).numpy()))
-        elif self.kind == "binary":
-            scores = binary_metrics(self._truth, torch.sigmoid(outputs.double()).numpy())
-        else:
-            scores = multiclass_metrics(self._truth, torch.softmax(outputs.double(), dim=1).numpy())
+        scores = self._kind.metrics(outputs.numpy(), self.target.numpy(), self._facts)
         return loss, {f"val_{name}": value for name, value in scores.items()}
-
-    def _in_unit(self, standardised: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Undoes standardisation and logarithm: float64 (n,) in the target's unit."""
-        values = standardised.astype(np.float64) * self._std + self._mean
-        return np.exp(values) if self._log else values
 
 
 def run_epochs(
@@ -122,7 +107,7 @@ def fit_tensors(
     config: Config,
     seed: int,
     *,
-    kind: FitKind,
+    kind: Kind,
     max_epochs: int,
     device: str = "cpu",
     patience: int = PATIENCE,
@@ -158,13 +143,13 @@ class AutogradTrainer:
         config: Config,
         seed: int,
         *,
-        kind: FitKind,
+        kind: Kind,
         device: str,
         augment: Augment | None = None,
     ) -> None:
         self._model = model.to(device)
         self._network = compiled(self._model)
-        self._kind, self._device, self._augment = kind, torch.device(device), augment
+        self._kind, self._device, self._augment = row_kind(kind), torch.device(device), augment
         self._train = Batches(data, int(config["batch_size"]), seed, device)
         self._x_val = aligned(on_device(data, "x_val", device))
         self._noise = RandomState(stream_seed(seed, "noise"), self._device)
@@ -184,7 +169,7 @@ class AutogradTrainer:
                     continue
                 if self._augment is not None:
                     x = self._augment(x, self._augment_from)
-                loss = loss_of(self._kind, self._network(x), y)
+                loss = self._kind.loss(self._network(x), y)
                 self._optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 self._optimizer.step()
@@ -229,17 +214,6 @@ class Batches:
         """One epoch: shuffled (inputs, targets) of one batch at a time, on the device."""
         for x, y in self.blocks():
             yield from zip(torch.split(x, self.size), torch.split(y, self.size), strict=True)
-
-
-def loss_of(kind: FitKind, outputs: Tensor, target: Tensor) -> Tensor:
-    """The loss that is optimised: MSE, binary cross entropy with logits, or cross entropy; mean over rows."""
-    outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
-    if kind == "multiclass":
-        return F.cross_entropy(outputs, target)
-    outputs = outputs.reshape(-1)
-    if kind == "binary":
-        return F.binary_cross_entropy_with_logits(outputs, target.to(outputs.dtype))
-    return F.mse_loss(outputs, target.to(outputs.dtype))
 
 
 def stream_seed(seed: int, stream: str) -> int:

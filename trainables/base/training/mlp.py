@@ -17,16 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.kinds.kind import Kind
+from trainables.base.kinds.registry import row_kind
 from trainables.base.training import compute
 from trainables.base.training.loop import (
     Augment,
     AutogradTrainer,
     Batches,
-    FitKind,
     Trainer,
     Validation,
     aligned,
-    loss_of,
     on_device,
     run_epochs,
     seeded,
@@ -67,7 +67,7 @@ def fit_mlp(
     data: TrainingData,
     seed: int,
     *,
-    kind: FitKind,
+    kind: Kind,
     max_epochs: int,
     device: str = "cpu",
     augment: Augment | None = None,
@@ -95,12 +95,12 @@ class FusedMLPTrainer:
         data: TrainingData,
         seed: int,
         *,
-        kind: FitKind,
+        kind: Kind,
         device: str,
         augment: Augment | None = None,
     ) -> None:
         dropout, model = float(config["dropout"]), _initial(config, data, seed)
-        self._kind, self._augment = kind, augment
+        self._kind, self._augment = row_kind(kind), augment
         self._augment_from = torch.Generator(device).manual_seed(stream_seed(seed, "augment"))
         self._weight_decay = float(config["weight_decay"])
         self._batches = Batches(data, int(config["batch_size"]), seed, device)
@@ -119,7 +119,7 @@ class FusedMLPTrainer:
                     if self._augment is not None:
                         x = self._augment(x, self._augment_from)
                     self._step(x.flatten(1), y, out, lr)
-                total += float(loss_of(self._kind, outputs, y_block)) * len(x_block)
+                total += float(self._kind.loss(outputs, y_block)) * len(x_block)
         return total / self._batches.rows
 
     def validate(self) -> Tensor:
@@ -147,7 +147,7 @@ class FusedMLPTrainer:
             below, alpha = hidden.values, work.scale
         torch.addmm(layers[-1].bias, below, layers[-1].weight, alpha=alpha, out=out)
 
-        gradient, gradient_t = _output_gradient(self._kind, out, y, work), work.output_gradient_t
+        gradient, gradient_t = self._kind.output_gradient(out, y, work), work.output_gradient_t
         for layer, hidden in zip(reversed(layers), reversed(work.hidden), strict=False):
             layer.weight_gradient.addmm_(hidden.values_t, gradient, beta=0, alpha=work.scale)
             torch.mv(gradient_t, work.ones, out=layer.bias_gradient)
@@ -166,16 +166,6 @@ def _initial(config: Config, data: TrainingData, seed: int) -> MLP:
 
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input
-
-
-def _output_gradient(kind: FitKind, outputs: Tensor, target: Tensor, work: _Workspace) -> Tensor:
-    """The gradient of the batch's mean loss with respect to the outputs (rows, n_outputs), in ``work``'s buffer."""
-    if kind == "regression":  # (output - target)² has the gradient 2 (output - target)
-        return torch.sub(outputs, target, out=work.output_gradient).mul_(work.per_row).mul_(work.two)
-    if kind == "binary":
-        return torch.sigmoid(outputs, out=work.output_gradient).sub_(target).mul_(work.per_row)
-    gradient = torch.softmax(outputs, 1, out=work.output_gradient)
-    return gradient.scatter_add_(1, target, work.minus_ones).mul_(work.per_row)
 
 
 @dataclass(frozen=True)

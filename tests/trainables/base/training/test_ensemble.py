@@ -13,6 +13,8 @@ from rtdl_num_embeddings import PeriodicEmbeddings
 
 from search_spaces import UserError
 from trainables import Predictor, Splits, TabularTask, get_task, load_predictor
+from trainables.base.kinds.kind import Kind
+from trainables.base.kinds.registry import row_kind
 from trainables.base.training.embeddings import Periodic, PiecewiseLinear, averaged, build_embedded_mlp, quantile_edges
 from trainables.base.training.ensemble import EnsemblePredictor, greedy_weights
 
@@ -139,11 +141,11 @@ def test_periodic_embedding_agrees_with_the_published_package() -> None:
     torch.testing.assert_close(ours(x), theirs(x).flatten(1))
 
 
-@pytest.mark.parametrize("n_classes", [1, 3])
-def test_members_of_a_classifier_average_probabilities(n_classes: int) -> None:
-    scores = torch.randn(4, 6, n_classes, dtype=torch.float64)
-    both = averaged(scores, n_classes)
-    if n_classes == 1:
+@pytest.mark.parametrize(("kind", "n_outputs"), [("binary", 1), ("multiclass", 3)])
+def test_members_of_a_classifier_average_probabilities(kind: Kind, n_outputs: int) -> None:
+    scores = torch.randn(4, 6, n_outputs, dtype=torch.float64)
+    both = averaged(scores, row_kind(kind))
+    if n_outputs == 1:
         torch.testing.assert_close(both.sigmoid(), scores.sigmoid().mean(dim=0))
     else:
         torch.testing.assert_close(both.softmax(dim=1), scores.softmax(dim=2).mean(dim=0))

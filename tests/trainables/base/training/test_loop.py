@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from trainables.base.contract.task import EpochReport, TrainingData
-from trainables.base.training.loop import FitKind, Plateau, fit_tensors, loss_of, seeded
-from trainables.base.training.metrics import binary_metrics, multiclass_metrics, regression_metrics
+from trainables.base.kinds.kind import Kind
+from trainables.base.kinds.metrics import binary_metrics, multiclass_metrics, regression_metrics
+from trainables.base.kinds.registry import row_kind
+from trainables.base.training.loop import Plateau, fit_tensors, seeded
 from trainables.base.training.mlp import MLP, FusedMLPTrainer, fit_mlp
 
 CONFIG: dict[str, Any] = {"hidden_sizes": [16, 8], "dropout": 0.2, "weight_decay": 0.01, "lr": 0.01, "batch_size": 32}
-KINDS: list[FitKind] = ["regression", "binary", "multiclass"]
+KINDS: list[Kind] = ["regression", "binary", "multiclass"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +36,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def table(kind: FitKind, rows: int = 210, transform: str = "none") -> TrainingData:
+def table(kind: Kind, rows: int = 210, transform: str = "none") -> TrainingData:
     """A small learnable table; arrays are read-only, as shared memory is."""
     rng = np.random.default_rng(3)
     x = rng.normal(size=(rows + 90, 5)).astype(np.float32)
@@ -57,7 +59,7 @@ def curve(reports: Iterator[EpochReport]) -> list[tuple[float, ...]]:
     return [(r.val_loss, *r.metrics.values()) for r in reports]
 
 
-def curve_of(kind: FitKind, seed: int) -> list[tuple[float, ...]]:
+def curve_of(kind: Kind, seed: int) -> list[tuple[float, ...]]:
     torch.set_num_threads(1)
     return curve(fit_mlp(CONFIG, table(kind), seed, kind=kind, max_epochs=4))
 
@@ -71,7 +73,7 @@ def convolution(seed: int) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_curves_fall_and_hold_every_figure(kind: FitKind) -> None:
+def test_curves_fall_and_hold_every_figure(kind: Kind) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # read-only arrays must not warn
         reports = list(fit_mlp(CONFIG, table(kind), 1, kind=kind, max_epochs=15))
@@ -127,7 +129,7 @@ def test_images_are_flattened_and_augmented_alike_by_both_engines() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_gpu_learns_what_the_cpu_learns(kind: FitKind) -> None:
+def test_a_gpu_learns_what_the_cpu_learns(kind: Kind) -> None:
     on_gpu = curve(fit_mlp(CONFIG, table(kind), 5, kind=kind, max_epochs=4, device="cuda"))
     assert on_gpu[-1][0] == pytest.approx(curve_of(kind, 5)[-1][0], rel=1e-2)
 
@@ -146,7 +148,7 @@ def test_curves_do_not_depend_on_where_arrays_lie_in_memory(offset: int) -> None
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("hidden", [[16, 8], [7], []])
-def test_the_hand_written_perceptron_learns_what_autograd_learns(kind: FitKind, hidden: list[int]) -> None:
+def test_the_hand_written_perceptron_learns_what_autograd_learns(kind: Kind, hidden: list[int]) -> None:
     config, data = {**CONFIG, "hidden_sizes": hidden, "dropout": 0.0}, table(kind)
     with seeded(4):
         model = MLP(5, hidden, data.facts["n_outputs"])
@@ -184,7 +186,7 @@ def test_dropout_keeps_the_share_it_says_independently() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradients_through_dropout_are_autograds(kind: FitKind) -> None:
+def test_gradients_through_dropout_are_autograds(kind: Kind) -> None:
     data = table(kind)
     trainer = FusedMLPTrainer(CONFIG, data, 1, kind=kind, device="cpu")
     model = MLP(5, [16, 8], data.facts["n_outputs"])
@@ -198,7 +200,7 @@ def test_gradients_through_dropout_are_autograds(kind: FitKind) -> None:
     one, two = (hidden.kept / (1 - CONFIG["dropout"]) for hidden in trainer._activations._workspaces[32].hidden)
     expected = last(torch.relu(second(torch.relu(first(x)) * one)) * two)
     torch.testing.assert_close(outputs, expected.detach())
-    torch.autograd.backward(loss_of(kind, expected, y))
+    torch.autograd.backward(row_kind(kind).loss(expected, y))
     for ours, theirs in zip(trainer._parameters.layers, (first, second, last), strict=True):
         torch.testing.assert_close(ours.weight_gradient.t(), theirs.weight.grad)
         torch.testing.assert_close(ours.bias_gradient, theirs.bias.grad)

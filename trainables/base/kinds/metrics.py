@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
 
+BINS = 15  # of the expected calibration error
+
 
 def regression_metrics(truth: Array, prediction: Array) -> dict[str, float]:
     """``rmse``, ``mae`` and ``r2`` of ``prediction`` (n,) against ``truth`` (n,), in the target's unit."""
@@ -87,6 +89,21 @@ def roc_auc(positive: Array, score: Array) -> float | None:
     through = np.searchsorted(ordered, of_positive, side="right")
     ranks = 0.5 * (below + through + 1).sum()  # average rank of each positive row, ties shared
     return float((ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def calibration_error(truth: Array, probabilities: Array, bins: int = BINS) -> float:
+    """Return the expected calibration error (Guo et al. 2017): confidence minus accuracy, over equal-width bins.
+
+    Args:
+        truth: class positions (n,).
+        probabilities: (n, classes) probabilities.
+        bins: number of bins of the largest probability.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gap = np.bincount(bin_of, weights=confidence - right, minlength=bins)  # rows of the bin times its gap
+    return float(np.abs(gap).sum() / len(truth))
 
 
 def _negative_log(p: Array) -> float:

@@ -1,0 +1,120 @@
+"""What depends on the kind of a target: loss, decoding of raw outputs, metrics, encoding of targets.
+
+One object a kind; ``registry.kind_of`` finds it by its name. Code that trains, scores, averages or draws asks the
+object and never compares names. torch and pandas load where they are needed, so that a name costs nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+Kind = Literal["regression", "binary", "multiclass", "images", "language_model"]
+TargetTransform = Literal["none", "log"]
+
+
+class GradientBuffers(Protocol):
+    """Preallocated tensors that a hand-written backward pass works in."""
+
+    output_gradient: Tensor  # (rows, n_outputs), written to
+    per_row: Tensor  # 1 / rows
+    two: Tensor  # 2.0
+    minus_ones: Tensor  # (rows, 1)
+
+
+@dataclass(frozen=True)
+class TargetKind(ABC):
+    """A kind of target, also one without outputs for each row (a language model).
+
+    Attributes:
+        name: as ``TaskFacts.kind`` gives it.
+        costly: whether a training takes so long that it has a GPU for itself and is not repeated for a comparison.
+    """
+
+    name: Kind
+    costly: bool = False
+
+
+@dataclass(frozen=True)
+class RowKind(TargetKind):
+    """A kind whose models give raw outputs (n, n_outputs) for n rows.
+
+    Attributes:
+        classifies: whether the target is one of some classes.
+        score, score_direction: default headline metric, and whether less or more of it is better.
+    """
+
+    classifies: ClassVar[bool]
+    score: ClassVar[str]
+    score_direction: ClassVar[Literal["minimize", "maximize"]]
+
+    @abstractmethod
+    def target_facts(self, train: np.ndarray, every: np.ndarray, transform: TargetTransform) -> dict[str, Any]:
+        """Return what a model must know of the target, as JSON values, ``n_outputs`` among them.
+
+        Args:
+            train: (n,) raw targets of the training rows: all that is fitted is fitted on these.
+            every: (n,) raw targets of all rows: names of classes only.
+            transform: ``"log"`` trains a regression on the logarithm.
+        """
+
+    @abstractmethod
+    def encode_target(self, targets: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
+        """Convert raw targets (n,) to what the loss takes, (n,): float32, or int64 class positions."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return the loss that is optimised, a scalar: the mean over the rows of ``outputs`` (n, n_outputs)."""
+
+    @abstractmethod
+    def output_gradient(self, outputs: Tensor, target: Tensor, work: GradientBuffers) -> Tensor:
+        """Return the gradient of ``loss`` with respect to the outputs (rows, n_outputs), in the buffers of ``work``."""
+
+    @abstractmethod
+    def row_losses(self, outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Return the loss of each row, (n,) float64, whose mean is ``loss``.
+
+        Args:
+            outputs: (n, n_outputs) raw outputs.
+            target: (n,) or (n, 1), as ``encode_target`` gives it.
+        """
+
+    @abstractmethod
+    def constant_outputs(self, target: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
+        """Return the raw outputs (n_outputs,) that fit encoded training targets (n,) best without any input."""
+
+    @abstractmethod
+    def decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Convert raw outputs to what may be averaged: (n, 1) targets as trained on, or (n, classes) probabilities."""
+
+    @abstractmethod
+    def encode_outputs(self, decoded: np.ndarray) -> np.ndarray:
+        """Convert what ``decode`` gives back to raw outputs (n, n_outputs) float64."""
+
+    @abstractmethod
+    def decoded_loss(self, decoded: np.ndarray, target: np.ndarray) -> float:
+        """Return the loss of averages of what ``decode`` gives, against encoded targets (n,)."""
+
+    @abstractmethod
+    def average(self, scores: Tensor) -> Tensor:
+        """Average the raw outputs of members (members, rows, n_outputs) as ``decode`` does, to (rows, n_outputs)."""
+
+    @abstractmethod
+    def metrics(self, outputs: np.ndarray, target: np.ndarray, facts: Mapping[str, Any]) -> dict[str, float]:
+        """Return metrics by name of raw outputs (n, n_outputs) against encoded targets (n,), in the target's unit."""
+
+    @abstractmethod
+    def scores(self, outputs: np.ndarray, targets: np.ndarray, facts: Mapping[str, Any]) -> dict[str, float]:
+        """Return metrics by name of raw outputs (n, n_outputs) against raw targets (n,), in the target's unit."""
+
+    @abstractmethod
+    def frame(self, outputs: np.ndarray, facts: Mapping[str, Any], index: pd.Index | None = None) -> pd.DataFrame:
+        """Return predictions as users read them: ``prediction`` and, for classes, ``p_<class>``, probabilities."""
