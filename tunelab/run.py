@@ -16,6 +16,7 @@ from secrets import token_hex
 from threading import Thread
 from typing import Any
 
+from search_spaces.errors import bounded_text
 from trainables import Splits, Task, is_shipped, load_data
 from tunelab.confirmation.audit import audit
 from tunelab.confirmation.confirm import confirm, confirmed_top, log_confirmation
@@ -45,13 +46,14 @@ from tunelab.setup.resolve import (
     with_gpus,
 )
 from tunelab.system.environment import environment
-from tunelab.system.errors import DiskFull, StoreAway, SweepFailed
+from tunelab.system.errors import DiskFull, StoreAway, SweepFailed, reason
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import Interruptions
 from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingQueue, retry_while_unavailable
 from tunelab.tracking.uri import OFF, is_new, scheme_of
 
 NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value, Stop.FAILED.value)
+MAX_TRACE = 100_000  # characters of a traceback in ``ERROR_FILE``
 STOPS = {KeyboardInterrupt: Stop.INTERRUPTED, DiskFull: Stop.DISK, StoreAway: Stop.STORE}
 HISTORY_WINDOW = 8  # deterministic mode: a proposal knows all of the trials this many times the concurrency before it
 
@@ -317,7 +319,7 @@ class Sweep:
 
     def _failed(self, result: SweepResult, problem: Exception) -> SweepFailed:
         """The exception that tells of another one, whose traceback is kept beside the journal and in the store."""
-        trace = "".join(traceback.format_exception(problem))
+        trace = without_secrets(bounded_text("".join(traceback.format_exception(problem)), MAX_TRACE))
         path = self._plan.folder / ERROR_FILE
         path.write_text(trace, encoding="utf-8")
         if self._store is not None:
@@ -326,9 +328,8 @@ class Sweep:
             with suppress(*STORE_ERRORS):  # the file is there in any case
                 self._store.log_files(result.parent_run_id, path)
                 self._store.end_sweep(result.parent_run_id, "FAILED")
-        what = str(problem).partition("\n")[0].rstrip(".")
         return SweepFailed(
-            f"{type(problem).__name__}: {what}. Trials that ended are kept, the traceback is in '{path}'; "
+            f"{reason(problem).rstrip('.')}. Trials that ended are kept, the traceback is in '{path}'; "
             f"`tunelab resume {result.name}` goes on when it is mended."
         )
 

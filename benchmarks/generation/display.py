@@ -7,6 +7,8 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tunelab.system.terminal import printable
+
 
 class Quiet:
     """Shows nothing."""
@@ -62,7 +64,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """A new stage begins."""
-        self.console.print(text)
+        self.console.print(printable(text), markup=False)
 
     def stop(self) -> None:
         """What the bar counts is done, or was interrupted."""

@@ -8,10 +8,18 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from tunelab.system.terminal import json_printable
+
 
 def print_json(value: Any, *, indent: int | None = None) -> None:
-    """Prints one JSON value and a line end to stdout. JSON has no NaN and no infinity: they become null."""
-    sys.stdout.write(json.dumps(finite(value), ensure_ascii=False, allow_nan=False, indent=indent) + "\n")
+    """Print one JSON value and a line end to stdout.
+
+    JSON has no NaN and no infinity: they become null. What the terminal's encoding lacks, or would be steered by,
+    becomes JSON's own escape.
+    """
+    ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(finite(value), ensure_ascii=ascii_only, allow_nan=False, indent=indent)
+    sys.stdout.write(json_printable(text) + "\n")
 
 
 def finite(value: Any) -> Any:

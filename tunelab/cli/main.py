@@ -11,10 +11,13 @@ from typing import Any, cast
 
 import typer
 
-from search_spaces.errors import UserError
+from search_spaces.errors import UserError, bounded_text
 from tunelab.system.errors import Failure
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import EXIT_CODE, Interruptions
+from tunelab.system.terminal import make_streams_printable
+
+MAX_SENTENCE = 8_000  # characters of an error on the terminal
 
 app = typer.Typer(
     name="tunelab",
@@ -65,6 +68,7 @@ def main() -> None:
     A ``UserError`` or a wrong command line is one sentence and exit code 2, a ``Failure`` one and 1; never a traceback.
     SIGTERM and a closed terminal end every command as Ctrl-C does.
     """
+    make_streams_printable()
     gc.set_threshold(20_000, 50, 100)  # libraries make half a million objects that stay: a quarter of loading them
     _mount()
     try:
@@ -77,10 +81,10 @@ def main() -> None:
         sys.stderr.write(usage_sentence(error))
         raise SystemExit(2) from None
     except UserError as error:
-        sys.stderr.write(f"tunelab: {without_secrets(str(error))}\n")
+        sys.stderr.write(sentence(error))
         raise SystemExit(2) from None
     except Failure as error:
-        sys.stderr.write(f"tunelab: {without_secrets(str(error))}\n")
+        sys.stderr.write(sentence(error))
         raise SystemExit(1) from None
     except (KeyboardInterrupt, typer.Abort):
         with suppress(OSError):  # the terminal may be closed
@@ -88,6 +92,11 @@ def main() -> None:
         raise SystemExit(EXIT_CODE) from None
     finally:
         gc.freeze()  # the interpreter would look through all objects of torch, ray and mlflow once more: over a second
+
+
+def sentence(error: Exception) -> str:
+    """Return what an error says, as the terminal shows it: without passwords, and not the whole of a novel."""
+    return f"tunelab: {bounded_text(without_secrets(str(error)), MAX_SENTENCE)}\n"
 
 
 def usage_sentence(error: Any) -> str:

@@ -94,6 +94,10 @@ def format_of(output: str, formats: Sequence[str]) -> str:
 
 def write_output(output: str, content: bytes) -> None:
     """Writes a file whole or not at all; what is no file (a device, a pipe) or standard output is written to."""
+    if output == STREAM and sys.stdout.isatty():  # cells go back as they came, but none may steer a terminal
+        sys.stdout.write(content.decode("utf-8", "replace"))
+        sys.stdout.flush()
+        return
     if output == STREAM:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tunelab.system.terminal import printable
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -21,7 +23,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]], *, titl
 
     console = Console(width=None if sys.stdout.isatty() else UNLIMITED, highlight=False, markup=False)
     if title:
-        console.print(f"{title}\n", soft_wrap=True)
+        console.print(f"{printable(title)}\n", soft_wrap=True)
     for table in make_tables(header, rows, console.width):
         console.print(table, "")
 
@@ -34,6 +36,7 @@ def make_tables(header: Sequence[str], rows: Sequence[Sequence[object]], width: 
     from rich import box
     from rich.table import Table
 
+    header = [printable(name) for name in header]
     columns = [[row[i] for row in rows] for i in range(len(header))]
     numeric = [is_numeric(column) for column in columns]
     least = [
@@ -83,4 +86,4 @@ def cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return "–" if value is None or value == "" else str(value)
+    return "–" if value is None or value == "" else printable(str(value))

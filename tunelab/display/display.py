@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from trainables import Splits, Task
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.system.terminal import printable
 
 
 class Display(Protocol):
@@ -162,5 +163,5 @@ def _short(value: object) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(printable(text) + "\n")
     sys.stderr.flush()

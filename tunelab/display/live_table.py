@@ -12,6 +12,7 @@ from trainables import Splits, Task
 from tunelab.display.display import duration, headline, short_config, status_of
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
+from tunelab.system.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -42,7 +43,7 @@ class LiveTable:
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
         for line in headline(spec, task, splits, concurrency):
-            self._console.print(line, markup=False)
+            self._console.print(printable(line), markup=False)
         self._progress = Progress(int(spec.trials or 0), time.time(), spec.time_budget or math.inf)
         self._live.start()
 
@@ -54,7 +55,7 @@ class LiveTable:
 
     def step(self, text: str) -> None:
         self._live.stop()
-        self._console.print(text, markup=False)
+        self._console.print(printable(text), markup=False)
 
     def close(self) -> None:
         """Removes the table; the summary takes its place."""
@@ -131,7 +132,7 @@ def draw_trials(trials: Sequence[TrialRecord], width: int, height: int) -> Table
             "" if last is None else f"{last.val_loss:.4g}",
             "" if low is None else f"{low.val_loss:.4g}",
         ]
-        table.add_row(*figures[: len(fitting)], *([short_config(trial)] if with_config else []))
+        table.add_row(*figures[: len(fitting)], *([printable(short_config(trial))] if with_config else []))
     return table
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import warnings
 from collections import deque
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from tunelab.system.scratch import scratch_folder
 ACTOR = "tunelab_actor"  # the one entry of a Tune trial's configuration, which must not be empty
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # Ray colours its messages
 MAX_BARREN = 3  # workers in a row that die before they take up a trial: then none will
 
 
@@ -258,4 +260,4 @@ def _error_text(trial: Any) -> str:
     """What Tune knows of a worker's death; it writes that to a local file first, under a line with the time."""
     path = Path(trial.error_file or "")
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if path.is_file() else []
-    return "\n".join(lines).strip() or "its process ended without a word"
+    return _COLOUR.sub("", "\n".join(lines)).strip() or "its process ended without a word"

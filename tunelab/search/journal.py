@@ -104,7 +104,8 @@ class Journal:
             self._owner.release()
 
     def _write(self, **values: Any) -> None:
-        line = (json.dumps(values, ensure_ascii=False) + "\n").encode()
+        # a lone surrogate, which UTF-8 has no bytes for, becomes the JSON escape that means it
+        line = (json.dumps(values, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
         with self._lock:
             before = os.fstat(self._file).st_size
             try:

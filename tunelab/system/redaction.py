@@ -1,15 +1,49 @@
-"""Keeps passwords and tokens of tracking URIs out of logs, runs and reports."""
+"""Keeps passwords and tokens of tracking URIs out of logs, runs and reports.
+
+The time is linear in the length of a text, whatever it holds: exception texts of other programs pass through here.
+"""
 
 from __future__ import annotations
 
 import re
 
-# ``user:password@``, up to the last @ of the word: passwords hold all kinds of signs. Rather too much than too little.
-_USER = re.compile(r"(\b[a-z][\w+.-]*://)(?:[^/\s:]*:\S*|[^/\s]*)@", re.IGNORECASE)
-_NAMES = "pass|pwd|token|secret|key|sig|credential|auth"
-_QUERY = re.compile(rf"([?&][^=&\s]*(?:{_NAMES})[^=&\s]*=)[^&\s]+", re.IGNORECASE)
+_WORD = re.compile(r"\S+")
+_SCHEME = re.compile(r"[a-z][\w+.-]*\Z", re.IGNORECASE)
+_MAX_SCHEME = 64  # characters before ``://`` that are looked at; longer schemes do not exist
+_NAMES = re.compile("pass|pwd|token|secret|key|sig|credential|auth", re.IGNORECASE)
+_QUERY = re.compile(r"([?&])([^=&?\s]*)=([^&\s]+)")  # the name ends before the next one can begin: no second look
 
 
 def without_secrets(text: str) -> str:
-    """A text with the user part and secret query values of every URI in it replaced by ``***``."""
-    return _QUERY.sub(r"\1***", _USER.sub(r"\1***@", text))
+    """Return a text with the user part and secret query values of every URI in it replaced by ``***``."""
+    return _WORD.sub(lambda word: _without_queries(_without_users(word[0])), text)
+
+
+def _without_users(word: str) -> str:
+    """Replace ``user:password@`` in each URI of a word.
+
+    A password may hold any character, so with one the user part ends at the last @ of the word: rather too much than
+    too little. A user alone ends before the first slash.
+    """
+    last = word.rfind("@")
+    parts, start = [], 0
+    while (mark := word.find("://", start)) != -1 and mark + 3 <= last:
+        begin = mark + 3
+        slash = word.find("/", begin)
+        host_end = len(word) if slash == -1 else slash
+        colon = word.find(":", begin, host_end)
+        end = last if colon != -1 and colon < last else word.rfind("@", begin, host_end)
+        scheme = _SCHEME.search(word, max(start, mark - _MAX_SCHEME), mark)
+        if end == -1 or scheme is None:
+            parts.append(word[start:begin])
+            start = begin
+        else:
+            parts += [word[start:begin], "***"]
+            start = end
+    return "".join([*parts, word[start:]])
+
+
+def _without_queries(word: str) -> str:
+    if "=" not in word:
+        return word
+    return _QUERY.sub(lambda found: f"{found[1]}{found[2]}=***" if _NAMES.search(found[2]) else found[0], word)

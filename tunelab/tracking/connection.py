@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock
 
 from search_spaces import UserError
+from search_spaces.errors import MAX_WORDS, bounded_text
 from tunelab.records.trial import TrialStatus
 from tunelab.system.environment import git_commit, versions
 from tunelab.system.redaction import without_secrets
@@ -86,7 +87,8 @@ def in_brief(error: BaseException) -> str:
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return without_secrets(text.partition("\n")[0].partition(" Response body:")[0].rstrip(". "))
+    line = text.partition("\n")[0].partition(" Response body:")[0].rstrip(". ")
+    return bounded_text(without_secrets(line), MAX_WORDS)
 
 
 class Connection:

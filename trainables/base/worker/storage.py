@@ -11,7 +11,7 @@ from pathlib import Path
 from pyarrow import fs as pafs
 from pyarrow.lib import ArrowInvalid
 
-from search_spaces.errors import UserError
+from search_spaces.errors import UserError, message_of
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # How libraries say it that do not raise an OSError: safetensors, and torch's writer of files.
@@ -101,10 +101,12 @@ class Storage:
 
 def is_no_space(problem: BaseException | None) -> bool:
     """Whether an exception, or one that caused it, says that a disk is full."""
-    while problem is not None:
+    seen: set[int] = set()  # causes may lead round in a circle
+    while problem is not None and id(problem) not in seen:
+        seen.add(id(problem))
         if isinstance(problem, OSError) and problem.errno in NO_SPACE:
             return True
-        if any(words in str(problem) for words in NO_SPACE_WORDS):
+        if any(words in message_of(problem) for words in NO_SPACE_WORDS):
             return True
         problem = problem.__cause__ or problem.__context__
     return False

@@ -17,12 +17,14 @@ from typing import Any
 import torch
 from safetensors.torch import save as to_safetensors
 
+from search_spaces.errors import bounded_text, message_of
 from trainables.base.contract.task import EpochReport, Task, TrainingData
 from trainables.base.worker.assignment import BROKEN, TrialAssignment, TrialReport, weights_path
 from trainables.base.worker.storage import Storage, is_no_space
 
 REPORT_SECONDS = 0.5  # between milestones the driver hears this often; the epochs in between ride along
 METRIC_NAME = re.compile(r"[\w.:-][\w.: /-]*")  # what MLflow takes
+MAX_MESSAGE, MAX_TRACE = 4_000, 16_000  # characters kept of what a failed trial says, and of its traceback
 CHECKPOINT_SECONDS = 30.0  # a trial that can be checkpointed is, this often
 
 
@@ -142,12 +144,13 @@ def _row(report: EpochReport, seconds: float) -> list[Any]:
 
 def _explain(problem: Exception) -> str:
     """Type and message first, then where: what a failed trial's record holds."""
-    trace = "".join(traceback.format_exception(problem))
-    ran_out = isinstance(problem, RuntimeError) and "out of memory" in str(problem)  # torch has several kinds of it
+    message = bounded_text(message_of(problem), MAX_MESSAGE)
+    trace = bounded_text("".join(traceback.format_exception(problem)), MAX_TRACE)
+    ran_out = isinstance(problem, RuntimeError) and "out of memory" in message  # torch has several kinds of it
     if ran_out or isinstance(problem, torch.cuda.OutOfMemoryError):
         advice = "Lower batch_size or the model's size in the search space, or give each trial more of the GPU."
-        return f"CUDA out of memory: {problem} {advice}\n\n{trace}"
-    return f"{type(problem).__name__}: {problem}\n\n{trace}"
+        return f"CUDA out of memory: {message} {advice}\n\n{trace}"
+    return f"{type(problem).__name__}: {message}\n\n{trace}"
 
 
 def _cuda_works() -> bool:

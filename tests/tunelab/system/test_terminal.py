@@ -1,0 +1,153 @@
+"""What reaches a terminal: nothing that steers it, and never an exception for what its encoding lacks."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tunelab.conftest import Shelf
+from tunelab.cli.json_output import print_json
+from tunelab.cli.main import main
+from tunelab.cli.results import print_result
+from tunelab.display.display import Lines
+from tunelab.display.live_table import LiveTable, draw_trials
+from tunelab.system.terminal import PrintableStream, json_printable, make_streams_printable, printable
+
+# colours, a cleared screen, a window's title, a clipboard, an answer-back, one-byte forms, a line that reads backwards
+ATTACKS = [
+    "\x1b[31mred",
+    "\x1b[2J\x1b[1;1H",
+    "\x1b]0;title\x07",
+    "\x1b]52;c;aGk=\x07",
+    "\x1bZ",
+    "\x9b2J",
+    "\u202egnp.exe",
+]
+STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+Capture = Callable[[str], Callable[[], str]]
+
+
+@pytest.fixture
+def captured(monkeypatch: pytest.MonkeyPatch) -> Capture:
+    """Gives standard output and error an encoding, as a terminal has it; what was written is read by a call."""
+
+    def begin(encoding: str) -> Callable[[], str]:
+        below = io.BytesIO()
+        for name in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, name, io.TextIOWrapper(below, encoding=encoding, write_through=True))
+        make_streams_printable()
+        return lambda: below.getvalue().decode(encoding)
+
+    return begin
+
+
+@given(st.text())
+def test_no_text_keeps_a_character_that_steers(text: str) -> None:
+    assert STEERS.search(printable(text)) is None
+    printable(text).encode()
+
+
+@given(st.text())
+def test_json_means_what_it_meant(text: str) -> None:
+    written = json_printable(json.dumps(text, ensure_ascii=False))
+    assert json.loads(written) == text
+    assert STEERS.search(written) is None
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp949", "utf-8"])
+def test_a_result_is_shown_on_any_terminal(shelf: Shelf, captured: Capture, encoding: str) -> None:
+    read = captured(encoding)
+    result = shelf.results["와인"]
+    print_result(replace(result, facts={**result.facts, "title": "Wëin – 와인 \udc80"}))
+    assert "best of 10 trials" in read()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_json_is_exact_on_any_terminal(captured: Capture, encoding: str) -> None:
+    read = captured(encoding)
+    value = {"name": "와인", "odd": "\x1b[2J\x9b\u202e", "nan": None}
+    print_json(value)
+    assert json.loads(read()) == value
+    assert STEERS.search(read()) is None
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_of_a_result_steers_the_terminal(shelf: Shelf, captured: Capture, attack: str) -> None:
+    """Titles, notes, hyperparameters, class names, column names, error texts and baselines of a stranger's store."""
+    read = captured("utf-8")
+    result = shelf.results["와인"]
+    trials = tuple(
+        replace(t, params={attack: attack}, config={attack: attack}, error=f"{attack}\nmore") for t in result.trials
+    )
+    evaluation = {**result.evaluation, "notes": [attack]}
+    evaluation["importance"] = {
+        "loss": attack, "repeats": 2, "rows": 3, "columns": [{"name": attack, "mean": 1.0, "std": 0.1}]
+    }  # fmt: skip
+    print_result(
+        replace(
+            result,
+            name=attack,
+            task=attack,
+            facts={**result.facts, "title": attack, "note": attack, "unit": attack},
+            trials=trials,
+            evaluation=evaluation,
+            stopped=attack,
+        )
+    )
+    assert printable(attack) in read()
+    assert STEERS.search(read()) is None
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_of_a_display_steers_the_terminal(shelf: Shelf, captured: Capture, attack: str) -> None:
+    from rich.console import Console
+
+    trials = [replace(t, config={attack: attack}) for t in shelf.results["와인"].trials]
+    read = captured("utf-8")
+    Lines().progress(trials)
+    Lines().step(attack)
+    assert STEERS.search(read()) is None
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, highlight=False, width=120, height=40)
+    table = LiveTable(console)
+    console.print(draw_trials(trials, 120, 40))
+    table.step(attack)
+    table.close()
+    assert attack not in screen.getvalue()
+    assert printable(attack)[:8] in screen.getvalue()
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(
+    "command", [["sweep"], ["results", "--tracking-uri"], ["predict"], ["swe"], ["sweep", "wine", "--trials"]]
+)
+def test_no_error_of_the_command_line_steers_the_terminal(
+    captured: Capture, monkeypatch: pytest.MonkeyPatch, command: list[str], attack: str
+) -> None:
+    read = captured("utf-8")
+    monkeypatch.setattr(sys, "argv", ["tunelab", *command, attack, *(["x"] if command == ["predict"] else [])])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert read().startswith("tunelab: ")
+    assert STEERS.search(read()) is None
+
+
+def test_a_progress_bar_begins_its_line_again_and_rich_draws_below() -> None:
+    below = io.StringIO()
+    stream = PrintableStream(below)
+    stream.write("\r 10%")
+    stream.write("a\rb")
+    assert below.getvalue() == "\r 10%a\\x0db"
+    from rich.console import Console
+
+    Console(file=stream, force_terminal=True).print("[red]x[/red]")  # type: ignore[arg-type]
+    assert "\x1b[31mx" in below.getvalue()

@@ -1,0 +1,79 @@
+"""What reaches a terminal: text that it can show, whatever its encoding is and whatever a name or an error holds."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from typing import Any, TextIO
+
+# Control characters other than tabs and line ends, among them all that begin an escape sequence; marks that turn the
+# direction of text, which make a line read as another one; halves of characters, which no encoding has bytes for.
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Return a text with each character that would steer a terminal written as an escape: ``\\\\x1b``."""
+    return _HIDDEN.sub(lambda found: f"\\x{code:02x}" if (code := ord(found[0])) < 256 else f"\\u{code:04x}", text)
+
+
+def json_printable(text: str) -> str:
+    """Return JSON with the same characters as JSON's own escapes, so that it means what it did."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class PrintableStream(io.TextIOBase):
+    """A text stream in which nothing steers the terminal, and what its encoding lacks becomes a question mark.
+
+    Progress bars begin a line again with a carriage return: at the beginning of what is written it is left as it is.
+    Rich finds the stream below by the name that it gives its own proxies, because it writes escape sequences itself;
+    texts that it is given pass through ``printable`` where they come in.
+
+    Args:
+        stream: standard output or standard error.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.rich_proxied_file = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rich_proxied_file, name)
+
+    def write(self, text: str) -> int:
+        body = text.lstrip("\r")
+        self.rich_proxied_file.write("\r" * (len(text) - len(body)) + printable(body))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        self.rich_proxied_file.flush()
+
+    def isatty(self) -> bool:
+        return self.rich_proxied_file.isatty()
+
+    def fileno(self) -> int:
+        return self.rich_proxied_file.fileno()
+
+    def close(self) -> None:
+        """Leave the stream below open: the interpreter flushes it at its end."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.rich_proxied_file.encoding
+
+    @property
+    def buffer(self) -> Any:
+        return self.rich_proxied_file.buffer
+
+
+def make_streams_printable() -> None:
+    """Put a ``PrintableStream`` before standard output and standard error, once a process."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, PrintableStream):
+            setattr(sys, name, PrintableStream(stream))
