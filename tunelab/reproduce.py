@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from search_spaces import UserError
-from trainables import Splits, Task, TrainingData, get_task, load_data
+from trainables import Splits, Task, get_task, load_data
 from trainables.base.training.compute import Compute
-from tunelab.launch.fixed_trials import make_assignment
+from tunelab.launch.retraining import repeat_trial
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.system.environment import git_commit, machine, versions
 from tunelab.tracking.connection import json_object, read_tag
@@ -97,7 +97,7 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
             f"The data of '{task.facts.name}' is not what run '{run_id}' was trained on: its digest was "
             f"{tags['tunelab.digest'][:12]}, now it is {splits.training.digest[:12]}. Bring the old data back."
         )
-    now = train_again(record, task, splits.training)
+    now = repeat_trial(record, task, splits.training)
     return Reproduction(
         run_id=run_id,
         trial=record.number,
@@ -107,23 +107,6 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
         environment=_changes({**made_with, "commit": tags.get("mlflow.source.git.commit", "")}, record, now),
         error="" if record.error else now.error.partition("\n")[0],
     )
-
-
-def train_again(record: TrialRecord, task: Task, data: TrainingData) -> TrialRecord:
-    """The record that training now gives, as many epochs as there were, on the same device and thread count."""
-    from trainables.base.worker.trial import run_trial
-
-    last = record.epochs[-1].epoch  # a trial that was stopped there is left there
-    plan = replace(make_assignment(record, record.number, record.seed), milestones=(last,))
-    epochs: list[Epoch] = []
-    worker: Mapping[str, Any] = {}
-    error = ""
-    for report in run_trial(task, data, plan):
-        epochs += [Epoch.from_row(row) for row in report.rows]
-        worker, error = report.worker or worker, report.error
-        if epochs and epochs[-1].epoch >= last:
-            break
-    return replace(record, epochs=tuple(e for e in epochs if e.epoch <= last), worker=worker, error=error)
 
 
 def first_difference(before: Sequence[Epoch], now: Sequence[Epoch]) -> Difference | None:

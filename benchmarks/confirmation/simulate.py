@@ -10,15 +10,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec
 from trainables import Splits, get_task
+from trainables.base.training.compute import cpu_threads
 from trainables.base.worker.assignment import TrialAssignment
 from tunelab.confirmation.confirm import confirm_with
 from tunelab.confirmation.statistics import LEVEL
 from tunelab.confirmation.verdict import REFERENCE
-from tunelab.launch.local import retrain_here, search_here
+from tunelab.launch.local import search_here
+from tunelab.launch.retraining import retrain_here
 from tunelab.records.seeds import derive_seed
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord
@@ -54,9 +55,9 @@ class Simulated:
     seconds: float
 
 
+@cpu_threads(1)
 def simulate(spec: ConfirmationSpec, name: str, case: str, number: int) -> Simulated:
     """Searches and confirms; the same arguments give the same but for seconds."""
-    torch.set_num_threads(1)
     began = time.perf_counter()
     seed = derive_seed(spec.seed, f"confirmation/{name}/{case}", number)
     task = get_task(name)

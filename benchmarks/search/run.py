@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks.harness import lockfile
 from benchmarks.harness.jsonl import append_line, read_lines
@@ -17,6 +16,7 @@ from benchmarks.search.play import SearchTrace, play
 from benchmarks.search.spec import Method, SearchSpec, check
 from benchmarks.search.statistics import Ranking, rank
 from trainables import get_task
+from trainables.base.training.compute import cpu_threads
 
 DONE, RESULTS, SECONDS = "searches.jsonl", "results.json", "seconds.json"
 REPORT = "report.html"
@@ -49,9 +49,7 @@ def run(spec: SearchSpec, folder: Path, say: Callable[[str], None]) -> SearchRes
         KeyboardInterrupt: searches made so far are kept; the same call goes on from them.
     """
     methods = check(spec)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small models; and sums in one order
-    try:
+    with cpu_threads(1):  # small models; and sums in one order
         lock = lockfile.open_benchmark(folder, "search", {"spec": spec.to_json(), "data": digests(spec)})
         kept = {(p.task, p.method, p.repetition): p for p in map(_play, read_lines(folder / DONE))}
         plays = []
@@ -62,8 +60,6 @@ def run(spec: SearchSpec, folder: Path, say: Callable[[str], None]) -> SearchRes
                 append_line(folder / DONE, asdict(found))
                 say(f"{task}, {method.name}, repetition {repetition}: {found.trials} trials, best {found.best:.4g}")
             plays.append(found)
-    finally:
-        torch.set_num_threads(threads)
     return _finish(folder, spec, plays, lock)
 
 

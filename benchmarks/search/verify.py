@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.search.run import RESULTS, digests, places, repeatable, search
 from benchmarks.search.spec import SearchSpec, check
+from trainables.base.training.compute import cpu_threads
 
 MAX_SHOWN = 10
 
@@ -25,12 +24,8 @@ def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
         for task in spec.tasks
         if data[task] != lock["resolved"]["data"][task]
     ]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with cpu_threads(1):
         now = repeatable([search(spec, *place) for place in places(spec, methods)])
-    finally:
-        torch.set_num_threads(threads)
     then = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["searches"]
     unequal = [_difference(a, b) for a, b in zip(then, now, strict=True) if a != b]
     if len(unequal) > MAX_SHOWN:

@@ -131,14 +131,10 @@ def check(request: Request) -> None:
 
 def measure_loops(request: Request) -> dict[str, list[loop.Timing]]:
     """The training loop alone, by workload, on one thread."""
-    import torch
+    from trainables.base.training.compute import cpu_threads
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with cpu_threads(1):
         return {w.name: loop.measure(w, request.loop_rounds, request.device) for w in loop.WORKLOADS}
-    finally:
-        torch.set_num_threads(before)
 
 
 def measure_controls(trials: int) -> list[Control]:

@@ -14,10 +14,11 @@ import torch
 from search_spaces import UserError
 from trainables import get_task
 from tunelab.cli.reproduce import command
+from tunelab.launch.retraining import repeat_trial
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.reproduce import first_difference, reproduce, train_again
+from tunelab.reproduce import first_difference, reproduce
 from tunelab.run import run_sweep
 from tunelab.tracking.connection import TAG_LIMIT
 from tunelab.tracking.store import Store
@@ -80,10 +81,10 @@ def test_each_bundled_task_trains_the_same_again_whatever_ran_before(name: str) 
         epochs=(Epoch(2, 0.0, {}, 0.0),),  # stopped after two epochs of its budget
         worker={"threads": 1, "device": "cpu"},
     )
-    first = train_again(record, task, data)
+    first = repeat_trial(record, task, data)
     torch.manual_seed(99)
     torch.rand(1000)
-    again = train_again(first, task, data)
+    again = repeat_trial(first, task, data)
     assert len(first.epochs) == 2
     assert first_difference(first.epochs, again.epochs) is None
 

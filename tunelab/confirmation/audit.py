@@ -12,8 +12,8 @@ from typing import Any
 
 from trainables import Splits, Task
 from tunelab.confirmation.confirm import choose_winner, median_run
-from tunelab.launch.fixed_trials import make_assignment, retrain_all
 from tunelab.launch.resources import Resources
+from tunelab.launch.retraining import assignment_for, retrain_on_ray
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord, TrialStatus
@@ -50,8 +50,8 @@ def audit(
         say(f"--audit {count}: no trial was stopped early, so there is nothing to finish")
         return {}
     say(f"finishing {len(drawn)} of {len(stopped)} stopped trials to see what stopping cost")
-    plans = [make_assignment(trial, number, trial.seed) for number, trial in enumerate(drawn)]
-    runs = retrain_all(plans, task, splits.training, resources, result.concurrency)
+    plans = [assignment_for(trial, number, trial.seed) for number, trial in enumerate(drawn)]
+    runs = retrain_on_ray(plans, task, splits.training, resources, result.concurrency)
     whole = median_run(result) if winner.status is TrialStatus.STOPPED else None
     winner_loss = winner.val_loss if whole is None else whole[1]
     found = conclude(result.trials, dict(zip([t.number for t in drawn], runs, strict=True)), winner.number, winner_loss)

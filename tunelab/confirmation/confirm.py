@@ -27,9 +27,8 @@ from tunelab.analysis.confirmation_cost import (
 from tunelab.analysis.outcome import winner_row
 from tunelab.confirmation.row_losses import constant_losses, row_losses
 from tunelab.confirmation.verdict import NO_TRIAL, conclude
-from tunelab.launch.fixed_trials import make_assignment, retrain_all
-from tunelab.launch.local import retrain_here
 from tunelab.launch.resources import Resources
+from tunelab.launch.retraining import assignment_for, retrain_here, retrain_on_ray
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord
@@ -127,7 +126,7 @@ def confirm(
         say(f"confirming {len(plans) // seeds} configurations on {seeds} fresh seeds")
         if sooner_here(candidates(result, task, top), seeds):
             return retrain_here(plans, task, splits.training)
-        return retrain_all(plans, task, splits.training, resources, result.concurrency)
+        return retrain_on_ray(plans, task, splits.training, resources, result.concurrency)
 
     return confirm_with(train, result, task, splits, top=top, seeds=seeds, storage=storage)
 
@@ -149,7 +148,7 @@ def confirm_with(
     chosen = candidates(result, task, top)
     fresh = [derive_seed(int(result.spec["seed"]), "confirm", i) for i in range(seeds)]
     plans = [
-        make_assignment(trial, number, seed, storage)
+        assignment_for(trial, number, seed, storage)
         for number, (trial, seed) in enumerate((t, s) for t in chosen for s in fresh)
     ]
     records = train(plans)

@@ -20,9 +20,9 @@ from trainables.base.worker.assignment import TrialReport, weights_path
 from tunelab.analysis.confirmation_cost import WORKER_SECONDS, affordable_top
 from tunelab.analysis.permutation_importance import column_importance
 from tunelab.evaluation.baselines import baselines
-from tunelab.launch.fixed_trials import make_assignment
-from tunelab.launch.local import load_torch, retrain_here
+from tunelab.launch.local import load_torch
 from tunelab.launch.resources import Resources, slots
+from tunelab.launch.retraining import assignment_for, retrain_here
 from tunelab.launch.session import ray_running
 from tunelab.launch.tuner import run_trials
 from tunelab.records.spec import SweepSpec
@@ -272,7 +272,7 @@ def _usual_length(plan: ResolvedSweep, splits: Splits, probe: Probe) -> int:
     chosen = [probe.trials[0], probe.best]
     if max_epochs <= PROBE_EPOCHS or sum(map(seconds_per_epoch, chosen)) * max_epochs > WHOLE_SECONDS:
         return max_epochs
-    plans = [make_assignment(replace(t, max_epochs=max_epochs), i, t.seed) for i, t in enumerate(chosen)]
+    plans = [assignment_for(replace(t, max_epochs=max_epochs), i, t.seed) for i, t in enumerate(chosen)]
     runs = retrain_here(plans, plan.task, splits.training)
     return round(statistics.fmean(len(run.epochs) for run in runs))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +22,7 @@ from tunelab.figures.drawings import model_drawings
 from tunelab.figures.evidence import Evidence, gather
 from tunelab.figures.features import feature_drawings, importance_drawing
 from tunelab.figures.worker import FigureProcess
-from tunelab.launch.local import finish
+from tunelab.launch.retraining import train_with_weights
 from tunelab.records.result import Baseline, Best, SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.system.errors import DATA_FAULTS, reason
@@ -205,7 +204,9 @@ def _trained(
     if result.confirmation and winner.status is TrialStatus.STOPPED:
         say(f"training trial {winner.number}, which the search had stopped, to its end")
         run = median_run(result)
-        whole, state = finish(winner if run is None else replace(winner, seed=run[0]), task, splits.training)
+        whole, state = train_with_weights(
+            winner if run is None else replace(winner, seed=run[0]), task, splits.training
+        )
         if state:
             return whole, task.predictor(winner.config, state, splits)
     return winner, _predictor(winner, task, splits, weights)
@@ -230,7 +231,7 @@ def _reference(
         return ()
     first = result.trials[0]
     if dict(first.config) != task.space().config(task.reference):
-        return _trained_reference(result, task, splits, test)
+        return _trained_reference(result, winner, task, splits, test)
     if not first.has_result:
         return ()
     if winner.number == first.number and not best.members:
@@ -241,15 +242,17 @@ def _reference(
     return (Baseline("reference", task.scores(predictor, splits.validation), task.scores(predictor, test)),)
 
 
-def _trained_reference(result: SweepResult, task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
+def _trained_reference(
+    result: SweepResult, like: TrialRecord, task: Task, splits: Splits, test: RawSplit
+) -> tuple[Baseline, ...]:
     """The reference configuration trained for this table alone, since no trial had it (another space, ``--set``)."""
     if kind_of(task.facts.kind).costly:
         return (Baseline("reference", {}, {}, "not run: no trial had it, and it would cost as much as they did"),)
-    config, first = task.space().config(task.reference), result.trials[0]
-    best, state = math.inf, {}
-    for report in task.fit(config, splits.training, first.seed, max_epochs=first.max_epochs):
-        if report.val_loss < best and report.weights is not None:
-            best, state = report.val_loss, {k: v.detach().clone() for k, v in report.weights.items()}
+    config = task.space().config(task.reference)
+    # as a trial of the sweep would have been: on the threads, device and number format of the winner's worker
+    run, state = train_with_weights(replace(result.trials[0], config=config, worker=like.worker), task, splits.training)
+    if run.error:
+        return (Baseline("reference", {}, {}, f"failed: {run.error.partition(chr(10))[0]}"),)
     predictor = task.predictor(config, state, splits) if state else None
     if predictor is None:
         return ()

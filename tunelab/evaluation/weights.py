@@ -6,9 +6,9 @@ import bisect
 from typing import TYPE_CHECKING
 
 from trainables import Task, TrainingData
-from trainables.base.training.compute import Compute
 from trainables.base.worker.assignment import loss_of_weights, weights_path
 from trainables.base.worker.storage import Storage
+from tunelab.launch.retraining import train_with_weights
 from tunelab.records.trial import TrialRecord
 
 if TYPE_CHECKING:  # torch loads when weights are read: training begins without it
@@ -68,13 +68,18 @@ class LeadingWeights:
 
 
 def retrain(trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
-    """Trains a trial up to its best epoch again and gives the weights there; empty when the task yields none."""
+    """Train a trial again up to its best epoch.
+
+    Returns:
+        The weights of that epoch; empty when the task yields none.
+
+    Raises:
+        RuntimeError: The training failed this time.
+    """
     best = trial.best
     if best is None:
         raise ValueError(f"trial {trial.number} has no finite epoch")
-    compute = Compute.of_worker(trial.worker).here()
-    with compute.active():
-        for report in task.fit(trial.config, data, trial.seed, max_epochs=trial.max_epochs, device=compute.device):
-            if report.epoch == best.epoch and report.weights is not None:
-                return {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
-    return {}
+    run, weights = train_with_weights(trial, task, data, best.epoch)
+    if run.error:
+        raise RuntimeError(f"trial {trial.number} could not be trained again: {run.error.partition(chr(10))[0]}")
+    return weights

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from trainables import Splits, Task, TrainingData
-from trainables.base.worker.assignment import TrialAssignment, weights_path
-from trainables.base.worker.storage import Storage
-from tunelab.launch.fixed_trials import PlannedTrials, make_assignment
 from tunelab.launch.tuner import TrialSource
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec, public_spec
-from tunelab.records.trial import TrialRecord
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.search.controller import NoTrial, SearchController, SearchLimits
 from tunelab.search.journal import Journal
 from tunelab.search.study import StudySampler
 from tunelab.system.environment import environment
 from tunelab.system.signals import put_off
-
-if TYPE_CHECKING:  # torch loads when something is trained
-    import torch
 
 
 def run_here(source: TrialSource, task: Task, data: TrainingData) -> None:
@@ -43,31 +34,6 @@ def load_torch() -> None:
     """Loads torch whole: left in the middle by a signal, its C++ part would end the process with a stack."""
     with put_off():
         import_module("torch")
-
-
-def retrain_here(plans: Sequence[TrialAssignment], task: Task, data: TrainingData) -> list[TrialRecord]:
-    """Runs all plans to their ends, on the CPU where a GPU is not here; the records come in the order of the plans."""
-    load_torch()
-    source = PlannedTrials([replace(plan, compute=plan.compute.here()) for plan in plans], 1)
-    run_here(source, task, data)
-    return source.records
-
-
-def finish(trial: TrialRecord, task: Task, data: TrainingData) -> tuple[TrialRecord, dict[str, torch.Tensor]]:
-    """Trains a trial from the start to the end of its budget; with its own seed, what it had done comes out the same.
-
-    Returns:
-        The whole run and its best epoch's weights; no weights when the task yields none or the rest of the run failed.
-    """
-    from safetensors.torch import load
-
-    with TemporaryDirectory() as folder:
-        (run,) = retrain_here([make_assignment(trial, 0, trial.seed, folder)], task, data)
-        whole = replace(trial, status=run.status, epochs=run.epochs, worker=run.worker, error=run.error)
-        try:
-            return whole, load(Storage(folder).read(weights_path(0))) if whole.has_result else {}
-        except FileNotFoundError:
-            return whole, {}
 
 
 def search_here(spec: SweepSpec, task: Task, splits: Splits) -> SweepResult:

@@ -11,8 +11,9 @@ from tests.toys import TOY, Toy
 from trainables import Task, TrainingData
 from trainables.base.worker.assignment import TrialAssignment
 from tunelab.confirmation.audit import audit
-from tunelab.launch.local import retrain_here, search_here
+from tunelab.launch.local import search_here
 from tunelab.launch.resources import Resources
+from tunelab.launch.retraining import retrain_here
 from tunelab.records.spec import SweepSpec
 
 SWEEPS = 8
@@ -23,7 +24,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     def retrain(plans: Sequence[TrialAssignment], task: Task, data: TrainingData, *rest: Any) -> Any:
         return retrain_here(plans, task, data)
 
-    monkeypatch.setattr("tunelab.confirmation.audit.retrain_all", retrain)
+    monkeypatch.setattr("tunelab.confirmation.audit.retrain_on_ray", retrain)
 
 
 def audited(curve: str, seed: int, **settings: Any) -> tuple[dict[str, Any], list[str]]:

@@ -21,8 +21,9 @@ from tunelab.confirmation.verdict import NO_TRIAL, conclude
 from tunelab.evaluation.evaluate import evaluate
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.figures.worker import FigureProcess
-from tunelab.launch.local import finish, retrain_here, search_here
+from tunelab.launch.local import search_here
 from tunelab.launch.resources import Resources
+from tunelab.launch.retraining import retrain_here, train_with_weights
 from tunelab.records.result import Best, SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
@@ -169,7 +170,7 @@ def test_a_stopped_trial_is_finished_the_way_it_began(searched: SweepResult) -> 
     task = get_task("wine")
     data = task.load().training
     stopped = next(t for t in searched.trials if t.status is TrialStatus.STOPPED)
-    whole, weights = finish(stopped, task, data)
+    whole, weights = train_with_weights(stopped, task, data)
     last = stopped.epochs[-1].epoch
     assert [(e.epoch, e.val_loss) for e in whole.epochs[:last]] == [(e.epoch, e.val_loss) for e in stopped.epochs]
     assert whole.status is TrialStatus.FINISHED
@@ -207,7 +208,7 @@ def stopped_winner(searched: SweepResult) -> SweepResult:
     last = [t for t in searched.ranked() if t.status is TrialStatus.STOPPED][-1]
     task = get_task("wine")
     seeds = [11, 12, 13]
-    losses = [finish(replace(last, seed=seed), task, task.load().training)[0].val_loss for seed in seeds]
+    losses = [train_with_weights(replace(last, seed=seed), task, task.load().training)[0].val_loss for seed in seeds]
     rows = [{"trial": last.number, "val_losses": losses}]
     return replace(searched, confirmation={"winner": last.number, "seeds": seeds, "rows": rows})
 
@@ -244,7 +245,7 @@ def test_the_audit_compares_with_a_whole_run_of_the_winner(
     stopped_winner: SweepResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "tunelab.confirmation.audit.retrain_all", lambda plans, task, data, *rest: retrain_here(plans, task, data)
+        "tunelab.confirmation.audit.retrain_on_ray", lambda plans, task, data, *rest: retrain_here(plans, task, data)
     )
     steps: list[str] = []
     task, winner = get_task("wine"), choose_winner(stopped_winner)

@@ -1,9 +1,9 @@
-"""How a trial's arithmetic is done; with config, seed and data it fixes a trial's curve."""
+"""How a trial computes: device, threads and number format. With config, seed and data this fixes its curve."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar, cast
@@ -13,13 +13,13 @@ Network = TypeVar("Network", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Compute:
-    """What a trial computes on, and how.
+    """Device and arithmetic of a trial.
 
     Attributes:
-        device: ``"cpu"``, ``"cuda"``, or ``"auto"``: cuda where there is one.
-        threads: CPU threads of torch.
-        bf16: whether matrix products are done in bfloat16 (``torch.autocast``); weights stay float32.
-        compiled: whether networks go through ``torch.compile``.
+        device: ``"cpu"``, ``"cuda"``, or ``"auto"`` (cuda where there is one).
+        threads: Number of CPU threads of torch.
+        bf16: True if matrix products use bfloat16 (``torch.autocast``); weights stay float32.
+        compiled: True if networks go through ``torch.compile``.
     """
 
     device: str = "cpu"
@@ -28,8 +28,8 @@ class Compute:
     compiled: bool = False
 
     @classmethod
-    def of_worker(cls, worker: Mapping[str, Any]) -> Compute:
-        """What a trial's record says of it."""
+    def from_worker(cls, worker: Mapping[str, Any]) -> Compute:
+        """Read the configuration that a trial's record notes for its worker."""
         return cls(
             device=str(worker.get("device", "cpu")),
             threads=int(worker.get("threads", 1)),
@@ -38,40 +38,39 @@ class Compute:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; ``of_worker`` reads them back."""
+        """Return plain values; ``from_worker`` reads them back."""
         return asdict(self)
 
     @property
     def plain(self) -> bool:
-        """Whether it is torch's ordinary arithmetic, which code written out by hand can do as well."""
+        """True if this is torch's ordinary arithmetic, which the fused training loop can do as well."""
         return not (self.bf16 or self.compiled)
 
     def settled(self) -> Compute:
-        """The same with ``"auto"`` decided."""
+        """Return the same configuration with ``"auto"`` decided."""
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return replace(self, device=device) if self.device == "auto" else self
 
     def here(self) -> Compute:
-        """The same on the CPU where this machine has no GPU: workers may have had one that the driver lacks."""
+        """Return the same configuration, on the CPU where this machine has no GPU (workers may have one)."""
         import torch
 
         return self if torch.cuda.is_available() else replace(self, device="cpu")
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Inside, torch computes so."""
+        """Apply this configuration (threads, autocast) inside the block; restore the previous one on exit."""
         import torch
 
-        torch.set_num_threads(self.threads)
         token = _active.set(self)
         try:
-            if self.bf16:
-                # the cache of cast weights would outlive the optimizer's steps
-                with torch.autocast(torch.device(self.device).type, torch.bfloat16, cache_enabled=False):
-                    yield
-            else:
+            with cpu_threads(self.threads), ExitStack() as arithmetic:
+                if self.bf16:
+                    # the cache of cast weights would outlive the optimizer's steps
+                    kind = torch.device(self.device).type
+                    arithmetic.enter_context(torch.autocast(kind, torch.bfloat16, cache_enabled=False))
                 yield
         finally:
             _active.reset(token)
@@ -80,13 +79,34 @@ class Compute:
 _active: ContextVar[Compute | None] = ContextVar("compute", default=None)
 
 
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Let torch use this many CPU threads inside the block; restore the previous number on exit.
+
+    The number belongs to the process: whatever runs after the block must not depend on what ran in it.
+
+    Args:
+        count: Number of threads, at least 1.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if count != before:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
 def active() -> Compute:
-    """The one that is active; ordinary arithmetic when none is."""
+    """Return the configuration that is active now; ordinary arithmetic when none is."""
     return _active.get() or Compute()
 
 
 def compiled(network: Network) -> Network:
-    """A network, or a method of one, as it is called in training: compiled where the active ``Compute`` says so."""
+    """Return a network, or a method of one, as training calls it: compiled where the active ``Compute`` says so."""
     if not active().compiled:
         return network
     import torch

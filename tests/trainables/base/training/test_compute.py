@@ -11,7 +11,7 @@ import torch
 
 from search_spaces import UserError
 from trainables import get_task
-from trainables.base.training.compute import Compute
+from trainables.base.training.compute import Compute, active, cpu_threads
 from trainables.base.worker.assignment import TrialAssignment
 from trainables.base.worker.trial import run_trial
 from tunelab.records.spec import make_spec
@@ -35,8 +35,27 @@ def curve(network: str, compute: Compute) -> list[tuple[int, float]]:
     plan = TrialAssignment(0, space.config({**smallest, **given}), 3, 2, compute=compute)
     reports = list(run_trial(task, task.load().training, plan))
     assert reports[-1].outcome == "finished", reports[-1].error
-    assert Compute.of_worker(reports[-1].worker) == compute
+    assert Compute.from_worker(reports[-1].worker) == compute
     return [(e.epoch, e.val_loss) for report in reports for e in map(Epoch.from_row, report.rows)]
+
+
+def test_a_configuration_ends_with_its_block() -> None:
+    with cpu_threads(3):
+        with Compute(threads=2, bf16=True).active():
+            assert (torch.get_num_threads(), torch.is_autocast_enabled("cpu"), active().bf16) == (2, True, True)
+            with Compute(threads=4).active():
+                assert torch.get_num_threads() == 4
+            assert torch.get_num_threads() == 2
+        assert (torch.get_num_threads(), torch.is_autocast_enabled("cpu"), active().bf16) == (3, False, False)
+        with pytest.raises(ValueError, match="training"), Compute(threads=2).active():
+            raise ValueError("training")
+        assert torch.get_num_threads() == 3
+
+
+def test_what_runs_after_a_trial_computes_as_before_it() -> None:
+    with cpu_threads(3):
+        curve("perceptron", Compute(threads=2))
+        assert torch.get_num_threads() == 3
 
 
 @pytest.mark.parametrize("network", ["perceptron", "embeddings", *SLOW])
