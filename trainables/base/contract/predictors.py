@@ -15,6 +15,7 @@ PREDICTORS = {
     "images": "trainables.base.images.predictor:ImagePredictor",
     "language_model": "trainables.base.text.predictor:LanguageModelPredictor",
     "ensemble": "trainables.base.training.ensemble:EnsemblePredictor",
+    "reported": "trainables.base.functions.models:ReportedModel",
 }
 
 

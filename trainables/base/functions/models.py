@@ -1,0 +1,189 @@
+"""Models that a user's own function reports: kept as tensors during the search, saved in their library's own format.
+
+A trial's weights travel and are stored as tensors. A model that is not made of tensors becomes one tensor of bytes
+under the name of its file: skops for scikit-learn, LightGBM's text, XGBoost's UBJSON. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+
+from search_spaces.errors import UserError, in_words
+from trainables.base.contract.task import Config, Predictor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WEIGHTS = "weights.safetensors"
+SKOPS, LIGHTGBM, XGBOOST = "model.skops", "model.lightgbm.txt", "model.xgboost.ubj"
+KEPT = "an nn.Module, a state dict, or a fitted estimator of scikit-learn, LightGBM or XGBoost"
+
+
+def to_tensors(model: Any) -> Mapping[str, torch.Tensor]:
+    """Return a model as tensors by name: the live ``state_dict`` of a network, or one tensor of bytes.
+
+    Raises:
+        UserError: it is nothing that can be kept without pickle.
+    """
+    if isinstance(model, torch.nn.Module):
+        return dict(model.state_dict())
+    if isinstance(model, Mapping) and model and all(isinstance(v, torch.Tensor) for v in model.values()):
+        return {str(name): value for name, value in model.items()}
+    library = type(model).__module__.partition(".")[0]
+    if library == "lightgbm":
+        booster = getattr(model, "booster_", model)
+        return {LIGHTGBM: _as_bytes(booster.model_to_string().encode())}
+    if library == "xgboost":
+        booster = model.get_booster() if hasattr(model, "get_booster") else model
+        return {XGBOOST: _as_bytes(bytes(booster.save_raw("ubj")))}
+    if hasattr(model, "get_params") and hasattr(model, "fit"):
+        return {SKOPS: _as_bytes(_skops_bytes(model))}
+    raise UserError(f"trial.report: a model of type {type(model).__name__} cannot be kept. Give {KEPT}.")
+
+
+def _as_bytes(content: bytes) -> torch.Tensor:
+    return torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())
+
+
+def _skops_bytes(model: Any) -> bytes:
+    import skops.io
+
+    try:
+        content: bytes = skops.io.dumps(model)
+    except Exception as error:
+        kind = type(model).__name__
+        raise UserError(f"trial.report: the {kind} cannot be kept by skops ({in_words(error)}).") from error
+    untrusted = skops.io.get_untrusted_types(data=content)
+    if untrusted:
+        raise UserError(
+            f"trial.report: the {type(model).__name__} holds {', '.join(untrusted)}, which cannot be loaded back "
+            "without running unknown code. Report a model made of scikit-learn's own parts."
+        )
+    return content
+
+
+@dataclass(frozen=True)
+class ReportedModel(Predictor):
+    """The model of a function's best trial.
+
+    Attributes:
+        weights: what ``to_tensors`` gave.
+        config: of the trial.
+        build: makes the network from the configuration; None when the sweep was not given one.
+    """
+
+    weights: Mapping[str, torch.Tensor]
+    config: Config
+    build: Callable[[Config], torch.nn.Module] | None = None
+    kind: ClassVar[str] = "reported"
+
+    @property
+    def format(self) -> str:
+        """Name of the file that holds the model."""
+        return next((name for name in (SKOPS, LIGHTGBM, XGBOOST) if name in self.weights), WEIGHTS)
+
+    def native(self) -> Any:
+        """Return the model as its own library has it.
+
+        Returns:
+            An estimator of scikit-learn, a ``lightgbm.Booster``, an ``xgboost.Booster``, the network that ``build``
+            makes with its weights loaded (in evaluation mode), or without ``build`` the state dict.
+        """
+        if self.format == WEIGHTS:
+            if self.build is None:
+                return dict(self.weights)
+            network = self.build(self.config)
+            network.load_state_dict(dict(self.weights))
+            return network.eval()
+        content = self.weights[self.format].numpy().tobytes()
+        if self.format == SKOPS:
+            import skops.io
+
+            return skops.io.loads(content, trusted=[])
+        if self.format == LIGHTGBM:
+            import lightgbm
+
+            return lightgbm.Booster(model_str=content.decode())
+        import xgboost
+
+        booster = xgboost.Booster()
+        booster.load_model(bytearray(content))
+        return booster
+
+    def predict(self, inputs: Any) -> pd.DataFrame:
+        """Predict with an estimator, or with a network that ``build`` makes.
+
+        Args:
+            inputs: what the model takes: a table or (n, features) array; for a network a tensor or an array.
+
+        Returns:
+            A column ``prediction`` and, for classifiers, one ``p_<class>`` a class; of a network its outputs.
+
+        Raises:
+            UserError: only the weights of a network are known.
+        """
+        model = self.native()
+        if isinstance(model, dict):
+            raise UserError(
+                "This model is a network's weights, and tunelab does not know the network: give run_sweep "
+                "build=lambda config: Net(...), or load the weights into your own network with load_model()."
+            )
+        if isinstance(model, torch.nn.Module):
+            return _network_outputs(model, inputs)
+        if self.format == XGBOOST:
+            import xgboost
+
+            inputs = xgboost.DMatrix(inputs)
+        frame = pd.DataFrame({"prediction": np.asarray(model.predict(inputs)).tolist()})
+        if hasattr(model, "predict_proba"):
+            for column, label in zip(model.predict_proba(inputs).T, model.classes_, strict=True):
+                frame[f"p_{label}"] = column
+        return frame
+
+    def save(self, folder: Path) -> None:
+        if self.format == WEIGHTS:
+            save_file({name: value.contiguous() for name, value in self.weights.items()}, folder / WEIGHTS)
+        else:
+            (folder / self.format).write_bytes(self.weights[self.format].numpy().tobytes())
+        (folder / "config.json").write_text(
+            json.dumps(dict(self.config), ensure_ascii=False, indent=1), encoding="utf-8"
+        )
+        meta = {"predictor": self.kind, "format": self.format}
+        (folder / "predictor.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> ReportedModel:
+        try:
+            name = str(json.loads((folder / "predictor.json").read_text(encoding="utf-8"))["format"])
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            if name == WEIGHTS:
+                return cls(load_file(folder / WEIGHTS), config)
+            if name not in (SKOPS, LIGHTGBM, XGBOOST):
+                raise KeyError(name)
+            found = cls({name: _as_bytes((folder / name).read_bytes())}, config)
+            found.native()  # whether the library can read it
+        except Exception as error:
+            raise UserError(f"'{folder}' does not hold a whole model ({in_words(error)}).") from error
+        return found
+
+
+def _network_outputs(network: torch.nn.Module, inputs: Any) -> pd.DataFrame:
+    """The network's outputs for a batch: one column ``prediction``, or ``output_0``, ... where there are several."""
+    values = inputs.to_numpy() if isinstance(inputs, pd.DataFrame) else inputs
+    with torch.inference_mode():
+        outputs = network(torch.as_tensor(values)).cpu().numpy()
+    outputs = outputs.reshape(len(outputs), -1)
+    if outputs.shape[1] == 1:
+        return pd.DataFrame({"prediction": outputs[:, 0]})
+    frame = pd.DataFrame(outputs, columns=[f"output_{i}" for i in range(outputs.shape[1])])
+    frame.insert(0, "prediction", outputs.argmax(axis=1))
+    return frame

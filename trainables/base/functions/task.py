@@ -1,0 +1,195 @@
+"""A user's own training function as a task: any loop that calls ``trial.report``."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces import SearchSpace
+from search_spaces.errors import UserError
+from trainables.base.contract.task import (
+    METRIC,
+    SPLIT_SEED,
+    Config,
+    EpochReport,
+    RawSplit,
+    SealedTest,
+    Splits,
+    Task,
+    TaskFacts,
+    TrainingData,
+)
+from trainables.base.functions.source import FunctionSource, describe_function
+from trainables.base.functions.trial import FunctionTrial, Objective
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainables.base.functions.models import ReportedModel
+
+Train = Callable[[Config, FunctionTrial], Any]
+Score = Callable[[Any, Config], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class FunctionOptions:
+    """What a sweep of a function is given beside the function.
+
+    Attributes:
+        objective: the metric that is optimised, and its direction.
+        data: handed to each trial as ``trial.data``; loaded once a worker.
+        build: makes the network from a configuration, so that the winner's model can predict.
+        test: scores the winner's model once on data that the search never saw: ``test(model, config)`` gives metrics.
+    """
+
+    objective: Objective = field(default_factory=Objective)
+    data: Any = None
+    build: Callable[[Config], torch.nn.Module] | None = None
+    test: Score | None = None
+
+
+class FunctionTask(Task):
+    """A training function and its search space.
+
+    Args:
+        function: ``function(config, trial)``; reports through ``trial.report``, or returns one value or metrics.
+        space: the search space.
+        options: see ``FunctionOptions``.
+
+    Raises:
+        UserError: the function does not take two arguments.
+    """
+
+    def __init__(self, function: Train, space: SearchSpace, options: FunctionOptions | None = None) -> None:
+        self.function = function
+        self.search_space = space
+        self.function_options = options or FunctionOptions()
+        self.source: FunctionSource = describe_function(function)
+        _check_signature(function, self.source.name)
+        objective = self.function_options.objective
+        self.facts = TaskFacts(
+            name=_task_name(self.source.name),
+            title=f"The function {self.source.name}",
+            kind="function",
+            source=self.source.file or "a function",
+            licence="the user's own",
+            score=objective.metric,
+            score_direction="maximize" if objective.direction == "maximize" else "minimize",
+            trials=32,
+            max_epochs=100,
+            note=_promise(self.function_options),
+        )
+
+    def load(self, split_seed: int = SPLIT_SEED) -> Splits:
+        """Return empty splits: the data is the function's own affair; the digest is that of function and data."""
+        sha = hashlib.sha256(self.source.digest.encode())
+        sha.update(repr(_data_digest(self.function_options.data)).encode())
+        empty = RawSplit([], [])
+        data = TrainingData({}, {"function": asdict(self.source)}, sha.hexdigest())
+        return Splits(data, empty, empty, SealedTest(empty))
+
+    def fit(
+        self,
+        config: Config,
+        data: TrainingData,
+        seed: int,
+        *,
+        max_epochs: int,
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+    ) -> Iterator[EpochReport]:
+        from trainables.base.functions.stepping import seeded, step_through  # loads torch
+
+        objective = self.function_options.objective
+
+        def run(send: Callable[[EpochReport], None]) -> EpochReport | None:
+            trial = FunctionTrial(
+                objective,
+                send,
+                seed=seed,
+                max_epochs=max_epochs,
+                device=device,
+                checkpoint=checkpoint,
+                data=self.function_options.data,
+            )
+            found = self.function(dict(config), trial)
+            return _returned(found, trial, objective)
+
+        with seeded(seed):
+            yield from step_through(run)
+
+    def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> ReportedModel | None:
+        from trainables.base.functions.models import ReportedModel
+
+        return ReportedModel(dict(weights), dict(config), self.function_options.build) if weights else None
+
+    def space(self, name: str | None = None) -> SearchSpace:
+        return self.search_space
+
+
+def _returned(found: Any, trial: FunctionTrial, objective: Objective) -> EpochReport | None:
+    """The report that a function's return value is, when it never called ``trial.report``."""
+    if trial.epoch:
+        return None
+    values = {objective.metric: found} if isinstance(found, int | float) and not isinstance(found, bool) else found
+    if not isinstance(values, Mapping) or objective.metric not in values:
+        raise UserError(
+            f"The function reported nothing: call trial.report({objective.metric}=...) after each epoch, or return "
+            f"the value of {objective.metric}; it returned {type(found).__name__}."
+        )
+    metrics = {str(name): float(value) for name, value in values.items()}
+    loss = objective.loss(metrics[objective.metric])
+    metrics.pop(METRIC, None)
+    return EpochReport(1, loss, metrics)
+
+
+def _check_signature(function: Train, name: str) -> None:
+    try:
+        inspect.signature(function).bind({}, None)
+    except TypeError as error:
+        raise UserError(
+            f"The function '{name}' must take two arguments, (config, trial): {error}. For example "
+            "def train(config, trial): ..."
+        ) from error
+    except ValueError:  # a builtin without a signature
+        return
+
+
+def _task_name(name: str) -> str:
+    """A function's name as a task's: lower-case letters, digits, ``_`` and ``-``, a letter first."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in name.lower()).strip("-_")
+    return kept if kept[:1].isalpha() else f"function-{kept}".rstrip("-")
+
+
+def _promise(options: FunctionOptions) -> str:
+    """What a sweep of a function cannot promise, one sentence."""
+    if options.test is None:
+        return (
+            "tunelab does not see this function's data, so there are no baselines and no sealed test split: the "
+            "validation metric of the winner is optimistic. Give test= a function that scores the winner once."
+        )
+    return "tunelab does not see this function's data, so there are no baselines."
+
+
+def _data_digest(data: Any) -> Any:
+    """Something whose ``repr`` changes with the data, as far as that can be told: digests of arrays, lengths, types."""
+    import numpy as np
+
+    if isinstance(data, Mapping):
+        return {str(key): _data_digest(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_data_digest(value) for value in data[:1000]] + [len(data)]
+    tensors = getattr(data, "tensors", None)  # a TensorDataset
+    if tensors is not None:
+        return [_data_digest(value) for value in tensors]
+    if hasattr(data, "to_numpy") or hasattr(data, "__array__"):
+        array = np.asarray(data)
+        content = "".join(map(str, array.ravel().tolist())).encode() if array.dtype == object else array.tobytes()
+        return f"{array.shape} {array.dtype} {hashlib.sha256(content).hexdigest()}"
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, str | bytes):
+        return [type(data).__name__, len(data)]
+    return repr(data) if isinstance(data, str | bytes | int | float | bool | None) else type(data).__name__
