@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-Kind = Literal["regression", "binary", "multiclass", "images", "language_model"]
+Kind = Literal["regression", "binary", "multiclass", "images", "language_model", "function"]
 TargetTransform = Literal["none", "log"]
 
 

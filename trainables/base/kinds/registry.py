@@ -12,7 +12,14 @@ from trainables.base.kinds.regression import Regression
 
 KINDS: dict[str, TargetKind] = {
     kind.name: kind
-    for kind in (Regression(), Binary(), Multiclass(), Images(), TargetKind("language_model", costly=True))
+    for kind in (
+        Regression(),
+        Binary(),
+        Multiclass(),
+        Images(),
+        TargetKind("language_model", costly=True),
+        TargetKind("function"),
+    )
 }
 assert set(KINDS) == set(get_args(Kind))
 
@@ -28,7 +35,7 @@ def row_kind(name: str) -> RowKind:
     """Return the kind of a name whose models give outputs for each row.
 
     Raises:
-        UserError: there is no such kind, or it is a language model, which has no outputs a row.
+        UserError: there is no such kind, or its models have no outputs a row (language models, functions).
     """
     kind = kind_of(name)
     if not isinstance(kind, RowKind):
