@@ -166,48 +166,73 @@ def speed(
 
 @app.command()
 def search(
-    tasks: Annotated[str | None, typer.Option(help="Bundled tasks, with commas.")] = None,
+    tables: Annotated[
+        Path | None, typer.Option(help="Folder with recorded learning curves; trials are looked up, not trained.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="Bundled tasks, with commas; with --tables those of the folder, default all.")
+    ] = None,
     methods: Annotated[
         str | None,
         typer.Option(
             help="SAMPLER+SCHEDULER, with commas: tpe, random; asha, none; others by name from Optuna or Ray."
         ),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Repetitions.")] = None,
-    full_trials: Annotated[int | None, typer.Option(help="Budget of a search: epochs of so many full trials.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Repetitions; default 5, with --tables 30.")] = None,
+    full_trials: Annotated[
+        str | None,
+        typer.Option(help="Budget of a search: epochs of this many full trials; with --tables several, with commas."),
+    ] = None,
+    workers: Annotated[
+        str | None, typer.Option(help="With --tables: simulated workers, with commas; default 1,8,32.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-search"),
 ) -> None:
     """Compare methods of search with equal budgets; one folder with a report comes out.
 
-    Ctrl-C keeps what is done; the same command goes on from there.
+    With --tables nothing is trained: searches replay recorded learning curves. Two commands fetch them into FOLDER:
+
+        git clone --depth 1 https://github.com/slds-lmu/yahpo_data FOLDER/yahpo_data
+
+        git clone --depth 1 https://github.com/releaunifreiburg/DyHPO FOLDER/DyHPO
+
+    Ctrl-C keeps what is done; the same command continues from there.
 
     Examples:
 
         tunelab bench search
 
         tunelab bench search --tasks wine,auto_mpg --methods tpe+asha,GPSampler+asha,tpe+HyperBandScheduler --seeds 10
+
+        tunelab bench search --tables curves --methods tpe+asha,random+asha --workers 1,8 --seeds 5
     """
-    from benchmarks.search.spec import SearchSpec, check
+    from benchmarks.search.arena.command import compare_on_curves
+    from benchmarks.search.command import compare_by_training
 
-    given = {
-        "tasks": tuple(tasks.split(",")) if tasks else None,
-        "methods": tuple(methods.split(",")) if methods else None,
-        **{"seeds": seeds, "full_trials": full_trials, "seed": seed},
-    }
-    values = {key: value for key, value in given.items() if value is not None}
-    spec = SearchSpec.from_json({**SearchSpec().to_json(), **values})
-    check(spec)
-    from benchmarks.search.report import verdict
-    from benchmarks.search.run import REPORT, run
-
+    given = {"tasks": _names(tasks), "methods": _names(methods), "seeds": seeds, "seed": seed}
+    if tables is None and workers is not None:
+        raise UserError("--workers needs --tables: without recorded curves, trials train one after another.")
+    sizes = {"full_trials": _numbers("full-trials", full_trials), "workers": _numbers("workers", workers)}
+    values = {key: value for key, value in {**given, **sizes}.items() if value is not None}
     try:
-        results = run(spec, output, lambda text: typer.echo(text, err=True))
+        lines = compare_by_training(values, output) if tables is None else compare_on_curves(tables, values, output)
     except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is kept in {output}; the same command goes on from there.", err=True)
+        typer.echo(f"Stopped. What is done is kept in {output}; the same command continues from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    typer.echo(verdict(results.ranking))
-    typer.echo(f"Report: {output / REPORT}")
+    for line in lines:
+        typer.echo(line)
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return tuple(text.split(",")) if text else None
+
+
+def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:
+    try:
+        return tuple(int(number) for number in text.split(",")) if text else None
+    except ValueError:
+        raise UserError(f"--{option} '{text}' must be whole numbers with commas, e.g. 1,8.") from None
 
 
 @app.command()

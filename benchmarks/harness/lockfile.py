@@ -29,6 +29,7 @@ FURTHER_PACKAGES = ("tokenizers", "scipy", "plotly")  # beside those that every 
 VERIFIERS: dict[str, str] = {
     "generation": "benchmarks.generation.verify:verify",
     "search": "benchmarks.search.verify:verify",
+    "arena": "benchmarks.search.arena.verify:verify",
     "confirmation": "benchmarks.confirmation.verify:verify",
 }
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.harness.lockfile import provenance_facts
-from benchmarks.search.play import SearchTrace
 from benchmarks.search.run import SearchResults
 from benchmarks.search.statistics import LEVEL, Ranking
+from benchmarks.search.trace import SearchTrace
 from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Section, Table, Text
 from tunelab.documents.page import COLOURS
 from tunelab.report.axes import shortened
@@ -39,7 +39,7 @@ def make_search_document(results: SearchResults) -> Document:
     }
     subtitle = (
         f"{', '.join(spec.methods)} on {', '.join(spec.tasks)}: {spec.seeds} repetitions, "
-        f"{len(results.plays)} searches with equal budgets."
+        f"{len(results.traces)} searches with equal budgets."
     )
     return Document("Methods of search compared", subtitle, sections, facts)
 
@@ -106,20 +106,20 @@ def critical_difference_figure(ranking: Ranking) -> Drawing:
 
 
 def _task_blocks(results: SearchResults, task: str) -> list[Block]:
-    by_method = {m: [p for p in results.plays if p.task == task and p.method == m] for m in results.spec.methods}
+    by_method = {m: [p for p in results.traces if p.task == task and p.method == m] for m in results.spec.methods}
     rows: list[list[Cell]] = [
         [
             name,
-            *(float(q) for q in np.quantile([p.best for p in plays], [0.5, 0, 1])),
-            float(np.mean([p.trials for p in plays])),
-            float(np.mean([p.seconds[-1] for p in plays])),
+            *(float(q) for q in np.quantile([p.best for p in traces], [0.5, 0, 1])),
+            float(np.mean([p.trials for p in traces])),
+            float(np.mean([p.seconds[-1] for p in traces])),
         ]
-        for name, plays in by_method.items()
+        for name, traces in by_method.items()
     ]
     columns = ["method", "median of the lowest val_loss", "best", "worst", "trials", "seconds"]
     budget = results.budgets[task]
     epochs = [budget * (i + 1) / POINTS for i in range(POINTS)]
-    longest = min(min(p.seconds[-1] for p in plays) for plays in by_method.values())
+    longest = min(min(p.seconds[-1] for p in traces) for traces in by_method.values())
     seconds = [longest * (i + 1) / POINTS for i in range(POINTS)]
     return [
         _curves(by_method, epochs, lambda p: [float(e) for e, _ in p.steps], "epochs trained, all trials together"),
@@ -135,13 +135,13 @@ def _curves(
     axis: str,
 ) -> Drawing:
     """Median over repetitions of the lowest loss so far; ``moments`` says when a search's steps were."""
-    traces, shown = [], []
-    for index, (name, plays) in enumerate(by_method.items()):
-        table = [[_at(moments(p), [loss for _, loss in p.steps], x) for x in grid] for p in plays]
+    lines, shown = [], []
+    for index, (name, traces) in enumerate(by_method.items()):
+        table = [[_at(moments(p), [loss for _, loss in p.steps], x) for x in grid] for p in traces]
         medians = [float(v) for v in np.median(table, axis=0)]
         points = [(shortened(x), shortened(y)) for x, y in zip(grid, medians, strict=True) if math.isfinite(y)]
         shown += [y for _, y in points]
-        traces.append(
+        lines.append(
             {
                 **{"type": "scatter", "mode": "lines", "name": name},
                 **{"x": [x for x, _ in points], "y": [y for _, y in points]},
@@ -153,7 +153,7 @@ def _curves(
         "yaxis": {**loss_scale(shown), "title": {"text": "lowest val_loss"}},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
-    return Drawing(traces, layout, f"Median over repetitions of the lowest validation loss so far, over {axis}.", 360)
+    return Drawing(lines, layout, f"Median over repetitions of the lowest validation loss so far, over {axis}.", 360)
 
 
 def _at(moments: Sequence[float], losses: Sequence[float], moment: float) -> float:

@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.harness import lockfile
 from benchmarks.harness.jsonl import append_line, read_lines
-from benchmarks.search.play import SearchTrace, play
 from benchmarks.search.spec import Method, SearchSpec, check
 from benchmarks.search.statistics import Ranking, rank
+from benchmarks.search.trace import SearchTrace, run_search
 from trainables import get_task
 from trainables.base.training.compute import cpu_threads
 
@@ -28,20 +28,20 @@ class SearchResults:
 
     Attributes:
         spec: what was asked.
-        plays: every search, tasks, repetitions and methods in the spec's order.
+        traces: every search, tasks, repetitions and methods in the spec's order.
         ranking: of the methods over tasks and repetitions.
         budgets: epochs of one search, by task.
         lock: what fixed the numbers.
     """
 
     spec: SearchSpec
-    plays: tuple[SearchTrace, ...]
+    traces: tuple[SearchTrace, ...]
     ranking: Ranking
     budgets: Mapping[str, int]
     lock: Mapping[str, Any]
 
 
-def run(spec: SearchSpec, folder: Path, say: Callable[[str], None]) -> SearchResults:
+def run(spec: SearchSpec, folder: Path, notify: Callable[[str], None]) -> SearchResults:
     """Runs what is not yet done in ``folder`` and writes results, lock and report there.
 
     Raises:
@@ -51,16 +51,16 @@ def run(spec: SearchSpec, folder: Path, say: Callable[[str], None]) -> SearchRes
     methods = check(spec)
     with cpu_threads(1):  # small models; and sums in one order
         lock = lockfile.open_benchmark(folder, "search", {"spec": spec.to_json(), "data": digests(spec)})
-        kept = {(p.task, p.method, p.repetition): p for p in map(_play, read_lines(folder / DONE))}
-        plays = []
+        kept = {(p.task, p.method, p.repetition): p for p in map(_trace, read_lines(folder / DONE))}
+        traces = []
         for task, method, repetition in places(spec, methods):
             found = kept.get((task, method.name, repetition))
             if found is None:
-                found = search(spec, task, method, repetition)
+                found = search_once(spec, task, method, repetition)
                 append_line(folder / DONE, asdict(found))
-                say(f"{task}, {method.name}, repetition {repetition}: {found.trials} trials, best {found.best:.4g}")
-            plays.append(found)
-    return _finish(folder, spec, plays, lock)
+                notify(f"{task}, {method.name}, repetition {repetition}: {found.trials} trials, best {found.best:.4g}")
+            traces.append(found)
+    return _finish(folder, spec, traces, lock)
 
 
 def places(spec: SearchSpec, methods: list[Method]) -> Iterator[tuple[str, Method, int]]:
@@ -71,11 +71,11 @@ def places(spec: SearchSpec, methods: list[Method]) -> Iterator[tuple[str, Metho
                 yield task, method, repetition
 
 
-def search(spec: SearchSpec, task_name: str, method: Method, repetition: int) -> SearchTrace:
+def search_once(spec: SearchSpec, task_name: str, method: Method, repetition: int) -> SearchTrace:
     """One search."""
     task = get_task(task_name)
     budget = spec.full_trials * task.facts.max_epochs
-    return play(task, task.load().training, method, repetition, spec.seed, budget)
+    return run_search(task, task.load().training, method, repetition, spec.seed, budget)
 
 
 def digests(spec: SearchSpec) -> dict[str, str]:
@@ -83,34 +83,34 @@ def digests(spec: SearchSpec) -> dict[str, str]:
     return {name: get_task(name).load().training.digest for name in spec.tasks}
 
 
-def repeatable(plays: list[SearchTrace]) -> list[dict[str, Any]]:
+def repeatable(traces: list[SearchTrace]) -> list[dict[str, Any]]:
     """What a repetition must give again: everything but seconds."""
-    return [{k: v for k, v in json.loads(json.dumps(asdict(p))).items() if k != "seconds"} for p in plays]
+    return [{k: v for k, v in json.loads(json.dumps(asdict(p))).items() if k != "seconds"} for p in traces]
 
 
-def ranking_of(spec: SearchSpec, plays: list[SearchTrace]) -> Ranking:
+def ranking_of(spec: SearchSpec, traces: list[SearchTrace]) -> Ranking:
     """Ranks over blocks of a task and a repetition."""
     count = len(spec.methods)
-    losses = np.array([p.best for p in plays]).reshape(-1, count)
-    tasks = [p.task for p in plays[::count]]
-    return rank([p.method for p in plays[:count]], tasks, losses, spec.seed)
+    losses = np.array([p.best for p in traces]).reshape(-1, count)
+    tasks = [p.task for p in traces[::count]]
+    return rank([p.method for p in traces[:count]], tasks, losses, spec.seed)
 
 
-def _play(values: Mapping[str, Any]) -> SearchTrace:
+def _trace(values: Mapping[str, Any]) -> SearchTrace:
     steps = tuple((int(epochs), float(loss)) for epochs, loss in values["steps"])
     return SearchTrace(**{**values, "steps": steps, "seconds": tuple(values["seconds"])})
 
 
-def _finish(folder: Path, spec: SearchSpec, plays: list[SearchTrace], lock: dict[str, Any]) -> SearchResults:
+def _finish(folder: Path, spec: SearchSpec, traces: list[SearchTrace], lock: dict[str, Any]) -> SearchResults:
     from benchmarks.search.report import make_search_document
     from tunelab.report.report import write_document
 
-    ranking = ranking_of(spec, plays)
-    content = {"ranking": asdict(ranking), "searches": repeatable(plays)}
+    ranking = ranking_of(spec, traces)
+    content = {"ranking": asdict(ranking), "searches": repeatable(traces)}
     (folder / RESULTS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    (folder / SECONDS).write_text(json.dumps([list(p.seconds) for p in plays]) + "\n", encoding="utf-8")
+    (folder / SECONDS).write_text(json.dumps([list(p.seconds) for p in traces]) + "\n", encoding="utf-8")
     lock = lockfile.complete(folder, lock, RESULTS)
     budgets = {name: spec.full_trials * get_task(name).facts.max_epochs for name in spec.tasks}
-    results = SearchResults(spec, tuple(plays), ranking, budgets, lock)
+    results = SearchResults(spec, tuple(traces), ranking, budgets, lock)
     write_document(make_search_document(results), folder / REPORT)
     return results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ import optuna
 
 from benchmarks.search.samplers import NamedStudySampler, Sampler, arguments_of, makes_itself
 from search_spaces import UserError
-from trainables import METRIC, Task
+from trainables import METRIC, TaskFacts
 from tunelab.records.trial import Epoch
 from tunelab.search.asha import Rungs, rung_levels
 
@@ -26,6 +27,24 @@ REFUSED = {
     "FIFOScheduler": "it never stops a trial: write none",
 }
 WAITING = 16  # trials that Ray proposes ahead of those that run
+
+
+@dataclass(frozen=True)
+class TrialLength:
+    """Number of epochs of a full trial, and before a trial can be stopped.
+
+    Attributes:
+        max_epochs: of a full trial.
+        grace_period: before a trial can be stopped.
+    """
+
+    max_epochs: int
+    grace_period: int
+
+    @classmethod
+    def from_facts(cls, facts: TaskFacts) -> TrialLength:
+        """Return a task's default length."""
+        return cls(facts.max_epochs, facts.grace_period)
 
 
 class Verdict(Enum):
@@ -85,9 +104,9 @@ class OneByOne:
 class Asha(OneByOne):
     """The platform's own rungs; no trial is protected."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, length: TrialLength) -> None:
         super().__init__()
-        levels = rung_levels(task.facts.grace_period, REDUCTION_FACTOR, task.facts.max_epochs)
+        levels = rung_levels(length.grace_period, REDUCTION_FACTOR, length.max_epochs)
         self._rungs = Rungs(levels, REDUCTION_FACTOR, protected=frozenset())
 
     def judge(self, number: int, curve: list[Epoch]) -> Verdict:
@@ -98,14 +117,16 @@ class Asha(OneByOne):
 
 
 class Pruner(OneByOne):
-    """One of Optuna's pruners; it sees every epoch."""
+    """One of Optuna's pruners; it sees every epoch. The study knows it too: Hyperband's brackets have a sampler each."""
 
-    def __init__(self, name: str, proposals: NamedStudySampler) -> None:
+    def __init__(self, name: str, length: TrialLength, proposals: NamedStudySampler) -> None:
         super().__init__()
+        cls = getattr(optuna.pruners, name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # the user chose it by name
-            self._pruner: Any = getattr(optuna.pruners, name)()
+            self._pruner: Any = cls(**arguments_of(cls, {"max_resource": length.max_epochs}))
         self._study = proposals.study
+        self._study.pruner = self._pruner
 
     def judge(self, number: int, curve: list[Epoch]) -> Verdict:
         storage = self._study._storage
@@ -129,14 +150,13 @@ class RayScheduler:
 
     Args:
         name: of its class.
-        task: whose full length and grace period hold.
+        length: of a trial, in epochs.
     """
 
-    def __init__(self, name: str, task: Task) -> None:
+    def __init__(self, name: str, length: TrialLength) -> None:
         cls: Any = getattr(importlib.import_module("ray.tune.schedulers"), name)
-        facts = task.facts
         known = {"time_attr": "training_iteration", "metric": METRIC, "mode": "min"}
-        limits = {"max_t": facts.max_epochs, "grace_period": facts.grace_period}
+        limits = {"max_t": length.max_epochs, "grace_period": length.grace_period}
         self._scheduler = cls(**arguments_of(cls, {**known, **limits}))
         self._trials: list[RayTrial] = []
         self._stopped: list[int] = []
@@ -150,11 +170,13 @@ class RayScheduler:
 
     def turn(self) -> int | None:
         trial = self._scheduler.choose_trial_to_run(self)
-        return None if trial is None else int(trial.number)
+        if trial is None:
+            return None
+        trial.status = "RUNNING"
+        return int(trial.number)
 
     def judge(self, number: int, curve: list[Epoch]) -> Verdict:
         trial = self._trials[number]
-        trial.status = "RUNNING"
         action = self._scheduler.on_trial_result(self, trial, _result(curve))
         if action == "STOP":
             trial.status = "TERMINATED"
@@ -204,7 +226,7 @@ def scheduler_names() -> set[str]:
     return {*OWN, *RAY} | {name for name in classes - {IDLE_PRUNER} if makes_itself(getattr(optuna.pruners, name))}
 
 
-def make_scheduler(name: str, task: Task, sampler: Sampler) -> Scheduler:
+def make_scheduler(name: str, length: TrialLength, sampler: Sampler) -> Scheduler:
     """A scheduler of this name for one search.
 
     Raises:
@@ -213,11 +235,11 @@ def make_scheduler(name: str, task: Task, sampler: Sampler) -> Scheduler:
     if name == "none":
         return OneByOne()
     if name == "asha":
-        return Asha(task)
+        return Asha(length)
     if name in RAY:
-        return RayScheduler(name, task)
+        return RayScheduler(name, length)
     if not isinstance(sampler, NamedStudySampler):
         raise UserError(
             f"{name} looks at Optuna's trials, which Ray's searchers do not have. Write asha, or one of Ray's."
         )
-    return Pruner(name, sampler)
+    return Pruner(name, length, sampler)

@@ -102,11 +102,11 @@ def parse_method(text: str) -> Method:
 def rehearse(task: str, method: Method) -> None:
     """Makes a method's parts for a task and proposes a few trials; raises ``UserError`` for what cannot be made."""
     from benchmarks.search.samplers import make_sampler
-    from benchmarks.search.schedulers import make_scheduler
+    from benchmarks.search.schedulers import TrialLength, make_scheduler
 
     found = get_task(task)
     sampler = make_sampler(method.sampler, found.space(), 0)
-    make_scheduler(method.scheduler, found, sampler)
+    make_scheduler(method.scheduler, TrialLength.from_facts(found.facts), sampler)
     for number in range(REHEARSED):
         params, config = sampler.ask(number)
         epochs = (Epoch(1, 1.0 + number, {}, 0.0),)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.search.run import RESULTS, digests, places, repeatable, search
+from benchmarks.search.run import RESULTS, digests, places, repeatable, search_once
 from benchmarks.search.spec import SearchSpec, check
 from trainables.base.training.compute import cpu_threads
 
@@ -25,7 +25,7 @@ def verify(folder: Path, lock: Mapping[str, Any]) -> list[str]:
         if data[task] != lock["resolved"]["data"][task]
     ]
     with cpu_threads(1):
-        now = repeatable([search(spec, *place) for place in places(spec, methods)])
+        now = repeatable([search_once(spec, *place) for place in places(spec, methods)])
     then = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["searches"]
     unequal = [_difference(a, b) for a, b in zip(then, now, strict=True) if a != b]
     if len(unequal) > MAX_SHOWN:

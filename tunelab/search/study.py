@@ -45,7 +45,8 @@ class BoundedStudy(optuna.Study):
 
     def __init__(self) -> None:
         storage = optuna.storages.InMemoryStorage()
-        study_id = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE])
+        # a fixed name: Hyperband's pruner draws a trial's bracket from it
+        study_id = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "sweep")
         super().__init__(storage.get_study_name_from_id(study_id), storage)
         self._cached: list[FrozenTrial] | None = None
         self._shown: list[FrozenTrial] = []

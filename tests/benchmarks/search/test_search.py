@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from benchmarks.harness import lockfile
-from benchmarks.search.play import Search, play
 from benchmarks.search.report import make_search_document, verdict
 from benchmarks.search.run import DONE, RESULTS, SearchResults, run
 from benchmarks.search.schedulers import Verdict
 from benchmarks.search.spec import Method, SearchSpec, check, parse_method
 from benchmarks.search.statistics import critical_difference, rank
+from benchmarks.search.trace import Search, run_search
 from search_spaces import UserError
 from tests.toys import Toy
 from tunelab.records.trial import Epoch
@@ -63,13 +63,13 @@ def test_methods_that_are_alike_are_not_told_apart() -> None:
 
 def test_every_search_spends_the_same_budget_and_its_best_only_falls(finished: tuple[Path, SearchResults]) -> None:
     results = finished[1]
-    assert len(results.plays) == 6
-    assert {p.epochs for p in results.plays} == {results.budgets["wine"]}
-    for p in results.plays:
+    assert len(results.traces) == 6
+    assert {p.epochs for p in results.traces} == {results.budgets["wine"]}
+    for p in results.traces:
         losses = [loss for _, loss in p.steps]
         assert losses == sorted(losses, reverse=True)
         assert len(p.seconds) == len(p.steps) + 1
-    whole = [p for p in results.plays if p.method == "random+none"]
+    whole = [p for p in results.traces if p.method == "random+none"]
     assert all(p.trials >= SMALL.full_trials for p in whole)
 
 
@@ -83,7 +83,7 @@ FURTHER = (
 def test_methods_of_ray_and_optuna_search_the_same_way_again(name: str) -> None:
     task, method = Toy(), parse_method(name)
     data = task.load().training
-    first, second = (play(task, data, method, 0, 0, 20 * task.facts.max_epochs) for _ in range(2))
+    first, second = (run_search(task, data, method, 0, 0, 20 * task.facts.max_epochs) for _ in range(2))
     assert first.steps == second.steps
     assert (first.epochs, first.trials) == (180, second.trials)
     assert first.trials > 20 if method.scheduler != "none" else first.trials == 20  # stopping makes room for more
@@ -144,7 +144,7 @@ def test_an_interrupted_benchmark_goes_on(finished: tuple[Path, SearchResults], 
         file.write('{"task": "wine", "meth')  # what a kill leaves
     results = run(SMALL, folder, shown.append)
     assert len(shown) == 6
-    assert [p.steps for p in results.plays] == [p.steps for p in finished[1].plays]
+    assert [p.steps for p in results.traces] == [p.steps for p in finished[1].traces]
 
 
 @pytest.mark.parametrize(

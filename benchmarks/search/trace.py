@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from benchmarks.search.samplers import make_sampler
-from benchmarks.search.schedulers import Verdict, make_scheduler
+from benchmarks.search.schedulers import TrialLength, Verdict, make_scheduler
 from benchmarks.search.spec import Method
 from trainables import EpochReport, Task, TrainingData
 from tunelab.records.seeds import derive_seed, trial_seed
@@ -40,7 +40,7 @@ class SearchTrace:
         return self.steps[-1][1] if self.steps else math.inf
 
 
-def play(task: Task, data: TrainingData, method: Method, repetition: int, seed: int, budget: int) -> SearchTrace:
+def run_search(task: Task, data: TrainingData, method: Method, repetition: int, seed: int, budget: int) -> SearchTrace:
     """Searches until ``budget`` epochs are spent.
 
     Args:
@@ -65,7 +65,7 @@ def play(task: Task, data: TrainingData, method: Method, repetition: int, seed: 
 
 
 @dataclass
-class Open:
+class OpenTrial:
     """A trial that has been proposed and has not ended."""
 
     record: TrialRecord
@@ -91,8 +91,8 @@ class Search:
         self.began = time.perf_counter()
         self._task, self._data, self._seed, self._budget = task, data, seed, budget
         self._sampler = make_sampler(method.sampler, task.space(), seed)
-        self._scheduler = make_scheduler(method.scheduler, task, self._sampler)
-        self._open: dict[int, Open] = {}
+        self._scheduler = make_scheduler(method.scheduler, TrialLength.from_facts(task.facts), self._sampler)
+        self._open: dict[int, OpenTrial] = {}
         self._proposed = 0
 
     def run(self) -> None:
@@ -112,7 +112,7 @@ class Search:
         seed, length = trial_seed(self._seed, number), self._task.facts.max_epochs
         record = TrialRecord(number, params, config, seed, length, TrialStatus.RUNNING)
         reports = iter(self._task.fit(config, self._data, seed, max_epochs=length))
-        self._open[number] = Open(record, reports, [])
+        self._open[number] = OpenTrial(record, reports, [])
         self._scheduler.add(number)
 
     def _train(self, number: int) -> None:

@@ -1,0 +1,38 @@
+"""``tunelab bench search`` on bundled tasks: from the options to the lines that are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from benchmarks.search.report import verdict
+from benchmarks.search.run import REPORT, run
+from benchmarks.search.spec import SearchSpec, check
+from search_spaces import UserError
+
+
+def compare_by_training(options: Mapping[str, Any], folder: Path) -> list[str]:
+    """Run the benchmark.
+
+    Args:
+        options: those that were given, by name.
+        folder: for results.
+
+    Returns:
+        The outcome, in lines.
+
+    Raises:
+        UserError: an option is wrong.
+    """
+    values = dict(options)
+    if "full_trials" in values:
+        if len(values["full_trials"]) != 1:
+            raise UserError("--full-trials takes one number without --tables.")
+        values["full_trials"] = values["full_trials"][0]
+    spec = SearchSpec.from_json({**SearchSpec().to_json(), **values})
+    check(spec)
+    results = run(spec, folder, lambda text: typer.echo(text, err=True))
+    return [verdict(results.ranking), f"Report: {folder / REPORT}"]
