@@ -117,7 +117,7 @@ class Asha(OneByOne):
 
 
 class Pruner(OneByOne):
-    """One of Optuna's pruners; it sees every epoch. The study knows it too: Hyperband's brackets have a sampler each."""
+    """One of Optuna's pruners; it sees every epoch. The study knows it: Hyperband's brackets have a sampler each."""
 
     def __init__(self, name: str, length: TrialLength, proposals: NamedStudySampler) -> None:
         super().__init__()
