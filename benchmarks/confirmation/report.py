@@ -10,7 +10,7 @@ from benchmarks.confirmation.run import ConfirmationResults
 from benchmarks.confirmation.simulate import Simulated, wilson
 from benchmarks.confirmation.spec import CASES, NOISE, PLANTED
 from benchmarks.harness.lockfile import provenance_facts
-from tunelab.documents.document import Cell, Code, Document, Section, Table, Text
+from tunelab.documents.blocks import Cell, Code, Document, Section, Table, Text
 from tunelab.report.figures import interval_figure
 
 ALLOWED = 0.05  # of sweeps on noise may call their winner better

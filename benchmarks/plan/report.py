@@ -7,26 +7,34 @@ from typing import Any
 
 from benchmarks.harness.lockfile import provenance_facts
 from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, within
-from tunelab.documents.page import Cell, Page
+from tunelab.documents.blocks import Cell, Document, Section, Table, Text
 
 NAMES = {"wall_seconds": "wall time", "epochs": "epochs", "memory_bytes": "memory", "disk_bytes": "disk"}
 
 
-def page(comparisons: Sequence[Comparison], options: Sequence[str], provenance: Mapping[str, Any]) -> Page:
-    """The report as a page."""
-    report = Page(
-        "Plans against sweeps",
-        subtitle=f"tunelab plan and tunelab sweep with {' '.join(options)}",
-        provenance=provenance_facts(provenance),
-    )
-    report.section("Verdict", verdict(comparisons))
+def make_plan_document(
+    comparisons: Sequence[Comparison], options: Sequence[str], provenance: Mapping[str, Any]
+) -> Document:
+    """Return the report: what was predicted, what each sweep took, and their ratios."""
+    sections = [
+        Section("Verdict", [Text(verdict(comparisons))]),
+        Section("Predicted / measured", [_ratios(comparisons)]),
+        Section("Costs", [_costs(comparisons)]),
+    ]
+    subtitle = f"tunelab plan and tunelab sweep with {' '.join(options)}"
+    return Document("Plans against sweeps", subtitle, sections, provenance_facts(provenance))
+
+
+def _ratios(comparisons: Sequence[Comparison]) -> Table:
     rows: list[list[Cell]] = [
         [c.task, *(c.ratio(figure) for figure in FIGURES), "{:,} to {:,}".format(*c.epochs_range), c.measured.epochs]
         for c in comparisons
     ]
-    columns = ["task", *NAMES.values(), "eight of ten searches, epochs", "this one"]
-    report.section("Predicted / measured").table(columns, rows, digits=3)
-    costs: list[list[Cell]] = [
+    return Table(["task", *NAMES.values(), "eight of ten searches, epochs", "this one"], rows, digits=3)
+
+
+def _costs(comparisons: Sequence[Comparison]) -> Table:
+    rows: list[list[Cell]] = [
         [
             c.task,
             *(c.predicted.wall_seconds, c.measured.wall_seconds),
@@ -42,8 +50,7 @@ def page(comparisons: Sequence[Comparison], options: Sequence[str], provenance: 
         for name, unit in zip(NAMES.values(), units, strict=True)
         for which in ("predicted", "measured")
     ]
-    report.section("Costs").table(["task", *columns], costs)
-    return report
+    return Table(["task", *columns], rows)
 
 
 def verdict(comparisons: Sequence[Comparison]) -> str:

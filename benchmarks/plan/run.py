@@ -108,9 +108,10 @@ def run(tasks: Sequence[str], options: Sequence[str], folder: Path, say: Callabl
         say(line_of(found[-1]))
     content = [asdict(c) for c in found]
     (folder / RUNS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    from benchmarks.plan.report import page
+    from benchmarks.plan.report import make_plan_document
+    from tunelab.report.report import write_document
 
-    page(found, lock["resolved"]["options"], lock["provenance"]).write(folder / REPORT)
+    write_document(make_plan_document(found, lock["resolved"]["options"], lock["provenance"]), folder / REPORT)
     lock |= {"status": "complete", "results": {RUNS: lockfile.sha256_file(folder / RUNS)}}
     lockfile.write_lock(folder, lock)
     return found

@@ -12,8 +12,8 @@ from benchmarks.harness.lockfile import provenance_facts
 from benchmarks.search.run import SearchResults
 from benchmarks.search.statistics import LEVEL, Ranking
 from benchmarks.search.trace import SearchTrace
-from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Section, Table, Text
-from tunelab.documents.page import COLOURS
+from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Section, Table, Text
+from tunelab.documents.style import COLOURS
 from tunelab.report.axes import shortened
 from tunelab.report.figures import loss_scale
 
@@ -67,7 +67,7 @@ def _ranks(ranking: Ranking) -> list[Block]:
     return [critical_difference_figure(ranking), Table(columns, rows)]
 
 
-def critical_difference_figure(ranking: Ranking) -> Drawing:
+def critical_difference_figure(ranking: Ranking) -> Figure:
     """Average ranks with intervals; methods that a bar joins do not differ by the critical difference."""
     names = list(ranking.methods)
     ranks = [shortened(r) for r in ranking.ranks]
@@ -102,7 +102,7 @@ def critical_difference_figure(ranking: Ranking) -> Drawing:
         "xaxis": {"title": {"text": "average rank"}, "range": [shortened(left), len(names) + 0.1]},
         "yaxis": {"type": "category", "autorange": "reversed"},
     }
-    return Drawing([points, *bars], layout, caption, height=130 + 40 * len(names))
+    return Figure([points, *bars], layout, caption, height=130 + 40 * len(names))
 
 
 def _task_blocks(results: SearchResults, task: str) -> list[Block]:
@@ -133,7 +133,7 @@ def _curves(
     grid: Sequence[float],
     moments: Callable[[SearchTrace], list[float]],
     axis: str,
-) -> Drawing:
+) -> Figure:
     """Median over repetitions of the lowest loss so far; ``moments`` says when a search's steps were."""
     lines, shown = [], []
     for index, (name, traces) in enumerate(by_method.items()):
@@ -153,7 +153,7 @@ def _curves(
         "yaxis": {**loss_scale(shown), "title": {"text": "lowest val_loss"}},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
-    return Drawing(lines, layout, f"Median over repetitions of the lowest validation loss so far, over {axis}.", 360)
+    return Figure(lines, layout, f"Median over repetitions of the lowest validation loss so far, over {axis}.", 360)
 
 
 def _at(moments: Sequence[float], losses: Sequence[float], moment: float) -> float:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import plotly.graph_objects as go
 
 from benchmarks.harness.lockfile import provenance_facts
 from benchmarks.speed.contest import OURS, Ranking, Run, rank_competitors
 from benchmarks.speed.control import WINDOW, Control
 from benchmarks.speed.proposing import Proposing
 from benchmarks.speed.run import Results
-from tunelab.documents.page import Page, number
+from tunelab.documents.blocks import Block, Cell, Document, Figure, Items, Section, Table, Text
+from tunelab.records.text import format_number
 
 COLUMNS = (
     *("competitor", "wall s", "ratio", "lowest", "highest", "epochs", "ms/epoch", "ratio/epoch", "CPU s"),
@@ -34,136 +33,140 @@ HELPS = {
 }
 
 
-def page(results: Results, provenance: Mapping[str, Any]) -> Page:
-    """The whole report."""
+def make_speed_document(results: Results, provenance: Mapping[str, Any]) -> Document:
+    """Return the whole report."""
     request = results.request
-    html = Page(
-        "Speed of sweeps",
-        subtitle=f"{', '.join(request.tasks)}; {request.rounds} {'round' if request.rounds == 1 else 'rounds'}, "
-        f"{request.concurrency} trials at once, {request.device}",
-        provenance=provenance_facts(provenance),
-    )
-    _findings(html, results)
+    sections = [Section("Findings", [Items(findings(results))])]
     for (task, trials), runs in results.runs.items():
-        _contest(html, task, trials, runs, request.max_epochs, request.concurrency)
+        sections.append(_contest_section(task, trials, runs, request.max_epochs, request.concurrency))
     if results.controls:
-        _control(html, results.controls, results.proposing)
+        sections.append(_control_section(results.controls, results.proposing))
     if results.loops:
-        _loops(html, results)
-    return html
+        sections.append(_loops_section(results))
+    rounds = f"{request.rounds} {'round' if request.rounds == 1 else 'rounds'}"
+    subtitle = f"{', '.join(request.tasks)}; {rounds}, {request.concurrency} trials at once, {request.device}"
+    return Document("Speed of sweeps", subtitle, sections, provenance_facts(provenance))
 
 
-def _findings(html: Page, results: Results) -> None:
-    section = html.section("Findings")
+def findings(results: Results) -> list[str]:
+    """State how much longer than ours each competitor took, and what was left out."""
     texts = []
     for (task, trials), runs in results.runs.items():
         table = {s.competitor.key: s for s in rank_competitors(runs, results.request.concurrency)}
         ours = table.get(OURS.key)
         if ours is None:
             continue
-        texts += [
-            f"{task}, {trials} trials: {s.competitor.title} takes {number(s.ratio, 3)} times as long as tunelab with "
-            f"everything on ({number(s.spread[0], 3)} to {number(s.spread[1], 3)}), {number(s.epoch_ratio, 3)} times "
-            "per epoch."
-            for s in table.values()
-            if s is not ours
-        ]
+        texts += [_against_ours(task, trials, s) for s in table.values() if s is not ours]
         texts.append(
-            f"{task}, {trials} trials: tunelab's first epoch is over after {number(ours.start_seconds, 3)} s, and its "
-            f"workers train {number(100 * ours.efficiency, 3)} % of the search's time."
+            f"{task}, {trials} trials: tunelab's first epoch is over after {_three(ours.start_seconds)} s, and its "
+            f"workers train {_three(100 * ours.efficiency)} % of the search's time."
         )
-    section.items(texts + results.left_out)
+    return texts + results.left_out
 
 
-def _contest(html: Page, task: str, trials: int, runs: list[Run], max_epochs: int, concurrency: int) -> None:
+def _against_ours(task: str, trials: int, other: Ranking) -> str:
+    low, high = map(_three, other.spread)
+    return (
+        f"{task}, {trials} trials: {other.competitor.title} takes {_three(other.ratio)} times as long as tunelab with "
+        f"everything on ({low} to {high}), {_three(other.epoch_ratio)} times per epoch."
+    )
+
+
+def _three(value: float) -> str:
+    return format_number(value, 3)
+
+
+def _contest_section(task: str, trials: int, runs: list[Run], max_epochs: int, concurrency: int) -> Section:
     table = rank_competitors(runs, concurrency)
-    section = html.section(
-        f"{task}, {trials} trials",
+    intro = (
         f"The same {trials} random configurations for all, at most {max_epochs} epochs each, stopped early by each "
         "competitor's own successive halving. tunelab's time includes what the others leave out: baselines, the test "
-        "split, figures and the model in the registry.",
+        "split, figures and the model in the registry."
     )
+    marked = tuple(i for i, s in enumerate(table) if s.competitor == OURS)
     rows = [_row(s) for s in table]
-    marked = [i for i, s in enumerate(table) if s.competitor == OURS]
-    section.table(COLUMNS, rows, marked=marked, digits=3, helps=HELPS)
-    names = [s.competitor.title for s in reversed(table)]
-    figure = go.Figure()
-    for s in reversed(table):
-        walls = [r.cost.wall_seconds for r in runs if r.competitor == s.competitor]
-        figure.add_scatter(
-            x=walls, y=[s.competitor.title] * len(walls), mode="markers", marker={"size": 10}, showlegend=False
-        )
-    figure.update_xaxes(title="wall seconds, each round", rangemode="tozero")
-    figure.update_yaxes(categoryorder="array", categoryarray=names)
-    section.figure(figure, "Wall time of each round.", height=80 + 45 * len(names))
+    by_competitor = [(s.competitor, s.competitor.title) for s in reversed(table)]
+    walls = [(name, [r.cost.wall_seconds for r in runs if r.competitor == who]) for who, name in by_competitor]
+    contest = Table(COLUMNS, rows, marked=marked, digits=3, helps=HELPS)
+    return Section(f"{task}, {trials} trials", [Text(intro), contest, _walls_figure(walls)])
 
 
-def _row(s: Ranking) -> list[Any]:
-    def known(value: float) -> float | None:
-        return None if math.isnan(value) else value
+def _walls_figure(walls: Sequence[tuple[str, Sequence[float]]]) -> Figure:
+    """Wall seconds of each round, a line of points for each competitor; the last is on top."""
+    traces = [
+        {
+            **{"type": "scatter", "mode": "markers", "showlegend": False, "marker": {"size": 10}},
+            **{"x": list(seconds), "y": [name] * len(seconds)},
+        }
+        for name, seconds in walls
+    ]
+    layout = {
+        "xaxis": {"title": {"text": "wall seconds, each round"}, "rangemode": "tozero"},
+        "yaxis": {"type": "category", "categoryorder": "array", "categoryarray": [name for name, _ in walls]},
+    }
+    return Figure(traces, layout, "Wall time of each round.", height=80 + 45 * len(walls))
 
+
+def _row(s: Ranking) -> list[Cell]:
     return [
         *(s.competitor.title, s.wall_seconds, s.ratio, *s.spread, round(s.epochs), s.ms_per_epoch, s.epoch_ratio),
-        *(s.cpu_seconds, round(s.processes), known(s.start_seconds), known(s.efficiency)),
+        *(s.cpu_seconds, round(s.processes), _known(s.start_seconds), _known(s.efficiency)),
     ]
 
 
-def _control(html: Page, controls: list[Control], proposing: list[Proposing]) -> None:
-    section = html.section(
-        "Control",
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _control_section(controls: list[Control], proposing: list[Proposing]) -> Section:
+    intro = (
         "Sweeps of a task that trains in no time: what is left is proposing, reporting, deciding, journal and "
-        "tracking, all slots together.",
+        "tracking, all slots together."
     )
-    rows = [
+    rows: list[list[Cell]] = [
         [
-            "MLflow on" if c.tracked else "MLflow off",
-            c.trials,
-            sum(c.ms_by_window) / len(c.ms_by_window),
-            c.cpu_ms_by_window[0],
-            c.cpu_ms_by_window[-1],
-            c.driver_cpu_ms,
-            c.memory_kb,
-            c.disk_kb,
+            *(_tracking(c), c.trials, sum(c.ms_by_window) / len(c.ms_by_window), c.cpu_ms_by_window[0]),
+            *(c.cpu_ms_by_window[-1], c.driver_cpu_ms, c.memory_kb, c.disk_kb),
         ]
         for c in controls
     ]
-    heads = (
-        "tracking",
-        "trials",
-        "ms/trial",
-        "first",
-        "last",
-        "driver CPU ms/trial",
-        "memory kB/trial",
+    columns = (
+        *("tracking", "trials", "ms/trial", "first", "last", "driver CPU ms/trial", "memory kB/trial"),
         "disk kB/trial",
     )
     helps = {"first": f"driver CPU, trials {WINDOW} to {2 * WINDOW}", "last": f"driver CPU, the last {WINDOW} trials"}
-    section.table(heads, rows, digits=3, helps=helps)
-    figure = go.Figure()
+    blocks: list[Block] = [Text(intro), Table(columns, rows, digits=3, helps=helps), _control_figure(controls)]
+    if proposing:
+        caption = "One proposal of TPE, asked and told: CPU time by trials known"
+        blocks.append(Table(("trials", "ms/trial"), [[p.trials, p.ms] for p in proposing], caption, digits=3))
+    return Section("Control", blocks)
+
+
+def _tracking(control: Control) -> str:
+    return "MLflow on" if control.tracked else "MLflow off"
+
+
+def _control_figure(controls: list[Control]) -> Figure:
+    traces: list[dict[str, Any]] = []
     for c in controls:
         at = [WINDOW * (i + 2) for i in range(len(c.ms_by_window))]
-        name = "MLflow on" if c.tracked else "MLflow off"
-        figure.add_scatter(x=at, y=c.ms_by_window, mode="lines+markers", name=f"{name}, wall")
-        figure.add_scatter(x=at, y=c.cpu_ms_by_window, mode="lines", line={"dash": "dot"}, name=f"{name}, driver CPU")
-    figure.update_xaxes(title="trials done")
-    figure.update_yaxes(title="ms per trial", rangemode="tozero")
-    section.figure(figure, f"Control per trial, mean of {WINDOW} trials: wall time, and CPU time of the driver.")
-    if proposing:
-        section.table(
-            ("trials", "ms/trial"),
-            [[p.trials, p.ms] for p in proposing],
-            "One proposal of TPE, asked and told: CPU time by trials known",
-            digits=3,
-        )
+        line = {"type": "scatter", "x": at}
+        traces.append({**line, "y": list(c.ms_by_window), "mode": "lines+markers", "name": f"{_tracking(c)}, wall"})
+        cpu = {"mode": "lines", "line": {"dash": "dot"}, "name": f"{_tracking(c)}, driver CPU"}
+        traces.append({**line, "y": list(c.cpu_ms_by_window), **cpu})
+    layout = {
+        "xaxis": {"title": {"text": "trials done"}},
+        "yaxis": {"title": {"text": "ms per trial"}, "rangemode": "tozero"},
+    }
+    return Figure(traces, layout, f"Control per trial, mean of {WINDOW} trials: wall time, and CPU time of the driver.")
 
 
-def _loops(html: Page, results: Results) -> None:
-    section = html.section(
-        "The training loop alone", "One epoch on one thread; ratios are to the DataLoader loop, with their quartiles."
-    )
-    rows: list[list[Any]] = [
+def _loops_section(results: Results) -> Section:
+    intro = "One epoch on one thread; ratios are to the DataLoader loop, with their quartiles."
+    rows: list[list[Cell]] = [
         [workload, t.way, t.median_ms, t.ratio, *t.quartiles]
         for workload, timings in results.loops.items()
         for t in timings
     ]
-    section.table(("workload", "loop", "ms", "ratio", "lower", "upper"), rows, digits=3)
+    table = Table(("workload", "loop", "ms", "ratio", "lower", "upper"), rows, digits=3)
+    return Section("The training loop alone", [Text(intro), table])

@@ -101,9 +101,10 @@ def run(request: Request, folder: Path, say: Callable[[str], None]) -> Results:
     raw = {f"{task} x {trials}": json.loads(to_json(runs)) for (task, trials), runs in results.runs.items()}
     raw |= {"control": [asdict(c) for c in results.controls], "proposing": [asdict(p) for p in results.proposing]}
     (folder / RUNS).write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
-    from benchmarks.speed.report import page
+    from benchmarks.speed.report import make_speed_document
+    from tunelab.report.report import write_document
 
-    page(results, lock["provenance"]).write(folder / REPORT)
+    write_document(make_speed_document(results, lock["provenance"]), folder / REPORT)
     lock |= {"status": "complete", "results": {RUNS: lockfile.sha256_file(folder / RUNS)}}
     lockfile.write_lock(folder, lock)
     return results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tunelab.analysis.outcome import not_confirmed
 from tunelab.records.result import SweepResult
+from tunelab.records.text import count_times
 
 
 def caveats(result: SweepResult) -> list[str]:
@@ -13,11 +14,16 @@ def caveats(result: SweepResult) -> list[str]:
         lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
         lines.append(
-            f"Warning: the test split was opened {len(result.test_openings)} times. Whoever chose anything in between "
-            "chose by the test split, and its scores are too good."
+            f"Warning: {test_openings(result)}. What was chosen after the first opening may be fitted to it, and its "
+            "scores are too good."
         )
     slot_seconds = result.concurrency * result.fit_seconds
     if result.spec.get("deterministic") and slot_seconds:
         share = result.idle_seconds / slot_seconds
         lines.append(f"Deterministic order cost {result.idle_seconds:.1f} s of slot time, {share:.0%} of the search.")
     return lines
+
+
+def test_openings(result: SweepResult) -> str:
+    """Say how often the test split was opened: ``the test split was opened 2 times``."""
+    return f"the test split was opened {count_times(len(result.test_openings))}"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunelab.analysis.confirmation_cost import DEFAULT_TOP, estimated_seconds
-from tunelab.documents.page import number
 from tunelab.records.result import Baseline, Best, SweepResult
+from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
 
 
@@ -26,17 +26,17 @@ def verdict(result: SweepResult) -> str:
     if best is None:
         count = len(result.trials)
         return f"None of {count} trials has a result: {count_text(result)}."
-    text = f"{_who(best)} won of {len(result.trials)} trials, with a validation loss of {number(best.val_loss)}"
+    text = f"{_who(best)} won of {len(result.trials)} trials, with a validation loss of {format_number(best.val_loss)}"
     reference = reference_trial(result)
     if reference is not None and reference.number != best.trial:
-        text += f" (reference configuration: {number(reference.val_loss)})"
+        text += f" (reference configuration: {format_number(reference.val_loss)})"
     elif reference is not None and not best.members:
         text += " (it is the reference configuration"
         text += ")" if result.confirmation else ": the search found none better)"
     text += f", {_standing(result)}"
     score = str(result.facts["score"])
     if score in best.test:
-        text += f"; on the test split its {score} is {number(best.test[score])}{_unit(result, score)}"
+        text += f"; on the test split its {score} is {format_number(best.test[score])}{_unit(result, score)}"
         rivals = sorted((b for b in result.baselines if score in b.test), key=lambda b: _cost(result, b.test[score]))
         if rivals:
             text += f", {_against(result, best.test[score], rivals[0])}"
@@ -74,7 +74,7 @@ def _against(result: SweepResult, own: float, rival: Baseline) -> str:
         relation = "equal to"
     else:
         relation = "not better than"
-    return f"{relation} the best baseline ({rival.name}, {number(value)})"
+    return f"{relation} the best baseline ({rival.name}, {format_number(value)})"
 
 
 def _cost(result: SweepResult, score: float) -> float:

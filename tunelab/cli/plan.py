@@ -30,14 +30,14 @@ command.__doc__ = "Measure one short probe and predict a sweep's time, epochs, m
 
 def lines_of(prediction: Prediction) -> list[str]:
     """A prediction for people."""
-    from tunelab.display.display import duration
+    from tunelab.records.text import format_duration
 
     p = prediction
     cut = f"; --time-budget ends it after about {p.in_time}" if p.in_time < p.trials else ""
     return [
         f"{p.trials} trials of at most {p.max_epochs} epochs, {p.concurrency} at once "
         f"(--concurrency {p.concurrency}){cut}",
-        f"wall time  about {duration(p.wall_seconds)}{_often(*map(duration, p.wall_range))}",
+        f"wall time  about {format_duration(p.wall_seconds)}{_often(*map(format_duration, p.wall_range))}",
         f"epochs     about {p.epochs:,} of {p.trials * p.max_epochs:,}, {p.epoch_seconds:.3g} s each"
         f"{_often(*(f'{bound:,}' for bound in p.epochs_range))}",
         f"memory     about {p.memory_bytes / 1e9:.1f} GB, {p.worker_bytes / 1e9:.1f} GB of it for each trial at once",

@@ -63,7 +63,7 @@ def command(
 
 def print_result(result: SweepResult) -> None:
     """The outcome for people: best trials, the winner beside baselines, and where to look."""
-    from tunelab.analysis.caveats import caveats
+    from tunelab.analysis.caveats import caveats, test_openings
     from tunelab.cli.tables import cell, print_table
 
     best, counts = result.best, result.counts
@@ -93,7 +93,7 @@ def print_result(result: SweepResult) -> None:
         for b in result.baselines:
             rows.append([b.name, *[b.validation.get(s) for s in scores], *[b.test.get(s) for s in scores]])
         header = ["model", *[f"val {s}" for s in scores], *[f"test {s}" for s in scores]]
-        print_table(header, rows, title=f"Winner and baselines{unit}; the test split was opened {_times(result)}")
+        print_table(header, rows, title=f"Winner and baselines{unit}; {test_openings(result)}")
     print_evaluation(result)
     lines = [
         f"{counts.finished} finished, {counts.stopped_early} stopped early, {counts.diverged} diverged, "
@@ -165,8 +165,3 @@ def _winner(best: Best) -> str:
     if best.members:
         return f"winner, mean of trials {', '.join(map(str, best.members))}"
     return f"winner, trial {best.trial}"
-
-
-def _times(result: SweepResult) -> str:
-    count = len(result.test_openings)
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tunelab.records.text import format_number
 from tunelab.system.terminal import printable
 
 if TYPE_CHECKING:
@@ -85,5 +86,5 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return format_number(value)
     return "–" if value is None or value == "" else printable(str(value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -145,15 +144,6 @@ def status_of(trial: TrialRecord) -> str:
 def short_config(trial: TrialRecord) -> str:
     """The configuration in a line: ``hidden_sizes=128-64 lr=0.001``."""
     return " ".join(f"{key}={_short(value)}" for key, value in trial.config.items())
-
-
-def duration(seconds: float) -> str:
-    """``1:02:03``, ``4:05``; a question mark when not known."""
-    if not math.isfinite(seconds):
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _short(value: object) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainables import Splits, Task
-from tunelab.display.display import duration, headline, short_config, status_of
+from tunelab.display.display import headline, short_config, status_of
 from tunelab.records.spec import SweepSpec
+from tunelab.records.text import format_duration
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
 from tunelab.system.terminal import printable
 
@@ -100,7 +101,7 @@ class Progress:
         spent = now - self.began
         left = spent / seen * (self.total - len(ended)) if seen else math.inf
         left = min(left, max(0.0, self.budget - spent))
-        text = f"{len(ended)}/{self.total} trials, {duration(spent)} spent, {duration(left)} left"
+        text = f"{len(ended)}/{self.total} trials, {format_duration(spent)} spent, {format_duration(left)} left"
         return f"{text}, {failed} failed" if failed else text
 
 

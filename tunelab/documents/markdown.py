@@ -1,17 +1,23 @@
-"""A document as GitHub-flavoured Markdown: everything but the figures, which it names."""
+"""A document as GitHub-flavoured Markdown: everything but figures, pictures and cards, which it names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
-from tunelab.documents.document import (
+from tunelab.documents.blocks import (
     Block,
+    Cards,
     Cell,
     Code,
     Document,
-    Drawing,
     Facts,
+    Figure,
+    Folded,
+    Heading,
+    Image,
+    Items,
     Link,
     Note,
     Panels,
@@ -19,14 +25,16 @@ from tunelab.documents.document import (
     Table,
     Text,
 )
-from tunelab.documents.page import number
+from tunelab.documents.cells import EMPTY, cell_text, is_number, numeric_columns
+from tunelab.system.terminal import printable
 
-EMPTY = "–"
-SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
+# Underscores inside a word begin no emphasis, and names such as val_loss stay readable in the source.
+SPECIAL = re.compile(r"([\\`*\[\]<>|#~&$]|(?<![^\W_])_|_(?![^\W_]))")
+LIST_MARK = re.compile(r"^(\d*)([-+.)])")  # at the start of a line it would begin a list
 
 
 def to_markdown(document: Document) -> str:
-    """The whole document. Equal documents give equal text; ``made`` has a line to itself."""
+    """Render the whole document. Equal documents give equal text; ``made`` has a line to itself."""
     parts = [f"# {plain(document.title)}", plain(document.subtitle)]
     for index, section in enumerate(document.sections):
         parts += _section(section)
@@ -38,63 +46,78 @@ def to_markdown(document: Document) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    """Return text that Markdown shows as it is, on one line."""
+    return SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
+
+
+def _paragraph(text: str) -> str:
+    return LIST_MARK.sub(r"\1\\\2", plain(text))
 
 
 def _section(section: Section) -> list[str]:
-    return [f"## {plain(section.title)}", *(_block(block) for block in section.blocks)]
+    return [f"## {plain(section.title)}", *_blocks(section.blocks)]
+
+
+def _blocks(blocks: Sequence[Block]) -> list[str]:
+    return [text for text in map(_block, blocks) if text]
 
 
 def _block(block: Block) -> str:
     match block:
         case Text(text):
-            return plain(text)
+            return _paragraph(text)
         case Note(text, warning):
             return f"> {'**Warning:** ' if warning else ''}{plain(text)}"
+        case Items(texts):
+            return "\n".join(f"- {plain(text)}" for text in texts)
+        case Heading(text):
+            return f"### {plain(text)}"
         case Facts(pairs):
             return _facts(pairs.items())
         case Table():
             return _table(block)
-        case Code(text, folded):
-            return (f"{plain(folded)}\n\n" if folded else "") + _fenced(text)
+        case Code(text):
+            return _fenced(printable(text))
         case Link(text, address):
-            return f"[{plain(text)}](<{address}>)"
-        case Drawing() | Panels():
+            return f"[{plain(text)}](<{_address(address)}>)"
+        case Folded(summary, inner):
+            return "\n\n".join([plain(summary), *_blocks(inner)])
+        case Figure() | Panels() | Image():
             return f"*Figure in the HTML report: {plain(block.caption)}*"
+        case Cards(groups):
+            count = sum(len(card.texts) for _, cards in groups for card in cards)
+            return f"*{count:,} texts in the HTML report.*"
+
+
+def _address(address: str) -> str:
+    return re.sub(r"[<>\\\s]", lambda found: quote(found.group()), printable(address))
 
 
 def _facts(pairs: Iterable[tuple[str, Cell]]) -> str:
-    return "\n".join(f"- {plain(name)}: {_cell(value)}" for name, value in pairs)
+    return "\n".join(
+        f"- {plain(name)}: {plain(cell_text(value)) if isinstance(value, str) else cell_text(value)}"
+        for name, value in pairs
+    )
 
 
 def _table(table: Table) -> str:
-    numeric = [any(_is_number(row[i]) for row in table.rows) for i in range(len(table.columns))]
     lines = [
         _line(plain(name) for name in table.columns),
-        _line("---:" if right else ":---" for right in numeric),
+        _line("---:" if right else ":---" for right in numeric_columns(table)),
     ]
     for index, row in enumerate(table.rows):
-        cells = [_cell(value) for value in row]
+        cells = [_cell(value, table.digits) for value in row]
         lines.append(_line(f"**{cell}**" if cell != EMPTY and index in table.marked else cell for cell in cells))
-    title = " ".join(text for text in (table.folded, table.caption) if text)
-    return (f"{plain(title)}\n\n" if title else "") + "\n".join(lines)
+    return (f"{plain(table.caption)}\n\n" if table.caption else "") + "\n".join(lines)
 
 
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(value: Cell) -> str:
-    if value is None:
-        return EMPTY
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return plain(value) if isinstance(value, str) else number(value)
-
-
-def _is_number(value: Cell) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _cell(value: Cell, digits: int) -> str:
+    text = cell_text(value, digits)
+    return text if is_number(value) else plain(text)
 
 
 def _fenced(text: str) -> str:

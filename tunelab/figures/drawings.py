@@ -54,4 +54,4 @@ def write_drawings(drawings: Sequence[Drawing], folder: Path, title: str = "", s
         if not path.exists():
             path.write_bytes(png_bytes(drawing))
     if title:
-        (folder / PAGE).write_text(figures_page(title, subtitle, drawings, {}), encoding="utf-8", newline="\n")
+        (folder / PAGE).write_text(figures_page(title, subtitle, drawings), encoding="utf-8", newline="\n")

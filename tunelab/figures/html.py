@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 
@@ -9,7 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from tunelab.documents.page import COLOURS, Cell, Page
+from tunelab.documents.blocks import Document, Figure, Section, Text
+from tunelab.documents.html import to_html
+from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
 from tunelab.figures.png import mosaic
 
@@ -18,13 +21,17 @@ QUIET = "#7f8c8d"
 DIGITS = 5  # significant, of the value or of the values' range; more would only make the page larger
 
 
-def figures_page(title: str, subtitle: str, drawings: Sequence[Drawing], provenance: dict[str, Cell]) -> str:
-    """One HTML page with a section a drawing; it holds no link to anything outside."""
-    page = Page(title, subtitle=subtitle, provenance=provenance)
-    for drawing in drawings:
-        figure = plotly_figure(drawing)
-        page.section(drawing.title, drawing.note).figure(figure, drawing.title, height=figure.layout.height)
-    return page.html()
+def figures_page(title: str, subtitle: str, drawings: Sequence[Drawing]) -> str:
+    """Render one HTML page with a section for each drawing; it holds no link to anything outside."""
+    sections = [Section(d.title, [*([Text(d.note)] if d.note else []), page_figure(d)]) for d in drawings]
+    return to_html(Document(title, subtitle, sections))
+
+
+def page_figure(drawing: Drawing) -> Figure:
+    """Return a drawing as the block of a document."""
+    figure = plotly_figure(drawing)
+    content = json.loads(figure.to_json())
+    return Figure(content["data"], content["layout"], drawing.title, height=int(figure.layout.height))
 
 
 def plotly_figure(drawing: Drawing) -> go.Figure:
@@ -113,9 +120,8 @@ def _caption(chart: Chart, figure: go.Figure, row: int, column: int) -> None:
         if isinstance(mark, Images):
             for (x, y), caption in zip(mosaic(mark)[1], mark.captions, strict=True):
                 if caption:
-                    text = caption.replace("\n", "<br>")
                     figure.add_annotation(
-                        x=x, y=y, text=text, showarrow=False, yanchor="top", font_size=9, row=row, col=column
+                        x=x, y=y, text=caption, showarrow=False, yanchor="top", font_size=9, row=row, col=column
                     )
 
 

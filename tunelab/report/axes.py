@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import ParamValue
+from tunelab.records.text import format_tick
 
 UNUSED = "not used"  # a conditional parameter of a branch that the trial did not take
 UNUSED_GAP = 0.14  # how far below the axis such trials lie, as a share of its length
@@ -46,10 +47,10 @@ class Axis:
             positions, texts = [float(i) for i in range(len(self.choices))], [str(c) for c in self.choices]
         elif self.log:
             positions = log_ticks(self.low, self.high)
-            texts = [tick_text(10**p) for p in positions]
+            texts = [format_tick(10**p) for p in positions]
         else:
             positions = linear_ticks(self.low, self.high)
-            texts = [tick_text(p) for p in positions]
+            texts = [format_tick(p) for p in positions]
         if self.partial:
             positions, texts = [self.position(None), *positions], [UNUSED, *texts]
         return positions, texts
@@ -98,11 +99,6 @@ def linear_ticks(low: float, high: float) -> list[float]:
     step = next(unit * m for m in (1, 2, 5, 10) if unit * m >= raw)
     first = math.ceil(low / step - 1e-9)
     return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def tick_text(value: float) -> str:
-    """A round number in as few characters as it takes: ``0.001``, ``1e-5``, ``0.25``."""
-    return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
 
 
 def shortened(value: float) -> float:

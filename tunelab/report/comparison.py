@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import UserError
+from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import count_text, reference_trial, verdict, winner_row
 from tunelab.analysis.savings import estimate_savings
-from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Link, Note, Section, Table, Text
-from tunelab.documents.page import COLOURS, number
+from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Link, Note, Section, Table, Text
+from tunelab.documents.style import COLOURS
 from tunelab.records.result import SweepResult
+from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
 from tunelab.report.axes import shortened
 from tunelab.report.figures import loss_scale
@@ -88,8 +90,7 @@ def _notes(results: Sequence[SweepResult]) -> Iterator[str]:
         yield f"{len(tasks)} tasks: losses and scores compare within a task only."
     for result in results:
         if len(result.test_openings) > 1:
-            count = len(result.test_openings)
-            yield f"{result.name} opened its test split {count} times: its test figures are no longer of unseen data."
+            yield f"{result.name}: {test_openings(result)}. Its test scores are no longer of unseen data."
         if result.stopped:
             yield f"The search of {result.name} ended early: {result.stopped}."
 
@@ -179,7 +180,7 @@ def _winner_params(result: SweepResult) -> Mapping[str, Any]:
 def _rounded(value: Any) -> Any:
     if value is None:
         return "–"
-    return number(value) if isinstance(value, float) else value
+    return format_number(value) if isinstance(value, float) else value
 
 
 def _cell(value: Any) -> Cell:
@@ -216,7 +217,7 @@ def make_comparison_document(comparison: Comparison, link: str, made: str) -> Do
     return Document(f"{len(results)} sweeps compared", ", ".join(names), sections, made=made)
 
 
-def _progress(comparison: Comparison, task: str) -> list[Drawing]:
+def _progress(comparison: Comparison, task: str) -> list[Figure]:
     """The best loss so far over epochs and over seconds, a step line for each sweep of a task."""
     pairs = [(n, r) for n, r in zip(comparison.names, comparison.sweeps, strict=True) if r.task == task and r.ranked()]
     drawings = []
@@ -241,7 +242,7 @@ def _progress(comparison: Comparison, task: str) -> list[Drawing]:
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         }
         if traces:
-            drawings.append(Drawing(traces, layout, f"{task}: the lowest validation loss so far, over {axis}."))
+            drawings.append(Figure(traces, layout, f"{task}: the lowest validation loss so far, over {axis}."))
     return drawings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tunelab.documents.document import Block, Cell, Note, Section, Table, Text
+from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
 from tunelab.records.result import SweepResult
 from tunelab.report.figures import interval_figure
 

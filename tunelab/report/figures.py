@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunelab.display.display import short_config
-from tunelab.documents.document import Drawing
-from tunelab.documents.page import COLOURS
+from tunelab.documents.blocks import Figure
+from tunelab.documents.style import COLOURS
 from tunelab.records.result import SweepResult
+from tunelab.records.text import format_tick
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.report.axes import Axis, axis_of, axis_of_losses, shortened, tick_text
+from tunelab.report.axes import Axis, axis_of, axis_of_losses, shortened
 from tunelab.report.limits import MAX_CURVES, MAX_POINTS, every, most_trials, thinned, thinned_text
 
 FINISHED, WINNER, REFERENCE, STOPPED = COLOURS[0], COLOURS[3], COLOURS[2], COLOURS[7]
@@ -20,11 +21,11 @@ HISTORY_COLUMNS = 4  # what a point of the history weighs, as columns of a table
 Trace = dict[str, Any]
 
 
-def importance_figure(shares: Mapping[str, float]) -> Drawing:
+def importance_figure(shares: Mapping[str, float]) -> Figure:
     """A bar for each parameter, the largest on top."""
     names = list(reversed(list(shares)))
     bars = {"type": "bar", "orientation": "h", "y": names, "x": [shortened(100 * shares[n]) for n in names]}
-    return Drawing(
+    return Figure(
         [{**bars, "marker": {"color": FINISHED}, "hovertemplate": "%{y}: %{x:.3g} %<extra></extra>"}],
         {"xaxis": {"title": {"text": "share of importance, %"}, "rangemode": "tozero"}, "yaxis": {"type": "category"}},
         "Which hyperparameters decide whether a trial is among the best quarter.",
@@ -32,7 +33,7 @@ def importance_figure(shares: Mapping[str, float]) -> Drawing:
     )
 
 
-def parallel_figure(result: SweepResult, names: Sequence[str]) -> Drawing:
+def parallel_figure(result: SweepResult, names: Sequence[str]) -> Figure:
     """A line for each trial through all its parameters to its loss, coloured by its place."""
     ranked = result.ranked()
     shown = thinned(list(enumerate(ranked, 1)), most_trials(len(names) + 1))
@@ -52,7 +53,7 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Drawing:
         "dimensions": [_dimension(axis, values) for axis, values in axes_and_values],
         "labelangle": -20,
     }
-    return Drawing(
+    return Figure(
         [trace],
         {"margin": {"l": 70, "r": 40, "t": 90, "b": 30}},
         "Every trial with a result; drag along an axis to keep a range of it, drag an axis to move it."
@@ -73,7 +74,7 @@ def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:
     return [axis_of(name, result.space[name], [t.params.get(name) for t in trials]) for name in names]
 
 
-def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Drawing]:
+def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
     """For each parameter, the loss of every trial over its value; see ``slice_trials``."""
     trials = slice_trials(result, names)
     scale = loss_scale([t.val_loss for t in trials])
@@ -96,7 +97,7 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Drawing]:
             "showlegend": False,
             "margin": {"l": 45, "r": 10, "t": 32, "b": 35},
         }
-        drawings.append(Drawing(traces, layout, f"val_loss by {axis.name}", height=250))
+        drawings.append(Figure(traces, layout, f"val_loss by {axis.name}", height=250))
     return drawings
 
 
@@ -112,13 +113,13 @@ def _points(xs: Sequence[float], trials: Sequence[TrialRecord], name: str, colou
         "name": name,
         "x": list(xs),
         "y": [shortened(t.val_loss) for t in trials],
-        "text": [f"trial {t.number}, {len(t.epochs)} epochs<br>{short_config(t)}" for t in trials],
+        "text": [f"trial {t.number}, {len(t.epochs)} epochs\n{short_config(t)}" for t in trials],
         "hovertemplate": "%{text}<br>val_loss %{y}<extra>" + name + "</extra>",
         "marker": {"color": colour, "size": 11 if name == "winner" else 7, "opacity": 0.8},
     }
 
 
-def curves_figure(result: SweepResult, reference: int | None) -> Drawing:
+def curves_figure(result: SweepResult, reference: int | None) -> Figure:
     """The validation loss of every trial after each epoch; the best few hundred when there are more.
 
     Args:
@@ -142,7 +143,7 @@ def curves_figure(result: SweepResult, reference: int | None) -> Drawing:
     left_out = f" The {MAX_CURVES} best of {len(ranked):,} trials." if len(ranked) > MAX_CURVES else ""
     if any(len(t.epochs) > _most_points(len(shown)) for t in shown):
         left_out += " Long curves are drawn through some of their epochs."
-    return Drawing(
+    return Figure(
         [trace for trace in traces if trace["x"]],
         {
             "xaxis": {"title": {"text": "epoch"}, "rangemode": "tozero"},
@@ -188,7 +189,7 @@ def _curve(trial: TrialRecord, name: str, colour: str) -> Trace:
     }
 
 
-def history_figure(result: SweepResult) -> Drawing:
+def history_figure(result: SweepResult) -> Figure:
     """Each trial's loss when it ended, and the best loss so far, over the seconds of the search."""
     began = min(t.started for t in result.trials)
     ranked = result.ranked()
@@ -213,7 +214,7 @@ def history_figure(result: SweepResult) -> Drawing:
         **{"type": "scatter", "mode": "lines", "name": "best so far", "x": xs, "y": ys},
         **{"line": {"color": WINNER, "shape": "hv", "width": 2}},
     }
-    return Drawing(
+    return Figure(
         [*traces, step],
         {
             "xaxis": {"title": {"text": "seconds since the first proposal"}, "rangemode": "tozero"},
@@ -229,7 +230,7 @@ def interval_figure(
     rows: Sequence[tuple[str, float, float, float]],
     axis: str,
     caption: str = "Mean over the fresh seeds with its 95 % interval.",
-) -> Drawing:
+) -> Figure:
     """Means with their intervals, one line each, the first on top.
 
     Args:
@@ -251,7 +252,7 @@ def interval_figure(
         "marker": {"size": 10, "color": FINISHED},
         "hovertemplate": "%{y}: " + axis + " %{x}<extra></extra>",
     }
-    return Drawing(
+    return Figure(
         [trace],
         {"xaxis": {"title": {"text": axis}}, "yaxis": {"type": "category", "autorange": "reversed"}},
         caption,
@@ -265,7 +266,7 @@ def loss_scale(losses: Sequence[float]) -> Trace:
         room = 0.1 * abs(losses[0]) or 1.0
         return {"type": "linear", "range": [shortened(losses[0] - room), shortened(losses[0] + room)]}
     if losses and min(losses) > 0 and max(losses) / min(losses) > 5:
-        return {"type": "log", "tickvals": _nice(losses), "ticktext": [tick_text(v) for v in _nice(losses)]}
+        return {"type": "log", "tickvals": _nice(losses), "ticktext": [format_tick(v) for v in _nice(losses)]}
     return {"type": "linear"}
 
 

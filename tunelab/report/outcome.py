@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import not_confirmed, verdict
-from tunelab.documents.document import Block, Cell, Note, Section, Table, Text
+from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
 from tunelab.records.result import Baseline, SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.report.limits import MAX_ROWS
@@ -19,8 +20,8 @@ def verdict_section(result: SweepResult) -> Section:
     if len(result.test_openings) > 1:
         blocks.append(
             Note(
-                f"The test split was opened {len(result.test_openings)} times. Whatever was chosen after the first "
-                "opening may be fitted to it: its figures are no longer those of unseen data.",
+                f"{_sentence(test_openings(result))} What was chosen after the first opening may be fitted to it: "
+                "its scores are no longer those of unseen data.",
                 warning=True,
             )
         )
@@ -52,21 +53,25 @@ def best_section(result: SweepResult) -> Section:
     return Section("Best configurations", [trial_table(top, caption, marked)])
 
 
-def trial_table(
-    trials: list[TrialRecord], caption: str, marked: tuple[int, ...] = (), *, folded: str = "", status: bool = True
-) -> Table:
+def trial_table(trials: list[TrialRecord], caption: str, marked: tuple[int, ...] = ()) -> Table:
     """Trials with their loss, epochs and parameters."""
     names = list(dict.fromkeys(name for t in trials for name in t.params))
-    columns = ["trial", *(["status"] if status else []), "val_loss", "best epoch", "epochs", *names, "run id"]
+    columns = ["trial", "status", "val_loss", "best epoch", "epochs", *names, "run id"]
     rows: list[list[Cell]] = []
     for t in trials:
         best = t.best
-        how: list[Cell] = [status_text(t)] if status else []
         found: list[Cell] = [None, None] if best is None else [best.val_loss, best.epoch]
         rows.append(
-            [str(t.number), *how, *found, len(t.epochs), *(t.params.get(n) for n in names), t.run_id[:8] or None]
+            [
+                str(t.number),
+                status_text(t),
+                *found,
+                len(t.epochs),
+                *(t.params.get(n) for n in names),
+                t.run_id[:8] or None,
+            ]
         )
-    return Table(columns, rows, caption, marked, folded)
+    return Table(columns, rows, caption, marked)
 
 
 def status_text(trial: TrialRecord) -> str:
@@ -102,7 +107,7 @@ def test_section(result: SweepResult) -> Section:
     if len(openings) == 1:
         text = f"It was opened once, on {openings[0]}, after the winner had been chosen."
         return Section("Test split", [Text(text)])
-    warning = Note(f"It was opened {len(openings)} times: its figures are no longer those of unseen data.", True)
+    warning = Note(f"{_sentence(test_openings(result))} Its scores are no longer those of unseen data.", True)
     return Section("Test split", [warning, Table(["opening", "when"], [[i + 1, t] for i, t in enumerate(openings)])])
 
 
@@ -125,6 +130,10 @@ def _why(trial: TrialRecord) -> str | None:
     if trial.error:
         return trial.error.partition("\n")[0]
     return "the loss became NaN or infinite" if trial.status is TrialStatus.DIVERGED else None
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."
 
 
 def utc(moment: float) -> str:

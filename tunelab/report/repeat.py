@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tunelab.documents.document import Block, Cell, Code, Section, Text
+from tunelab.documents.blocks import Block, Cell, Code, Section, Text
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import TASK_OPTIONS, SweepSpec
 from tunelab.report.outcome import utc

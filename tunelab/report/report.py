@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from search_spaces import UserError
 from tunelab.analysis.outcome import count_text
-from tunelab.documents.document import Document, Section
+from tunelab.documents.blocks import Document, Section
 from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tunelab.analysis.outcome import reference_trial
 from tunelab.analysis.parameter_importance import MIN_TRIALS, parameter_importance
 from tunelab.analysis.savings import estimate_savings
-from tunelab.documents.document import Block, Cell, Note, Panels, Section, Table, Text
-from tunelab.documents.page import number
+from tunelab.documents.blocks import Block, Cell, Folded, Note, Panels, Section, Table, Text
 from tunelab.records.result import SweepResult
+from tunelab.records.text import format_number
 from tunelab.report.figures import (
     curves_figure,
     history_figure,
@@ -38,7 +38,7 @@ def importance_section(result: SweepResult) -> Section | None:
     rows: list[list[Cell]] = [[name, 100 * share] for name, share in shares.items()]
     return Section(
         "Hyperparameter importance",
-        [*blocks, importance_figure(shares), Table(["hyperparameter", "share, %"], rows, folded="The figures")],
+        [*blocks, importance_figure(shares), Folded("The numbers", [Table(["hyperparameter", "share, %"], rows)])],
     )
 
 
@@ -73,12 +73,12 @@ def curve_sections(result: SweepResult) -> list[Section]:
 def savings_section(result: SweepResult) -> Section:
     """Epochs and seconds spent and saved."""
     savings = estimate_savings(result)
-    spent = f"{savings.epochs_spent:,} epochs and {number(savings.seconds_spent)} s of training were spent"
+    spent = f"{savings.epochs_spent:,} epochs and {format_number(savings.seconds_spent)} s of training were spent"
     if result.spec["scheduler"] == "none":
         return Section("What early stopping saved", [Text(f"{spent}; no scheduler stopped trials.")])
     text = (
         f"{spent}. {savings.stopped} of {len(result.trials)} trials were stopped early; at full budget they would have "
-        f"cost {savings.epochs_saved:,} epochs more, about {number(savings.seconds_saved)} s: "
+        f"cost {savings.epochs_saved:,} epochs more, about {format_number(savings.seconds_saved)} s: "
         f"{100 * savings.share_saved:.0f} % of all epochs were saved."
     )
     if savings.epochs_unused:
@@ -94,8 +94,9 @@ def trials_section(result: SweepResult) -> Section:
     """Every trial, folded; of very many the best ones."""
     most = most_trials(len(result.space) + FURTHER_COLUMNS)
     if len(result.trials) <= most:
-        return Section("All trials", [trial_table(list(result.trials), "", folded=f"All {len(result.trials)} trials")])
+        all_trials = trial_table(list(result.trials), "")
+        return Section("All trials", [Folded(f"All {len(result.trials)} trials", [all_trials])])
     shown = (result.ranked() or list(result.trials))[:most]
     caption = f"The others are in the sweep's result: tunelab results {result.name} --json."
     title = f"The best {len(shown):,} of {len(result.trials):,} trials"
-    return Section("All trials", [trial_table(shown, caption, folded=title)])
+    return Section("All trials", [Folded(title, [trial_table(shown, caption)])])

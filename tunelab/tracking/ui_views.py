@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import verdict
 from tunelab.documents.markdown import plain
 from tunelab.records.result import SweepResult
@@ -66,7 +67,7 @@ def sweep_note(result: SweepResult) -> str:
     if result.best is not None:
         note += f"\n\n{plain(verdict(result))}"
     if len(result.test_openings) > 1:
-        note += f"\n\n**Warning:** the test split was opened {len(result.test_openings)} times."
+        note += f"\n\n**Warning:** {test_openings(result)}."
     return note
 
 

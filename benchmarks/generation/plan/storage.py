@@ -15,7 +15,7 @@ from benchmarks.harness.lockfile import NAME, SCHEMA, provenance, read_lock, wri
 from search_spaces.errors import UserError
 
 SAMPLES, RESULTS, SPEED, TUNING = "samples.jsonl", "results.csv", "speed.json", "tuning.json"
-REPORT_HTML, REPORT_MD = "report.html", "report.md"
+REPORT_HTML = "report.html"
 DECIDING = ("tunelab", "torch", "transformers", "tokenizers", "numpy", "optuna")  # versions under which a run may go on
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-
-import plotly.graph_objects as go
+from typing import Any
 
 from benchmarks.generation.measure.optimize import Tuning
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.spec import HUMAN
+from tunelab.documents.blocks import Figure
+from tunelab.records.text import format_number
 
 FRONT, OTHER, BASE, HUMAN_COLOUR = "#d55e00", "#0072b2", "#009e73", "#cc79a7"
 LABEL_PLACES = {  # beside a point, in shares of the figure
@@ -18,6 +19,9 @@ LABEL_PLACES = {  # beside a point, in shares of the figure
     "middle left": (-0.09, 0.0),
 }
 INTERVAL = "#7f8c8d"  # stands out on white and on black
+FRONT_CAPTION = (
+    "The lower, the nearer to human text; the further right, the {}. Dotted: no setting beats these on both."
+)
 
 
 def pareto_front(costs: Sequence[tuple[float, ...]]) -> list[int]:
@@ -30,107 +34,110 @@ def pareto_front(costs: Sequence[tuple[float, ...]]) -> list[int]:
     return [i for i in usable if not any(beats(costs[j], costs[i]) for j in usable)]
 
 
-def diversity_pareto(results: Results) -> go.Figure:
-    """Distance to human text against distinct-2, front marked."""
+def diversity_pareto(results: Results) -> Figure:
+    """Plot distance to human text against distinct-2, front marked."""
     names = [s.name for s in results.plan.settings]
     figures = [results.figures(name) for name in names]
     x = [f["single_distinct_2"] for f in figures]
     y = [f["human_distance"] for f in figures]
-    figure = _scatter(results, names, x, y, pareto_front([(-a, b) for a, b in zip(x, y, strict=True)]))
-    return figure.update_layout(
-        xaxis_title="distinct-2, one text per prompt",
-        yaxis_title="distance to human text, nats",
-    )
+    return _scatter(results, names, x, y, "distinct-2, one text per prompt", "more diverse")
 
 
-def speed_pareto(results: Results) -> go.Figure:
-    """Distance to human text against batched tokens a second, front marked."""
+def speed_pareto(results: Results) -> Figure:
+    """Plot distance to human text against batched tokens a second, front marked."""
     names = [s.setting for s in results.speeds]
     x = [s.batched_tokens_per_s for s in results.speeds]
     y = [results.figures(name)["human_distance"] for name in names]
-    figure = _scatter(results, names, x, y, pareto_front([(-a, b) for a, b in zip(x, y, strict=True)]))
-    return figure.update_layout(xaxis_title="tokens/s, batched", yaxis_title="distance to human text, nats")
+    return _scatter(results, names, x, y, "tokens/s, batched", "faster")
 
 
-def perplexities(results: Results) -> go.Figure:
-    """Perplexity of every setting beside that of the human text, on the prompts where this is known."""
+def perplexities(results: Results) -> Figure:
+    """Plot the perplexity of every setting beside that of the human text, on the prompts where this is known."""
     table = results.human_table or results.table
     rows = [row for row in table.rows if row.name != HUMAN]
-    bars = go.Bar(
-        y=[r.name for r in rows],
-        x=[r.figures["perplexity"] for r in rows],
-        orientation="h",
-        marker_color=[BASE if r.name == results.plan.baseline else OTHER for r in rows],
-        hovertemplate="%{y}: %{x:.3g}<extra></extra>",
-    )
-    figure = go.Figure([bars])
-    figure.update_layout(
-        xaxis={"type": "log", "dtick": "D2", "title": "perplexity (log scale)"},
-        yaxis={"autorange": "reversed"},
-        margin={"t": 40},  # for the words on the human text
-    )
+    bars = {
+        **{"type": "bar", "orientation": "h", "y": [r.name for r in rows]},
+        "x": _defined([r.figures["perplexity"] for r in rows]),
+        "marker": {"color": [BASE if r.name == results.plan.baseline else OTHER for r in rows]},
+        "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
+    }
+    layout: dict[str, Any] = {
+        "xaxis": {"type": "log", "dtick": "D2", "title": {"text": "perplexity (log scale)"}},
+        "yaxis": {"type": "category", "autorange": "reversed"},
+        "margin": {"t": 40},  # for the words on the human text
+    }
     if table.human:
         human = table.human.figures["perplexity"]
-        figure.add_vline(x=human, line_color=HUMAN_COLOUR, line_dash="dash")
-        figure.add_annotation(
-            x=math.log10(human),
-            y=1,
-            yref="paper",
-            text=f"human text {human:.3g}",
-            showarrow=False,
-            xanchor="right",
-            yanchor="bottom",
-        )
-    return figure
+        layout["shapes"] = [vertical(human, HUMAN_COLOUR, "dash")]
+        layout["annotations"] = [
+            {
+                **{"x": math.log10(human), "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "bottom"},
+                **{"text": f"human text {format_number(human, 3)}", "showarrow": False},
+            }
+        ]
+    return Figure([bars], layout, "Perplexity under the model, by setting.", height=120 + 26 * len(rows))
 
 
-def tuning_history(tuning: Tuning) -> go.Figure:
-    """Every trial's value and the best so far."""
+def tuning_history(tuning: Tuning) -> Figure:
+    """Plot every trial's value and the best so far."""
     values = [t.value for t in tuning.trials]
     best = [min((v for v in values[: i + 1] if not math.isnan(v)), default=math.nan) for i in range(len(values))]
     numbers = list(range(len(values)))
-    trials = go.Scatter(
-        x=numbers,
-        y=values,
-        mode="markers",
-        name="trials",
-        text=[t.decoding.name for t in tuning.trials],
-        hovertemplate="%{text}: %{y:.3g}<extra></extra>",
-    )
-    figure = go.Figure([trials, go.Scatter(x=numbers, y=best, mode="lines", name="best so far", line={"shape": "hv"})])
-    return figure.update_layout(xaxis_title="trial", yaxis_title=tuning.objective)
+    trials = {
+        **{"type": "scatter", "mode": "markers", "name": "trials", "x": numbers, "y": _defined(values)},
+        **{"text": [t.decoding.name for t in tuning.trials], "hovertemplate": "%{text}: %{y:.3g}<extra></extra>"},
+    }
+    step = {"type": "scatter", "mode": "lines", "name": "best so far", "x": numbers, "y": _defined(best)}
+    layout = {"xaxis": {"title": {"text": "trial"}}, "yaxis": {"title": {"text": tuning.objective}}}
+    return Figure([trials, {**step, "line": {"shape": "hv"}}], layout, "The search on the tuning prompts.", height=320)
 
 
-def forest(results: Results, metric: str) -> go.Figure:
-    """Differences to the baseline with their intervals; filled where significant after Holm's correction."""
+def forest(results: Results, metric: str, title: str) -> Figure:
+    """Plot differences to the baseline with their intervals; filled where significant after Holm's correction."""
     chosen = [c for c in results.comparisons if c.metric == metric]
     clear = [c.significant for c in chosen]
-    points = go.Scatter(
-        x=[c.difference for c in chosen],
-        y=[c.setting for c in chosen],
-        mode="markers",
-        marker={
+    points = {
+        **{"type": "scatter", "mode": "markers", "y": [c.setting for c in chosen]},
+        "x": _defined([c.difference for c in chosen]),
+        "marker": {
             "color": [FRONT if c else OTHER for c in clear],
             "symbol": ["circle" if c else "circle-open" for c in clear],
             "size": 9,
         },
-        error_x={
+        "error_x": {
             "type": "data",
             "color": INTERVAL,
             "symmetric": False,
-            "array": [c.high - c.difference for c in chosen],
-            "arrayminus": [c.difference - c.low for c in chosen],
+            "array": _defined([c.high - c.difference for c in chosen]),
+            "arrayminus": _defined([c.difference - c.low for c in chosen]),
         },
-        customdata=[[c.low, c.high, c.p_holm] for c in chosen],
-        hovertemplate="%{y}: %{x:.3g} [%{customdata[0]:.3g}, %{customdata[1]:.3g}], p %{customdata[2]:.3g}"
+        "customdata": [_defined([c.low, c.high, c.p_holm]) for c in chosen],
+        "hovertemplate": "%{y}: %{x:.3g} [%{customdata[0]:.3g}, %{customdata[1]:.3g}], p %{customdata[2]:.3g}"
         "<extra></extra>",
-    )
-    figure = go.Figure([points])
-    figure.add_vline(x=0, line_dash="dot", line_color=BASE)
-    return figure.update_layout(xaxis_title=f"difference to {results.plan.baseline}", yaxis={"autorange": "reversed"})
+    }
+    layout = {
+        "xaxis": {"title": {"text": f"difference to {results.plan.baseline}"}},
+        "yaxis": {"type": "category", "autorange": "reversed"},
+        "shapes": [vertical(0.0, BASE, "dot")],
+    }
+    caption = f"{title}: filled points differ from the baseline at 5 % after Holm's correction."
+    return Figure([points], layout, caption, height=120 + 26 * len(results.plan.settings))
 
 
-def _scatter(results: Results, names: list[str], x: list[float], y: list[float], front: list[int]) -> go.Figure:
+def vertical(x: float, colour: str, dash: str) -> dict[str, Any]:
+    """Return a rule over the whole height, as a shape of plotly's layout."""
+    line = {"color": colour, "dash": dash}
+    return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
+
+
+def _defined(values: Sequence[float]) -> list[float | None]:
+    """Return None for NaN and infinity, which JSON does not have."""
+    return [value if math.isfinite(value) else None for value in values]
+
+
+def _scatter(results: Results, names: list[str], x: list[float], y: list[float], axis: str, better: str) -> Figure:
+    """Plot distance to human text against something that is better when it is larger."""
+    front = pareto_front([(-a, b) for a, b in zip(x, y, strict=True)])
     colours = [
         FRONT if i in front else BASE if name == results.plan.baseline else OTHER for i, name in enumerate(names)
     ]
@@ -138,31 +145,27 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
     first = sorted(range(len(names)), key=lambda i: (i not in front, names[i] != results.plan.baseline, i))
     base = {i for i, name in enumerate(names) if name == results.plan.baseline}
     labels = _labels(x, y, first, {*front, *base})
-    return go.Figure(
-        [
-            go.Scatter(
-                x=[x[i] for i in line],
-                y=[y[i] for i in line],
-                mode="lines",
-                line={"color": FRONT, "dash": "dot"},
-                name="Pareto front",
-                hoverinfo="skip",
-            ),
-            go.Scatter(
-                x=x,
-                y=y,
-                text=[name if i in labels else "" for i, name in enumerate(names)],
-                hovertext=names,
-                mode="markers+text",
-                textposition=[labels.get(i, "top center") for i in range(len(names))],
-                textfont={"size": 11},
-                marker={"size": 11, "color": colours},
-                name="settings",
-                hovertemplate="%{hovertext}<br>%{x:.4g}, %{y:.3g}<extra></extra>",
-                cliponaxis=False,
-            ),
-        ]
-    ).update_layout(showlegend=False)
+    front_line = {
+        **{"type": "scatter", "mode": "lines", "name": "Pareto front", "hoverinfo": "skip"},
+        **{"x": _defined([x[i] for i in line]), "y": _defined([y[i] for i in line])},
+        "line": {"color": FRONT, "dash": "dot"},
+    }
+    points = {
+        **{"type": "scatter", "mode": "markers+text", "name": "settings", "x": _defined(x), "y": _defined(y)},
+        "text": [name if i in labels else "" for i, name in enumerate(names)],
+        "hovertext": names,
+        "textposition": [labels.get(i, "top center") for i in range(len(names))],
+        "textfont": {"size": 11},
+        "marker": {"size": 11, "color": colours},
+        "hovertemplate": "%{hovertext}<br>%{x:.4g}, %{y:.3g}<extra></extra>",
+        "cliponaxis": False,
+    }
+    layout = {
+        "showlegend": False,
+        "xaxis": {"title": {"text": axis}},
+        "yaxis": {"title": {"text": "distance to human text, nats"}},
+    }
+    return Figure([front_line, points], layout, FRONT_CAPTION.format(better))
 
 
 def _labels(x: list[float], y: list[float], order: list[int], always: Collection[int]) -> dict[int, str]:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.spec import HUMAN
-from benchmarks.generation.plan.storage import REPORT_HTML, REPORT_MD
+from benchmarks.generation.plan.storage import REPORT_HTML
 from benchmarks.generation.report import figures, tables
 from benchmarks.generation.report.findings import findings
-from benchmarks.generation.report.tables import Table, markdown
 from benchmarks.generation.scoring.metrics import DEFINITIONS
 from benchmarks.generation.scoring.quality import HUMAN_PAIRED, PAIRED
 from benchmarks.harness.lockfile import provenance_facts
-from tunelab.documents.page import Page, Section
+from tunelab.documents.blocks import (
+    Block,
+    Card,
+    Cards,
+    Code,
+    Document,
+    Facts,
+    Folded,
+    Items,
+    Note,
+    Section,
+    Table,
+    Text,
+)
+from tunelab.report.report import write_document
 
 KOGPT2_LICENCE = (
     "The weights of KoGPT2 (skt/kogpt2-base-v2) are licensed CC BY-NC-SA 4.0: no commercial use, attribution, share "
     "alike. None of them are part of this program."
-)
-FRONT_CAPTION = (
-    "The lower, the nearer to human text; the further right, the {}. Dotted: no setting beats these on both."
 )
 STATISTICS_INTRO = (
     "Repeats are averaged within a prompt; settings are compared on the same prompts and the same random numbers. "
@@ -33,9 +41,8 @@ STATISTICS_INTRO = (
 
 
 def write_reports(folder: Path, results: Results) -> None:
-    """Writes both reports into the folder."""
-    page(results).write(folder / REPORT_HTML)
-    (folder / REPORT_MD).write_text(markdown_report(results), encoding="utf-8", newline="\n")
+    """Write both reports into the folder."""
+    write_document(make_generation_document(results), folder / REPORT_HTML)
 
 
 def model_note(results: Results) -> str:
@@ -50,67 +57,22 @@ def model_note(results: Results) -> str:
     return f"Model: {model.name}, {model.parameters:,} parameters, licence {model.licence}."
 
 
-def page(results: Results) -> Page:
-    """The HTML report."""
-    html = Page(_title(results), subtitle=_subtitle(results), provenance=_provenance(results))
-    _findings(html.section("Findings"), results)
-    if results.tuning:
-        section = html.section("Search")
-        section.figure(figures.tuning_history(results.tuning), "The search on the tuning prompts.", height=320)
-        _add(section, tables.tuning_table(results.tuning))
-    quality = html.section("Quality and diversity")
-    _add(quality, tables.main_table(results))
-    quality.details("Further columns", _table_html(tables.further_table(results)))
-    if results.human_table:
-        quality.figure(figures.diversity_pareto(results), FRONT_CAPTION.format("more diverse"))
-    quality.figure(
-        figures.perplexities(results),
-        "Perplexity under the model, by setting.",
-        height=120 + 26 * len(results.plan.settings),
-    )
-    human = tables.human_table(results)
-    if human:
-        intro = "Only the prompts that begin held-out documents, whose human continuation is known."
-        _add(html.section("Against human text", intro), human)
-    _statistics(html.section("Differences to the baseline", STATISTICS_INTRO), results)
-    speed = tables.speed_table(results)
-    if speed:
-        _speed(html.section("Speed"), results, speed)
-    _samples(
-        html.section("Samples", "Every text, side by side by prompt. ∎ marks a text the model ended itself."), results
-    )
-    _add(html.section("Settings in full"), tables.settings_table(results))
-    html.section("Definitions").facts(DEFINITIONS)
-    _reproduction(html.section("Reproduction"), results)
-    return html
-
-
-def markdown_report(results: Results) -> str:
-    """The same in Markdown, without samples and figures."""
-    parts = [
-        f"# {_title(results)}",
-        _subtitle(results),
-        f"> {model_note(results)}",
-        f"> {KOGPT2_LICENCE}",
-        "## Findings",
+def make_generation_document(results: Results) -> Document:
+    """Return the whole report."""
+    found: list[Section | None] = [
+        Section("Findings", _findings(results)),
+        _search_section(results),
+        Section("Quality and diversity", _quality(results)),
+        _human_section(results),
+        Section("Differences to the baseline", _statistics(results)),
+        _speed_section(results),
+        Section("Samples", _samples(results)),
+        Section("Settings in full", [tables.settings_table(results)]),
+        Section("Definitions", [Facts(DEFINITIONS)]),
+        Section("Reproduction", _reproduction(results)),
     ]
-    parts.append("\n".join(f"- {text}" for text in findings(results)))
-    if results.tuning:
-        parts += ["## Search", markdown(tables.tuning_table(results.tuning))]
-    parts += ["## Quality and diversity", markdown(tables.main_table(results)), markdown(tables.further_table(results))]
-    human = tables.human_table(results)
-    if human:
-        parts += ["## Against human text", markdown(human)]
-    parts += ["## Differences to the baseline", STATISTICS_INTRO]
-    parts += [f"### {metric}\n\n{markdown(table)}" for metric, table in _statistics_tables(results)]
-    speed = tables.speed_table(results)
-    if speed:
-        parts += ["## Speed", markdown(speed), _side_by_side(results)]
-    parts += ["## Settings in full", markdown(tables.settings_table(results)), "## Definitions"]
-    parts.append("\n".join(f"- **{name}**: {text}" for name, text in DEFINITIONS.items()))
-    parts.append("## Reproduction")
-    parts.append("\n".join(f"- {name}: {value}" for name, value in _provenance(results).items()))
-    return "\n\n".join(p for p in parts if p) + "\n"
+    sections = [section for section in found if section is not None]
+    return Document(_title(results), _subtitle(results), sections, _provenance(results))
 
 
 def _title(results: Results) -> str:
@@ -129,35 +91,52 @@ def _subtitle(results: Results) -> str:
     )
 
 
-def _findings(section: Section, results: Results) -> None:
-    section.note(model_note(results), "warning" if results.model.is_standin else "info")
-    section.items(findings(results))
-    section.paragraph(KOGPT2_LICENCE, soft=True)
+def _findings(results: Results) -> list[Block]:
+    return [
+        Note(model_note(results), warning=results.model.is_standin),
+        Items(findings(results)),
+        Text(KOGPT2_LICENCE, soft=True),
+    ]
 
 
-def _statistics_tables(results: Results) -> Iterator[tuple[str, Table]]:
-    for metric in (*HUMAN_PAIRED, *PAIRED):
-        table = tables.statistics_table(results, metric)
-        if table.rows:
-            yield metric, table
+def _search_section(results: Results) -> Section | None:
+    if results.tuning is None:
+        return None
+    return Section("Search", [figures.tuning_history(results.tuning), tables.tuning_table(results.tuning)])
 
 
-def _statistics(section: Section, results: Results) -> None:
-    height = 120 + 26 * len(results.plan.settings)
-    titles = (("human_gap", "Distance to human text by prompt"), ("nll", "Nats per token"), ("self_bleu", "Self-BLEU"))
-    for metric, title in titles:
-        if any(c.metric == metric for c in results.comparisons):
-            caption = f"{title}: filled points differ from the baseline at 5 % after Holm's correction."
-            section.figure(figures.forest(results, metric), caption, height=height)
-    for metric, table in _statistics_tables(results):
-        section.details(metric, _table_html(table))
-
-
-def _speed(section: Section, results: Results, table: Table) -> None:
-    _add(section, table)
-    section.paragraph(_side_by_side(results))
+def _quality(results: Results) -> list[Block]:
+    blocks: list[Block] = [
+        tables.main_table(results),
+        Folded("Further columns", [tables.further_table(results)]),
+    ]
     if results.human_table:
-        section.figure(figures.speed_pareto(results), FRONT_CAPTION.format("faster"))
+        blocks.append(figures.diversity_pareto(results))
+    return [*blocks, figures.perplexities(results)]
+
+
+def _human_section(results: Results) -> Section | None:
+    table = tables.human_table(results)
+    if table is None:
+        return None
+    intro = "Only the prompts that begin held-out documents, whose human continuation is known."
+    return Section("Against human text", [Text(intro), table])
+
+
+def _statistics(results: Results) -> list[Block]:
+    titles = (("human_gap", "Distance to human text by prompt"), ("nll", "Nats per token"), ("self_bleu", "Self-BLEU"))
+    known = {c.metric for c in results.comparisons}
+    drawn = [figures.forest(results, metric, title) for metric, title in titles if metric in known]
+    listed = [(metric, tables.statistics_table(results, metric)) for metric in (*HUMAN_PAIRED, *PAIRED)]
+    return [Text(STATISTICS_INTRO), *drawn, *(Folded(metric, [table]) for metric, table in listed if table.rows)]
+
+
+def _speed_section(results: Results) -> Section | None:
+    table = tables.speed_table(results)
+    if table is None:
+        return None
+    pareto = [figures.speed_pareto(results)] if results.human_table else []
+    return Section("Speed", [table, Text(_side_by_side(results)), *pareto])
 
 
 def _side_by_side(results: Results) -> str:
@@ -172,38 +151,38 @@ def _side_by_side(results: Results) -> str:
     )
 
 
-def _samples(section: Section, results: Results) -> None:
+def _samples(results: Results) -> list[Block]:
+    """Show every text, side by side by prompt, the human text first."""
     by_prompt: dict[int, dict[str, list[str]]] = {i: {} for i in range(len(results.plan.prompts))}
-    ordered = sorted(results.scored, key=lambda s: s.sample.setting != HUMAN)  # the human text first
-    for item in ordered:
+    for item in sorted(results.scored, key=lambda s: s.sample.setting != HUMAN):
         sample = item.sample
-        text = f"<p>{escape(sample.text.strip() or '(nothing)')}{' ∎' if sample.ended else ''}</p>"
+        text = f"{sample.text.strip() or '(nothing)'}{' ∎' if sample.ended else ''}"
         by_prompt[sample.prompt].setdefault(sample.setting, []).append(text)
-    groups = []
-    for index, prompt in enumerate(results.plan.prompts):
-        cards = "".join(
-            f'<div class="card" data-item lang="ko"><h4>{escape(name)}</h4>{"".join(texts)}</div>'
-            for name, texts in by_prompt[index].items()
-        )
-        groups.append((f"{prompt.text} … ({prompt.topic})", f'<div class="cards">{cards}</div>'))
-    section.search(groups, "Search settings, prompts and texts")
+    groups = [
+        (f"{prompt.text} … ({prompt.topic})", [Card(name, texts, "ko") for name, texts in by_prompt[index].items()])
+        for index, prompt in enumerate(results.plan.prompts)
+    ]
+    intro = "Every text, side by side by prompt. ∎ marks a text the model ended itself."
+    return [Text(intro), Cards(groups, "Search settings, prompts and texts")]
 
 
-def _reproduction(section: Section, results: Results) -> None:
-    section.paragraph("The same command in an empty folder makes the same samples; this checks it:")
-    section.code("tunelab bench verify FOLDER")
-    section.paragraph(
-        "Promised: the same samples for the same lock, software and number of threads. On another machine, or in other "
-        "batches, rare ties within float rounding may turn out differently.",
-    )
-    section.facts({f"sha256 of {name}": digest for name, digest in results.lock["results"].items()})
-    section.facts({f"sha256 of the model's {name}": digest for name, digest in results.model.sha256.items()})
+def _reproduction(results: Results) -> list[Block]:
     prompts = Table(
         ("topic", "prompt", "sha256"),
-        tuple((p.topic, p.text, p.sha256) for p in results.plan.prompts),
+        [(p.topic, p.text, p.sha256) for p in results.plan.prompts],
         "Prompts, with the human continuation in the sum where there is one.",
     )
-    _add(section, prompts)
+    return [
+        Text("The same command in an empty folder makes the same samples; this checks it:"),
+        Code("tunelab bench verify FOLDER"),
+        Text(
+            "Promised: the same samples for the same lock, software and number of threads. On another machine, or in "
+            "other batches, rare ties within float rounding may turn out differently."
+        ),
+        Facts({f"sha256 of {name}": digest for name, digest in results.lock["results"].items()}),
+        Facts({f"sha256 of the model's {name}": digest for name, digest in results.model.sha256.items()}),
+        prompts,
+    ]
 
 
 def _provenance(results: Results) -> dict[str, str]:
@@ -216,14 +195,3 @@ def _provenance(results: Results) -> dict[str, str]:
         "versions": facts["versions"],
         "machine": f"{facts['machine']}; run on {resolved['device']} with {resolved['threads']} torch threads",
     }
-
-
-def _add(section: Section, table: Table) -> None:
-    section.raw(_table_html(table))
-
-
-def _table_html(table: Table) -> str:
-    from tunelab.documents.page import table_html
-
-    helps = {tables.TITLES.get(n, n): text for names, text in DEFINITIONS.items() for n in names.split(", ")}
-    return table_html(table.columns, table.rows, table.caption, marked=table.marked, digits=3, helps=helps)

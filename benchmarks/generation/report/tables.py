@@ -1,20 +1,18 @@
-"""The tables of a report, once for HTML and Markdown."""
+"""The tables of a report."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from benchmarks.generation.measure.optimize import Tuning
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.settings import PARAMETERS
 from benchmarks.generation.plan.spec import HUMAN
-from benchmarks.generation.scoring.metrics import CHARACTERS
+from benchmarks.generation.scoring.metrics import CHARACTERS, DEFINITIONS
 from benchmarks.generation.scoring.quality import QualityTable
 from benchmarks.generation.scoring.statistics import can_decide, nll_difference_interval
-
-Cell = str | int | float | bool | None
+from tunelab.documents.blocks import Cell, Table
 
 TITLES = {
     "human_distance": "human dist.",
@@ -54,14 +52,8 @@ AGAINST_HUMAN = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Table:
-    """Columns, rows and what to know about them; ``marked`` rows stand out."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    caption: str
-    marked: tuple[int, ...] = field(default=())
+HELPS = {TITLES.get(name, name): text for names, text in DEFINITIONS.items() for name in names.split(", ")}
+DIGITS = 3  # significant, in every table
 
 
 def main_table(results: Results) -> Table:
@@ -90,7 +82,7 @@ def human_table(results: Results) -> Table | None:
         "for the number of settings, the setting's nats per token minus the human text's. An interval around 0 leaves "
         "open whether there is a difference; it does not show that there is none."
     )
-    return Table(columns, tuple(rows), caption, (0,))
+    return _table(columns, tuple(rows), caption, (0,))
 
 
 def statistics_table(results: Results, metric: str) -> Table:
@@ -112,7 +104,7 @@ def statistics_table(results: Results, metric: str) -> Table:
             "difference significant. Take more prompts or fewer settings."
         )
     columns = ("setting", "mean", "difference", "low", "high", "p", "p (Holm)", "effect", "detectable", "prompts")
-    return Table(columns, rows, caption, tuple(i for i, c in enumerate(chosen) if c.significant))
+    return _table(columns, rows, caption, tuple(i for i, c in enumerate(chosen) if c.significant))
 
 
 def speed_table(results: Results) -> Table | None:
@@ -135,13 +127,13 @@ def speed_table(results: Results) -> Table | None:
         f"Device: {results.lock['resolved']['device']}. Beam search runs through transformers' generate and is timed "
         "by whole runs; the others through the engine."
     )
-    return Table(columns, rows, caption)
+    return _table(columns, rows, caption)
 
 
 def settings_table(results: Results) -> Table:
     """Every parameter of every setting, as used."""
     rows = tuple((s.name, *(str(getattr(s.decoding, p)) for p in PARAMETERS)) for s in results.plan.settings)
-    return Table(("setting", *PARAMETERS), rows, "Every parameter as it was used; nothing is left to a default.")
+    return _table(("setting", *PARAMETERS), rows, "Every parameter as it was used; nothing is left to a default.")
 
 
 def tuning_table(tuning: Tuning, most: int = 20) -> Table:
@@ -153,7 +145,7 @@ def tuning_table(tuning: Tuning, most: int = 20) -> Table:
         f"prompts. The values are optimistic, being chosen; the other tables are from {len(tuning.confirming_prompts)} "
         "prompts that the search did not see."
     )
-    return Table(("trial", "setting", tuning.objective), rows, caption, (0,))
+    return _table(("trial", "setting", tuning.objective), rows, caption, (0,))
 
 
 def distance_interval(results: Results, setting: str) -> tuple[float, float]:
@@ -169,15 +161,6 @@ def defined(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
-def markdown(table: Table) -> str:
-    """A GitHub table with its caption; what is marked is bold."""
-    lines = [_line(table.columns), _line(["---"] * len(table.columns))]
-    for index, row in enumerate(table.rows):
-        first, *rest = map(_text, row)
-        lines.append(_line([f"**{first}**" if index in table.marked else first, *rest]))
-    return "\n".join([*lines, "", table.caption])
-
-
 def _by_setting(results: Results, names: Sequence[str], caption: str) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for setting in results.plan.settings:
@@ -185,7 +168,7 @@ def _by_setting(results: Results, names: Sequence[str], caption: str) -> Table:
         texts = results.table.row(setting.name).texts
         rows.append((setting.name, texts, *(defined(figures.get(name)) for name in names)))
     shown = [i for i, s in enumerate(results.plan.settings) if s.name == results.plan.baseline]
-    return Table(("setting", "texts", *(TITLES.get(n, n) for n in names)), tuple(rows), caption, tuple(shown))
+    return _table(("setting", "texts", *(TITLES.get(n, n) for n in names)), tuple(rows), caption, tuple(shown))
 
 
 def _caption(results: Results, table: QualityTable) -> str:
@@ -199,13 +182,5 @@ def _caption(results: Results, table: QualityTable) -> str:
     )
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _text(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, float):
-        return f"{cell:.4g}"
-    return str(cell).replace("|", "\\|")
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str, marked: tuple[int, ...] = ()) -> Table:
+    return Table(columns, rows, caption, marked, digits=DIGITS, helps=HELPS)

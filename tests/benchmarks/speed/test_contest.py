@@ -12,11 +12,12 @@ from benchmarks.speed.contest import CONTESTANTS, OURS, Run, competitors, rank_c
 from benchmarks.speed.control import WINDOW, Control, by_window
 from benchmarks.speed.peers.outcome import Outcome
 from benchmarks.speed.processes import Cost, run_measured
-from benchmarks.speed.report import page
+from benchmarks.speed.report import make_speed_document
 from benchmarks.speed.run import Request, Results
 from benchmarks.speed.work import make_work, read_work
 from search_spaces import UserError
 from trainables import get_task
+from tunelab.documents.html import to_html
 
 REQUEST = Request(
     tasks=("california_housing",),
@@ -56,7 +57,8 @@ def test_ratios_are_taken_within_a_round() -> None:
 
 def test_the_page_shows_contest_and_control() -> None:
     control = Control(300, True, (20.0, 21.0), (12.0, 12.5), 15.0, 13.0, 14.0)
-    html = page(Results(REQUEST, {("california_housing", 8): made_up_runs()}, controls=[control]), provenance()).html()
+    results = Results(REQUEST, {("california_housing", 8): made_up_runs()}, controls=[control])
+    html = to_html(make_speed_document(results, provenance()))
     assert OURS.title in html
     assert "Pure training".lower() in html.lower()
     assert "kB/trial" in html

@@ -58,7 +58,7 @@ def test_tasks_data_and_test_openings_that_do_not_compare_are_said(shelf: Shelf)
     notes = " ".join(compare([wine, other_data, shelf.results["toy"]]).notes)
     assert "saw 2 different data sets or splits" in notes
     assert "2 tasks: losses and scores compare within a task only." in notes
-    assert "old opened its test split 2 times" in notes
+    assert "old: the test split was opened 2 times" in notes
 
 
 def test_the_command_prints_tables_or_json_and_writes_a_page(

@@ -20,7 +20,7 @@ from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.analysis.savings import estimate_savings
 from tunelab.cli import sweep as sweep_command
 from tunelab.cli.report import command as report
-from tunelab.documents.document import Document, Section, Table
+from tunelab.documents.blocks import Document, Section, Table
 from tunelab.documents.markdown import plain
 from tunelab.records.result import Best, SweepResult
 from tunelab.records.spec import read_spec_file
@@ -75,7 +75,7 @@ def test_a_report_says_everything_about_the_sweep(shelf: Shelf) -> None:
     assert re.search(rf"Trial {result.best.trial}\b.* won of 10 trials", text)
     assert "It was opened once" in text
     assert result.data["digest"] in text
-    assert result.confirmation["verdict"].replace("_", "\\_") in text
+    assert plain(result.confirmation["verdict"]) in text
     assert f"tunelab reproduce {result.best.run_id}" in text
     assert all(baseline.name in text for baseline in result.baselines)
 

@@ -1,4 +1,4 @@
-// Sorting, searching and drawing for pages made by sweeps/page.py. No network; every figure's data is in the page.
+// Sorting, searching and drawing for pages made by tunelab/documents/html.py. No network; every figure's data is in the page.
 "use strict";
 
 function sortTable(header) {
