@@ -8,8 +8,8 @@ from benchmarks.harness.lockfile import provenance_facts
 from benchmarks.search.arena.ranks import SPLITS, ArenaRanking, regret_table
 from benchmarks.search.arena.run import ArenaResults
 from benchmarks.search.report import critical_difference_figure, verdict
-from tunelab.documents.document import Block, Cell, Code, Document, Drawing, Section, Table, Text
-from tunelab.documents.page import COLOURS
+from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Section, Table, Text
+from tunelab.documents.style import COLOURS
 from tunelab.report.axes import shortened
 
 POINTS = 40  # of a curve over the budget
@@ -80,7 +80,7 @@ def _rank_blocks(results: ArenaResults, shown: ArenaRanking) -> list[Block]:
     ]
 
 
-def _curves(results: ArenaResults, workers: int, split: str) -> Drawing:
+def _curves(results: ArenaResults, workers: int, split: str) -> Figure:
     """Return the mean regret over all tasks and repetitions against the budget."""
     spec = results.spec
     grid = [max(spec.full_trainings) * (i + 1) / POINTS for i in range(POINTS)]
@@ -101,7 +101,7 @@ def _curves(results: ArenaResults, workers: int, split: str) -> Drawing:
         "yaxis": {"type": "log", "title": {"text": f"mean {split} regret"}},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
-    return Drawing(lines, layout, f"Mean normalised {split} regret over all tasks and repetitions.", 380)
+    return Figure(lines, layout, f"Mean normalised {split} regret over all tasks and repetitions.", 380)
 
 
 def _task_table(results: ArenaResults, shown: ArenaRanking) -> Table:
