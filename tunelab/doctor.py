@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from search_spaces import UserError
-from tunelab.system.environment import machine
+from tunelab.system.environment import Machine
 from tunelab.system.memory import available_memory
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import existing_folder, home_of, sqlite_path
@@ -82,7 +82,7 @@ def _packages() -> Iterator[Finding]:
 def _cpus() -> Finding:
     usable, quota = usable_cpus(), cpu_quota()
     load = os.getloadavg()[0]
-    value = f"{usable} usable, load {load:.1f}, {machine()['processor']}"
+    value = f"{usable} usable, load {load:.1f}, {Machine.here().processor}"
     if quota is not None and quota < usable:
         return Finding(
             "CPUs", value, f"This container may use {quota:g} of them: give --concurrency {max(1, int(quota))}."

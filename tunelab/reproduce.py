@@ -14,7 +14,7 @@ from trainables import Splits, Task, get_task, load_data
 from trainables.base.training.compute import Compute
 from tunelab.launch.retraining import repeat_trial
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.system.environment import git_commit, machine, versions
+from tunelab.system.environment import Machine, git_commit, versions
 from tunelab.tracking.connection import json_object, read_tag
 from tunelab.tracking.store import Store
 
@@ -171,6 +171,6 @@ def _changes(then: dict[str, str], before: TrialRecord, now: TrialRecord) -> dic
     today = {**versions(), "commit": git_commit()}
     for key in (*(f.name for f in fields(Compute)), "host"):
         then[key], today[key] = str(before.worker.get(key, "")), str(now.worker.get(key, ""))
-    then["processor"] = str(before.worker.get("processor", machine()["processor"]))
-    today["processor"] = machine()["processor"]
+    then["processor"] = str(before.worker.get("processor", Machine.here().processor))
+    today["processor"] = Machine.here().processor
     return {key: (then[key], today[key]) for key in then if then[key] != today.get(key, "")}

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,9 +17,9 @@ from threading import Thread
 from typing import Any
 
 from search_spaces.errors import bounded_text
-from trainables import Splits, Task, is_shipped, load_data
+from trainables import Splits, is_shipped, load_data
 from tunelab.confirmation.audit import audit
-from tunelab.confirmation.confirm import confirm, confirmed_top, log_confirmation
+from tunelab.confirmation.confirm import confirm, confirm_count, log_confirmation
 from tunelab.display.display import Display, Silent, WhileSeen
 from tunelab.evaluation.ensemble import kept_trials
 from tunelab.evaluation.weights import LeadingWeights
@@ -27,8 +27,10 @@ from tunelab.figures.worker import FigureProcess
 from tunelab.launch.resources import Resources, check_storage, slots
 from tunelab.launch.session import import_tune, ray_running
 from tunelab.launch.tuner import run_trials
-from tunelab.records.result import Best, SweepResult
-from tunelab.records.spec import SweepSpec, public_spec
+from tunelab.records.best import Best
+from tunelab.records.data import DataDescription
+from tunelab.records.result import SweepResult
+from tunelab.records.spec import OFF, SweepSpec, public_spec
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.search.controller import SearchController, SearchLimits, Stop
@@ -45,12 +47,12 @@ from tunelab.setup.resolve import (
     resolve_sweep,
     with_gpus,
 )
-from tunelab.system.environment import environment
+from tunelab.system.environment import Environment
 from tunelab.system.errors import DiskFull, StoreAway, SweepFailed, reason
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import Interruptions
 from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingQueue, retry_while_unavailable
-from tunelab.tracking.uri import OFF, is_new, scheme_of
+from tunelab.tracking.uri import is_new, scheme_of
 
 NOT_EVALUATED = (Stop.INTERRUPTED.value, Stop.DISK.value, Stop.STORE.value, Stop.FAILED.value)
 MAX_TRACE = 100_000  # characters of a traceback in ``ERROR_FILE``
@@ -336,17 +338,16 @@ class Sweep:
     def _confirm(self, result: SweepResult, splits: Splits, resources: Resources) -> SweepResult:
         """Trains the best trials on fresh seeds and some stopped ones to their end, as far as asked for."""
         spec, say = self._spec, self._display.step
-        top = confirmed_top(result, self._task, spec.confirm_top, spec.confirm_seeds)
+        top = confirm_count(result, self._task, spec.confirm_top, spec.confirm_seeds)
         if top:
             storage = f"{self._plan.storage}/{CONFIRMATION}"
             found = confirm(
-                result, self._task, splits, resources, top=top, seeds=spec.confirm_seeds, storage=storage, say=say
+                result, self._task, splits, resources, top=top, seeds=spec.confirm_seeds, storage=storage, log=say
             )
             result = replace(result, confirmation=found)
         if spec.audit:
-            found = audit(result, self._task, splits, resources, count=spec.audit, say=say)
-            result = replace(result, audit=found)
-        if result.confirmation and self._store is not None:
+            result = replace(result, audit=audit(result, self._task, splits, resources, count=spec.audit, log=say))
+        if result.confirmation is not None and self._store is not None:
             retry_while_unavailable(lambda: log_confirmation(result, self._store), result)
         return result
 
@@ -386,7 +387,7 @@ class Sweep:
         last = next(note for note in reversed(earlier.notes) if note["event"] in ("started", "finished"))
         ended = last["event"] == "finished" and not last["stopped"]
         known = self._store is not None and any(note["event"] == "parent" for note in earlier.notes)
-        return ended and known and len(earlier.trials) >= int(self._spec.trials or 0)
+        return ended and known and len(earlier.trials) >= self._spec.trials
 
     def _stored(self, earlier: Replay) -> SweepResult:
         parent = next(note for note in reversed(earlier.notes) if note["event"] == "parent")
@@ -406,9 +407,9 @@ class Sweep:
             name=str(self._spec.name),
             task=self._task.facts.name,
             spec=public_spec(self._spec),
-            facts=asdict(self._task.facts),
-            data=describe_data(self._task, splits, self._spec.split_seed),
-            environment=environment(),
+            facts=self._task.facts,
+            data=DataDescription.from_splits(self._task, splits, self._spec.split_seed),
+            environment=Environment.here(),
             trials=(),
             concurrency=concurrency,
             started=self._began,
@@ -436,7 +437,7 @@ class Sweep:
         spec = self._spec
         levels: tuple[int, ...] = ()
         if spec.scheduler == "asha":
-            levels = rung_levels(spec.grace_period or 1, spec.reduction_factor, int(spec.max_epochs or 1))
+            levels = rung_levels(spec.grace_period, spec.reduction_factor, spec.max_epochs)
         proposals = StudySampler(
             self._plan.space,
             spec.sampler,
@@ -446,8 +447,8 @@ class Sweep:
             warm_start=self._plan.warm_start,
         )
         budget = SearchLimits(
-            trials=int(spec.trials or 1),
-            max_epochs=int(spec.max_epochs or 1),
+            trials=spec.trials,
+            max_epochs=spec.max_epochs,
             concurrency=concurrency,
             deadline=math.inf if spec.time_budget is None else time.time() + spec.time_budget,
             retries=spec.retries,
@@ -521,15 +522,3 @@ class Watched:
     @property
     def halted(self) -> bool:
         return self._conductor.halted
-
-
-def describe_data(task: Task, splits: Splits, split_seed: int) -> dict[str, Any]:
-    """What a sweep records of its data, JSON values."""
-    return {
-        "digest": splits.training.digest,
-        "split_seed": split_seed,
-        "train_rows": len(splits.train.targets),
-        "validation_rows": len(splits.validation.targets),
-        "test_rows": len(splits.test),
-        **task.description(),
-    }

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from tunelab.confirmation.statistics import LEVEL
 from tunelab.confirmation.verdict import REFERENCE
 from tunelab.launch.local import search_here
 from tunelab.launch.retraining import retrain_here
+from tunelab.records.confirmation import ConfirmationRow
 from tunelab.records.seeds import derive_seed
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord
@@ -74,27 +74,26 @@ def simulate(spec: ConfirmationSpec, name: str, case: str, number: int) -> Simul
 
     with TemporaryDirectory() as folder:
         found = confirm_with(train, result, task, splits, top=spec.top, seeds=spec.seeds, storage=folder)
-    rows = {row["name"]: row for row in found["rows"]}
-    winner, reference = rows.get(f"trial {found['winner']}", rows[REFERENCE]), rows[REFERENCE]
-    by_seeds = _holds(winner, "p_seeds")
+    winner, reference = found.winner_row, next(row for row in found.rows if row.name == REFERENCE)
+    by_seeds = _holds(winner, winner.p_seeds)
     return Simulated(
         task=name,
         case=case,
         number=number,
         searched_better=result.ranked()[0].val_loss < result.trials[0].val_loss,
         seeds_better=by_seeds,
-        rows_better=by_seeds and _holds(winner, "p_rows"),
-        better=bool(found["better"]),
-        winner=winner["mean"],
-        reference=reference["mean"],
-        constant=found["constant_val_loss"],
+        rows_better=by_seeds and _holds(winner, winner.p_rows),
+        better=bool(found.better),
+        winner=winner.mean,
+        reference=reference.mean,
+        constant=math.nan if found.constant_val_loss is None else found.constant_val_loss,
         epochs=result.epochs,
         seconds=time.perf_counter() - began,
     )
 
 
-def _holds(row: dict[str, Any], p: str) -> bool:
-    return row["difference"] is not None and row["difference"] < 0 and row[p] < LEVEL
+def _holds(row: ConfirmationRow, p: float | None) -> bool:
+    return row.difference is not None and row.difference < 0 and p is not None and p < LEVEL
 
 
 def shuffled(splits: Splits, seed: int) -> Splits:

@@ -13,13 +13,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import UserError, unknown
-from tunelab.system.environment import command, git_commit, machine, versions
+from tunelab.system.environment import Machine, command, git_commit, versions
 
 NAME = "benchmark.lock.json"
 SCHEMA = 1
@@ -54,7 +55,7 @@ def described_machine() -> dict[str, Any]:
     """
     torch = sys.modules.get("torch")
     return {
-        **{name: value for name, value in machine().items() if name != "host"},
+        **{name: value for name, value in asdict(Machine.here()).items() if name != "host"},
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "threads": torch.get_num_threads() if torch else None,

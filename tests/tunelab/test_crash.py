@@ -94,7 +94,7 @@ def assert_whole(result: SweepResult, store: Store) -> None:
     assert {run.info.status for run in children} <= {"FINISHED", "FAILED"}
     parent = store.client.get_run(result.parent_run_id)
     assert parent.info.status == "FINISHED"
-    assert parent.data.params["max_epochs"] == str(result.spec["max_epochs"])
+    assert parent.data.params["max_epochs"] == str(result.spec.max_epochs)
     assert len(parent.inputs.dataset_inputs) == 1
     for trial in result.trials:
         assert [e.epoch for e in trial.epochs] == list(range(1, len(trial.epochs) + 1))
@@ -149,7 +149,8 @@ def test_kills_while_the_winner_is_confirmed_scored_and_logged_lose_nothing(stor
     result = store.load(parent.info.run_id)
     assert_whole(result, store)
     assert result.best is not None
-    assert len(result.confirmation["rows"]) == 2
+    assert result.confirmation is not None
+    assert len(result.confirmation.rows) == 2
     assert len(result.test_openings) == len(steps) - 1
     (version,) = store.client.search_model_versions("name = 'tunelab-wine'")
     assert version.run_id == result.best.run_id

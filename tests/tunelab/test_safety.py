@@ -40,7 +40,7 @@ def test_a_whole_sweep_needs_no_network_and_listens_on_loopback_alone(tmp_path: 
 def test_a_password_in_a_uri_is_never_shown(password: str) -> None:
     uri = URI.format("pw-" + password)
     spec = make_spec({"task": "wine", "tracking_uri": uri, "storage": f"s3://key:pw-{password}@bucket/x", "name": "a"})
-    assert f"pw-{password}" not in json.dumps(public_spec(spec), ensure_ascii=False)
+    assert f"pw-{password}" not in json.dumps(public_spec(spec).to_json(), ensure_ascii=False)
     assert f"pw-{password}" not in without_secrets(f"cannot reach {uri}: refused")
     assert f"pw-{password}" not in with_stderr(f"RuntimeError: {uri}", f"warning: {uri}")
 
@@ -64,7 +64,7 @@ def test_what_is_shown_of_a_uri(text: str, shown: str) -> None:
 
 def test_a_hidden_password_must_be_given_again(tmp_path: Path) -> None:
     spec = make_spec({"task": "wine", "trials": 3, "name": "a", "tracking_uri": URI.format("secret")})
-    note = {"spec": public_spec(spec)}
+    note = {"spec": public_spec(spec).to_json()}
     with pytest.raises(UserError, match=r"holds a password, which is kept nowhere"):
         resumed_spec(note, {})
     assert resumed_spec(note, {"tracking_uri": URI.format("secret")}).tracking_uri == URI.format("secret")

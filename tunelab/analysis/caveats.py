@@ -9,8 +9,8 @@ from tunelab.records.text import count_times
 
 def caveats(result: SweepResult) -> list[str]:
     """The verdicts of confirmation and audit, a test split opened more than once, and what deterministic order cost."""
-    lines = [str(part["verdict"]) for part in (result.confirmation, result.audit) if part]
-    if result.best is not None and not result.confirmation:
+    lines = [part.verdict for part in (result.confirmation, result.audit) if part is not None]
+    if result.best is not None and result.confirmation is None:
         lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
         lines.append(
@@ -18,7 +18,7 @@ def caveats(result: SweepResult) -> list[str]:
             "scores are too good."
         )
     slot_seconds = result.concurrency * result.fit_seconds
-    if result.spec.get("deterministic") and slot_seconds:
+    if result.spec.deterministic and slot_seconds:
         share = result.idle_seconds / slot_seconds
         lines.append(f"Deterministic order cost {result.idle_seconds:.1f} s of slot time, {share:.0%} of the search.")
     return lines

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from tunelab.analysis.confirmation_cost import DEFAULT_TOP, estimated_seconds
-from tunelab.records.result import Baseline, Best, SweepResult
+from tunelab.records.baseline import Baseline
+from tunelab.records.best import Best
+from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
 
 
 def reference_trial(result: SweepResult) -> TrialRecord | None:
     """The trial of the task's reference configuration; None when no trial had it (``--set``, another space)."""
-    if result.confirmation:
-        return next((t for t in result.trials if t.number == result.confirmation["reference"]), None)
-    own = not result.spec["set"] and result.spec["space"] is None
+    if result.confirmation is not None:
+        wanted = result.confirmation.reference
+        return next((t for t in result.trials if t.number == wanted), None)
+    own = not result.spec.fixed and result.spec.space is None
     known = own and any(b.name == "reference" for b in result.baselines)
     return next((t for t in result.trials if t.number == 0 and known), None)
 
@@ -32,9 +32,9 @@ def verdict(result: SweepResult) -> str:
         text += f" (reference configuration: {format_number(reference.val_loss)})"
     elif reference is not None and not best.members:
         text += " (it is the reference configuration"
-        text += ")" if result.confirmation else ": the search found none better)"
+        text += ")" if result.confirmation is not None else ": the search found none better)"
     text += f", {_standing(result)}"
-    score = str(result.facts["score"])
+    score = result.facts.score
     if score in best.test:
         text += f"; on the test split its {score} is {format_number(best.test[score])}{_unit(result, score)}"
         rivals = sorted((b for b in result.baselines if score in b.test), key=lambda b: _cost(result, b.test[score]))
@@ -54,19 +54,19 @@ def _standing(result: SweepResult) -> str:
     """What fresh seeds say of the winner, a few words."""
     assert result.best is not None
     found = result.confirmation
-    if result.best.members and found:
-        return "itself not confirmed on fresh seeds"
-    if not found:
+    if found is None:
         return "not confirmed on fresh seeds"
-    if found["better"] is None:
+    if result.best.members:
+        return "itself not confirmed on fresh seeds"
+    if found.better is None:
         return "trained again on fresh seeds, with no reference to compare with"
-    if found["winner"] == found["reference"]:
+    if found.winner == found.reference:
         return "and no other came out better on fresh seeds"
-    return f"{'better' if found['better'] else 'not shown to be better'} than the reference on fresh seeds"
+    return f"{'better' if found.better else 'not shown to be better'} than the reference on fresh seeds"
 
 
 def _against(result: SweepResult, own: float, rival: Baseline) -> str:
-    score = str(result.facts["score"])
+    score = result.facts.score
     value = rival.test[score]
     if _cost(result, own) < _cost(result, value):
         relation = "better than"
@@ -78,11 +78,11 @@ def _against(result: SweepResult, own: float, rival: Baseline) -> str:
 
 
 def _cost(result: SweepResult, score: float) -> float:
-    return -score if result.facts["score_direction"] == "maximize" else score
+    return -score if result.facts.score_direction == "maximize" else score
 
 
 def _unit(result: SweepResult, score: str) -> str:
-    unit = result.facts["unit"]
+    unit = result.facts.unit
     if not unit or score not in ("rmse", "mae"):
         return ""
     return f" × {unit}" if unit[0].isdigit() else f" {unit}"
@@ -101,14 +101,9 @@ def count_text(result: SweepResult) -> str:
     return ", ".join(f"{count} {name}" for name, count in named.items() if count) or "no trial ended"
 
 
-def winner_row(confirmation: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The winner's row of a confirmation; None when there was none."""
-    return next((row for row in confirmation.get("rows", ()) if row["trial"] == confirmation["winner"]), None)
-
-
 def not_confirmed(result: SweepResult) -> str:
     """That the winner was not confirmed, and what that would cost."""
     text = "Not confirmed on fresh seeds: a repetition may put another configuration first"
     chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last stands for the reference
-    seconds = estimated_seconds(result, chosen, int(result.spec["confirm_seeds"]))
+    seconds = estimated_seconds(result, chosen, result.spec.confirm_seeds)
     return f"{text}. --confirm-top {DEFAULT_TOP} would take about {max(1, round(seconds)):,} s more."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,45 +12,13 @@ from sklearn.inspection import permutation_importance
 from trainables import RawSplit, Task
 from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import kind_of
+from tunelab.records.importance import ColumnImportance, Importance
 
 ROWS = 1000  # enough for the figure, few enough for its cost
 REPEATS, REPEATS_OF_LARGE = 10, 5  # by the table alone: on a busy machine a figure must come out the same
 LARGE_CELLS = 10_000  # of the sample
 BUDGET = 3.0  # seconds; rows are cut when several times as much would be needed
 MIN_ROWS = 200
-
-
-@dataclass(frozen=True)
-class ColumnImportance:
-    """How much the score suffers when a raw column is shuffled: mean and standard deviation over repeats."""
-
-    name: str
-    mean: float
-    std: float
-
-
-@dataclass(frozen=True)
-class Importance:
-    """Permutation importance of all raw columns.
-
-    Attributes:
-        score: the task's score, e.g. ``"rmse"``.
-        loss: what grows when a column matters: ``"rmse"``, or ``"1 − accuracy"``.
-        rows: of the sample.
-        repeats: shuffles of each column.
-        columns: the most important first; none when it was not measured.
-        note: why it was not measured; empty when it was.
-    """
-
-    score: str
-    loss: str
-    rows: int
-    repeats: int
-    columns: tuple[ColumnImportance, ...]
-    note: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "columns": [asdict(column) for column in self.columns]}
 
 
 class _Model:

@@ -75,10 +75,10 @@ def _epochs_left(trial: TrialRecord) -> int:
 
 def _rungs(result: SweepResult, trials: Sequence[TrialRecord]) -> tuple[RungEntry, ...]:
     spec = result.spec
-    if spec["scheduler"] != "asha":
+    if spec.scheduler != "asha":
         return ()
     entries = []
-    for level in rung_levels(spec["grace_period"], spec["reduction_factor"], spec["max_epochs"]):
+    for level in rung_levels(spec.grace_period, spec.reduction_factor, spec.max_epochs):
         reached = [t for t in trials if t.epochs and t.epochs[-1].epoch >= level]
         here = [t for t in reached if t.status is TrialStatus.STOPPED and t.epochs[-1].epoch == level]
         entries.append(RungEntry(level, len(reached), len(here)))

@@ -13,7 +13,8 @@ from tunelab.cli.json_output import print_json
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
-    from tunelab.records.result import Best, SweepResult
+    from tunelab.records.best import Best
+    from tunelab.records.result import SweepResult
     from tunelab.tracking.store import Store
 
 TOP = 10
@@ -67,9 +68,9 @@ def print_result(result: SweepResult) -> None:
     from tunelab.cli.tables import cell, print_table
 
     best, counts = result.best, result.counts
-    sys.stdout.write(f"{result.facts['title']}\n")
-    if result.facts["note"]:
-        sys.stdout.write(f"{result.facts['note']}\n")
+    sys.stdout.write(f"{result.facts.title}\n")
+    if result.facts.note:
+        sys.stdout.write(f"{result.facts.note}\n")
     names = list(dict.fromkeys(name for t in result.ranked()[:TOP] for name in t.params))
     if not result.ranked():
         sys.stdout.write(f"{result.name}: none of {len(result.trials)} trials has a result\n")
@@ -85,7 +86,7 @@ def print_result(result: SweepResult) -> None:
             title=f"{result.name}: the best of {len(result.trials)} trials",
         )
     if best is not None and best.test:
-        unit = f" ({result.facts['unit']})" if result.facts["unit"] else ""
+        unit = f" ({result.facts.unit})" if result.facts.unit else ""
         scores = list(best.test)
         rows: list[list[object]] = [
             [_winner(best), *[best.validation.get(s) for s in scores], *[best.test[s] for s in scores]]
@@ -103,7 +104,7 @@ def print_result(result: SweepResult) -> None:
     errors = [t for t in result.trials if t.error]
     if errors:
         lines.append(f"{len(errors)} trials failed, the first with: {errors[0].error.partition(chr(10))[0]}")
-    lines += [f"Left out: {note}." for note in result.evaluation.get("notes", ())]
+    lines += [f"Left out: {note}." for note in result.evaluation.notes]
     lines += caveats(result)
     if result.stopped:
         lines.append(f"The search ended early: {result.stopped}. `tunelab resume {result.name}` goes on with it.")
@@ -121,28 +122,28 @@ def print_evaluation(result: SweepResult) -> None:
     """What the winner uses (permutation importance), how it does by class, and which classes it takes for which."""
     from tunelab.cli.tables import print_table
 
-    importance, classes = result.evaluation.get("importance"), result.evaluation.get("classes")
-    if importance:
+    importance, tables = result.evaluation.importance, result.evaluation.classification
+    if importance is not None:
         print_table(
-            ["column", f"increase of {importance['loss']}", "± std"],
-            [[c["name"], c["mean"], c["std"]] for c in importance["columns"][:TOP]],
-            title=f"What the winner uses: each column shuffled {importance['repeats']} times, "
-            f"{importance['rows']:,} test rows",
+            ["column", f"increase of {importance.loss}", "± std"],
+            [[c.name, c.mean, c.std] for c in importance.columns[:TOP]],
+            title=f"What the winner uses: each column shuffled {importance.repeats} times, "
+            f"{importance.rows:,} test rows",
         )
-    if classes:
-        shown = classes if len(classes) <= MAX_CLASSES else sorted(classes, key=lambda c: float(c["f1"]))[:MAX_CLASSES]
+    if tables is not None:
+        classes = tables.classes
+        shown = classes if len(classes) <= MAX_CLASSES else sorted(classes, key=lambda c: c.f1)[:MAX_CLASSES]
         rest = "" if len(shown) == len(classes) else f", the {len(shown)} worst of {len(classes)}"
         print_table(
             ["class", "precision", "recall", "F1", "test rows"],
-            [[c["class"], c["precision"], c["recall"], c["f1"], c["rows"]] for c in shown],
-            title=f"By class{rest}; expected calibration error {result.evaluation['ece']:.3f}",
+            [[c.name, c.precision, c.recall, c.f1, c.rows] for c in shown],
+            title=f"By class{rest}; expected calibration error {tables.calibration_error:.3f}",
         )
-    confusion = result.evaluation.get("confusion")
-    if classes and confusion and len(classes) <= MAX_CLASSES:
-        names = [str(c["class"]) for c in classes]
+    if tables is not None and tables.confusion and len(tables.classes) <= MAX_CLASSES:
+        names = [c.name for c in tables.classes]
         print_table(
             ["true", *names],
-            [[name, *counts] for name, counts in zip(names, confusion, strict=True)],
+            [[name, *counts] for name, counts in zip(names, tables.confusion, strict=True)],
             title="Confusion matrix: test rows of each class by what the winner takes them for",
         )
 

@@ -1,19 +1,20 @@
 """Audit of early stopping: some stopped trials, drawn at random, are trained to the end of their budget.
 
-Stopping is free of cost when whoever is behind at a rung is behind at the end. The audit shows how far that holds
-here: how ranks at the rung and at the end agree, and whether a trial was lost that would have won.
+Early stopping costs nothing when a trial that is behind at a rung is also behind at the end. The audit shows how far
+that holds: how well ranks at the rung and at the end agree, and whether a trial was lost that would have won.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from trainables import Splits, Task
 from tunelab.confirmation.confirm import choose_winner, median_run
 from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import assignment_for, retrain_on_ray
+from tunelab.records.audit import Audit, AuditRow
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord, TrialStatus
@@ -24,7 +25,7 @@ RELEVANT_REGRET = 0.01  # of the winner's loss
 
 
 def sample(stopped: Sequence[TrialRecord], seed: int, count: int) -> list[TrialRecord]:
-    """So many of the stopped trials, drawn by the sweep's seed, numbers ascending."""
+    """Draw at most ``count`` of the stopped trials by the sweep's seed; numbers ascending."""
     drawn = random.Random(derive_seed(seed, "audit", 0)).sample(list(stopped), min(count, len(stopped)))
     return sorted(drawn, key=lambda t: t.number)
 
@@ -36,81 +37,85 @@ def audit(
     resources: Resources,
     *,
     count: int,
-    say: Callable[[str], None],
-) -> dict[str, Any]:
-    """Finishes ``count`` of the stopped trials, from the start with their own seeds, in parallel on the running Ray.
+    log: Callable[[str], None],
+) -> Audit | None:
+    """Train some stopped trials to the end, from the start with their own seeds, in parallel on the running Ray.
+
+    Args:
+        result: The sweep.
+        task: What it learned.
+        splits: The task's data.
+        resources: What one trial takes.
+        count: Number of stopped trials to train.
+        log: Shows a step to the user.
 
     Returns:
-        See ``conclude``, and ``train_seconds``; empty when no trial was stopped.
+        What the audited trials reached; None when no trial was stopped.
     """
     winner = choose_winner(result)
     stopped = [t for t in result.trials if t.status is TrialStatus.STOPPED and t is not winner]
-    drawn = sample(stopped, int(result.spec["seed"]), count)
+    drawn = sample(stopped, result.spec.seed, count)
     if not drawn:
-        say(f"--audit {count}: no trial was stopped early, so there is nothing to finish")
-        return {}
-    say(f"finishing {len(drawn)} of {len(stopped)} stopped trials to see what stopping cost")
+        log(f"--audit {count}: no trial was stopped early, so there is nothing to finish")
+        return None
+    log(f"finishing {len(drawn)} of {len(stopped)} stopped trials to see what stopping cost")
     plans = [assignment_for(trial, number, trial.seed) for number, trial in enumerate(drawn)]
     runs = retrain_on_ray(plans, task, splits.training, resources, result.concurrency)
     whole = median_run(result) if winner.status is TrialStatus.STOPPED else None
     winner_loss = winner.val_loss if whole is None else whole[1]
-    found = conclude(result.trials, dict(zip([t.number for t in drawn], runs, strict=True)), winner.number, winner_loss)
-    return {**found, "train_seconds": sum(t.train_seconds for t in runs)}
+    finished = dict(zip([t.number for t in drawn], runs, strict=True))
+    found = judge_stopping(result.trials, finished, winner.number, winner_loss)
+    return replace(found, train_seconds=sum(t.train_seconds for t in runs))
 
 
-def conclude(
+def judge_stopping(
     trials: Sequence[TrialRecord], finished: Mapping[int, TrialRecord], winner: int, winner_loss: float
-) -> dict[str, Any]:
-    """What the audited trials say.
+) -> Audit:
+    """Estimate from the audited trials what early stopping cost.
 
     Args:
-        trials: of the sweep.
-        finished: whole runs of stopped trials, by their numbers.
-        winner: the sweep's, by number.
-        winner_loss: of its whole run: where the search had stopped it, of the median run on fresh seeds.
+        trials: All trials of the sweep.
+        finished: Whole runs of stopped trials, by their numbers.
+        winner: The sweep's, by number.
+        winner_loss: Validation loss of its whole run: where the search had stopped it, of the median run on fresh
+            seeds.
 
     Returns:
-        JSON values: ``rows`` (one an audited trial: ``trial``, ``rung`` (epoch at which it was stopped),
-        ``rung_val_loss``, ``final_val_loss`` (None when it diverged or failed), ``same_until_rung`` (whether the
-        second run went as the first)), ``level`` (epoch of the first rung), ``compared`` (audited and finished
-        trials), ``rank_correlation`` (Spearman's, of their best loss up to ``level`` and at the end; None below 3),
-        ``winner_val_loss``, ``regret`` (by how much the best audited trial would have beaten the winner; 0 when none),
-        ``would_have_won`` (how many of the audited), ``estimated_lost`` (how many of all stopped trials would have,
-        by their share), ``flagged`` and ``verdict`` (a sentence).
+        The audit, without its training time.
     """
     by_number = {t.number: t for t in trials}
     stopped = [t for t in trials if t.status is TrialStatus.STOPPED and t.number != winner]
-    ended = {n: t for n, t in finished.items() if t.has_result}
-    rows = [
-        {
-            "trial": n,
-            "rung": by_number[n].epochs[-1].epoch,
-            "rung_val_loss": by_number[n].val_loss,
-            "final_val_loss": t.val_loss if t.has_result else None,
-            "same_until_rung": _same(by_number[n], t),
-        }
-        for n, t in finished.items()
-    ]
+    ended = [t for t in finished.values() if t.has_result]
     level = min(t.epochs[-1].epoch for t in stopped)
-    whole = [t for t in trials if t.status == TrialStatus.FINISHED] + list(ended.values())
+    whole = [t for t in trials if t.status is TrialStatus.FINISHED] + ended
     pairs = [(best_until(t.epochs, level), t.val_loss) for t in whole]
     correlation = _spearman(pairs)
-    lost = [t for t in ended.values() if t.val_loss < winner_loss]
+    lost = [t for t in ended if t.val_loss < winner_loss]
     regret = winner_loss - min((t.val_loss for t in lost), default=winner_loss)
     disagree = correlation is not None and correlation < AGREEMENT
-    relevant = regret > RELEVANT_REGRET * abs(winner_loss)
-    return {
-        "rows": rows,
-        "level": level,
-        "compared": len(pairs),
-        "rank_correlation": correlation,
-        "winner_val_loss": winner_loss,
-        "regret": regret,
-        "would_have_won": len(lost),
-        "estimated_lost": len(lost) / len(finished) * len(stopped),
-        "flagged": disagree or relevant,
-        "verdict": _verdict(len(finished), len(stopped), correlation, level, regret, len(lost), disagree or relevant),
-    }
+    found = Audit(
+        rows=tuple(_row(by_number[number], run) for number, run in finished.items()),
+        level=level,
+        compared=len(pairs),
+        rank_correlation=correlation,
+        winner_val_loss=winner_loss,
+        regret=regret,
+        would_have_won=len(lost),
+        estimated_lost=len(lost) / len(finished) * len(stopped),
+        flagged=disagree or regret > RELEVANT_REGRET * abs(winner_loss),
+        verdict="",
+    )
+    return replace(found, verdict=_verdict(found, len(stopped)))
+
+
+def _row(before: TrialRecord, whole: TrialRecord) -> AuditRow:
+    return AuditRow(
+        trial=before.number,
+        rung=before.epochs[-1].epoch,
+        rung_val_loss=before.val_loss,
+        final_val_loss=whole.val_loss if whole.has_result else None,
+        same_until_rung=_same(before, whole),
+    )
 
 
 def _same(before: TrialRecord, again: TrialRecord) -> bool:
@@ -127,15 +132,14 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> float | None:
     return float(stats.spearmanr(early, late).statistic)
 
 
-def _verdict(
-    audited: int, stopped: int, correlation: float | None, level: int, regret: float, lost: int, flagged: bool
-) -> str:
-    text = f"{audited} of {stopped} stopped trials were finished: "
-    text += (
-        f"{lost} would have beaten the winner, by up to {regret:.3g}" if lost else "none would have beaten the winner"
-    )
-    if correlation is not None:
-        text += f"; rank correlation of epoch {level} and the end is {correlation:.2f}"
-    if flagged:
+def _verdict(found: Audit, stopped: int) -> str:
+    text = f"{len(found.rows)} of {stopped} stopped trials were finished: "
+    if found.would_have_won:
+        text += f"{found.would_have_won} would have beaten the winner, by up to {found.regret:.3g}"
+    else:
+        text += "none would have beaten the winner"
+    if found.rank_correlation is not None:
+        text += f"; rank correlation of epoch {found.level} and the end is {found.rank_correlation:.2f}"
+    if found.flagged:
         return f"{text}. Early stopping costs results here: raise --grace-period, or use --scheduler none."
     return f"{text}. Early stopping cost no result that this sample shows."

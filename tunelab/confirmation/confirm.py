@@ -24,11 +24,11 @@ from tunelab.analysis.confirmation_cost import (
     search_seconds,
     sooner_here,
 )
-from tunelab.analysis.outcome import winner_row
 from tunelab.confirmation.row_losses import constant_losses, row_losses
-from tunelab.confirmation.verdict import NO_TRIAL, conclude
+from tunelab.confirmation.verdict import NO_TRIAL, decide_verdict
 from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import assignment_for, retrain_here, retrain_on_ray
+from tunelab.records.confirmation import Confirmation
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord
@@ -56,14 +56,14 @@ def candidates(result: SweepResult, task: Task, top: int) -> list[TrialRecord]:
     return [*best[:top], reference]
 
 
-def confirmed_top(result: SweepResult, task: Task, confirm_top: int | None, seeds: int) -> int:
+def confirm_count(result: SweepResult, task: Task, confirm_top: int | None, seeds: int) -> int:
     """How many trials are confirmed: what the user says, else as many of the best three as is cheap beside the search.
 
     In deterministic mode the cost is counted in epochs, which do not depend on the machine.
     """
     if confirm_top is not None:
         return confirm_top
-    deterministic = result.spec["deterministic"]
+    deterministic = result.spec.deterministic
 
     def cost_of(top: int) -> float:
         chosen = candidates(result, task, top)
@@ -75,8 +75,10 @@ def confirmed_top(result: SweepResult, task: Task, confirm_top: int | None, seed
 
 def choose_winner(result: SweepResult) -> TrialRecord:
     """The trial that the confirmation chose, else the best by validation loss."""
-    chosen = result.confirmation.get("winner")
     ranked = result.ranked()
+    if result.confirmation is None:
+        return ranked[0]
+    chosen = result.confirmation.winner
     return next((t for t in ranked if t.number == chosen), ranked[0])
 
 
@@ -86,12 +88,11 @@ def median_run(result: SweepResult) -> tuple[int, float] | None:
     None without a confirmation, or when not all of its runs have a result.
     """
     found = result.confirmation
-    row = winner_row(found)
-    if row is None or len(row["val_losses"]) < len(found["seeds"]):
+    if found is None or len(found.winner_row.val_losses) < len(found.seeds):
         return None
-    runs = sorted(zip(row["val_losses"], found["seeds"], strict=True))
+    runs = sorted(zip(found.winner_row.val_losses, found.seeds, strict=True))
     loss, seed = runs[(len(runs) - 1) // 2]
-    return int(seed), float(loss)
+    return seed, loss
 
 
 def confirm(
@@ -103,8 +104,8 @@ def confirm(
     top: int,
     seeds: int,
     storage: str,
-    say: Callable[[str], None],
-) -> dict[str, Any]:
+    log: Callable[[str], None],
+) -> Confirmation:
     """Trains the ``top`` best trials and the reference on fresh seeds, in parallel on the running Ray.
 
     What takes no longer than workers take to start is trained in this process; the figures are the same.
@@ -116,14 +117,14 @@ def confirm(
         top: how many of the best.
         seeds: how many fresh seeds each.
         storage: URI of a folder for weights, emptied afterwards.
-        say: shows a step to the user.
+        log: Shows a step to the user.
 
     Returns:
         See ``confirm_with``.
     """
 
     def train(plans: Sequence[TrialAssignment]) -> list[TrialRecord]:
-        say(f"confirming {len(plans) // seeds} configurations on {seeds} fresh seeds")
+        log(f"confirming {len(plans) // seeds} configurations on {seeds} fresh seeds")
         if sooner_here(candidates(result, task, top), seeds):
             return retrain_here(plans, task, splits.training)
         return retrain_on_ray(plans, task, splits.training, resources, result.concurrency)
@@ -133,20 +134,14 @@ def confirm(
 
 def confirm_with(
     train: Training, result: SweepResult, task: Task, splits: Splits, *, top: int, seeds: int, storage: str
-) -> dict[str, Any]:
+) -> Confirmation:
     """As ``confirm``, with ``train`` in place of Ray.
 
     Returns:
-        JSON values: ``seeds`` (list of int), ``rows`` (one a configuration, best mean first: ``trial`` (None for a
-        reference that no trial had), ``name``, ``val_losses`` by seed, ``failed`` (runs without result), ``mean`` and
-        ``half_width`` of its 95 % interval, and against the reference ``difference``, ``difference_half_width``,
-        ``p_seeds``, ``p_rows``, ``p_constant``, ``better``; these are None for the reference and without one),
-        ``winner`` (trial number), ``reference`` (trial number; None without one or when no trial had it), ``better``
-        (whether the winner is better than the reference; None without one), ``constant_val_loss`` (of predicting a
-        constant, or None), ``verdict`` (a sentence), ``train_seconds``.
+        What fresh seeds say.
     """
     chosen = candidates(result, task, top)
-    fresh = [derive_seed(int(result.spec["seed"]), "confirm", i) for i in range(seeds)]
+    fresh = [derive_seed(result.spec.seed, "confirm", i) for i in range(seeds)]
     plans = [
         assignment_for(trial, number, seed, storage)
         for number, (trial, seed) in enumerate((t, s) for t in chosen for s in fresh)
@@ -158,20 +153,23 @@ def confirm_with(
         Storage(storage).delete(folder)
     reference = chosen[-1].number if task.reference else None
     losses = {n: [r.val_loss for r in runs if r.has_result] for n, runs in by_trial.items()}
-    found = conclude(losses, rows_of, reference, constant_losses(task.facts.kind, splits), len(result.ranked()))
-    return {"seeds": fresh, **found, "train_seconds": sum(r.train_seconds for r in records)}
+    constant = constant_losses(task.facts.kind, splits)
+    found = decide_verdict(losses, rows_of, reference, constant, len(result.ranked()))
+    return replace(found, seeds=tuple(fresh), train_seconds=sum(r.train_seconds for r in records))
 
 
 def log_confirmation(result: SweepResult, store: Any) -> None:
     """Writes the figures of fresh seeds to the runs of the confirmed trials."""
+    assert result.confirmation is not None
     runs: Mapping[int | None, str] = {t.number: t.run_id for t in result.trials}
-    for row in result.confirmation["rows"]:
-        figures = {f"confirm_{key}": row[key] for key in ("mean", "half_width", "difference") if row[key] is not None}
-        tags = {
-            "tunelab.confirm": "reference" if row["better"] is None else "better" if row["better"] else "not better"
-        }
-        if runs.get(row["trial"]):
-            store.log_figures(runs[row["trial"]], figures, tags)
+    for row in result.confirmation.rows:
+        if not runs.get(row.trial):
+            continue
+        metrics = {"confirm_mean": row.mean, "confirm_half_width": row.half_width}
+        if row.difference is not None:
+            metrics["confirm_difference"] = row.difference
+        outcome = "reference" if row.better is None else "better" if row.better else "not better"
+        store.log_figures(runs[row.trial], metrics, {"tunelab.confirm": outcome})
 
 
 def _mean_row_losses(

@@ -5,31 +5,35 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from tunelab.confirmation.statistics import LEVEL, Difference, compare, mean_interval
+from tunelab.records.confirmation import Confirmation, ConfirmationRow
 
 REFERENCE = "reference"  # its name among the rows
 NO_TRIAL = -1  # the number of a reference that no trial had
 
 
-def conclude(
+def decide_verdict(
     losses: Mapping[int, Sequence[float]],
     rows_of: Mapping[int, np.ndarray | None],
     reference: int | None,
     constant: np.ndarray | None,
     searched: int,
-) -> dict[str, Any]:
-    """The statistics of a confirmation; see ``confirm_with`` for the keys.
+) -> Confirmation:
+    """Compare configurations over fresh seeds and over validation rows, and name the winner.
 
     Args:
-        losses: validation losses on fresh seeds by trial number; fewer where runs failed.
-        rows_of: losses of validation rows (n,), averaged over seeds, by trial number.
-        reference: its number, ``NO_TRIAL`` when no trial had it; None without one.
-        constant: losses of validation rows when a constant is predicted.
-        searched: trials with a result that the candidates were chosen from.
+        losses: Validation losses on fresh seeds by trial number; fewer where runs failed.
+        rows_of: Losses of validation rows (n,), averaged over seeds, by trial number; None where they are not known.
+        reference: The reference's number, ``NO_TRIAL`` when no trial had it; None without a reference.
+        constant: Losses of validation rows (n,) when a constant is predicted; None where they are not known.
+        searched: Number of trials with a result that the candidates were chosen from.
+
+    Returns:
+        The confirmation, without seeds and training time.
     """
     differences: dict[int, Difference] = {}
     rivals = [n for n in losses if n != reference and len(losses[n]) > 1]
@@ -45,67 +49,71 @@ def conclude(
         differences = dict(zip(rivals, against, strict=True))
     most = max(len(values) for values in losses.values())
     rows = [_row(n, values, most, n == reference, differences.get(n)) for n, values in losses.items()]
-    rows.sort(key=lambda row: (math.inf if math.isnan(row["mean"]) else row["mean"], _place(row)))
-    whole = [row for row in rows if not row["failed"] and not math.isnan(row["mean"])] or rows
-    winner = next((row for row in whole if row["trial"] is not None), rows[0])
-    compared = next((row for row in rows if row["name"] == REFERENCE), None)
-    return {
-        "rows": rows,
-        "winner": winner["trial"],
-        "reference": None if compared is None else compared["trial"],
-        "better": None if compared is None else bool(winner["better"]),
-        "constant_val_loss": None if constant is None else float(constant.mean()),
-        "verdict": _verdict(winner, compared, whole[0] is compared, constant),
-    }
+    rows.sort(key=lambda row: (math.inf if math.isnan(row.mean) else row.mean, _order(row)))
+    whole = [row for row in rows if not row.failed and not math.isnan(row.mean)] or rows
+    winner = next(row for row in (*whole, *rows) if row.trial is not None)
+    compared = next((row for row in rows if row.name == REFERENCE), None)
+    assert winner.trial is not None
+    return Confirmation(
+        rows=tuple(rows),
+        winner=winner.trial,
+        reference=None if compared is None else compared.trial,
+        better=None if compared is None else bool(winner.better),
+        constant_val_loss=None if constant is None else float(constant.mean()),
+        verdict=_sentence(winner, compared, whole[0] is compared, constant),
+    )
 
 
-def _place(row: dict[str, Any]) -> int:
-    """Who comes first of two with the same mean: the lower number, and a reference that is no trial last."""
-    return sys.maxsize if row["trial"] is None else int(row["trial"])
+def _order(row: ConfirmationRow) -> int:
+    """Rank rows with the same mean: the lower number first, a reference that no trial had last."""
+    return sys.maxsize if row.trial is None else row.trial
 
 
-def _row(number: int, values: Sequence[float], runs: int, is_reference: bool, d: Difference | None) -> dict[str, Any]:
+def _row(number: int, values: Sequence[float], runs: int, is_reference: bool, d: Difference | None) -> ConfirmationRow:
     mean, half_width = mean_interval(values)
-    return {
-        "trial": None if number == NO_TRIAL else number,
-        "name": REFERENCE if is_reference else f"trial {number}",
-        "val_losses": list(values),
-        "failed": runs - len(values),
-        "mean": mean,
-        "half_width": half_width,
-        "difference": None if d is None else d.mean,
-        "difference_half_width": None if d is None else d.half_width,
-        "p_seeds": None if d is None else d.p_seeds,
-        "p_rows": None if d is None else d.p_rows,
-        "p_constant": None if d is None else d.p_constant,
-        "better": None if d is None else d.is_better,
-    }
+    row = ConfirmationRow(
+        trial=None if number == NO_TRIAL else number,
+        name=REFERENCE if is_reference else f"trial {number}",
+        val_losses=tuple(values),
+        failed=runs - len(values),
+        mean=mean,
+        half_width=half_width,
+    )
+    if d is None:
+        return row
+    return replace(
+        row,
+        difference=d.mean,
+        difference_half_width=d.half_width,
+        p_seeds=d.p_seeds,
+        p_rows=d.p_rows,
+        p_constant=d.p_constant,
+        better=d.is_better,
+    )
 
 
-def _verdict(
-    winner: dict[str, Any], reference: dict[str, Any] | None, reference_is_best: bool, constant: np.ndarray | None
+def _sentence(
+    winner: ConfirmationRow, reference: ConfirmationRow | None, reference_is_best: bool, constant: np.ndarray | None
 ) -> str:
-    figures = f"{winner['mean']:.4g} ± {winner['half_width']:.2g}"
+    scores = f"{winner.mean:.4g} ± {winner.half_width:.2g}"
     if reference is None:
-        return (
-            f"On fresh seeds {winner['name']} is best with val_loss {figures}; there is no reference to compare with."
-        )
-    other = f"{reference['mean']:.4g} ± {reference['half_width']:.2g}"
+        return f"On fresh seeds {winner.name} is best with val_loss {scores}; there is no reference to compare with."
+    other = f"{reference.mean:.4g} ± {reference.half_width:.2g}"
     if reference_is_best:
         return f"No trial is better than the reference: on fresh seeds it has the best val_loss, {other}."
-    if winner["better"]:
+    if winner.better:
         return (
-            f"On fresh seeds {winner['name']} is better than the reference: val_loss {figures} against {other}, "
-            f"difference {winner['difference']:.3g} ± {winner['difference_half_width']:.2g}."
+            f"On fresh seeds {winner.name} is better than the reference: val_loss {scores} against {other}, "
+            f"difference {winner.difference:.3g} ± {winner.difference_half_width:.2g}."
         )
     why = "so large a difference arises from seeds alone"
-    if winner["difference"] is None:
+    if winner.difference is None or winner.p_seeds is None:
         why = "too few runs on fresh seeds ended with a result"
-    elif (winner["p_constant"] or 0) >= LEVEL and constant is not None:
+    elif (winner.p_constant or 0) >= LEVEL and constant is not None:
         why = f"neither is shown to predict better than a constant, whose val_loss is {constant.mean():.4g}"
-    elif winner["p_seeds"] < LEVEL:
+    elif winner.p_seeds < LEVEL:
         why = "over validation rows so large a difference arises by chance among the trials searched"
     return (
-        f"No difference to the reference is shown: {winner['name']} has val_loss {figures} on fresh seeds, "
+        f"No difference to the reference is shown: {winner.name} has val_loss {scores} on fresh seeds, "
         f"the reference {other}; {why}."
     )

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from tunelab.launch.resources import Resources, slots
 from tunelab.launch.retraining import assignment_for, retrain_here
 from tunelab.launch.session import ray_running
 from tunelab.launch.tuner import run_trials
-from tunelab.records.spec import SweepSpec
+from tunelab.records.spec import OFF, SweepSpec
 from tunelab.records.trial import TrialRecord, ranked
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.search.controller import SearchController, SearchLimits, Stop
@@ -33,7 +33,6 @@ from tunelab.search.journal import Journal
 from tunelab.search.study import StudySampler
 from tunelab.setup.resolve import KEEP_WEIGHTS, ResolvedSweep, compute_of, resolve_sweep, with_gpus
 from tunelab.system.memory import available_memory
-from tunelab.tracking.uri import OFF
 
 PROBE_TRIALS = 8
 PROBE_EPOCHS = 5
@@ -136,7 +135,7 @@ class Probe:
         self._conductor = SearchController(
             SearchLimits(
                 trials=max(PROBE_TRIALS, 2 * concurrency),
-                max_epochs=min(PROBE_EPOCHS, int(spec.max_epochs or 1)),
+                max_epochs=min(PROBE_EPOCHS, spec.max_epochs),
                 concurrency=concurrency,
                 compute=compute_of(spec),
                 storage=str(folder),
@@ -268,7 +267,7 @@ def _read(path: Path) -> str:
 
 def _usual_length(plan: ResolvedSweep, splits: Splits, probe: Probe) -> int:
     """Epochs of a trial that nobody stops: of the reference and the best, where whole runs of them are cheap."""
-    max_epochs = int(plan.spec.max_epochs or 1)
+    max_epochs = plan.spec.max_epochs
     chosen = [probe.trials[0], probe.best]
     if max_epochs <= PROBE_EPOCHS or sum(map(seconds_per_epoch, chosen)) * max_epochs > WHOLE_SECONDS:
         return max_epochs
@@ -291,7 +290,7 @@ def _evaluation_seconds(plan: ResolvedSweep, splits: Splits, probe: Probe) -> fl
     path = probe.folder / weights_path(trial.number)
     predictor = plan.task.predictor(trial.config, load_file(path), splits) if path.exists() else None
     if predictor is not None:
-        facts = asdict(plan.task.facts)
+        facts = plan.task.facts
         shown = gather(facts, trial, predictor, splits.train, splits.validation, splits.training.facts)
         importance = column_importance(plan.task, predictor, splits.validation)
         drawn = time.monotonic()
@@ -305,10 +304,10 @@ def _conclude(
     plan: ResolvedSweep, probe: Probe, room: int, length: int, startup: float, evaluation: float, probe_seconds: float
 ) -> Prediction:
     spec = plan.spec
-    trials, max_epochs = int(spec.trials or 1), int(spec.max_epochs or 1)
+    trials, max_epochs = spec.trials, spec.max_epochs
     levels: tuple[int, ...] = ()
     if spec.scheduler == "asha":
-        levels = rung_levels(spec.grace_period or 1, spec.reduction_factor, max_epochs)
+        levels = rung_levels(spec.grace_period, spec.reduction_factor, max_epochs)
     epochs = expected_epochs(trials, length, levels, spec.reduction_factor)
     epoch_seconds = statistics.fmean(seconds_per_epoch(trial) for trial in probe.trials)
     first_seconds = statistics.fmean(trial.epochs[0].seconds for trial in probe.trials)

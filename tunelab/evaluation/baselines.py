@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from trainables import RawSplit, Splits, Task
 from trainables.base.kinds.registry import row_kind
-from tunelab.records.result import Baseline
+from tunelab.records.baseline import Baseline
 from tunelab.system.errors import DATA_FAULTS, reason
 
 BOOSTING = "gradient boosting"

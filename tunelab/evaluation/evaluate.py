@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from trainables import Predictor, RawSplit, Splits, Task
 from trainables.base.kinds.registry import kind_of
-from tunelab.analysis.permutation_importance import Importance, column_importance
+from tunelab.analysis.permutation_importance import column_importance
 from tunelab.confirmation.confirm import choose_winner, median_run
 from tunelab.evaluation.baselines import baselines
 from tunelab.evaluation.ensemble import best_ensemble
@@ -23,7 +23,11 @@ from tunelab.figures.evidence import Evidence, gather
 from tunelab.figures.features import feature_drawings, importance_drawing
 from tunelab.figures.worker import FigureProcess
 from tunelab.launch.retraining import train_with_weights
-from tunelab.records.result import Baseline, Best, SweepResult
+from tunelab.records.baseline import Baseline
+from tunelab.records.best import Best
+from tunelab.records.evaluation import ClassificationTables, Evaluation
+from tunelab.records.importance import Importance
+from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.system.errors import DATA_FAULTS, reason
 from tunelab.tracking.queue import retry_while_unavailable
@@ -62,8 +66,8 @@ def evaluate(
     if winner is not chosen:  # trained anew
         best = replace(best, seed=winner.seed)
     ensemble = None
-    if int(result.spec["ensemble"]) > 1:
-        ensemble = best_ensemble(result.ranked(), task, splits, weights, int(result.spec["ensemble"]))
+    if result.spec.ensemble > 1:
+        ensemble = best_ensemble(result.ranked(), task, splits, weights, result.spec.ensemble)
     if ensemble is not None:
         predictor = ensemble.predictor
         winner = next(t for t in result.trials if t.number == ensemble.members[0])
@@ -85,15 +89,17 @@ def evaluate(
         models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
         models += attempt("reference", lambda: _reference(result, winner, best, task, splits, weights, test)) or ()
         importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
-        tables = attempt("tables", lambda: _tables(evidence, importance)) or {}
+        tables = attempt("tables", lambda: _tables(evidence))
         notes = [*(f"{model.name} {model.note}" for model in models if model.note), *attempt.failed]
         if importance is not None and importance.note:
             notes.append(f"permutation importance {importance.note}")
-        result = replace(result, best=best, baselines=models, evaluation={**tables, "notes": notes})
+        measured = importance if importance is not None and importance.columns else None
+        evaluation = Evaluation(importance=measured, classification=tables, notes=tuple(notes))
+        result = replace(result, best=best, baselines=models, evaluation=evaluation)
         if store is None or not best.run_id:
             return result
         who = f"trials {', '.join(map(str, best.members))}" if best.members else f"trial {winner.number}"
-        pictures.end(importance, f"{result.name}: {who}", result.facts["title"])
+        pictures.end(importance, f"{result.name}: {who}", result.facts.title)
         logged = retry_while_unavailable(lambda: _log(result, predictor, splits, store, say), result)
         say("drawing figures")
         pictures.wait()
@@ -173,14 +179,11 @@ class Attempts:
             return None
 
 
-def _tables(evidence: Evidence | None, importance: Importance | None) -> dict[str, Any]:
-    """What ``tunelab results`` shows beside the scores, JSON values."""
-    found: dict[str, Any] = {}
-    if importance is not None and importance.columns:
-        found["importance"] = importance.to_json()
-    if evidence is not None and evidence.outputs is not None and evidence.classes:
-        found |= classification_tables(evidence)
-    return found
+def _tables(evidence: Evidence | None) -> ClassificationTables | None:
+    """How a classifier does by class."""
+    if evidence is None or evidence.outputs is None or not evidence.classes:
+        return None
+    return classification_tables(evidence)
 
 
 def _log_figures(result: SweepResult, folder: Path, store: Any) -> SweepResult:
@@ -201,7 +204,7 @@ def _trained(
 
     A confirmation judges whole runs. Of a winner that the search had stopped, the run of median loss is made again.
     """
-    if result.confirmation and winner.status is TrialStatus.STOPPED:
+    if result.confirmation is not None and winner.status is TrialStatus.STOPPED:
         say(f"training trial {winner.number}, which the search had stopped, to its end")
         run = median_run(result)
         whole, state = train_with_weights(
@@ -272,6 +275,6 @@ def _log(
     store.log_figures(best.run_id, {}, tags)
     example = splits.train.inputs[:EXAMPLE_ROWS]
     uri = store.log_model(best.run_id, predictor, example, result.task, figures)
-    made = store.register(result.task, uri, best.run_id, best.val_loss, result.data["digest"])
+    made = store.register(result.task, uri, best.run_id, best.val_loss, result.data.digest)
     best = replace(best, model_uri=uri, version=made.version, champion=made.champion, not_champion=made.why)
     return replace(result, best=best)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.metrics import (
     average_precision_score,
@@ -16,6 +14,7 @@ from sklearn.metrics import (
 from trainables.base.kinds.metrics import BINS, calibration_error, roc_auc
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line, Mark
 from tunelab.figures.evidence import Evidence
+from tunelab.records.evaluation import ClassificationTables, ClassScores
 
 MAX_CURVES = 10  # classes; more lines cannot be told apart
 MAX_CLASSES = 60  # of a confusion matrix
@@ -32,19 +31,20 @@ def classification_drawings(evidence: Evidence) -> list[Drawing]:
     return [drawing for drawing in drawings if drawing is not None]
 
 
-def classification_tables(evidence: Evidence) -> dict[str, Any]:
-    """The figures as JSON values: ``classes`` (a row each), ``confusion`` (true by predicted) and ``ece``."""
+def classification_tables(evidence: Evidence) -> ClassificationTables:
+    """Count and score the test rows by class."""
     truth, shares, classes = evidence.truth(), evidence.shares(), evidence.classes
     predicted, labels = shares.argmax(axis=1), np.arange(len(classes))
-    figures = precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
-    rows = [
-        {"class": name, "precision": float(p), "recall": float(r), "f1": float(f), "rows": int(n)}
-        for name, p, r, f, n in zip(classes, *figures, strict=True)
-    ]
-    found: dict[str, Any] = {"classes": rows, "ece": calibration_error(truth, shares)}
-    if len(classes) <= MAX_CLASSES:
-        found["confusion"] = confusion_matrix(truth, predicted, labels=labels).tolist()
-    return found
+    scores = precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
+    counts = confusion_matrix(truth, predicted, labels=labels).tolist() if len(classes) <= MAX_CLASSES else []
+    return ClassificationTables(
+        classes=tuple(
+            ClassScores(name, float(p), float(r), float(f), int(n))
+            for name, p, r, f, n in zip(classes, *scores, strict=True)
+        ),
+        calibration_error=calibration_error(truth, shares),
+        confusion=tuple(tuple(row) for row in counts),
+    )
 
 
 def curves(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing | None:

@@ -21,7 +21,7 @@ def learning_curves(evidence: Evidence) -> Drawing | None:
     losses.append(Line(x, np.array([epoch.val_loss for epoch in epochs]), "validation"))
     positive = all((mark.y > 0).all() for mark in losses if isinstance(mark, Line))
     charts = [Chart(losses, "epoch", "loss", verticals=[best.epoch], log_y=positive)]
-    score = str(evidence.facts["score"])
+    score = evidence.facts.score
     if all(f"val_{score}" in epoch.metrics for epoch in epochs):
         y = np.array([epoch.metrics[f"val_{score}"] for epoch in epochs])
         name = label(f"validation {score}", evidence.unit if score in ("rmse", "mae") else "")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tunelab.figures.charts import Drawing
 
 if TYPE_CHECKING:  # they load pandas and scikit-learn, which drawing does without
-    from tunelab.analysis.permutation_importance import Importance
     from tunelab.figures.evidence import Evidence
+    from tunelab.records.importance import Importance
 
 PAGE = "figures.html"
 
@@ -29,7 +29,7 @@ def model_drawings(evidence: Evidence) -> list[Drawing]:
 
     found = [learning_curves(evidence)]
     if evidence.outputs is not None and len(evidence.test.targets):
-        if evidence.facts["kind"] == "regression":
+        if evidence.facts.kind == "regression":
             from tunelab.figures.regression import regression_drawings
 
             found += regression_drawings(evidence)
@@ -37,7 +37,7 @@ def model_drawings(evidence: Evidence) -> list[Drawing]:
             from tunelab.figures.classification import classification_drawings
 
             found += classification_drawings(evidence)
-        if evidence.facts["kind"] == "images":
+        if evidence.facts.kind == "images":
             from tunelab.figures.images import image_drawings
 
             found += image_drawings(evidence)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trainables import Predictor, RawSplit
+from trainables import Predictor, RawSplit, TaskFacts
 from trainables.base.kinds.classification import probabilities
 from trainables.base.kinds.target_scale import TargetScale
 from tunelab.records.trial import TrialRecord
@@ -19,7 +19,7 @@ class Evidence:
     """A winner and its data.
 
     Attributes:
-        facts: the task's facts, JSON values: ``kind``, ``unit``, ``score``, ``title``.
+        facts: the task's facts.
         trial: the winner; the leading member when it is an ensemble.
         predictor: the trained model.
         train: raw training rows.
@@ -28,7 +28,7 @@ class Evidence:
         model_facts: ``TrainingData.facts`` of the data it was trained on.
     """
 
-    facts: Mapping[str, Any]
+    facts: TaskFacts
     trial: TrialRecord
     predictor: Predictor
     train: RawSplit
@@ -43,7 +43,7 @@ class Evidence:
 
     @property
     def unit(self) -> str:
-        return str(self.facts["unit"])
+        return self.facts.unit
 
     @property
     def classes(self) -> list[str]:
@@ -67,7 +67,7 @@ class Evidence:
 
 
 def gather(
-    facts: Mapping[str, Any],
+    facts: TaskFacts,
     trial: TrialRecord,
     predictor: Predictor,
     train: RawSplit,
@@ -76,5 +76,5 @@ def gather(
 ) -> Evidence:
     """Predicts the test split once, for all pictures and tables."""
     outputs = getattr(predictor, "outputs", None)
-    found = None if outputs is None or facts["kind"] == "language_model" else np.asarray(outputs(test.inputs))
+    found = None if outputs is None or facts.kind == "language_model" else np.asarray(outputs(test.inputs))
     return Evidence(facts, trial, predictor, train, test, found, model_facts)

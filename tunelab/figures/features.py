@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tunelab.analysis.permutation_importance import Importance
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, label
 from tunelab.figures.evidence import Evidence
+from tunelab.records.importance import Importance
 
 MAX_COLUMNS = 24  # of histograms and of the heatmap; named in the note when there are more
 MAX_VALUES = 12  # of a categorical column
@@ -90,7 +90,7 @@ def _category(column: pd.Series, name: str) -> Chart | None:
 def correlations(frame: pd.DataFrame, evidence: Evidence) -> Drawing | None:
     """Pearson correlations of the numeric columns, and of a regression's target."""
     table = frame.iloc[:, :MAX_COLUMNS].apply(pd.to_numeric, errors="coerce")
-    if evidence.facts["kind"] == "regression":
+    if evidence.facts.kind == "regression":
         table = table.assign(**{evidence.target: np.asarray(evidence.train.targets, dtype=np.float64)})
     table = table.loc[:, table.nunique() > 1]
     if table.shape[1] < 2:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from trainables import Splits, Task, TrainingData
 from tunelab.launch.tuner import TrialSource
+from tunelab.records.data import DataDescription
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import SweepSpec, public_spec
+from tunelab.records.spec import OFF, ResolvedSpec, SweepSpec, public_spec
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.search.controller import NoTrial, SearchController, SearchLimits
 from tunelab.search.journal import Journal
 from tunelab.search.study import StudySampler
-from tunelab.system.environment import environment
+from tunelab.system.environment import Environment
 from tunelab.system.signals import put_off
 
 
@@ -60,14 +60,15 @@ def search_here(spec: SweepSpec, task: Task, splits: Splits) -> SweepResult:
         run_here(controller, task, splits.training)
         records = controller.finish()
         journal.close()
-    filled = spec.model_copy(update={"trials": trials, "max_epochs": max_epochs, "grace_period": grace})
+    named = {"name": spec.name or facts.name, "tracking_uri": OFF}
+    filled = ResolvedSpec.from_spec(spec, **named, trials=trials, max_epochs=max_epochs, grace_period=grace)
     return SweepResult(
-        name=spec.name or facts.name,
+        name=filled.name,
         task=facts.name,
         spec=public_spec(filled),
-        facts=asdict(facts),
-        data={"digest": splits.training.digest, "split_seed": spec.split_seed},
-        environment=environment(),
+        facts=facts,
+        data=DataDescription.from_splits(task, splits, spec.split_seed),
+        environment=Environment.here(),
         trials=records,
         concurrency=1,
         started=began,

@@ -7,73 +7,28 @@ import json
 import math
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from search_spaces import UserError
+from trainables.base.contract.task import TaskFacts
+from tunelab.records.audit import Audit
+from tunelab.records.baseline import Baseline
+from tunelab.records.best import Best
+from tunelab.records.confirmation import Confirmation
+from tunelab.records.data import DataDescription
+from tunelab.records.evaluation import Evaluation
+from tunelab.records.spec import ResolvedSpec, SweepSpec
 from tunelab.records.trial import TrialCounts, TrialRecord, ranked
+from tunelab.system.environment import Environment
 
-# What reading raises that is no compressed JSON, or lacks a part.
+FORMAT = 2  # of a stored result; 1 had mappings without types in it
+
+# What reading raises when the content is not compressed JSON, or lacks a part.
 DAMAGE = (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError)
-
-
-@dataclass(frozen=True)
-class Best:
-    """The winner.
-
-    Attributes:
-        trial: its number; of an ensemble, the heaviest member's, whose run holds the model.
-        run_id: its MLflow run; empty without tracking.
-        val_loss: at its best epoch.
-        epoch: its best epoch.
-        config: what was trained.
-        validation: the task's figures on the validation split, by name without prefix.
-        test: the same on the test split, opened once after selection; empty when the task cannot predict.
-        model_uri: the logged MLflow model; empty without one.
-        version: its version as ``tunelab-<task>`` in the registry; empty without one.
-        champion: whether it is the champion.
-        not_champion: why it is not; empty when it is, or without a model.
-        members: numbers of the trials it averages, when it is an ensemble.
-        seed: of the model where it was trained after the search, because the search had stopped the trial; None where
-            the model is the trial's own.
-    """
-
-    trial: int
-    run_id: str
-    val_loss: float
-    epoch: int
-    config: Mapping[str, Any]
-    validation: Mapping[str, float] = field(default_factory=dict)
-    test: Mapping[str, float] = field(default_factory=dict)
-    model_uri: str = ""
-    version: str = ""
-    champion: bool = False
-    not_champion: str = ""
-    members: tuple[int, ...] = ()
-    seed: int | None = None
-
-    @classmethod
-    def from_trial(cls, trial: TrialRecord) -> Best:
-        """A trial with a result as the winner, before it is scored."""
-        epoch = trial.best
-        assert epoch is not None  # every trial with a result has one
-        return cls(trial.number, trial.run_id, trial.val_loss, epoch.epoch, dict(trial.config))
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A simple model on the same splits: ``mean``, ``linear``, ``gradient boosting`` or the task's ``reference``.
-
-    Attributes:
-        name: see above.
-        validation, test: the task's figures; empty when it was not run.
-        note: why it was not run, e.g. ``"not run: …"``; empty when it was.
-    """
-
-    name: str
-    validation: Mapping[str, float]
-    test: Mapping[str, float]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,37 +36,36 @@ class SweepResult:
     """All that is known of a sweep.
 
     Attributes:
-        name: the sweep's name.
-        task: its task's name.
-        spec: the spec with every default filled in, JSON values; the exact sweep can be asked for again with it.
-        facts: the task's facts, JSON values.
-        data: ``digest``, ``split_seed``, rows per split, and what the task says of the data.
-        environment: versions, git commit, machine, command.
-        trials: every trial, numbers ascending.
-        concurrency: trials at once.
-        started: unix time, seconds.
-        wall_seconds: from the command to the result; of a resumed sweep, of all its sessions.
-        fit_seconds: from the first proposal to the last report, of all sessions.
+        name: The sweep's name.
+        task: Its task's name.
+        spec: The spec with every default filled in and without secrets: running it again repeats the sweep.
+        facts: The task's facts.
+        data: Digest, split seed, rows of each split, and what the task says of its data.
+        environment: Versions, git commit, machine, command.
+        trials: Every trial, numbers ascending.
+        concurrency: Number of trials that ran at once.
+        started: Unix time, seconds.
+        wall_seconds: Seconds from the command to the result; of a resumed sweep, of all its sessions.
+        fit_seconds: Seconds from the first proposal to the last report, of all sessions.
         parent_run_id: MLflow run of the sweep; empty without tracking.
-        tracking_uri: the store, without secrets.
-        stopped: why the search ended early; empty when it did not.
-        best: the winner, without scores and model when the search was cut short; None when no trial has a result.
-        baselines: simple models on the same splits.
-        evaluation: what the winner uses and gets wrong, and ``notes`` on what was not measured, see
-            ``tunelab/evaluation/evaluate.py``; empty when it cannot predict.
-        confirmation: retraining on fresh seeds, see ``tunelab/confirmation/confirm.py``; empty when off.
-        audit: what early stopping cost, see ``tunelab/confirmation/audit.py``; empty when off.
-        test_openings: when the test split was opened, unix times.
-        idle_seconds: slot time that deterministic order cost.
-        space: what varied: each parameter's distribution as Optuna's JSON, conditional ones included.
+        tracking_uri: The store, without secrets.
+        stopped: Why the search ended early; empty when it did not.
+        best: The winner, without scores and model when the search was cut short; None when no trial has a result.
+        baselines: Simple models on the same splits.
+        evaluation: What the winner uses and gets wrong, and notes on what was not measured.
+        confirmation: The outcome of retraining on fresh seeds; None when there was none.
+        audit: What early stopping cost; None when it was not audited.
+        test_openings: When the test split was opened, unix times.
+        idle_seconds: Slot time that deterministic order cost, seconds.
+        space: What varied: each parameter's distribution as Optuna's JSON, conditional ones included.
     """
 
     name: str
     task: str
-    spec: Mapping[str, Any]
-    facts: Mapping[str, Any]
-    data: Mapping[str, Any]
-    environment: Mapping[str, Any]
+    spec: ResolvedSpec
+    facts: TaskFacts
+    data: DataDescription
+    environment: Environment
     trials: tuple[TrialRecord, ...]
     concurrency: int
     started: float
@@ -122,15 +76,16 @@ class SweepResult:
     stopped: str = ""
     best: Best | None = None
     baselines: tuple[Baseline, ...] = ()
-    evaluation: Mapping[str, Any] = field(default_factory=dict)
-    confirmation: Mapping[str, Any] = field(default_factory=dict)
-    audit: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    confirmation: Confirmation | None = None
+    audit: Audit | None = None
     test_openings: tuple[float, ...] = ()
     idle_seconds: float = 0.0
     space: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def counts(self) -> TrialCounts:
+        """Number of trials by status."""
         return TrialCounts.from_trials(self.trials)
 
     @property
@@ -145,21 +100,20 @@ class SweepResult:
 
     @property
     def error(self) -> str:
-        """What the first failed trial said, one line; empty when none failed."""
+        """The first failed trial's error, one line; empty when none failed."""
         return next((t.error.partition("\n")[0] for t in self.trials if t.error), "")
 
     def ranked(self) -> list[TrialRecord]:
-        """Trials with a result, best first."""
+        """Return the trials with a result, best first."""
         return ranked(self.trials)
 
     def summary(self) -> dict[str, Any]:
-        """The one JSON object of ``tunelab sweep --json``."""
-        best = None if self.best is None else asdict(self.best)
+        """Return the one JSON object of ``tunelab sweep --json``."""
         return {
             "sweep": self.name,
             "task": self.task,
-            "title": self.facts["title"],
-            "note": self.facts["note"],
+            "title": self.facts.title,
+            "note": self.facts.note,
             "parent_run_id": self.parent_run_id,
             "tracking_uri": self.tracking_uri,
             "concurrency": self.concurrency,
@@ -170,38 +124,51 @@ class SweepResult:
             "trials": asdict(self.counts),
             "stopped": self.stopped,
             "error": self.error,
-            "best": best,
-            "baselines": [asdict(b) for b in self.baselines],
-            "evaluation": dict(self.evaluation),
-            "confirmation": dict(self.confirmation),
-            "audit": dict(self.audit),
+            **{name: _plain(getattr(self, name)) for name in ("best", "baselines", *_EVIDENCE)},
         }
 
     def to_bytes(self) -> bytes:
-        """The whole result, compressed JSON, names in their order; the same result gives the same bytes."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}  # asdict would copy every epoch of every trial
-        values["trials"] = [t.to_json() for t in self.trials]
-        values["best"] = None if self.best is None else asdict(self.best)
-        values["baselines"] = [asdict(b) for b in self.baselines]
-        return gzip.compress(json.dumps(values, ensure_ascii=False).encode(), mtime=0)
+        """Return the whole result as compressed JSON; the same result gives the same bytes."""
+        values = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        return gzip.compress(json.dumps({"format": FORMAT, **values}, ensure_ascii=False).encode(), mtime=0)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> SweepResult:
-        """Reads what ``to_bytes`` wrote; raises ``UserError`` when it is something else, or damaged."""
+        """Read what ``to_bytes`` wrote.
+
+        Raises:
+            UserError: The content is something else, damaged, or of another format.
+        """
         try:
             values = json.loads(gzip.decompress(content), parse_constant=_constant)
-            best = values.pop("best")
-            return cls(
-                **{
-                    **values,
-                    "trials": tuple(TrialRecord.from_json(t) for t in values["trials"]),
-                    "best": None if best is None else Best(**{**best, "members": tuple(best["members"])}),
-                    "baselines": tuple(Baseline(**b) for b in values["baselines"]),
-                    "test_openings": tuple(values["test_openings"]),
-                }
-            )
+            found = values.pop("format", 1)
+            if found == FORMAT:
+                values["trials"] = [TrialRecord.from_json(trial) for trial in values["trials"]]
+                return _reader().validate_python({f.name: values[f.name] for f in fields(cls)})
         except DAMAGE as error:
-            raise UserError(f"The stored result of this sweep is damaged ({type(error).__name__}: {error}).") from error
+            problem = f"{type(error).__name__}: {error}".replace("\n", " ")
+            raise UserError(f"The stored result of this sweep is damaged ({problem}).") from error
+        raise UserError(
+            f"The stored result of this sweep has format {found!r}, and this version of tunelab reads format {FORMAT}: "
+            "use the version that wrote it, or run the sweep again."
+        )
+
+
+_EVIDENCE = ("evaluation", "confirmation", "audit")
+
+
+def _plain(value: Any) -> Any:
+    """Return a field of a result as JSON values."""
+    if isinstance(value, TrialRecord | SweepSpec):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+@cache
+def _reader() -> TypeAdapter[SweepResult]:
+    return TypeAdapter(SweepResult)  # checks every value against the type of its field
 
 
 def _constant(name: str) -> float:

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -15,6 +15,7 @@ from search_spaces import ParamValue, UserError
 from trainables import SPLIT_SEED
 from tunelab.system.redaction import without_secrets
 
+OFF = "off"  # the tracking URI of a sweep that is not tracked
 NAME = re.compile(r"[\w][\w.-]{0,79}")
 TASK_OPTIONS = (  # of the tasks that ship here; those of a user's own task are given as task_options
     *("data", "target", "kind", "ignore", "split_column", "group_column", "time_column"),
@@ -133,6 +134,34 @@ class SweepSpec(BaseModel):
         return self.model_dump(mode="json", by_alias=True)
 
 
+class ResolvedSpec(SweepSpec):
+    """A spec whose defaults are filled in: it says how many trials and epochs, under which name, in which store."""
+
+    trials: int = Field(ge=1)
+    max_epochs: int = Field(ge=1)
+    grace_period: int = Field(ge=1)
+    name: str
+    tracking_uri: str
+
+    @field_validator("name", "warm_start")
+    @classmethod
+    def _name(cls, value: str | None) -> str | None:
+        return value  # checked when the user gave it, or made from the task's name
+
+    @classmethod
+    def from_spec(cls, spec: SweepSpec, **filled: Any) -> ResolvedSpec:
+        """Fill in a spec's defaults.
+
+        Args:
+            spec: What the user asked for.
+            **filled: Values by field name, for fields that the spec leaves to the task.
+        """
+        return cls.model_validate({**{name: getattr(spec, name) for name in type(spec).model_fields}, **filled})
+
+
+Spec = TypeVar("Spec", bound=SweepSpec)
+
+
 def make_spec(values: Mapping[str, Any]) -> SweepSpec:
     """A spec from plain values; raises ``UserError`` with all problems in one sentence."""
     try:
@@ -220,6 +249,7 @@ def _unknown_key(key: str) -> str:
     return f"unknown key '{key}'.{hint}"
 
 
-def public_spec(spec: SweepSpec) -> dict[str, Any]:
-    """A spec as it may be shown and kept: no URI in it holds a password."""
-    return {key: without_secrets(value) if isinstance(value, str) else value for key, value in spec.to_json().items()}
+def public_spec(spec: Spec) -> Spec:
+    """Return a spec as it may be shown and kept: no URI in it holds a password."""
+    texts = {name: value for name in type(spec).model_fields if isinstance(value := getattr(spec, name), str)}
+    return spec.model_copy(update={name: without_secrets(value) for name, value in texts.items()})

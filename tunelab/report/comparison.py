@@ -9,7 +9,7 @@ from typing import Any
 
 from search_spaces import UserError
 from tunelab.analysis.caveats import test_openings
-from tunelab.analysis.outcome import count_text, reference_trial, verdict, winner_row
+from tunelab.analysis.outcome import count_text, reference_trial, verdict
 from tunelab.analysis.savings import estimate_savings
 from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Link, Note, Section, Table, Text
 from tunelab.documents.style import COLOURS
@@ -83,7 +83,7 @@ def compare(results: Sequence[SweepResult]) -> Comparison:
 def _notes(results: Sequence[SweepResult]) -> Iterator[str]:
     tasks = sorted({r.task for r in results})
     for task in tasks:
-        digests = {r.data["digest"] for r in results if r.task == task}
+        digests = {r.data.digest for r in results if r.task == task}
         if len(digests) > 1:
             yield f"The sweeps on {task} saw {len(digests)} different data sets or splits: their losses do not compare."
     if len(tasks) > 1:
@@ -102,13 +102,16 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
     yield "ended how", [count_text(r) for r in results]
     yield "best val_loss", [r.best.val_loss if r.best else None for r in results]
     yield "reference val_loss", [_loss(reference_trial(r)) for r in results]
-    if any(r.confirmation for r in results):
-        yield "winner on fresh seeds, val_loss", [_confirmed(r, "mean") for r in results]
-        yield "± (half of the 95 % interval)", [_confirmed(r, "half_width") for r in results]
-        yield "better than the reference on fresh seeds", [r.confirmation.get("better") for r in results]
+    if any(r.confirmation is not None for r in results):
+        rows = [r.confirmation.winner_row if r.confirmation is not None else None for r in results]
+        yield "winner on fresh seeds, val_loss", [_finite(row.mean if row is not None else None) for row in rows]
+        yield "± (half of the 95 % interval)", [_finite(row.half_width if row is not None else None) for row in rows]
+        yield (
+            "better than the reference on fresh seeds",
+            [None if r.confirmation is None else r.confirmation.better for r in results],
+        )
     for task in dict.fromkeys(r.task for r in results):
-        facts = next(r.facts for r in results if r.task == task)
-        score = str(facts["score"])
+        score = next(r.facts.score for r in results if r.task == task)
         name = f"test {score}" + (f" of {task}" if len({r.task for r in results}) > 1 else "")
         yield name, [r.best.test.get(score) if r.best and r.task == task else None for r in results]
     yield "winner", [_winner(r) for r in results]
@@ -122,14 +125,10 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
 
 def verdicts_of(result: SweepResult) -> list[str]:
     """What came out of a sweep, and what fresh seeds say of it where they were asked, a sentence each."""
-    confirmed = result.confirmation.get("verdict")
-    return [verdict(result), *([str(confirmed)] if confirmed else [])]
+    return [verdict(result), *([] if result.confirmation is None else [result.confirmation.verdict])]
 
 
-def _confirmed(result: SweepResult, figure: str) -> float | None:
-    """A figure of the configuration that won on fresh seeds."""
-    row = winner_row(result.confirmation)
-    value = None if row is None else row[figure]
+def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -145,15 +144,17 @@ def _loss(trial: TrialRecord | None) -> float | None:
 
 
 def _settings(results: Sequence[SweepResult]) -> Iterator[Row]:
-    keys = dict.fromkeys(key for r in results for key in r.spec if key not in NOT_SETTINGS)
-    for key in keys:
-        values = [r.spec.get(key) for r in results]
+    specs = [r.spec.to_json() for r in results]
+    for key in specs[0]:
+        if key in NOT_SETTINGS:
+            continue
+        values = [spec[key] for spec in specs]
         if any(value != values[0] for value in values):
             yield key, [_text(value) for value in values]
     for what, values in (
-        ("data digest", [r.data["digest"][:12] for r in results]),
-        ("commit", [r.environment["commit"][:12] or None for r in results]),
-        ("machine", [r.environment["machine"]["processor"] for r in results]),
+        ("data digest", [r.data.digest[:12] for r in results]),
+        ("commit", [r.environment.commit[:12] or None for r in results]),
+        ("machine", [r.environment.machine.processor for r in results]),
     ):
         if len(set(values)) > 1:
             yield what, list(values)

@@ -7,7 +7,8 @@ import time
 from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import not_confirmed, verdict
 from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
-from tunelab.records.result import Baseline, SweepResult
+from tunelab.records.baseline import Baseline
+from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.report.limits import MAX_ROWS
 
@@ -26,21 +27,19 @@ def verdict_section(result: SweepResult) -> Section:
             )
         )
     if result.stopped:
-        text = (
-            f"The search ended early ({result.stopped}) after {len(result.trials)} of {result.spec['trials']} trials."
-        )
+        text = f"The search ended early ({result.stopped}) after {len(result.trials)} of {result.spec.trials} trials."
         blocks.append(Note(text, warning=True))
     failed = result.counts.failed + result.counts.diverged
     if failed:
         blocks.append(Note(f"{failed} of {len(result.trials)} trials failed or diverged; see Failures."))
-    if result.confirmation:
-        blocks.append(Note(result.confirmation["verdict"], warning=result.confirmation["better"] is False))
+    if result.confirmation is not None:
+        blocks.append(Note(result.confirmation.verdict, warning=result.confirmation.better is False))
         if result.best is not None and result.best.members:
             blocks.append(Note("Fresh seeds judged single trials: the mean of trials that won was not trained again."))
     elif result.best is not None:
         blocks.append(Note(not_confirmed(result)))
-    if result.facts["note"]:
-        blocks.append(Note(str(result.facts["note"])))
+    if result.facts.note:
+        blocks.append(Note(result.facts.note))
     return Section("Verdict", blocks)
 
 
@@ -83,7 +82,7 @@ def baselines_section(result: SweepResult) -> Section | None:
     best = result.best
     if best is None or not best.test:
         return None
-    headline = [n for n in best.test if n == result.facts["score"]]
+    headline = [n for n in best.test if n == result.facts.score]
     names = [*headline, *(n for n in best.test if n not in headline)]
     columns = ["model", *(f"test {n}" for n in names), *(f"validation {n}" for n in names)]
     models = [
@@ -93,9 +92,9 @@ def baselines_section(result: SweepResult) -> Section | None:
     rows: list[list[Cell]] = [
         [m.name, *(m.test.get(n) for n in names), *(m.validation.get(n) for n in names)] for m in models
     ]
-    unit = f" rmse and mae are in {result.facts['unit']}." if result.facts["unit"] else ""
-    direction = "higher" if result.facts["score_direction"] == "maximize" else "lower"
-    text = f"The headline score is {result.facts['score']}; {direction} is better.{unit}"
+    unit = f" rmse and mae are in {result.facts.unit}." if result.facts.unit else ""
+    direction = "higher" if result.facts.score_direction == "maximize" else "lower"
+    text = f"The headline score is {result.facts.score}; {direction} is better.{unit}"
     return Section("Winner and baselines", [Text(text), Table(columns, rows, marked=(0,))])
 
 

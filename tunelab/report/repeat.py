@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -12,6 +11,7 @@ from tunelab.documents.blocks import Block, Cell, Code, Section, Text
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import TASK_OPTIONS, SweepSpec
 from tunelab.report.outcome import utc
+from tunelab.system.environment import Machine
 
 CONFIG = "sweep.yaml"
 ELSEWHERE = ("task", "task_options", "set", "name", "tracking_uri", "address", "storage", "concurrency")
@@ -23,29 +23,29 @@ def repeat_command(result: SweepResult) -> str:
 
     Without name, store and cluster, so that it makes a new sweep wherever it is typed.
     """
-    spec = result.spec
+    spec, values = result.spec, result.spec.to_json()
     options: dict[str, Any] = {}
     for name, field in SweepSpec.model_fields.items():
         key = field.alias or name
-        value = spec.get(key)
+        value = values[key]
         if key not in ELSEWHERE and value is not None and (key in ALWAYS or value != field.default):
             options[key] = value
-    options |= {key: value for key, value in spec["task_options"].items() if key in TASK_OPTIONS}
+    options |= {key: value for key, value in spec.task_options.items() if key in TASK_OPTIONS}
     if own_options(result):
         options["config"] = CONFIG
-    if spec["deterministic"] or spec["concurrency"]:  # proposals depend on it
+    if spec.deterministic or spec.concurrency is not None:  # proposals depend on it
         options["concurrency"] = result.concurrency
-    words = ["tunelab", "sweep", str(spec["task"])]
+    words = ["tunelab", "sweep", spec.task]
     for key, value in options.items():
         words += _option(key, value)
-    for name, value in spec["set"].items():
+    for name, value in spec.fixed.items():
         words += ["--set", f"{name}={value}"]
     return shlex.join(words)
 
 
 def own_options(result: SweepResult) -> dict[str, Any]:
     """What a task of the user's own was given, which has no option on the command line."""
-    return {key: value for key, value in result.spec["task_options"].items() if key not in TASK_OPTIONS}
+    return {key: value for key, value in result.spec.task_options.items() if key not in TASK_OPTIONS}
 
 
 def _option(key: str, value: Any) -> list[str]:
@@ -61,10 +61,10 @@ def _option(key: str, value: Any) -> list[str]:
 def repeat_section(result: SweepResult) -> Section:
     """The command of the sweep, and that of its winner alone."""
     environment = result.environment
-    commit = environment["commit"]
+    commit = environment.commit
     where = f" at commit {commit}" if commit else ""
     blocks: list[Block] = [
-        Text(f"The same sweep again, with tunelab {environment['versions'].get('tunelab', '')}{where}:"),
+        Text(f"The same sweep again, with tunelab {environment.versions.get('tunelab', '')}{where}:"),
         Code(repeat_command(result)),
     ]
     own = own_options(result)
@@ -80,7 +80,7 @@ def repeat_section(result: SweepResult) -> Section:
             Text(f"{what}, trained again and compared epoch by epoch:"),
             Code("\n".join(f"tunelab reproduce {run_id}" for run_id in runs)),
         ]
-    if not result.spec["deterministic"] and result.concurrency > 1:
+    if not result.spec.deterministic and result.concurrency > 1:
         blocks.append(
             Text(
                 f"{result.concurrency} trials ran at once and proposals used whatever had ended: a repetition may "
@@ -101,31 +101,26 @@ def _winning_runs(result: SweepResult) -> list[str]:
 def provenance(result: SweepResult) -> dict[str, Cell]:
     """What the numbers were made with."""
     data, environment, facts = result.data, result.environment, result.facts
-    rows = {name: data[f"{name}_rows"] for name in ("train", "validation", "test") if f"{name}_rows" in data}
-    told = {k: v for k, v in data.items() if isinstance(v, str | int | float) and k not in _PLACED}
+    rows = {"train": data.train_rows, "validation": data.validation_rows, "test": data.test_rows}
+    told = {k: v for k, v in data.details.items() if isinstance(v, str | int | float)}
     return {
         "sweep": result.name,
         "run id": result.parent_run_id or None,
         "store": result.tracking_uri or None,
         "started": utc(result.started),
         "wall time": f"{result.wall_seconds:.1f} s, of which {result.fit_seconds:.1f} s searching",
-        "data": f"{facts['source']} ({facts['licence']})",
-        "data digest": data["digest"],
-        "split seed": str(data["split_seed"]),
+        "data": f"{facts.source} ({facts.licence})",
+        "data digest": data.digest,
+        "split seed": str(data.split_seed),
         "rows": ", ".join(f"{count:,} {name}" for name, count in rows.items()),
         **{k: str(v) for k, v in told.items()},
-        "command": environment["command"],
-        "commit": environment["commit"] or None,
-        "machine": _machine(environment["machine"]),
-        "versions": ", ".join(f"{name} {version}" for name, version in environment["versions"].items()),
+        "command": environment.command,
+        "commit": environment.commit or None,
+        "machine": _machine(environment.machine),
+        "versions": ", ".join(f"{name} {version}" for name, version in environment.versions.items()),
         "trials at once": result.concurrency,
     }
 
 
-_PLACED = ("digest", "split_seed", "train_rows", "validation_rows", "test_rows")
-
-
-def _machine(machine: Mapping[str, Any]) -> str:
-    return ", ".join(
-        [str(machine["processor"]), f"{machine['cores']} cores", str(machine["system"]), str(machine["host"])]
-    )
+def _machine(machine: Machine) -> str:
+    return ", ".join([machine.processor, f"{machine.cores} cores", machine.system, machine.host])

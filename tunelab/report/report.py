@@ -63,10 +63,10 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
     ]
     spec = result.spec
     return Document(
-        title=f"{result.name}: {result.facts['title']}",
+        title=f"{result.name}: {result.facts.title}",
         subtitle=(
-            f"{len(result.trials)} trials of at most {spec['max_epochs']} epochs ({count_text(result)}), "
-            f"sampler {spec['sampler']}, scheduler {spec['scheduler']}, seed {spec['seed']}."
+            f"{len(result.trials)} trials of at most {spec.max_epochs} epochs ({count_text(result)}), "
+            f"sampler {spec.sampler}, scheduler {spec.scheduler}, seed {spec.seed}."
         ),
         sections=[section for section in sections if section is not None],
         provenance=provenance(result),

@@ -74,7 +74,7 @@ def savings_section(result: SweepResult) -> Section:
     """Epochs and seconds spent and saved."""
     savings = estimate_savings(result)
     spent = f"{savings.epochs_spent:,} epochs and {format_number(savings.seconds_spent)} s of training were spent"
-    if result.spec["scheduler"] == "none":
+    if result.spec.scheduler == "none":
         return Section("What early stopping saved", [Text(f"{spent}; no scheduler stopped trials.")])
     text = (
         f"{spent}. {savings.stopped} of {len(result.trials)} trials were stopped early; at full budget they would have "
@@ -84,7 +84,8 @@ def savings_section(result: SweepResult) -> Section:
     if savings.epochs_unused:
         text += f" Trials that no longer improved left {savings.epochs_unused:,} epochs unused by themselves."
     text += " What stopping cost is not known from these figures"
-    text += "; see the audit." if result.audit else ": the same sweep with `--audit 5` finishes some to see."
+    unaudited = ": the same sweep with `--audit 5` finishes some to see."
+    text += unaudited if result.audit is None else "; see the audit."
     rungs: list[list[Cell]] = [[e.level, e.reached, e.stopped, e.reached - e.stopped] for e in savings.rungs]
     table = Table(["rung (epoch)", "reached it", "stopped there", "went on"], rungs)
     return Section("What early stopping saved", [Text(text), *([table] if rungs else [])])

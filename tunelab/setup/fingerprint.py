@@ -18,7 +18,7 @@ FIXED_FOR_GOOD = (
 def identity(spec: SweepSpec, digest: str, space: SearchSpace) -> dict[str, Any]:
     """What a sweep notes of itself, JSON values: the spec without secrets, digests of data and task file, the space."""
     return {
-        "spec": public_spec(spec),
+        "spec": public_spec(spec).to_json(),
         "digest": digest,
         "task_file": file_digest(spec.task),
         "space": space.describe(),

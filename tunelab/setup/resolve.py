@@ -18,7 +18,7 @@ from trainables.base.kinds.registry import kind_of
 from trainables.base.training.compute import Compute
 from trainables.base.worker.storage import Storage
 from tunelab.launch.resources import Resources, check_cluster, settle_gpus
-from tunelab.records.spec import SweepSpec
+from tunelab.records.spec import ResolvedSpec, SweepSpec
 from tunelab.search.journal import read_events, replay
 from tunelab.search.study import check_fixed, fitting_trials
 from tunelab.system.redaction import without_secrets
@@ -42,7 +42,7 @@ class ResolvedSweep:
         warm_start: trials of an earlier sweep that the sampler learns from.
     """
 
-    spec: SweepSpec
+    spec: ResolvedSpec
     task: Task
     space: SearchSpace
     home: Path
@@ -78,16 +78,15 @@ def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
     home = home_of(uri)
     name = spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}"
     folder = home / "sweeps" / name
-    filled = spec.model_copy(
-        update={
-            "trials": spec.trials or task.facts.trials,
-            "max_epochs": max_epochs,
-            "grace_period": spec.grace_period or min(task.facts.grace_period, max_epochs),
-            "name": name,
-            "tracking_uri": uri,
-            "fixed": check_fixed(space, spec.fixed),
-            "storage": None if spec.storage is None else _checked_storage(spec.storage),
-        }
+    filled = ResolvedSpec.from_spec(
+        spec,
+        trials=spec.trials or task.facts.trials,
+        max_epochs=max_epochs,
+        grace_period=spec.grace_period or min(task.facts.grace_period, max_epochs),
+        name=name,
+        tracking_uri=uri,
+        fixed=check_fixed(space, spec.fixed),
+        storage=None if spec.storage is None else _checked_storage(spec.storage),
     )
     warm_start = earlier_trials(home, spec.warm_start, space)
     check_usable(uri)
@@ -109,7 +108,7 @@ def compute_of(spec: SweepSpec) -> Compute:
     return Compute(device, max(1, int(spec.cpus_per_trial)), spec.bf16, spec.compile)
 
 
-def with_gpus(spec: SweepSpec, cluster: dict[str, float], task: Task) -> tuple[SweepSpec, Resources]:
+def with_gpus(spec: ResolvedSpec, cluster: dict[str, float], task: Task) -> tuple[ResolvedSpec, Resources]:
     """The spec with its share of a GPU filled in, now that the cluster is known, and what one trial takes."""
     gpus = settle_gpus(spec.gpus_per_trial, cluster, task.facts.kind)
     settled = spec.model_copy(update={"gpus_per_trial": gpus})

@@ -6,10 +6,11 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 PACKAGES = (
     "tunelab",
@@ -52,19 +53,42 @@ def git_commit() -> str:
         return ""
 
 
-def machine() -> dict[str, Any]:
-    """The processor, cores, system and GPUs."""
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "host": platform.node(),
-    }
+@dataclass(frozen=True)
+class Machine:
+    """A machine: its processor's model, number of cores, operating system and host name."""
+
+    processor: str
+    cores: int
+    system: str
+    host: str
+
+    @classmethod
+    def here(cls) -> Machine:
+        """Describe this machine."""
+        system = f"{platform.system()} {platform.machine()}"
+        return cls(_processor(), os.cpu_count() or 1, system, platform.node())
 
 
-def environment() -> dict[str, Any]:
-    """Everything about where and with what a sweep ran, JSON values."""
-    return {"versions": versions(), "commit": git_commit(), "machine": machine(), "command": command()}
+@dataclass(frozen=True)
+class Environment:
+    """Where and with what a sweep ran.
+
+    Attributes:
+        versions: Versions of Python and of packages, by name.
+        commit: Git commit of this code, see ``git_commit``; empty outside a checkout.
+        machine: The machine that started the sweep.
+        command: The command line, without secrets.
+    """
+
+    versions: Mapping[str, str]
+    commit: str
+    machine: Machine
+    command: str
+
+    @classmethod
+    def here(cls) -> Environment:
+        """Describe this process."""
+        return cls(versions(), git_commit(), Machine.here(), command())
 
 
 def command() -> str:

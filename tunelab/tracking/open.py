@@ -31,7 +31,8 @@ def open_store(tracking_uri: str | None) -> Store:
 
 def wanted_uri(tracking_uri: str | None) -> str:
     """The URI of a store to look at; raises ``UserError`` for one that cannot be, and for ``off``."""
-    from tunelab.tracking.uri import OFF, check_uri, default_tracking_uri
+    from tunelab.records.spec import OFF
+    from tunelab.tracking.uri import check_uri, default_tracking_uri
 
     uri = check_uri(default_tracking_uri() if tracking_uri is None else tracking_uri)
     if uri == OFF:

@@ -6,7 +6,6 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 
 from search_spaces import UserError
+from trainables import TaskFacts
+from tunelab.records.data import DataDescription
 from tunelab.records.result import SweepResult
 from tunelab.system.hashing import file_digest
 from tunelab.tracking.connection import (
@@ -66,7 +67,8 @@ class SweepRuns(Connection):
             )
         run_id: str = run.info.run_id
         keys = ("trials", "max_epochs", "scheduler", "sampler", "seed", "grace_period", "reduction_factor", "space")
-        values = {k: str(result.spec[k]) for k in keys if result.spec.get(k) is not None and k not in run.data.params}
+        spec = result.spec.to_json()
+        values = {k: str(spec[k]) for k in keys if spec[k] is not None and k not in run.data.params}
         self.client.log_batch(run_id, params=[Param(k, v) for k, v in values.items()])
         if run.inputs is None or not run.inputs.dataset_inputs:
             data = [_dataset(result.task, result.facts, result.data)]
@@ -154,7 +156,7 @@ class SweepRuns(Connection):
         run = self.run(parent_run_id)
         if len(run.data.tags.get("tunelab.spec", "")) < TAG_LIMIT:
             return read_tag(run, "tunelab.spec", json_object)
-        return dict(self.load(parent_run_id).spec)  # the tag holds its beginning only
+        return self.load(parent_run_id).spec.to_json()  # the tag holds its beginning only
 
     def sweeps(self) -> list[Run]:
         """The parent runs of all sweeps, newest first."""
@@ -192,23 +194,27 @@ def _sweep_tags(result: SweepResult) -> dict[str, str]:
         "tunelab.kind": "sweep",
         "tunelab.sweep": result.name,
         "tunelab.task": result.task,
-        "tunelab.digest": result.data["digest"],
-        "tunelab.spec": json.dumps(dict(result.spec), ensure_ascii=False)[:TAG_LIMIT],
+        "tunelab.digest": result.data.digest,
+        "tunelab.spec": json.dumps(result.spec.to_json(), ensure_ascii=False)[:TAG_LIMIT],
         **provenance_tags(),
     }
-    task_file = file_digest(str(result.spec.get("task", "")))  # a re-run must meet the same file
+    task_file = file_digest(result.spec.task)  # a re-run must meet the same file
     return {**tags, "tunelab.task_file": task_file} if task_file else tags
 
 
-def _dataset(task: str, facts: Mapping[str, Any], data: Mapping[str, Any]) -> DatasetInput:
+def _dataset(task: str, facts: TaskFacts, data: DataDescription) -> DatasetInput:
     """The data as MLflow's input of the sweep's run. Trials have its digest as a tag: an input each would double the
     time that a small one takes to be written."""
-    how = f"trainables.get_task({task!r}).load({data['split_seed']})"
-    source = {"mlflow.source.name": how, "source": facts["source"], "licence": facts["licence"]}
-    rows = {key: data[key] for key in ("train_rows", "validation_rows", "test_rows") if key in data}
+    how = f"trainables.get_task({task!r}).load({data.split_seed})"
+    source = {"mlflow.source.name": how, "source": facts.source, "licence": facts.licence}
+    rows = {
+        "train_rows": data.train_rows,
+        "validation_rows": data.validation_rows,
+        "test_rows": data.test_rows,
+    }
     dataset = Dataset(
         name=task,
-        digest=str(data["digest"])[:12],
+        digest=data.digest[:12],
         source_type="code",  # not a file that could be fetched, but what reads and splits it
         source=json.dumps({"tags": source}, ensure_ascii=False),
         profile=json.dumps(rows),

@@ -116,7 +116,7 @@ def _trial_tags(parent: SweepResult, trial: TrialRecord) -> dict[str, str]:
         "tunelab.seed": str(trial.seed),
         "tunelab.max_epochs": str(trial.max_epochs),
         "tunelab.status": str(trial.status),
-        "tunelab.digest": parent.data["digest"],
+        "tunelab.digest": parent.data.digest,
         "tunelab.params": json.dumps(dict(trial.params), ensure_ascii=False),
         "tunelab.config": json.dumps(dict(trial.config), ensure_ascii=False),
         **provenance_tags(),

@@ -44,10 +44,10 @@ def view_link(base: str, experiment_id: str, view: str) -> str:
 def experiment_tags(result: SweepResult) -> dict[str, str]:
     """What a task's experiment says of itself: a description, and views of its sweeps and of their trials."""
     facts = result.facts
-    score = f"{facts['score']} ({'higher' if facts['score_direction'] == 'maximize' else 'lower'} is better)"
+    score = f"{facts.score} ({'higher' if facts.score_direction == 'maximize' else 'lower'} is better)"
     note = (
-        f"**{facts['title']}** ({facts['kind']}). Data: {facts['source']} ({facts['licence']}). "
-        f"Trials minimise `val_loss`; the headline score is {score}. {facts['note']}\n\n"
+        f"**{facts.title}** ({facts.kind}). Data: {facts.source} ({facts.licence}). "
+        f"Trials minimise `val_loss`; the headline score is {score}. {facts.note}\n\n"
         "Each sweep is a run, its trials are nested under it. The menu *Views* holds *Sweeps* and *Trials*."
     )
     return {
@@ -61,8 +61,8 @@ def sweep_note(result: SweepResult) -> str:
     """The description of a sweep's run: what it is, and its verdict once there is one."""
     facts, spec = result.facts, result.spec
     note = (
-        f"**{facts['title']}**: a sweep of {spec['trials']} trials of at most {spec['max_epochs']} epochs.\n\n"
-        f"Data: {facts['source']} ({facts['licence']}). {facts['note']}"
+        f"**{facts.title}**: a sweep of {spec.trials} trials of at most {spec.max_epochs} epochs.\n\n"
+        f"Data: {facts.source} ({facts.licence}). {facts.note}"
     ).strip()
     if result.best is not None:
         note += f"\n\n{plain(verdict(result))}"
@@ -72,7 +72,7 @@ def sweep_note(result: SweepResult) -> str:
 
 
 def _sweeps_state(result: SweepResult) -> dict[str, Any]:
-    metrics = ["best_val_loss", f"test_{result.facts['score']}", "epochs", "train_seconds", "wall_seconds"]
+    metrics = ["best_val_loss", f"test_{result.facts.score}", "epochs", "train_seconds", "wall_seconds"]
     params = ["trials", "max_epochs", "sampler", "scheduler", "seed"]
     return _state([*_columns("metrics", metrics), *_columns("params", params)])
 

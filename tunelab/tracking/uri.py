@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from search_spaces import UserError
+from tunelab.records.spec import OFF
 from tunelab.system.redaction import without_secrets
 
-OFF = "off"  # no tracking
 SERVERS = ("http", "https")
 DATABASES = ("postgresql", "mysql", "mssql")
 SCHEME = re.compile(r"([a-z]+)(?:\+\w+)?:")

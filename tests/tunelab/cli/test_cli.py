@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.results import made_up_result
+from trainables.wine import Wine
 from tunelab.cli.main import main
-from tunelab.records.result import Best, SweepResult
+from tunelab.records.best import Best
+from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec, read_spec_file
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.run import run_sweep
@@ -235,8 +238,7 @@ def made_up(*, stopped: str) -> SweepResult:
     epoch = Epoch(1, 0.5, {"train_loss": math.inf}, 1.0)
     trial = TrialRecord(0, {}, {"lr": 0.1}, 0, 9, TrialStatus.FINISHED, (epoch,))
     best = replace(Best.from_trial(trial), test={"r2": math.nan})
-    facts = {"kind": "regression", "unit": "", "score": "r2", "title": "A", "note": ""}
-    return SweepResult("a", "wine", {}, facts, {}, {}, (trial,), 1, 0.0, 1.0, 1.0, stopped=stopped, best=best)
+    return replace(made_up_result([trial], replace(Wine.facts, score="r2")), stopped=stopped, best=best)
 
 
 def test_json_holds_no_nan(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,7 +220,8 @@ def test_figures_and_tables_come_with_the_results(
         "tunelab results digits --figures FOLDER",
     ):
         assert part in shown
-    counts = image_sweep.evaluation["confusion"]
+    assert image_sweep.evaluation.classification is not None
+    counts = image_sweep.evaluation.classification.confusion
     assert " ".join(["3", *map(str, counts[3])]) in shown
     summary = json.loads(tunelab("results", "digits", "--json")[1])
     assert "bundled sample" in summary["title"]

@@ -15,16 +15,18 @@ from scipy import stats
 from trainables import get_task
 from tunelab.analysis.caveats import caveats
 from tunelab.confirmation.audit import audit
-from tunelab.confirmation.confirm import candidates, choose_winner, confirm_with, confirmed_top
+from tunelab.confirmation.confirm import candidates, choose_winner, confirm_count, confirm_with
 from tunelab.confirmation.statistics import compare, dunnett, holm, mean_interval, paired_p, permutation_p, seeds_p
-from tunelab.confirmation.verdict import NO_TRIAL, conclude
+from tunelab.confirmation.verdict import NO_TRIAL, decide_verdict
 from tunelab.evaluation.evaluate import evaluate
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.figures.worker import FigureProcess
 from tunelab.launch.local import search_here
 from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import retrain_here, train_with_weights
-from tunelab.records.result import Best, SweepResult
+from tunelab.records.best import Best
+from tunelab.records.confirmation import Confirmation, ConfirmationRow
+from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 
@@ -97,31 +99,33 @@ def test_better_must_hold_over_seeds_over_rows_and_against_a_constant() -> None:
 def test_the_verdict_names_the_winner_and_says_when_it_is_not_better() -> None:
     good, reference = [1.0, 1.01, 0.99], [2.0, 2.02, 1.99]
     per_row = {3: rows(1.0), 0: rows(2.0)}
-    found = conclude({3: good, 0: reference}, per_row, 0, rows(3.0), 20)
-    assert (found["winner"], found["reference"], found["better"]) == (3, 0, True)
-    assert "trial 3 is better than the reference" in found["verdict"]
-    assert [row["name"] for row in found["rows"]] == ["trial 3", "reference"]
+    found = decide_verdict({3: good, 0: reference}, per_row, 0, rows(3.0), 20)
+    assert (found.winner, found.reference, found.better) == (3, 0, True)
+    assert "trial 3 is better than the reference" in found.verdict
+    assert [row.name for row in found.rows] == ["trial 3", "reference"]
 
-    worse = conclude({3: reference, 0: good}, {3: per_row[0], 0: per_row[3]}, 0, rows(3.0), 20)
-    assert (worse["winner"], worse["better"]) == (0, False)
-    assert "No trial is better than the reference" in worse["verdict"]
+    worse = decide_verdict({3: reference, 0: good}, {3: per_row[0], 0: per_row[3]}, 0, rows(3.0), 20)
+    assert (worse.winner, worse.better) == (0, False)
+    assert "No trial is better than the reference" in worse.verdict
 
-    alike = conclude({3: [1.99, 2.01, 2.0], 0: reference}, {3: rows(2.0), 0: rows(2.0)}, 0, rows(3.0), 20)
-    assert alike["better"] is False
-    assert "No difference to the reference is shown" in alike["verdict"]
+    alike = decide_verdict({3: [1.99, 2.01, 2.0], 0: reference}, {3: rows(2.0), 0: rows(2.0)}, 0, rows(3.0), 20)
+    assert alike.better is False
+    assert "No difference to the reference is shown" in alike.verdict
 
-    failed = conclude({3: [1.0], 5: [1.1, 1.2, 1.1], 0: reference}, {3: None, 5: None, 0: None}, 0, None, 20)
-    assert failed["winner"] == 5  # whose every run has a result
-    alone = conclude({3: good}, {3: None}, None, None, 20)
-    assert (alone["better"], alone["reference"]) == (None, None)
-    assert "no reference to compare with" in alone["verdict"]
+    failed = decide_verdict({3: [1.0], 5: [1.1, 1.2, 1.1], 0: reference}, {3: None, 5: None, 0: None}, 0, None, 20)
+    assert failed.winner == 5  # whose every run has a result
+    alone = decide_verdict({3: good}, {3: None}, None, None, 20)
+    assert (alone.better, alone.reference) == (None, None)
+    assert "no reference to compare with" in alone.verdict
 
 
 def test_a_reference_that_no_trial_had_can_be_best_but_not_win() -> None:
-    found = conclude({3: [2.0, 2.1, 2.0], NO_TRIAL: [1.0, 1.1, 1.0]}, {3: None, NO_TRIAL: None}, NO_TRIAL, None, 9)
-    assert (found["winner"], found["reference"], found["better"]) == (3, None, False)
-    assert [row["trial"] for row in found["rows"]] == [None, 3]
-    assert "No trial is better than the reference" in found["verdict"]
+    found = decide_verdict(
+        {3: [2.0, 2.1, 2.0], NO_TRIAL: [1.0, 1.1, 1.0]}, {3: None, NO_TRIAL: None}, NO_TRIAL, None, 9
+    )
+    assert (found.winner, found.reference, found.better) == (3, None, False)
+    assert [row.trial for row in found.rows] == [None, 3]
+    assert "No trial is better than the reference" in found.verdict
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +156,9 @@ def test_confirmation_is_made_unasked_only_where_it_is_cheap(searched: SweepResu
 
     def top(count: int, **changes: Any) -> int:
         trials = (reference, *good, *many[:count])
-        spec = {**searched.spec, "deterministic": changes.pop("deterministic", False)}
+        spec = searched.spec.model_copy(update={"deterministic": changes.pop("deterministic", False)})
         result = replace(searched, trials=trials, spec=spec, concurrency=2, fit_seconds=0.0, **changes)
-        return confirmed_top(result, task, None, 5)
+        return confirm_count(result, task, None, 5)
 
     assert top(10) == 0  # a small sweep
     assert top(300) == 0
@@ -162,8 +166,8 @@ def test_confirmation_is_made_unasked_only_where_it_is_cheap(searched: SweepResu
     assert top(700) == 3  # 5 x (20 + 4 + 4 + 4) epochs of 732
     assert top(300, deterministic=True) == 0
     assert top(460, deterministic=True) == 1
-    assert confirmed_top(searched, task, 7, 5) == 7
-    assert confirmed_top(searched, task, 0, 5) == 0
+    assert confirm_count(searched, task, 7, 5) == 7
+    assert confirm_count(searched, task, 0, 5) == 0
 
 
 def test_a_stopped_trial_is_finished_the_way_it_began(searched: SweepResult) -> None:
@@ -194,11 +198,9 @@ def test_the_real_reference_is_trained_where_no_trial_had_it(searched: SweepResu
     )
     own = task.space().config(task.reference)
     assert [config == own for config in seen] == [False, False, True, True]
-    assert found["reference"] is None
-    assert {row["name"] for row in found["rows"]} == {"reference", f"trial {found['winner']}"}
-    assert all(
-        p is not None for row in found["rows"] if row["trial"] is not None for p in (row["p_seeds"], row["p_rows"])
-    )
+    assert found.reference is None
+    assert {row.name for row in found.rows} == {"reference", f"trial {found.winner}"}
+    assert all(p is not None for row in found.rows if row.trial is not None for p in (row.p_seeds, row.p_rows))
     assert not list((tmp_path / "confirm").rglob("*.safetensors"))
 
 
@@ -209,8 +211,8 @@ def stopped_winner(searched: SweepResult) -> SweepResult:
     task = get_task("wine")
     seeds = [11, 12, 13]
     losses = [train_with_weights(replace(last, seed=seed), task, task.load().training)[0].val_loss for seed in seeds]
-    rows = [{"trial": last.number, "val_losses": losses}]
-    return replace(searched, confirmation={"winner": last.number, "seeds": seeds, "rows": rows})
+    row = ConfirmationRow(last.number, f"trial {last.number}", tuple(losses), 0, *mean_interval(losses))
+    return replace(searched, confirmation=Confirmation((row,), last.number, None, None, None, "", tuple(seeds)))
 
 
 def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
@@ -222,17 +224,18 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
     found = evaluate(
         stopped_winner, task, task.load(), weights, None, FigureProcess(), steps.append, lambda moment: None
     )
-    winner, best = choose_winner(stopped_winner), found.best
+    winner, best, confirmation = choose_winner(stopped_winner), found.best, stopped_winner.confirmation
+    assert confirmation is not None
     assert best is not None
-    assert best.trial == winner.number == stopped_winner.confirmation["winner"]
+    assert best.trial == winner.number == confirmation.winner
     assert f"training trial {winner.number}, which the search had stopped, to its end" in steps
-    assert best.val_loss == sorted(stopped_winner.confirmation["rows"][0]["val_losses"])[1]
-    assert best.seed in stopped_winner.confirmation["seeds"]
+    assert best.val_loss == sorted(confirmation.rows[0].val_losses)[1]
+    assert best.seed in confirmation.seeds
     assert best.epoch > winner.epochs[-1].epoch
     assert best.val_loss < winner.val_loss
     assert best.validation["log_loss"] == pytest.approx(best.val_loss, abs=1e-6)  # the model is the one reported
 
-    unconfirmed = replace(stopped_winner, confirmation={})
+    unconfirmed = replace(stopped_winner, confirmation=None)
     best = evaluate(
         unconfirmed, task, task.load(), weights, None, FigureProcess(), steps.append, lambda moment: None
     ).best
@@ -248,16 +251,18 @@ def test_the_audit_compares_with_a_whole_run_of_the_winner(
         "tunelab.confirmation.audit.retrain_on_ray", lambda plans, task, data, *rest: retrain_here(plans, task, data)
     )
     steps: list[str] = []
-    task, winner = get_task("wine"), choose_winner(stopped_winner)
+    task, winner, confirmation = get_task("wine"), choose_winner(stopped_winner), stopped_winner.confirmation
+    assert confirmation is not None
     splits = task.load()
-    found = audit(stopped_winner, task, splits, Resources(1.0, 0.0, None, None), count=9, say=steps.append)
-    assert found["winner_val_loss"] == sorted(stopped_winner.confirmation["rows"][0]["val_losses"])[1]
-    audited = [row["trial"] for row in found["rows"]]
+    found = audit(stopped_winner, task, splits, Resources(1.0, 0.0, None, None), count=9, log=steps.append)
+    assert found is not None
+    assert found.winner_val_loss == sorted(confirmation.rows[0].val_losses)[1]
+    audited = [row.trial for row in found.rows]
     stopped = [t.number for t in stopped_winner.trials if t.status is TrialStatus.STOPPED]
     assert sorted([*audited, winner.number]) == stopped
 
-    finished = replace(stopped_winner, trials=stopped_winner.trials[:1], confirmation={})
-    assert audit(finished, task, splits, Resources(1.0, 0.0, None, None), count=2, say=steps.append) == {}
+    finished = replace(stopped_winner, trials=stopped_winner.trials[:1], confirmation=None)
+    assert audit(finished, task, splits, Resources(1.0, 0.0, None, None), count=2, log=steps.append) is None
     assert steps[-1] == "--audit 2: no trial was stopped early, so there is nothing to finish"
 
 
@@ -265,4 +270,5 @@ def test_a_sweep_that_was_not_confirmed_says_so_and_what_it_would_cost(searched:
     first = searched.ranked()[0]
     result = replace(searched, best=Best(first.number, "", first.val_loss, 1, {}))
     assert re.search(r"^Not confirmed on fresh seeds: .* --confirm-top 3 would take about \d+ s", caveats(result)[0])
-    assert not any("Not confirmed" in line for line in caveats(replace(result, confirmation={"verdict": "Better."})))
+    confirmed = Confirmation((), first.number, None, None, None, "Better.")
+    assert not any("Not confirmed" in line for line in caveats(replace(result, confirmation=confirmed)))

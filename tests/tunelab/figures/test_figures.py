@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def evidence_of(task: Task, splits: Splits, config: dict[str, Any], epochs: int 
     predictor = task.predictor(config, weights, splits)
     assert predictor is not None
     trial = TrialRecord(7, {}, config, 0, epochs, TrialStatus.FINISHED, tuple(curve))
-    return gather(asdict(task.facts), trial, predictor, splits.train, splits.test.open(), splits.training.facts)
+    return gather(task.facts, trial, predictor, splits.train, splits.test.open(), splits.training.facts)
 
 
 @pytest.fixture(
@@ -97,12 +96,12 @@ def test_tables_agree_with_a_count_by_hand(winner: tuple[Task, Splits, Evidence]
     tables = classification_tables(evidence)
     said = evidence.predictor.predict(evidence.test.inputs)["prediction"].astype(str).to_numpy()
     true = evidence.test.targets.astype(str)
-    for position, row in enumerate(tables["classes"]):
-        hits = np.count_nonzero((said == row["class"]) & (true == row["class"]))
-        assert row["rows"] == np.count_nonzero(true == row["class"])
-        assert row["recall"] == pytest.approx(hits / row["rows"])
-        assert tables["confusion"][position][position] == hits
-    assert 0 <= tables["ece"] <= 1
+    for position, row in enumerate(tables.classes):
+        hits = np.count_nonzero((said == row.name) & (true == row.name))
+        assert row.rows == np.count_nonzero(true == row.name)
+        assert row.recall == pytest.approx(hits / row.rows)
+        assert tables.confusion[position][position] == hits
+    assert 0 <= tables.calibration_error <= 1
 
 
 def test_importance_finds_the_column_that_decides() -> None:

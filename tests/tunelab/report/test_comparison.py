@@ -32,9 +32,10 @@ def test_sweeps_stand_side_by_side_with_the_settings_that_differ(shelf: Shelf) -
     assert other.best is not None
     assert outcome["best val_loss"] == [wine.best.val_loss, other.best.val_loss]
     assert outcome["test accuracy"] == [wine.best.test["accuracy"], other.best.test["accuracy"]]
-    assert outcome["better than the reference on fresh seeds"] == [wine.confirmation["better"], None]
-    winner = next(row for row in wine.confirmation["rows"] if row["trial"] == wine.confirmation["winner"])
-    assert outcome["winner on fresh seeds, val_loss"] == [winner["mean"], None]
+    assert wine.confirmation is not None
+    assert outcome["better than the reference on fresh seeds"] == [wine.confirmation.better, None]
+    winner = next(row for row in wine.confirmation.rows if row.trial == wine.confirmation.winner)
+    assert outcome["winner on fresh seeds, val_loss"] == [winner.mean, None]
     assert dict(comparison.winners).keys() >= {"lr", "n_layers"}
     assert comparison.notes == ()
 
@@ -53,7 +54,7 @@ def test_an_average_is_compared_as_one(shelf: Shelf) -> None:
 def test_tasks_data_and_test_openings_that_do_not_compare_are_said(shelf: Shelf) -> None:
     wine = shelf.results["와인"]
     other_data = replace(
-        wine, parent_run_id="1", name="old", data={**wine.data, "digest": "0"}, test_openings=(1.0, 2.0)
+        wine, parent_run_id="1", name="old", data=replace(wine.data, digest="0"), test_openings=(1.0, 2.0)
     )
     notes = " ".join(compare([wine, other_data, shelf.results["toy"]]).notes)
     assert "saw 2 different data sets or splits" in notes
@@ -73,7 +74,8 @@ def test_the_command_prints_tables_or_json_and_writes_a_page(
     assert all(name in page and name in text for name in sweeps)
     assert found["link"] in text
     assert f'<a href="{escape(found["link"])}">' in page
-    confirmed = shelf.results["와인"].confirmation["verdict"]
+    assert shelf.results["와인"].confirmation is not None
+    confirmed = shelf.results["와인"].confirmation.verdict
     assert found["verdicts"]["와인"][1] == confirmed
     assert confirmed in page
 

@@ -22,7 +22,9 @@ from tunelab.cli import sweep as sweep_command
 from tunelab.cli.report import command as report
 from tunelab.documents.blocks import Document, Section, Table
 from tunelab.documents.markdown import plain
-from tunelab.records.result import Best, SweepResult
+from tunelab.records.best import Best
+from tunelab.records.evaluation import Evaluation
+from tunelab.records.result import SweepResult
 from tunelab.records.spec import read_spec_file
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.repeat import repeat_command
@@ -48,9 +50,9 @@ def made_up(result: SweepResult, trials: list[TrialRecord]) -> SweepResult:
         trials=tuple(trials),
         best=winner,
         baselines=(),
-        evaluation={},
-        confirmation={},
-        audit={},
+        evaluation=Evaluation(),
+        confirmation=None,
+        audit=None,
         test_openings=(),
     )
 
@@ -74,8 +76,9 @@ def test_a_report_says_everything_about_the_sweep(shelf: Shelf) -> None:
     assert result.best is not None
     assert re.search(rf"Trial {result.best.trial}\b.* won of 10 trials", text)
     assert "It was opened once" in text
-    assert result.data["digest"] in text
-    assert plain(result.confirmation["verdict"]) in text
+    assert result.data.digest in text
+    assert result.confirmation is not None
+    assert plain(result.confirmation.verdict) in text
     assert f"tunelab reproduce {result.best.run_id}" in text
     assert all(baseline.name in text for baseline in result.baselines)
 
@@ -126,22 +129,24 @@ def test_openings_of_the_test_split_are_counted_on_the_sweeps_run(shelf: Shelf) 
 
 def test_the_verdict_says_in_its_one_sentence_what_fresh_seeds_say(shelf: Shelf) -> None:
     result = shelf.results["와인"]
-    sentences: dict[str, dict[str, bool | None]] = {
-        "better than the reference on fresh seeds": {"better": True},
-        "not shown to be better than the reference on fresh seeds": {"better": False},
-        "with no reference to compare with": {"better": None},
+    assert result.confirmation is not None
+    sentences: dict[str, bool | None] = {
+        "better than the reference on fresh seeds": True,
+        "not shown to be better than the reference on fresh seeds": False,
+        "with no reference to compare with": None,
     }
-    for sentence, change in sentences.items():
-        text = verdict(replace(result, confirmation={**result.confirmation, **change}))
+    for sentence, better in sentences.items():
+        changed = replace(result, confirmation=replace(result.confirmation, better=better))
+        text = verdict(changed)
         assert f", {sentence}; " in text or f", trained again on fresh seeds, {sentence}; " in text
         assert text.count(". ") == 0
-        assert plain(text) in sweep_note(replace(result, confirmation={**result.confirmation, **change}))
-    assert "not confirmed on fresh seeds" in verdict(replace(result, confirmation={}))
+        assert plain(text) in sweep_note(changed)
+    assert "not confirmed on fresh seeds" in verdict(replace(result, confirmation=None))
     assert result.best is not None
-    same = {**result.confirmation, "winner": 0, "reference": 0, "better": False}
+    same = replace(result.confirmation, winner=0, reference=0, better=False)
     text = verdict(replace(result, best=replace(result.best, trial=0), confirmation=same))
     assert "(it is the reference configuration), and no other came out better on fresh seeds; " in text
-    assert "--confirm-top 3 would take about" in to_markdown(make_document(replace(result, confirmation={})))
+    assert "--confirm-top 3 would take about" in to_markdown(make_document(replace(result, confirmation=None)))
 
 
 def test_an_ensemble_is_told_as_what_it_is(shelf: Shelf) -> None:
@@ -236,7 +241,7 @@ def test_sweeps_without_results_variation_or_positive_losses_are_reported(shelf:
 
 
 def test_the_ledger_counts_what_stopping_saved(shelf: Shelf) -> None:
-    spec = {**shelf.results["toy"].spec, "scheduler": "asha", "max_epochs": 9}
+    spec = shelf.results["toy"].spec.model_copy(update={"scheduler": "asha", "max_epochs": 9})
     trials = [
         trial(0, [1.0] * 9, TrialStatus.FINISHED, x=0.1),
         trial(1, [1.0] * 7, TrialStatus.FINISHED, x=0.1),  # stopped improving by itself
@@ -265,15 +270,16 @@ def test_the_parameter_that_decides_is_the_important_one(shelf: Shelf) -> None:
 
 def test_the_command_to_repeat_gives_the_same_settings(shelf: Shelf) -> None:
     result = shelf.results["와인"]
-    spec = {**result.spec, "deterministic": True, "set": {"lr": 0.003}, "time_budget": 90.0, "ensemble": 3}
-    spec["task_options"] = {"data": "a b.csv", "target": "값", "ignore": ["id", "at"]}
+    changes = {"deterministic": True, "fixed": {"lr": 0.003}, "time_budget": 90.0, "ensemble": 3}
+    options = {"data": "a b.csv", "target": "값", "ignore": ["id", "at"]}
+    spec = result.spec.model_copy(update={**changes, "task_options": options})
     words = shlex.split(repeat_command(replace(result, spec=spec)))
     assert words[:3] == ["tunelab", "sweep", "wine"]
     app = typer.Typer()
     app.command()(sweep_command.command)
     given_values = typer.main.get_command(app).make_context("sweep", words[2:]).params
     for key in ("task", "trials", "max_epochs", "seed", "confirm_top", "confirm_seeds", "audit", "deterministic"):
-        assert given_values[key] == spec[key]
+        assert given_values[key] == getattr(spec, key)
     assert given_values["fixed"] == ["lr=0.003"]
     assert given_values["time_budget"] == "90"
     assert (given_values["data"], given_values["target"]) == ("a b.csv", "값")
@@ -287,7 +293,7 @@ def test_options_of_a_users_own_task_are_repeated_by_a_file(shelf: Shelf, tmp_pa
     assert "--config sweep.yaml" in text
     assert "--bad" not in text
     (tmp_path / "sweep.yaml").write_text("task_options:" + text.partition("task_options:")[2].partition("```")[0])
-    options = shelf.results["toy"].spec["task_options"]
+    options = shelf.results["toy"].spec.task_options
     assert read_spec_file(tmp_path / "sweep.yaml") == {"task_options": options}
 
 

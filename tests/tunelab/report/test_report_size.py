@@ -9,7 +9,8 @@ import pytest
 
 from trainables import get_task
 from tunelab.launch.local import search_here
-from tunelab.records.result import Best, SweepResult
+from tunelab.records.best import Best
+from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.limits import every, thinned

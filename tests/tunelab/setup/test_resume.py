@@ -19,7 +19,7 @@ def begin(home: Path, name: str, folder: Path) -> None:
     (home / "sweeps" / name).mkdir(parents=True)
     journal = Journal(home / "sweeps" / name)
     spec = make_spec({"task": "wine", "trials": 3, "name": name})
-    journal.note("started", spec=public_spec(spec), folder=str(folder), time=0.0)
+    journal.note("started", spec=public_spec(spec).to_json(), folder=str(folder), time=0.0)
     journal.close()
 
 

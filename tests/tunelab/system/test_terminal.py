@@ -19,6 +19,7 @@ from tunelab.cli.main import main
 from tunelab.cli.results import print_result
 from tunelab.display.display import Lines
 from tunelab.display.live_table import LiveTable, draw_trials
+from tunelab.records.importance import ColumnImportance, Importance
 from tunelab.system.terminal import PrintableStream, json_printable, make_streams_printable, printable
 
 # colours, a cleared screen, a window's title, a clipboard, an answer-back, one-byte forms, a line that reads backwards
@@ -66,7 +67,7 @@ def test_json_means_what_it_meant(text: str) -> None:
 def test_a_result_is_shown_on_any_terminal(shelf: Shelf, captured: Capture, encoding: str) -> None:
     read = captured(encoding)
     result = shelf.results["와인"]
-    print_result(replace(result, facts={**result.facts, "title": "Wëin – 와인 \udc80"}))
+    print_result(replace(result, facts=replace(result.facts, title="Wëin – 와인 \udc80")))
     assert "best of 10 trials" in read()
 
 
@@ -87,16 +88,14 @@ def test_nothing_of_a_result_steers_the_terminal(shelf: Shelf, captured: Capture
     trials = tuple(
         replace(t, params={attack: attack}, config={attack: attack}, error=f"{attack}\nmore") for t in result.trials
     )
-    evaluation = {**result.evaluation, "notes": [attack]}
-    evaluation["importance"] = {
-        "loss": attack, "repeats": 2, "rows": 3, "columns": [{"name": attack, "mean": 1.0, "std": 0.1}]
-    }  # fmt: skip
+    importance = Importance("rmse", attack, 3, 2, (ColumnImportance(attack, 1.0, 0.1),))
+    evaluation = replace(result.evaluation, importance=importance, notes=(attack,))
     print_result(
         replace(
             result,
             name=attack,
             task=attack,
-            facts={**result.facts, "title": attack, "note": attack, "unit": attack},
+            facts=replace(result.facts, title=attack, note=attack, unit=attack),
             trials=trials,
             evaluation=evaluation,
             stopped=attack,

@@ -15,15 +15,15 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.drivers import PRELOADED
+from tests.results import made_up_result
 from tests.toys import Toy
 from tests.tunelab.tracking.test_tracking_faults import Server
-from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.journal import Journal
 from tunelab.tracking.queue import TrackingQueue
@@ -96,25 +96,12 @@ def write(uri: str, folder: Path, index: int, count: int) -> None:
     """One of the writers: a sweep's worth of trials, as the launcher hands them over."""
     store = Store(uri)
     trials = tuple(made_up(number) for number in range(count))
-    result = SweepResult(
-        name=f"writer-{index}",
-        task="toy",
-        spec={"trials": count, "max_epochs": 5},
-        facts=asdict(Toy.facts),
-        data={"digest": "0" * 64, "split_seed": 0},
-        environment={},
-        trials=trials,
-        concurrency=1,
-        started=1.8e9,
-        wall_seconds=1.0,
-        fit_seconds=1.0,
-        tracking_uri=uri,
-    )
+    result = made_up_result(trials, Toy.facts, f"writer-{index}", uri)
     parent = store.start_sweep(result, result.name)
     home = folder / result.name
     home.mkdir()
     journal = Journal(home)
-    result = SweepResult(**{**vars(result), "parent_run_id": parent})
+    result = replace(result, parent_run_id=parent)
     writer = TrackingQueue(lambda: (store, result), journal)
     for trial in trials:
         writer.ended(trial)

@@ -30,7 +30,7 @@ def test_a_trial_has_these_metrics_and_no_others(shelf: Shelf) -> None:
         own = {name for name in run.data.metrics if not name.startswith(("test_", "model_", "confirm_"))}
         assert own == PER_EPOCH | AT_THE_END, number
         assert own == set(run.data.metrics) or "tunelab.winner" in run.data.tags or "tunelab.confirm" in run.data.tags
-        assert run.data.tags["tunelab.digest"] == result.data["digest"]
+        assert run.data.tags["tunelab.digest"] == result.data.digest
         assert run.data.tags.get("mlflow.source.git.commit", "") == git_commit()
         assert set(json.loads(run.data.tags["tunelab.versions"])) >= {"torch", "ray", "optuna", "mlflow"}
 
@@ -38,11 +38,11 @@ def test_a_trial_has_these_metrics_and_no_others(shelf: Shelf) -> None:
 def test_the_data_is_an_input_that_says_where_it_comes_from(shelf: Shelf) -> None:
     result, store = shelf.results["와인"], Store(shelf.uri)
     (data,) = store.run(result.parent_run_id).inputs.dataset_inputs
-    assert (data.dataset.name, data.dataset.digest) == ("wine", result.data["digest"][:12])
+    assert (data.dataset.name, data.dataset.digest) == ("wine", result.data.digest[:12])
     described = mlflow.data.get_source(data).to_dict()["tags"]
-    assert described["mlflow.source.name"] == f"trainables.get_task('wine').load({result.data['split_seed']})"
+    assert described["mlflow.source.name"] == f"trainables.get_task('wine').load({result.data.split_seed})"
     assert described["licence"] == "CC BY 4.0"
-    assert json.loads(data.dataset.profile)["test_rows"] == result.data["test_rows"]
+    assert json.loads(data.dataset.profile)["test_rows"] == result.data.test_rows
 
 
 def test_a_stored_sweep_is_the_one_that_was_returned_in_the_same_order(shelf: Shelf) -> None:

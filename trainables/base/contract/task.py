@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from trainables.base.kinds.kind import Kind  # at run time too: a stored result's facts are checked against it
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from search_spaces import SearchSpace
-    from trainables.base.kinds.kind import Kind
 
 Config = Mapping[str, Any]
 

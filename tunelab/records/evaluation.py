@@ -1,0 +1,48 @@
+"""An evaluation: what the winner uses and gets wrong on the test split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunelab.records.importance import Importance
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Precision, recall and F1 of one class, and its number of test rows."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class ClassificationTables:
+    """How a classifier does by class.
+
+    Attributes:
+        classes: One entry for each class, in the order of the model's outputs.
+        calibration_error: The expected calibration error.
+        confusion: Test rows by true class (outer) and predicted class (inner); empty with very many classes.
+    """
+
+    classes: tuple[ClassScores, ...]
+    calibration_error: float
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured of the winner beside its scores.
+
+    Attributes:
+        importance: Permutation importance of the raw columns; None for inputs that are not a table.
+        classification: Scores by class; None for a model that is not a classifier.
+        notes: What was not measured, and why, a phrase each.
+    """
+
+    importance: Importance | None = None
+    classification: ClassificationTables | None = None
+    notes: tuple[str, ...] = ()
