@@ -11,7 +11,7 @@ import runpy
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from search_spaces.errors import UserError, in_words, unknown
+from search_spaces.errors import UserError, describe_error, unknown
 from search_spaces.space import Config, ParamValue, SearchSpace
 
 __all__ = ["Config", "ParamValue", "SearchSpace", "UserError", "get_space", "space_names", "unknown"]
@@ -52,7 +52,9 @@ def _installed_space(name: str) -> SearchSpace:
     try:
         space = entry.load()
     except Exception as error:
-        raise UserError(f"The installed space '{name}' ({entry.value}) does not load: {in_words(error)}.") from error
+        raise UserError(
+            f"The installed space '{name}' ({entry.value}) does not load: {describe_error(error)}."
+        ) from error
     return _checked(space, f"The installed space '{name}' ({entry.value})")
 
 
@@ -62,7 +64,7 @@ def _space_of_file(path: Path) -> SearchSpace:
     try:
         space = runpy.run_path(str(path), run_name=path.stem).get("space")
     except (Exception, SystemExit) as error:
-        raise UserError(f"Search space file '{path}' does not run: {in_words(error)}.") from error
+        raise UserError(f"Search space file '{path}' does not run: {describe_error(error)}.") from error
     return _checked(space, f"Search space file '{path}'")
 
 
@@ -74,5 +76,5 @@ def _checked(space: object, where: str) -> SearchSpace:
     try:
         space.distributions()
     except Exception as error:
-        raise UserError(f"{where} cannot be drawn from: {in_words(error)}.") from error
+        raise UserError(f"{where} cannot be drawn from: {describe_error(error)}.") from error
     return space

@@ -1,17 +1,17 @@
-"""The error a user can mend: one sentence plus help, exit code 2 on the command line."""
+"""The error that a user can fix, and the sentences that name what is unknown or what failed."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-
-class UserError(ValueError):
-    """Bad input from the user: says what was wrong with which argument, what is allowed, what came, what to do."""
-
-
 MAX_WORDS = 2_000  # characters of an exception in one line
 CUT = " … ({count:,} characters left out) … "
+NEAR = 0.5  # difflib's similarity above which a name is worth suggesting
+
+
+class UserError(ValueError):
+    """Bad input from the user: which argument is wrong, what is allowed, what came and what to do."""
 
 
 def message_of(error: BaseException) -> str:
@@ -22,10 +22,16 @@ def message_of(error: BaseException) -> str:
         return f"(its message cannot be read: {type(problem).__name__})"
 
 
-def in_words(error: BaseException) -> str:
-    """Return an exception in one line: its type and what it says, cut to ``MAX_WORDS`` characters."""
+def describe_error(error: BaseException, *, whole: bool = True) -> str:
+    """Return an exception in one line: its type and its message, cut to ``MAX_WORDS`` characters.
+
+    Args:
+        error: The exception.
+        whole: False for the first line of the message alone.
+    """
     text = bounded_text(message_of(error), MAX_WORDS)
-    return f"{type(error).__name__}: {' '.join(text.split())}".rstrip(": .")
+    message = " ".join(text.split()) if whole else text.strip().partition("\n")[0]
+    return f"{type(error).__name__}: {message}".rstrip(": .")
 
 
 def bounded_text(text: str, limit: int) -> str:
@@ -44,9 +50,21 @@ def bounded_text(text: str, limit: int) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
+def did_you_mean(given: str, names: Iterable[str]) -> str:
+    """Return `` Did you mean 'wine'?`` for the name nearest to ``given``; empty when none is near."""
+    known = sorted(names)
+    near = difflib.get_close_matches(given, known, n=1, cutoff=NEAR)
+    near = near or [name for name in known if given and given in name][:1]
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
 def unknown(what: str, given: str, available: Iterable[str]) -> UserError:
-    """An error for a name that is not in a list, with the nearest names: ``unknown("task", "wime", ["wine"])``."""
+    """Return the error for a name that is not in a list, with the nearest name and all that there are.
+
+    Args:
+        what: Kind of the name, e.g. ``"task"``.
+        given: What the user gave.
+        available: All names of this kind.
+    """
     names = sorted(available)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5) or [n for n in names if given and given in n][:1]
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return UserError(f"Unknown {what} '{given}'.{hint} Available: {', '.join(names)}.")
+    return UserError(f"Unknown {what} '{given}'.{did_you_mean(given, names)} Available: {', '.join(names)}.")

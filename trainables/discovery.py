@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from search_spaces.errors import UserError, in_words, unknown
+from search_spaces.errors import UserError, describe_error, unknown
 from trainables.base.contract.task import Predictor, Splits, Task, TaskFacts
 from trainables.base.contract.trainable import TASK_FILE, add_to_path
 
@@ -75,7 +75,7 @@ def get_task(name: str, **options: Any) -> Task:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"Task '{name}' cannot be made: {in_words(error)}.") from error
+        raise UserError(f"Task '{name}' cannot be made: {describe_error(error)}.") from error
     if not isinstance(getattr(task, "facts", None), TaskFacts):
         raise UserError(f"Task '{name}': {cls.__name__} lacks 'facts', a trainables.TaskFacts with its name and score.")
     return task
@@ -103,7 +103,7 @@ def load_data(task: Task, split_seed: int) -> Splits:
         own = [frame for frame in frames if frame.filename == inspect.getfile(type(task))]
         place = (own or frames)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
-        raise UserError(f"Task '{task.facts.name}' cannot load its data: {in_words(error)} ({where}).") from error
+        raise UserError(f"Task '{task.facts.name}' cannot load its data: {describe_error(error)} ({where}).") from error
 
 
 def load_predictor(folder: Path) -> Predictor:
@@ -136,7 +136,9 @@ def _installed_task(name: str) -> type[Task]:
     try:
         cls = entry.load()
     except Exception as error:
-        raise UserError(f"The installed task '{name}' ({entry.value}) does not load: {in_words(error)}.") from error
+        raise UserError(
+            f"The installed task '{name}' ({entry.value}) does not load: {describe_error(error)}."
+        ) from error
     if not (inspect.isclass(cls) and issubclass(cls, Task)):
         raise UserError(f"The entry point '{name}' of group {ENTRY_POINTS} is no Task: {entry.value}.")
     return _complete(cls, f"The installed task '{name}'")
@@ -156,7 +158,7 @@ def _task_of_file(path: Path) -> type[Task]:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise UserError(f"Task file '{path}' does not run: {in_words(error)}.") from error
+        raise UserError(f"Task file '{path}' does not run: {describe_error(error)}.") from error
     tasks = _tasks_in(module)
     if not tasks:
         raise UserError(f"Task file '{path}' defines no Task. Subclass trainables.Task or TabularTask in it.")

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from search_spaces import UserError
+from search_spaces.errors import UserError, describe_error
 from tunelab.system.environment import Machine
 from tunelab.system.memory import available_memory
 from tunelab.system.redaction import without_secrets
@@ -217,8 +217,7 @@ def _attempts(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Find
     except UserError as error:
         yield Finding(name, "not usable", without_secrets(str(error)))
     except Exception as error:  # noqa: BLE001 what cannot even be looked at is a finding too
-        what = without_secrets(str(error).partition("\n")[0])
-        yield Finding(name, "could not be looked at", f"{type(error).__name__}: {what}")
+        yield Finding(name, "could not be looked at", without_secrets(describe_error(error)))
 
 
 def _gb(size: float) -> str:

@@ -16,7 +16,7 @@ from secrets import token_hex
 from threading import Thread
 from typing import Any
 
-from search_spaces.errors import bounded_text
+from search_spaces.errors import bounded_text, describe_error
 from trainables import Splits, is_shipped, load_data
 from tunelab.confirmation.audit import audit
 from tunelab.confirmation.confirm import confirm, confirm_count, log_confirmation
@@ -48,7 +48,7 @@ from tunelab.setup.resolve import (
     with_gpus,
 )
 from tunelab.system.environment import Environment
-from tunelab.system.errors import DiskFull, StoreAway, SweepFailed, reason
+from tunelab.system.errors import DiskFull, StoreAway, SweepFailed
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import Interruptions
 from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingQueue, retry_while_unavailable
@@ -331,7 +331,7 @@ class Sweep:
                 self._store.log_files(result.parent_run_id, path)
                 self._store.end_sweep(result.parent_run_id, "FAILED")
         return SweepFailed(
-            f"{reason(problem).rstrip('.')}. Trials that ended are kept, the traceback is in '{path}'; "
+            f"{describe_error(problem, whole=False)}. Trials that ended are kept, the traceback is in '{path}'; "
             f"`tunelab resume {result.name}` goes on when it is mended."
         )
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces.errors import bounded_text, in_words
+from search_spaces.errors import bounded_text, describe_error
 from tunelab.launch.worker_logs import MAX_ERROR, with_stderr
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
-from tunelab.system.errors import reason
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.open import load_result
 
@@ -75,8 +74,8 @@ def test_long_texts_without_blanks_take_linear_time(unit: str) -> None:
     text = unit * (3_000_000 // len(unit))
     assert len(without_secrets(text)) <= 2 * len(text)
     assert len(with_stderr(text, text)) < 10 * MAX_ERROR  # an escape has six characters
-    assert len(in_words(ValueError(text))) < 20_000
-    assert len(reason(ValueError(text))) < 20_000
+    assert len(describe_error(ValueError(text))) < 20_000
+    assert len(describe_error(ValueError(text), whole=False)) < 20_000
 
 
 def test_a_long_text_keeps_its_beginning_and_its_end() -> None:

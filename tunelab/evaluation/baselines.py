@@ -13,10 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from search_spaces.errors import describe_error
 from trainables import RawSplit, Splits, Task
 from trainables.base.kinds.registry import row_kind
 from tunelab.records.baseline import Baseline
-from tunelab.system.errors import DATA_FAULTS, reason
+from tunelab.system.errors import DATA_FAULTS
 
 BOOSTING = "gradient boosting"
 MAX_BOOSTING_CELLS = 40_000_000  # rows x features x classes; above, boosting would take longer than many sweeps
@@ -55,7 +56,7 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
             scores = [kind.scores(said, targets, facts) for said, targets in outputs]
             found.append(Baseline(name, validation=scores[0], test=scores[1]))
         except DATA_FAULTS as problem:
-            found.append(Baseline(name, {}, {}, f"failed: {reason(problem)}"))
+            found.append(Baseline(name, {}, {}, f"failed: {describe_error(problem, whole=False)}"))
     return tuple(found)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+from search_spaces.errors import describe_error
 from trainables import Predictor, RawSplit, Splits, Task
 from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.permutation_importance import column_importance
@@ -29,7 +30,7 @@ from tunelab.records.evaluation import ClassificationTables, Evaluation
 from tunelab.records.importance import Importance
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.system.errors import DATA_FAULTS, reason
+from tunelab.system.errors import DATA_FAULTS
 from tunelab.tracking.queue import retry_while_unavailable
 
 T = TypeVar("T")
@@ -152,7 +153,7 @@ class Pictures:
         try:
             self._figure_process.draw(found(self._evidence), self._folder, *texts)
         except Exception as problem:  # noqa: BLE001 said
-            self._failed(f"{type(problem).__name__}: {problem}")
+            self._failed(describe_error(problem, whole=False))
 
     def _failed(self, problem: str) -> None:
         self._say(f"not all figures could be drawn: {problem}")
@@ -174,7 +175,7 @@ class Attempts:
         try:
             return step()
         except DATA_FAULTS as problem:
-            self.failed.append(f"{what} failed: {reason(problem)}")
+            self.failed.append(f"{what} failed: {describe_error(problem, whole=False)}")
             self._say(self.failed[-1])
             return None
 

@@ -14,6 +14,7 @@ from tempfile import TemporaryFile
 from threading import Thread
 from typing import IO, Any
 
+from search_spaces.errors import describe_error
 from tunelab.figures.charts import Drawing
 
 # It looks for modules where this process does. Run with -m it would look in the user's folder first; a process of
@@ -125,7 +126,7 @@ def main() -> None:
         try:
             write_drawings(*job)
         except Exception as error:  # noqa: BLE001 told to the sweep, which says it to the user
-            problem = f"{type(error).__name__}: {error}"
+            problem = describe_error(error)
         sys.stdout.buffer.write(pickle.dumps(problem))
         sys.stdout.buffer.flush()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from search_spaces import UserError
+from search_spaces.errors import UserError, describe_error
 from trainables.base.contract.task import TaskFacts
 from tunelab.records.audit import Audit
 from tunelab.records.baseline import Baseline
@@ -146,8 +146,7 @@ class SweepResult:
                 values["trials"] = [TrialRecord.from_json(trial) for trial in values["trials"]]
                 return _reader().validate_python({f.name: values[f.name] for f in fields(cls)})
         except DAMAGE as error:
-            problem = f"{type(error).__name__}: {error}".replace("\n", " ")
-            raise UserError(f"The stored result of this sweep is damaged ({problem}).") from error
+            raise UserError(f"The stored result of this sweep is damaged ({describe_error(error)}).") from error
         raise UserError(
             f"The stored result of this sweep has format {found!r}, and this version of tunelab reads format {FORMAT}: "
             "use the version that wrote it, or run the sweep again."

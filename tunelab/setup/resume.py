@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces import UserError, unknown
+from tunelab.records.lookup import Named, find_named
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.search.journal import FILE, read_events
 
@@ -16,23 +17,24 @@ HIDDEN = "***"  # what the journal keeps of a password
 
 
 def sweep_names(home: Path) -> list[str]:
-    """The sweeps that have a journal in a store's folder, sorted."""
+    """Return the names of the sweeps that have a journal in a store's folder, sorted."""
     return sorted(path.parent.name for path in (home / "sweeps").glob(f"*/{FILE}"))
 
 
 def find_name(home: Path, wanted: str) -> str:
-    """A sweep's name from itself or its beginning; raises ``UserError`` when none or several fit."""
+    """Find a sweep that has a journal, by its name, the beginning of it, or ``@latest``.
+
+    Raises:
+        UserError: None or several fit.
+    """
     names = sweep_names(home)
-    if wanted in names:
-        return wanted
     if not names:
         raise UserError(f"No sweep '{wanted}': there is none in '{home / 'sweeps'}'. Give the --tracking-uri it has.")
-    fitting = [name for name in names if name.startswith(wanted)]
-    if len(fitting) > 1:
-        raise UserError(f"'{wanted}' fits {len(fitting)} sweeps: {', '.join(fitting[:5])}. Give more of the name.")
-    if not fitting:
+    newest_first = sorted(names, key=lambda name: (home / "sweeps" / name / FILE).stat().st_mtime, reverse=True)
+    found = find_named(wanted, [Named(name, (name,), name) for name in newest_first], "sweeps")
+    if found is None:
         raise unknown("sweep", wanted, names)
-    return fitting[0]
+    return found
 
 
 def started_note(home: Path, name: str) -> dict[str, Any]:

@@ -6,8 +6,6 @@ out, and its place says why.
 
 from __future__ import annotations
 
-from search_spaces.errors import MAX_WORDS, bounded_text, message_of
-
 # What unusual data make of code that compares, draws or fits: infinities, unseen classes, columns of mixed types.
 DATA_FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
@@ -30,8 +28,3 @@ class WorkersLost(Failure):
 
 class SweepFailed(Failure):
     """A task, a library or a worker raised what nobody expected."""
-
-
-def reason(problem: BaseException) -> str:
-    """Return an exception in one line, cut to ``MAX_WORDS`` characters."""
-    return f"{type(problem).__name__}: {bounded_text(message_of(problem).partition(chr(10))[0], MAX_WORDS)}"

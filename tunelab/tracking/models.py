@@ -26,6 +26,7 @@ import search_spaces
 import trainables
 from search_spaces import UserError
 from trainables import Predictor, load_predictor
+from tunelab.records.lookup import Named, find_named
 from tunelab.records.trial import TrialStatus
 from tunelab.tracking.connection import STATUS, STORE_ERRORS, fluent
 from tunelab.tracking.sweep_runs import SweepRuns
@@ -194,10 +195,7 @@ class Models(SweepRuns):
         """
         if ":/" in wanted:
             return wanted
-        runs = self._runs_beginning(wanted) or [self.run(self.find_sweep(wanted))]
-        if len(runs) > 1:
-            raise UserError(f"'{wanted}' is the beginning of {len(runs)} run ids. Give more of it.")
-        run = runs[0]
+        run = self._run_beginning(wanted) or self.run(self.find_sweep(wanted))
         if run.data.tags.get("tunelab.best_run_id"):  # a sweep: its winner
             run = self.run(run.data.tags["tunelab.best_run_id"])
         if "tunelab.model_uri" not in run.data.tags:
@@ -211,17 +209,23 @@ class Models(SweepRuns):
         """The id of a trial's run by its beginning; raises ``UserError`` when none or several runs begin so."""
         if RUN_ID.fullmatch(wanted) is None:
             raise UserError(f"'{wanted}' is no run id: give 4 or more of its 32 characters, 0 to 9 and a to f.")
-        runs = self._runs_beginning(wanted)
-        if len(runs) != 1:
-            what = f"is the beginning of {len(runs)} run ids" if runs else f"is no run in {self.shown_uri}"
-            raise UserError(f"'{wanted}' {what}. `tunelab results SWEEP` lists the run ids of trials.")
-        return str(runs[0].info.run_id)
+        run = self._run_beginning(wanted)
+        if run is None:
+            raise UserError(
+                f"'{wanted}' is no run in {self.shown_uri}. `tunelab results SWEEP` lists the run ids of trials."
+            )
+        return str(run.info.run_id)
 
-    def _runs_beginning(self, wanted: str) -> list[Run]:
-        if RUN_ID.fullmatch(wanted) is None:
-            return []
-        ids = [e.experiment_id for e in self.client.search_experiments()]
-        return list(self.client.search_runs(ids, f"attributes.run_id LIKE '{wanted}%'")) if ids else []
+    def _run_beginning(self, wanted: str) -> Run | None:
+        """Return the run whose id begins so; raise ``UserError`` when there are several."""
+        ids = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        if RUN_ID.fullmatch(wanted) is None or not ids:
+            return None
+        runs = {
+            str(run.info.run_id): run for run in self.client.search_runs(ids, f"attributes.run_id LIKE '{wanted}%'")
+        }
+        found = find_named(wanted, [Named(run_id, (run_id,), run_id) for run_id in runs], "runs")
+        return None if found is None else runs[found]
 
 
 def _signature(predictor: Predictor, example: Any) -> ModelSignature:

@@ -16,11 +16,11 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from search_spaces import UserError
+from search_spaces.errors import UserError, describe_error
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.journal import Journal
-from tunelab.system.errors import DiskFull, StoreAway, reason
+from tunelab.system.errors import DiskFull, StoreAway
 
 if TYPE_CHECKING:
     from tunelab.tracking.store import Store
@@ -132,7 +132,7 @@ class TrackingQueue:
         try:
             self._work()
         except Exception as problem:  # noqa: BLE001 `finish` tells of it, and what was not written is delivered later
-            self._error = reason(problem)
+            self._error = describe_error(problem, whole=False)
 
     def _work(self) -> None:
         if self._persist(self._open) is not Outcome.DONE:

@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from search_spaces import UserError
 from trainables import TaskFacts
 from tunelab.records.data import DataDescription
+from tunelab.records.lookup import Named, find_named
 from tunelab.records.result import SweepResult
 from tunelab.system.hashing import file_digest
 from tunelab.tracking.connection import (
@@ -165,20 +166,15 @@ class SweepRuns(Connection):
         return sorted(found, key=lambda run: -int(run.info.start_time))
 
     def find_sweep(self, wanted: str) -> str:
-        """The parent run id of a sweep by name, by run id, or by the beginning of either.
+        """Find the parent run id of a sweep by name, by run id, by the beginning of either, or as ``@latest``.
 
         Raises:
             UserError: none or several match.
         """
         runs = self.sweeps()
-        for match in (str.__eq__, str.startswith):
-            hits = [r for r in runs if match(r.data.tags["tunelab.sweep"], wanted) or match(r.info.run_id, wanted)]
-            if len(hits) == 1:
-                return str(hits[0].info.run_id)
-            if hits:
-                named = (r.data.tags["tunelab.sweep"] + f" on {r.data.tags['tunelab.task']}" for r in hits[:5])
-                names = ", ".join(f"{name} ({r.info.run_id[:8]})" for name, r in zip(named, hits, strict=False))
-                raise UserError(f"'{wanted}' fits {len(hits)} sweeps: {names}. Give more of the name, or the run id.")
+        found = find_named(wanted, [_named(run) for run in runs], "sweeps")
+        if found is not None:
+            return found
         with suppress(MlflowException):  # there is no run of that id at all
             tags = self.client.get_run(wanted).data.tags
             what = f"a trial of sweep '{tags['tunelab.sweep']}'" if "tunelab.trial" in tags else "of another tool"
@@ -186,6 +182,11 @@ class SweepRuns(Connection):
         known = [r.data.tags["tunelab.sweep"] for r in runs[:10]]
         hint = f"There are: {', '.join(known)}." if known else f"The store {self.shown_uri} holds none."
         raise UserError(f"No sweep '{wanted}'. {hint}")
+
+
+def _named(run: Run) -> Named:
+    name, task, run_id = run.data.tags["tunelab.sweep"], run.data.tags["tunelab.task"], str(run.info.run_id)
+    return Named(run_id, (name, run_id), f"{name} on {task} ({run_id[:8]})")
 
 
 def _sweep_tags(result: SweepResult) -> dict[str, str]:

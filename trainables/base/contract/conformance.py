@@ -22,7 +22,7 @@ from typing import Any
 import optuna
 
 from search_spaces import Config, SearchSpace, UserError
-from search_spaces.errors import in_words
+from search_spaces.errors import describe_error
 from trainables.base.contract.conformance_data import (
     data_faults,
     frozen_randomness,
@@ -145,7 +145,7 @@ def _run(check: Callable[[Subject], None], subject: Subject) -> str | None:
     except (Fault, UserError) as fault:
         return str(fault)
     except Exception as error:  # noqa: BLE001 whatever a task raises is what the suite reports
-        return f"Raised {in_words(error)}."
+        return f"Raised {describe_error(error)}."
     return None
 
 
@@ -274,7 +274,7 @@ def _missing_key(subject: Subject) -> None:
         try:
             subject.train(SEED, config, epochs=1)
         except Exception as error:  # noqa: BLE001 any refusal will do, if it names the key
-            _demand(key in str(error), f"A config without '{key}' fails without naming it: {in_words(error)}.")
+            _demand(key in str(error), f"A config without '{key}' fails without naming it: {describe_error(error)}.")
             named += 1
     _demand(named > 0, "fit() accepts a config with any key missing; a misspelt parameter would go unnoticed.")
 

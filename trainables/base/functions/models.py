@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
-from search_spaces.errors import UserError, in_words
+from search_spaces.errors import UserError, describe_error
 from trainables.base.contract.task import Config, Predictor
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _skops_bytes(model: Any) -> bytes:
         content: bytes = skops.io.dumps(model)
     except Exception as error:
         kind = type(model).__name__
-        raise UserError(f"trial.report: the {kind} cannot be kept by skops ({in_words(error)}).") from error
+        raise UserError(f"trial.report: the {kind} cannot be kept by skops ({describe_error(error)}).") from error
     untrusted = skops.io.get_untrusted_types(data=content)
     if untrusted:
         raise UserError(
@@ -172,7 +172,7 @@ class ReportedModel(Predictor):
             found = cls({name: _as_bytes((folder / name).read_bytes())}, config)
             found.native()  # whether the library can read it
         except Exception as error:
-            raise UserError(f"'{folder}' does not hold a whole model ({in_words(error)}).") from error
+            raise UserError(f"'{folder}' does not hold a whole model ({describe_error(error)}).") from error
         return found
 
 

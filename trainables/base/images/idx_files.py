@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from search_spaces.errors import UserError
+from search_spaces.errors import UserError, describe_error
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -67,7 +67,7 @@ def _read(path: Path) -> np.ndarray:
             unpacked.write_bytes(gzip.decompress(path.read_bytes()))
             return np.asarray(read_sn3_pascalvincent_tensor(str(unpacked)).numpy())
     except (OSError, EOFError, ValueError, KeyError, IndexError, AssertionError, RuntimeError) as error:
-        raise UserError(f"'{path}' is no readable IDX file ({type(error).__name__}: {error}).") from error
+        raise UserError(f"'{path}' is no readable IDX file ({describe_error(error)}).") from error
 
 
 def _through_torchvision(root: Path) -> Arrays:

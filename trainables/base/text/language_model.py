@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 from transformers import GenerationConfig, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
-from search_spaces.errors import UserError
+from search_spaces.errors import UserError, describe_error
 from trainables.base.text.document_loss import Tokens
 from trainables.base.text.korean import Document
 from trainables.base.text.model_folder import ModelFolder, find_model
@@ -128,7 +128,7 @@ def load_tokenizer(folder: ModelFolder) -> PreTrainedTokenizerFast:
     except Exception as error:
         if type(error) is not Exception:  # tokenizers has no class of its own for a file that it cannot read
             raise
-        raise UserError(f"The tokenizer.json of '{folder.path}' is no tokenizer: {_brief(error)}.") from error
+        raise UserError(f"The tokenizer.json of '{folder.path}' is no tokenizer: {describe_error(error)}.") from error
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         padding_side="left",
@@ -212,7 +212,7 @@ def load_network(folder: ModelFolder) -> GPT2LMHeadModel:
             )
     except LOADING_ERRORS as error:
         raise UserError(
-            f"The weights of '{folder.path}' cannot be loaded: {_brief(error)}. "
+            f"The weights of '{folder.path}' cannot be loaded: {describe_error(error)}. "
             f"Save the model again with save_pretrained(..., safe_serialization=True)."
         ) from error
     mismatched = sorted(info["mismatched_keys"])
@@ -251,8 +251,3 @@ def _quiet_transformers() -> Iterator[None]:
 
 def _shape(size: Iterable[int]) -> str:
     return " x ".join(map(str, size))
-
-
-def _brief(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200].rstrip('.')}" if lines else type(error).__name__
