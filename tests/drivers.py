@@ -91,7 +91,7 @@ def _drive(values: dict[str, Any], folder: str, address: str | None, dies_at: st
     if dies_at:
         run_sweep(make_spec(values), Acting(at={dies_at: lambda: os.kill(os.getpid(), signal.SIGKILL)}))
     elif "resume" in values:
-        resume.command(values["resume"], as_json=True)
+        resume.run_command(values["resume"], as_json=True)
     else:
         run_and_show(make_spec(values), as_json=True)
 

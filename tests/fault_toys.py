@@ -17,7 +17,7 @@ import torch
 
 from search_spaces import Config, SearchSpace
 from tests.toys import Toy
-from trainables import EpochReport, TrainingData
+from trainables import EpochReport, TaskOption, TrainingData
 from trainables.base.worker import trial as running
 
 FAULT_TOY = str(Path(__file__))
@@ -33,7 +33,11 @@ class Faulty(Toy):
         devices: a folder where each worker notes its process and the GPUs that Ray gave it.
     """
 
-    options = (*Toy.options, "faults", "devices")  # type: ignore[assignment]
+    options = (
+        *Toy.options,
+        TaskOption("faults", "Fault of each trial in turn.", repeatable=True),
+        TaskOption("devices", "Folder of marks."),
+    )
 
     def __init__(self, faults: tuple[str, ...] = ("",), devices: str = "", **options: Any) -> None:
         super().__init__(**options)

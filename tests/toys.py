@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import optuna
@@ -25,6 +25,7 @@ from trainables import (
     Splits,
     Task,
     TaskFacts,
+    TaskOption,
     TrainingData,
     digest_arrays,
 )
@@ -66,7 +67,15 @@ class Toy(Task):
         max_epochs=9,
     )
     reference = {"x": 0.5, "idle": "a"}
-    options = ("curve", "bad", "bad_above", "once", "sleep", "pause", "checkpoints")
+    options: ClassVar[tuple[TaskOption, ...]] = (
+        TaskOption("curve", "Formula of the loss.", choices=("monotone", "crossing", "noise", "flat")),
+        TaskOption("bad", "What bad trials do."),
+        TaskOption("bad_above", "Value of x above which a trial is bad.", type=float),
+        TaskOption("once", "Folder of marks."),
+        TaskOption("sleep", "Seconds that an epoch sleeps at most.", type=float),
+        TaskOption("pause", "Seconds that every epoch sleeps.", type=float),
+        TaskOption("checkpoints", "Save epochs.", type=bool),
+    )
 
     def __init__(
         self,

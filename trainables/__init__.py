@@ -1,5 +1,6 @@
 """What is learned: one task a file. This is the door to the contract of tasks and to finding them."""
 
+from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import (
     METRIC,
     SPLIT_SEED,
@@ -22,6 +23,7 @@ from trainables.discovery import (
     shipped_tasks,
     task_class,
     task_classes,
+    task_names,
 )
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "TabularTask",
     "Task",
     "TaskFacts",
+    "TaskOption",
     "TrainingData",
     "digest_arrays",
     "get_task",
@@ -44,4 +47,5 @@ __all__ = [
     "shipped_tasks",
     "task_class",
     "task_classes",
+    "task_names",
 ]

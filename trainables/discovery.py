@@ -39,6 +39,11 @@ def shipped_tasks() -> dict[str, type[Task]]:
     return {name: cls for name in names for cls in _tasks_in(importlib.import_module(f"trainables.{name}"))}
 
 
+def task_names() -> set[str]:
+    """Return the names of all tasks, shipped or installed; the installed ones are not loaded."""
+    return {*shipped_tasks(), *_installed_names()}
+
+
 def task_class(name: str) -> type[Task]:
     """A task's class by name or by the path of a Python file; raises ``UserError`` when there is none.
 
@@ -66,9 +71,9 @@ def get_task(name: str, **options: Any) -> Task:
         UserError: unknown task, an option it does not take, or one whose value it refuses.
     """
     cls = task_class(name)
-    extra = sorted(set(options) - set(cls.options))
+    extra = sorted(set(options) - {option.name for option in cls.options})
     if extra:
-        takes = ", ".join(f"--{o.replace('_', '-')}" for o in cls.options) or "no options of its own"
+        takes = ", ".join(option.flag for option in cls.options) or "no options of its own"
         raise UserError(f"Task '{name}' takes no --{extra[0].replace('_', '-')}. It takes {takes}.")
     try:
         task = cls(**options)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import (
     SPLIT_SEED,
     Config,
@@ -75,7 +76,10 @@ class KoGPT2(Task):
         "weight_decay": 0.01,
         "frozen_blocks": 0.0,
     }
-    options: ClassVar[tuple[str, ...]] = ("model", "data")
+    options: ClassVar[tuple[TaskOption, ...]] = (
+        TaskOption("model", "Folder or hub name of a GPT-2 model.", default="the bundled stand-in"),
+        TaskOption("data", "Text file (blank lines separate documents), or a folder of them.", default="bundled text"),
+    )
     bundled_files = ("korean/constitution.txt", *(f"korean/{number}.txt" for number in range(1_809_890, 1_809_900)))
 
     def __init__(self, model: str | None = None, data: str | Path | None = None) -> None:

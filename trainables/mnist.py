@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
+from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import (
     SPLIT_SEED,
     Config,
@@ -72,7 +73,10 @@ class MNIST(Task):
         "zoom": 0.2,
         "shear": 0.0,
     }
-    options = ("data", "data_dir")
+    options = (
+        TaskOption("data", "Bundled sample of 5,000 images, or all 70,000.", choices=DATA, default="sample"),
+        TaskOption("data_dir", "Folder with the four IDX files of the full data; nothing is downloaded."),
+    )
     bundled_files: tuple[str, ...] = ("mnist_5k.npz",)
 
     def __init__(self, data: str | None = None, data_dir: str | Path | None = None) -> None:

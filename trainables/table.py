@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
+from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import SPLIT_SEED, TaskFacts
 from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.tabular import TabularTask
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from trainables.base.tables.preprocessing import Columns
 
 MANY_ROWS, FEW_ROWS = 100_000, 5_000
+KINDS = ("regression", "binary", "multiclass")
 MAX_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
 
 
@@ -53,7 +55,15 @@ class Table(TabularTask):
         score_direction="minimize",
         note="The kind is inferred from the target and shown before training.",
     )
-    options = ("data", "target", "kind", "ignore", "split_column", "group_column", "time_column")
+    options = (
+        TaskOption("data", "Table to learn from: CSV or TSV (also .gz) or Parquet."),
+        TaskOption("target", "Column to predict."),
+        TaskOption("kind", "What the target is.", choices=KINDS, default="inferred from the target"),
+        TaskOption("ignore", "Column to leave out; repeat it, or separate names by commas.", repeatable=True),
+        TaskOption("split_column", "Column that says train, validation or test of each row."),
+        TaskOption("group_column", "Column whose equal values stay in one split."),
+        TaskOption("time_column", "Column to split by: the oldest rows train, the newest test."),
+    )
 
     def __init__(
         self,

@@ -21,12 +21,12 @@ from trainables.base.images.digit import read_digit
 from trainables.base.tables.file import read_table_bytes
 from tunelab.cli import main as cli
 from tunelab.launch.ray_internals.forks import NONE
-from tunelab.records.spec import SweepSpec, make_spec, read_spec_file, spec_keys
+from tunelab.records.spec import SweepSpec, make_spec, spec_keys
+from tunelab.records.spec_file import read_spec_file
 from tunelab.search.journal import FILE, read_events, replay
 from tunelab.setup.resolve import resolve_sweep
 
-cli._mount()
-COMMAND = typer.main.get_command(cli.app)  # built once: it takes longer than a command line
+COMMAND = typer.main.get_command(cli.app)
 FUZZ = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)  # what a shell can pass
 WORDS = st.one_of(
@@ -53,9 +53,9 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     """A command with options of its own and any words."""
     name = draw(st.sampled_from([*COMMANDS, *BENCHMARKS]))
     group: Any = COMMAND
-    names, command = [name], group.commands.get(name)
+    names, command = [name], group.get_command(None, name)
     if command is None:
-        names, command = ["bench", name], group.commands["bench"].commands[name]
+        names, command = ["bench", name], group.get_command(None, "bench").commands[name]
     options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
     words = draw(st.lists(st.one_of(st.just("wine"), WORDS), max_size=2))
     for option in draw(st.lists(st.sampled_from(options), max_size=4)) if options else []:
@@ -82,7 +82,6 @@ def only_checked(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for work in ("tunelab.tracking.store.Store", "benchmarks.generation.run.run", "benchmarks.speed.run.run"):
         monkeypatch.setattr(work, stop)
     monkeypatch.setattr("benchmarks.search.run.run", stop)
-    monkeypatch.setattr(cli, "app", COMMAND)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     monkeypatch.setenv("RAY_TMPDIR", str(in_folder / "tmp"))  # `clean --yes` is among the command lines
     monkeypatch.setattr("tempfile.tempdir", str(in_folder / "tmp"))

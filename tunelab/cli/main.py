@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import sys
 from contextlib import suppress
-from functools import cache
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from search_spaces.errors import UserError, bounded_text
+from tunelab.cli.commands import Commands
+from tunelab.system.environment import versions
 from tunelab.system.errors import Failure
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import EXIT_CODE, Interruptions
@@ -21,41 +21,30 @@ MAX_SENTENCE = 8_000  # characters of an error on the terminal
 
 app = typer.Typer(
     name="tunelab",
-    help="Hyperparameter search people can trust: Ray Tune, Optuna and MLflow in one platform.",
+    cls=Commands,
+    help="Hyperparameter search people can trust: Ray Tune, Optuna and MLflow.",
     epilog="Example: tunelab sweep california_housing --trials 32 && tunelab ui",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# In the order of the help. Each module holds ``command``, or a Typer ``app`` for a group of commands.
-COMMANDS = {
-    "tasks": "tunelab.cli.tasks",
-    "sweep": "tunelab.cli.sweep",
-    "resume": "tunelab.cli.resume",
-    "plan": "tunelab.cli.plan",
-    "results": "tunelab.cli.results",
-    "report": "tunelab.cli.report",
-    "compare": "tunelab.cli.compare",
-    "reproduce": "tunelab.cli.reproduce",
-    "predict": "tunelab.cli.predict",
-    "check-task": "tunelab.cli.check_task",
-    "ui": "tunelab.cli.ui",
-    "clean": "tunelab.cli.clean",
-    "doctor": "tunelab.cli.doctor",
-    "bench": "benchmarks.cli",  # by name only: benchmarks are built on sweeps, not the other way
-}
+
+def print_version(wanted: bool) -> None:
+    """Print the version of tunelab and end."""
+    if wanted:
+        sys.stdout.write(f"tunelab {versions()['tunelab']}\n")
+        raise typer.Exit
 
 
-@cache
-def _mount() -> None:
-    for name, module in COMMANDS.items():
-        loaded = importlib.import_module(module)
-        if hasattr(loaded, "app"):
-            app.add_typer(loaded.app, name=name)
-        else:
-            app.command(name)(loaded.command)
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
 
 
 # Typer's own, which it shows as a block of lines. It has no public name that all versions of Typer share.
@@ -70,7 +59,6 @@ def main() -> None:
     """
     make_streams_printable()
     gc.set_threshold(20_000, 50, 100)  # libraries make half a million objects that stay: a quarter of loading them
-    _mount()
     try:
         with Interruptions().raised():
             code = app(prog_name="tunelab", standalone_mode=False) or 0

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from tunelab.cli import sweep
 from tunelab.cli.json_output import print_json
+from tunelab.cli.options import with_parameters
 
 if TYPE_CHECKING:
     from tunelab.estimate.predict import Prediction
 
 
-@wraps(sweep.command)
-def command(**given: Any) -> None:
+def make_command(arguments: Sequence[str]) -> Callable[..., None]:
+    """Make the command, which takes the options of ``tunelab sweep``."""
+    return with_parameters(run_command, sweep.parameters(arguments))
+
+
+def run_command(**given: Any) -> None:
+    """Measure one short probe and predict a sweep's time, epochs, memory and disk; takes the same options."""
     from tunelab.estimate.predict import predict
 
     prediction = predict(sweep.spec_of(given))
@@ -23,9 +29,6 @@ def command(**given: Any) -> None:
         print_json(asdict(prediction))
     else:
         sys.stdout.write("\n".join(lines_of(prediction)) + "\n")
-
-
-command.__doc__ = "Measure one short probe and predict a sweep's time, epochs, memory and disk; takes the same options."
 
 
 def lines_of(prediction: Prediction) -> list[str]:

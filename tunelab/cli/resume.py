@@ -1,48 +1,52 @@
-"""``tunelab resume``: goes on with a sweep that was interrupted, killed, or is to become larger."""
+"""``tunelab resume``: continue a sweep that was interrupted, killed, or is to become larger."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from search_spaces.errors import UserError
+from tunelab.cli.completion import complete_sweep
+from tunelab.cli.options import argument, option, spec_parameters, with_parameters
+from tunelab.records.spec import SEARCH, STORE
+
+HELP = {
+    "trials": "Number of trials in all; extends a finished sweep.",
+    "time_budget": "End the search after this time, e.g. 10m, counted from now.",
+    "storage": "Where weights and checkpoints lie, when its URI has a password.",
+    "tracking_uri": "Store of the sweep.",
+}
+CHANGEABLE = ("trials", "time_budget", "concurrency", "address", "storage", "tracking_uri")
+NEW_SPACE = "Search space or data changed: start a new sweep that learns from this one."
 
 
-def command(
-    sweep: Annotated[str, typer.Argument(help="The sweep's name, or its beginning.")],
-    trials: Annotated[int | None, typer.Option(help="How many trials it has in all; extends a finished sweep.")] = None,
-    new_space: Annotated[
-        bool, typer.Option("--new-space", help="Search space or data changed: a new sweep that learns from this one.")
-    ] = False,
-    time_budget: Annotated[str | None, typer.Option(help="Ends the search after e.g. 10m, counted from now.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Trials at once.")] = None,
-    address: Annotated[str | None, typer.Option(help="An existing Ray cluster.")] = None,
-    storage: Annotated[
-        str | None, typer.Option(help="Where weights and checkpoints lie, when it has a password.")
-    ] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="The store of the sweep.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
-) -> None:
-    """Go on with a sweep: finished trials are kept, the others go on under their numbers and runs."""
-    import os
+def make_command(arguments: Sequence[str]) -> Callable[..., None]:
+    """Make the command."""
+    parameters = [
+        argument("sweep", "Name of the sweep, or its beginning; @latest.", metavar="SWEEP", complete=complete_sweep),
+        *spec_parameters(CHANGEABLE, HELP, as_before=True),
+        option("new_space", NEW_SPACE, kind=bool, panel=SEARCH),
+        option("as_json", "Print one JSON object to stdout.", kind=bool, panel=STORE),
+    ]
+    return with_parameters(run_command, parameters)
 
+
+def run_command(sweep: str | None, *, new_space: bool | None = None, as_json: bool | None = None, **given: Any) -> None:
+    """Continue an interrupted sweep: finished trials are kept, the others continue under their numbers and runs."""
+    if sweep is None:
+        raise UserError("Which sweep? Give its name or its beginning, or @latest; `tunelab results` lists them.")
     from tunelab.cli.sweep import run_and_show
     from tunelab.setup.resume import find_name, next_name, resumed_spec, started_note
     from tunelab.tracking.uri import absolute_uri, check_uri, default_tracking_uri, home_of
 
-    given_uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    given_uri = given.get("tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI")
     home = home_of(check_uri(given_uri or default_tracking_uri()))
     name = find_name(home, sweep)
     note = started_note(home, name)
-    given = {
-        "trials": trials,
-        "time_budget": time_budget,
-        "concurrency": concurrency,
-        "address": address,
-        "storage": os.path.abspath(storage) if storage and "://" not in storage else storage,
-        "tracking_uri": absolute_uri(given_uri) if given_uri else None,  # the working directory changes below
-    }
+    storage = given.get("storage")
+    given["storage"] = os.path.abspath(storage) if storage and "://" not in storage else storage
+    given["tracking_uri"] = absolute_uri(given_uri) if given_uri else None  # the working directory changes below
     if new_space:
         given |= {"name": next_name(home, name), "warm_start": name}
     spec = resumed_spec(note, given)
@@ -53,4 +57,4 @@ def command(
             f"Sweep '{name}' was started in '{note['folder']}', where its task file and data were named from "
             f"({error.strerror}). Bring that folder back; an empty one will do when the sweep names no files."
         ) from error
-    run_and_show(spec, as_json=as_json)
+    run_and_show(spec, as_json=bool(as_json))

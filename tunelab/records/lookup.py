@@ -45,7 +45,7 @@ def find_named(wanted: str, known: Sequence[Named], kind: str) -> str | None:
     for fits in (str.__eq__, str.startswith):
         found = [thing for thing in known if any(fits(name, wanted) for name in thing.names)]
         if len(found) > 1:
-            listed = ", ".join(thing.label for thing in found[:MAX_SHOWN])
+            listed = ", ".join(sorted(thing.label for thing in found[:MAX_SHOWN]))
             more = ", …" if len(found) > MAX_SHOWN else ""
             raise UserError(
                 f"'{wanted}' fits {len(found)} {kind}: {listed}{more}. Give more of the name, or the run id."

@@ -2,99 +2,125 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Hashable, Mapping
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from search_spaces import ParamValue, UserError
+from search_spaces.errors import did_you_mean
 from trainables import SPLIT_SEED
 from tunelab.system.redaction import without_secrets
 
 OFF = "off"  # the tracking URI of a sweep that is not tracked
 NAME = re.compile(r"[\w][\w.-]{0,79}")
-TASK_OPTIONS = (  # of the tasks that ship here; those of a user's own task are given as task_options
-    *("data", "target", "kind", "ignore", "split_column", "group_column", "time_column"),
-    *("data_dir", "model"),
-)
 SWITCHES = ("deterministic", "bf16", "compile")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+BUDGET, SEARCH, TRUST, RESOURCES, STORE = "Budget", "Search", "Trust", "Resources", "Store"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How the help of the command line shows a field; the field's description is the help text.
+
+    Attributes:
+        panel: Heading under which the option is listed.
+        metavar: Placeholder of its value; empty for a switch, or where the choices are shown.
+        default: What holds when it is not given, where the field's default does not say it.
+    """
+
+    panel: str
+    metavar: str = ""
+    default: str = ""
+
+
+def option(panel: str, default: Any, help: str, metavar: str = "", shown: str = "", **constraints: Any) -> Any:
+    """Make a field of ``SweepSpec`` that is an option of the command line, see ``Shown``."""
+    extra: dict[str, Any] = {"panel": panel, "metavar": metavar, "default": shown}
+    return Field(default, description=help, json_schema_extra=extra, **constraints)
 
 
 class SweepSpec(BaseModel):
-    """Everything that fixes a sweep. Field names are the command line's long options and the keys of ``--config``.
+    """Everything that fixes a sweep.
 
-    Attributes:
-        task: a task's name, or the path of a Python file.
-        task_options: what the task takes, e.g. ``{"data": "houses.csv", "target": "price"}``.
-        space: a search space by name or Python file; the task's own when None.
-        trials: how many configurations are tried; the task's default when None.
-        max_epochs: budget of one trial, epochs; the task's default when None.
-        grace_period: epochs before a trial can be stopped; the task's default when None.
-        reduction_factor: one in this many goes on at a rung.
-        scheduler: ``"asha"`` stops trials early, ``"none"`` never.
-        sampler: ``"tpe"`` or ``"random"``.
-        seed: fixes proposals and every trial's seed.
-        split_seed: fixes the data split.
-        concurrency: trials at once; as many as the resources allow when None.
-        cpus_per_trial: CPUs of one trial.
-        gpus_per_trial: GPUs of one trial; fractions share one. When None, GPUs are used where there are any: up to four
-            trials share one, language models have it alone. 0 trains on CPUs.
-        bf16: matrix products in bfloat16, weights in float32: faster on GPUs that have it.
-        compile: networks go through ``torch.compile``: pays where a network is large or trains long.
-        time_budget: seconds of search, or text such as ``"10m"``; none when None.
-        name: the sweep's name; made from task and time when None. The same name again resumes.
-        tracking_uri: MLflow store; ``sqlite:///<cwd>/mlruns/mlflow.db`` when None, no tracking when ``"off"``.
-        fixed: hyperparameters held at a value (``set`` on the command line and in YAML).
-        deterministic: proposals and stopping depend on seed and concurrency alone, whatever finishes first.
-        confirm_top: how many of the best trials are retrained on fresh seeds; decided by cost when None, 0 for none.
-        confirm_seeds: on how many seeds each.
-        audit: how many stopped trials are finished afterwards to see what stopping cost.
-        retries: how often a trial is tried again after its worker died or hung.
-        hang_timeout: seconds without a report after which a trial counts as hung; never when None.
-        ensemble: the winner may be an ensemble of this many best trials; 0 for none.
-        address: an existing Ray cluster; a local one is started when None.
-        storage: folder or URI for weights and checkpoints; beside the tracking store when None.
-        warm_start: an earlier sweep of the same store, by name, whose trials the sampler learns from.
+    The fields are the one source of the command line's long options (``--max-epochs`` for ``max_epochs``), of the keys
+    of a ``--config`` file, and of their defaults and help texts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
-    task: str
-    task_options: dict[str, Any] = Field(default_factory=dict)
-    space: str | None = None
-    trials: int | None = Field(default=None, ge=1)
-    max_epochs: int | None = Field(default=None, ge=1)
-    grace_period: int | None = Field(default=None, ge=1)
-    reduction_factor: int = Field(default=3, ge=2)
-    scheduler: Literal["asha", "none"] = "asha"
-    sampler: Literal["tpe", "random"] = "tpe"
-    seed: int = Field(default=0, ge=0)
-    split_seed: int = Field(default=SPLIT_SEED, ge=0, lt=2**32)
-    concurrency: int | None = Field(default=None, ge=1)
-    cpus_per_trial: float = Field(default=1.0, gt=0)
-    gpus_per_trial: float | None = Field(default=None, ge=0)
-    bf16: bool = False
-    compile: bool = False
-    time_budget: float | None = Field(default=None, gt=0)
-    name: str | None = None
-    tracking_uri: str | None = None
-    fixed: dict[str, ParamValue] = Field(default_factory=dict, alias="set")
-    deterministic: bool = False
-    confirm_top: int | None = Field(default=None, ge=0)
-    confirm_seeds: int = Field(default=5, ge=2)
-    audit: int = Field(default=0, ge=0)
-    retries: int = Field(default=1, ge=0)
-    hang_timeout: float | None = Field(default=6 * 3600.0, gt=0)
-    ensemble: int = Field(default=0, ge=0)
-    address: str | None = None
-    storage: str | None = None
-    warm_start: str | None = None
+    task: str = Field(description="Name of a task (`tunelab tasks` lists them), or path of a Python file with one.")
+    task_options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the task, e.g. {data: houses.csv, target: price}."
+    )
+    trials: int | None = option(BUDGET, None, "Number of configurations to try.", "N", "the task's", ge=1)
+    max_epochs: int | None = option(BUDGET, None, "Maximum number of epochs of a trial.", "N", "the task's", ge=1)
+    time_budget: float | None = option(
+        BUDGET,
+        None,
+        "End the search after this time, e.g. 90s, 10m or 2h; it can be resumed.",
+        "TIME",
+        "no limit",
+        gt=0,
+    )
+    scheduler: Literal["asha", "none"] = option(BUDGET, "asha", "Early stopping of trials that fall behind, or none.")
+    grace_period: int | None = option(
+        BUDGET, None, "Number of epochs before a trial can be stopped early.", "N", "the task's", ge=1
+    )
+    reduction_factor: int = option(BUDGET, 3, "ASHA: keep the best 1/N of the trials at each rung.", "N", ge=2)
+    sampler: Literal["tpe", "random"] = option(SEARCH, "tpe", "How configurations are proposed.")
+    space: str | None = option(SEARCH, None, "Search space: a name, or a Python file.", "SPACE", "the task's")
+    fixed: dict[str, ParamValue] = option(
+        SEARCH, {}, "Fix a hyperparameter; repeat it for more.", "NAME=VALUE", alias="set"
+    )
+    seed: int = option(SEARCH, 0, "Seed of the proposals and of every trial.", "N", ge=0)
+    split_seed: int = option(SEARCH, SPLIT_SEED, "Seed of the data split.", "N", ge=0, lt=2**32)
+    deterministic: bool = option(
+        SEARCH, False, "Make the search repeatable: results do not depend on which trial finishes first."
+    )
+    warm_start: str | None = option(
+        SEARCH, None, "Earlier sweep of the same store whose trials the sampler learns from.", "SWEEP"
+    )
+    ensemble: int = option(
+        SEARCH, 0, "Average up to N of the best trials as the winner, where that is better.", "N", "off", ge=0
+    )
+    confirm_top: int | None = option(
+        TRUST, None, "Retrain the best N trials with new random seeds.", "N", "if cheap; 0 is off", ge=0
+    )
+    confirm_seeds: int = option(TRUST, 5, "Number of new seeds for each of them.", "N", ge=2)
+    audit: int = option(
+        TRUST, 0, "Train N early-stopped trials to the end, to check what early stopping missed.", "N", "off", ge=0
+    )
+    concurrency: int | None = option(RESOURCES, None, "Number of trials that run at once.", "N", "as many as fit", ge=1)
+    cpus_per_trial: float = option(RESOURCES, 1.0, "CPU cores of a trial.", "N", gt=0)
+    gpus_per_trial: float | None = option(
+        RESOURCES,
+        None,
+        "GPUs of a trial; 0.25 lets four share one, 0 trains on CPUs.",
+        "X",
+        "up to 4 trials share a GPU",
+        ge=0,
+    )
+    bf16: bool = option(RESOURCES, False, "Compute matrix products in bfloat16: faster on GPUs that support it.")
+    compile: bool = option(
+        RESOURCES, False, "Compile networks with torch.compile: pays for large networks and long trials."
+    )
+    retries: int = option(
+        RESOURCES, 1, "Number of times a trial is started again after its worker died or hung.", "N", ge=0
+    )
+    hang_timeout: float | None = option(
+        RESOURCES, 6 * 3600.0, "Kill a trial that has reported nothing for this time.", "TIME", "6h", gt=0
+    )
+    address: str | None = option(RESOURCES, None, "Existing Ray cluster.", "HOST:PORT", "a local one")
+    name: str | None = option(
+        STORE, None, "Name of the sweep; the name of an interrupted one resumes it.", "NAME", "task and time"
+    )
+    tracking_uri: str | None = option(STORE, None, "MLflow store, or 'off' for none.", "URI", "./mlruns/mlflow.db")
+    storage: str | None = option(STORE, None, "Folder or URI for weights and checkpoints.", "URI", "beside the store")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -130,7 +156,7 @@ class SweepSpec(BaseModel):
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; ``make_spec`` reads them back."""
+        """Return plain values, which ``make_spec`` reads back."""
         return self.model_dump(mode="json", by_alias=True)
 
 
@@ -163,7 +189,14 @@ Spec = TypeVar("Spec", bound=SweepSpec)
 
 
 def make_spec(values: Mapping[str, Any]) -> SweepSpec:
-    """A spec from plain values; raises ``UserError`` with all problems in one sentence."""
+    """Validate a spec.
+
+    Args:
+        values: By key, as a ``--config`` file holds them.
+
+    Raises:
+        UserError: With all problems in one sentence.
+    """
     try:
         return SweepSpec.model_validate(dict(values))
     except ValidationError as error:
@@ -171,59 +204,15 @@ def make_spec(values: Mapping[str, Any]) -> SweepSpec:
         raise UserError(problems if problems.endswith(("?", ".")) else f"{problems}.") from error
 
 
-class _OneOfEach(yaml.SafeLoader):
-    """The safe loader, for which a key that stands twice is an error: nobody knows which value is meant."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [str(key.value) for key, _ in node.value]  # before others are merged in, which these may override
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"'{key}' stands twice", node.start_mark)
-        found: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return found
-
-
-def read_spec_file(path: Path) -> dict[str, Any]:
-    """The values of a ``sweep.yaml``: the long options as keys, ``-`` or ``_`` alike; those of tasks as task_options.
-
-    Raises:
-        UserError: unreadable file, no YAML mapping, or an unknown key.
-    """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_OneOfEach)
-    except OSError as error:
-        raise UserError(f"--config '{path}' cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = str(error).replace("\n", " ")
-        raise UserError(f"--config '{path}' is no valid YAML: {detail}.") from error
-    if not isinstance(content, dict):
-        raise UserError(
-            f"--config '{path}' must hold keys and values such as 'trials: 32', not {type(content).__name__}."
-        )
-    values = {str(key).replace("-", "_"): value for key, value in content.items()}
-    options = {key: values.pop(key) for key in TASK_OPTIONS if key in values}
-    for key in values:
-        if key not in spec_keys():
-            raise UserError(f"--config '{path}': {_unknown_key(key)}")
-    for key in ("set", "task_options"):
-        if not isinstance(values.get(key) or {}, dict):
-            raise UserError(f"--config '{path}': '{key}' must hold names and values, got {values[key]!r}.")
-    if options:
-        values["task_options"] = {**(values.get("task_options") or {}), **options}
-    if values.get("tracking_uri") is False:  # how YAML reads off
-        values["tracking_uri"] = "off"
-    return values
-
-
 def spec_keys() -> list[str]:
-    """The keys a sweep takes."""
+    """Return the keys of a ``--config`` file, without those of tasks."""
     return [field.alias or name for name, field in SweepSpec.model_fields.items()]
 
 
 def _problem(error: dict[str, Any]) -> str:
     location = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return _unknown_key(location)
+        return unknown_key(location, spec_keys())
     message = str(error["msg"]).removeprefix("Value error, ")
     if not location:
         return message[0].upper() + message[1:]
@@ -232,21 +221,30 @@ def _problem(error: dict[str, Any]) -> str:
     option = "--" + location.partition(".")[0].replace("_", "-")
     if location.startswith("set."):
         return f"{option} {error['loc'][1]} must be a number, a text, true or false, got {error['input']!r}"
-    choices = error.get("ctx", {}).get("expected")
     if error["type"] == "literal_error":
-        near = difflib.get_close_matches(str(error["input"]), re.findall(r"'(\w+)'", str(choices)), 1, 0.5)
-        hint = f". Did you mean '{near[0]}'?" if near else ""
-        return f"{option} must be {choices}, got {error['input']!r}{hint}"
+        given, choices = error["input"], str(error["ctx"]["expected"])
+        near = did_you_mean(str(given), re.findall(r"'(\w+)'", choices))
+        return f"{option} must be {choices}, got {given!r}{near and '.' + near}"
     if error["type"] != "value_error":  # pydantic's own words: the reason follows after a comma
         message = message.removeprefix("Input ").partition(", ")[0]
     return f"{option} {message[0].lower()}{message[1:]}, got {error['input']!r}"
 
 
-def _unknown_key(key: str) -> str:
-    known = [*spec_keys(), *TASK_OPTIONS]
-    near = difflib.get_close_matches(key, known, 1, 0.5)
-    hint = f" Did you mean '{near[0]}'?" if near else f" Known: {', '.join(known)}."
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """Return the sentence on a key that a sweep does not take, with the nearest one or all that there are."""
+    hint = did_you_mean(key, known) or f" Known: {', '.join(known)}."
     return f"unknown key '{key}'.{hint}"
+
+
+def shown_as(field: FieldInfo) -> Shown | None:
+    """Return how the help shows a field; None for one that is not an option."""
+    extra = field.json_schema_extra
+    return Shown(**{key: str(value) for key, value in extra.items()}) if isinstance(extra, dict) else None
+
+
+def choices_of(field: FieldInfo) -> tuple[str, ...]:
+    """Return the values that a field may have; empty when they cannot be listed."""
+    return get_args(field.annotation) if str(field.annotation).startswith("typing.Literal") else ()
 
 
 def public_spec(spec: Spec) -> Spec:

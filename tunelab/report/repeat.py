@@ -5,15 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-import yaml
-
 from tunelab.documents.blocks import Block, Cell, Code, Section, Text
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import TASK_OPTIONS, SweepSpec
+from tunelab.records.spec import SweepSpec
 from tunelab.report.outcome import utc
 from tunelab.system.environment import Machine
 
-CONFIG = "sweep.yaml"
 ELSEWHERE = ("task", "task_options", "set", "name", "tracking_uri", "address", "storage", "concurrency")
 ALWAYS = ("trials", "max_epochs", "seed")
 
@@ -30,9 +27,7 @@ def repeat_command(result: SweepResult) -> str:
         value = values[key]
         if key not in ELSEWHERE and value is not None and (key in ALWAYS or value != field.default):
             options[key] = value
-    options |= {key: value for key, value in spec.task_options.items() if key in TASK_OPTIONS}
-    if own_options(result):
-        options["config"] = CONFIG
+    options |= spec.task_options
     if spec.deterministic or spec.concurrency is not None:  # proposals depend on it
         options["concurrency"] = result.concurrency
     words = ["tunelab", "sweep", spec.task]
@@ -41,11 +36,6 @@ def repeat_command(result: SweepResult) -> str:
     for name, value in spec.fixed.items():
         words += ["--set", f"{name}={value}"]
     return shlex.join(words)
-
-
-def own_options(result: SweepResult) -> dict[str, Any]:
-    """What a task of the user's own was given, which has no option on the command line."""
-    return {key: value for key, value in result.spec.task_options.items() if key not in TASK_OPTIONS}
 
 
 def _option(key: str, value: Any) -> list[str]:
@@ -67,10 +57,6 @@ def repeat_section(result: SweepResult) -> Section:
         Text(f"The same sweep again, with tunelab {environment.versions.get('tunelab', '')}{where}:"),
         Code(repeat_command(result)),
     ]
-    own = own_options(result)
-    if own:
-        text = yaml.safe_dump({"task_options": own}, allow_unicode=True, sort_keys=True)
-        blocks += [Text(f"with {CONFIG}, which holds the options of its task:"), Code(text.rstrip())]
     runs = _winning_runs(result)
     if runs:
         what = "The winner alone" if len(runs) == 1 else "The trials that the winner averages"

@@ -21,6 +21,11 @@ def sweep_names(home: Path) -> list[str]:
     return sorted(path.parent.name for path in (home / "sweeps").glob(f"*/{FILE}"))
 
 
+def newest_sweeps(home: Path) -> list[str]:
+    """Return the names of the sweeps that have a journal, the one that was written last first."""
+    return sorted(sweep_names(home), key=lambda name: (home / "sweeps" / name / FILE).stat().st_mtime, reverse=True)
+
+
 def find_name(home: Path, wanted: str) -> str:
     """Find a sweep that has a journal, by its name, the beginning of it, or ``@latest``.
 
@@ -30,8 +35,7 @@ def find_name(home: Path, wanted: str) -> str:
     names = sweep_names(home)
     if not names:
         raise UserError(f"No sweep '{wanted}': there is none in '{home / 'sweeps'}'. Give the --tracking-uri it has.")
-    newest_first = sorted(names, key=lambda name: (home / "sweeps" / name / FILE).stat().st_mtime, reverse=True)
-    found = find_named(wanted, [Named(name, (name,), name) for name in newest_first], "sweeps")
+    found = find_named(wanted, [Named(name, (name,), name) for name in newest_sweeps(home)], "sweeps")
     if found is None:
         raise unknown("sweep", wanted, names)
     return found
@@ -49,8 +53,8 @@ def resumed_spec(note: Mapping[str, Any], changes: Mapping[str, Any]) -> SweepSp
     """The spec of a sweep to go on with.
 
     Args:
-        note: what it noted when it last started.
-        changes: values given anew, e.g. ``trials``; those that are None stay as they were.
+        note: What it noted when it last started.
+        changes: New values, e.g. of ``trials``; those that are None stay as they were.
 
     Raises:
         UserError: fewer trials than before, or a URI with a password, which is kept nowhere and must be given again.
@@ -63,10 +67,11 @@ def resumed_spec(note: Mapping[str, Any], changes: Mapping[str, Any]) -> SweepSp
                 f"{option} {values[key]} holds a password, which is kept nowhere. Give {option} again"
                 f"{', or set MLFLOW_TRACKING_URI' if key == 'tracking_uri' else ''}."
             )
-    should_continue = values["name"] == note["spec"]["name"]  # with --new-space another study begins
-    if should_continue and int(values["trials"]) < int(note["spec"]["trials"]):
-        raise UserError(f"--trials {values['trials']}: the sweep has {note['spec']['trials']} already; give more.")
-    return make_spec(values)
+    spec = make_spec(values)
+    should_continue = spec.name == note["spec"]["name"]  # with --new-space another study begins
+    if should_continue and int(spec.trials or 0) < int(note["spec"]["trials"]):
+        raise UserError(f"--trials {spec.trials}: the sweep has {note['spec']['trials']} already; give more.")
+    return spec
 
 
 def next_name(home: Path, name: str) -> str:

@@ -17,7 +17,8 @@ from trainables.wine import Wine
 from tunelab.cli.main import main
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import make_spec, read_spec_file
+from tunelab.records.spec import make_spec
+from tunelab.records.spec_file import read_spec_file
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.run import run_sweep
 

@@ -6,9 +6,9 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,13 +19,13 @@ from tunelab.analysis.outcome import verdict
 from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.analysis.savings import estimate_savings
 from tunelab.cli import sweep as sweep_command
+from tunelab.cli.commands import load_command
 from tunelab.cli.report import command as report
 from tunelab.documents.blocks import Document, Section, Table
 from tunelab.documents.markdown import plain
 from tunelab.records.best import Best
 from tunelab.records.evaluation import Evaluation
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import read_spec_file
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.repeat import repeat_command
 from tunelab.report.report import make_document, to_html, to_markdown
@@ -275,26 +275,30 @@ def test_the_command_to_repeat_gives_the_same_settings(shelf: Shelf) -> None:
     spec = result.spec.model_copy(update={**changes, "task_options": options})
     words = shlex.split(repeat_command(replace(result, spec=spec)))
     assert words[:3] == ["tunelab", "sweep", "wine"]
-    app = typer.Typer()
-    app.command()(sweep_command.command)
-    given_values = typer.main.get_command(app).make_context("sweep", words[2:]).params
+    given_values = spec_of_words(words[2:])
     for key in ("task", "trials", "max_epochs", "seed", "confirm_top", "confirm_seeds", "audit", "deterministic"):
         assert given_values[key] == getattr(spec, key)
-    assert given_values["fixed"] == ["lr=0.003"]
-    assert given_values["time_budget"] == "90"
-    assert (given_values["data"], given_values["target"]) == ("a b.csv", "값")
-    assert given_values["ignore"] == ["id", "at"]
+    assert given_values["set"] == {"lr": "0.003"}
+    assert given_values["time_budget"] == 90
+    assert given_values["task_options"] == options
     assert given_values["concurrency"] == result.concurrency
     assert given_values["name"] is None
 
 
-def test_options_of_a_users_own_task_are_repeated_by_a_file(shelf: Shelf, tmp_path: Path) -> None:
-    text = to_markdown(make_document(shelf.results["toy"]))
-    assert "--config sweep.yaml" in text
-    assert "--bad" not in text
-    (tmp_path / "sweep.yaml").write_text("task_options:" + text.partition("task_options:")[2].partition("```")[0])
-    options = shelf.results["toy"].spec.task_options
-    assert read_spec_file(tmp_path / "sweep.yaml") == {"task_options": options}
+def spec_of_words(words: list[str]) -> dict[str, Any]:
+    """What a command line asks for, plain values."""
+    context = load_command("sweep", words).make_context("sweep", words)
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in context.params.items()}
+    return sweep_command.spec_of(given).to_json()
+
+
+def test_options_of_a_users_own_task_are_repeated(shelf: Shelf) -> None:
+    result = shelf.results["toy"]
+    assert result.spec.task_options
+    text = to_markdown(make_document(result))
+    assert repeat_command(result) in text
+    assert "--bad" in text
+    assert spec_of_words(shlex.split(repeat_command(result))[2:])["task_options"] == result.spec.task_options
 
 
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2), min_size=1, max_size=3))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from trainables.base.contract.options import TaskOption
 from trainables.base.kinds.kind import Kind  # at run time too: a stored result's facts are checked against it
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Task(ABC):
     facts: TaskFacts
     reference: Mapping[str, bool | int | float | str] = {}  # parameters of the search space, tried first
     space_name: str = "mlp"  # the space when none has the task's own name
-    options: ClassVar[tuple[str, ...]] = ()  # keyword arguments of the constructor, command line options of the sweep
+    options: ClassVar[tuple[TaskOption, ...]] = ()  # keyword arguments of the constructor
     bundled_files: tuple[str, ...] = ()  # bundled data files that it reads
 
     def check_data(self) -> None:

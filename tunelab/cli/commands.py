@@ -1,0 +1,154 @@
+"""The commands of ``tunelab``: found by name, loaded when they are called, with a help that fits a terminal."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from search_spaces.errors import UserError, did_you_mean
+
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq")
+PANELS = ("Arguments", "Budget", "Search", "Trust", "Resources", "Your data", "Store", "Options")  # their order
+NAME_WIDTH = 30  # cells of the column of options in a help
+
+
+@dataclass(frozen=True)
+class CommandEntry:
+    """A command before it is loaded.
+
+    Attributes:
+        module: Holds ``command``, or ``make_command(arguments)``, or a Typer ``app`` for a group of commands.
+        summary: Its line in the help of ``tunelab``.
+    """
+
+    module: str
+    summary: str
+
+
+# In the order of the help.
+COMMANDS = {
+    "tasks": CommandEntry("tunelab.cli.tasks", "List the tasks: what they learn, from which data"),
+    "sweep": CommandEntry("tunelab.cli.sweep", "Search hyperparameters and log the best model"),
+    "resume": CommandEntry("tunelab.cli.resume", "Continue or extend a sweep"),
+    "plan": CommandEntry("tunelab.cli.plan", "Predict a sweep's time, memory and disk"),
+    "results": CommandEntry("tunelab.cli.results", "List the sweeps, or show the outcome of one"),
+    "report": CommandEntry("tunelab.cli.report", "Write a sweep's report (HTML and Markdown)"),
+    "compare": CommandEntry("tunelab.cli.compare", "Compare sweeps"),
+    "reproduce": CommandEntry("tunelab.cli.reproduce", "Train a trial again and compare it epoch by epoch"),
+    "predict": CommandEntry("tunelab.cli.predict", "Predict with a logged model"),
+    "check-task": CommandEntry("tunelab.cli.check_task", "Check a task of your own"),
+    "ui": CommandEntry("tunelab.cli.ui", "Open the results in the MLflow UI"),
+    "clean": CommandEntry("tunelab.cli.clean", "Free disk space of earlier sweeps"),
+    "doctor": CommandEntry("tunelab.cli.doctor", "Check this machine"),
+    # by name only: benchmarks are built on tunelab, not the other way
+    "bench": CommandEntry("benchmarks.cli", "Benchmarks of text generation, search and speed"),
+}
+
+
+class PanelCommand(TyperCommand):
+    """A command whose help lists its options under headings, with their defaults."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if not getattr(parameter, "hidden", False):
+                panels.setdefault(_panel_of(parameter), []).append(_help_row(parameter))
+        for title in sorted(panels, key=PANELS.index):
+            with formatter.section(title):
+                formatter.write_dl(panels[title], col_max=NAME_WIDTH)
+
+
+class HelpfulGroup(TyperGroup):
+    """A group of commands that answers a misspelt one with the nearest."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, names = args[0], self.list_commands(ctx)
+        if name not in names:
+            hint = did_you_mean(name, names)
+            raise UserError(f"No such command '{name}'.{hint} `{ctx.command_path} --help` lists them.")
+        return super().resolve_command(ctx, args)
+
+
+class Commands(TyperGroup):
+    """The commands of ``tunelab``, each loaded when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, rest = args[0], args[1:]
+        if name not in COMMANDS:
+            raise UserError(_explain_unknown(name))
+        return name, load_command(name, rest), rest
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        known = {flag for parameter in self.get_params(ctx) for flag in parameter.opts}
+        first = args[0].partition("=")[0] if args else ""
+        if first.startswith("-") and first not in known:
+            command = next((word for word in args if word in COMMANDS), "sweep")
+            raise UserError(f"Options come after the command: tunelab {command} ... {first}.")
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        rows = [(name, entry.summary) for name, entry in COMMANDS.items()]
+        formatter.write(f"{self.help}\n\nUsage: tunelab COMMAND ...  (`tunelab COMMAND --help` lists its options)\n\n")
+        formatter.indent()
+        formatter.write_dl(rows)
+        formatter.dedent()
+        formatter.write("\nOptions: -h, --help, --version, --install-completion (bash, zsh, fish)\n")
+        formatter.write(f"{self.epilog}\n")
+
+
+def load_command(name: str, arguments: Sequence[str] = ()) -> Any:
+    """Load a command.
+
+    Args:
+        name: A key of ``COMMANDS``.
+        arguments: The words behind it: a task that they name may bring options of its own.
+
+    Returns:
+        What Typer runs.
+    """
+    module = importlib.import_module(COMMANDS[name].module)
+    if hasattr(module, "app"):
+        return typer.main.get_command(module.app)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    function = module.make_command(arguments) if hasattr(module, "make_command") else module.command
+    app.command(name, cls=PanelCommand)(function)
+    return typer.main.get_command(app)
+
+
+def _explain_unknown(word: str) -> str:
+    from trainables import task_names
+
+    if word in task_names():
+        return f"'{word}' is a task. Type: tunelab sweep {word}"
+    if word.endswith(TABLE_SUFFIXES):
+        return f"'{word}' is a table. Type: tunelab sweep table --data {word} --target COLUMN"
+    return f"No such command '{word}'.{did_you_mean(word, COMMANDS)} `tunelab --help` lists them."
+
+
+def _panel_of(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return "Arguments"
+    return getattr(parameter, "rich_help_panel", None) or "Options"
+
+
+def _help_row(parameter: Any) -> tuple[str, str]:
+    if parameter.param_type_name == "argument":
+        return parameter.metavar or parameter.name.upper(), parameter.help or ""
+    names = ", ".join(sorted(parameter.opts, key=len))
+    flag = getattr(parameter, "is_flag", True)
+    value = "" if flag else f" {parameter.metavar or 'TEXT'}"
+    shown = getattr(parameter, "show_default", False)
+    default = shown if isinstance(shown, str) else parameter.default
+    told = default is not None and default is not False and shown is not False and default != ()
+    return names + value, f"{parameter.help or ''}{f' [default: {default}]' if told else ''}"
