@@ -31,6 +31,7 @@ from tunelab.records.best import Best
 from tunelab.records.data import DataDescription
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import OFF, SweepSpec, public_spec
+from tunelab.records.tracking_store import NullStore
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.search.controller import SearchController, SearchLimits, Stop
@@ -273,7 +274,14 @@ class Sweep:
 
             result = self._confirm(result, splits, resources)
             return evaluate(
-                result, self._task, splits, weights, self._store, self._figure_process, self._display.step, on_open
+                result,
+                self._task,
+                splits,
+                weights,
+                self._store or NullStore(),
+                self._figure_process,
+                self._display.step,
+                on_open,
             )
         except (KeyboardInterrupt, DiskFull, StoreAway) as problem:
             self._display.step(str(problem))
@@ -362,7 +370,9 @@ class Sweep:
                 self._store.settle(result)
             if result.ranked():
                 log_report(self._store, result)
-            status = "FAILED" if result.stopped == Stop.FAILED.value else "KILLED" if result.stopped else "FINISHED"
+            status = (
+                "FAILED" if result.stopped == Stop.FAILED.value else "FINISHED" if result.ended_as_asked else "KILLED"
+            )
             self._store.end_sweep(result.parent_run_id, status)
 
         hopeless = result.stopped in (Stop.DISK.value, Stop.STORE.value)

@@ -109,8 +109,8 @@ def print_result(result: SweepResult) -> None:
     if result.stopped:
         lines.append(f"The search ended early: {result.stopped}. `tunelab resume {result.name}` goes on with it.")
     if best is not None and best.version:
-        standing = "now the champion" if best.champion else f"not the champion: {best.not_champion}"
-        lines.append(f"Model: models:/tunelab-{result.task}/{best.version}, {standing}.")
+        standing = "now the champion" if best.champion else f"registered. {best.not_champion}"
+        lines.append(f"Model: models:/tunelab-{result.task}/{best.version}, {standing.rstrip('.')}.")
     if result.parent_run_id:
         lines.append("Look at it: tunelab ui")
     if best is not None and best.test and best.run_id:

@@ -23,6 +23,7 @@ from tunelab.cli.options import (
     task_parameters,
     with_parameters,
 )
+from tunelab.records.result import TIME_BUDGET
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.records.spec_file import read_spec_file
 from tunelab.system.signals import EXIT_CODE
@@ -111,4 +112,4 @@ def exit_code(stopped: str, has_result: bool) -> int:
     """0 for a result, 130 after Ctrl-C, 1 when no trial has a result, or the disk or the store failed."""
     if stopped == "interrupted":
         return EXIT_CODE
-    return 0 if has_result and stopped in ("", "time budget reached") else 1
+    return 0 if has_result and stopped in ("", TIME_BUDGET) else 1

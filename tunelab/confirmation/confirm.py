@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from tunelab.launch.retraining import assignment_for, retrain_here, retrain_on_r
 from tunelab.records.confirmation import Confirmation
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
+from tunelab.records.tracking_store import TrackingStore
 from tunelab.records.trial import TrialRecord
 
 Training = Callable[[Sequence[TrialAssignment]], list[TrialRecord]]  # runs plans to their ends
@@ -158,7 +158,7 @@ def confirm_with(
     return replace(found, seeds=tuple(fresh), train_seconds=sum(r.train_seconds for r in records))
 
 
-def log_confirmation(result: SweepResult, store: Any) -> None:
+def log_confirmation(result: SweepResult, store: TrackingStore) -> None:
     """Writes the figures of fresh seeds to the runs of the confirmed trials."""
     assert result.confirmation is not None
     runs: Mapping[int | None, str] = {t.number: t.run_id for t in result.trials}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from search_spaces.errors import describe_error
 from trainables import Predictor, RawSplit, Splits, Task
@@ -29,6 +29,7 @@ from tunelab.records.best import Best
 from tunelab.records.evaluation import ClassificationTables, Evaluation
 from tunelab.records.importance import Importance
 from tunelab.records.result import SweepResult
+from tunelab.records.tracking_store import TrackingStore
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.system.errors import DATA_FAULTS
 from tunelab.tracking.queue import retry_while_unavailable
@@ -43,7 +44,7 @@ def evaluate(
     task: Task,
     splits: Splits,
     weights: LeadingWeights,
-    store: Any,
+    store: TrackingStore,
     figure_process: FigureProcess,
     say: Callable[[str], None],
     on_open: Callable[[float], None],
@@ -54,8 +55,8 @@ def evaluate(
         result: with trials; the best by validation loss wins unless a confirmation chose another.
         task, splits: what was learned.
         weights: of the leading trials.
-        store: the tracking store; None when tracking is off.
-        figure_process: draws figures beside this process when there is a store.
+        store: the tracking store.
+        figure_process: draws figures beside this process when the store keeps them.
         say: shows a step to the user.
         on_open: told the time before the test split is opened.
     """
@@ -85,7 +86,7 @@ def evaluate(
     facts, attempt = splits.training.facts, Attempts(say)
     with TemporaryDirectory() as folder:
         evidence = attempt("figures", lambda: gather(result.facts, winner, predictor, splits.train, test, facts))
-        pictures = Pictures(evidence if store is not None else None, figure_process, Path(folder), say)
+        pictures = Pictures(evidence if store.keeps else None, figure_process, Path(folder), say)
         pictures.begin()
         models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
         models += attempt("reference", lambda: _reference(result, winner, best, task, splits, weights, test)) or ()
@@ -97,7 +98,7 @@ def evaluate(
         measured = importance if importance is not None and importance.columns else None
         evaluation = Evaluation(importance=measured, classification=tables, notes=tuple(notes))
         result = replace(result, best=best, baselines=models, evaluation=evaluation)
-        if store is None or not best.run_id:
+        if not best.run_id:
             return result
         who = f"trials {', '.join(map(str, best.members))}" if best.members else f"trial {winner.number}"
         pictures.end(importance, f"{result.name}: {who}", result.facts.title)
@@ -187,7 +188,7 @@ def _tables(evidence: Evidence | None) -> ClassificationTables | None:
     return classification_tables(evidence)
 
 
-def _log_figures(result: SweepResult, folder: Path, store: Any) -> SweepResult:
+def _log_figures(result: SweepResult, folder: Path, store: TrackingStore) -> SweepResult:
     assert result.best is not None
     store.log_files(result.best.run_id, folder, FIGURES)
     return result
@@ -264,7 +265,7 @@ def _trained_reference(
 
 
 def _log(
-    result: SweepResult, predictor: Predictor, splits: Splits, store: Any, say: Callable[[str], None]
+    result: SweepResult, predictor: Predictor, splits: Splits, store: TrackingStore, say: Callable[[str], None]
 ) -> SweepResult:
     """Writes the winner's figures, model and version to the store."""
     best = result.best

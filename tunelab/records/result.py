@@ -25,6 +25,7 @@ from tunelab.records.spec import ResolvedSpec, SweepSpec
 from tunelab.records.trial import TrialCounts, TrialRecord, ranked
 from tunelab.system.environment import Environment
 
+TIME_BUDGET = "time budget reached"  # ``stopped`` of a search that its time budget ended
 FORMAT = 2  # of a stored result; 1 had mappings without types in it
 
 # What reading raises when the content is not compressed JSON, or lacks a part.
@@ -87,6 +88,11 @@ class SweepResult:
     def counts(self) -> TrialCounts:
         """Number of trials by status."""
         return TrialCounts.from_trials(self.trials)
+
+    @property
+    def ended_as_asked(self) -> bool:
+        """True if the search was not cut short: all trials ended, or its time budget did."""
+        return self.stopped in ("", TIME_BUDGET)
 
     @property
     def epochs(self) -> int:

@@ -25,7 +25,7 @@ from tunelab.report.repeat import provenance, repeat_section
 from tunelab.report.search import curve_sections, importance_section, savings_section, space_sections, trials_section
 
 if TYPE_CHECKING:
-    from tunelab.tracking.store import Store
+    from tunelab.records.tracking_store import TrackingStore
 
 __all__ = ["log_report", "make_document", "to_html", "to_markdown", "utc", "write_document", "write_report"]
 
@@ -98,7 +98,7 @@ def write_document(document: Document, path: Path) -> Path:
     return twin
 
 
-def log_report(store: Store, result: SweepResult) -> None:
+def log_report(store: TrackingStore, result: SweepResult) -> None:
     """Logs both files to the parent run, in the folder ``report``."""
     with tempfile.TemporaryDirectory() as folder:
         write_report(result, Path(folder) / "report.html")

@@ -14,6 +14,7 @@ from enum import Enum
 
 from trainables.base.training.compute import Compute
 from trainables.base.worker.assignment import TrialAssignment, TrialReport
+from tunelab.records.result import TIME_BUDGET
 from tunelab.records.seeds import trial_seed
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.asha import Rungs
@@ -39,7 +40,7 @@ class Stop(Enum):
     """Why a sweep ends before all its trials are done."""
 
     INTERRUPTED = "interrupted"
-    TIME_BUDGET = "time budget reached"
+    TIME_BUDGET = TIME_BUDGET
     SAME_ERROR = "the first trials all failed with the same error"
     DISK = "the disk is full"
     STORE = "the tracking store does not answer"

@@ -101,6 +101,8 @@ class Connection:
         UserError: the URI is none, its folder cannot be written, or no server answers.
     """
 
+    keeps = True  # as a ``TrackingStore``
+
     def __init__(self, uri: str) -> None:
         self.uri = check_uri(uri)
         self.shown_uri = without_secrets(uri)

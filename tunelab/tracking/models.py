@@ -8,7 +8,6 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ import trainables
 from search_spaces import UserError
 from trainables import Predictor, load_predictor
 from tunelab.records.lookup import Named, find_named
+from tunelab.records.tracking_store import Registration
 from tunelab.records.trial import TrialStatus
 from tunelab.tracking.connection import STATUS, STORE_ERRORS, fluent
 from tunelab.tracking.sweep_runs import SweepRuns
@@ -36,21 +36,6 @@ RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
 MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "skops", "pillow")
 # The same of a language model in transformers' own flavour.
 TEXT_REQUIREMENTS = ("torch", "transformers", "tokenizers", "huggingface_hub")
-
-
-@dataclass(frozen=True)
-class Registration:
-    """What the registry made of a model.
-
-    Attributes:
-        version: its version as ``tunelab-<task>``.
-        champion: whether it is the champion.
-        why: why it is not; empty when it is.
-    """
-
-    version: str
-    champion: bool
-    why: str = ""
 
 
 class Models(SweepRuns):
@@ -131,22 +116,43 @@ class Models(SweepRuns):
             if model.model_uri not in kept:
                 self.client.delete_logged_model(model.model_id)
 
-    def register(self, task: str, model_uri: str, run_id: str, val_loss: float, digest: str) -> Registration:
-        """Registers a model as ``tunelab-<task>``, once.
+    def register(
+        self,
+        task: str,
+        model_uri: str,
+        run_id: str,
+        val_loss: float,
+        digest: str,
+        *,
+        note: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> Registration:
+        """Register a model as ``tunelab-<task>``, once.
 
-        It becomes the champion when there is none yet, or when it beats its validation loss on the same data digest.
+        It becomes the champion when there is none yet, or when its validation loss is lower on the same data.
+
+        Args:
+            task: Name of the task.
+            model_uri: The logged model.
+            run_id: The winner's run.
+            val_loss: Validation loss by which champions are compared.
+            digest: Digest of the data; losses of other data do not compare.
+            note: Description of the version, Markdown.
+            tags: Further tags of the version.
         """
         name = f"tunelab-{task}"
         with suppress(MlflowException):  # it exists already
             self.client.create_registered_model(name, description=f"Winners of sweeps on {task}, by validation loss.")
-        tags = {"tunelab.val_loss": repr(val_loss), "tunelab.digest": digest}
+        kept = {**(tags or {}), "tunelab.val_loss": repr(val_loss), "tunelab.digest": digest}
         known = [v for v in self.client.search_model_versions(f"name = '{name}'") if v.source == model_uri]
         if known:
             version = known[0].version
         else:
             model_id = model_uri.rpartition("/")[2]  # a server refuses a model's URI without it
             with fluent(self.uri):  # the registry looks the model up in the process-wide store
-                made = self.client.create_model_version(name, model_uri, run_id=run_id, tags=tags, model_id=model_id)
+                made = self.client.create_model_version(
+                    name, model_uri, run_id=run_id, tags=kept, model_id=model_id, description=note or None
+                )
             version = made.version
         champion = None
         with suppress(MlflowException):  # there is none yet
@@ -154,10 +160,12 @@ class Models(SweepRuns):
         if champion is not None and str(champion.version) == str(version):
             return Registration(str(version), champion=True)
         if champion is not None and champion.tags.get("tunelab.digest") != digest:
-            return Registration(str(version), False, f"version {champion.version}, made from other data, stays it")
+            why = f"The champion is still version {champion.version}, made from other data."
+            return Registration(str(version), False, why)
         if champion is not None and val_loss >= float(champion.tags["tunelab.val_loss"]):
             rival = float(champion.tags["tunelab.val_loss"])
-            return Registration(str(version), False, f"version {champion.version} stays it (val_loss {rival:.4g})")
+            why = f"The champion is still version {champion.version} (val_loss {rival:.4g})."
+            return Registration(str(version), False, why)
         self.client.set_registered_model_alias(name, "champion", version)
         return Registration(str(version), champion=True)
 

@@ -23,7 +23,7 @@ from tunelab.search.journal import Journal
 from tunelab.system.errors import DiskFull, StoreAway
 
 if TYPE_CHECKING:
-    from tunelab.tracking.store import Store
+    from tunelab.records.tracking_store import TrackingStore
 
 PATIENCE_SECONDS = 60.0  # at the end, for a store that does not answer
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class TrackingQueue:
 
     def __init__(
         self,
-        begin: Callable[[], tuple[Store, SweepResult]],
+        begin: Callable[[], tuple[TrackingStore, SweepResult]],
         journal: Journal,
         earlier: Sequence[TrialRecord] = (),
     ) -> None:

@@ -28,6 +28,7 @@ from tunelab.records.best import Best
 from tunelab.records.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
+from tunelab.records.tracking_store import NullStore
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 
 RNG = np.random.default_rng(0)
@@ -222,7 +223,7 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
     steps: list[str] = []
     weights = LeadingWeights(str(tmp_path), 5)
     found = evaluate(
-        stopped_winner, task, task.load(), weights, None, FigureProcess(), steps.append, lambda moment: None
+        stopped_winner, task, task.load(), weights, NullStore(), FigureProcess(), steps.append, lambda moment: None
     )
     winner, best, confirmation = choose_winner(stopped_winner), found.best, stopped_winner.confirmation
     assert confirmation is not None
@@ -237,7 +238,7 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
 
     unconfirmed = replace(stopped_winner, confirmation=None)
     best = evaluate(
-        unconfirmed, task, task.load(), weights, None, FigureProcess(), steps.append, lambda moment: None
+        unconfirmed, task, task.load(), weights, NullStore(), FigureProcess(), steps.append, lambda moment: None
     ).best
     assert best is not None
     assert best.seed is None

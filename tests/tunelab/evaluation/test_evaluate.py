@@ -17,6 +17,7 @@ from tunelab.evaluation.weights import LeadingWeights
 from tunelab.figures.worker import FigureProcess
 from tunelab.launch.local import search_here
 from tunelab.records.spec import make_spec
+from tunelab.records.tracking_store import NullStore
 
 
 def test_a_reference_trained_for_the_table_computes_as_the_trials_did(
@@ -42,7 +43,9 @@ def test_a_reference_trained_for_the_table_computes_as_the_trials_did(
     monkeypatch.setattr(task, "fit", noting)
     weights = LeadingWeights(str(tmp_path), 1)
     threads = torch.get_num_threads()
-    found = evaluate(result, task, splits, weights, None, FigureProcess(), lambda line: None, lambda moment: None)
+    found = evaluate(
+        result, task, splits, weights, NullStore(), FigureProcess(), lambda line: None, lambda moment: None
+    )
     assert settings == [(2, True, "cpu")]
     assert torch.get_num_threads() == threads
     row = next(model for model in found.baselines if model.name == "reference")

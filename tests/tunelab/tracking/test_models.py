@@ -160,8 +160,8 @@ def test_the_champion_is_beaten_on_its_own_data_alone(store: Store) -> None:
         return made.champion, made.why
 
     assert register(0, 0.5, "a") == (True, "")
-    assert register(1, 0.1, "b") == (False, "version 1, made from other data, stays it")
-    assert register(2, 0.6, "a") == (False, "version 1 stays it (val_loss 0.5)")
+    assert register(1, 0.1, "b") == (False, "The champion is still version 1, made from other data.")
+    assert register(2, 0.6, "a") == (False, "The champion is still version 1 (val_loss 0.5).")
     assert register(3, 0.4, "a") == (True, "")
     assert register(3, 0.4, "a") == (True, "")
 

@@ -1,0 +1,145 @@
+"""What a sweep needs of a tracking store. Nothing here loads MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from trainables import Predictor
+from tunelab.records.result import SweepResult
+from tunelab.records.trial import TrialRecord
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What the registry made of a model.
+
+    Attributes:
+        version: Its version as ``tunelab-<task>``; empty when it is not registered.
+        champion: True if it is the champion.
+        why: Why it is not; empty when it is.
+    """
+
+    version: str = ""
+    champion: bool = False
+    why: str = ""
+
+
+class TrackingStore(Protocol):
+    """Where a sweep writes its runs, files and models; ``tunelab.tracking.store.Store`` is the one on MLflow.
+
+    Attributes:
+        keeps: False if nothing is written, so that what only a store would hold need not be made.
+    """
+
+    keeps: bool
+
+    def check_new_name(self, task: str, name: str) -> None:
+        """Raise ``UserError`` when a sweep of this name exists."""
+
+    def experiment(self, name: str) -> str:
+        """Return the id of an experiment, which is created when it does not exist."""
+
+    def start_sweep(self, result: SweepResult, key: str) -> str:
+        """Create or continue the parent run of a sweep; return its id."""
+
+    def children(self, parent_run_id: str) -> Mapping[int, Any]:
+        """Return the runs of a sweep's trials by trial number."""
+
+    def log_trial(self, experiment_id: str, parent: SweepResult, trial: TrialRecord, known: str | None) -> str:
+        """Write a trial, or what is new of it; return its run id."""
+
+    def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
+        """Add metrics and tags to a run."""
+
+    def log_files(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
+        """Copy a file, or a folder's files, to a run's artifacts."""
+
+    def log_model(
+        self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
+    ) -> str:
+        """Log a model to a run; return its URI."""
+
+    def register(
+        self,
+        task: str,
+        model_uri: str,
+        run_id: str,
+        val_loss: float,
+        digest: str,
+        *,
+        note: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> Registration:
+        """Register a model; it may become the champion."""
+
+    def log_sweep(self, result: SweepResult) -> None:
+        """Write the result of a sweep to its parent run."""
+
+    def settle(self, result: SweepResult) -> None:
+        """Bring the runs of the trials in step with a result."""
+
+    def end_sweep(self, parent_run_id: str, status: str) -> None:
+        """End the parent run as ``"FINISHED"``, ``"KILLED"`` or ``"FAILED"``."""
+
+    def load(self, parent_run_id: str) -> SweepResult:
+        """Return the result of a sweep."""
+
+
+class NullStore:
+    """The store of a sweep that is not tracked: it keeps nothing, and every run id is empty."""
+
+    keeps = False
+
+    def check_new_name(self, task: str, name: str) -> None:
+        return
+
+    def experiment(self, name: str) -> str:
+        return ""
+
+    def start_sweep(self, result: SweepResult, key: str) -> str:
+        return ""
+
+    def children(self, parent_run_id: str) -> Mapping[int, Any]:
+        return {}
+
+    def log_trial(self, experiment_id: str, parent: SweepResult, trial: TrialRecord, known: str | None) -> str:
+        return ""
+
+    def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
+        return
+
+    def log_files(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
+        return
+
+    def log_model(
+        self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
+    ) -> str:
+        return ""
+
+    def register(
+        self,
+        task: str,
+        model_uri: str,
+        run_id: str,
+        val_loss: float,
+        digest: str,
+        *,
+        note: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> Registration:
+        return Registration()
+
+    def log_sweep(self, result: SweepResult) -> None:
+        return
+
+    def settle(self, result: SweepResult) -> None:
+        return
+
+    def end_sweep(self, parent_run_id: str, status: str) -> None:
+        return
+
+    def load(self, parent_run_id: str) -> SweepResult:
+        raise LookupError("a sweep that is not tracked has no stored result")
