@@ -17,7 +17,7 @@ from benchmarks.harness.lockfile import Lock
 from benchmarks.harness.suite import REPORT, Notify, Suite, run_suite
 from search_spaces.errors import UserError
 from tunelab.documents.blocks import Document
-from tunelab.estimate.predict import process_tree
+from tunelab.system.memory import process_tree
 
 __all__ = ["REPORT", "RUNS", "Comparison", "Costs", "PlanResults", "PlanSuite", "run"]
 

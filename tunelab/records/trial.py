@@ -14,7 +14,7 @@ Row = list[Any]  # an epoch on its way through Ray and the journal: [epoch, val_
 
 
 class TrialStatus(StrEnum):
-    """How a trial stands. Only FINISHED and STOPPED hold results."""
+    """The state of a trial. Only FINISHED and STOPPED trials have results."""
 
     RUNNING = "running"
     FINISHED = "finished"  # reached its budget, or stopped improving
@@ -22,6 +22,11 @@ class TrialStatus(StrEnum):
     DIVERGED = "diverged"  # NaN or inf
     FAILED = "failed"  # exception, killed worker, hang
     INTERRUPTED = "interrupted"  # the sweep ended before it; resumable
+
+    @property
+    def label(self) -> str:
+        """The status for people: ``stopped early``."""
+        return self.value.replace("_", " ")
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import pytest
 
 from search_spaces import UserError
 from tests.tunelab.conftest import Shelf
+from tunelab.analysis.progress import best_so_far
 from tunelab.cli.compare import command as compare_command
-from tunelab.report.comparison import best_so_far, compare, make_comparison_document
+from tunelab.report.comparison import compare, make_comparison_document
 from tunelab.report.report import to_html, to_markdown
 from tunelab.tracking.store import Store
 from tunelab.tracking.ui_views import compare_link
@@ -107,10 +108,10 @@ def test_live_and_loaded_sweeps_compare_alike(shelf: Shelf) -> None:
 def test_best_so_far_only_falls_and_counts_every_epoch(shelf: Shelf) -> None:
     result = shelf.results["와인"]
     steps = best_so_far(result)
-    losses = [loss for *_, loss in steps]
+    losses = [step.val_loss for step in steps]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] == result.ranked()[0].val_loss
-    assert steps[-1][0] == result.epochs
+    assert steps[-1].epochs == result.epochs
 
 
 @pytest.mark.parametrize(
