@@ -37,7 +37,7 @@ def test_sweeps_stand_side_by_side_with_the_settings_that_differ(shelf: Shelf) -
     assert outcome["better than the reference on fresh seeds"] == [wine.confirmation.better, None]
     winner = next(row for row in wine.confirmation.rows if row.trial == wine.confirmation.winner)
     assert outcome["winner on fresh seeds, val_loss"] == [winner.mean, None]
-    assert dict(comparison.winners).keys() >= {"lr", "n_layers"}
+    assert dict(comparison.winners).keys() >= {"family"}
     assert comparison.notes == ()
 
 
@@ -48,8 +48,8 @@ def test_an_average_is_compared_as_one(shelf: Shelf) -> None:
     mean = replace(other, best=replace(other.best, members=(first.number, second.number)))
     comparison = compare([wine, mean])
     assert dict(comparison.outcome)["winner"][1] == f"mean of trials {first.number}, {second.number}"
-    batches = dict(comparison.winners)["batch_size"]
-    assert batches[1] == f"{first.params['batch_size']} / {second.params['batch_size']}"
+    families = dict(comparison.winners)["family"]
+    assert families[1] == f"{first.params['family']} / {second.params['family']}"
 
 
 def test_tasks_data_and_test_openings_that_do_not_compare_are_said(shelf: Shelf) -> None:

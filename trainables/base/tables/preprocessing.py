@@ -118,6 +118,12 @@ class TablePreprocessing:
         return len(self.columns.numeric) + len(_date_parts(self.columns.dates))
 
     @property
+    def n_ordered(self) -> int:
+        """Number of leading columns of the matrix that hold numbers, parts of dates and indicators of missing cells."""
+        positions = self._transformer.output_indices_.get("numeric")
+        return 0 if positions is None else int(positions.stop)
+
+    @property
     def known_categories(self) -> dict[str, frozenset[str]]:
         """The values of each categorical column that training saw, as ``category_text`` writes them."""
         return {name: frozenset(values) for name, values, _ in self._categories()}
