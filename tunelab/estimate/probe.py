@@ -74,6 +74,7 @@ class Probe:
 
     @property
     def halted(self) -> bool:
+        """True if no further trial may begin."""
         return self._controller.halted
 
     @property
@@ -87,6 +88,7 @@ class Probe:
         return next(iter(ranked(self.trials)), self.trials[0])
 
     def on_report(self, number: int, report: TrialReport) -> bool:
+        """Take a report and look at memory; return whether the trial should continue."""
         tree = process_tree(os.getpid())
         if sum(tree.values()) > self.peak_bytes:
             self.peak_bytes, self.own_bytes = sum(tree.values()), tree[os.getpid()]

@@ -20,9 +20,9 @@ class Epochs:
     low: float
     high: float
 
-    def cut(self, share: float) -> Epochs:
-        """Return the epochs of a part of the search, ``share`` of the whole."""
-        return Epochs(self.mean * share, self.low * share, self.high * share)
+    def cut(self, fraction: float) -> Epochs:
+        """Return the epochs of a part of the search, ``fraction`` of the whole."""
+        return Epochs(self.mean * fraction, self.low * fraction, self.high * fraction)
 
 
 def expected_epochs(trials: int, length: int, levels: tuple[int, ...], reduction_factor: int) -> Epochs:

@@ -117,7 +117,7 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
         yield name, [r.best.test.get(score) if r.best and r.task == task else None for r in results]
     yield "winner", [_winner(r) for r in results]
     yield "epochs", [r.epochs for r in results]
-    yield "epochs saved by stopping, %", [100 * savings.share_saved for savings in ledgers]
+    yield "epochs saved by stopping, %", [100 * savings.fraction_saved for savings in ledgers]
     yield "training, s", [r.train_seconds for r in results]
     yield "wall time, s", [r.wall_seconds for r in results]
     yield "trials at once", [r.concurrency for r in results]
