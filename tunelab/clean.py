@@ -21,6 +21,7 @@ from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
 from tunelab.setup.resume import HIDDEN, sweep_names
 from tunelab.system.redaction import without_secrets
 from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
+from tunelab.system.trust import Named, check_trusted
 
 KEPT_BY_RESUMABLE = 5  # weights of so many leading trials stay with a sweep that can go on
 
@@ -67,6 +68,8 @@ def _of_sweep(folder: Path) -> list[Removable]:
     uri = _storage_uri(state, folder)
     if uri is None:
         return []
+    if uri != str(folder):
+        check_trusted([Named("storage", uri.removesuffix(f"/{folder.name}"), is_place=True)], (), "Its journal")
     storage = Storage(uri)
     finished = is_finished(state)
     paths = [*(_finished_paths(storage) if finished else _superfluous_paths(state, storage))]

@@ -14,7 +14,9 @@ from trainables import Splits, Task, get_task, load_data
 from trainables.base.training.compute import Compute
 from tunelab.launch.retraining import repeat_trial
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.setup.named_files import named_files
 from tunelab.system.environment import Machine, git_commit, versions
+from tunelab.system.trust import check_trusted
 from tunelab.tracking.connection import json_object, read_tag
 from tunelab.tracking.store import Store
 
@@ -73,14 +75,19 @@ class Reproduction:
         return self.difference is None
 
 
-def reproduce(store: Store, run_id: str) -> Reproduction:
+def reproduce(store: Store, run_id: str, trusted: Sequence[str] = ()) -> Reproduction:
     """Trains the trial of a run again, without Ray, and compares every figure of every epoch.
 
     Config, seeds, split, budget and thread count come from the store; the data must have the digest it had.
 
+    Args:
+        store: holds the run.
+        run_id: of a trial.
+        trusted: files that the store names and that are used although this user has not run them before.
+
     Raises:
-        UserError: the run is no trial or damaged, it has no epoch to compare, or its data or task file is not what
-            it was.
+        UserError: the run is no trial or damaged, it has no epoch to compare, its data or task file is not what
+            it was, or the store names a file that this user has not.
     """
     record = store.load_trial(run_id)
     if record.status == TrialStatus.RUNNING or not record.epochs:
@@ -91,6 +98,7 @@ def reproduce(store: Store, run_id: str) -> Reproduction:
     if "tunelab.digest" not in tags or "tunelab.spec" not in parent:
         raise UserError(f"Run '{run_id}' does not say which data it was trained on, so it cannot be trained again.")
     spec, made_with = store.spec(parent_run_id), read_tag(run, "tunelab.versions", json_object)
+    check_trusted(named_files(spec, Path.cwd()), trusted, f"Run '{run_id[:8]}'")
     task, splits = _loaded(spec, parent)
     if splits.training.digest != tags["tunelab.digest"]:
         raise UserError(

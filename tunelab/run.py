@@ -38,6 +38,7 @@ from tunelab.search.controller import SearchController, SearchLimits, Stop
 from tunelab.search.journal import Journal, Replay, read_events, replay
 from tunelab.search.study import StudySampler
 from tunelab.setup.fingerprint import check_same, identity
+from tunelab.setup.named_files import named_files, named_places
 from tunelab.setup.resolve import (
     CONFIRMATION,
     ERROR_FILE,
@@ -52,6 +53,7 @@ from tunelab.system.environment import Environment
 from tunelab.system.errors import DiskFull, StoreAway, SweepFailed
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import Interruptions
+from tunelab.system.trust import remember
 from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingQueue, retry_while_unavailable
 from tunelab.tracking.uri import is_new, scheme_of
 
@@ -181,6 +183,7 @@ class Sweep:
             folder=str(Path.cwd()),
             concurrency=concurrency,
         )
+        remember([*named_files(public_spec(self._spec), Path.cwd()), *named_places(public_spec(self._spec))])
         self._begin_tracking = partial(self._take_up_parent, result, key, journal)
         if self._store is not None:
             result = retry_while_unavailable(self._begin_tracking, result)[1]

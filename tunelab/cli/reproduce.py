@@ -15,13 +15,17 @@ from tunelab.tracking.open import open_store
 def command(
     run_id: Annotated[str, typer.Argument(help="The MLflow run of a trial; `tunelab results SWEEP` lists them.")],
     tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="A file that the store names and you vouch for; repeatable."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train a trial again from its run id alone: identical, or the first epoch that differs. Exit code 0 or 1."""
     store = open_store(tracking_uri)
     from tunelab.reproduce import reproduce
 
-    found = reproduce(store, store.trial_run_id(run_id))
+    found = reproduce(store, store.trial_run_id(run_id), trust or [])
     if as_json:
         print_json({**asdict(found), "identical": found.identical})
     else:

@@ -18,6 +18,7 @@ HELP = {
     "tracking_uri": "Store of the sweep.",
 }
 CHANGEABLE = ("trials", "time_budget", "concurrency", "address", "storage", "tracking_uri")
+TRUST = "A file, folder or address that the sweep's journal names and you vouch for; repeatable."
 NEW_SPACE = "Search space or data changed: start a new sweep that learns from this one."
 
 
@@ -27,23 +28,33 @@ def make_command(arguments: Sequence[str]) -> Callable[..., None]:
         argument("sweep", "Name of the sweep, or its beginning; @latest.", metavar="SWEEP", complete=complete_sweep),
         *spec_parameters(CHANGEABLE, HELP, as_before=True),
         option("new_space", NEW_SPACE, kind=bool, panel=SEARCH),
+        option("trust", TRUST, kind=list[str], panel=STORE, metavar="FILE"),
         option("as_json", "Print one JSON object to stdout.", kind=bool, panel=STORE),
     ]
     return with_parameters(run_command, parameters)
 
 
-def run_command(sweep: str | None, *, new_space: bool | None = None, as_json: bool | None = None, **given: Any) -> None:
+def run_command(
+    sweep: str | None,
+    *,
+    new_space: bool | None = None,
+    trust: Sequence[str] | None = None,
+    as_json: bool | None = None,
+    **given: Any,
+) -> None:
     """Continue an interrupted sweep: finished trials are kept, the others continue under their numbers and runs."""
     if sweep is None:
         raise UserError("Which sweep? Give its name or its beginning, or @latest; `tunelab results` lists them.")
     from tunelab.cli.sweep import run_and_show
-    from tunelab.setup.resume import find_name, next_name, resumed_spec, started_note
+    from tunelab.setup.resume import check_named, find_name, next_name, resumed_spec, started_note
     from tunelab.tracking.uri import absolute_uri, check_uri, default_tracking_uri, home_of
 
     given_uri = given.get("tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI")
     home = home_of(check_uri(given_uri or default_tracking_uri()))
     name = find_name(home, sweep)
     note = started_note(home, name)
+    vouched = [*(trust or []), *filter(None, (given.get("address"), given.get("storage"), given_uri))]
+    check_named(note, name, [*vouched, default_tracking_uri()])
     storage = given.get("storage")
     given["storage"] = os.path.abspath(storage) if storage and "://" not in storage else storage
     given["tracking_uri"] = absolute_uri(given_uri) if given_uri else None  # the working directory changes below

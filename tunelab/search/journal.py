@@ -173,11 +173,13 @@ def read_events(folder: Path) -> Iterator[dict[str, Any]]:
         return
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            yield json.loads(line)
-        except ValueError as error:
+            event = dict(json.loads(line))
+            event["event"] = str(event["event"])
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UserError(
                 f"The journal '{path}' is damaged at line {number}; this sweep cannot be resumed."
             ) from error
+        yield event
 
 
 @dataclass(frozen=True)

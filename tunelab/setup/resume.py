@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from search_spaces import UserError, unknown
 from tunelab.records.lookup import Named, find_named
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.search.journal import FILE, read_events
+from tunelab.setup.named_files import named_files, named_places
+from tunelab.system.redaction import without_secrets
+from tunelab.system.trust import check_trusted
 
 FOLLOWER = re.compile(r"(.+)-([2-9]|[1-9]\d{1,2})")  # no more digits: the names that sweeps are given end in four
 HIDDEN = "***"  # what the journal keeps of a password
@@ -46,7 +49,23 @@ def started_note(home: Path, name: str) -> dict[str, Any]:
     notes = [event for event in read_events(home / "sweeps" / name) if event["event"] == "started"]
     if not notes:
         raise UserError(f"Sweep '{name}' was stopped before it began. Start it again with `tunelab sweep`.")
-    return notes[-1]
+    note = notes[-1]
+    if not (isinstance(note.get("spec"), dict) and isinstance(note.get("folder"), str)):
+        raise UserError(f"The journal of sweep '{name}' is damaged: its start lacks a spec or a folder.")
+    return dict(note)
+
+
+def check_named(note: Mapping[str, Any], name: str, trusted: Sequence[str]) -> None:
+    """Raise ``UserError`` when a sweep's journal names files or places that this user has not.
+
+    Args:
+        note: what the sweep noted when it last started.
+        name: of the sweep.
+        trusted: what was given on the command line.
+    """
+    spec, folder = note["spec"], Path(note["folder"])
+    shown = [without_secrets(text) for text in trusted]
+    check_trusted([*named_files(spec, folder), *named_places(spec)], [*trusted, *shown], f"Sweep '{name}'")
 
 
 def resumed_spec(note: Mapping[str, Any], changes: Mapping[str, Any]) -> SweepSpec:

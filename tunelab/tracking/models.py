@@ -31,6 +31,7 @@ from tunelab.records.trial import TrialStatus
 from tunelab.tracking.connection import STATUS, STORE_ERRORS, fluent
 from tunelab.tracking.sweep_runs import SweepRuns
 
+MODEL_SCHEMES = ("models:/", "runs:/")
 RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
 # What a predictor imports. tunelab itself is on no package index: the modules it needs lie beside the model.
 MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "skops", "pillow")
@@ -211,7 +212,10 @@ class Models(SweepRuns):
                 f"Run '{wanted}' holds no model: only the winner of a sweep is kept. Give the sweep's name instead "
                 "(`tunelab results` lists them)."
             )
-        return str(run.data.tags["tunelab.model_uri"])
+        uri = str(run.data.tags["tunelab.model_uri"])
+        if not uri.startswith(MODEL_SCHEMES):  # someone else may have written the tag: no file, no address
+            raise UserError(f"Run '{wanted}' is damaged: its model is '{uri}', which is none of this store.")
+        return uri
 
     def trial_run_id(self, wanted: str) -> str:
         """The id of a trial's run by its beginning; raises ``UserError`` when none or several runs begin so."""
