@@ -183,7 +183,8 @@ class Sweep:
             folder=str(Path.cwd()),
             concurrency=concurrency,
         )
-        remember([*named_files(public_spec(self._spec), Path.cwd()), *named_places(public_spec(self._spec))])
+        named = public_spec(self._spec).to_json()
+        remember([*named_files(named, Path.cwd()), *named_places(named)])
         self._begin_tracking = partial(self._take_up_parent, result, key, journal)
         if self._store is not None:
             result = retry_while_unavailable(self._begin_tracking, result)[1]

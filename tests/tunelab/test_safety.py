@@ -67,6 +67,10 @@ def test_a_hidden_password_must_be_given_again(tmp_path: Path) -> None:
     note = {"spec": public_spec(spec).to_json()}
     with pytest.raises(UserError, match=r"holds a password, which is kept nowhere"):
         resumed_spec(note, {})
+    spec = make_spec({"task": "own", "name": "a", "task_options": {"data": URI.format("secret")}})
+    assert "secret" not in json.dumps(public_spec(spec).to_json())
+    with pytest.raises(UserError, match="option data of the task holds a password"):
+        resumed_spec({"spec": public_spec(spec).to_json()}, {})
     assert resumed_spec(note, {"tracking_uri": URI.format("secret")}).tracking_uri == URI.format("secret")
 
 

@@ -40,7 +40,7 @@ def write_journal(home: Path, name: str, folder: Path, **values: Any) -> None:
     """A journal of a killed sweep, as a stranger would write it."""
     (home / "sweeps" / name).mkdir(parents=True)
     journal = Journal(home / "sweeps" / name)
-    spec = public_spec(make_spec({"task": "wine", "trials": 3, "name": name, **values}))
+    spec = public_spec(make_spec({"task": "wine", "trials": 3, "name": name, **values})).to_json()
     journal.note("started", spec=spec, folder=str(folder), time=0.0)
     journal.close()
 

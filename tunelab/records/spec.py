@@ -250,4 +250,6 @@ def choices_of(field: FieldInfo) -> tuple[str, ...]:
 def public_spec(spec: Spec) -> Spec:
     """Return a spec as it may be shown and kept: no URI in it holds a password."""
     texts = {name: value for name in type(spec).model_fields if isinstance(value := getattr(spec, name), str)}
-    return spec.model_copy(update={name: without_secrets(value) for name, value in texts.items()})
+    shown: dict[str, Any] = {name: without_secrets(value) for name, value in texts.items()}
+    options = {key: without_secrets(v) if isinstance(v, str) else v for key, v in spec.task_options.items()}
+    return spec.model_copy(update={**shown, "task_options": options})

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tunelab.records.spec import OFF
 from tunelab.system.redaction import without_secrets
 from tunelab.system.trust import Named
-from tunelab.tracking.uri import OFF
 
 BY_NAME = ("model",)  # options of tasks whose value may be a name that is fetched, not only a path
 

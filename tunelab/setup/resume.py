@@ -80,16 +80,22 @@ def resumed_spec(note: Mapping[str, Any], changes: Mapping[str, Any]) -> SweepSp
     """
     values = {**note["spec"], **{key: value for key, value in changes.items() if value is not None}}
     for key in ("tracking_uri", "storage"):
-        if HIDDEN in str(values[key]):
+        if HIDDEN in str(values.get(key)):
             option = "--" + key.replace("_", "-")
             raise UserError(
                 f"{option} {values[key]} holds a password, which is kept nowhere. Give {option} again"
                 f"{', or set MLFLOW_TRACKING_URI' if key == 'tracking_uri' else ''}."
             )
-    spec = make_spec(values)
-    should_continue = spec.name == note["spec"]["name"]  # with --new-space another study begins
-    if should_continue and int(spec.trials or 0) < int(note["spec"]["trials"]):
-        raise UserError(f"--trials {spec.trials}: the sweep has {note['spec']['trials']} already; give more.")
+    hidden = [key for key, value in dict(values.get("task_options") or {}).items() if HIDDEN in str(value)]
+    if hidden:
+        raise UserError(
+            f"The option {hidden[0]} of the task holds a password, which is kept nowhere. Start the sweep again by "
+            "`tunelab sweep` with the same --name and all of its options."
+        )
+    spec, before = make_spec(values), make_spec(note["spec"])
+    should_continue = spec.name == before.name  # with --new-space another study begins
+    if should_continue and (spec.trials or 0) < (before.trials or 0):
+        raise UserError(f"--trials {spec.trials}: the sweep has {before.trials} already; give more.")
     return spec
 
 
