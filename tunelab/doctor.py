@@ -56,6 +56,7 @@ def examine(tracking_uri: str, address: str | None) -> Iterator[Finding]:
     yield _attempt("disk of Ray's sessions", lambda: _disk("disk of Ray's sessions", Path(tempfile.gettempdir())))
     yield _attempt("shared memory", _shared_memory)
     yield _attempt("data", _data)
+    yield _attempt("Korean font", _korean_font)
     yield _attempt("store", lambda: _store(tracking_uri))
     yield from _attempts("sweeps", lambda: _sweeps(home))
     yield _attempt("Ray", lambda: _ray(address))
@@ -153,6 +154,13 @@ def _data() -> Finding:
     for name in checksums():
         read_bytes(name)
     return Finding("data", f"{len(checksums())} bundled files, all as shipped")
+
+
+def _korean_font() -> Finding:
+    from tunelab.figures.fonts import ADVICE, hangul_font
+
+    found = hangul_font()
+    return Finding("Korean font", f"none. {ADVICE}" if found is None else found)  # a remark: not everybody needs one
 
 
 def _store(tracking_uri: str) -> Finding:

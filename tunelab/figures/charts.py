@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -12,8 +12,20 @@ import numpy.typing as npt
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
+class Mark:
+    """Something drawn on a pair of axes."""
+
+    def texts(self) -> Iterator[str]:
+        """Yield the texts of the mark."""
+        for value in vars(self).values():
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, list | tuple):
+                yield from (part for part in value if isinstance(part, str))
+
+
 @dataclass(frozen=True)
-class Line:
+class Line(Mark):
     """Points joined in order: ``x``, ``y`` (n,). A quiet line is a reference that others are read against.
 
     ``shade`` is the place of its colour; by itself its place in the chart.
@@ -27,7 +39,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(Mark):
     """A cloud: ``x``, ``y`` (n,)."""
 
     x: Floats
@@ -36,7 +48,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Bars:
+class Bars(Mark):
     """Labelled bars, with error bars when ``errors`` is as long as ``values``."""
 
     labels: Sequence[str]
@@ -47,7 +59,7 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class Histogram:
+class Histogram(Mark):
     """Counts (n,) between edges (n + 1,)."""
 
     edges: Floats
@@ -55,7 +67,7 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Heatmap:
+class Heatmap(Mark):
     """A matrix (rows, columns) of numbers with their texts; ``span`` fixes the colours' range."""
 
     values: Floats
@@ -67,15 +79,12 @@ class Heatmap:
 
 
 @dataclass(frozen=True)
-class Images:
+class Images(Mark):
     """Grey pictures (n, height, width) uint8, dark ink on white, each with a caption."""
 
     pixels: npt.NDArray[np.uint8]
     captions: Sequence[str]
     columns: int
-
-
-Mark: TypeAlias = Line | Points | Bars | Histogram | Heatmap | Images
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,14 @@ class Drawing:
     @property
     def rows(self) -> int:
         return -(-len(self.charts) // self.columns)
+
+    def texts(self) -> Iterator[str]:
+        """Yield every text of the drawing: titles, axes, names, labels."""
+        yield self.title
+        for chart in self.charts:
+            yield from (chart.title, chart.x, chart.y)
+            for mark in chart.marks:
+                yield from mark.texts()
 
 
 def label(quantity: str, unit: str = "") -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunelab.figures.charts import Drawing
+from tunelab.figures.kinds import kind_figures
 
 if TYPE_CHECKING:  # they load pandas and scikit-learn, which drawing does without
     from tunelab.figures.evidence import Evidence
@@ -29,23 +30,17 @@ def model_drawings(evidence: Evidence) -> list[Drawing]:
 
     found = [learning_curves(evidence)]
     if evidence.outputs is not None and len(evidence.test.targets):
-        if evidence.facts.kind == "regression":
-            from tunelab.figures.regression import regression_drawings
-
-            found += regression_drawings(evidence)
-        else:
-            from tunelab.figures.classification import classification_drawings
-
-            found += classification_drawings(evidence)
-        if evidence.facts.kind == "images":
-            from tunelab.figures.images import image_drawings
-
-            found += image_drawings(evidence)
+        found += kind_figures(evidence.facts.kind).drawings(evidence)
     return [drawing for drawing in found if drawing is not None]
 
 
-def write_drawings(drawings: Sequence[Drawing], folder: Path, title: str = "", subtitle: str = "") -> None:
-    """Writes ``<name>.png`` for each drawing that has none yet, and with a title ``figures.html`` with all of them."""
+def write_drawings(drawings: Sequence[Drawing], folder: Path, title: str = "", subtitle: str = "") -> str:
+    """Write ``<name>.png`` for each drawing that has none yet, and with a title ``figures.html`` with all of them.
+
+    Returns:
+        What would make the figures better, one line; empty for nothing.
+    """
+    from tunelab.figures.fonts import advice
     from tunelab.figures.html import figures_page
     from tunelab.figures.png import png_bytes
 
@@ -55,3 +50,4 @@ def write_drawings(drawings: Sequence[Drawing], folder: Path, title: str = "", s
             path.write_bytes(png_bytes(drawing))
     if title:
         (folder / PAGE).write_text(figures_page(title, subtitle, drawings), encoding="utf-8", newline="\n")
+    return advice(text for drawing in drawings for text in drawing.texts())

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from trainables.base.kinds.kind import RowKind
+from trainables.base.kinds.registry import kind_of
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, label
 from tunelab.figures.evidence import Evidence
 from tunelab.records.importance import Importance
@@ -90,7 +92,8 @@ def _category(column: pd.Series, name: str) -> Chart | None:
 def correlations(frame: pd.DataFrame, evidence: Evidence) -> Drawing | None:
     """Pearson correlations of the numeric columns, and of a regression's target."""
     table = frame.iloc[:, :MAX_COLUMNS].apply(pd.to_numeric, errors="coerce")
-    if evidence.facts.kind == "regression":
+    kind = kind_of(evidence.facts.kind)
+    if isinstance(kind, RowKind) and not kind.classifies:
         table = table.assign(**{evidence.target: np.asarray(evidence.train.targets, dtype=np.float64)})
     table = table.loc[:, table.nunique() > 1]
     if table.shape[1] < 2:

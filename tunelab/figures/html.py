@@ -111,6 +111,7 @@ def _trace(mark: Mark, colour: str) -> go.Scatter | go.Bar | go.Heatmap | go.Ima
             hovertemplate="%{y} · %{x}: %{z}<extra></extra>",
             name="",
         )
+    assert isinstance(mark, Images)
     sheet, _ = mosaic(mark)
     return go.Image(z=np.repeat(sheet[:, :, None], 3, axis=2), hoverinfo="skip")
 

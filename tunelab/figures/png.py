@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import matplotlib
 import numpy as np
 from cycler import cycler
-from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
@@ -19,10 +17,11 @@ from PIL import Image
 
 from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
+from tunelab.figures.fonts import families
+from tunelab.system.terminal import printable
 
 DPI = 110
 INCHES = {"normal": (5.6, 4.0), "small": (2.9, 2.1), "tall": (6.4, 5.2), "large": (7.4, 6.4)}
-HANGUL_FONTS = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "NanumBarunGothic", "Malgun Gothic", "AppleGothic")
 QUIET = "#7f8c8d"
 MAX_CELL_TEXTS = 450  # a larger heatmap shows colours alone
 
@@ -37,7 +36,7 @@ def png_bytes(drawing: Drawing) -> bytes:
         size = (width * drawing.columns, height * drawing.rows + 0.4)
         figure = Figure(figsize=size, dpi=DPI, layout="constrained")
         canvas: Any = FigureCanvasAgg(figure)  # untyped
-        figure.suptitle(drawing.title, fontsize=12)
+        figure.suptitle(printable(drawing.title), fontsize=12)
         axes = np.atleast_1d(np.asarray(figure.subplots(drawing.rows, drawing.columns))).reshape(-1)
         for chart, ax in zip(drawing.charts, axes, strict=False):
             _draw(chart, ax, figure)
@@ -55,17 +54,10 @@ def png_bytes(drawing: Drawing) -> bytes:
         return stream.getvalue()
 
 
-@cache
-def fonts() -> tuple[str, ...]:
-    """Font families in order of preference: one with Hangul when it is installed, then matplotlib's own."""
-    known = {font.name for font in font_manager.fontManager.ttflist}
-    found = next((name for name in HANGUL_FONTS if name in known), None)
-    return ("DejaVu Sans",) if found is None else (found, "DejaVu Sans")
-
-
 def _style() -> dict[str, Any]:
     return {
-        "font.family": list(fonts()),
+        "font.family": families(),
+        "text.parse_math": False,  # names of columns and classes are texts, also with $ in them
         "font.size": 9.5,
         "axes.unicode_minus": False,
         "axes.formatter.useoffset": False,  # years as 2020.5, not as 0.5 + 2.02e3
@@ -78,20 +70,19 @@ def _style() -> dict[str, Any]:
 
 
 def _draw(chart: Chart, ax: Any, figure: Figure) -> None:
-    named = any(getattr(mark, "name", "") for mark in chart.marks)
     bars = [mark for mark in chart.marks if isinstance(mark, Bars)]
-    for number, group in enumerate(bars):
-        _draw_bars(group, number, len(bars), ax)
+    drawn = [(group.name, _draw_bars(group, number, len(bars), ax)) for number, group in enumerate(bars)]
+    drawn += [(mark.name, _draw_curve(mark, ax)) for mark in chart.marks if isinstance(mark, Line | Points)]
     for mark in chart.marks:
-        _draw_mark(mark, ax, figure)
+        _draw_area(mark, ax, figure)
     for position in chart.verticals:
         ax.axvline(position, color=QUIET, linewidth=1, linestyle=":")
-    ax.set_xlabel(chart.x)
-    ax.set_ylabel(chart.y)
+    ax.set_xlabel(printable(chart.x))
+    ax.set_ylabel(printable(chart.y))
     if chart.x == "epoch":
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if chart.title:
-        ax.set_title(chart.title, fontsize=9.5)
+        ax.set_title(printable(chart.title), fontsize=9.5)
     if chart.log_y:
         ax.set_yscale("log")
         # plain numbers: powers of ten would be set by mathtext, which knows no fallback fonts
@@ -102,24 +93,35 @@ def _draw(chart: Chart, ax: Any, figure: Figure) -> None:
         ax.set_ylim(*chart.y_range)
     if chart.square:
         ax.set_aspect("equal", adjustable="datalim")
-    if named and bars:  # above the axes, where no bar is
-        ax.legend(fontsize=8, ncols=len(bars), loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    elif named:
-        ax.legend(fontsize=8)
+    _draw_legend(ax, [(name, artist) for name, artist in drawn if name], len(bars))
 
 
-def _draw_mark(mark: Mark, ax: Any, figure: Figure) -> None:
-    if isinstance(mark, Line):
-        style: dict[str, Any] = {"linewidth": 1.6}
-        if mark.quiet:
-            style = {"color": QUIET, "linestyle": "--", "linewidth": 1}
-        elif mark.shade is not None:
-            style |= {"color": COLOURS[mark.shade]}
-        ax.plot(mark.x, mark.y, label=mark.name or None, **style)
-    elif isinstance(mark, Points):
+def _draw_legend(ax: Any, named: Sequence[tuple[str, Any]], bars: int) -> None:
+    """Name what has a name; bars above the axes, where no bar is.
+
+    The names are given to the legend itself: as labels of artists, those that begin with an underscore would be left
+    out.
+    """
+    if not named:
+        return
+    style: dict[str, Any] = {"ncols": bars, "loc": "lower center", "bbox_to_anchor": (0.5, 1.0)} if bars else {}
+    ax.legend([artist for _, artist in named], [printable(name) for name, _ in named], fontsize=8, **style)
+
+
+def _draw_curve(mark: Line | Points, ax: Any) -> Any:
+    if isinstance(mark, Points):
         alpha = float(np.clip(200 / max(1, len(mark.x)), 0.15, 0.8))
-        ax.scatter(mark.x, mark.y, s=9, alpha=alpha, linewidths=0, label=mark.name or None)
-    elif isinstance(mark, Histogram):
+        return ax.scatter(mark.x, mark.y, s=9, alpha=alpha, linewidths=0)
+    style: dict[str, Any] = {"linewidth": 1.6}
+    if mark.quiet:
+        style = {"color": QUIET, "linestyle": "--", "linewidth": 1}
+    elif mark.shade is not None:
+        style |= {"color": COLOURS[mark.shade]}
+    return ax.plot(mark.x, mark.y, **style)[0]
+
+
+def _draw_area(mark: Mark, ax: Any, figure: Figure) -> None:
+    if isinstance(mark, Histogram):
         ax.stairs(mark.counts, mark.edges, fill=True, color=COLOURS[0], alpha=0.85)
     elif isinstance(mark, Heatmap):
         _draw_heatmap(mark, ax, figure)
@@ -127,17 +129,18 @@ def _draw_mark(mark: Mark, ax: Any, figure: Figure) -> None:
         _draw_images(mark, ax)
 
 
-def _draw_bars(mark: Bars, index: int, of: int, ax: Any) -> None:
+def _draw_bars(mark: Bars, index: int, of: int, ax: Any) -> Any:
     places = np.arange(len(mark.values)) + (index - (of - 1) / 2) * 0.8 / of
     errors = mark.errors
     if mark.across:
-        ax.barh(places, mark.values, 0.8 / of, xerr=errors, label=mark.name or None, ecolor=QUIET, capsize=2)
+        drawn = ax.barh(places, mark.values, 0.8 / of, xerr=errors, ecolor=QUIET, capsize=2)
         ax.set_yticks(np.arange(len(mark.labels)), [_short(text) for text in mark.labels])
         if not ax.yaxis_inverted():
             ax.invert_yaxis()
     else:
-        ax.bar(places, mark.values, 0.8 / of, yerr=errors, label=mark.name or None, ecolor=QUIET, capsize=2)
+        drawn = ax.bar(places, mark.values, 0.8 / of, yerr=errors, ecolor=QUIET, capsize=2)
         _name_columns(mark.labels, ax)
+    return drawn
 
 
 def _draw_heatmap(mark: Heatmap, ax: Any, figure: Figure) -> None:
@@ -172,7 +175,7 @@ def _draw_images(mark: Images, ax: Any) -> None:
     ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, aspect="equal", interpolation="nearest")
     for (x, y), caption in zip(places, mark.captions, strict=True):
         if caption:
-            ax.text(x, y, caption, ha="center", va="top", fontsize=7)
+            ax.text(x, y, printable(caption), ha="center", va="top", fontsize=7)
     ax.set_axis_off()
 
 
@@ -192,4 +195,5 @@ def mosaic(mark: Images) -> tuple[np.ndarray, list[tuple[float, float]]]:
 
 
 def _short(text: str, most: int = 24) -> str:
+    text = printable(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"

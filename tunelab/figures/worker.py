@@ -33,12 +33,16 @@ class FigureProcess:
 
     The process is started once and loads what drawing needs while nobody waits for it. Signals to the terminal's group
     do not reach it; it ends with its pipe, however this process ends.
+
+    Attributes:
+        advice: what would make figures better, one line; empty for nothing. Known after ``wait``.
     """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._asked = 0
+        self.advice = ""
 
     def start(self) -> subprocess.Popen[bytes]:
         """Starts the process unless it runs."""
@@ -71,7 +75,9 @@ class FigureProcess:
             assert answers is not None
             self._asked -= 1
             try:
-                problems.append(pickle.load(answers))  # our own process, over a pipe
+                problem, advice = pickle.load(answers)  # our own process, over a pipe
+                problems.append(problem)
+                self.advice = self.advice or advice
             except (EOFError, pickle.UnpicklingError):
                 problems.append(self._death())
                 self._asked = 0
@@ -122,12 +128,12 @@ def main() -> None:
     from tunelab.figures.drawings import write_drawings
 
     while (job := jobs.get()) is not None:
-        problem = ""
+        problem = advice = ""
         try:
-            write_drawings(*job)
+            advice = write_drawings(*job)
         except Exception as error:  # noqa: BLE001 told to the sweep, which says it to the user
             problem = describe_error(error)
-        sys.stdout.buffer.write(pickle.dumps(problem))
+        sys.stdout.buffer.write(pickle.dumps((problem, advice)))
         sys.stdout.buffer.flush()
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import io
+import json
+import os
 import re
+import subprocess
+import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +22,16 @@ from PIL import Image
 from trainables import RawSplit, Splits, Task, get_task
 from tunelab.analysis.permutation_importance import column_importance
 from tunelab.evaluation.baselines import baselines
+from tunelab.figures import fonts
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Line
 from tunelab.figures.classification import classification_tables, reliability
 from tunelab.figures.drawings import drawings_of, write_drawings
 from tunelab.figures.evidence import Evidence, gather
-from tunelab.figures.html import plotly_figure
-from tunelab.figures.png import fonts, png_bytes
+from tunelab.figures.fonts import hangul_font
+from tunelab.figures.html import figures_page, plotly_figure
+from tunelab.figures.png import png_bytes
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.system.terminal import printable
 
 CONFIG: dict[str, Any] = {"hidden_sizes": [16], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 32}
 IMAGES = {**CONFIG, "family": "mlp", "augment": False}
@@ -174,7 +183,7 @@ def test_nothing_to_show_gives_no_figure() -> None:
 
 
 def test_hangul_is_drawn_where_a_font_has_it() -> None:
-    if len(fonts()) == 1:
+    if hangul_font() is None:
         pytest.skip("no Korean font is installed")
 
     def picture(text: str) -> np.ndarray:
@@ -183,6 +192,50 @@ def test_hangul_is_drawn_where_a_font_has_it() -> None:
 
     # letters that no font has are all the same box
     assert not np.array_equal(picture("가격"), picture("면적"))
+
+
+@pytest.mark.parametrize(
+    "name", ["$a_1$", "_x", "<b>y</b>", "100 %", "x^2", "\\frac{", "$", "a\x1b[31mb", "\ud800"], ids=ascii
+)
+def test_names_of_columns_and_classes_are_drawn_as_text(name: str) -> None:
+    line = Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), name)
+    heatmap = Heatmap(np.eye(2), [name, "b"], [name, "b"])
+    bars = Bars([name, "b"], np.array([1.0, 2.0]), name=name)
+    charts = [Chart([mark], name, name, name) for mark in (line, bars, heatmap)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = png_bytes(Drawing("a", name, charts, 3))
+        other = png_bytes(Drawing("a", name, [replace(charts[0], marks=[replace(line, name="")]), *charts[1:]], 3))
+    assert picture != other  # the legend is there
+    page = figures_page(name, name, [Drawing("a", name, charts, 3)])
+    shown = json.loads(re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page)[0])
+    assert "<b>" not in json.dumps(shown)
+    assert shown["data"][0]["name"] == html.escape(printable(name), quote=False)
+
+
+def test_a_stale_list_of_fonts_is_made_anew_once(tmp_path: Path) -> None:
+    if hangul_font() is None:
+        pytest.skip("no Korean font is installed")
+    script = """
+import matplotlib, pathlib
+from matplotlib import font_manager
+manager = font_manager.fontManager
+manager.ttflist = [font for font in manager.ttflist if "DejaVu" in font.name]
+name = f"fontlist-v{font_manager.FontManager.__version__}.json"
+font_manager.json_dump(manager, pathlib.Path(matplotlib.get_cachedir()) / name)
+"""
+    look = "from tunelab.figures import fonts; print(fonts._known() is not None, fonts.hangul_font() is not None)"
+    env = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], env=env, check=True)
+    said = [subprocess.check_output([sys.executable, "-c", look], env=env, text=True).split() for _ in range(2)]
+    assert said == [["False", "True"], ["True", "True"]]
+
+
+def test_without_a_korean_font_there_is_one_line_of_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "hangul_font", lambda: None)
+    assert fonts.advice(["면적", "area"]).count("\n") == 0
+    assert "fonts-nanum" in fonts.advice(["면적"])
+    assert fonts.advice(["area"]) == ""
 
 
 def test_wide_and_long_labels_stay_readable() -> None:
