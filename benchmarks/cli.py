@@ -296,9 +296,9 @@ def confirmation(
 @app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")]) -> None:
     """Run a benchmark again from its lock and say 'identical', or list what differs (exit code 1)."""
-    from benchmarks.harness import verify as harness
+    from benchmarks.harness import lockfile
 
-    differences = harness.verify(folder)
+    differences = lockfile.verify(folder)
     if differences:
         typer.echo(f"{len(differences)} differences:")
         for difference in differences:

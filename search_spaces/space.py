@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are
 ParamValue = bool | int | float | str
 Config = dict[str, object]
 
-PROBES = 256  # random draws that find the conditional branches of a define-by-run space
+PROBES = 64  # random draws that find the conditional branches of a define-by-run space
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,10 @@ class SearchSpace:
         name: the name it is found by, e.g. ``"regression"``.
         suggest: draws parameters with ``trial.suggest_*`` and returns the configuration that a task's ``fit`` takes
             (a flat dict of JSON values). It must be a pure function of the trial.
-        branch: name of a categorical parameter that ``suggest`` draws first and on which the others depend, such as a
-            family of models. A search gives each of its choices turns (see ``tunelab.search.study``); None for none.
     """
 
     name: str
     suggest: Callable[[optuna.trial.BaseTrial], Config]
-    branch: str | None = None
 
     def __call__(self, trial: optuna.trial.BaseTrial) -> Config:
         return self.suggest(trial)
@@ -66,14 +63,6 @@ class SearchSpace:
                 raise TypeError(f"suggest must return a dict of what fit takes, not {type(config).__name__}")
             found.update(trial.distributions)
         return dict(sorted(found.items()))
-
-    def branches(self) -> list[ParamValue]:
-        """Return the choices of ``branch``; none when the space has no branch."""
-        from optuna.distributions import CategoricalDistribution
-
-        domain = None if self.branch is None else self.distributions()[self.branch]
-        choices = domain.choices if isinstance(domain, CategoricalDistribution) else ()
-        return [choice for choice in choices if choice is not None]
 
     def describe(self) -> dict[str, object]:
         """The space as JSON values, so that two spaces can be compared and a record can hold one."""

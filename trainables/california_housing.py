@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainables.base.contract.task import TaskFacts
-from trainables.base.tables.budget import table_budget
-from trainables.base.tables.references import table_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -25,9 +23,17 @@ class CaliforniaHousing(TabularTask):
         score="rmse",
         score_direction="minimize",
         unit="100,000 $",
-        **table_budget(rows=20_640),
     )
-    reference = table_reference()
+    reference = {
+        "n_layers": 3,
+        "width_1": 128,
+        "width_2": 64,
+        "width_3": 32,
+        "dropout": 0.1,
+        "lr": 1e-3,
+        "weight_decay": 1e-4,
+        "batch_size": 64,
+    }
     bundled_files = ("california_housing.csv.gz",)
     target = "MedHouseVal"
     numeric = ("MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude")

@@ -6,14 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from search_spaces.errors import UserError
+from search_spaces.errors import UserError, unknown
 from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import SPLIT_SEED, TaskFacts
+from trainables.base.kinds.classification import RARE
 from trainables.base.kinds.registry import row_kind
-from trainables.base.tables.budget import SMALL_ROWS, table_budget
-from trainables.base.tables.references import MLP, table_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -21,9 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trainables.base.contract.splits import RowSplit
-    from trainables.base.tables.preprocessing import Columns
+    from trainables.base.contract.task import Splits
+    from trainables.base.kinds.kind import TargetTransform
+    from trainables.base.tables.columns import Columns
 
-MANY_ROWS = 100_000
+CONSTANT = "has one value in the training rows"
+TRANSFORMS = ("none", "log", "robust")
+MANY_ROWS, FEW_ROWS = 100_000, 5_000
 KINDS = ("regression", "binary", "multiclass")
 MAX_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
 
@@ -38,10 +41,16 @@ class Table(TabularTask):
         data: path of a CSV, TSV or Parquet file, gzipped or not.
         target: the column to predict.
         kind: ``"regression"``, ``"binary"`` or ``"multiclass"`` instead of the inferred one.
-        ignore: columns to leave out, as a list or parted by commas.
+        ignore: columns to leave out, as a list or separated by commas.
         split_column: a column that says train, validation or test of each row.
         group_column: rows of one group stay in one split.
         time_column: the oldest rows train, the newest test.
+        treat: how columns are treated where the guess is wrong, ``"zip=category,age=number,built=date,note=text"``.
+        missing: cells that mean "no value", as a list or separated by commas; ``"none"`` for no number. Numbers such as
+            -999 that lie far from all others are found without.
+        no_header: whether the file has no line of names; its columns are then ``column_1``, ``column_2``, ...
+        target_transform: ``"log"``, ``"robust"`` or ``"none"`` (see ``TargetScale``); chosen on the validation rows
+            where some targets lie far out.
 
     Raises:
         UserError: no file or no table, a column that is not there, or a target or rows that cannot be learned from.
@@ -65,6 +74,12 @@ class Table(TabularTask):
         TaskOption("split_column", "Column that says train, validation or test of each row."),
         TaskOption("group_column", "Column whose equal values stay in one split."),
         TaskOption("time_column", "Column to split by: the oldest rows train, the newest test."),
+        TaskOption("treat", "COLUMN=number, category, date or text, where the guess is wrong.", repeatable=True),
+        TaskOption("missing", "Cell that means 'no value', e.g. -200; none to keep all.", repeatable=True),
+        TaskOption("no_header", "The first line is data, not names.", bool),
+        TaskOption(
+            "target_transform", "Scale to learn a number on.", choices=TRANSFORMS, default="none, or by validation"
+        ),
     )
 
     def __init__(
@@ -76,44 +91,59 @@ class Table(TabularTask):
         split_column: str | None = None,
         group_column: str | None = None,
         time_column: str | None = None,
+        treat: str | Sequence[str] | None = None,
+        missing: str | Sequence[str] | None = None,
+        no_header: bool = False,
+        target_transform: str | None = None,
     ) -> None:
         from trainables.base.tables.file import read_table_file
-        from trainables.base.tables.schema import infer_schema
+        from trainables.base.tables.schema import Wishes, infer_schema, parse_treatments
 
         if data is None or target is None:
             raise UserError("Task 'table' needs a file and a target: --data houses.csv --target price.")
-        parting = {
+        reasons = {
             "split_column": (split_column, "says which split a row is in"),
             "group_column": (group_column, "names the row's group"),
             "time_column": (time_column, "orders the rows in time"),
         }
-        columns = {option: column for option, (column, _) in parting.items()}
-        _check_text({"data": data, "target": target, "kind": kind, "ignore": ignore, **columns})
+        columns = {option: column for option, (column, _) in reasons.items()}
+        texts = {"data": data, "target": target, "kind": kind, "target_transform": target_transform, **columns}
+        _check_text(texts | {"ignore": ignore, "treat": treat})
         given = [option for option, column in columns.items() if column is not None]
         if len(given) > 1:
             flags = " and ".join(f"--{option.replace('_', '-')}" for option in given)
-            raise UserError(f"Rows are parted in one way, but {flags} are given. Choose one.")
+            raise UserError(f"Rows are separated in one way, but {flags} are given. Choose one.")
+        if target_transform is not None and target_transform not in TRANSFORMS:
+            raise unknown("target transform", target_transform, TRANSFORMS)
         self.split_column, self.group_column, self.time_column = split_column, group_column, time_column
-        self.path = Path(data).expanduser()
-        frame = read_table_file(self.path)
-        self._rows_read = len(frame)
+        self.path, self._header = Path(data).expanduser(), not no_header
+        table = read_table_file(self.path, header=self._header)
+        self._rows_read, self._file_notes = len(table.frame), table.notes
         self._frame: pd.DataFrame | None
-        self._frame, self.schema = infer_schema(
-            frame,
-            target,
+        wishes = Wishes(
             kind=kind,
-            ignore=_names(ignore, frame),
-            reserved={column: why for column, why in parting.values() if column is not None},
+            ignore=_names(ignore, table.frame),
+            reserved={column: why for column, why in reasons.values() if column is not None},
+            treat=parse_treatments([treat] if isinstance(treat, str) else list(treat or ())),
+            missing=_missing(missing),
         )
-        self._take_on(len(self._frame))
+        self._frame, self.schema = infer_schema(table.frame, target, wishes)
+        if target_transform == "log" and self.schema.kind == "regression" and self._frame[target].min() <= 0:
+            least = self._frame[target].min()
+            raise UserError(f"--target-transform log needs a positive target, but the least '{target}' is {least:g}.")
+        self._chosen_transform = cast("TargetTransform | None", target_transform)
+        self._constant: frozenset[str] = frozenset()
         self._split_notes: tuple[str, ...] = ()
+        self._load_notes: tuple[str, ...] = ()
+        self._take_on(self._frame)
         self.split(self._frame, SPLIT_SEED)
 
-    def _take_on(self, rows: int) -> None:
-        """Sets what a task says of itself from what the table turned out to be."""
-        schema = self.schema
+    def _take_on(self, frame: pd.DataFrame) -> None:
+        """Set what a task says of itself from what the table turned out to be."""
+        schema, rows = self.schema, len(frame)
         kind = row_kind(schema.kind)
-        self.target = schema.target
+        self.target = schema.target.name
+        rare = schema.kind == "binary" and float(frame[self.target].value_counts(normalize=True).min()) < RARE
         self.numeric, self.categorical, self.dates = (
             schema.columns.numeric,
             schema.columns.categorical,
@@ -122,34 +152,57 @@ class Table(TabularTask):
         self.numeric_transform = "standard" if rows < 1_000 else "quantile"  # a thousand rows make fair quantiles
         self.facts = replace(
             type(self).facts,
-            name="-".join(filter(None, ["table", _slug(self.path.name.partition(".")[0]), _slug(schema.target)])),
-            title=f"{schema.target} of {self.path.name}",
+            name="-".join(filter(None, ["table", _slug(self.path.name.partition(".")[0]), _slug(self.target)])),
+            title=f"{self.target} of {self.path.name}",
             kind=schema.kind,
             source=self.path.name,
-            score=kind.score,
+            score="average_precision" if rare else kind.score,
             score_direction=kind.score_direction,
+            max_epochs=100 if rows < FEW_ROWS else 27,  # an epoch of few rows is a few steps
+            grace_period=10 if rows < FEW_ROWS else 1,
             note="",
-            **table_budget(rows),
         )
-        small = rows < SMALL_ROWS
-        self.space_name = "tabular_small" if small else "tabular"
-        self.reference = table_reference({**MLP, "batch_size": 512 if rows > MANY_ROWS else 64}, small=small)
+        self.space_name = "mlp_small" if rows < FEW_ROWS else "mlp"
+        self.reference = {
+            "n_layers": 3,
+            "width_1": 128,
+            "width_2": 64,
+            "width_3": 32,
+            "dropout": 0.1,
+            "lr": 1e-3,
+            "weight_decay": 1e-4,
+            "batch_size": 512 if rows > MANY_ROWS else 64,
+        }
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_frame": None}  # a task that travels to a worker leaves its rows at home
 
     def read(self) -> pd.DataFrame:
         from trainables.base.tables.file import read_table_file
-        from trainables.base.tables.schema import clean_target
+        from trainables.base.tables.target import clean_target
 
         if self._frame is None:
-            schema = self.schema
-            frame = read_table_file(self.path)
-            self._frame = clean_target(frame, schema.target, schema.kind, schema.target_notation)
+            self._frame = clean_target(read_table_file(self.path, header=self._header).frame, self.schema.target)
         return self._frame
 
     def columns(self) -> Columns:
-        return self.schema.columns
+        return self.schema.columns.without(self._constant)
+
+    def load(self, split_seed: int = SPLIT_SEED) -> Splits:
+        from trainables.base.tables.split_notes import pooled_notes
+        from trainables.base.tables.target_choice import choose_transform
+
+        self.target_transform = self._chosen_transform or "none"
+        splits = super().load(split_seed)
+        notes = pooled_notes(splits.preprocessing)
+        if self._chosen_transform is None and self.schema.kind == "regression" and self.schema.target.far:
+            choice = choose_transform(splits)
+            notes.append(choice.note)
+            if choice.transform != self.target_transform:
+                self.target_transform = choice.transform
+                splits = super().load(split_seed)
+        self._load_notes = tuple(notes)
+        return splits
 
     def split(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
         """Row positions of the splits.
@@ -158,6 +211,7 @@ class Table(TabularTask):
             UserError: the rows cannot be split this way, or those that train hold one class only.
         """
         from trainables.base.contract.splits import uneven
+        from trainables.base.tables.split_notes import class_notes, constant_columns
 
         rows = self._parted(frame, split_seed)
         notes = [] if self.split_column is not None else [uneven(rows)]
@@ -173,6 +227,10 @@ class Table(TabularTask):
                 more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
                 named = ", ".join(unseen[:5]) + more
                 notes.append(f"Classes that no training row has, so that no model can learn them: {named}.")
+            notes += class_notes(classes)
+        self._constant = frozenset(constant_columns(frame.iloc[rows.train], self.schema.columns))
+        if not self.schema.columns.without(self._constant).names:
+            raise UserError("Every column has one value in all training rows. Split the rows another way.")
         self._split_notes = tuple(note for note in notes if note)
         return rows
 
@@ -194,23 +252,22 @@ class Table(TabularTask):
             "data": str(self.path),
             "rows": self._rows_read,
             "rows_used": len(frame),
-            "target": schema.target,
+            "target": self.target,
             "kind": schema.kind,
-            "numeric": list(schema.columns.numeric),
-            "categorical": list(schema.columns.categorical),
-            "dates": list(schema.columns.dates),
-            "dropped": dict(schema.dropped),
-            "notes": [*schema.notes, *self._split_notes],
+            **{sort: list(getattr(self.columns(), sort)) for sort in ("numeric", "categorical", "dates")},
+            **({"text": list(self.columns().text)} if self.columns().text else {}),
+            "dropped": {**schema.dropped, **dict.fromkeys(sorted(self._constant), CONSTANT)},
+            "notes": [*self._file_notes, *schema.notes, *self._split_notes, *self._load_notes],
         }
         if row_kind(schema.kind).classifies:
-            shown["classes"] = {str(name): int(n) for name, n in frame[schema.target].value_counts().items()}
+            shown["classes"] = {str(name): int(n) for name, n in frame[self.target].value_counts().items()}
         return shown
 
 
 def _check_text(options: Mapping[str, object]) -> None:
-    """Refuses what a YAML file may give instead of text: ``target: 2020``, ``split_column: [a]``."""
+    """Refuse what a YAML file may give instead of text: ``target: 2020``, ``split_column: [a]``."""
     for option, value in options.items():
-        for part in value if option == "ignore" and isinstance(value, list | tuple) else [value]:
+        for part in value if option in ("ignore", "treat") and isinstance(value, list | tuple) else [value]:
             if not isinstance(part, str | Path | None):
                 flag = f"--{option.replace('_', '-')}"
                 raise UserError(f"{flag} of task 'table' must be text, got {part!r}. Put it in quotes in a YAML file.")
@@ -221,6 +278,15 @@ def _names(ignore: str | Sequence[str] | None, frame: pd.DataFrame) -> list[str]
     given = [ignore] if isinstance(ignore, str) else list(ignore or ())
     parts = [[text] if text in frame.columns else text.split(",") for text in given]
     return [name.strip() for part in parts for name in part if name.strip()]
+
+
+def _missing(given: str | Sequence[str] | None) -> list[str] | None:
+    """Cells that mean "no value", as text; None when they are to be found, empty when there are none."""
+    if given is None:
+        return None
+    texts = [given] if not isinstance(given, list | tuple) else given
+    parts = [part.strip() for text in texts for part in str(text).split(",") if part.strip()]
+    return [] if parts == ["none"] else parts
 
 
 def _slug(text: str) -> str:

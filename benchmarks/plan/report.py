@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from benchmarks.harness.provenance import provenance_facts
-from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, PlanResults, within
+from benchmarks.harness.lockfile import provenance_facts
+from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, within
 from tunelab.documents.blocks import Cell, Document, Section, Table, Text
 
 NAMES = {"wall_seconds": "wall time", "epochs": "epochs", "memory_bytes": "memory", "disk_bytes": "disk"}
 
 
-def make_plan_document(results: PlanResults) -> Document:
+def make_plan_document(
+    comparisons: Sequence[Comparison], options: Sequence[str], provenance: Mapping[str, Any]
+) -> Document:
     """Return the report: what was predicted, what each sweep took, and their ratios."""
     sections = [
-        Section("Verdict", [Text(verdict(results.comparisons))]),
-        Section("Predicted / measured", [_ratios(results.comparisons)]),
-        Section("Costs", [_costs(results.comparisons)]),
+        Section("Verdict", [Text(verdict(comparisons))]),
+        Section("Predicted / measured", [_ratios(comparisons)]),
+        Section("Costs", [_costs(comparisons)]),
     ]
-    subtitle = f"tunelab plan and tunelab sweep with {' '.join(results.options)}"
-    return Document("Plans against sweeps", subtitle, sections, provenance_facts(results.lock["provenance"]))
+    subtitle = f"tunelab plan and tunelab sweep with {' '.join(options)}"
+    return Document("Plans against sweeps", subtitle, sections, provenance_facts(provenance))
 
 
 def _ratios(comparisons: Sequence[Comparison]) -> Table:

@@ -151,7 +151,7 @@ def test_sweep_files(content: bytes, in_folder: Path) -> None:
 @example("이름,값\n가,1\n나,2\n".encode("cp949"))
 def test_tables(content: bytes) -> None:
     try:
-        frame = read_table_bytes(content, "input.csv")
+        frame = read_table_bytes(content, "input.csv").frame
     except UserError:
         return
     assert frame.shape[1] >= 2

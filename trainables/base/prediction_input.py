@@ -12,9 +12,11 @@ import pandas as pd
 from search_spaces.errors import UserError
 from trainables.base.contract.task import Predictor
 from trainables.base.images.digit import read_digit
-from trainables.base.tables.dates import YEARS
-from trainables.base.tables.file import read_table_bytes
-from trainables.base.tables.preprocessing import TablePreprocessing, category_text
+from trainables.base.tables.dates import NO_DATE, YEARS
+from trainables.base.tables.file import TableFile, read_table_bytes
+from trainables.base.tables.missing import is_word
+from trainables.base.tables.preprocessing import TablePreprocessing
+from trainables.base.tables.reading.layout import NUMBERED
 
 SHADES = " ░▒▓█"  # of a picture in the terminal, from background to ink
 
@@ -48,33 +50,51 @@ class ImagePrediction:
 
 
 def predict_table_file(predictor: Predictor, content: bytes, name: str = "input") -> TablePrediction:
-    """Predicts every row of a CSV, TSV or Parquet file, given as bytes.
+    """Predict every row of a CSV, TSV or Parquet file.
 
-    Columns may come in any order; further ones are ignored with a note, as is the target. Unreadable numbers and dates
-    are predicted like missing ones, categories that training never saw like the one a note names.
+    Columns may come in any order; further ones are ignored with a note, as is the target. Cells come back exactly as
+    they are written. Cells that cannot be read are predicted like missing ones, and said.
+
+    Args:
+        predictor: a model of a table.
+        content: the bytes of the file.
+        name: what errors call it.
 
     Raises:
-        UserError: no readable table, columns missing (all are named), or a model that takes no table.
+        UserError: no readable table, columns missing (all are named), a column of which no cell can be read, or a
+            model that takes no table.
     """
     preprocessing = getattr(predictor, "preprocessing", None)
     if not isinstance(preprocessing, TablePreprocessing):
         raise UserError(f"This model takes no table: it predicts {predictor.kind.replace('_', ' ')}.")
-    frame = read_table_bytes(content, name, fewest_columns=1, as_text=preprocessing.columns.formats)
-    predictions = predictor.predict(frame)  # refuses missing columns
-    read = preprocessing.columns.names
+    table = _read(content, name, preprocessing)
+    frame, read = table.frame, preprocessing.columns.names
+    written = [column for column in frame.columns if pd.api.types.is_string_dtype(frame[column])]
+    cells = frame.assign(**{column: frame[column].mask(frame[column] == "") for column in written})
+    _require_readable(cells, preprocessing)
+    predictions = predictor.predict(cells)  # refuses missing columns
     extra = [column for column in frame.columns if column not in read and column not in predictions.columns]
     replaced = [column for column in frame.columns if column in predictions.columns]
-    notes = []
+    notes = list(table.notes)
     if extra:
         notes.append(f"Ignored, as the model does not read them: {', '.join(extra)}.")
     if replaced:
         notes.append(f"Replaced by the model's own: {', '.join(replaced)}.")
-    notes += _cell_notes(frame, preprocessing)
+    notes += _cell_notes(cells, preprocessing)
     return TablePrediction(pd.concat([frame.drop(columns=replaced), predictions], axis=1), tuple(notes))
 
 
+def _read(content: bytes, name: str, preprocessing: TablePreprocessing) -> TableFile:
+    """The file, with a header unless the model was trained on a file without one."""
+    table = read_table_bytes(content, name, fewest_columns=1, verbatim=True)
+    names = preprocessing.columns.names
+    if all(NUMBERED.fullmatch(column) for column in names) and not set(names) & set(table.frame.columns):
+        return read_table_bytes(content, name, header=False, fewest_columns=1, verbatim=True)
+    return table
+
+
 def predict_image_file(predictor: Predictor, content: bytes) -> ImagePrediction:
-    """Predicts the digit on a PNG or JPEG picture, given as bytes; raises ``UserError`` as ``read_digit`` does."""
+    """Predict the digit on a picture, given as bytes; raises ``UserError`` as ``read_digit`` does."""
     if isinstance(getattr(predictor, "preprocessing", None), TablePreprocessing) or predictor.kind == "language_model":
         raise UserError("This model takes no picture. Give it what it was trained on (see 'tunelab results').")
     pixels = read_digit(content)
@@ -108,6 +128,25 @@ def draw_prediction(found: ImagePrediction) -> bytes:
     return drawn.getvalue()
 
 
+def _require_readable(frame: pd.DataFrame, preprocessing: TablePreprocessing) -> None:
+    """Raise ``UserError`` when a column has cells but none that can be read: a prediction would be made of nothing."""
+    columns = preprocessing.columns
+    unreadable = []
+    for name in (*columns.numeric, *columns.dates):
+        if name in frame.columns:
+            cells = frame[name].dropna()
+            text = cells.astype(object).astype(str)
+            cells = cells[~(is_word(text) | text.str.fullmatch(NO_DATE))]
+            if len(cells) and columns.numbers(cells).isna().all():
+                how = columns.formats.get(name, "plain number" if name in columns.numeric else "date")
+                unreadable.append(f"'{name}' (e.g. {str(cells.iloc[0])[:30]!r}; read as: {how})")
+    if unreadable:
+        raise UserError(
+            f"No cell can be read of {', '.join(unreadable)}. Write these columns as in the table that the model was "
+            "trained on."
+        )
+
+
 def _cell_notes(frame: pd.DataFrame, preprocessing: TablePreprocessing) -> Iterator[str]:
     """Cells that hold something the model cannot use, a sentence for each column."""
     columns = preprocessing.columns
@@ -119,10 +158,11 @@ def _cell_notes(frame: pd.DataFrame, preprocessing: TablePreprocessing) -> Itera
         yield from _note(
             frame[name], lost, f"cells that are no dates from {YEARS[0]} to {YEARS[1]} are read as missing"
         )
+    pooled = preprocessing.pooled_categories
     for name, known in preprocessing.known_categories.items():
-        like = preprocessing.left_out_categories[name]
-        what = "values that training never saw are read like " + (f"'{like}'" if like else "missing ones")
-        yield from _note(frame[name], ~category_text(frame[name]).isin(known), what)
+        how = "count as rare ones" if name in pooled else "count as none of the known ones"
+        unseen = ~columns.categories(frame[name]).isin(known)
+        yield from _note(frame[name], unseen, f"values that training never saw {how}")
 
 
 def _note(cells: pd.Series, lost: pd.Series, what: str) -> Iterator[str]:

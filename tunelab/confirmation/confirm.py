@@ -37,10 +37,8 @@ Training = Callable[[Sequence[TrialAssignment]], list[TrialRecord]]  # runs plan
 
 
 def reference_of(result: SweepResult, task: Task) -> TrialRecord | None:
-    """Return the trial of the task's reference configuration.
-
-    A record without epochs, numbered ``NO_TRIAL``, when no trial had it; None when the task has no reference.
-    """
+    """The trial of the task's reference configuration; a record without epochs, numbered ``NO_TRIAL``, when no trial
+    had it; None when the task has none."""
     if not task.reference:
         return None
     config = task.space().config(task.reference)
@@ -50,7 +48,7 @@ def reference_of(result: SweepResult, task: Task) -> TrialRecord | None:
 
 
 def candidates(result: SweepResult, task: Task, top: int) -> list[TrialRecord]:
-    """Return the best ``top`` trials besides the reference, best first, then the reference when the task has one."""
+    """The best ``top`` trials besides the reference, best first, and then the reference when the task has one."""
     reference = reference_of(result, task)
     if reference is None:
         return result.ranked()[:top]
@@ -59,7 +57,7 @@ def candidates(result: SweepResult, task: Task, top: int) -> list[TrialRecord]:
 
 
 def confirm_count(result: SweepResult, task: Task, confirm_top: int | None, seeds: int) -> int:
-    """Return how many trials are confirmed: what the user asked for, else as many of the best three as are cheap.
+    """How many trials are confirmed: what the user says, else as many of the best three as is cheap beside the search.
 
     In deterministic mode the cost is counted in epochs, which do not depend on the machine.
     """
@@ -76,7 +74,7 @@ def confirm_count(result: SweepResult, task: Task, confirm_top: int | None, seed
 
 
 def choose_winner(result: SweepResult) -> TrialRecord:
-    """Return the trial that the confirmation chose, else the best by validation loss."""
+    """The trial that the confirmation chose, else the best by validation loss."""
     ranked = result.ranked()
     if result.confirmation is None:
         return ranked[0]
@@ -85,7 +83,7 @@ def choose_winner(result: SweepResult) -> TrialRecord:
 
 
 def median_run(result: SweepResult) -> tuple[int, float] | None:
-    """Return seed and validation loss of the winner's run on fresh seeds that has the median loss, the lower of two.
+    """Seed and validation loss of the winner's run on fresh seeds that has the median loss, the lower of two.
 
     None without a confirmation, or when not all of its runs have a result.
     """
@@ -108,22 +106,21 @@ def confirm(
     storage: str,
     log: Callable[[str], None],
 ) -> Confirmation:
-    """Train the ``top`` best trials and the reference on fresh seeds, in parallel on the running Ray.
+    """Trains the ``top`` best trials and the reference on fresh seeds, in parallel on the running Ray.
 
-    Short runs are trained in this process, which takes less time than starting workers; their losses are the same.
+    What takes no longer than workers take to start is trained in this process; the figures are the same.
 
     Args:
-        result: The sweep, with a trial that has a result.
-        task: What it learned.
-        splits: The task's data.
-        resources: What one trial takes.
-        top: Number of trials besides the reference.
-        seeds: Number of fresh seeds for each.
+        result: with trials.
+        task, splits: what was learned.
+        resources: of one trial.
+        top: how many of the best.
+        seeds: how many fresh seeds each.
         storage: URI of a folder for weights, emptied afterwards.
         log: Shows a step to the user.
 
     Returns:
-        The winner and its verdict.
+        See ``confirm_with``.
     """
 
     def train(plans: Sequence[TrialAssignment]) -> list[TrialRecord]:
@@ -138,7 +135,11 @@ def confirm(
 def confirm_with(
     train: Training, result: SweepResult, task: Task, splits: Splits, *, top: int, seeds: int, storage: str
 ) -> Confirmation:
-    """Confirm as ``confirm`` does, with ``train`` in place of Ray."""
+    """As ``confirm``, with ``train`` in place of Ray.
+
+    Returns:
+        What fresh seeds say.
+    """
     chosen = candidates(result, task, top)
     fresh = [derive_seed(result.spec.seed, "confirm", i) for i in range(seeds)]
     plans = [
@@ -158,7 +159,7 @@ def confirm_with(
 
 
 def log_confirmation(result: SweepResult, store: TrackingStore) -> None:
-    """Write the losses on fresh seeds to the runs of the confirmed trials."""
+    """Writes the figures of fresh seeds to the runs of the confirmed trials."""
     assert result.confirmation is not None
     runs: Mapping[int | None, str] = {t.number: t.run_id for t in result.trials}
     for row in result.confirmation.rows:

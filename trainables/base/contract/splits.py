@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,12 @@ def check_rows(n_rows: int) -> None:
         raise UserError(f"The data has {n_rows} usable rows, but splitting 64/16/20 needs at least {MIN_ROWS}.")
 
 
+def fewest_held_out(n_rows: int) -> int:
+    """Return the number of validation rows, the smallest split, of a random split."""
+    rest = n_rows - math.ceil(TEST_SHARE * n_rows)
+    return math.ceil(VALIDATION_SHARE / (1 - TEST_SHARE) * rest)
+
+
 def split_rows(n_rows: int, seed: int, classes: np.ndarray | None = None) -> RowSplit:
     """Splits 64/16/20 at random.
 
@@ -59,6 +66,8 @@ def split_rows(n_rows: int, seed: int, classes: np.ndarray | None = None) -> Row
                 "three splits. Merge or remove rare classes."
             )
     rows = np.arange(n_rows)
+    if classes is not None and len(counts) > fewest_held_out(n_rows):
+        return _dealt_classes(classes, seed)
     rest, test = train_test_split(rows, test_size=TEST_SHARE, random_state=seed, stratify=classes)
     train, validation = train_test_split(
         rest,
@@ -67,6 +76,17 @@ def split_rows(n_rows: int, seed: int, classes: np.ndarray | None = None) -> Row
         stratify=None if classes is None else classes[rest],
     )
     return RowSplit(np.sort(train), np.sort(validation), np.sort(test))
+
+
+def _dealt_classes(classes: np.ndarray, seed: int) -> RowSplit:
+    """Splits in which every class has a row to train on, where the other two have fewer rows than there are classes."""
+    generator = np.random.default_rng(seed)
+    rows = generator.permutation(len(classes))
+    _, first = np.unique(classes[rows], return_index=True)
+    others = np.delete(rows, first)
+    test, validation = round(TEST_SHARE * len(rows)), round(VALIDATION_SHARE * len(rows))
+    train = np.concatenate([rows[first], others[test + validation :]])
+    return RowSplit(np.sort(train), np.sort(others[test : test + validation]), np.sort(others[:test]))
 
 
 def split_groups(groups: np.ndarray, seed: int) -> RowSplit:

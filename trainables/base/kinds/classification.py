@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+RARE = 0.1  # share of the rarer of two classes below which accuracy says little
+THRESHOLD = "threshold"  # fact of a model of rare positives: the probability above which it says yes
 _EPSILON = float(np.finfo(np.float64).eps)  # probabilities are kept away from 0 by it, as scikit-learn does
 _LEAST_SHARE = 1e-7  # of a class without training rows, in ``constant_outputs``
 
@@ -74,18 +76,38 @@ class Classification(RowKind):
 
         classes, found = facts["classes"], probabilities(outputs)
         frame = pd.DataFrame(found, columns=[f"p_{c}" for c in classes], index=index)
-        frame.insert(0, "prediction", [classes[i] for i in found.argmax(axis=1)])
+        frame.insert(0, "prediction", [classes[i] for i in self.chosen(found, facts)])
         return frame
+
+    def chosen(self, found: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
+        """Return the position of the class that is predicted for each row, (n,) int64, from its probabilities."""
+        positions: np.ndarray = found.argmax(axis=1)
+        return positions
 
 
 @dataclass(frozen=True)
 class Binary(Classification):
-    """Two classes; raw outputs (n, 1) are the logit of the second, targets are 0 and 1 as float32."""
+    """Two classes; raw outputs (n, 1) are the logit of the second, targets are 0 and 1 as float32.
+
+    The second is the later one in their order, or the rare one. A model of a rare class may have a ``threshold`` among
+    its facts, the probability above which it is predicted.
+    """
 
     name: Kind = "binary"
 
     def n_outputs(self, classes: int) -> int:
         return 1
+
+    def target_facts(self, train: np.ndarray, every: np.ndarray, transform: TargetTransform) -> dict[str, Any]:
+        import pandas as pd
+
+        facts = super().target_facts(train, every, transform)
+        first = float(np.mean(pd.Series(train) == facts["classes"][0]))
+        return facts | ({"classes": facts["classes"][::-1]} if first < RARE else {})  # a rare class is the positive one
+
+    def chosen(self, found: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
+        yes: np.ndarray = found[:, 1] > facts.get(THRESHOLD, 0.5)
+        return yes.astype(np.int64)
 
     def encode_target(self, targets: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
         return self.positions(targets, facts).astype(np.float32)
@@ -125,7 +147,9 @@ class Binary(Classification):
         return logs[:, 1:] - logs[:, :1]
 
     def metrics(self, outputs: np.ndarray, target: np.ndarray, facts: Mapping[str, Any]) -> dict[str, float]:
-        return binary_metrics(target.reshape(-1), probabilities(outputs)[:, 1])
+        threshold = facts.get(THRESHOLD)
+        scores = binary_metrics(target.reshape(-1), probabilities(outputs)[:, 1], threshold or 0.5)
+        return scores if threshold is None else {**scores, THRESHOLD: threshold}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Kind = Literal["regression", "binary", "multiclass", "images", "language_model", "function"]
-TargetTransform = Literal["none", "log"]
+TargetTransform = Literal["none", "log", "robust"]
 
 
 class GradientBuffers(Protocol):
@@ -62,7 +62,7 @@ class RowKind(TargetKind):
         Args:
             train: (n,) raw targets of the training rows: all that is fitted is fitted on these.
             every: (n,) raw targets of all rows: names of classes only.
-            transform: ``"log"`` trains a regression on the logarithm.
+            transform: scale of a regression, see ``TargetScale``.
         """
 
     @abstractmethod

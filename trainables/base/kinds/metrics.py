@@ -29,11 +29,17 @@ def regression_metrics(truth: Array, prediction: Array) -> dict[str, float]:
     return scores
 
 
-def binary_metrics(truth: Array, probability: Array) -> dict[str, float]:
-    """``accuracy``, ``f1`` (of class 1), ``log_loss`` and ``auc`` of P(class 1) (n,) against 0/1 ``truth`` (n,)."""
+def binary_metrics(truth: Array, probability: Array, threshold: float = 0.5) -> dict[str, float]:
+    """``accuracy``, ``f1``, ``log_loss``, ``auc`` and ``average_precision`` of P(class 1) (n,) against 0/1 ``truth``.
+
+    Args:
+        truth: (n,) 0 or 1.
+        probability: (n,) of class 1.
+        threshold: probability above which class 1 is predicted, for accuracy and F1.
+    """
     positive = np.asarray(truth).reshape(-1) > 0.5
     p = np.asarray(probability, dtype=np.float64).reshape(-1)
-    predicted = p > 0.5
+    predicted = p > threshold
     hits = float(np.count_nonzero(predicted & positive))
     total = np.count_nonzero(predicted) + np.count_nonzero(positive)
     scores = {
@@ -43,8 +49,38 @@ def binary_metrics(truth: Array, probability: Array) -> dict[str, float]:
     }
     area = roc_auc(positive, p)
     if area is not None:
-        scores["auc"] = area
+        scores |= {"auc": area, "average_precision": average_precision(positive, p)}
     return scores
+
+
+def average_precision(positive: Array, score: Array) -> float:
+    """Precision averaged over the steps of recall, with tied scores in one step, as scikit-learn has it.
+
+    Args:
+        positive: (n,) bool, some of them true.
+        score: (n,) higher for rows that are more likely positive.
+    """
+    order = np.argsort(-score, kind="stable")
+    ordered, hits = score[order], np.cumsum(positive[order])
+    last = np.flatnonzero(np.append(np.diff(ordered) != 0, True))  # of each run of ties
+    precision = hits[last] / (last + 1)
+    return float((np.diff(hits[last], prepend=0) * precision).sum() / hits[-1])
+
+
+def best_threshold(positive: Array, score: Array) -> float:
+    """The threshold above which rows are called positive for the best F1, halfway to the next score below it.
+
+    Args:
+        positive: (n,) bool, some of them true.
+        score: (n,) probabilities of the positive class.
+    """
+    order = np.argsort(-score, kind="stable")
+    ordered, hits = score[order], np.cumsum(positive[order])
+    last = np.flatnonzero(np.append(np.diff(ordered) != 0, True))
+    f1 = 2 * hits[last] / (last + 1 + hits[-1])
+    best = last[int(np.argmax(f1))]
+    below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
+    return float((ordered[best] + below) / 2)
 
 
 def multiclass_metrics(truth: Array, probabilities: Array) -> dict[str, float]:

@@ -1,38 +1,75 @@
-"""Dates as people write them: one order of year, month and day a column, found once, by which all its cells are read.
+"""Dates as people write them: one order of year, month and day per column, found once, by which all its cells are read.
 
-A year has four digits: "1-3", "May 1" and "12:30" are no dates.
+Without a year there is no date: "1-3", "May 1" and "12:30" are left alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-YEARS = (1678, 2261)  # that nanoseconds since 1970 can hold; "9999-12-31" stands for no date at all
+YEARS = (1678, 2261)  # that nanoseconds since 1970 can hold; "9999-12-31" means that there is no date
+NO_DATE = r"\s*(?:9999|0000|0001)\D.*"  # what databases write for no date
 EPOCH = pd.Timestamp(0, tz="UTC")
 YEAR_FIRST, DAY_FIRST, MONTH_FIRST = "year first", "day first", "month first"
+YEAR_MONTH = "year.month"  # 2000.10 is October 2000, also where the file was read as numbers
 MOSTLY = 0.95  # share of readable cells from which text is dates, or numbers
 PROBED = 2000  # cells that tell how a column is written
+MAX_CELL = 60  # characters; a longer text is no date
+CENTURY = 69  # two-digit years from here on are of the 20th century, as POSIX has it
 
 TIME = (
-    r"(?P<before>오전|오후)?\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:\.\d+)?))?"
+    r"(?P<before>오전|오후)?\s*(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2}(?:\.\d+)?))?"
     r"\s*(?P<half>[ap]m)?"
 )
 _ZONE = r"\s*(?:Z|UTC|GMT|(?P<zone>[+-]\d{2}:?\d{2}))?"
 _YEAR, _MONTH, _DAY = r"(?P<year>\d{4})", r"(?P<month>\d{1,2}|[a-z]{3,9}\.?)", r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-_DATES = {
-    YEAR_FIRST: rf"{_YEAR}\s*[-/.년]\s*{_MONTH}\s*(?:[-/.월]\s*(?:{_DAY}\s*[.일]?)?)?",
+_SHORT, _NUMBER = r"['’]?(?P<year>\d{2})", r"(?P<month>\d{1,2})"  # two-digit years need a day
+_WORD = r"(?P<month>[a-z]{3,9})\.?"
+_LONG_YEAR = {
     DAY_FIRST: rf"{_DAY}\s*[-/. ]\s*{_MONTH}\s*[-/., ]\s*{_YEAR}",
     MONTH_FIRST: rf"{_MONTH}\s*[-/. ]\s*{_DAY}\s*[-/., ]\s*{_YEAR}",
 }
-_PATTERNS = {
-    order: re.compile(rf"\s*{date}(?:\s*\(\w{{1,3}}\))?(?:[\sT]\s*{TIME}{_ZONE})?\s*", re.IGNORECASE)
-    for order, date in _DATES.items()
+_SHORT_YEAR = {
+    YEAR_FIRST: rf"{_SHORT}\s*[-/.년]\s*{_NUMBER}\s*[-/.월]\s*{_DAY}\s*[.일]?",
+    DAY_FIRST: rf"{_DAY}\s*[-/. ]\s*{_MONTH}\s*[-/. ]\s*{_SHORT}",
+    MONTH_FIRST: rf"{_MONTH}\s*[-/. ]\s*{_DAY}\s*[-/., ]\s*{_SHORT}",
 }
+_PERIODS = (
+    rf"{_YEAR}[-/.년\s]*Q(?P<quarter>[1-4])",
+    rf"{_YEAR}\s*년?\s*(?P<quarter>[1-4])\s*분기",
+    rf"(?:Q(?P<quarter>[1-4])[-/.,\s]*){_YEAR}",
+    rf"(?P<quarter>[1-4])Q[-/.,\s]*{_YEAR}",
+    rf"{_WORD}[-/., ]*{_YEAR}",
+    rf"{_YEAR}[-/., ]+{_WORD}",
+    rf"{_YEAR}\s*년",
+)
+_COMPACT = (
+    r"(?P<year>(?:1[6-9]|2[0-2])\d{2})(?P<month>0[1-9]|1[0-2])"
+    r"(?:(?P<day>[0-3]\d)(?:[T\s]?(?P<hour>[0-2]\d)(?:(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?)?Z?)?)?"
+)
+_PARTS = ("year", "quarter", "month", "day", "before", "hour", "minute", "second", "half", "zone")
+
+
+def _compiled(date: str) -> re.Pattern[str]:
+    return re.compile(rf"\s*{date}(?:\s*\(\w{{1,3}}\))?(?:[\sT]\s*{TIME}{_ZONE})?\s*", re.IGNORECASE)
+
+
+_LONG = {order: _compiled(date) for order, date in _LONG_YEAR.items()}
+_BRIEF = {order: _compiled(date) for order, date in _SHORT_YEAR.items()}
+_COMPACT_DATE = re.compile(rf"\s*{_COMPACT}\s*", re.IGNORECASE)
+_CERTAIN = (  # a cell of these can be read in one way only
+    _compiled(rf"{_YEAR}\s*[-/.년]\s*{_MONTH}\s*(?:[-/.월]\s*(?:{_DAY}\s*[.일]?)?)?"),
+    _COMPACT_DATE,
+    *(re.compile(rf"\s*{period}\s*", re.IGNORECASE) for period in _PERIODS),
+)
 _MONTHS = {"janfebmaraprmayjunjulaugsepoctnovdec"[3 * i : 3 * i + 3]: i + 1 for i in range(12)}
+_DATE_NAME = re.compile(r"date|day|month|time|ym|날짜|일자|일시|년월|연월", re.IGNORECASE)
+_MIN_DISTINCT = {6: 6, 8: 3, 10: 3, 12: 3, 14: 3}  # different numbers of so many digits that are dates by no accident
 
 
 @dataclass(frozen=True)
@@ -40,17 +77,25 @@ class DateOrder:
     """How a column writes its dates.
 
     Attributes:
-        name: ``"year first"``, ``"day first"`` or ``"month first"``.
-        sure: whether a cell decides between the last two: one with a part above 12, or with points (1.2.2024), which
-            nobody writes month first. Otherwise the month is taken to come first.
+        name: ``"year first"``, ``"day first"``, ``"month first"`` or ``"year.month"``.
+        sure: whether a cell decides between the orders: one with a part above 12, or with points (1.2.2024), which
+            is never month first. Otherwise the month is taken to come first, or the year where it has two digits.
     """
 
     name: str
-    sure: bool
+    sure: bool = True
 
 
 def infer_date_order(column: pd.Series) -> DateOrder | None:
-    """The order by which most cells are dates; None when fewer than ``MOSTLY`` are."""
+    """Return the order by which most cells are dates; None when fewer than ``MOSTLY`` are.
+
+    Cells with the year first, months and quarters are read in any column, so that two notations may be mixed.
+    Numbers count when all are dates such as 20180131, 201804, 2018013124 (hour 24) or 2018.04.
+    """
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return None
+    if pd.api.types.is_numeric_dtype(column):
+        return _order_of_numbers(column)
     text = pd.Series(column.dropna().unique()).astype(str)
     found = _order_of(text.iloc[:: max(1, len(text) // PROBED)])
     if found is None or found.sure or len(text) < 2 * PROBED:
@@ -59,33 +104,72 @@ def infer_date_order(column: pd.Series) -> DateOrder | None:
 
 
 def _order_of(text: pd.Series) -> DateOrder | None:
-    year, day, month = (_valid(_parts(text, order)) for order in _PATTERNS)
-    if not len(text) or max(year.mean(), day.mean(), month.mean()) < MOSTLY:
+    if not len(text):
         return None
-    if year.mean() >= MOSTLY:
-        return DateOrder(YEAR_FIRST, True)
-    if day.sum() != month.sum():
-        return DateOrder(DAY_FIRST if day.sum() > month.sum() else MONTH_FIRST, True)
-    points = bool(text[day].str.match(r"\s*\d+\s*\.").all())
-    return DateOrder(DAY_FIRST if points else MONTH_FIRST, points)
+    certain = _read_by(text, _CERTAIN)
+    rest = text[~certain]
+    if not len(rest):
+        return DateOrder(YEAR_FIRST)
+    may_miss = (1 - MOSTLY) * len(text)
+    for patterns in (_LONG, _BRIEF):
+        read = {order: _first_parts(rest, (pattern,)) for order, pattern in patterns.items()}
+        counts = {order: int(_valid(parts).sum()) for order, parts in read.items()}
+        most = max(counts.values())
+        if most and len(rest) - most <= may_miss:
+            return _best_order(rest, {order: parts for order, parts in read.items() if counts[order] == most})
+    return DateOrder(YEAR_FIRST) if len(rest) <= may_miss else None
+
+
+def _best_order(text: pd.Series, read: Mapping[str, pd.DataFrame]) -> DateOrder | None:
+    """The order among those that read equally many cells; None for points with the month first, as in 10.20.30."""
+    orders = [order for order in (YEAR_FIRST, DAY_FIRST, MONTH_FIRST) if order in read]
+    if bool(text.str.contains("/").any()) and len(orders) > 1:
+        orders = [order for order in orders if order != YEAR_FIRST]  # 18/01/02 is hardly ever 2018
+    elif bool(text.str.match(r"\s*\d+\s*\.").all()):
+        orders = [order for order in orders if order != MONTH_FIRST]
+    if len(orders) < 2:
+        return DateOrder(orders[0]) if orders else None
+    if YEAR_FIRST not in orders:
+        return DateOrder(MONTH_FIRST, sure=False)
+    years = {order: read[order]["year"].nunique() for order in orders}  # a table spans fewer years than days of a month
+    best = min(orders, key=lambda order: years[order])
+    return DateOrder(best, sure=all(years[best] * 3 <= years[order] for order in orders if order != best))
+
+
+def _order_of_numbers(column: pd.Series) -> DateOrder | None:
+    values = column.dropna().unique()
+    numbers = pd.Series(values[np.isfinite(values.astype(np.float64))].astype(np.float64))
+    if not len(numbers) or not numbers.abs().lt(1e15).all():
+        return None
+    named = _DATE_NAME.search(str(column.name)) is not None
+    if bool((numbers % 1 == 0).all()):
+        text = numbers.astype(np.int64).astype(str)
+        width = len(text.iloc[0])
+        enough = len(text) >= (3 if named else _MIN_DISTINCT.get(width, np.inf))
+        uniform = enough and width in _MIN_DISTINCT and bool((text.str.len() == width).all())
+        return DateOrder(YEAR_FIRST) if uniform and bool(_read_by(text, (_COMPACT_DATE,)).all()) else None
+    months = (numbers % 1 * 100).round(6)
+    dates = bool((months.mod(1) == 0).all() and months.between(1, 12).all() and (months < 10).any())
+    years = bool(numbers.between(1800, 2200).all())
+    return DateOrder(YEAR_MONTH) if dates and years and (named or len(numbers) >= _MIN_DISTINCT[6]) else None
 
 
 def read_dates(column: pd.Series, order: str = YEAR_FIRST) -> pd.Series:
     """(n,) UTC timestamps in nanoseconds; missing where a cell is no date of ``YEARS``. Each text is read once.
 
     Args:
-        column: text, or dates and times.
+        column: text, numbers such as 20180131, or dates and times.
         order: of the text, see ``DateOrder``.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return _in_range(pd.to_datetime(column, utc=True))
     codes, cells = pd.factorize(column)
-    text = pd.Series(cells, dtype=object).astype(str)
-    read = _in_range(pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601"))  # nearly always, and fast
-    for known in dict.fromkeys((order, YEAR_FIRST)):  # a year in front leaves no doubt in any column
-        rest = read.isna()
-        if rest.any():
-            read[rest] = _assembled(_parts(text[rest], known))
+    text = _as_text(pd.Series(cells), order)
+    read = _in_range(pd.to_datetime(text.where(text.str.len() != 6), errors="coerce", utc=True, format="ISO8601"))
+    patterns = (*([_LONG[order]] if order in _LONG else []), *_CERTAIN, _BRIEF.get(order, _BRIEF[YEAR_FIRST]))
+    rest = read.isna()  # hardly any: ISO is what most files have, and pandas reads it fast
+    if rest.any():
+        read[rest] = _assembled(_first_parts(text[rest], patterns))
     return pd.Series(read.array.take(codes, allow_fill=True), index=column.index)  # code -1 is a missing cell
 
 
@@ -99,21 +183,57 @@ def seconds_of_day(parts: pd.DataFrame) -> pd.Series:
     hour, minute, second = (pd.to_numeric(parts[name]).astype(np.float64) for name in ("hour", "minute", "second"))
     half = parts["half"].str.lower().fillna(parts["before"].map({"오전": "am", "오후": "pm"}))
     twelve = half.notna()
-    wrong = (hour > 23) | (minute > 59) | (second >= 60) | (twelve & ((hour > 12) | (hour < 1)))
+    late = (hour > 24) | ((hour == 24) & ((minute.fillna(0) > 0) | (second.fillna(0) > 0)))  # 24:00 ends the day
+    wrong = late | (minute > 59) | (second >= 60) | (twelve & ((hour > 12) | (hour < 1)))
     hour = hour.where(~twelve, hour % 12 + 12 * (half == "pm"))
-    return (hour * 3600 + minute * 60).add(second.fillna(0)).fillna(0.0).mask(wrong)
+    return (hour * 3600).add((minute * 60).fillna(0)).add(second.fillna(0)).fillna(0.0).mask(wrong)
 
 
-def _parts(text: pd.Series, order: str) -> pd.DataFrame:
-    """The named parts of each cell, as text; missing where the whole cell is no date of this order."""
-    pattern = _PATTERNS[order]
-    nothing = (None,) * pattern.groups
-    rows = [nothing if match is None else match.groups() for match in map(pattern.fullmatch, text)]
-    parts = pd.DataFrame(rows, index=text.index, columns=list(pattern.groupindex), dtype=object)
-    for name in ("year", "day"):
+def _as_text(cells: pd.Series, order: str) -> pd.Series:
+    """Cells as text: numbers without the ``.0`` of a column with missing cells, or with two decimals."""
+    if order == YEAR_MONTH:
+        numbers = pd.to_numeric(cells.astype(object), errors="coerce").astype(np.float64)
+        return numbers.map(lambda number: "" if pd.isna(number) else f"{number:.2f}").astype(object).astype(str)
+    return cells.astype(object).map(_digits).astype(object).astype(str)
+
+
+def _digits(cell: object) -> str:
+    if isinstance(cell, float) and cell % 1 == 0 and abs(cell) < 1e15:
+        return str(int(cell))
+    return str(cell)
+
+
+def _read_by(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.Series:
+    """Whether each cell is a date by one of the patterns."""
+    return _valid(_first_parts(text, patterns))
+
+
+def _first_parts(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.DataFrame:
+    """The named parts of each cell by the first pattern that the whole cell fits and that gives a date."""
+    parts = _parts(text, patterns[0])
+    for pattern in patterns[1:]:
+        wrong = ~_valid(parts)
+        if not wrong.any():
+            break
+        found = _parts(text[wrong], pattern)
+        right = _valid(found)
+        parts.loc[found.index[right]] = found[right]
+    return parts
+
+
+def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
+    """The named parts of each cell, as text; missing where the whole cell does not fit."""
+    matches = (pattern.fullmatch(cell) if len(cell) <= MAX_CELL else None for cell in text)
+    rows = [{} if match is None else match.groupdict() for match in matches]
+    parts = pd.DataFrame(rows, index=text.index, columns=list(_PARTS), dtype=object)
+    short = parts["year"].str.len() == 2
+    for name in ("year", "day", "quarter"):
         parts[name] = pd.to_numeric(parts[name]).astype(np.float64)
+    parts["year"] = parts["year"].where(~short, parts["year"] + 1900 + 100 * (parts["year"] < CENTURY))
     word = parts["month"].astype(object).str.lower().str[:3].map(_MONTHS)
-    parts["month"] = word.fillna(pd.to_numeric(parts["month"], errors="coerce")).astype(np.float64)
+    month = word.fillna(pd.to_numeric(parts["month"], errors="coerce")).astype(np.float64)
+    whole_year = (parts["year"] * 0 + 1).where(parts["month"].isna())
+    parts["month"] = month.fillna(3 * parts["quarter"] - 2).fillna(whole_year)
     return parts
 
 

@@ -1,69 +1,85 @@
-"""Reading a user's table: CSV, TSV or Parquet, gzipped or not, in UTF-8 or CP949, whatever its delimiter."""
+"""Reading a user's table: CSV, TSV or Parquet, gzipped or not, whatever its encoding, delimiter and layout."""
 
 from __future__ import annotations
 
-import codecs
-import csv
 import gzip
 import io
 import re
 import warnings
 import zlib
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from search_spaces.errors import UserError
+from trainables.base.tables.reading.encoding import Encoding, find_encoding
+from trainables.base.tables.reading.layout import Layout, find_layout, is_junk, named, unique_names
 
-DELIMITERS = (",", "\t", ";", "|")
-SNIFFED = 64 * 1024  # bytes at the beginning that tell the delimiter
+PROBED_BYTES = 64 * 1024  # at the beginning, which tell the layout
 OTHER_TEXT = {
     "JSON": re.compile(r"\s*[\[{]\s*([\[{\"\d}\]-]|null|true|false)"),
     "HTML or XML": re.compile(r"\s*<[a-z!?]", re.IGNORECASE),
 }
-EXCEL_HINT = re.compile(r"\"?sep=(\t|[^\w\s\"'])\"?\r?\n", re.IGNORECASE)  # the first line that Excel writes or wants
-ASCII = re.compile(r"[\0-\x7f]+")
-FOREIGN = 0.2  # share of letters that Korean hardly has from which a text that decodes as CP949 is another encoding
-MISSING = ["?"]  # beside what pandas takes for missing: empty, NA, N/A, nan, null, None, ...
+_ZERO_FIRST = re.compile(rb"(?:^|[\s\",;|])0\d")  # a code such as 00489, which is not the number 489
 
 
-def read_table_file(path: Path) -> pd.DataFrame:
-    """A table file as a DataFrame; raises ``UserError`` that says what is wrong with it, see ``read_table_bytes``."""
+@dataclass(frozen=True)
+class TableFile:
+    """A table as read.
+
+    Attributes:
+        frame: with distinct, stripped column names.
+        notes: what was repaired or guessed, a sentence each.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+
+def read_table_file(path: Path, *, header: bool = True) -> TableFile:
+    """Read a table file; raises ``UserError`` that says what is wrong with it, see ``read_table_bytes``."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise UserError(f"The table '{path}' does not exist. Give the path of a CSV, TSV or Parquet file.") from error
     except OSError as error:
         raise UserError(f"The table '{path}' cannot be read: {error.strerror}.") from error
-    return read_table_bytes(content, str(path))
+    return read_table_bytes(content, str(path), header=header)
 
 
-def read_table_bytes(content: bytes, name: str, fewest_columns: int = 2, as_text: Collection[str] = ()) -> pd.DataFrame:
-    """The bytes of a table file as a DataFrame with distinct, stripped column names.
+def read_table_bytes(
+    content: bytes, name: str, *, header: bool = True, fewest_columns: int = 2, verbatim: bool = False
+) -> TableFile:
+    """Read the bytes of a table file.
 
     Args:
-        content: CSV, TSV or Parquet by content, not by name; plain or gzipped; text in UTF-8 (with or without byte
-            order mark), UTF-16 with one, or CP949.
+        content: CSV, TSV or Parquet by content, not by name; plain or gzipped; text in UTF-8 or UTF-16 (with or without
+            byte order mark), CP949 or Windows-1252.
         name: what errors call it.
-        fewest_columns: a text with fewer is taken for one with a strange delimiter.
-        as_text: columns of a text whose cells stay as they are written, even where all look like plain numbers.
+        header: whether a text has a line of names; without one its columns are ``column_1``, ``column_2``, ...
+        fewest_columns: a text with fewer has an unknown delimiter.
+        verbatim: whether the cells of a text stay as they are written, empty ones as empty text. Otherwise numbers and
+            booleans are converted where a whole column allows it, and empty cells are missing. Words such as NA are
+            text either way: whether they mean a missing cell depends on the column.
 
     Raises:
-        UserError: empty, damaged, another kind of file or encoding, no delimiter found, duplicate column names, or a
-            row that is longer than the header.
+        UserError: an empty or damaged file, another kind of file or encoding, no delimiter found, or a row that is
+            longer than the header.
     """
     content = _unpacked(content, name)
     if not content.strip():
         raise UserError(f"'{name}' is empty. Give a table with a header line and rows.")
     if content[:4] == b"PK\x03\x04":
         raise UserError(f"'{name}' is an Excel workbook or a ZIP archive. Save it as CSV (UTF-8) or Parquet.")
-    parquet = content[:4] == b"PAR1"
-    frame = _parquet(content, name) if parquet else _text(content, name, fewest_columns, as_text)
-    if not len(frame):
+    if content[:4] == b"PAR1":
+        table = _parquet(content, name)
+    else:
+        table = _text(content, name, header=header, fewest_columns=fewest_columns, verbatim=verbatim)
+    if not len(table.frame):
         raise UserError(f"'{name}' has a header but no rows.")
-    return frame
+    return table
 
 
 def _unpacked(content: bytes, name: str) -> bytes:
@@ -75,7 +91,7 @@ def _unpacked(content: bytes, name: str) -> bytes:
         raise UserError(f"'{name}' is a damaged gzip file: {error}.") from error
 
 
-def _parquet(content: bytes, name: str) -> pd.DataFrame:
+def _parquet(content: bytes, name: str) -> TableFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -83,110 +99,90 @@ def _parquet(content: bytes, name: str) -> pd.DataFrame:
         table = pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"'{name}' is a damaged Parquet file: {str(error).rstrip('.')}.") from error
-    columns = _checked_names([str(column) for column in table.column_names], name)
+    columns, notes = unique_names([str(column) for column in table.column_names])
     frame: pd.DataFrame = table.rename_columns(columns).to_pandas(ignore_metadata=True)
     for column in frame.select_dtypes("timedelta"):
         frame[column] = frame[column].dt.total_seconds() / 3600  # hours, as times of day are read
-    return frame
+    return TableFile(frame, tuple(notes))
 
 
-def _text(content: bytes, name: str, fewest_columns: int, as_text: Collection[str]) -> pd.DataFrame:
-    encoding = _encoding(content, name)
-    head = content[:SNIFFED].decode(encoding, errors="ignore")
+def _text(content: bytes, name: str, *, header: bool, fewest_columns: int, verbatim: bool) -> TableFile:
+    encoding = find_encoding(content, name)
+    head = content[encoding.start : PROBED_BYTES].decode(encoding.codec, errors="ignore")
     other = next((sort for sort, start in OTHER_TEXT.items() if start.match(head)), None)
     if other is not None:
-        raise UserError(f"'{name}' is {other} and no table. Save it as CSV, TSV or Parquet.")
-    complete = len(content) <= SNIFFED
-    lines = head.splitlines() if complete else head.splitlines()[:-1] or [head]
-    lines = [line for line in lines if line.strip()]
-    if not lines:
-        raise UserError(f"'{name}' is empty. Give a table with a header line and rows.")
-    hint = EXCEL_HINT.match(head)
-    if hint is not None and len(lines) > 1:
-        lines = lines[1:]
-    delimiter = _delimiter(lines, name, fewest_columns) if hint is None else hint[1]
-    header = _checked_names(next(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)), name)
+        raise UserError(f"'{name}' is {other}, not a table. Save it as CSV, TSV or Parquet.")
+    complete = len(content) <= PROBED_BYTES
+    layout = find_layout(head, name, complete=complete, header=header, fewest_columns=fewest_columns)
+    body = encoding.start + len(head[: layout.start].encode(encoding.codec))
+    if not content[body:].strip():
+        raise UserError(f"'{name}' has a header but no rows.")
+
+    def read(columns: list[int] | None = None, as_text: bool = verbatim) -> pd.DataFrame:
+        return _read_cells(content, body, encoding, layout, name, columns, as_text)
+
+    frame = read()
+    if not verbatim:
+        frame = _with_codes(frame, content, read)
+    notes = [encoding.note, *layout.notes]
+    junk = [layout.names[i] for i in layout.nameless if _is_junk_column(frame[layout.names[i]])]
+    if junk:
+        frame = frame.drop(columns=junk)
+        count = "1 column" if len(junk) == 1 else f"{len(junk)} columns"
+        notes.append(f"Left out {count} without a name and without values.")
+    if not verbatim:
+        empty = frame.isna().all(axis=1)
+        if empty.any() and not empty.all():
+            frame = frame[~empty].reset_index(drop=True)
+            notes.append(f"Left out {'1 empty row' if empty.sum() == 1 else f'{int(empty.sum()):,} empty rows'}.")
+    return TableFile(frame, tuple(note for note in notes if note))
+
+
+def _read_cells(
+    content: bytes, body: int, encoding: Encoding, layout: Layout, name: str, columns: list[int] | None, as_text: bool
+) -> pd.DataFrame:
+    stream = io.BytesIO(content)
+    stream.seek(body)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            frame = pd.read_csv(
-                io.BytesIO(content),
-                sep=delimiter,
-                encoding=encoding,
-                names=header,
-                header=0 if hint is None else 1,
+            frame: pd.DataFrame = pd.read_csv(
+                stream,
+                sep=layout.delimiter,
+                encoding=encoding.codec,
+                names=list(layout.names),
+                header=None,
                 index_col=False,
-                dtype=dict.fromkeys(as_text, str),
-                na_values=MISSING,
+                usecols=columns,
+                dtype=str if as_text else None,
+                keep_default_na=False,
+                na_values=None if as_text else [""],
+                na_filter=not as_text,
                 low_memory=False,
             )
     except pd.errors.ParserWarning as error:
         raise UserError(f"'{name}' has rows with more cells than its header names. Name every column.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         reason = str(error).strip().rstrip(".").removeprefix("Error tokenizing data. C error: ")
-        raise UserError(
-            f"'{name}' is no table with {len(header)} columns parted by {_named(delimiter)}: {reason}."
-        ) from error
+        reason = re.sub(r"line (\d+)", lambda found: f"line {int(found[1]) + layout.lines}", reason)
+        shape = f"{len(layout.names)} columns separated by {named(layout.delimiter)}"
+        raise UserError(f"'{name}' is not a table with {shape}: {reason}.") from error
     return frame
 
 
-def _encoding(content: bytes, name: str) -> str:
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if not wide and b"\0" in content[:SNIFFED]:
-        raise UserError(f"'{name}' is a binary file. Give a CSV, TSV or Parquet file.")
-    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp949"):
-        decoder = codecs.getincrementaldecoder(encoding)()
-        foreign = ""
-        try:
-            for start in range(0, len(content), 1 << 20):  # piecewise: a large text is not held twice
-                piece = decoder.decode(content[start : start + (1 << 20)])
-                foreign = foreign or ASCII.sub("", piece)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            continue
-        if encoding == "cp949" and _hardly_korean(foreign):
-            break
-        return encoding
-    raise UserError(f"'{name}' is no text in UTF-8 or CP949. Save it as UTF-8.")
+def _with_codes(frame: pd.DataFrame, content: bytes, read: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    """The frame with columns such as 00489 as the text they are: as numbers they would lose their zeros."""
+    whole = [i for i, column in enumerate(frame.columns) if _is_whole(frame[column])]
+    if not whole or _ZERO_FIRST.search(content) is None:
+        return frame
+    text = read(whole, True)
+    codes = [str(column) for column in text if text[column].str.match(r"\s*0\d").any()]
+    return frame.assign(**{column: text[column].mask(text[column].str.strip() == "") for column in codes})
 
 
-def _hardly_korean(letters: str) -> bool:
-    """Whether CP949 gives letters beyond EUC-KR, which Korean hardly uses: Shift-JIS or Latin-1 read as CP949 does."""
-    codes = letters.encode("cp949")  # two bytes a letter; both are above 0xA0 in EUC-KR
-    beyond = sum(lead < 0xA1 or trail < 0xA1 for lead, trail in zip(codes[::2], codes[1::2], strict=True))
-    return beyond > FOREIGN * len(letters)
+def _is_whole(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and bool((column.dropna() % 1 == 0).all())
 
 
-def _delimiter(lines: list[str], name: str, fewest_columns: int) -> str:
-    """The delimiter that gives the header the most cells that the following rows have too."""
-    scores = {}
-    for delimiter in DELIMITERS:
-        widths = [len(row) for row in _rows(lines[:50], delimiter)]
-        agreeing = sum(width == widths[0] for width in widths)
-        scores[delimiter] = (agreeing / len(widths) if widths[0] > 1 else 0.0, widths[0])
-    best = max(DELIMITERS, key=lambda delimiter: scores[delimiter])
-    if scores[best][0] == 0 and fewest_columns > 1:
-        raise UserError(
-            f"'{name}' has a single column, or a delimiter that is not known: its first line is '{lines[0][:60]}'. "
-            "Part columns by comma, tab, semicolon or |."
-        )
-    return best
-
-
-def _rows(lines: list[str], delimiter: str) -> Iterable[list[str]]:
-    try:
-        return list(csv.reader(lines, delimiter=delimiter))
-    except csv.Error:
-        return [[""]]  # a cell longer than the reader takes: not this delimiter
-
-
-def _checked_names(names: list[str], name: str) -> list[str]:
-    names = [" ".join(column.split("\n")).strip() or f"Unnamed: {i}" for i, column in enumerate(names)]
-    twice = [column for column, count in Counter(names).items() if count > 1]
-    if twice:
-        raise UserError(f"'{name}' has more than one column named {', '.join(map(repr, twice))}. Rename all but one.")
-    return names
-
-
-def _named(delimiter: str) -> str:
-    return {",": "comma", "\t": "tab", ";": "semicolon"}.get(delimiter, delimiter)
+def _is_junk_column(column: pd.Series) -> bool:
+    return all(isinstance(cell, str) and is_junk(cell) for cell in column.dropna().unique())

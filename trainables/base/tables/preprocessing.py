@@ -5,65 +5,61 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from search_spaces.errors import UserError
-from trainables.base.tables.dates import YEAR_FIRST, days_since_1970, infer_date_order, read_dates
-from trainables.base.tables.numbers import PLAIN, read_numbers
+from trainables.base.tables.columns import Columns
+from trainables.base.tables.dates import days_since_1970, infer_date_order
+from trainables.base.tables.reading.layout import unique_names
+from trainables.base.tables.text_features import clean_text, fit_text, text_features
 
-MAX_CATEGORIES = 50  # rarer values of a column share one "infrequent" indicator
+# Rarer values of a column share one indicator. A column has as many as the rows leave room for in memory.
+MIN_CATEGORIES, MAX_CATEGORIES, INDICATOR_CELLS = 50, 1_000, 20_000_000
 NumericTransform = Literal["standard", "quantile"]
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which raw columns a model reads, by the way they are treated.
-
-    Attributes:
-        numeric: numbers; missing cells get the training median and an indicator.
-        categorical: text, codes and booleans; one-hot without the first category (the missing cells, where training had
-            any). A value that training never saw is all zero, as the left-out category is.
-        dates: dates and times; become year, month, day of week, day of year, hour and days since 1970.
-        formats: how the text of a column is written, by name: the order of dates (see ``dates.infer_date_order``), the
-            notation of numbers where it is not plain (see ``numbers.infer_number_format``).
-    """
-
-    numeric: tuple[str, ...]
-    categorical: tuple[str, ...] = ()
-    dates: tuple[str, ...] = ()
-    formats: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.numeric + self.categorical + self.dates
-
-    def numbers(self, column: pd.Series) -> pd.Series:
-        """A numeric column, or a date column as days since 1970: float64 (n,), missing where a cell is not readable."""
-        name = str(column.name)
-        if name in self.dates:
-            return days_since_1970(read_dates(column, self.formats.get(name, YEAR_FIRST)))
-        return read_numbers(column, self.formats.get(name, PLAIN))
+DATE_PARTS = ("year", "month", "day_of_week", "day_of_year", "hour", "days")
+_TRUSTED = {"numpy.dtype", "sklearn.compose._column_transformer._RemainderColsList"}
 
 
 class TablePreprocessing:
-    """Raw rows to a float32 matrix. Everything it knows was fitted on the rows given to ``fit``."""
+    """Raw rows to a float32 matrix. Everything it knows was fitted on the rows given to ``fit``.
 
-    def __init__(self, columns: Columns, transformer: ColumnTransformer) -> None:
+    Args:
+        columns: the raw columns, and how their cells are read.
+        transformer: fitted on the plain columns; None without numbers, dates and categories.
+        texts: a fitted pipeline for each column of free text.
+        low, high: (numbers and parts of dates,) range of each in the training rows, as the model gets it.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        transformer: ColumnTransformer | None,
+        texts: Mapping[str, Pipeline],
+        low: np.ndarray,
+        high: np.ndarray,
+    ) -> None:
         self.columns = columns
         self._transformer = transformer
+        self._texts = dict(texts)
+        self._low, self._high = low, high
 
     @classmethod
     def fit(cls, frame: pd.DataFrame, columns: Columns, numeric: NumericTransform = "standard") -> TablePreprocessing:
-        """Fits scaler, imputer and encoder on ``frame``, the training rows, and finds the orders of dates not given.
+        """Fit scaler, imputer, encoder and text features on the training rows; find the orders of dates not given.
+
+        Args:
+            frame: the training rows.
+            columns: what is read of them.
+            numeric: ``"quantile"`` maps numbers to a normal distribution by their training quantiles.
 
         Raises:
             UserError: a date column without dates.
@@ -81,108 +77,158 @@ class TablePreprocessing:
         )
         number = make_pipeline(SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), scaler)
         category = OneHotEncoder(
-            drop="first", handle_unknown="ignore", max_categories=MAX_CATEGORIES, sparse_output=False, dtype=np.float32
+            handle_unknown="infrequent_if_exist",
+            max_categories=category_limit(len(frame)),
+            sparse_output=False,
+            dtype=np.float32,
         )
-        parts = []
-        numbers = [*columns.numeric, *_date_parts(columns.dates)]
-        if numbers:
-            parts.append(("numeric", number, numbers))
-        if columns.categorical:
-            parts.append(("categorical", category, list(columns.categorical)))
-        transformer = ColumnTransformer(parts, sparse_threshold=0.0, verbose_feature_names_out=False)
-        return cls(columns, transformer.fit(_plain(frame, columns)))
+        plain = _plain(frame, columns)
+        count = _count_numbers(columns)
+        parts = [
+            ("numeric", number, [str(name) for name in plain.columns[:count]]),
+            ("categorical", category, [str(name) for name in plain.columns[count:]]),
+        ]
+        parts = [part for part in parts if part[2]]
+        transformer = None
+        if parts:
+            transformer = ColumnTransformer(parts, sparse_threshold=0.0, verbose_feature_names_out=False).fit(plain)
+        texts = {name: fit_text(clean_text(frame[name])) for name in columns.text}
+        open_range = np.full(count, np.inf)
+        fitted = cls(columns, transformer, texts, -open_range, open_range)
+        numbers = fitted.transform(frame)[:, :count]
+        return cls(columns, transformer, texts, numbers.min(axis=0), numbers.max(axis=0))
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
-        """(n, raw columns) to (n, features) float32; raises ``UserError`` naming missing columns."""
+        """(n, raw columns) to (n, features) float32; raises ``UserError`` naming missing columns.
+
+        A number outside the range of the training rows is taken for the nearest one in it.
+        """
         missing = [name for name in self.columns.names if name not in frame.columns]
         if missing:
             raise UserError(
                 f"The input lacks the column(s) {', '.join(map(repr, missing))}. "
                 f"The model reads: {', '.join(self.columns.names)}."
             )
-        plain = _plain(frame, self.columns)
-        with warnings.catch_warnings():
-            # a category that training never saw is all zero by intent
-            warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
-            matrix = self._transformer.transform(plain)
-        return np.ascontiguousarray(matrix, dtype=np.float32)
+        blocks: list[np.ndarray] = []
+        if self._transformer is not None:
+            with warnings.catch_warnings():
+                # a category that training never saw has no indicator by intent
+                warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
+                blocks.append(self._transformer.transform(_plain(frame, self.columns)).astype(np.float32, copy=False))
+        blocks += [text_features(pipeline, clean_text(frame[name])) for name, pipeline in self._texts.items()]
+        matrix = np.ascontiguousarray(np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0])
+        numbers = matrix[:, : self.n_numeric]
+        np.clip(numbers, self._low, self._high, out=numbers)
+        return matrix
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the matrix's columns, one-hot ones as ``column_value``."""
-        return [str(name) for name in self._transformer.get_feature_names_out()]
+        """Names of the matrix's columns, all different: one-hot ones as ``column_value``."""
+        numbers = _numbers(self.columns)
+        names = list(numbers)
+        if numbers:
+            imputer = self._part("numeric").steps[0][1]
+            names += [f"{numbers[i]}_missing" for i in imputer.indicator_.features_]
+        if self.columns.categorical:
+            encoder = self._part("categorical")
+            values = zip(self.columns.categorical, encoder.categories_, encoder.infrequent_categories_, strict=True)
+            for name, known, pooled in values:
+                rare = set() if pooled is None else set(pooled)
+                names += [f"{name}_{value}" for value in known if value not in rare]
+                names += [f"{name}_other"] if rare else []
+        for name, pipeline in self._texts.items():
+            names += [f"{name}_text_{i}" for i in range(1, pipeline.steps[1][1].n_components + 1)]
+        return unique_names(names)[0]
 
     @property
     def n_numeric(self) -> int:
-        """How many leading columns of the matrix hold numbers and parts of dates; indicators follow."""
-        return len(self.columns.numeric) + len(_date_parts(self.columns.dates))
-
-    @property
-    def n_ordered(self) -> int:
-        """Number of leading columns of the matrix that hold numbers, parts of dates and indicators of missing cells."""
-        positions = self._transformer.output_indices_.get("numeric")
-        return 0 if positions is None else int(positions.stop)
+        """Number of leading columns of the matrix that hold numbers and parts of dates; indicators follow."""
+        return _count_numbers(self.columns)
 
     @property
     def known_categories(self) -> dict[str, frozenset[str]]:
-        """The values of each categorical column that training saw, as ``category_text`` writes them."""
-        return {name: frozenset(values) for name, values, _ in self._categories()}
+        """The values of each categorical column that training saw, as ``Columns.categories`` writes them."""
+        if not self.columns.categorical:
+            return {}
+        values = self._part("categorical").categories_
+        return {name: frozenset(known) for name, known in zip(self.columns.categorical, values, strict=True)}
 
     @property
-    def left_out_categories(self) -> dict[str, str]:
-        """The value of each categorical column that has no indicator, and like which unseen values are read."""
-        return {name: str(values[left_out]) for name, values, left_out in self._categories()}
-
-    def _categories(self) -> Iterator[tuple[str, np.ndarray, int]]:
-        if self.columns.categorical:
-            encoder = self._transformer.named_transformers_["categorical"]
-            yield from zip(self.columns.categorical, encoder.categories_, encoder.drop_idx_, strict=True)
+    def pooled_categories(self) -> dict[str, int]:
+        """How many values of a categorical column share one indicator, by column, where there are such."""
+        if not self.columns.categorical:
+            return {}
+        pooled = zip(self.columns.categorical, self._part("categorical").infrequent_categories_, strict=True)
+        return {name: len(values) for name, values in pooled if values is not None}
 
     def save(self, folder: Path) -> None:
-        """Writes ``preprocessing.skops`` and ``columns.json``."""
+        """Write ``preprocessing.skops`` and ``columns.json``."""
         import skops.io  # loads much of scikit-learn
 
-        skops.io.dump(self._transformer, folder / "preprocessing.skops")
-        (folder / "columns.json").write_text(json.dumps(asdict(self.columns), ensure_ascii=False), encoding="utf-8")
+        skops.io.dump({"columns": self._transformer, "texts": self._texts}, folder / "preprocessing.skops")
+        stored = asdict(self.columns) | {"low": self._low.tolist(), "high": self._high.tolist()}
+        (folder / "columns.json").write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> TablePreprocessing:
-        """Reads what ``save`` wrote; refuses types that scikit-learn's own preprocessing does not need."""
+        """Read what ``save`` wrote; refuse types that scikit-learn's own preprocessing does not need."""
         stored = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
-        formats = stored.pop("formats", {})
+        low, high = (np.asarray(stored.pop(bound), dtype=np.float32) for bound in ("low", "high"))
+        formats, missing = stored.pop("formats"), stored.pop("missing")
+        columns = Columns(
+            **{key: tuple(value) for key, value in stored.items()},
+            formats=formats,
+            missing={name: tuple(cells) for name, cells in missing.items()},
+        )
         import skops.io  # loads much of scikit-learn
 
         path = folder / "preprocessing.skops"
         foreign = set(skops.io.get_untrusted_types(file=path)) - _TRUSTED
         if foreign:
             raise UserError(f"'{path.name}' holds types that are not loaded: {', '.join(sorted(foreign))}.")
-        transformer = skops.io.load(path, trusted=sorted(_TRUSTED))
-        return cls(Columns(**{key: tuple(value) for key, value in stored.items()}, formats=formats), transformer)
+        fitted = skops.io.load(path, trusted=sorted(_TRUSTED))
+        return cls(columns, fitted["columns"], fitted["texts"], low, high)
+
+    def _part(self, name: str) -> Any:
+        assert self._transformer is not None
+        return self._transformer.named_transformers_[name]
 
 
-_TRUSTED = {"numpy.dtype", "sklearn.compose._column_transformer._RemainderColsList"}
+def category_limit(rows: int) -> int:
+    """Return how many values of a column get an indicator of their own, at most."""
+    return min(MAX_CATEGORIES, max(MIN_CATEGORIES, INDICATOR_CELLS // max(1, rows)))
 
 
-def _date_parts(dates: Sequence[str]) -> list[str]:
-    return [f"{name}:{part}" for name in dates for part in _PARTS]
+def date_parts(dates: Sequence[str]) -> list[str]:
+    """Return the names of the numbers that date columns become."""
+    return [f"{name}:{part}" for name in dates for part in DATE_PARTS]
 
 
-_PARTS = ("year", "month", "day_of_week", "day_of_year", "hour", "days")
+def _numbers(columns: Columns) -> list[str]:
+    return [*columns.numeric, *date_parts(columns.dates)]
+
+
+def _count_numbers(columns: Columns) -> int:
+    return len(columns.numeric) + len(DATE_PARTS) * len(columns.dates)
 
 
 def _plain(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
-    """The frame in plain types: float64 numbers (unreadable cells missing), text categories, date parts."""
-    plain: dict[str, object] = {}
+    """The frame in plain types: float64 numbers (unreadable cells missing) and parts of dates, then text categories.
+
+    Columns are called by their position: names made of the user's could collide.
+    """
+    values = [*_plain_numbers(frame, columns), *(columns.categories(frame[name]) for name in columns.categorical)]
+    return pd.DataFrame({str(i): column for i, column in enumerate(values)}, index=frame.index)
+
+
+def _plain_numbers(frame: pd.DataFrame, columns: Columns) -> Iterator[pd.Series]:
     for name in columns.numeric:
-        plain[name] = columns.numbers(frame[name])
+        yield columns.numbers(frame[name])
     for name in columns.dates:
-        moment = read_dates(frame[name], columns.formats.get(name, YEAR_FIRST))
-        for part in _PARTS[:-1]:
-            plain[f"{name}:{part}"] = getattr(moment.dt, part).astype(np.float64)
-        plain[f"{name}:days"] = days_since_1970(moment)
-    for name in columns.categorical:
-        plain[name] = category_text(frame[name])
-    return pd.DataFrame(plain, index=frame.index)
+        moment = columns.moments(frame[name])
+        for part in DATE_PARTS[:-1]:
+            yield getattr(moment.dt, part).astype(np.float64)
+        yield days_since_1970(moment)
 
 
 def _orders(frame: pd.DataFrame, columns: Columns) -> dict[str, str]:
@@ -196,24 +242,3 @@ def _orders(frame: pd.DataFrame, columns: Columns) -> dict[str, str]:
             raise UserError(f"The column '{name}' holds no dates that can be read. Write them as 2024-12-31.")
         orders[name] = found.name
     return orders
-
-
-def category_text(column: pd.Series) -> pd.Series:
-    """Category values as text, the same for 1, 1.0 and "1", so that a column with missing cells reads as without.
-
-    Missing cells are the empty text. Each different cell is written once.
-    """
-    codes, cells = pd.factorize(column)
-    texts = np.array([*map(_category, cells), ""], dtype=object)
-    return pd.Series(texts[codes], index=column.index, dtype=object)
-
-
-def _category(cell: object) -> str:
-    text = str(cell).strip()
-    if isinstance(cell, bool | np.bool_):
-        return text
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return str(int(number)) if number % 1 == 0 and abs(number) < 2**53 else text

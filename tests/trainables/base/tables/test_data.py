@@ -16,7 +16,8 @@ from search_spaces import UserError
 from trainables import TabularTask
 from trainables.base.contract import bundled
 from trainables.base.contract.splits import split_groups, split_named, split_rows, split_time
-from trainables.base.tables.preprocessing import Columns, TablePreprocessing
+from trainables.base.tables.columns import Columns
+from trainables.base.tables.preprocessing import TablePreprocessing
 
 TABLES = sorted(
     name for name, cls in trainables.task_classes().items() if issubclass(cls, TabularTask) and not cls.options

@@ -83,7 +83,7 @@ FILES: dict[str, Any] = {
 @pytest.mark.parametrize("kind", FILES)
 def test_every_sort_of_file_reads_the_same(kind: str) -> None:
     frame = houses()
-    read = read_table_bytes(FILES[kind](frame), "houses")
+    read = read_table_bytes(FILES[kind](frame), "houses").frame
     pd.testing.assert_frame_equal(read, frame, check_dtype=False)
 
 
@@ -93,8 +93,6 @@ def test_every_sort_of_file_reads_the_same(kind: str) -> None:
         (b"", "empty"),
         (b"\n \n", "empty"),
         (b"a,b\n", "no rows"),
-        (b"a,a\n1,2\n", "more than one column named 'a'"),
-        (b"a, a \n1,2\n", "more than one column named 'a'"),
         (b"a b\n1 2\n3 4\n", "single column"),
         (b"a,b\n1,2\n1,2,3\n", "line 3"),
         (b"a,b\n1,2,3\n1,2,3\n", "more cells than its header"),
@@ -105,9 +103,8 @@ def test_every_sort_of_file_reads_the_same(kind: str) -> None:
         (b"\x1f\x8bno gzip", "damaged gzip"),
         (b"PAR1no parquet", "damaged Parquet"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "binary"),
-        ("a,b\n1,é\n".encode("latin-1") + b"\xff\n", "UTF-8 or CP949"),
-        ("名前,値\n東京のひと,1\n大阪,2\n".encode("shift_jis"), "UTF-8 or CP949"),
-        ("name,v\nÄrztin,1\nÖdön,2\n".encode("latin-1"), "UTF-8 or CP949"),
+        ("名前,値\n東京のひと,1\n大阪,2\n".encode("shift_jis"), "not text in UTF-8"),
+        ("имя,ч\nМосква,1\nКазань,2\n".encode("cp1251"), "not text in UTF-8"),
     ],
 )
 def test_files_that_are_no_tables_are_refused_in_one_sentence(content: bytes, says: str) -> None:
@@ -119,7 +116,7 @@ def test_files_that_are_no_tables_are_refused_in_one_sentence(content: bytes, sa
 @given(st.one_of(st.binary(max_size=300), st.text(alphabet='a1,;\t|"\n .가', max_size=80).map(str.encode)))
 def test_no_bytes_end_in_anything_but_a_table_or_a_user_error(content: bytes) -> None:
     try:
-        frame = read_table_bytes(content, "input")
+        frame = read_table_bytes(content, "input").frame
     except UserError:
         return
     assert len(frame)
@@ -216,7 +213,7 @@ def test_cells_as_people_write_them_train_and_predict_as_plain_ones(tmp_path: Pa
     task = Table(written(tmp_path, as_written(frame)), "paid")
     assert task.load().training.digest == tidy.load().training.digest
     notes = " ".join(task.description()["notes"])
-    for said in ("'₩", "are read day first", "30' are read as", "hours", "Target 'paid': cells such as"):
+    for said in ("'₩", "are read as dates, day first", "30' are read as", "hours", "Target 'paid': cells such as"):
         assert said in notes
     predictor = trained(task)
     predictor.save(tmp_path)
@@ -358,7 +355,10 @@ def test_cells_of_other_types_are_left_out_or_refused_as_target(tmp_path: Path) 
 
 
 def test_a_header_over_two_lines_is_one_name() -> None:
-    assert list(read_table_bytes(b'"living\narea",price\n1,2\n3,4\n', "h.csv").columns) == ["living area", "price"]
+    assert list(read_table_bytes(b'"living\narea",price\n1,2\n3,4\n', "h.csv").frame.columns) == [
+        "living area",
+        "price",
+    ]
 
 
 def test_a_task_that_travels_leaves_its_rows_at_home(tmp_path: Path) -> None:
@@ -382,7 +382,7 @@ def test_predictions_of_a_file_keep_its_rows_and_say_what_was_not_used(tmp_path:
         "Ignored, as the model does not read them: Id, price.",
         "Replaced",
         "'two'",
-        "read like '대구'",
+        "training never saw",
         "'제주'",
     ):
         assert part in said

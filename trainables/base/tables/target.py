@@ -1,0 +1,218 @@
+"""The column to predict: its kind, how its cells are read, and which rows have none that can be learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from search_spaces.errors import UserError, unknown
+from trainables.base.kinds.kind import Kind
+from trainables.base.tables.column import FEW_VALUES, reading, strange_cells
+from trainables.base.tables.dates import MOSTLY
+from trainables.base.tables.missing import NO_LABEL, drop_codes, infer_codes, is_word
+from trainables.base.tables.numbers import PLAIN, infer_number_format, read_numbers
+
+KINDS: tuple[Kind, ...] = ("regression", "binary", "multiclass")
+MAX_CLASSES = 100
+MIN_CLASS_ROWS = 3  # of a class: one for each split
+SHOWN = 5  # classes in a note
+FAR = 1000.0  # times the median distance from the median, from which a target is said to lie far out
+
+
+@dataclass(frozen=True)
+class Target:
+    """How the column to predict is read.
+
+    Attributes:
+        name: of the column.
+        kind: ``"regression"``, ``"binary"`` or ``"multiclass"``.
+        notation: how its numbers are written; None when its cells are labels.
+        missing: cells that mean "no value", beside empty ones, as text.
+        left_out: classes with too few rows, whose rows are left out.
+        far: whether some numbers lie so far out that they would decide the fit.
+        notes: what the user should know, a sentence each.
+    """
+
+    name: str
+    kind: Kind
+    notation: str | None
+    missing: tuple[str, ...] = ()
+    left_out: tuple[Any, ...] = ()
+    far: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def infer_target(
+    values: pd.Series, kind: str | None, *, missing: Sequence[str] | None = None, keep_rare: bool = True
+) -> Target:
+    """Infer how a target is read.
+
+    Args:
+        values: the column.
+        kind: overrides the inferred kind.
+        missing: cells that mean "no value", as the user said; None to find them.
+        keep_rare: whether classes with few rows stay: a split by a column may need no row of each class.
+
+    Raises:
+        UserError: it cannot be learned, or not as ``kind``.
+    """
+    if kind is not None and kind not in KINDS:
+        raise unknown("kind", kind, KINDS)
+    name, present = str(values.name), values.dropna()
+    strange = strange_cells(present)
+    if strange or pd.api.types.is_datetime64_any_dtype(values):
+        sort = strange or "dates and times"
+        raise UserError(f"The target '{name}' holds {sort}; numbers, text or true and false can be learned.")
+    present = present[~_as_text(present).isin(list(missing or ()))]
+    cells = present if pd.api.types.is_numeric_dtype(present) else present[~is_word(present)]
+    notation = infer_number_format(cells)
+    numbers = read_numbers(cells, notation)
+    share = float(numbers.notna().mean()) if len(cells) else 0.0
+    example = str(cells[numbers.isna()].iloc[0])[:40] if len(cells) and share < 1 else ""
+    if kind == "regression" and share < MOSTLY and len(cells):
+        raise UserError(f"The target '{name}' is not numeric (e.g. '{example}'), so it cannot be regression.")
+    boolean = pd.api.types.infer_dtype(cells) == "boolean" and kind != "regression"
+    as_numbers = not boolean and (share == 1 or (share >= MOSTLY and kind in (None, "regression")))
+    notes: list[str] = []
+    codes: tuple[str, ...] = tuple(missing or ())
+    if as_numbers:
+        if missing is None and (code := infer_codes({name: numbers}).get(name)) is not None:
+            codes = (f"{code:g}",)
+            notes.append(code_note(name, numbers, code))
+        clean = drop_codes(numbers, _numbers(codes)).dropna()
+    else:
+        labels = present.map(_label)
+        clean = labels[~_is_no_label(labels)]
+        notes += _word_notes(name, clean)
+    if not len(clean):
+        raise UserError(f"The target '{name}' has no value in any row.")
+    counts = clean.value_counts()
+    if len(counts) < 2:
+        raise UserError(f"The target '{name}' has one value only ({clean.iloc[0]}), so there is nothing to learn.")
+    found = _kind_of(clean, len(counts), as_numbers) if kind is None else _checked(kind, name, len(counts))
+    if found != "regression" and len(counts) > MAX_CLASSES:
+        way_out = "learn it with --kind regression" if share >= MOSTLY else f"one of numbers ('{example}' is none)"
+        raise UserError(
+            f"The target '{name}' has {len(counts):,} different values, more than the {MAX_CLASSES} classes that are "
+            f"learned. Choose another target, or {way_out}."
+        )
+    if len(clean) < len(values):
+        notes.insert(0, f"Left out {len(values) - len(clean):,} of {len(values):,} rows: no readable target '{name}'.")
+    left_out: tuple[Any, ...] = ()
+    if found != "regression" and not keep_rare:
+        left_out, note = _rare_classes(name, counts)
+        notes += [note] if note else []
+    if kind is None:
+        distinct = len(counts) - len(left_out)
+        found = "binary" if found == "multiclass" and distinct == 2 else found
+        notes.append(f"'{name}' is taken for {found} ({distinct:,} different values); --kind overrides.")
+    if as_numbers and notation != PLAIN:
+        notes.append(f"Target '{name}': {reading(cells, numbers, notation)}.")
+    far = _far_note(name, clean) if found == "regression" else []
+    notation_read = notation if as_numbers else None
+    return Target(name, found, notation_read, codes, left_out, bool(far), (*notes, *far))
+
+
+def clean_target(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
+    """Return the rows with a target that can be learned, with a clean target.
+
+    Args:
+        frame: the table as read.
+        target: how its column is read.
+
+    Returns:
+        The rows, renumbered; the target is float64, or classes as int, float, bool or text.
+    """
+    values = frame[target.name]
+    if target.notation is None:
+        clean = values.map(_label, na_action="ignore").astype(object)
+        clean = clean.mask(_is_no_label(clean) | _as_text(clean).isin(target.missing))
+    else:
+        clean = drop_codes(read_numbers(values, target.notation), _numbers(target.missing))
+    rows = clean.notna() & ~clean.isin(list(target.left_out))
+    clean = clean[rows].infer_objects()  # true and false with missing cells are objects
+    if target.notation is not None and target.kind != "regression" and bool((clean % 1 == 0).all()):
+        clean = clean.astype(np.int64)
+    return frame.loc[rows].reset_index(drop=True).assign(**{target.name: clean.to_numpy()})
+
+
+def code_note(name: str, numbers: pd.Series, code: float) -> str:
+    """Return what is said of a number that is taken for a missing cell."""
+    share = float((numbers == code).mean())
+    return (
+        f"{code:g} in {share:.0%} of the cells of '{name}' is far from all others and is read as missing; "
+        f"--missing none keeps it as a number."
+    )
+
+
+def _numbers(codes: Sequence[str]) -> list[float]:
+    return [float(number) for number in pd.to_numeric(pd.Series(list(codes), dtype=object), errors="coerce").dropna()]
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    text = values.astype(object).astype(str).str.strip()
+    return text.str.replace(r"^([-+]?\d+)\.0$", r"\1", regex=True)
+
+
+def _is_no_label(labels: pd.Series) -> pd.Series:
+    return labels.astype(object).astype(str).str.strip().str.lower().isin(NO_LABEL)
+
+
+def _label(value: Any) -> Any:
+    return bool(value) if isinstance(value, bool | np.bool_) else str(value).strip()
+
+
+def _word_notes(name: str, labels: pd.Series) -> list[str]:
+    words = labels[is_word(labels)].value_counts()
+    return [
+        f"'{word}' is a class of '{name}' ({count:,} rows); --missing {word} leaves these rows out."
+        for word, count in words.items()
+    ]
+
+
+def _rare_classes(name: str, counts: pd.Series) -> tuple[tuple[Any, ...], str]:
+    rare = counts[counts < MIN_CLASS_ROWS]
+    if not len(rare):
+        return (), ""
+    if len(counts) - len(rare) < 2:
+        raise UserError(
+            f"The target '{name}' has {len(counts) - len(rare)} class(es) with {MIN_CLASS_ROWS} or more rows, but two "
+            "are needed, with a row in each split. Merge rare classes or choose another target."
+        )
+    shown = ", ".join(f"'{label}' ({count})" for label, count in rare.iloc[:SHOWN].items())
+    more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
+    rows = "1 row" if rare.sum() == 1 else f"{int(rare.sum()):,} rows"
+    note = f"Left out {rows} of classes with fewer than {MIN_CLASS_ROWS} rows, too few to split: {shown}{more}."
+    return tuple(rare.index), note
+
+
+def _far_note(name: str, clean: pd.Series) -> list[str]:
+    median = float(clean.median())
+    distance = (clean - median).abs()
+    usual = float(distance.median())
+    far = distance > FAR * usual
+    if not usual or not far.any():
+        return []
+    farthest = float(clean.to_numpy()[int(distance.to_numpy().argmax())])
+    times = abs(farthest / median) if median else np.inf
+    what = f"{times:,.0f} times the median ({median:g})" if np.isfinite(times) else f"far from the median ({median:g})"
+    values = f"1 value of '{name}' lies" if far.sum() == 1 else f"{int(far.sum()):,} values of '{name}' lie"
+    return [f"{values} far from all others: {farthest:g} is {what}. Check them."]
+
+
+def _kind_of(clean: pd.Series, distinct: int, as_numbers: bool) -> Kind:
+    if distinct == 2:
+        return "binary"
+    few = distinct <= FEW_VALUES and len(clean) >= 5 * distinct
+    whole = as_numbers and bool((clean % 1 == 0).all())
+    return "multiclass" if not as_numbers or (whole and few) else "regression"
+
+
+def _checked(kind: str, target: str, distinct: int) -> Kind:
+    if kind == "binary" and distinct != 2:
+        raise UserError(f"The target '{target}' has {distinct:,} different values, but binary needs exactly 2.")
+    return next(known for known in KINDS if known == kind)
