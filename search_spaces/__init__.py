@@ -12,7 +12,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from search_spaces.errors import UserError, describe_error, unknown
-from search_spaces.space import Config, ParamValue, SearchSpace
+from search_spaces.space import Config, SearchSpace
+from search_spaces.values import ParamValue
 
 __all__ = ["Config", "ParamValue", "SearchSpace", "UserError", "get_space", "space_names", "unknown"]
 
@@ -21,7 +22,7 @@ ENTRY_POINTS = "tunelab.spaces"
 
 def space_names() -> list[str]:
     """Names of the spaces in this package: the files that hold ``space``."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"errors", "space"})
+    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"errors", "space", "values"})
 
 
 def get_space(name: str) -> SearchSpace:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from search_spaces.values import ParamValue, PlainTrial, plain
 
 if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are listed
     import optuna
     from optuna.distributions import BaseDistribution
 
-ParamValue = bool | int | float | str
 Config = dict[str, object]
 
 PROBES = 64  # random draws that find the conditional branches of a define-by-run space
@@ -21,51 +22,71 @@ PROBES = 64  # random draws that find the conditional branches of a define-by-ru
 class SearchSpace:
     """What may vary. Call it with an ``optuna.Trial`` to draw one configuration.
 
+    Choices may be any values: those that are no JSON (tuples, dicts, arrays, functions) are stored as text and given to
+    ``suggest`` as they were written. Ranges of numbers may depend on other parameters, choices may not.
+
     Attributes:
         name: the name it is found by, e.g. ``"regression"``.
         suggest: draws parameters with ``trial.suggest_*`` and returns the configuration that a task's ``fit`` takes
-            (a flat dict of JSON values). It must be a pure function of the trial.
+            (a dict of JSON values; tuples and numpy values become lists and numbers). It must be a pure function of the
+            trial.
     """
 
     name: str
     suggest: Callable[[optuna.trial.BaseTrial], Config]
 
     def __call__(self, trial: optuna.trial.BaseTrial) -> Config:
-        return self.suggest(trial)
+        """Draw a configuration.
+
+        Args:
+            trial: an ``optuna.Trial``, or one that fixes the parameters.
+
+        Raises:
+            TypeError: ``suggest`` returns no dict, or one with values that cannot be stored as JSON. What else
+                ``suggest`` raises passes through.
+        """
+        config = self.suggest(cast("optuna.trial.BaseTrial", PlainTrial(trial)))
+        if not isinstance(config, dict):
+            raise TypeError(f"suggest must return a dict of what fit takes, not {type(config).__name__}")
+        return {str(key): plain(value, str(key)) for key, value in config.items()}
 
     def config(self, params: Mapping[str, ParamValue]) -> Config:
-        """The configuration that fixed parameters give; a number out of range warns.
+        """Return the configuration that fixed parameters give; a number out of range warns.
 
         Raises:
             ValueError: one is missing, or no choice of its parameter.
         """
         import optuna
 
-        return self.suggest(optuna.trial.FixedTrial(dict(params)))
+        return self(optuna.trial.FixedTrial(dict(params)))
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Every parameter that random draws meet, by name: the whole space, conditional branches included.
+        """Return every parameter that random draws meet, by name: the whole space, conditional branches included.
+
+        A range that depends on another parameter is given as wide as it was met.
 
         Raises:
-            TypeError: ``suggest`` returns no dict. What else ``suggest`` raises passes through.
+            TypeError: ``suggest`` returns no dict, or values that cannot be stored. What else it raises passes through.
+            ValueError: a parameter whose kind or choices depend on another one.
         """
         import optuna
+
+        from search_spaces.values import widened
 
         found: dict[str, BaseDistribution] = {}
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line about a study that nobody asked for
-        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-        optuna.logging.set_verbosity(verbosity)
+        sampler = optuna.samplers.RandomSampler(seed=0)
         for _ in range(PROBES):
-            trial = study.ask()
-            config = self.suggest(trial)
-            if not isinstance(config, dict):
-                raise TypeError(f"suggest must return a dict of what fit takes, not {type(config).__name__}")
-            found.update(trial.distributions)
+            trial = optuna.create_study(sampler=sampler).ask()  # one study would allow no range that depends
+            self(trial)
+            for name, distribution in trial.distributions.items():
+                found[name] = widened(name, found[name], distribution) if name in found else distribution
+        optuna.logging.set_verbosity(verbosity)
         return dict(sorted(found.items()))
 
     def describe(self) -> dict[str, object]:
-        """The space as JSON values, so that two spaces can be compared and a record can hold one."""
+        """Return the space as JSON values, so that two spaces can be compared and a record can hold one."""
         from optuna.distributions import distribution_to_json
 
         return {name: json.loads(distribution_to_json(d)) for name, d in self.distributions().items()}

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from search_spaces import ParamValue, UserError, unknown
+from search_spaces import UserError, unknown
 from trainables import task_classes
 from trainables.base.tables.tabular import TabularTask
 
 TASKS = ("wine", "heart_disease", "auto_mpg")
 NOISE = "noise"  # labels shuffled over training and validation rows: nothing can be learned
 WEAK = {"n_layers": 1, "width_1": 8, "dropout": 0.5}
-PLANTED: Mapping[str, Mapping[str, ParamValue]] = {  # real labels; what makes the reference worse than it is
+PLANTED: Mapping[
+    str, Mapping[str, bool | int | float | str]
+] = {  # real labels; what makes the reference worse than it is
     "weak reference": WEAK,
     "very weak reference": {**WEAK, "lr": 2e-4},
 }

@@ -140,3 +140,63 @@ def test_listing_spaces_loads_nothing() -> None:
     code = f"import sys, search_spaces as s; s.space_names(); print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert run.stdout.strip() == "[]"
+
+
+def own_space(tmp_path: Path, body: str) -> SearchSpace:
+    path = tmp_path / "own.py"
+    path.write_text(f"import numpy as np\n{SPACE.format(body)}")
+    return get_space(str(path))
+
+
+VALUES = [  # what a space may draw, and what is stored of it
+    ("trial.suggest_categorical('x', [(8,), (16, 8)])", ["(8,)", "(16, 8)"], [[8], [16, 8]]),
+    (
+        "trial.suggest_categorical('x', [{'a': 1}, {'a': (2, 3)}])",
+        ['{"a": 1}', '{"a": [2, 3]}'],
+        [{"a": 1}, {"a": [2, 3]}],
+    ),
+    ("trial.suggest_categorical('x', np.array([16, 32]))", [16, 32], [16, 32]),
+    ("trial.suggest_categorical('x', [None, True, 'None'])", [None, True, "None"], [None, True, "None"]),
+    ("trial.suggest_categorical('x', [np.float32(0.5), np.str_('a')])", [0.5, "a"], [0.5, "a"]),
+    ("trial.suggest_categorical('x', ['(1,)', (1,)])", ["(1,)", "(1,) #1"], ["(1,)", [1]]),
+    ("trial.suggest_categorical('x', [abs, round])(-1)", ["abs", "round"], [1, -1]),
+    (
+        "trial.suggest_categorical('x', [np.zeros(2), np.ones(2)])",
+        ["[0.0, 0.0]", "[1.0, 1.0]"],
+        [[0.0, 0.0], [1.0, 1.0]],
+    ),
+]
+
+
+@pytest.mark.parametrize(("drawing", "stored", "given"), VALUES)
+def test_choices_of_any_type_are_stored_as_json_and_given_back_as_written(
+    drawing: str, stored: list[object], given: list[object], tmp_path: Path
+) -> None:
+    space = own_space(tmp_path, f"return {{'x': {drawing}}}")
+    assert space.distributions()["x"].choices == tuple(stored)  # type: ignore[attr-defined]
+    assert [space.config({"x": value})["x"] for value in json.loads(json.dumps(stored))] == given
+    for trial in drawn(space, 10).trials:
+        assert space.config(trial.params) == json.loads(json.dumps(trial.user_attrs["config"]))
+
+
+def test_bounds_may_be_numpy_and_depend_on_another_parameter(tmp_path: Path) -> None:
+    body = (
+        "n = trial.suggest_int('n', np.int64(1), np.int32(3)); return {'w': trial.suggest_int('w', 8, 8 * n, step=4)}"
+    )
+    space = own_space(tmp_path, body)
+    known = space.distributions()["w"]
+    assert (known.low, known.high, known.step) == (8, 24, 4)  # type: ignore[attr-defined]
+    assert {trial.params["w"] > 8 for trial in drawn(space).trials} == {True, False}
+    with pytest.raises(UserError, match="choices of 'w' depend on another parameter"):
+        own_space(tmp_path, "n = trial.suggest_int('n', 1, 2); return {'w': trial.suggest_categorical('w', range(n))}")
+
+
+def test_a_space_without_parameters_is_one_configuration(tmp_path: Path) -> None:
+    space = own_space(tmp_path, "return {'lr': 0.1}")
+    assert space.distributions() == {}
+    assert space.config({}) == {"lr": 0.1}
+
+
+def test_a_configuration_that_cannot_be_stored_is_refused_before_a_search(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"suggest gives x = .*, a .*function.*, which cannot be stored"):
+        own_space(tmp_path, "return {'x': max}")

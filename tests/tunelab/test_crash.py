@@ -302,7 +302,7 @@ def test_a_changed_space_is_refused_with_the_difference_or_becomes_a_new_sweep(s
     new = run_sweep(resumed_spec(note, {"name": next_name(home, "old"), "warm_start": find_name(home, "ol")}))
     assert new.name == "old-2"
     assert new.parent_run_id != old.parent_run_id
-    assert all(float(trial.params["x"]) <= 0.5 for trial in new.trials)
+    assert all(float(str(trial.params["x"])) <= 0.5 for trial in new.trials)
     with pytest.raises(UserError, match="has 3 already"):
         resumed_spec(note, {"trials": 2})
 

@@ -240,14 +240,14 @@ def _in_domain(name: str, value: ParamValue, domain: BaseDistribution) -> ParamV
     if isinstance(domain, CategoricalDistribution):
         for choice in domain.choices:
             same = str(choice) == str(value) or (isinstance(choice, bool) and str(choice).lower() == str(value).lower())
-            if same and choice is not None:
+            if same:
                 return choice
         raise UserError(f"--set {name}={value}: {name} must be one of {', '.join(map(str, domain.choices))}.")
     if not isinstance(domain, IntDistribution | FloatDistribution):
         raise UserError(f"--set {name}={value}: {name} cannot be fixed.")
     whole = isinstance(domain, IntDistribution)
     try:
-        number = int(str(value)) if whole else float(value)
+        number = int(str(value)) if whole else float(str(value))
     except ValueError as error:
         raise UserError(f"--set {name}={value}: {name} must be a{' whole' if whole else ''} number.") from error
     if not domain.low <= number <= domain.high:

@@ -19,6 +19,7 @@ from tunelab.tracking.connection import (
     provenance_tags,
     read_tag,
 )
+from tunelab.tracking.names import stored_names
 
 
 class TrialRuns(Connection):
@@ -38,7 +39,8 @@ class TrialRuns(Connection):
             trial: as it stands; a running one stays RUNNING.
             known: id of the trial's run when it has one: nothing that it holds is written twice.
         """
-        logged, params = 0, {name: str(value)[:PARAM_LIMIT] for name, value in trial.params.items()}
+        names = stored_names(trial.params)
+        logged, params = 0, {names[name]: str(value)[:PARAM_LIMIT] for name, value in trial.params.items()}
         end_tags = {} if trial.status == TrialStatus.RUNNING else _end_tags(trial)
         if known is None:
             run = self.client.create_run(

@@ -15,6 +15,7 @@ from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import verdict
 from tunelab.documents.markdown import plain
 from tunelab.records.result import SweepResult
+from tunelab.tracking.names import stored_names
 
 VIEW_TAG = "mlflow.sharedViewState."
 SWEEPS_VIEW, TRIALS_VIEW = "tunelab-sweeps", "tunelab-trials"
@@ -110,7 +111,8 @@ def _trials_state(result: SweepResult) -> dict[str, Any]:
 def unconditional(result: SweepResult) -> list[str]:
     """Parameters that every trial draws, of those that vary: runs without a parameter drop out of MLflow's figure."""
     names = [name for name in result.space if all(name in t.params for t in result.trials)]
-    return [name for name in names if len({t.params[name] for t in result.trials}) > 1]
+    stored = stored_names(result.space)
+    return [stored[name] for name in names if len({t.params[name] for t in result.trials}) > 1]
 
 
 _AXES, _LOSSES = "tunelab-axes", "tunelab-losses"

@@ -1,0 +1,146 @@
+"""Values of parameters and configurations as JSON: what a user's space may give instead, and how it is stored."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are listed
+    import optuna
+    from optuna.distributions import BaseDistribution
+
+ParamValue = bool | int | float | str | None
+_MEMORY = " at 0x"  # in the text of an object that has none of its own; differs in every process
+
+
+class PlainTrial:
+    """An Optuna trial that takes any values as choices and bounds, and stores plain ones.
+
+    A choice that is no JSON value is stored as its text, and given back as it was written. Everything else is the
+    trial's own.
+
+    Args:
+        trial: draws, or holds, the parameters.
+    """
+
+    def __init__(self, trial: optuna.trial.BaseTrial) -> None:
+        self._trial = trial
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trial, name)
+
+    def suggest_categorical(self, name: str, choices: Iterable[Any]) -> Any:
+        """Draw one of some values; see ``optuna.Trial.suggest_categorical``."""
+        values = [scalar(choice) for choice in choices]
+        names = labels(values)
+        drawn = self._trial.suggest_categorical(name, names)
+        return next(v for v, label in zip(values, names, strict=True) if label is drawn or _same(label, drawn))
+
+    def suggest_int(self, name: str, low: int, high: int, **options: Any) -> int:
+        """Draw a whole number; see ``optuna.Trial.suggest_int``."""
+        return self._trial.suggest_int(name, scalar(low), scalar(high), **_scalars(options))
+
+    def suggest_float(self, name: str, low: float, high: float, **options: Any) -> float:
+        """Draw a number; see ``optuna.Trial.suggest_float``."""
+        return self._trial.suggest_float(name, scalar(low), scalar(high), **_scalars(options))
+
+
+def scalar(value: Any) -> Any:
+    """Return a numpy scalar as Python's own number or text, anything else as it is."""
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        return value.item()
+    return value
+
+
+def labels(values: Sequence[Any]) -> list[ParamValue]:
+    """Return what is stored of choices: plain values as they are, others as text, all different."""
+    found: list[ParamValue] = []
+    for i, value in enumerate(values):
+        label = value if value is None or isinstance(value, bool | int | float | str) else _text(value, i)
+        plain_ones = [other for other in values if other is None or isinstance(other, bool | int | float | str)]
+        while label is not value and any(_same(label, other) for other in [*found, *plain_ones]):
+            label = f"{label} #{i}"
+        found.append(label)
+    return found
+
+
+def plain(value: Any, where: str) -> Any:
+    """Return a value as JSON has it: numpy values as numbers and lists, tuples and sets as lists.
+
+    Args:
+        value: any value.
+        where: what an error calls it.
+
+    Raises:
+        TypeError: it has no form in JSON.
+    """
+    value = scalar(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return plain(value.tolist(), where)
+    if isinstance(value, Mapping):
+        return {str(key): plain(part, f"{where}[{key!r}]") for key, part in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(part, where) for part in value]
+    if isinstance(value, set | frozenset):
+        return sorted((plain(part, where) for part in value), key=repr)
+    raise TypeError(
+        f"suggest gives {where} = {_text(value, 0)}, a {type(value).__name__}, which cannot be stored; give numbers, "
+        "text, true and false, lists or dicts"
+    )
+
+
+def widened(name: str, one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
+    """Return a range that holds two ranges of one parameter.
+
+    Args:
+        name: of the parameter.
+        one, other: its distributions in two trials.
+
+    Raises:
+        ValueError: its kind or its choices differ.
+    """
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    if one == other:
+        return one
+    if isinstance(one, IntDistribution) and isinstance(other, IntDistribution):
+        low, high, log = min(one.low, other.low), max(one.high, other.high), one.log and other.log
+        step = math.gcd(one.step, other.step, abs(one.low - other.low), high - low) or 1
+        return IntDistribution(low, high, log=log, step=1 if log else step)
+    if isinstance(one, FloatDistribution) and isinstance(other, FloatDistribution):
+        return FloatDistribution(min(one.low, other.low), max(one.high, other.high), log=one.log and other.log)
+    raise ValueError(
+        f"the kind or the choices of '{name}' depend on another parameter; give each case a name of its own, such as "
+        f"'{name}_2'"
+    )
+
+
+def _text(value: Any, position: int) -> str:
+    """A value as text that is the same in every process."""
+    try:
+        text = json.dumps(plain(value, ""), ensure_ascii=False) if isinstance(value, Mapping) else repr(_bare(value))
+    except TypeError:
+        text = repr(value)
+    if _MEMORY in text or callable(value):
+        text = str(getattr(value, "__qualname__", f"{type(value).__name__} {position}"))
+    return " ".join(text.split())
+
+
+def _bare(value: Any) -> Any:
+    """Lists and tuples without numpy types, whose text has them."""
+    value = scalar(value)
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()
+    return type(value)(_bare(part) for part in value) if type(value) in (list, tuple) else value
+
+
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
+
+
+def _scalars(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: scalar(value) for name, value in options.items()}
