@@ -175,7 +175,9 @@ def search(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="SAMPLER+SCHEDULER, with commas: tpe, random; asha, none; others by name from Optuna or Ray."
+            help="SAMPLER+SCHEDULER, with commas: tpe, random; asha, none; others by name from Optuna or Ray. With "
+            "--tables also SyneTune-ASHA, SyneTune-CQR, SyneTune-BOHB, SMAC3-Hyperband, NePS-Hyperband, NePS-PriorBand "
+            "where the package is installed."
         ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Repetitions; default 5, with --tables 30.")] = None,

@@ -11,7 +11,17 @@ from benchmarks.search.spec import parse_method
 from search_spaces import UserError, unknown
 
 # Whole searches: ``module:function`` of ``(name, task, seed) -> Searcher``, with the package that it needs.
-PEERS: dict[str, tuple[str, str]] = {}
+SYNE_TUNE = ("benchmarks.search.arena.peers.syne_tune:SyneTuneSearcher", "syne-tune")
+SMAC = ("benchmarks.search.arena.peers.smac:make_smac", "smac")
+NEPS = ("benchmarks.search.arena.peers.neps:make_neps", "neural-pipeline-search")
+PEERS: dict[str, tuple[str, str]] = {
+    "SyneTune-ASHA": SYNE_TUNE,
+    "SyneTune-CQR": SYNE_TUNE,
+    "SyneTune-BOHB": SYNE_TUNE,
+    "SMAC3-Hyperband": SMAC,
+    "NePS-Hyperband": NEPS,
+    "NePS-PriorBand": NEPS,
+}
 
 
 def make_searcher(name: str, task: CurveTask, seed: int) -> Searcher:
