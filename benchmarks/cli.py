@@ -298,9 +298,9 @@ def confirmation(
 @app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")]) -> None:
     """Run a benchmark again from its lock and say 'identical', or list what differs (exit code 1)."""
-    from benchmarks.harness import lockfile
+    from benchmarks.harness import verify as harness
 
-    differences = lockfile.verify(folder)
+    differences = harness.verify(folder)
     if differences:
         typer.echo(f"{len(differences)} differences:")
         for difference in differences:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are
 
 Config = dict[str, object]
 
-PROBES = 64  # random draws that find the conditional branches of a define-by-run space
+PROBES = 256  # random draws that find the conditional branches of a define-by-run space
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,13 @@ class SearchSpace:
         suggest: draws parameters with ``trial.suggest_*`` and returns the configuration that a task's ``fit`` takes
             (a dict of JSON values; tuples and numpy values become lists and numbers). It must be a pure function of the
             trial.
+        branch: name of a categorical parameter that ``suggest`` draws first and on which the others depend, such as a
+            family of models. A search gives each of its choices turns (see ``tunelab.search.study``); None for none.
     """
 
     name: str
     suggest: Callable[[optuna.trial.BaseTrial], Config]
+    branch: str | None = None
 
     def __call__(self, trial: optuna.trial.BaseTrial) -> Config:
         """Draw a configuration.
@@ -84,6 +87,14 @@ class SearchSpace:
                 found[name] = widened(name, found[name], distribution) if name in found else distribution
         optuna.logging.set_verbosity(verbosity)
         return dict(sorted(found.items()))
+
+    def branches(self) -> list[ParamValue]:
+        """Return the choices of ``branch``; none when the space has no branch."""
+        from optuna.distributions import CategoricalDistribution
+
+        domain = None if self.branch is None else self.distributions()[self.branch]
+        choices = domain.choices if isinstance(domain, CategoricalDistribution) else ()
+        return [choice for choice in choices if choice is not None]
 
     def describe(self) -> dict[str, object]:
         """Return the space as JSON values, so that two spaces can be compared and a record can hold one."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainables.base.contract.task import TaskFacts
+from trainables.base.tables.budget import table_budget
+from trainables.base.tables.references import table_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -23,20 +25,22 @@ class AutoMPG(TabularTask):
         score="rmse",
         score_direction="minimize",
         unit="mpg",
-        max_epochs=100,
-        grace_period=10,
+        **table_budget(rows=392),
     )
-    space_name = "mlp_small"
-    reference = {
-        "n_layers": 3,
-        "width_1": 64,
-        "width_2": 32,
-        "width_3": 32,
-        "dropout": 0.0,
-        "lr": 1e-2,
-        "weight_decay": 1e-4,
-        "batch_size": 32,
-    }
+    space_name = "tabular_small"
+    reference = table_reference(
+        {
+            "n_layers": 3,
+            "width_1": 64,
+            "width_2": 32,
+            "width_3": 32,
+            "dropout": 0.0,
+            "lr": 1e-2,
+            "weight_decay": 1e-4,
+            "batch_size": 32,
+        },
+        small=True,
+    )
     bundled_files = ("auto_mpg.csv.gz",)
     target = "mpg"
     numeric = ("cylinders", "displacement", "horsepower", "weight", "acceleration")

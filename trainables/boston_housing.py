@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainables.base.contract.task import TaskFacts
+from trainables.base.tables.budget import table_budget
+from trainables.base.tables.references import table_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -23,21 +25,23 @@ class BostonHousing(TabularTask):
         score="rmse",
         score_direction="minimize",
         unit="1,000 $",
-        max_epochs=100,
-        grace_period=10,
         note="Column B encodes race; scikit-learn withdrew the set for that. For course material only.",
+        **table_budget(rows=506),
     )
-    space_name = "mlp_small"
-    reference = {
-        "n_layers": 3,
-        "width_1": 30,
-        "width_2": 15,
-        "width_3": 8,
-        "dropout": 0.0,
-        "lr": 1e-3,
-        "weight_decay": 1e-6,
-        "batch_size": 16,
-    }
+    space_name = "tabular_small"
+    reference = table_reference(
+        {
+            "n_layers": 3,
+            "width_1": 30,
+            "width_2": 15,
+            "width_3": 8,
+            "dropout": 0.0,
+            "lr": 1e-3,
+            "weight_decay": 1e-6,
+            "batch_size": 16,
+        },
+        small=True,
+    )
     bundled_files = ("boston_housing.csv.gz",)
     target = "MEDV"
     numeric = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainables.base.contract.task import TaskFacts
+from trainables.base.tables.budget import table_budget
+from trainables.base.tables.references import table_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -23,17 +25,9 @@ class CaliforniaHousing(TabularTask):
         score="rmse",
         score_direction="minimize",
         unit="100,000 $",
+        **table_budget(rows=20_640),
     )
-    reference = {
-        "n_layers": 3,
-        "width_1": 128,
-        "width_2": 64,
-        "width_3": 32,
-        "dropout": 0.1,
-        "lr": 1e-3,
-        "weight_decay": 1e-4,
-        "batch_size": 64,
-    }
+    reference = table_reference()
     bundled_files = ("california_housing.csv.gz",)
     target = "MedHouseVal"
     numeric = ("MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude")

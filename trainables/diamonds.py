@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainables.base.contract.task import TaskFacts
+from trainables.base.tables.budget import table_budget
+from trainables.base.tables.references import table_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -23,17 +25,20 @@ class Diamonds(TabularTask):
         score="rmse",
         score_direction="minimize",
         unit="US $",
+        **table_budget(rows=53_940),
     )
-    reference = {
-        "n_layers": 3,
-        "width_1": 128,
-        "width_2": 64,
-        "width_3": 32,
-        "dropout": 0.2,
-        "lr": 1e-3,
-        "weight_decay": 1e-4,
-        "batch_size": 128,
-    }
+    reference = table_reference(
+        {
+            "n_layers": 3,
+            "width_1": 128,
+            "width_2": 64,
+            "width_3": 32,
+            "dropout": 0.2,
+            "lr": 1e-3,
+            "weight_decay": 1e-4,
+            "batch_size": 128,
+        }
+    )
     bundled_files = ("diamonds.csv.gz",)
     target = "price"
     numeric = ("carat", "depth", "table", "x", "y", "z")

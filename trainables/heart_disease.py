@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainables.base.contract.task import TaskFacts
+from trainables.base.tables.budget import table_budget
+from trainables.base.tables.references import table_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -22,19 +24,21 @@ class HeartDisease(TabularTask):
         licence="CC BY 4.0",
         score="accuracy",
         score_direction="maximize",
-        max_epochs=100,
-        grace_period=10,
+        **table_budget(rows=303),
     )
-    space_name = "mlp_small"
-    reference = {
-        "n_layers": 2,
-        "width_1": 32,
-        "width_2": 16,
-        "dropout": 0.2,
-        "lr": 3e-3,
-        "weight_decay": 1e-3,
-        "batch_size": 32,
-    }
+    space_name = "tabular_small"
+    reference = table_reference(
+        {
+            "n_layers": 2,
+            "width_1": 32,
+            "width_2": 16,
+            "dropout": 0.2,
+            "lr": 3e-3,
+            "weight_decay": 1e-3,
+            "batch_size": 32,
+        },
+        small=True,
+    )
     bundled_files = ("heart_disease.csv.gz",)
     target = "disease"
     numeric = ("age", "resting_bp", "cholesterol", "max_heart_rate", "st_depression", "major_vessels")

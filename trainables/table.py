@@ -13,6 +13,8 @@ from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import SPLIT_SEED, TaskFacts
 from trainables.base.kinds.classification import RARE
 from trainables.base.kinds.registry import row_kind
+from trainables.base.tables.budget import SMALL_ROWS, table_budget
+from trainables.base.tables.references import MLP, table_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 CONSTANT = "has one value in the training rows"
 TRANSFORMS = ("none", "log", "robust")
-MANY_ROWS, FEW_ROWS = 100_000, 5_000
+MANY_ROWS = 100_000
 KINDS = ("regression", "binary", "multiclass")
 MAX_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
 
@@ -158,21 +160,12 @@ class Table(TabularTask):
             source=self.path.name,
             score="average_precision" if rare else kind.score,
             score_direction=kind.score_direction,
-            max_epochs=100 if rows < FEW_ROWS else 27,  # an epoch of few rows is a few steps
-            grace_period=10 if rows < FEW_ROWS else 1,
             note="",
+            **table_budget(rows),
         )
-        self.space_name = "mlp_small" if rows < FEW_ROWS else "mlp"
-        self.reference = {
-            "n_layers": 3,
-            "width_1": 128,
-            "width_2": 64,
-            "width_3": 32,
-            "dropout": 0.1,
-            "lr": 1e-3,
-            "weight_decay": 1e-4,
-            "batch_size": 512 if rows > MANY_ROWS else 64,
-        }
+        small = rows < SMALL_ROWS
+        self.space_name = "tabular_small" if small else "tabular"
+        self.reference = table_reference({**MLP, "batch_size": 512 if rows > MANY_ROWS else 64}, small=small)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_frame": None}  # a task that travels to a worker leaves its rows at home

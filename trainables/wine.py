@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from search_spaces.errors import UserError
 from trainables.base.contract.task import TaskFacts, digest_arrays
+from trainables.base.tables.budget import table_budget
+from trainables.base.tables.references import table_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -26,19 +28,21 @@ class Wine(TabularTask):
         licence="CC BY 4.0",
         score="accuracy",
         score_direction="maximize",
-        max_epochs=100,
-        grace_period=10,
+        **table_budget(rows=178),
     )
-    space_name = "mlp_small"
-    reference = {
-        "n_layers": 2,
-        "width_1": 32,
-        "width_2": 16,
-        "dropout": 0.1,
-        "lr": 3e-3,
-        "weight_decay": 1e-4,
-        "batch_size": 16,
-    }
+    space_name = "tabular_small"
+    reference = table_reference(
+        {
+            "n_layers": 2,
+            "width_1": 32,
+            "width_2": 16,
+            "dropout": 0.1,
+            "lr": 3e-3,
+            "weight_decay": 1e-4,
+            "batch_size": 16,
+        },
+        small=True,
+    )
     target = "cultivar"
     numeric = (
         *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids"),

@@ -472,7 +472,7 @@ class Sweep:
         return SearchController(
             budget,
             proposals,
-            Rungs(levels, spec.reduction_factor),
+            Rungs(levels, spec.reduction_factor, protected=frozenset(range(proposals.references))),
             journal,
             spec.seed,
             history_window=(HISTORY_WINDOW * concurrency if concurrency > 1 else 1) if spec.deterministic else 0,

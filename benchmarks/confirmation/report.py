@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.confirmation.run import ConfirmationResults
 from benchmarks.confirmation.simulate import Simulated, wilson
 from benchmarks.confirmation.spec import CASES, NOISE, PLANTED
-from benchmarks.harness.lockfile import provenance_facts
+from benchmarks.harness.provenance import provenance_facts
 from tunelab.documents.blocks import Cell, Code, Document, Section, Table, Text
 from tunelab.report.figures import interval_figure
 

@@ -1,24 +1,26 @@
-"""Runs a benchmark of confirmation, a process a core: what is done stays when it is interrupted; then the report."""
+"""The benchmark of confirmations: simulated sweeps as pieces that an interruption keeps, results and report."""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.confirmation.simulate import Simulated, simulate
 from benchmarks.confirmation.spec import CASES, ConfirmationSpec, check
-from benchmarks.harness import lockfile
-from benchmarks.harness.jsonl import append_line, read_lines
+from benchmarks.harness.lockfile import Lock
+from benchmarks.harness.pieces import RESULTS, PieceSuite
+from benchmarks.harness.suite import REPORT, Notify, run_suite
 from trainables import get_task
+from tunelab.documents.blocks import Document
 
-DONE, RESULTS = "sweeps.jsonl", "results.json"
-REPORT = "report.html"
+__all__ = ["REPORT", "RESULTS", "ConfirmationResults", "ConfirmationSuite", "run"]
+
 Place = tuple[str, str, int]  # task, case, number
 
 
@@ -37,65 +39,87 @@ class ConfirmationResults:
     lock: Mapping[str, Any]
 
 
-def run(spec: ConfirmationSpec, folder: Path, say: Callable[[str], None]) -> ConfirmationResults:
-    """Runs what is not yet done in ``folder`` and writes results, lock and report there.
+class ConfirmationSuite(PieceSuite[ConfirmationResults, Place, Simulated]):
+    """The benchmark of confirmations; a piece is a simulated sweep.
+
+    Args:
+        spec: what is asked for.
 
     Raises:
-        UserError: the spec is wrong, or the folder holds another benchmark.
-        KeyboardInterrupt: sweeps simulated so far are kept; the same call goes on from them.
+        UserError: the spec is wrong.
     """
-    check(spec)
-    lock = lockfile.open_benchmark(folder, "confirmation", {"spec": spec.to_json(), "data": digests(spec)})
-    kept = [Simulated(**values) for values in read_lines(folder / DONE)]
-    found = {(s.task, s.case, s.number): s for s in kept}
-    for one in simulate_all(spec, [place for place in places(spec) if place not in found]):
-        append_line(folder / DONE, asdict(one))
-        found[one.task, one.case, one.number] = one
-        if one.number + 1 == spec.count(one.case):
-            some = [s for s in found.values() if (s.task, s.case) == (one.task, one.case)]
-            say(f"{one.task}, {one.case}: better in {sum(s.better for s in some)} of {len(some)} sweeps")
-    return _finish(folder, spec, tuple(found[place] for place in places(spec)), lock)
+
+    kind = "confirmation"
+    done = "sweeps.jsonl"
+    pieces = "sweeps"
+
+    def __init__(self, spec: ConfirmationSpec) -> None:
+        check(spec)
+        self._spec = spec
+
+    @classmethod
+    def from_lock(cls, lock: Lock) -> ConfirmationSuite:
+        return cls(ConfirmationSpec.from_json(lock["resolved"]["spec"]))
+
+    def resolved(self) -> dict[str, Any]:
+        digests = {name: get_task(name).load().training.digest for name in self._spec.tasks}
+        return {"spec": self._spec.to_json(), "data": digests}
+
+    def places(self) -> Iterator[Place]:
+        for task in self._spec.tasks:
+            for case in CASES:
+                for number in range(self._spec.count(case)):
+                    yield task, case, number
+
+    def make(self, places: Sequence[Place]) -> Iterator[Simulated]:
+        """Simulate sweeps side by side, a process a core; they come in order."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        workers = min(cores, len(places))
+        if workers < 2:
+            yield from (simulate(self._spec, *place) for place in places)
+            return
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+        try:
+            yield from pool.map(simulate, [self._spec] * len(places), *zip(*places, strict=True))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def read(self, values: Mapping[str, Any]) -> Simulated:
+        return Simulated(**values)
+
+    def place_of(self, piece: Simulated) -> Place:
+        return piece.task, piece.case, piece.number
+
+    def progress(self, piece: Simulated, done: Mapping[Place, Simulated]) -> str:
+        """Return a line about the last sweep of each task and case."""
+        if piece.number + 1 < self._spec.count(piece.case):
+            return ""
+        some = [s for s in done.values() if (s.task, s.case) == (piece.task, piece.case)]
+        return f"{piece.task}, {piece.case}: better in {sum(s.better for s in some)} of {len(some)} sweeps"
+
+    def summarize(self, pieces: Sequence[Simulated], lock: Lock) -> ConfirmationResults:
+        return ConfirmationResults(self._spec, tuple(pieces), lock)
+
+    def write(self, folder: Path, results: ConfirmationResults) -> list[str]:
+        content = json.dumps(self.repeatable(results.sweeps), indent=1)
+        (folder / RESULTS).write_text(content + "\n", encoding="utf-8")
+        return [RESULTS]
+
+    def document(self, results: ConfirmationResults) -> Document:
+        from benchmarks.confirmation.report import make_confirmation_document
+
+        return make_confirmation_document(results)
+
+    def kept(self, folder: Path) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+        return found
+
+    def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+        name = next(key for key in then if then[key] != now[key])
+        where = f"{then['task']}, {then['case']}, sweep {then['number']}"
+        return f"{where}: {name} was {then[name]!r}, is {now[name]!r}"
 
 
-def places(spec: ConfirmationSpec) -> Iterator[Place]:
-    """Every sweep that the spec asks for, in order."""
-    for task in spec.tasks:
-        for case in CASES:
-            for number in range(spec.count(case)):
-                yield task, case, number
-
-
-def simulate_all(spec: ConfirmationSpec, wanted: Sequence[Place]) -> Iterator[Simulated]:
-    """Simulates sweeps side by side; they come in order."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(cores, len(wanted))
-    if workers < 2:
-        yield from (simulate(spec, *place) for place in wanted)
-        return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
-    try:
-        yield from pool.map(simulate, [spec] * len(wanted), *zip(*wanted, strict=True))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def digests(spec: ConfirmationSpec) -> dict[str, str]:
-    """The data digest of each task."""
-    return {name: get_task(name).load().training.digest for name in spec.tasks}
-
-
-def repeatable(sweeps: Sequence[Simulated]) -> list[dict[str, Any]]:
-    """What a repetition must give again: everything but seconds."""
-    return [{k: v for k, v in asdict(s).items() if k != "seconds"} for s in sweeps]
-
-
-def _finish(
-    folder: Path, spec: ConfirmationSpec, sweeps: tuple[Simulated, ...], lock: dict[str, Any]
-) -> ConfirmationResults:
-    from benchmarks.confirmation.report import make_confirmation_document
-    from tunelab.report.report import write_document
-
-    (folder / RESULTS).write_text(json.dumps(repeatable(sweeps), indent=1) + "\n", encoding="utf-8")
-    results = ConfirmationResults(spec, sweeps, lockfile.complete(folder, lock, RESULTS))
-    write_document(make_confirmation_document(results), folder / REPORT)
-    return results
+def run(spec: ConfirmationSpec, folder: Path, notify: Notify) -> ConfirmationResults:
+    """Run the benchmark in a folder, see ``run_suite``."""
+    return run_suite(ConfirmationSuite(spec), folder, notify)

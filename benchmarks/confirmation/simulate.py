@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec
+from benchmarks.confirmation.spec import NOISE, PLANTED, SPACE, ConfirmationSpec
 from trainables import Splits, get_task
 from trainables.base.training.compute import cpu_threads
 from trainables.base.worker.assignment import TrialAssignment
@@ -66,7 +66,7 @@ def simulate(spec: ConfirmationSpec, name: str, case: str, number: int) -> Simul
         splits = shuffled(splits, seed)
     else:
         task.reference = {**task.reference, **PLANTED[case]}
-    sweep = SweepSpec(task=name, trials=spec.trials, max_epochs=spec.max_epochs, grace_period=1, seed=seed)
+    sweep = SweepSpec(task=name, space=SPACE, trials=spec.trials, max_epochs=spec.max_epochs, grace_period=1, seed=seed)
     result = search_here(sweep, task, splits)
 
     def train(plans: Sequence[TrialAssignment]) -> list[TrialRecord]:

@@ -11,6 +11,7 @@ from trainables import task_classes
 from trainables.base.tables.tabular import TabularTask
 
 TASKS = ("wine", "heart_disease", "auto_mpg")
+SPACE = "mlp_small"  # perceptrons alone: what is planted is a weak perceptron
 NOISE = "noise"  # labels shuffled over training and validation rows: nothing can be learned
 WEAK = {"n_layers": 1, "width_1": 8, "dropout": 0.5}
 PLANTED: Mapping[

@@ -1,34 +1,29 @@
-"""One run of the benchmark: samples in chunks that survive an interruption, then scores, statistics, speed, report."""
+"""The benchmark of text generation: samples in chunks that survive an interruption, scores, statistics, speed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from benchmarks.generation.decoding.samples import Sample, Slot, append_samples, read_samples, slots
+from benchmarks.generation.display import Quiet
 from benchmarks.generation.measure.optimize import Trial, Tuning, confirmation_plan, search
 from benchmarks.generation.measure.results import Results, evaluate, write_results
 from benchmarks.generation.measure.speed import SideBySide, Speed, compare_with_loop, setting_speed
 from benchmarks.generation.measure.writer import Writer, check_plan, load_writer
 from benchmarks.generation.plan.goal import Goal, check_goal
-from benchmarks.generation.plan.spec import Plan
-from benchmarks.generation.plan.storage import (
-    RESULTS,
-    SAMPLES,
-    SPEED,
-    TUNING,
-    asked,
-    check_folder,
-    open_folder,
-    write_json,
-)
+from benchmarks.generation.plan.spec import Plan, parse_spec, resolve
+from benchmarks.generation.plan.storage import KIND, PACKAGES, RESULTS, SAMPLES, SPEED, TUNING, asked, write_json
 from benchmarks.generation.scoring.scorer import Scorer, load_scorer
-from benchmarks.harness.lockfile import sha256_file, write_lock
+from benchmarks.harness.lockfile import Lock
+from benchmarks.harness.suite import Notify, Suite, run_suite
+from tunelab.documents.blocks import Document
 
 LARGEST_CHUNK = 512  # samples made between two writes
 
@@ -42,49 +37,114 @@ class Display(Protocol):
     def stop(self) -> None: ...
 
 
-def run(plan: Plan, folder: Path, display: Display, goal: Goal | None = None) -> Results:
-    """Runs what is not yet done in ``folder`` and writes results, lock and report.
+class GenerationSuite(Suite[Results]):
+    """The benchmark of settings of text generation.
 
     With a ``goal``, settings are first searched on half of the prompts; the winner and the plan's settings are then
     compared on the other half.
 
+    Args:
+        plan: what is compared.
+        goal: what is searched for; None for no search.
+        display: told of progress.
+        threads: of torch; the plan's choice when None.
+
     Raises:
-        UserError: the plan does not fit the model, or the folder holds another benchmark.
-        KeyboardInterrupt: samples, trials and speeds made so far are kept; the same call goes on from them.
+        UserError: the plan does not fit the model, or there is nothing to search for.
     """
-    if goal:
-        check_goal(goal, plan)
-    check_folder(folder, asked(plan, goal))
-    check_plan(plan)
-    writer, scorer = load_writer(plan), load_scorer(plan)
-    lock = open_folder(folder, resolved(plan, writer, scorer, goal))
-    tuning = _complete_tuning(plan, writer, scorer, goal, folder / TUNING, display) if goal else None
-    plan = confirmation_plan(plan, tuning) if tuning else plan
-    samples = _complete_samples(plan, writer, folder / SAMPLES, lock["resolved"]["chunk"], display)
-    display.say("Scoring texts")
-    results = evaluate(plan, writer, scorer, samples, lock)
-    speeds, side_by_side = _complete_speed(plan, writer, folder / SPEED, display)
-    display.say("Writing the report")
-    return _finish(folder, replace(results, speeds=speeds, side_by_side=side_by_side, tuning=tuning))
+
+    kind = KIND
+    packages = PACKAGES
+
+    def __init__(self, plan: Plan, goal: Goal | None, display: Display, threads: int | None = None) -> None:
+        if goal:
+            check_goal(goal, plan)
+        check_plan(plan)
+        self._plan, self._goal, self._display, self._threads = plan, goal, display, threads
+
+    @classmethod
+    def from_lock(cls, lock: Lock) -> GenerationSuite:
+        asked = lock["resolved"]
+        goal = Goal(**asked["goal"]) if asked["goal"] else None
+        return cls(resolve(parse_spec(asked["spec"], "lock")), goal, Quiet(), asked["threads"])
+
+    @cached_property
+    def _writer(self) -> Writer:
+        if self._threads is not None:
+            torch.set_num_threads(self._threads)
+        return load_writer(self._plan)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return load_scorer(self._plan)
+
+    def asked(self) -> dict[str, Any]:
+        return asked(self._plan, self._goal)
+
+    def resolved(self) -> dict[str, Any]:
+        """Return everything that fixes samples and scores: where it is equal, kept samples are used again."""
+        plan, engine = self._plan, self._writer.engine
+        longest = max(len(self._writer.prompt_ids(p.text)) for p in plan.prompts)
+        rows = engine.rows_for(longest + max(s.decoding.max_new_tokens for s in plan.settings))
+        content = {
+            "model": {k: v for k, v in asdict(self._writer.facts).items() if k != "folder"},
+            "scorer": asdict(self._scorer.facts),
+            "seed": plan.spec.seed,
+            "rows": rows,
+            "chunk": min(4 * rows, LARGEST_CHUNK),
+            "threads": torch.get_num_threads(),
+            "device": self._writer.model.device.type,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(content))
+        return {**self.asked(), **plain}
+
+    def measure(self, folder: Path, lock: Lock, notify: Notify) -> Results:
+        plan, writer, scorer, display = self._plan, self._writer, self._scorer, self._display
+        tuning = _complete_tuning(plan, writer, scorer, self._goal, folder / TUNING, display) if self._goal else None
+        plan = confirmation_plan(plan, tuning) if tuning else plan
+        samples = _complete_samples(plan, writer, folder / SAMPLES, lock["resolved"]["chunk"], display)
+        notify("Scoring texts")
+        results = evaluate(plan, writer, scorer, samples, lock)
+        speeds, side_by_side = _complete_speed(plan, writer, folder / SPEED, display)
+        notify("Writing the report")
+        return replace(results, speeds=speeds, side_by_side=side_by_side, tuning=tuning)
+
+    def write(self, folder: Path, results: Results) -> list[str]:
+        write_results(folder / RESULTS, results)
+        return [name for name in (SAMPLES, RESULTS, SPEED, TUNING) if (folder / name).is_file()]
+
+    def notes(self, results: Results) -> dict[str, Any]:
+        return {"winner": asdict(results.tuning.best.decoding)} if results.tuning else {}
+
+    def document(self, results: Results) -> Document:
+        from benchmarks.generation.report.report import make_generation_document
+
+        return make_generation_document(results)
+
+    def differences(self, folder: Path, lock: Lock) -> list[str]:
+        """Make samples and scores again; speed is not repeated."""
+        from benchmarks.generation.differences import differing_figures, differing_samples, differing_trials
+
+        plan, found = self._plan, []
+        if self._goal:
+            tuning = search(plan, self._writer, self._scorer, self._goal)
+            kept = Tuning.from_json(json.loads((folder / TUNING).read_text(encoding="utf-8")))
+            found += differing_trials(kept, tuning)
+            plan = confirmation_plan(plan, tuning)
+        places, chunk = slots(plan), lock["resolved"]["chunk"]
+        made = [
+            sample
+            for begin in range(0, len(places), chunk)
+            for sample in make_samples(plan, self._writer, places[begin : begin + chunk], self._display)
+        ]
+        results = evaluate(plan, self._writer, self._scorer, made, lock)
+        kept_samples = read_samples(folder / SAMPLES)
+        return [*found, *differing_samples(kept_samples, made), *differing_figures(folder / RESULTS, results)]
 
 
-def resolved(plan: Plan, writer: Writer, scorer: Scorer, goal: Goal | None) -> dict[str, Any]:
-    """Everything that fixes samples and scores, JSON values: where it is equal, a run may go on from kept samples."""
-    rows = writer.engine.rows_for(
-        max(len(writer.prompt_ids(p.text)) for p in plan.prompts)
-        + max(s.decoding.max_new_tokens for s in plan.settings)
-    )
-    content = {
-        "model": {k: v for k, v in asdict(writer.facts).items() if k != "folder"},
-        "scorer": asdict(scorer.facts),
-        "seed": plan.spec.seed,
-        "rows": rows,
-        "chunk": min(4 * rows, LARGEST_CHUNK),
-        "threads": torch.get_num_threads(),
-        "device": writer.model.device.type,
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(content))
-    return {**asked(plan, goal), **plain}
+def run(plan: Plan, folder: Path, display: Display, goal: Goal | None = None) -> Results:
+    """Run the benchmark in a folder, see ``run_suite``."""
+    return run_suite(GenerationSuite(plan, goal, display), folder, display.say)
 
 
 def make_samples(plan: Plan, writer: Writer, places: Sequence[Slot], display: Display) -> list[Sample]:
@@ -149,17 +209,3 @@ def _complete_speed(
     finally:
         display.stop()
     return tuple(Speed(**s) for s in kept["settings"]), SideBySide(**kept["side_by_side"])
-
-
-def _finish(folder: Path, results: Results) -> Results:
-    from benchmarks.generation.report.report import write_reports
-
-    write_results(folder / RESULTS, results)
-    names = [n for n in (SAMPLES, RESULTS, SPEED, TUNING) if (folder / n).is_file()]
-    lock = {**results.lock, "status": "complete", "results": {name: sha256_file(folder / name) for name in names}}
-    if results.tuning:
-        lock["winner"] = asdict(results.tuning.best.decoding)
-    final = replace(results, lock=lock)
-    write_reports(folder, final)
-    write_lock(folder, lock)
-    return final

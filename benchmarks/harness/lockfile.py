@@ -1,101 +1,41 @@
-"""``benchmark.lock.json``: everything that fixed a benchmark's numbers, and the way back to running it again.
+"""``benchmark.lock.json``: everything that fixed a benchmark's numbers, and the folder that it stands in.
 
-Shared by all benchmarks. A lock has ``kind`` (which benchmark), ``schema``, ``status`` (``"running"`` until the numbers
-are complete), ``resolved`` (what was asked, in full), ``provenance`` (machine, versions, commit, command) and
-``results`` (sha256 of the files that a repetition must reproduce).
+A lock has ``kind`` (which benchmark), ``schema``, ``status`` (``"running"`` until the numbers are complete),
+``resolved`` (what was asked, in full), ``provenance`` (machine, versions, commit, command) and ``results`` (sha256 of
+the files that a repetition must reproduce).
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import json
 import os
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from search_spaces.errors import UserError, unknown
-from tunelab.system.environment import Machine, command, git_commit, versions
+from benchmarks.harness.provenance import provenance
+from search_spaces.errors import UserError
+from tunelab.system.hashing import sha256_file
 
 NAME = "benchmark.lock.json"
 SCHEMA = 1
-FURTHER_PACKAGES = ("tokenizers", "scipy", "plotly")  # beside those that every result names
-
-# Who repeats a benchmark of each kind: ``module:function`` of ``(folder, lock) -> list of differences``.
-VERIFIERS: dict[str, str] = {
-    "generation": "benchmarks.generation.verify:verify",
-    "search": "benchmarks.search.verify:verify",
-    "arena": "benchmarks.search.arena.verify:verify",
-    "confirmation": "benchmarks.confirmation.verify:verify",
-}
 
 Lock = Mapping[str, Any]
 
 
-def provenance() -> dict[str, Any]:
-    """The command, commit, versions and machine of this process, JSON values."""
-    return {
-        "command": command(),
-        "commit": git_commit() or None,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {**versions(), **{name: version(name) for name in FURTHER_PACKAGES}},
-        "machine": described_machine(),
-    }
-
-
-def described_machine() -> dict[str, Any]:
-    """Processor, cores and how many this process may use, memory in GiB, system; threads and GPU where torch is loaded.
-
-    The machine's name is left out: a lock travels with a report.
-    """
-    torch = sys.modules.get("torch")
-    return {
-        **{name: value for name, value in asdict(Machine.here()).items() if name != "host"},
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "threads": torch.get_num_threads() if torch else None,
-        "gpu": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
-    }
-
-
-def provenance_facts(found: Mapping[str, Any]) -> dict[str, str]:
-    """What ``provenance`` gives, as lines of a report."""
-    machine = found["machine"]
-    threads = machine["threads"] and f"{machine['threads']} torch threads"
-    parts = [
-        machine["processor"],
-        f"{machine['usable_cores']} cores",
-        f"{machine['memory_gib']} GiB",
-        machine["system"],
-    ]
-    return {
-        "command": found["command"],
-        "commit": found["commit"] or "not run from a checkout",
-        "started": found["started"],
-        "versions": ", ".join(f"{name} {number}" for name, number in found["versions"].items()),
-        "machine": ", ".join(filter(None, [*parts, threads, f"GPU: {machine['gpu'] or 'none'}"])),
-    }
-
-
-def sha256_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def write_lock(folder: Path, lock: Lock) -> None:
-    """Writes the lock in one step, so that a crash leaves the old one or the new one."""
+    """Write the lock in one step, so that a crash leaves the old one or the new one."""
     temporary = folder / f".{NAME}.tmp"
     temporary.write_text(json.dumps(lock, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     temporary.replace(folder / NAME)
 
 
 def read_lock(folder: Path) -> dict[str, Any]:
-    """The lock of a benchmark's folder; raises ``UserError`` when there is none or it is damaged."""
+    """Return the lock of a benchmark's folder.
+
+    Raises:
+        UserError: it is missing, damaged, or of another version.
+    """
     path = folder / NAME
     try:
         lock = json.loads(path.read_text(encoding="utf-8"))
@@ -108,59 +48,76 @@ def read_lock(folder: Path) -> dict[str, Any]:
     return lock
 
 
-def open_benchmark(folder: Path, kind: str, resolved: Mapping[str, Any]) -> dict[str, Any]:
-    """The lock of a benchmark's folder, which is made for a new one.
+def check_folder(folder: Path, kind: str, wanted: Mapping[str, Any], packages: Sequence[str] = ()) -> None:
+    """Check that a benchmark may begin or continue in a folder; write nothing.
 
     Args:
-        folder: empty, missing, or of the very same benchmark.
+        folder: need not exist.
         kind: which benchmark.
-        resolved: what was asked, in full.
+        wanted: what a lock that is there must say under ``resolved``, or a part of that.
+        packages: whose versions, and with them this program's commit, must be those of the lock.
 
     Raises:
-        UserError: the folder holds something else, or cannot be created.
+        UserError: the folder cannot be written, or holds something else.
     """
-    if (folder / NAME).exists():
-        lock = read_lock(folder)
-        if lock["kind"] != kind or lock["resolved"] != resolved:
-            raise UserError(f"'{folder}' holds another benchmark. Give a new folder with --output.")
-        return lock
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        place = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+        if not place.is_dir():
+            raise UserError(f"'{place}' is a file. Choose a folder with --output.")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise UserError(f"Nothing can be written in '{place}'. Choose another folder with --output.")
+        if (folder / NAME).is_file():
+            _check_lock(folder, kind, wanted, packages)
+        elif folder.exists() and any(folder.iterdir()):
+            raise UserError(f"The folder '{folder}' is not empty and holds no benchmark. Choose another with --output.")
     except OSError as error:
-        raise UserError(f"--output '{folder}' cannot be created: {error.strerror}.") from error
-    if any(folder.iterdir()):
-        raise UserError(f"--output '{folder}' is not empty and holds no benchmark. Give a new folder.")
+        raise UserError(
+            f"The folder '{folder}' cannot be used ({error.strerror}). Choose another with --output."
+        ) from None
+
+
+def open_folder(
+    folder: Path, kind: str, resolved: Mapping[str, Any], packages: Sequence[str] = (), *, afresh: bool = False
+) -> dict[str, Any]:
+    """Return the lock of a benchmark's folder, which is created for a new one.
+
+    Args:
+        folder: missing, empty, or of the very same benchmark.
+        kind: which benchmark.
+        resolved: what was asked, in full.
+        packages: as for ``check_folder``.
+        afresh: whether a benchmark that is there begins again, with the provenance of now.
+
+    Raises:
+        UserError: as ``check_folder``.
+    """
+    check_folder(folder, kind, resolved, packages)
+    if (folder / NAME).is_file() and not afresh:
+        return read_lock(folder)
     lock = {
         **{"kind": kind, "schema": SCHEMA, "status": "running", "resolved": resolved},
         **{"provenance": provenance(), "results": {}},
     }
-    write_lock(folder, lock)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_lock(folder, lock)
+    except OSError as error:
+        raise UserError(
+            f"The folder '{folder}' cannot be written ({error.strerror}). Choose another with --output."
+        ) from None
     return lock
 
 
-def complete(folder: Path, lock: Lock, results: str) -> dict[str, Any]:
-    """Notes that the numbers are complete, with the digest of the file ``results``; returns the lock."""
-    done = {**lock, "status": "complete", "results": {results: sha256_file(folder / results)}}
+def complete(folder: Path, lock: Lock, results: Iterable[str], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Note that the numbers are complete, with the digests of the files ``results``; return the lock."""
+    digests = {name: sha256_file(folder / name) for name in results}
+    done = {**lock, "status": "complete", "results": digests, **notes}
     write_lock(folder, done)
     return done
 
 
-def verify(folder: Path) -> list[str]:
-    """Runs a benchmark again from its lock; returns what differs, nothing when identical."""
-    lock = read_lock(folder)
-    if lock["kind"] not in VERIFIERS:
-        raise unknown("kind of benchmark", str(lock["kind"]), VERIFIERS)
-    if lock.get("status") != "complete":
-        raise UserError(
-            f"The benchmark in '{folder}' is not complete. Run its command again first: {lock_command(lock)}"
-        )
-    module, _, function = VERIFIERS[lock["kind"]].partition(":")
-    verifier: Callable[[Path, Lock], list[str]] = getattr(importlib.import_module(module), function)
-    return [*damaged_files(folder, lock), *verifier(folder, lock)]
-
-
 def damaged_files(folder: Path, lock: Lock) -> list[str]:
-    """Result files that are no longer the ones the lock was written for."""
+    """Name the result files that are not the ones the lock was written for."""
     found = []
     for name, digest in lock.get("results", {}).items():
         path = folder / name
@@ -172,4 +129,36 @@ def damaged_files(folder: Path, lock: Lock) -> list[str]:
 
 
 def lock_command(lock: Lock) -> str:
+    """Return the command that began the benchmark."""
     return str(lock.get("provenance", {}).get("command", "unknown command"))
+
+
+def _check_lock(folder: Path, kind: str, wanted: Mapping[str, Any], packages: Sequence[str]) -> None:
+    lock = read_lock(folder)
+    kept = lock.get("resolved", {})
+    if lock["kind"] != kind or {key: kept.get(key) for key in wanted} != wanted:
+        raise UserError(
+            f"The folder '{folder}' holds another benchmark ({_first_difference(kept, wanted)}). "
+            f"Choose another folder with --output."
+        )
+    if not packages:
+        return
+    then, now = lock["provenance"], provenance()
+    changed = [name for name in packages if now["versions"].get(name) != then["versions"].get(name)]
+    if now["commit"] != then["commit"]:
+        changed.append("this program's code")
+    if changed:
+        raise UserError(
+            f"The run in '{folder}' was begun with other versions of {', '.join(changed)}. "
+            f"Continue with those, or choose another folder with --output."
+        )
+
+
+def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Name the first entry that differs, for people."""
+    for key in new:
+        if old.get(key) != new[key]:
+            if isinstance(new[key], dict) and isinstance(old.get(key), dict):
+                return f"{key}: {_first_difference(old[key], new[key])}"
+            return f"'{key}' differs"
+    return "it is of another kind"

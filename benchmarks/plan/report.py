@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from benchmarks.harness.lockfile import provenance_facts
-from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, within
+from benchmarks.harness.provenance import provenance_facts
+from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, PlanResults, within
 from tunelab.documents.blocks import Cell, Document, Section, Table, Text
 
 NAMES = {"wall_seconds": "wall time", "epochs": "epochs", "memory_bytes": "memory", "disk_bytes": "disk"}
 
 
-def make_plan_document(
-    comparisons: Sequence[Comparison], options: Sequence[str], provenance: Mapping[str, Any]
-) -> Document:
+def make_plan_document(results: PlanResults) -> Document:
     """Return the report: what was predicted, what each sweep took, and their ratios."""
     sections = [
-        Section("Verdict", [Text(verdict(comparisons))]),
-        Section("Predicted / measured", [_ratios(comparisons)]),
-        Section("Costs", [_costs(comparisons)]),
+        Section("Verdict", [Text(verdict(results.comparisons))]),
+        Section("Predicted / measured", [_ratios(results.comparisons)]),
+        Section("Costs", [_costs(results.comparisons)]),
     ]
-    subtitle = f"tunelab plan and tunelab sweep with {' '.join(options)}"
-    return Document("Plans against sweeps", subtitle, sections, provenance_facts(provenance))
+    subtitle = f"tunelab plan and tunelab sweep with {' '.join(results.options)}"
+    return Document("Plans against sweeps", subtitle, sections, provenance_facts(results.lock["provenance"]))
 
 
 def _ratios(comparisons: Sequence[Comparison]) -> Table:

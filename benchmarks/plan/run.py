@@ -8,17 +8,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import lockfile
+from benchmarks.harness.lockfile import Lock
+from benchmarks.harness.suite import REPORT, Notify, Suite, run_suite
 from search_spaces.errors import UserError
-from tunelab.estimate.predict import process_tree
+from tunelab.documents.blocks import Document
+from tunelab.system.memory import process_tree
+
+__all__ = ["REPORT", "RUNS", "Comparison", "Costs", "PlanResults", "PlanSuite", "run"]
 
 RUNS = "runs.json"
-REPORT = "report.html"
 POLL_SECONDS = 1.0  # between two looks at memory, which cost the sweep a part of a core
 TOLERANCE = 0.3  # a prediction within this share of the truth is called right
 FIGURES = ("wall_seconds", "epochs", "memory_bytes", "disk_bytes")
@@ -73,48 +76,77 @@ def within(comparisons: Sequence[Comparison], figure: str) -> int:
     return sum(abs(c.ratio(figure) - 1) <= TOLERANCE for c in comparisons)
 
 
-def run(tasks: Sequence[str], options: Sequence[str], folder: Path, say: Callable[[str], None]) -> list[Comparison]:
-    """Measures every task and writes lock, figures and report.
+@dataclass(frozen=True)
+class PlanResults:
+    """All that a report shows.
+
+    Attributes:
+        options: of both commands, e.g. ``("--trials", "24")``.
+        comparisons: a task each.
+        lock: what fixed them.
+    """
+
+    options: tuple[str, ...]
+    comparisons: tuple[Comparison, ...]
+    lock: Lock
+
+
+class PlanSuite(Suite[PlanResults]):
+    """The benchmark of plans against sweeps.
 
     Args:
         tasks: by name.
         options: of both commands, e.g. ``["--trials", "24"]``.
-        folder: for results.
-        say: told of each comparison.
 
     Raises:
-        UserError: no Linux, which memory is read from, or no such task.
-        RuntimeError: a command failed; the message holds the end of what it wrote.
+        UserError: this is not Linux, whose ``/proc`` memory is read from, or there is no such task.
     """
-    if sys.platform != "linux":
-        raise UserError("tunelab bench plan reads /proc, so it runs on Linux only.")
-    from trainables import get_task
 
-    for name in tasks:
-        get_task(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    lock: dict[str, Any] = {
-        "kind": "plan",
-        "schema": lockfile.SCHEMA,
-        "status": "running",
-        "resolved": {"tasks": list(tasks), "options": list(options)},
-        "provenance": lockfile.provenance(),
-        "results": {},
-    }
-    lockfile.write_lock(folder, lock)
-    found = []
-    for task in tasks:
-        found.append(compare(task, options))
-        say(line_of(found[-1]))
-    content = [asdict(c) for c in found]
-    (folder / RUNS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    from benchmarks.plan.report import make_plan_document
-    from tunelab.report.report import write_document
+    kind = "plan"
+    continues = False
 
-    write_document(make_plan_document(found, lock["resolved"]["options"], lock["provenance"]), folder / REPORT)
-    lock |= {"status": "complete", "results": {RUNS: lockfile.sha256_file(folder / RUNS)}}
-    lockfile.write_lock(folder, lock)
-    return found
+    def __init__(self, tasks: Sequence[str], options: Sequence[str]) -> None:
+        if sys.platform != "linux":
+            raise UserError("tunelab bench plan reads /proc, so it runs on Linux only.")
+        from trainables import get_task
+
+        for name in tasks:
+            get_task(name)
+        self._tasks, self._options = tuple(tasks), tuple(options)
+
+    @classmethod
+    def from_lock(cls, lock: Lock) -> PlanSuite:
+        return cls(lock["resolved"]["tasks"], lock["resolved"]["options"])
+
+    def resolved(self) -> dict[str, Any]:
+        return {"tasks": list(self._tasks), "options": list(self._options)}
+
+    def measure(self, folder: Path, lock: Lock, notify: Notify) -> PlanResults:
+        """Plan and run each task's sweep.
+
+        Raises:
+            RuntimeError: a command failed; the message holds the end of what it wrote.
+        """
+        found = []
+        for task in self._tasks:
+            found.append(compare(task, self._options))
+            notify(line_of(found[-1]))
+        return PlanResults(self._options, tuple(found), lock)
+
+    def write(self, folder: Path, results: PlanResults) -> list[str]:
+        content = json.dumps([asdict(c) for c in results.comparisons], indent=1)
+        (folder / RUNS).write_text(content + "\n", encoding="utf-8")
+        return [RUNS]
+
+    def document(self, results: PlanResults) -> Document:
+        from benchmarks.plan.report import make_plan_document
+
+        return make_plan_document(results)
+
+
+def run(tasks: Sequence[str], options: Sequence[str], folder: Path, notify: Notify) -> list[Comparison]:
+    """Run the benchmark in a folder, see ``run_suite``, and return the comparisons."""
+    return list(run_suite(PlanSuite(tasks, options), folder, notify).comparisons)
 
 
 def compare(task: str, options: Sequence[str]) -> Comparison:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.harness.lockfile import provenance_facts
+from benchmarks.harness.provenance import provenance_facts
 from benchmarks.search.run import SearchResults
 from benchmarks.search.statistics import LEVEL, Ranking
 from benchmarks.search.trace import SearchTrace

@@ -1,25 +1,30 @@
-"""Runs a benchmark of search methods: what is done stays when it is interrupted; then results, lock and report."""
+"""The benchmark of search methods: searches as pieces that an interruption keeps, their ranking, results and report."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import lockfile
-from benchmarks.harness.jsonl import append_line, read_lines
-from benchmarks.search.spec import Method, SearchSpec, check
+from benchmarks.harness.lockfile import Lock
+from benchmarks.harness.pieces import RESULTS, PieceSuite
+from benchmarks.harness.suite import REPORT, Notify, run_suite
+from benchmarks.search.spec import SearchSpec, check
 from benchmarks.search.statistics import Ranking, rank
 from benchmarks.search.trace import SearchTrace, run_search
 from trainables import get_task
 from trainables.base.training.compute import cpu_threads
+from tunelab.documents.blocks import Document
+from tunelab.records.text import format_number
 
-DONE, RESULTS, SECONDS = "searches.jsonl", "results.json", "seconds.json"
-REPORT = "report.html"
+__all__ = ["REPORT", "RESULTS", "SearchResults", "SearchSuite", "run"]
+
+SECONDS = "seconds.json"
+Place = tuple[str, str, int]  # task, method, repetition
 
 
 @dataclass(frozen=True)
@@ -41,76 +46,95 @@ class SearchResults:
     lock: Mapping[str, Any]
 
 
-def run(spec: SearchSpec, folder: Path, notify: Callable[[str], None]) -> SearchResults:
-    """Runs what is not yet done in ``folder`` and writes results, lock and report there.
+class SearchSuite(PieceSuite[SearchResults, Place, SearchTrace]):
+    """The benchmark of search methods on bundled tasks; a piece is a search.
+
+    Args:
+        spec: what is asked for.
 
     Raises:
-        UserError: the spec is wrong, or the folder holds another benchmark.
-        KeyboardInterrupt: searches made so far are kept; the same call goes on from them.
+        UserError: the spec is wrong.
     """
-    methods = check(spec)
-    with cpu_threads(1):  # small models; and sums in one order
-        lock = lockfile.open_benchmark(folder, "search", {"spec": spec.to_json(), "data": digests(spec)})
-        kept = {(p.task, p.method, p.repetition): p for p in map(_trace, read_lines(folder / DONE))}
-        traces = []
-        for task, method, repetition in places(spec, methods):
-            found = kept.get((task, method.name, repetition))
-            if found is None:
-                found = search_once(spec, task, method, repetition)
-                append_line(folder / DONE, asdict(found))
-                notify(f"{task}, {method.name}, repetition {repetition}: {found.trials} trials, best {found.best:.4g}")
-            traces.append(found)
-    return _finish(folder, spec, traces, lock)
+
+    kind = "search"
+    done = "searches.jsonl"
+    pieces = "searches"
+
+    def __init__(self, spec: SearchSpec) -> None:
+        self._spec = spec
+        self._methods = {method.name: method for method in check(spec)}
+
+    @classmethod
+    def from_lock(cls, lock: Lock) -> SearchSuite:
+        return cls(SearchSpec.from_json(lock["resolved"]["spec"]))
+
+    def resolved(self) -> dict[str, Any]:
+        digests = {name: get_task(name).load().training.digest for name in self._spec.tasks}
+        return {"spec": self._spec.to_json(), "data": digests}
+
+    def places(self) -> Iterator[Place]:
+        for task in self._spec.tasks:
+            for repetition in range(self._spec.seeds):
+                for method in self._methods:
+                    yield task, method, repetition
+
+    def make(self, places: Sequence[Place]) -> Iterator[SearchTrace]:
+        for name, method, repetition in places:
+            task = get_task(name)
+            budget = self._spec.full_trials * task.facts.max_epochs
+            with cpu_threads(1):  # small models; and sums in one order
+                training = task.load().training
+                trace = run_search(task, training, self._methods[method], repetition, self._spec.seed, budget)
+            yield trace
+
+    def read(self, values: Mapping[str, Any]) -> SearchTrace:
+        steps = tuple((int(epochs), float(loss)) for epochs, loss in values["steps"])
+        return SearchTrace(**{**values, "steps": steps, "seconds": tuple(values["seconds"])})
+
+    def place_of(self, piece: SearchTrace) -> Place:
+        return piece.task, piece.method, piece.repetition
+
+    def progress(self, piece: SearchTrace, done: Mapping[Place, SearchTrace]) -> str:
+        best = format_number(piece.best)
+        return f"{piece.task}, {piece.method}, repetition {piece.repetition}: {piece.trials} trials, best {best}"
+
+    def summarize(self, pieces: Sequence[SearchTrace], lock: Lock) -> SearchResults:
+        budgets = {name: self._spec.full_trials * get_task(name).facts.max_epochs for name in self._spec.tasks}
+        return SearchResults(self._spec, tuple(pieces), ranking_of(self._spec, pieces), budgets, lock)
+
+    def write(self, folder: Path, results: SearchResults) -> list[str]:
+        content = {"ranking": asdict(results.ranking), "searches": self.repeatable(results.traces)}
+        (folder / RESULTS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        seconds = json.dumps([list(trace.seconds) for trace in results.traces])
+        (folder / SECONDS).write_text(seconds + "\n", encoding="utf-8")
+        return [RESULTS]
+
+    def document(self, results: SearchResults) -> Document:
+        from benchmarks.search.report import make_search_document
+
+        return make_search_document(results)
+
+    def kept(self, folder: Path) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["searches"]
+        return found
+
+    def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+        where = f"{then['task']}, {then['method']}, repetition {then['repetition']}"
+        for a, b in zip(then["steps"], now["steps"], strict=False):
+            if a != b:
+                return f"{where}: loss {a[1]!r} at epoch {a[0]} then, {b[1]!r} at epoch {b[0]} now"
+        old, new = (f"{piece['trials']} trials, {len(piece['steps'])} steps" for piece in (then, now))
+        return f"{where}: {old} then, {new} now"
 
 
-def places(spec: SearchSpec, methods: list[Method]) -> Iterator[tuple[str, Method, int]]:
-    """Every search that the spec asks for, in order."""
-    for task in spec.tasks:
-        for repetition in range(spec.seeds):
-            for method in methods:
-                yield task, method, repetition
+def run(spec: SearchSpec, folder: Path, notify: Notify) -> SearchResults:
+    """Run the benchmark in a folder, see ``run_suite``."""
+    return run_suite(SearchSuite(spec), folder, notify)
 
 
-def search_once(spec: SearchSpec, task_name: str, method: Method, repetition: int) -> SearchTrace:
-    """One search."""
-    task = get_task(task_name)
-    budget = spec.full_trials * task.facts.max_epochs
-    return run_search(task, task.load().training, method, repetition, spec.seed, budget)
-
-
-def digests(spec: SearchSpec) -> dict[str, str]:
-    """The data digest of each task."""
-    return {name: get_task(name).load().training.digest for name in spec.tasks}
-
-
-def repeatable(traces: list[SearchTrace]) -> list[dict[str, Any]]:
-    """What a repetition must give again: everything but seconds."""
-    return [{k: v for k, v in json.loads(json.dumps(asdict(p))).items() if k != "seconds"} for p in traces]
-
-
-def ranking_of(spec: SearchSpec, traces: list[SearchTrace]) -> Ranking:
-    """Ranks over blocks of a task and a repetition."""
+def ranking_of(spec: SearchSpec, traces: Sequence[SearchTrace]) -> Ranking:
+    """Rank the methods over blocks of a task and a repetition; the traces are in the spec's order."""
     count = len(spec.methods)
-    losses = np.array([p.best for p in traces]).reshape(-1, count)
-    tasks = [p.task for p in traces[::count]]
-    return rank([p.method for p in traces[:count]], tasks, losses, spec.seed)
-
-
-def _trace(values: Mapping[str, Any]) -> SearchTrace:
-    steps = tuple((int(epochs), float(loss)) for epochs, loss in values["steps"])
-    return SearchTrace(**{**values, "steps": steps, "seconds": tuple(values["seconds"])})
-
-
-def _finish(folder: Path, spec: SearchSpec, traces: list[SearchTrace], lock: dict[str, Any]) -> SearchResults:
-    from benchmarks.search.report import make_search_document
-    from tunelab.report.report import write_document
-
-    ranking = ranking_of(spec, traces)
-    content = {"ranking": asdict(ranking), "searches": repeatable(traces)}
-    (folder / RESULTS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    (folder / SECONDS).write_text(json.dumps([list(p.seconds) for p in traces]) + "\n", encoding="utf-8")
-    lock = lockfile.complete(folder, lock, RESULTS)
-    budgets = {name: spec.full_trials * get_task(name).facts.max_epochs for name in spec.tasks}
-    results = SearchResults(spec, tuple(traces), ranking, budgets, lock)
-    write_document(make_search_document(results), folder / REPORT)
-    return results
+    losses = np.array([trace.best for trace in traces]).reshape(-1, count)
+    tasks = [trace.task for trace in traces[::count]]
+    return rank([trace.method for trace in traces[:count]], tasks, losses, spec.seed)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.harness.lockfile import provenance_facts
+from benchmarks.harness.provenance import provenance_facts
 from benchmarks.speed.contest import OURS, Ranking, Run, rank_competitors
 from benchmarks.speed.control import WINDOW, Control
 from benchmarks.speed.proposing import Proposing
@@ -33,7 +33,7 @@ HELPS = {
 }
 
 
-def make_speed_document(results: Results, provenance: Mapping[str, Any]) -> Document:
+def make_speed_document(results: Results) -> Document:
     """Return the whole report."""
     request = results.request
     sections = [Section("Findings", [Items(findings(results))])]
@@ -45,7 +45,7 @@ def make_speed_document(results: Results, provenance: Mapping[str, Any]) -> Docu
         sections.append(_loops_section(results))
     rounds = f"{request.rounds} {'round' if request.rounds == 1 else 'rounds'}"
     subtitle = f"{', '.join(request.tasks)}; {rounds}, {request.concurrency} trials at once, {request.device}"
-    return Document("Speed of sweeps", subtitle, sections, provenance_facts(provenance))
+    return Document("Speed of sweeps", subtitle, sections, provenance_facts(results.lock["provenance"]))
 
 
 def findings(results: Results) -> list[str]:
@@ -61,7 +61,7 @@ def findings(results: Results) -> list[str]:
             f"{task}, {trials} trials: tunelab's first epoch is over after {_three(ours.start_seconds)} s, and its "
             f"workers train {_three(100 * ours.efficiency)} % of the search's time."
         )
-    return texts + results.left_out
+    return [*texts, *results.left_out]
 
 
 def _against_ours(task: str, trials: int, other: Ranking) -> str:
@@ -118,7 +118,7 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _control_section(controls: list[Control], proposing: list[Proposing]) -> Section:
+def _control_section(controls: Sequence[Control], proposing: Sequence[Proposing]) -> Section:
     intro = (
         "Sweeps of a task that trains in no time: what is left is proposing, reporting, deciding, journal and "
         "tracking, all slots together."
@@ -146,7 +146,7 @@ def _tracking(control: Control) -> str:
     return "MLflow on" if control.tracked else "MLflow off"
 
 
-def _control_figure(controls: list[Control]) -> Figure:
+def _control_figure(controls: Sequence[Control]) -> Figure:
     traces: list[dict[str, Any]] = []
     for c in controls:
         at = [WINDOW * (i + 2) for i in range(len(c.ms_by_window))]

@@ -7,20 +7,24 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import lockfile
+from benchmarks.harness.lockfile import Lock
+from benchmarks.harness.suite import REPORT, Notify, Suite, run_suite
 from benchmarks.speed import loop
 from benchmarks.speed.contest import Run, competitors, run_contest, to_json
 from benchmarks.speed.control import WINDOW, Control, read_control
 from benchmarks.speed.proposing import Proposing, measure_proposing
 from search_spaces.errors import UserError
+from tunelab.documents.blocks import Document
+
+__all__ = ["REPORT", "Request", "Results", "SpeedSuite", "run"]
 
 RUNS = "runs.json"
-REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -52,62 +56,92 @@ class Request:
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured; ``left_out`` names what was not."""
+    """All that a report shows.
+
+    Attributes:
+        request: what was asked for.
+        runs: of the contest, by task and size of the sweep.
+        loops: the training loop alone, by workload.
+        controls: sweeps of instant trials.
+        proposing: what a proposal costs, by trials known.
+        left_out: what was not measured, and why.
+        lock: what fixed it.
+    """
 
     request: Request
-    runs: dict[tuple[str, int], list[Run]] = field(default_factory=dict)
-    loops: dict[str, list[loop.Timing]] = field(default_factory=dict)
-    controls: list[Control] = field(default_factory=list)
-    proposing: list[Proposing] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    runs: Mapping[tuple[str, int], list[Run]] = field(default_factory=dict)
+    loops: Mapping[str, list[loop.Timing]] = field(default_factory=dict)
+    controls: Sequence[Control] = ()
+    proposing: Sequence[Proposing] = ()
+    left_out: Sequence[str] = ()
+    lock: Lock = field(default_factory=dict)
 
 
-def run(request: Request, folder: Path, say: Callable[[str], None]) -> Results:
-    """Measures everything and writes lock, raw figures and report; raises ``UserError`` for what cannot be measured."""
-    check(request)
-    results = Results(request)
-    chosen = competitors(request.competitors, results.left_out.append)
-    for text in results.left_out:
-        say(text)
-    folder.mkdir(parents=True, exist_ok=True)
-    lock: dict[str, Any] = {
-        "kind": "speed",
-        "schema": lockfile.SCHEMA,
-        "status": "running",
-        "resolved": asdict(request),
-        "provenance": lockfile.provenance(),
-        "results": {},
-    }
-    lockfile.write_lock(folder, lock)
-    for task in request.tasks:
-        for trials in request.trials:
-            results.runs[task, trials] = run_contest(
-                task,
-                trials,
-                request.max_epochs,
-                request.rounds,
-                chosen,
-                concurrency=request.concurrency,
-                device=request.device,
-                say=say,
-            )
-    if request.loop_rounds:
-        say("the training loop alone")
-        results.loops.update(measure_loops(request))
-    if request.control_trials:
-        say(f"control: {request.control_trials} instant trials, with and without tracking")
-        results.controls.extend(measure_controls(request.control_trials))
-        results.proposing.extend(measure_proposing())
-    raw = {f"{task} x {trials}": json.loads(to_json(runs)) for (task, trials), runs in results.runs.items()}
-    raw |= {"control": [asdict(c) for c in results.controls], "proposing": [asdict(p) for p in results.proposing]}
-    (folder / RUNS).write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
-    from benchmarks.speed.report import make_speed_document
-    from tunelab.report.report import write_document
+class SpeedSuite(Suite[Results]):
+    """The benchmark of speed: contest, training loop alone, control, proposals.
 
-    write_document(make_speed_document(results, lock["provenance"]), folder / REPORT)
-    lock |= {"status": "complete", "results": {RUNS: lockfile.sha256_file(folder / RUNS)}}
-    lockfile.write_lock(folder, lock)
-    return results
+    Args:
+        request: what is asked for.
+
+    Raises:
+        UserError: it cannot be measured here.
+    """
+
+    kind = "speed"
+    continues = False
+
+    def __init__(self, request: Request) -> None:
+        check(request)
+        self._request = request
+
+    @classmethod
+    def from_lock(cls, lock: Lock) -> SpeedSuite:
+        asked = lock["resolved"]
+        lists = {name: tuple(asked[name]) for name in ("tasks", "trials", "competitors")}
+        return cls(Request(**{**asked, **lists}))
+
+    def resolved(self) -> dict[str, Any]:
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self._request)))
+        return plain
+
+    def measure(self, folder: Path, lock: Lock, notify: Notify) -> Results:
+        request = self._request
+        left_out: list[str] = []
+        chosen = competitors(request.competitors, left_out.append)
+        for text in left_out:
+            notify(text)
+        contest = partial(run_contest, concurrency=request.concurrency, device=request.device, say=notify)
+        runs = {
+            (task, trials): contest(task, trials, request.max_epochs, request.rounds, chosen)
+            for task in request.tasks
+            for trials in request.trials
+        }
+        loops: Mapping[str, list[loop.Timing]] = {}
+        if request.loop_rounds:
+            notify("the training loop alone")
+            loops = measure_loops(request)
+        controls: list[Control] = []
+        proposing: list[Proposing] = []
+        if request.control_trials:
+            notify(f"control: {request.control_trials} instant trials, with and without tracking")
+            controls, proposing = measure_controls(request.control_trials), measure_proposing()
+        return Results(request, runs, loops, controls, proposing, left_out, lock)
+
+    def write(self, folder: Path, results: Results) -> list[str]:
+        raw = {f"{task} x {trials}": json.loads(to_json(runs)) for (task, trials), runs in results.runs.items()}
+        raw |= {"control": [asdict(c) for c in results.controls], "proposing": [asdict(p) for p in results.proposing]}
+        (folder / RUNS).write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+        return [RUNS]
+
+    def document(self, results: Results) -> Document:
+        from benchmarks.speed.report import make_speed_document
+
+        return make_speed_document(results)
+
+
+def run(request: Request, folder: Path, notify: Notify) -> Results:
+    """Run the benchmark in a folder, see ``run_suite``."""
+    return run_suite(SpeedSuite(request), folder, notify)
 
 
 def check(request: Request) -> None:

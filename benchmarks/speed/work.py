@@ -13,6 +13,7 @@ from trainables import TrainingData
 
 WORK = "work.json"
 DATA = "data.npz"
+SPACE = "mlp"  # of the tables that are measured: every peer trains perceptrons
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def make_work(task_name: str, trials: int, max_epochs: int, concurrency: int, de
     from tunelab.search.study import StudySampler
 
     task = get_task(task_name)
-    proposals = StudySampler(task.space(), "random", seed, reference=task.reference, fixed={})
+    proposals = StudySampler(task.space(SPACE), "random", seed, reference=task.reference, fixed={})
     drawn = [proposals.ask(number) for number in range(trials)]
     return Work(
         task=task_name,

@@ -48,13 +48,25 @@ def test_parameters_of_a_branch_are_drawn_in_it_alone() -> None:
     for trial in drawn(get_space("mlp")).trials:
         widths = [name for name in trial.params if name.startswith("width_")]
         assert len(widths) == trial.params["n_layers"] == len(trial.user_attrs["config"]["hidden_sizes"])
-    for trial in drawn(get_space("mlp_extended")).trials:
-        assert ("n_bins" in trial.params) == (trial.params["embedding"] == "piecewise")
+    for trial in drawn(get_space("tabular")).trials:
+        assert ("num_leaves" in trial.params) == (trial.params["family"] == "boosting")
+        assert ("n_bins" in trial.params) == (trial.params.get("embedding") == "piecewise")
+        assert ("block_width" in trial.params) == (trial.params.get("n_blocks") == 1)
 
 
 def test_small_tables_get_small_batches() -> None:
     sizes = {name: get_space(name).distributions()["batch_size"] for name in ("mlp", "mlp_small")}
     assert max(sizes["mlp_small"].choices) < max(sizes["mlp"].choices)  # type: ignore[attr-defined]
+
+
+def test_a_branch_is_the_first_parameter_of_its_space() -> None:
+    for name in space_names():
+        space = get_space(name)
+        if space.branch is not None:
+            first = {next(iter(trial.params)) for trial in drawn(space).trials}
+            assert first == {space.branch}, "a branch is drawn before all others"
+            domain = space.distributions()[space.branch]
+            assert isinstance(domain, optuna.distributions.CategoricalDistribution)
 
 
 def test_fixed_parameters_must_be_complete_and_known() -> None:
@@ -70,10 +82,9 @@ def test_fixed_parameters_must_be_complete_and_known() -> None:
 @pytest.mark.parametrize(
     ("task", "name", "space"),
     [
-        ("wine", None, "mlp_small"),
-        ("wine", "extended", "mlp_extended"),
-        ("california_housing", None, "mlp"),
-        ("california_housing", "extended", "mlp_extended"),
+        ("wine", None, "tabular_small"),
+        ("california_housing", None, "tabular"),
+        ("california_housing", "small", "tabular_small"),
         ("california_housing", "mlp_small", "mlp_small"),
         ("mnist", None, "mnist"),
         ("kogpt2", None, "kogpt2_standin"),
@@ -86,8 +97,8 @@ def test_a_short_name_leads_to_a_space_that_fits_the_task(task: str, name: str |
 
 @pytest.mark.parametrize("task", ["mnist", "kogpt2"])
 def test_no_space_of_other_tasks_is_taken_for_a_short_name(task: str) -> None:
-    with pytest.raises(UserError, match="Unknown search space 'extended'"):
-        trainables.get_task(task).space("extended")
+    with pytest.raises(UserError, match="Unknown search space 'small'"):
+        trainables.get_task(task).space("small")
 
 
 SPACE = "from search_spaces import SearchSpace\n\ndef suggest(trial):\n    {}\n\nspace = SearchSpace('mine', suggest)\n"

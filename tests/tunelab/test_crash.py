@@ -22,7 +22,6 @@ from search_spaces import UserError
 from tests.displays import Acting
 from tests.drivers import journal_lines, ray_address, start_driver, wait_until
 from tests.fault_toys import FAULT_TOY
-from tunelab.estimate.predict import process_tree
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
 from tunelab.records.trial import TrialStatus
@@ -30,6 +29,7 @@ from tunelab.run import run_sweep
 from tunelab.search.journal import FILE
 from tunelab.setup.resume import find_name, next_name, resumed_spec, started_note
 from tunelab.system.errors import SweepFailed
+from tunelab.system.memory import process_tree
 from tunelab.system.scratch import SCRATCH_PREFIX
 from tunelab.tracking.store import Store
 

@@ -8,7 +8,7 @@ from tunelab.records.text import count_times
 
 
 def caveats(result: SweepResult) -> list[str]:
-    """The verdicts of confirmation and audit, a test split opened more than once, and what deterministic order cost."""
+    """List verdicts of confirmation and audit, repeated openings of the test split, the cost of deterministic order."""
     lines = [part.verdict for part in (result.confirmation, result.audit) if part is not None]
     if result.best is not None and result.confirmation is None:
         lines.append(not_confirmed(result))
@@ -19,8 +19,10 @@ def caveats(result: SweepResult) -> list[str]:
         )
     slot_seconds = result.concurrency * result.fit_seconds
     if result.spec.deterministic and slot_seconds:
-        share = result.idle_seconds / slot_seconds
-        lines.append(f"Deterministic order cost {result.idle_seconds:.1f} s of slot time, {share:.0%} of the search.")
+        fraction = result.idle_seconds / slot_seconds
+        lines.append(
+            f"Deterministic order cost {result.idle_seconds:.1f} s of slot time, {fraction:.0%} of the search."
+        )
     return lines
 
 

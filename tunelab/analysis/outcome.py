@@ -11,7 +11,7 @@ from tunelab.records.trial import TrialRecord
 
 
 def reference_trial(result: SweepResult) -> TrialRecord | None:
-    """The trial of the task's reference configuration; None when no trial had it (``--set``, another space)."""
+    """Return the trial of the task's reference configuration; None when no trial had it (``--set``, another space)."""
     if result.confirmation is not None:
         wanted = result.confirmation.reference
         return next((t for t in result.trials if t.number == wanted), None)
@@ -21,7 +21,7 @@ def reference_trial(result: SweepResult) -> TrialRecord | None:
 
 
 def verdict(result: SweepResult) -> str:
-    """The outcome in one sentence."""
+    """Return the outcome in one sentence."""
     best = result.best
     if best is None:
         count = len(result.trials)
@@ -33,7 +33,7 @@ def verdict(result: SweepResult) -> str:
     elif reference is not None and not best.members:
         text += " (it is the reference configuration"
         text += ")" if result.confirmation is not None else ": the search found none better)"
-    text += f", {_standing(result)}"
+    text += f", {_confirmed_text(result)}"
     score = result.facts.score
     if score in best.test:
         text += f"; on the test split its {score} is {format_number(best.test[score])}{_unit(result, score)}"
@@ -50,8 +50,8 @@ def _who(best: Best) -> str:
     return f"Trial {best.trial}{retrained}"
 
 
-def _standing(result: SweepResult) -> str:
-    """What fresh seeds say of the winner, a few words."""
+def _confirmed_text(result: SweepResult) -> str:
+    """Return the result of the confirmation in a few words."""
     assert result.best is not None
     found = result.confirmation
     if found is None:
@@ -89,7 +89,7 @@ def _unit(result: SweepResult, score: str) -> str:
 
 
 def count_text(result: SweepResult) -> str:
-    """How the trials ended: ``3 finished, 21 stopped early``."""
+    """Return how the trials ended: ``3 finished, 21 stopped early``."""
     counts = result.counts
     named = {
         "finished": counts.finished,
@@ -102,8 +102,8 @@ def count_text(result: SweepResult) -> str:
 
 
 def not_confirmed(result: SweepResult) -> str:
-    """That the winner was not confirmed, and what that would cost."""
+    """Return the sentence that the winner was not confirmed, and what a confirmation would cost."""
     text = "Not confirmed on fresh seeds: a repetition may put another configuration first"
-    chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last stands for the reference
+    chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last one in place of the reference
     seconds = estimated_seconds(result, chosen, result.spec.confirm_seeds)
     return f"{text}. --confirm-top {DEFAULT_TOP} would take about {max(1, round(seconds)):,} s more."

@@ -15,29 +15,29 @@ from typing import Any
 from tunelab.records.result import SweepResult
 
 TARGET_QUANTILE = 0.25
-LEAST_TRIALS = 4
+MIN_RANKED = 4
 MIN_TRIALS = 20  # PED-ANOVA wants five trials in the best quarter
 
 
 def parameter_importance(result: SweepResult) -> dict[str, float]:
-    """Shares of the parameters in reaching the best quarter of trials, largest first; they add up to 1.
+    """Return how much each parameter decides whether a trial is in the best quarter, largest first; the sum is 1.
 
     Empty with fewer than four trials with a result, or when the result holds no search space.
     """
     study = _study(result)
     trials = study.get_trials(deepcopy=False)
-    if len(trials) < LEAST_TRIALS or not trials[0].params:
+    if len(trials) < MIN_RANKED or not trials[0].params:
         return {}
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that branches of the space with a trial or two say little
+        warnings.simplefilter("ignore")  # about branches of the space with one or two trials
         found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=TARGET_QUANTILE))
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _study(result: SweepResult) -> Any:
-    """A study with a complete trial for each one with a result, its place as the value.
+    """Return a study with a complete trial for each one with a result, its rank as the value.
 
     A trial outside the space is left out: a reference configuration need be no draw from it.
     """

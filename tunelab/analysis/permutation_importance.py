@@ -29,16 +29,16 @@ class _Model:
 
 
 def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float = BUDGET) -> Importance | None:
-    """Shuffles one raw column after the other; a one-hot group is one column here.
+    """Shuffle one raw column after the other; a one-hot group is one column here.
 
     Args:
-        task: scores the predictor.
-        predictor: the trained model.
-        split: held-out raw rows.
-        budget: seconds that it should take, about.
+        task: Scores the predictor.
+        predictor: The trained model.
+        split: Held-out raw rows.
+        budget: Seconds that it should take, approximately.
 
     Returns:
-        None when the inputs are no table of columns that say something of a target. Without columns, but with a note,
+        None when the inputs are not a table. Without columns, but with a note,
         when even few repeats on few rows would take several times the budget.
     """
     if (

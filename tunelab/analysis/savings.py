@@ -15,9 +15,9 @@ class RungEntry:
     """What happened at one rung.
 
     Attributes:
-        level: its epoch.
-        reached: trials with a result that trained at least so long.
-        stopped: of these, how many were stopped here.
+        level: Its epoch.
+        reached: Number of trials with a result that trained at least this long.
+        stopped: Number of these that were stopped here.
     """
 
     level: int
@@ -30,13 +30,13 @@ class EarlyStoppingSavings:
     """What early stopping spent and saved.
 
     Attributes:
-        epochs_spent: over all trials, failed ones included.
-        seconds_spent: training seconds of the same.
-        epochs_saved: what the trials that the scheduler stopped had left of their budget.
-        seconds_saved: the same in training seconds, each trial at its own mean time per epoch: an estimate.
-        epochs_unused: what trials left of their budget by themselves, because they no longer improved.
-        stopped: how many trials the scheduler stopped.
-        rungs: ascending; empty when nothing stops early.
+        epochs_spent: Epochs over all trials, failed ones included.
+        seconds_spent: Their training time.
+        epochs_saved: Epochs that stopped trials had left of their budgets.
+        seconds_saved: Estimated training time of these epochs, each trial at its own mean time per epoch.
+        epochs_unused: Epochs that finished trials had left because they no longer improved.
+        stopped: Number of trials that the scheduler stopped.
+        rungs: Ascending; empty when the scheduler stops no trial.
     """
 
     epochs_spent: int
@@ -48,14 +48,14 @@ class EarlyStoppingSavings:
     rungs: tuple[RungEntry, ...]
 
     @property
-    def share_saved(self) -> float:
+    def fraction_saved(self) -> float:
         """Epochs saved out of what the sweep would have cost without a scheduler; 0 for no epochs at all."""
         full = self.epochs_spent + self.epochs_saved
         return self.epochs_saved / full if full else 0.0
 
 
 def estimate_savings(result: SweepResult) -> EarlyStoppingSavings:
-    """The savings of a sweep, from its trials' records."""
+    """Estimate the savings of a sweep from its trials' records."""
     stopped = [t for t in result.trials if t.status is TrialStatus.STOPPED]
     finished = [t for t in result.trials if t.status is TrialStatus.FINISHED]
     return EarlyStoppingSavings(

@@ -12,7 +12,7 @@ from tunelab.cli.json_output import print_json
 from tunelab.cli.options import with_parameters
 
 if TYPE_CHECKING:
-    from tunelab.estimate.predict import Prediction
+    from tunelab.estimate.prediction import Prediction
 
 
 def make_command(arguments: Sequence[str]) -> Callable[..., None]:

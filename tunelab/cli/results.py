@@ -78,7 +78,7 @@ def print_result(result: SweepResult) -> None:
         print_table(
             ["trial", "status", "val_loss", "epochs", *names, "run id"],
             [
-                [t.number, t.status.value.replace("_", " "), t.val_loss, len(t.epochs)]
+                [t.number, t.status.label, t.val_loss, len(t.epochs)]
                 + [t.params.get(name) for name in names]
                 + [t.run_id[:8]]
                 for t in result.ranked()[:TOP]

@@ -37,8 +37,10 @@ Training = Callable[[Sequence[TrialAssignment]], list[TrialRecord]]  # runs plan
 
 
 def reference_of(result: SweepResult, task: Task) -> TrialRecord | None:
-    """The trial of the task's reference configuration; a record without epochs, numbered ``NO_TRIAL``, when no trial
-    had it; None when the task has none."""
+    """Return the trial of the task's reference configuration.
+
+    A record without epochs, numbered ``NO_TRIAL``, when no trial had it; None when the task has no reference.
+    """
     if not task.reference:
         return None
     config = task.space().config(task.reference)
@@ -48,7 +50,7 @@ def reference_of(result: SweepResult, task: Task) -> TrialRecord | None:
 
 
 def candidates(result: SweepResult, task: Task, top: int) -> list[TrialRecord]:
-    """The best ``top`` trials besides the reference, best first, and then the reference when the task has one."""
+    """Return the best ``top`` trials besides the reference, best first, then the reference when the task has one."""
     reference = reference_of(result, task)
     if reference is None:
         return result.ranked()[:top]
@@ -57,7 +59,7 @@ def candidates(result: SweepResult, task: Task, top: int) -> list[TrialRecord]:
 
 
 def confirm_count(result: SweepResult, task: Task, confirm_top: int | None, seeds: int) -> int:
-    """How many trials are confirmed: what the user says, else as many of the best three as is cheap beside the search.
+    """Return how many trials are confirmed: what the user asked for, else as many of the best three as are cheap.
 
     In deterministic mode the cost is counted in epochs, which do not depend on the machine.
     """
@@ -74,7 +76,7 @@ def confirm_count(result: SweepResult, task: Task, confirm_top: int | None, seed
 
 
 def choose_winner(result: SweepResult) -> TrialRecord:
-    """The trial that the confirmation chose, else the best by validation loss."""
+    """Return the trial that the confirmation chose, else the best by validation loss."""
     ranked = result.ranked()
     if result.confirmation is None:
         return ranked[0]
@@ -83,7 +85,7 @@ def choose_winner(result: SweepResult) -> TrialRecord:
 
 
 def median_run(result: SweepResult) -> tuple[int, float] | None:
-    """Seed and validation loss of the winner's run on fresh seeds that has the median loss, the lower of two.
+    """Return seed and validation loss of the winner's run on fresh seeds that has the median loss, the lower of two.
 
     None without a confirmation, or when not all of its runs have a result.
     """
@@ -106,21 +108,22 @@ def confirm(
     storage: str,
     log: Callable[[str], None],
 ) -> Confirmation:
-    """Trains the ``top`` best trials and the reference on fresh seeds, in parallel on the running Ray.
+    """Train the ``top`` best trials and the reference on fresh seeds, in parallel on the running Ray.
 
-    What takes no longer than workers take to start is trained in this process; the figures are the same.
+    Short runs are trained in this process, which takes less time than starting workers; their losses are the same.
 
     Args:
-        result: with trials.
-        task, splits: what was learned.
-        resources: of one trial.
-        top: how many of the best.
-        seeds: how many fresh seeds each.
+        result: The sweep, with a trial that has a result.
+        task: What it learned.
+        splits: The task's data.
+        resources: What one trial takes.
+        top: Number of trials besides the reference.
+        seeds: Number of fresh seeds for each.
         storage: URI of a folder for weights, emptied afterwards.
         log: Shows a step to the user.
 
     Returns:
-        See ``confirm_with``.
+        The winner and its verdict.
     """
 
     def train(plans: Sequence[TrialAssignment]) -> list[TrialRecord]:
@@ -135,11 +138,7 @@ def confirm(
 def confirm_with(
     train: Training, result: SweepResult, task: Task, splits: Splits, *, top: int, seeds: int, storage: str
 ) -> Confirmation:
-    """As ``confirm``, with ``train`` in place of Ray.
-
-    Returns:
-        What fresh seeds say.
-    """
+    """Confirm as ``confirm`` does, with ``train`` in place of Ray."""
     chosen = candidates(result, task, top)
     fresh = [derive_seed(result.spec.seed, "confirm", i) for i in range(seeds)]
     plans = [
@@ -159,7 +158,7 @@ def confirm_with(
 
 
 def log_confirmation(result: SweepResult, store: TrackingStore) -> None:
-    """Writes the figures of fresh seeds to the runs of the confirmed trials."""
+    """Write the losses on fresh seeds to the runs of the confirmed trials."""
     assert result.confirmation is not None
     runs: Mapping[int | None, str] = {t.number: t.run_id for t in result.trials}
     for row in result.confirmation.rows:

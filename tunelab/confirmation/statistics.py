@@ -63,8 +63,10 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def difference_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of ``a`` minus mean of ``b``, half width of its 95 % interval, and the p value of ``a`` being lower (Welch
-    1947)."""
+    """Return mean of ``a`` minus mean of ``b``, half width of its 95 % interval, and the p value of ``a`` being lower.
+
+    Source: Welch 1947.
+    """
     mean = float(np.mean(a) - np.mean(b))
     parts = np.var(a, ddof=1) / len(a), np.var(b, ddof=1) / len(b)
     if sum(parts) == 0:
@@ -76,9 +78,9 @@ def difference_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, 
 
 
 def permutation_p(a: Sequence[float], b: Sequence[float]) -> float:
-    """Share of all ways to deal the values out in which the mean of the first group is as low as that of ``a``.
+    """Return the fraction of all ways to deal out the values that give the first group a mean as low as that of ``a``.
 
-    1 where there are too many ways: with so many values Welch's test says the same.
+    1 where there are too many ways: with that many values Welch's test gives the same answer.
     """
     pool = np.array([*a, *b])
     if math.comb(len(pool), len(a)) > MAX_DEALS:
@@ -88,7 +90,7 @@ def permutation_p(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def seeds_p(a: Sequence[float], b: Sequence[float]) -> float:
-    """p value of ``a`` being lower over seeds: two chances, hence twice the smaller.
+    """Return the p value of ``a`` being lower over seeds: two chances, hence twice the smaller.
 
     Welch's test needs few seeds; a permutation sees losses apart that one bad seed spreads too far for Welch's.
     """
@@ -96,7 +98,7 @@ def seeds_p(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def paired_p(a: np.ndarray, b: np.ndarray) -> float:
-    """p value of a paired t test over rows that ``a`` is lower than ``b``; 1 where nothing differs."""
+    """Return the p value of a paired t test over rows that ``a`` is lower than ``b``; 1 where nothing differs."""
     gaps = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
     error = float(np.std(gaps, ddof=1)) / math.sqrt(len(gaps)) if len(gaps) > 1 else 0.0
     if error == 0:
@@ -105,7 +107,7 @@ def paired_p(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def dunnett(p: float, count: int) -> float:
-    """A one-sided p value adjusted for being the lowest of ``count`` comparisons with one thing (Dunnett 1955)."""
+    """Adjust a one-sided p value for being the lowest of ``count`` comparisons with one thing (Dunnett 1955)."""
     if not 0 < p < 1:
         return p
     z = -float(ndtri(p))
@@ -116,7 +118,7 @@ def dunnett(p: float, count: int) -> float:
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p values adjusted for being several (Holm 1979)."""
+    """Adjust p values for being several (Holm 1979)."""
     adjusted = [0.0] * len(values)
     running = 0.0
     for rank, position in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
@@ -134,15 +136,15 @@ def compare(
     reference_rows: np.ndarray | None,
     constant_rows: np.ndarray | None,
 ) -> list[Difference]:
-    """Compares candidates with the reference.
+    """Compare candidates with the reference.
 
     Args:
-        candidates: validation losses on fresh seeds, at least two each.
-        reference: the same of the reference.
-        searched: trials the candidates were chosen from; p values over rows count them.
-        candidate_rows: loss of each validation row (n,), averaged over seeds; None where not known.
-        reference_rows: the same of the reference.
-        constant_rows: the same of predicting the training mean, or the shares of the classes.
+        candidates: Validation losses on fresh seeds, at least two each.
+        reference: The same of the reference.
+        searched: Number of trials that the candidates were chosen from; p values over rows count them.
+        candidate_rows: Loss of each validation row (n,), averaged over seeds; None where it is not known.
+        reference_rows: The same of the reference.
+        constant_rows: The same of predicting the training mean, or the frequencies of the classes.
     """
     p_seeds = holm([seeds_p(c, reference) for c in candidates])
     found = []

@@ -1,4 +1,4 @@
-"""What fresh seeds say: each configuration's figures, which one wins, and the verdict against the reference."""
+"""The outcome on fresh seeds: each configuration's losses, the winner, and the verdict against the reference."""
 
 from __future__ import annotations
 

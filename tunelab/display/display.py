@@ -131,14 +131,9 @@ def described(description: Mapping[str, Any]) -> list[str]:
 def line_of(trial: TrialRecord) -> str:
     """One ended trial. What a failed one said is in the summary, once: others mostly say the same."""
     best = trial.best
-    head = f"trial {trial.number:>3}  {status_of(trial):<13} {len(trial.epochs):>3} epochs"
+    head = f"trial {trial.number:>3}  {trial.status.label:<13} {len(trial.epochs):>3} epochs"
     result = "no result" if best is None else f"val_loss {best.val_loss:.4g} at epoch {best.epoch}"
     return f"{head}  {result}  {short_config(trial)}"
-
-
-def status_of(trial: TrialRecord) -> str:
-    """Its status for people: ``stopped early``."""
-    return trial.status.value.replace("_", " ")
 
 
 def short_config(trial: TrialRecord) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainables import Splits, Task
-from tunelab.display.display import headline, short_config, status_of
+from tunelab.display.display import headline, short_config
 from tunelab.records.spec import SweepSpec
 from tunelab.records.text import format_duration
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
@@ -128,7 +128,7 @@ def draw_trials(trials: Sequence[TrialRecord], width: int, height: int) -> Table
         last, low = (trial.epochs[-1] if trial.epochs else None), trial.best
         figures = [
             str(trial.number),
-            status_of(trial),
+            trial.status.label,
             "" if last is None else str(last.epoch),
             "" if last is None else f"{last.val_loss:.4g}",
             "" if low is None else f"{low.val_loss:.4g}",

@@ -1,4 +1,4 @@
-"""Simple models on the same splits, so that a winner stands beside what anybody gets without searching."""
+"""Simple models on the same splits, which show what a search adds."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tunelab.system.errors import DATA_FAULTS
 
 BOOSTING = "gradient boosting"
 MAX_BOOSTING_CELLS = 40_000_000  # rows x features x classes; above, boosting would take longer than many sweeps
-# Below, one thread does: more wait for one another longer than they compute, most of all on cores that draw.
+# Below, one thread is used: more threads wait for one another longer than they compute, mostly while figures are drawn.
 MANY_CELLS = 10_000_000
 
 
 def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
-    """Mean or majority, a linear model and gradient boosting: trained on the training split, scored as the winner is.
+    """Train mean or majority, a linear model and gradient boosting on the training split; score them as the winner is.
 
-    One that is too costly, or fails, has a note that says so instead of figures.
+    A model that is too costly, or fails, has a note that says so instead of scores.
 
     Args:
-        task: gives the feature matrix; no baselines when it has none.
-        splits: the task's data.
-        test: the opened test split.
+        task: Gives the feature matrix; no baselines when it has none.
+        splits: The task's data.
+        test: The opened test split.
     """
     x = task.features(splits, splits.train.inputs)
     if x is None:
@@ -79,12 +79,12 @@ def _classifiers(y: np.ndarray) -> dict[str, Any]:
 
 
 def _outputs(model: Any, x: np.ndarray | None, facts: Mapping[str, Any]) -> np.ndarray:
-    """What a network would give: the standardised target (n, 1), the logit of class 1 (n, 1), or of each class."""
+    """Return a network's outputs: the standardised target (n, 1), the logit of class 1 (n, 1), or one of each class."""
     if not hasattr(model, "predict_proba"):
         return np.asarray(model.predict(x), dtype=np.float64).reshape(-1, 1)
     known = model.predict_proba(x)
-    shares = np.zeros((len(known), len(facts["classes"])))
-    shares[:, model.classes_.astype(np.int64)] = known  # a class that no training row has gets nothing
-    logs = np.log(np.clip(shares, 1e-7, 1.0))
+    probabilities = np.zeros((len(known), len(facts["classes"])))
+    probabilities[:, model.classes_.astype(np.int64)] = known  # a class that no training row has gets nothing
+    logs = np.log(np.clip(probabilities, 1e-7, 1.0))
     logits: np.ndarray = logs[:, 1:] - logs[:, :1] if facts["n_outputs"] == 1 else logs
     return logits

@@ -1,4 +1,4 @@
-"""The trials' best weights: the leading ones and the reference's are kept, losers' files are removed meanwhile."""
+"""The trials' best weights: those of the leading trials and of the reference are kept, others are removed early."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class LeadingWeights:
     """Keeps the weight files of the best trials, and of the first, beside which the winner is shown.
 
     Args:
-        uri: the sweep's storage.
-        keep: how many trials.
+        uri: The sweep's storage.
+        keep: Number of trials.
     """
 
     def __init__(self, uri: str, keep: int) -> None:
@@ -32,7 +32,7 @@ class LeadingWeights:
         self._leading: list[tuple[float, int]] = []
 
     def ended(self, trial: TrialRecord) -> None:
-        """Notes a trial's result and removes the files that nobody will ask for."""
+        """Note a trial's result and remove the files that are no longer needed."""
         self._storage.delete(f"checkpoints/trial-{trial.number:05d}")
         if not trial.has_result:
             self._storage.delete(weights_path(trial.number))
@@ -45,10 +45,10 @@ class LeadingWeights:
         del self._leading[self._keep :]
 
     def load(self, trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
-        """A trial's weights at its best epoch; trained again, exactly, when there is no file of that epoch.
+        """Return a trial's weights at its best epoch; train it again, exactly, when there is no file of that epoch.
 
-        There is one of another when a worker went on after what counts in the end: beyond the rung at which its trial
-        was stopped in deterministic mode, or beyond the checkpoint from which another worker went on.
+        The file is of another epoch when a worker continued after the last epoch that counts: beyond the rung at which
+        its trial was stopped in deterministic mode, or beyond the checkpoint from which another worker continued.
         """
         from safetensors.torch import load
 
@@ -62,7 +62,7 @@ class LeadingWeights:
         return weights
 
     def remove(self) -> None:
-        """Removes all files: the winner is in the store by now."""
+        """Remove all files: the winner is in the store by now."""
         self._storage.delete("weights")
         self._storage.delete("checkpoints")
 

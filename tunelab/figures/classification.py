@@ -23,7 +23,7 @@ MAX_POINTS = 400  # of a curve
 
 def classification_drawings(evidence: Evidence) -> list[Drawing]:
     """Drawings of the test rows; curves of classes without rows inside or outside are left out."""
-    truth, shares, classes = evidence.truth(), evidence.shares(), evidence.classes
+    truth, shares, classes = evidence.truth(), evidence.class_probabilities(), evidence.classes
     drawings = [curves(truth, shares, classes), confusion(truth, shares, classes)]
     if len(classes) > 2:
         drawings.append(by_class(truth, shares, classes))
@@ -33,7 +33,7 @@ def classification_drawings(evidence: Evidence) -> list[Drawing]:
 
 def classification_tables(evidence: Evidence) -> ClassificationTables:
     """Count and score the test rows by class."""
-    truth, shares, classes = evidence.truth(), evidence.shares(), evidence.classes
+    truth, shares, classes = evidence.truth(), evidence.class_probabilities(), evidence.classes
     predicted, labels = shares.argmax(axis=1), np.arange(len(classes))
     scores = precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
     counts = confusion_matrix(truth, predicted, labels=labels).tolist() if len(classes) <= MAX_CLASSES else []

@@ -1,4 +1,4 @@
-"""What the pictures of a winner are drawn from: its curve, what it says of the opened test split, training rows."""
+"""What the figures of a winner are drawn from: its curve, its predictions for the opened test split, training rows."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Evidence:
 
     @property
     def unit(self) -> str:
+        """The target's unit, e.g. ``"mpg"``; empty for classes."""
         return self.facts.unit
 
     @property
@@ -51,17 +52,17 @@ class Evidence:
         return [str(name) for name in self.model_facts.get("classes", ())]
 
     def predicted(self) -> np.ndarray:
-        """(n,) predictions of a regression in the target's unit."""
+        """Return the predictions of a regression (n,), in the target's unit."""
         assert self.outputs is not None
         return TargetScale.from_facts(self.model_facts).to_unit(self.outputs[:, 0])
 
-    def shares(self) -> np.ndarray:
-        """(n, classes) probabilities."""
+    def class_probabilities(self) -> np.ndarray:
+        """Return the predicted probabilities (n, classes)."""
         assert self.outputs is not None
         return probabilities(self.outputs)
 
     def truth(self) -> np.ndarray:
-        """(n,) positions of the true classes."""
+        """Return the positions of the true classes (n,)."""
         position = {value: i for i, value in enumerate(self.model_facts["classes"])}
         return np.array([position[value] for value in self.test.targets.tolist()], dtype=np.int64)
 
@@ -74,7 +75,7 @@ def gather(
     test: RawSplit,
     model_facts: Mapping[str, Any],
 ) -> Evidence:
-    """Predicts the test split once, for all pictures and tables."""
+    """Predict the test split once, for all figures and tables."""
     outputs = getattr(predictor, "outputs", None)
     found = None if outputs is None or facts.kind == "language_model" else np.asarray(outputs(test.inputs))
     return Evidence(facts, trial, predictor, train, test, found, model_facts)

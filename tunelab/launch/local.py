@@ -48,12 +48,13 @@ def search_here(spec: SweepSpec, task: Task, splits: Splits) -> SweepResult:
     grace = spec.grace_period or min(facts.grace_period, max_epochs)
     space = task.space(spec.space)
     levels = rung_levels(grace, spec.reduction_factor, max_epochs) if spec.scheduler == "asha" else ()
+    study = StudySampler(space, spec.sampler, spec.seed, reference=task.reference, fixed=spec.fixed)
     with TemporaryDirectory() as folder:
         journal = Journal(Path(folder))
         controller = SearchController(
             SearchLimits(trials, max_epochs, 1),
-            StudySampler(space, spec.sampler, spec.seed, reference=task.reference, fixed=spec.fixed),
-            Rungs(levels, spec.reduction_factor),
+            study,
+            Rungs(levels, spec.reduction_factor, protected=frozenset(range(study.references))),
             journal,
             spec.seed,
         )

@@ -1,4 +1,4 @@
-"""What is known of trials and sweeps once they ran: frozen values that the launcher, the store and reports share."""
+"""Trials after they ran: frozen values that the launcher, the store and reports share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = list[Any]  # an epoch on its way through Ray and the journal: [epoch, val_
 
 
 class TrialStatus(StrEnum):
-    """How a trial stands. Only FINISHED and STOPPED hold results."""
+    """The state of a trial. Only FINISHED and STOPPED trials have results."""
 
     RUNNING = "running"
     FINISHED = "finished"  # reached its budget, or stopped improving
@@ -22,6 +22,11 @@ class TrialStatus(StrEnum):
     DIVERGED = "diverged"  # NaN or inf
     FAILED = "failed"  # exception, killed worker, hang
     INTERRUPTED = "interrupted"  # the sweep ended before it; resumable
+
+    @property
+    def label(self) -> str:
+        """The status for people: ``stopped early``."""
+        return self.value.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,12 @@ class Epoch:
     seconds: float
 
     def row(self) -> Row:
+        """Return the epoch as plain values; ``from_row`` reads them back."""
         return [self.epoch, self.val_loss, dict(self.metrics), self.seconds]
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Epoch:
+        """Read what ``row`` gave."""
         epoch, val_loss, metrics, seconds = row
         loss = float(val_loss)
         # one NaN object everywhere, so that records with the same curve are equal
@@ -97,6 +104,7 @@ class TrialRecord:
 
     @property
     def has_result(self) -> bool:
+        """True if the trial finished or was stopped early."""
         return self.status in (TrialStatus.FINISHED, TrialStatus.STOPPED)
 
     @property
@@ -105,7 +113,7 @@ class TrialRecord:
         return self.epochs[-1].seconds if self.epochs else 0.0
 
     def with_epochs(self, epochs: Iterable[Epoch]) -> TrialRecord:
-        """The trial with further epochs; they replace what is known from the first of them on."""
+        """Return the trial with further epochs; they replace those known from the first of them on."""
         new = tuple(epochs)
         kept = self.epochs
         while new and kept and kept[-1].epoch >= new[0].epoch:
@@ -113,12 +121,13 @@ class TrialRecord:
         return replace(self, epochs=kept + new)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; ``from_json`` reads them back."""
+        """Return plain values; ``from_json`` reads them back."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {**values, "status": str(self.status), "epochs": [e.row() for e in self.epochs]}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TrialRecord:
+        """Read what ``to_json`` gave."""
         known = dict(values)
         known["status"] = TrialStatus(known["status"])
         known["epochs"] = tuple(Epoch.from_row(row) for row in known["epochs"])
@@ -127,7 +136,7 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class TrialCounts:
-    """How many trials ended how."""
+    """Number of trials by how they ended."""
 
     finished: int
     stopped_early: int
@@ -137,6 +146,7 @@ class TrialCounts:
 
     @classmethod
     def from_trials(cls, trials: Sequence[TrialRecord]) -> TrialCounts:
+        """Count trials; running ones count as interrupted."""
         by = [t.status for t in trials]
         return cls(
             finished=by.count(TrialStatus.FINISHED),
@@ -148,5 +158,5 @@ class TrialCounts:
 
 
 def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Trials with a result, best validation loss first; the lower number wins a tie."""
+    """Return the trials with a result, best validation loss first; the lower number wins a tie."""
     return sorted((t for t in trials if t.has_result), key=lambda t: (t.val_loss, t.number))

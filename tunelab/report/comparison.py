@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import UserError
 from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import count_text, reference_trial, verdict
+from tunelab.analysis.progress import BestSoFar, best_so_far
 from tunelab.analysis.savings import estimate_savings
 from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Link, Note, Section, Table, Text
 from tunelab.documents.style import COLOURS
@@ -116,7 +117,7 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
         yield name, [r.best.test.get(score) if r.best and r.task == task else None for r in results]
     yield "winner", [_winner(r) for r in results]
     yield "epochs", [r.epochs for r in results]
-    yield "epochs saved by stopping, %", [100 * savings.share_saved for savings in ledgers]
+    yield "epochs saved by stopping, %", [100 * savings.fraction_saved for savings in ledgers]
     yield "training, s", [r.train_seconds for r in results]
     yield "wall time, s", [r.wall_seconds for r in results]
     yield "trials at once", [r.concurrency for r in results]
@@ -222,17 +223,21 @@ def _progress(comparison: Comparison, task: str) -> list[Figure]:
     """The best loss so far over epochs and over seconds, a step line for each sweep of a task."""
     pairs = [(n, r) for n, r in zip(comparison.names, comparison.sweeps, strict=True) if r.task == task and r.ranked()]
     drawings = []
-    for axis, unit in (("epochs trained, all trials together", 0), ("seconds since the first proposal", 1)):
+    axes: dict[str, Callable[[BestSoFar], float]] = {
+        "epochs trained, all trials together": lambda step: step.epochs,
+        "seconds since the first proposal": lambda step: step.seconds,
+    }
+    for axis, position in axes.items():
         traces = []
         losses: list[float] = []
         for index, (name, result) in enumerate(pairs):
             steps = best_so_far(result)
-            losses += [loss for *_, loss in steps]
+            losses += [step.val_loss for step in steps]
             traces.append(
                 {
                     **{"type": "scatter", "mode": "lines", "name": name},
-                    "x": [shortened(step[unit]) for step in steps],
-                    "y": [shortened(loss) for *_, loss in steps],
+                    "x": [shortened(position(step)) for step in steps],
+                    "y": [shortened(step.val_loss) for step in steps],
                     "line": {"shape": "hv", "width": 2, "color": COLOURS[index % len(COLOURS)]},
                 }
             )
@@ -245,20 +250,3 @@ def _progress(comparison: Comparison, task: str) -> list[Figure]:
         if traces:
             drawings.append(Figure(traces, layout, f"{task}: the lowest validation loss so far, over {axis}."))
     return drawings
-
-
-def best_so_far(result: SweepResult) -> list[tuple[float, float, float]]:
-    """(epochs trained, seconds since the first proposal, lowest loss) at each new lowest loss and at the end.
-
-    Trials count when they end, in that order.
-    """
-    began = min(t.started for t in result.trials)
-    steps: list[tuple[float, float, float]] = []
-    epochs, lowest, seconds = 0, math.inf, 0.0
-    for trial in sorted(result.trials, key=lambda t: (t.ended, t.number)):
-        epochs += len(trial.epochs)
-        seconds = max(seconds, trial.ended - began)
-        if trial.val_loss < lowest:
-            lowest = trial.val_loss
-            steps.append((float(epochs), seconds, lowest))
-    return [*steps, (float(epochs), seconds, lowest)] if steps else []

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tunelab.analysis.progress import best_so_far
 from tunelab.display.display import short_config
 from tunelab.documents.blocks import Figure
 from tunelab.documents.style import COLOURS
@@ -193,16 +194,7 @@ def history_figure(result: SweepResult) -> Figure:
     """Each trial's loss when it ended, and the best loss so far, over the seconds of the search."""
     began = min(t.started for t in result.trials)
     ranked = result.ranked()
-    ended = sorted(ranked, key=lambda t: (t.ended, t.number))
-    best = math.inf
-    xs, ys = [], []
-    for trial in ended:
-        if trial.val_loss < best:
-            best = trial.val_loss
-            xs.append(round(trial.ended - began, 3))
-            ys.append(shortened(best))
-    xs.append(round(max(t.ended for t in ended) - began, 3))
-    ys.append(shortened(best))
+    steps = best_so_far(result)
     shown = thinned(ranked, most_trials(HISTORY_COLUMNS))
     groups = [("stopped early", STOPPED, TrialStatus.STOPPED), ("finished", FINISHED, TrialStatus.FINISHED)]
     traces = [
@@ -211,14 +203,15 @@ def history_figure(result: SweepResult) -> Figure:
         if (some := [t for t in shown if t.status is status])
     ]
     step: Trace = {
-        **{"type": "scatter", "mode": "lines", "name": "best so far", "x": xs, "y": ys},
+        **{"type": "scatter", "mode": "lines", "name": "best so far"},
+        **{"x": [round(step.seconds, 3) for step in steps], "y": [shortened(step.val_loss) for step in steps]},
         **{"line": {"color": WINNER, "shape": "hv", "width": 2}},
     }
     return Figure(
         [*traces, step],
         {
             "xaxis": {"title": {"text": "seconds since the first proposal"}, "rangemode": "tozero"},
-            "yaxis": {**loss_scale([t.val_loss for t in ended]), "title": {"text": "val_loss"}},
+            "yaxis": {**loss_scale([t.val_loss for t in ranked]), "title": {"text": "val_loss"}},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },
         "Each trial's lowest validation loss at the time it ended, and the lowest so far."

@@ -63,7 +63,7 @@ def trial_table(trials: list[TrialRecord], caption: str, marked: tuple[int, ...]
         rows.append(
             [
                 str(t.number),
-                status_text(t),
+                t.status.label,
                 *found,
                 len(t.epochs),
                 *(t.params.get(n) for n in names),
@@ -71,10 +71,6 @@ def trial_table(trials: list[TrialRecord], caption: str, marked: tuple[int, ...]
             ]
         )
     return Table(columns, rows, caption, marked)
-
-
-def status_text(trial: TrialRecord) -> str:
-    return trial.status.value.replace("_", " ")
 
 
 def baselines_section(result: SweepResult) -> Section | None:
@@ -119,7 +115,7 @@ def failures_section(result: SweepResult) -> Section | None:
     shown = trials[:MAX_ROWS]
     names = list(dict.fromkeys(name for t in shown for name in t.params))
     rows: list[list[Cell]] = [
-        [str(t.number), status_text(t), len(t.epochs), _why(t), *(t.params.get(n) for n in names)] for t in shown
+        [str(t.number), t.status.label, len(t.epochs), _why(t), *(t.params.get(n) for n in names)] for t in shown
     ]
     caption = "" if len(shown) == len(trials) else f"The first {len(shown)} of {len(trials):,}."
     return Section("Failures", [Table(["trial", "status", "epochs", "why", *names], rows, caption)])

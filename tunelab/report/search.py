@@ -79,7 +79,7 @@ def savings_section(result: SweepResult) -> Section:
     text = (
         f"{spent}. {savings.stopped} of {len(result.trials)} trials were stopped early; at full budget they would have "
         f"cost {savings.epochs_saved:,} epochs more, about {format_number(savings.seconds_saved)} s: "
-        f"{100 * savings.share_saved:.0f} % of all epochs were saved."
+        f"{100 * savings.fraction_saved:.0f} % of all epochs were saved."
     )
     if savings.epochs_unused:
         text += f" Trials that no longer improved left {savings.epochs_unused:,} epochs unused by themselves."

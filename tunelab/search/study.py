@@ -26,6 +26,8 @@ from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord, TrialStatus
 
 LEARN_FROM = 400  # trials that a proposal looks at; keeps its cost flat from there on
+TURNS = 2  # trials of each branch after its reference, before the sampler chooses branches
+TURN_EVERY = 4  # one in this many later trials is of the branch whose turn it is
 LEARN_FROM_BEST = 100  # of them, the best complete ones, however old
 STATES = {
     TrialStatus.FINISHED: TrialState.COMPLETE,
@@ -91,7 +93,8 @@ class StudySampler:
         space: the search space.
         sampler: ``"tpe"`` or ``"random"``.
         seed: the sweep's seed.
-        reference: parameters of trial 0; those that do not lie in the space are drawn like any other.
+        reference: parameters of trial 0, and of one trial for each further choice of the space's branch; those that do
+            not lie in the space are drawn like any other.
         fixed: parameters held at a value.
         warm_start: finished trials of an earlier study to learn from.
     """
@@ -112,6 +115,7 @@ class StudySampler:
         inside = fitting_params(reference, space.distributions())
         self._reference = {**inside, **fixed} if inside else {}
         self._fixed = dict(fixed)
+        self._branches = [] if space.branch in fixed else space.branches()
         quiet_optuna()
         speed_up_tpe()
         self.study = BoundedStudy()
@@ -127,13 +131,38 @@ class StudySampler:
     def ask(self, number: int) -> tuple[dict[str, ParamValue], Config]:
         """Parameters and configuration of the next trial; ``number`` must be the count of trials so far."""
         self.study.sampler = self._make_sampler(number)
-        if number == 0 and self._reference:
-            self.study.enqueue_trial(self._reference)
+        planned = self._planned(number)
+        if planned:
+            self.study.enqueue_trial(planned)
         trial = self.study.ask()
         if trial.number - self._before != number:
             raise RuntimeError(f"the study numbers this trial {trial.number - self._before}, the sweep {number}")
         config = self._space(trial)
         return dict(trial.params), config
+
+    @property
+    def references(self) -> int:
+        """Number of leading trials that are reference configurations: one a branch of the space, or one."""
+        return max(1, len(self._branches)) if self._reference else 0
+
+    def _planned(self, number: int) -> dict[str, ParamValue]:
+        """Return the parameters of a trial that the sampler does not choose: a reference, or a branch whose turn it is.
+
+        Each branch has its reference, then ``TURNS`` trials of its own, then every ``TURN_EVERY``-th trial in rotation:
+        a sampler that has seen one bad trial of a branch would hardly draw it again.
+        """
+        if number < self.references:
+            return {**self._reference, **(self._turn(number) if self._branches else {})}
+        if not self._branches:
+            return {}
+        turn = number - self.references
+        if turn < TURNS * len(self._branches):
+            return self._turn(turn)
+        return self._turn(turn // TURN_EVERY) if turn % TURN_EVERY == 0 else {}
+
+    def _turn(self, number: int) -> dict[str, ParamValue]:
+        name, choices = str(self._space.branch), self._branches
+        return {name: choices[number % len(choices)]}
 
     def tell(self, record: TrialRecord) -> None:
         """What became of a trial: its curve, and COMPLETE, PRUNED with its last step, or FAIL."""

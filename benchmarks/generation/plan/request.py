@@ -18,7 +18,8 @@ from benchmarks.generation.plan.spec import (
     resolve,
     with_changes,
 )
-from benchmarks.generation.plan.storage import asked, check_folder
+from benchmarks.generation.plan.storage import KIND, PACKAGES, asked
+from benchmarks.harness.lockfile import check_folder
 from search_spaces.errors import UserError
 
 TEXT_PARAMETERS = ("mode",)
@@ -80,7 +81,7 @@ class Request:
     def folder(self, output: Path | None, plan: Plan) -> Path:
         """Where results go, ``output`` or a folder named after the benchmark; raises ``UserError`` when they cannot."""
         folder = output or Path(f"bench-generation-{plan.spec.name}")
-        check_folder(folder, asked(plan, self.goal()))
+        check_folder(folder, KIND, asked(plan, self.goal()), PACKAGES)
         return folder
 
 

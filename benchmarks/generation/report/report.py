@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.spec import HUMAN
-from benchmarks.generation.plan.storage import REPORT_HTML
 from benchmarks.generation.report import figures, tables
 from benchmarks.generation.report.findings import findings
 from benchmarks.generation.scoring.metrics import DEFINITIONS
 from benchmarks.generation.scoring.quality import HUMAN_PAIRED, PAIRED
-from benchmarks.harness.lockfile import provenance_facts
+from benchmarks.harness.provenance import provenance_facts
 from tunelab.documents.blocks import (
     Block,
     Card,
     Cards,
+    Cell,
     Code,
     Document,
     Facts,
@@ -26,7 +24,6 @@ from tunelab.documents.blocks import (
     Table,
     Text,
 )
-from tunelab.report.report import write_document
 
 KOGPT2_LICENCE = (
     "The weights of KoGPT2 (skt/kogpt2-base-v2) are licensed CC BY-NC-SA 4.0: no commercial use, attribution, share "
@@ -38,11 +35,6 @@ STATISTICS_INTRO = (
     "over the settings, effect in standard deviations of the paired differences, and the difference that this many "
     "prompts would detect four times in five after the correction. Rows that stand out are significant at 5 % after it."
 )
-
-
-def write_reports(folder: Path, results: Results) -> None:
-    """Write both reports into the folder."""
-    write_document(make_generation_document(results), folder / REPORT_HTML)
 
 
 def model_note(results: Results) -> str:
@@ -185,7 +177,7 @@ def _reproduction(results: Results) -> list[Block]:
     ]
 
 
-def _provenance(results: Results) -> dict[str, str]:
+def _provenance(results: Results) -> dict[str, Cell]:
     facts, resolved = provenance_facts(results.lock["provenance"]), results.lock["resolved"]
     return {
         **{name: facts[name] for name in ("command", "commit", "started")},

@@ -15,6 +15,7 @@ from scipy import stats
 
 from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.scoring.quality import PAIRED, QualityTable, Row, Values
+from tunelab.confirmation.statistics import holm
 
 RESAMPLES = 9_999
 MIN_PROMPTS = 6  # with fewer no sign-flip test can reach p < 0.05
@@ -168,12 +169,7 @@ def sign_flip_p(differences: Values, seed: int) -> float:
 
 def _corrected(family: Sequence[Comparison]) -> list[Comparison]:
     """Holm 1979: the i-th smallest of n p-values times n - i, never below the one before; and what n leaves to find."""
-    order = sorted(range(len(family)), key=lambda i: family[i].p)
-    adjusted = [0.0] * len(family)
-    highest = 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, family[i].p * (len(family) - rank)))
-        adjusted[i] = highest
+    adjusted = holm([c.p for c in family])
     return [
         replace(c, p_holm=p, detectable=_detectable(c.deviation, c.prompts, len(family)))
         for c, p in zip(family, adjusted, strict=True)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import optuna
 
-from benchmarks.harness.lockfile import sha256_file
 from benchmarks.search.arena.curves import Curve, CurveTask, LossRange
 from benchmarks.search.schedulers import TrialLength
 from search_spaces import Config, SearchSpace, UserError
+from tunelab.system.hashing import sha256_file
 
 MODEL = "model.onnx"
 FILES = (MODEL, "config_space.json", "encoding.json")

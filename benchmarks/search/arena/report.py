@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.harness.lockfile import provenance_facts
+from benchmarks.harness.provenance import provenance_facts
 from benchmarks.search.arena.ranks import SPLITS, ArenaRanking, regret_table
 from benchmarks.search.arena.run import ArenaResults
 from benchmarks.search.report import critical_difference_figure, verdict

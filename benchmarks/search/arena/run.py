@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import lockfile
-from benchmarks.harness.jsonl import append_line, read_lines
+from benchmarks.harness.lockfile import Lock
+from benchmarks.harness.pieces import RESULTS, PieceSuite
+from benchmarks.harness.suite import REPORT, Notify, run_suite
 from benchmarks.search.arena.curves import CurveTask
 from benchmarks.search.arena.methods import make_searcher
 from benchmarks.search.arena.ranks import ArenaRanking, rank_methods
 from benchmarks.search.arena.simulate import ArenaTrace, Simulation
 from benchmarks.search.arena.spec import ArenaSpec, check_arena
 from trainables.base.training.compute import cpu_threads
+from tunelab.documents.blocks import Document
 from tunelab.records.seeds import derive_seed
 
-DONE, RESULTS = "searches.jsonl", "results.json"
-REPORT = "report.html"
+__all__ = ["REPORT", "RESULTS", "ArenaResults", "ArenaSuite", "run_arena"]
+
+Place = tuple[str, int, int, str]  # task, workers, repetition, method
 PACKAGES = ("optuna", "ray", "syne-tune", "smac", "neural-pipeline-search", "onnxruntime", "scikit-learn", "numpy")
 
 
@@ -43,37 +46,85 @@ class ArenaResults:
     lock: Mapping[str, Any]
 
 
-def run_arena(spec: ArenaSpec, folder: Path, notify: Callable[[str], None]) -> ArenaResults:
-    """Simulate what is not yet done in ``folder`` and write results, lock and report there.
+class ArenaSuite(PieceSuite[ArenaResults, Place, ArenaTrace]):
+    """The benchmark of search methods on recorded learning curves; a piece is a simulated search.
+
+    Args:
+        spec: what is asked for.
 
     Raises:
-        UserError: the spec is wrong, or the folder holds another benchmark.
-        KeyboardInterrupt: searches made so far are kept; the same call continues from them.
+        UserError: the spec is wrong.
     """
-    tasks = check_arena(spec)
-    resolved = {"spec": spec.to_json(), "data": digests(tasks), "packages": packages()}
-    lock = lockfile.open_benchmark(folder, "arena", resolved)
-    kept = {_place(trace): trace for trace in map(read_trace, read_lines(folder / DONE))}
-    traces, last = [], ""
-    for task, workers, repetition, method in places(spec, tasks):
-        found = kept.get((task.name, workers, repetition, method))
-        if found is None:
-            found = simulate(spec, task, workers, repetition, method)
-            append_line(folder / DONE, asdict(found))
-            if task.name != last:
-                notify(f"{task.name} ...")
-                last = task.name
-        traces.append(found)
-    return _finish(folder, spec, tasks, traces, lock)
+
+    kind = "arena"
+    done = "searches.jsonl"
+    pieces = "searches"
+    seconds = "decision_seconds"
+
+    def __init__(self, spec: ArenaSpec) -> None:
+        self._spec = spec
+        self._tasks = {task.name: task for task in check_arena(spec)}
+
+    @classmethod
+    def from_lock(cls, lock: Lock) -> ArenaSuite:
+        return cls(ArenaSpec.from_json(lock["resolved"]["spec"]))
+
+    def resolved(self) -> dict[str, Any]:
+        digests = {name: task.digest for name, task in self._tasks.items()}
+        return {"spec": self._spec.to_json(), "data": digests, "packages": packages()}
+
+    def places(self) -> Iterator[Place]:
+        for task in self._tasks:
+            for workers in self._spec.workers:
+                for repetition in range(self._spec.repetitions):
+                    for method in self._spec.methods:
+                        yield task, workers, repetition, method
+
+    def make(self, places: Sequence[Place]) -> Iterator[ArenaTrace]:
+        for task, workers, repetition, method in places:
+            yield simulate(self._spec, self._tasks[task], workers, repetition, method)
+
+    def read(self, values: Mapping[str, Any]) -> ArenaTrace:
+        return ArenaTrace(**{**values, "steps": tuple(tuple(step) for step in values["steps"])})
+
+    def place_of(self, piece: ArenaTrace) -> Place:
+        return piece.task, piece.workers, piece.repetition, piece.method
+
+    def progress(self, piece: ArenaTrace, done: Mapping[Place, ArenaTrace]) -> str:
+        first = sum(trace.task == piece.task for trace in done.values()) == 1
+        return f"{piece.task} ..." if first else ""
+
+    def summarize(self, pieces: Sequence[ArenaTrace], lock: Lock) -> ArenaResults:
+        tasks, traces = list(self._tasks.values()), list(pieces)
+        rankings = rank_methods(self._spec, tasks, traces)
+        return ArenaResults(self._spec, tuple(tasks), tuple(traces), tuple(rankings), lock)
+
+    def write(self, folder: Path, results: ArenaResults) -> list[str]:
+        content = {"rankings": [asdict(r) for r in results.rankings], "searches": self.repeatable(results.traces)}
+        (folder / RESULTS).write_text(json.dumps(content) + "\n", encoding="utf-8")
+        return [RESULTS]
+
+    def document(self, results: ArenaResults) -> Document:
+        from benchmarks.search.arena.report import make_arena_document
+
+        return make_arena_document(results)
+
+    def kept(self, folder: Path) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["searches"]
+        return found
+
+    def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+        where = f"{then['task']}, {then['method']}, {then['workers']} workers, repetition {then['repetition']}"
+        for a, b in zip(then["steps"], now["steps"], strict=False):
+            if a != b:
+                return f"{where}: regret {a[2]!r} at epoch {a[0]} then, {b[2]!r} at epoch {b[0]} now"
+        old, new = (f"{piece['trials']} trials, {len(piece['steps'])} steps" for piece in (then, now))
+        return f"{where}: {old} then, {new} now"
 
 
-def places(spec: ArenaSpec, tasks: list[CurveTask]) -> Iterator[tuple[CurveTask, int, int, str]]:
-    """Yield task, number of workers, repetition and method of every search, in order."""
-    for task in tasks:
-        for workers in spec.workers:
-            for repetition in range(spec.repetitions):
-                for method in spec.methods:
-                    yield task, workers, repetition, method
+def run_arena(spec: ArenaSpec, folder: Path, notify: Notify) -> ArenaResults:
+    """Run the benchmark in a folder, see ``run_suite``."""
+    return run_suite(ArenaSuite(spec), folder, notify)
 
 
 def simulate(spec: ArenaSpec, task: CurveTask, workers: int, repetition: int, method: str) -> ArenaTrace:
@@ -86,11 +137,6 @@ def simulate(spec: ArenaSpec, task: CurveTask, workers: int, repetition: int, me
     return simulation.trace(method, repetition)
 
 
-def digests(tasks: list[CurveTask]) -> dict[str, str]:
-    """Return the sha256 of each task's curves."""
-    return {task.name: task.digest for task in tasks}
-
-
 def packages() -> dict[str, str]:
     """Return the versions of the searches that are installed."""
     found = {}
@@ -100,32 +146,3 @@ def packages() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def repeatable(traces: list[ArenaTrace]) -> list[dict[str, Any]]:
-    """Return what a repetition must reproduce: everything but real seconds."""
-    return [{k: v for k, v in json.loads(json.dumps(asdict(t))).items() if k != "decision_seconds"} for t in traces]
-
-
-def read_trace(values: Mapping[str, Any]) -> ArenaTrace:
-    """Return the trace that a line of JSON holds."""
-    return ArenaTrace(**{**values, "steps": tuple(tuple(step) for step in values["steps"])})
-
-
-def _place(trace: ArenaTrace) -> tuple[str, int, int, str]:
-    return trace.task, trace.workers, trace.repetition, trace.method
-
-
-def _finish(
-    folder: Path, spec: ArenaSpec, tasks: list[CurveTask], traces: list[ArenaTrace], lock: dict[str, Any]
-) -> ArenaResults:
-    from benchmarks.search.arena.report import make_arena_document
-    from tunelab.report.report import write_document
-
-    rankings = rank_methods(spec, tasks, traces)
-    content = {"rankings": [asdict(r) for r in rankings], "searches": repeatable(traces)}
-    (folder / RESULTS).write_text(json.dumps(content) + "\n", encoding="utf-8")
-    lock = lockfile.complete(folder, lock, RESULTS)
-    results = ArenaResults(spec, tuple(tasks), tuple(traces), tuple(rankings), lock)
-    write_document(make_arena_document(results), folder / REPORT)
-    return results

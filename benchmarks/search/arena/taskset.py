@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import optuna
 
-from benchmarks.harness.lockfile import sha256_file
 from benchmarks.search.arena.curves import Curve, CurveTask, LossRange
 from benchmarks.search.schedulers import TrialLength
 from search_spaces import Config, SearchSpace, UserError
+from tunelab.system.hashing import sha256_file
 
 GRACE_PERIOD = 1
 DECAYS = ("beta1", "beta2")  # searched as one minus themselves, on a logarithmic scale, like all the others

@@ -20,7 +20,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from benchmarks.speed.peers.documented_loop import documented_epochs
 from benchmarks.speed.peers.outcome import Outcome, arguments
-from benchmarks.speed.work import read_work
+from benchmarks.speed.work import SPACE, read_work
 from trainables import get_task
 
 
@@ -34,7 +34,7 @@ def train(config: dict[str, Any], folder: Path) -> None:
 def main() -> None:
     folder, out = arguments()
     work, _ = read_work(folder)
-    space = get_task(work.task).space()
+    space = get_task(work.task).space(SPACE)
     session = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: Ray's sockets lie in it
     ray.init("local", num_cpus=work.concurrency, include_dashboard=False, log_to_driver=False, _temp_dir=session)
     gpus = 1 / work.concurrency if work.device == "cuda" else 0

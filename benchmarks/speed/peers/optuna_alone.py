@@ -12,7 +12,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from benchmarks.speed.peers.outcome import Outcome, arguments
-from benchmarks.speed.work import Work, read_work
+from benchmarks.speed.work import SPACE, Work, read_work
 
 STUDY = "speed"
 
@@ -40,7 +40,7 @@ def run(folder: Path) -> None:
     torch.set_num_threads(1)
     work, data = read_work(folder)
     task = get_task(work.task)
-    space = task.space()
+    space = task.space(SPACE)
 
     study = load_study(work)
     while (trial := study.ask()).number < work.trials:

@@ -27,6 +27,7 @@ def main() -> None:
         "reduction-factor": work["reduction_factor"],
         "concurrency": work["concurrency"],
         "seed": work["seed"],
+        "space": "mlp",  # as ``work.SPACE``
         "sampler": "random",
         "confirm-top": 0,
         "name": NAME,

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from benchmarks.confirmation.report import make_confirmation_document, verdict
-from benchmarks.confirmation.run import DONE, RESULTS, ConfirmationResults, run
+from benchmarks.confirmation.run import RESULTS, ConfirmationResults, run
 from benchmarks.confirmation.simulate import Simulated, shuffled, simulate, wilson
 from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec, check
-from benchmarks.harness import lockfile
+from benchmarks.harness.verify import verify
 from search_spaces import UserError
 from trainables import get_task
 from tunelab.report.report import to_html
@@ -53,12 +53,12 @@ def test_verify_finds_identical_sweeps_and_any_change(
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0})
     folder, _ = finished
-    assert lockfile.verify(folder) == []
+    assert verify(folder) == []
     original = (folder / RESULTS).read_text()
     content = json.loads(original)
     content[0]["winner"] += 1e-9
     (folder / RESULTS).write_text(json.dumps(content))
-    differences = lockfile.verify(folder)
+    differences = verify(folder)
     (folder / RESULTS).write_text(original)
     assert any("its sha256 is not the lock's" in d for d in differences)
     assert any("wine, noise, sweep 0: winner was" in d for d in differences)
@@ -74,7 +74,7 @@ def test_an_interrupted_benchmark_goes_on(finished: tuple[Path, ConfirmationResu
         patch.setattr("os.sched_getaffinity", lambda pid: {0})
         with pytest.raises(KeyboardInterrupt):
             run(SMALL, folder, interrupt)
-        assert len((folder / DONE).read_text().splitlines()) == 1
+        assert len((folder / "sweeps.jsonl").read_text().splitlines()) == 1
         again = run(SMALL, folder, lambda text: None)
     assert [replace(s, seconds=0.0) for s in again.sweeps] == [replace(s, seconds=0.0) for s in finished[1].sweeps]
 

@@ -22,7 +22,8 @@ from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.goal import Goal
 from benchmarks.generation.plan.spec import parse_spec, resolve
 from benchmarks.generation.report.logged import EXPERIMENT, log_benchmark
-from benchmarks.harness.lockfile import read_lock, verify
+from benchmarks.harness.lockfile import read_lock
+from benchmarks.harness.verify import verify
 from search_spaces.errors import UserError
 from tunelab.tracking.store import Store
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.lockfile import provenance, read_lock
+from benchmarks.harness.lockfile import read_lock
+from benchmarks.harness.provenance import provenance
 from benchmarks.plan.report import make_plan_document, verdict
-from benchmarks.plan.run import REPORT, RUNS, Comparison, Costs, run, within
+from benchmarks.plan.run import REPORT, RUNS, Comparison, Costs, PlanResults, run, within
 from search_spaces import UserError
 from tunelab.documents.html import to_html
 
@@ -28,7 +29,7 @@ def test_a_prediction_is_right_within_thirty_percent() -> None:
         "Which trials meet at a rung is chance: a plan gives the epochs between which eight of ten searches lie, and "
         "2 of these 4 do."
     )
-    html = to_html(make_plan_document(found, ["--trials", "4"], provenance()))
+    html = to_html(make_plan_document(PlanResults(("--trials", "4"), tuple(found), {"provenance": provenance()})))
     assert "1.29" in html
     assert "--trials 4" in html
 

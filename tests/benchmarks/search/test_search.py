@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.harness import lockfile
+from benchmarks.harness.verify import verify
 from benchmarks.search.report import make_search_document, verdict
-from benchmarks.search.run import DONE, RESULTS, SearchResults, run
+from benchmarks.search.run import RESULTS, SearchResults, run
 from benchmarks.search.schedulers import Verdict
 from benchmarks.search.spec import Method, SearchSpec, check, parse_method
 from benchmarks.search.statistics import critical_difference, rank
@@ -118,12 +118,12 @@ def test_the_report_shows_ranks_and_curves(finished: tuple[Path, SearchResults])
 
 def test_verify_finds_identical_searches_and_any_change(finished: tuple[Path, SearchResults]) -> None:
     folder, _ = finished
-    assert lockfile.verify(folder) == []
+    assert verify(folder) == []
     original = (folder / RESULTS).read_text()
     content = json.loads(original)
     content["searches"][0]["steps"][-1][1] += 1e-9
     (folder / RESULTS).write_text(json.dumps(content))
-    differences = lockfile.verify(folder)
+    differences = verify(folder)
     (folder / RESULTS).write_text(original)
     assert any("its sha256 is not the lock's" in d for d in differences)
     assert any("wine, tpe+asha, repetition 0: loss" in d for d in differences)
@@ -140,7 +140,7 @@ def test_an_interrupted_benchmark_goes_on(finished: tuple[Path, SearchResults], 
 
     with pytest.raises(KeyboardInterrupt):
         run(SMALL, folder, interrupt)
-    with (folder / DONE).open("a") as file:
+    with (folder / "searches.jsonl").open("a") as file:
         file.write('{"task": "wine", "meth')  # what a kill leaves
     results = run(SMALL, folder, shown.append)
     assert len(shown) == 6

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.lockfile import provenance
+from benchmarks.harness.provenance import provenance
 from benchmarks.speed.contest import CONTESTANTS, OURS, Run, competitors, rank_competitors
 from benchmarks.speed.control import WINDOW, Control, by_window
 from benchmarks.speed.peers.outcome import Outcome
@@ -57,8 +57,10 @@ def test_ratios_are_taken_within_a_round() -> None:
 
 def test_the_page_shows_contest_and_control() -> None:
     control = Control(300, True, (20.0, 21.0), (12.0, 12.5), 15.0, 13.0, 14.0)
-    results = Results(REQUEST, {("california_housing", 8): made_up_runs()}, controls=[control])
-    html = to_html(make_speed_document(results, provenance()))
+    results = Results(
+        REQUEST, {("california_housing", 8): made_up_runs()}, controls=[control], lock={"provenance": provenance()}
+    )
+    html = to_html(make_speed_document(results))
     assert OURS.title in html
     assert "Pure training".lower() in html.lower()
     assert "kB/trial" in html

@@ -76,7 +76,7 @@ REFUSED = {
     "sweep wine --time-budget soon": "e.g. 10m",
     "sweep wine --space nowhere": "Unknown search space",
     "sweep wine --space ./odd_space.py": "cannot be drawn from: KeyError: 'lr'",
-    "sweep mnist --space extended": "Unknown search space",
+    "sweep mnist --space tabbular": "Unknown search space",
     "sweep ./nothing.py": "does not exist",
     "sweep ./needy_task.py": "cannot be made: TypeError",
     "sweep table --data few.csv --target y": "3 usable rows",

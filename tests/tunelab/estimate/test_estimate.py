@@ -13,8 +13,9 @@ from tests.toys import TOY
 from tunelab.clean import find_removable
 from tunelab.cli.plan import lines_of
 from tunelab.doctor import cpu_quota, examine
-from tunelab.estimate import predict as cost
-from tunelab.estimate.predict import Epochs, expected_epochs, predict
+from tunelab.estimate import prediction as cost
+from tunelab.estimate.predict import predict
+from tunelab.estimate.simulation import Epochs, expected_epochs
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
 from tunelab.search.journal import FILE, Journal

@@ -12,8 +12,9 @@ import pytest
 
 from search_spaces import UserError
 from tests.tunelab.conftest import Shelf
+from tunelab.analysis.progress import best_so_far
 from tunelab.cli.compare import command as compare_command
-from tunelab.report.comparison import best_so_far, compare, make_comparison_document
+from tunelab.report.comparison import compare, make_comparison_document
 from tunelab.report.report import to_html, to_markdown
 from tunelab.tracking.store import Store
 from tunelab.tracking.ui_views import compare_link
@@ -36,7 +37,7 @@ def test_sweeps_stand_side_by_side_with_the_settings_that_differ(shelf: Shelf) -
     assert outcome["better than the reference on fresh seeds"] == [wine.confirmation.better, None]
     winner = next(row for row in wine.confirmation.rows if row.trial == wine.confirmation.winner)
     assert outcome["winner on fresh seeds, val_loss"] == [winner.mean, None]
-    assert dict(comparison.winners).keys() >= {"lr", "n_layers"}
+    assert dict(comparison.winners).keys() >= {"family"}
     assert comparison.notes == ()
 
 
@@ -47,8 +48,8 @@ def test_an_average_is_compared_as_one(shelf: Shelf) -> None:
     mean = replace(other, best=replace(other.best, members=(first.number, second.number)))
     comparison = compare([wine, mean])
     assert dict(comparison.outcome)["winner"][1] == f"mean of trials {first.number}, {second.number}"
-    batches = dict(comparison.winners)["batch_size"]
-    assert batches[1] == f"{first.params['batch_size']} / {second.params['batch_size']}"
+    families = dict(comparison.winners)["family"]
+    assert families[1] == f"{first.params['family']} / {second.params['family']}"
 
 
 def test_tasks_data_and_test_openings_that_do_not_compare_are_said(shelf: Shelf) -> None:
@@ -107,10 +108,10 @@ def test_live_and_loaded_sweeps_compare_alike(shelf: Shelf) -> None:
 def test_best_so_far_only_falls_and_counts_every_epoch(shelf: Shelf) -> None:
     result = shelf.results["와인"]
     steps = best_so_far(result)
-    losses = [loss for *_, loss in steps]
+    losses = [step.val_loss for step in steps]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] == result.ranked()[0].val_loss
-    assert steps[-1][0] == result.epochs
+    assert steps[-1].epochs == result.epochs
 
 
 @pytest.mark.parametrize(

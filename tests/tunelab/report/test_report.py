@@ -255,7 +255,7 @@ def test_the_ledger_counts_what_stopping_saved(shelf: Shelf) -> None:
     assert savings.seconds_saved == pytest.approx(7.0)  # half a second an epoch
     assert savings.epochs_unused == 2
     assert [(r.level, r.reached, r.stopped) for r in savings.rungs] == [(1, 4, 1), (3, 3, 1)]
-    assert savings.share_saved == pytest.approx(14 / 36)
+    assert savings.fraction_saved == pytest.approx(14 / 36)
 
 
 def test_the_parameter_that_decides_is_the_important_one(shelf: Shelf) -> None:

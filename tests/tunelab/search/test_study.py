@@ -6,6 +6,7 @@ import pytest
 
 from search_spaces import get_space
 from trainables import get_task
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.study import StudySampler
 
 TABLES = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart_disease", "wine")
@@ -15,16 +16,47 @@ TABLES = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart
 def test_the_first_proposal_is_the_reference_in_its_own_space(name: str) -> None:
     task = get_task(name)
     params, config = StudySampler(task.space(), "tpe", 0, reference=task.reference, fixed={}).ask(0)
-    assert params == dict(task.reference)
+    assert params.items() <= task.reference.items()
     assert config == task.space().config(task.reference)
+
+
+def test_each_branch_gets_its_reference_and_its_turns() -> None:
+    task = get_task("california_housing")
+    families = ("mlp", "neighbours", "boosting", "embedded")
+    study = StudySampler(task.space(), "tpe", 0, reference=task.reference, fixed={})
+    asked = []
+    for number in range(40):
+        params, config = study.ask(number)
+        asked.append(params["family"])
+        loss = 0.1 if params["family"] == "mlp" else 1.0  # the sampler would draw mlp alone
+        epochs = (Epoch(1, loss, {}, 0.0),)
+        study.tell(TrialRecord(number, params, config, 0, 1, TrialStatus.FINISHED, epochs))
+        if number < study.references:
+            assert config == task.space().config({**task.reference, "family": families[number]})
+    assert study.references == 4
+    assert asked[:12] == list(families) * 3
+    later = asked[12:]
+    assert all(later.count(family) >= 1 for family in families)
+    assert later.count("mlp") > len(later) / 2
+    assert [asked[n] for n in range(4, 40, 4)][2:] == [families[n % 4] for n in range(2, 9)]
+
+
+def test_a_fixed_branch_has_no_turns() -> None:
+    task = get_task("california_housing")
+    study = StudySampler(task.space(), "tpe", 0, reference=task.reference, fixed={"family": "boosting"})
+    assert study.references == 1
+    _, config = study.ask(0)
+    assert config == task.space().config({**task.reference, "family": "boosting"})
+    assert {study.ask(n)[0]["family"] for n in range(1, 6)} == {"boosting"}
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_what_another_space_does_not_hold_of_the_reference_is_drawn(name: str) -> None:
-    task, space = get_task(name), get_space("mlp_extended")
-    proposals = StudySampler(space, "tpe", 0, reference=task.reference, fixed={"members": 4})
+    task, space = get_task(name), get_space("mlp")
+    proposals = StudySampler(space, "tpe", 0, reference=task.reference, fixed={"n_layers": 4})
     params, _ = proposals.ask(0)
-    assert params["members"] == 4
+    assert params["n_layers"] == 4
+    assert "width_4" in params
     assert params["weight_decay"] == task.reference["weight_decay"]
     own = task.reference["batch_size"]
-    assert params["batch_size"] == own if own in (64, 128, 256) else params["batch_size"] != own
+    assert params["batch_size"] == own if own in (64, 128, 256, 512) else params["batch_size"] != own

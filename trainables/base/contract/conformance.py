@@ -222,11 +222,13 @@ def _space(subject: Subject) -> None:
 def _reference(subject: Subject) -> None:
     reference = dict(subject.task.reference)
     _demand(bool(reference), "'reference' is empty; give the parameters of a sensible configuration.")
-    trial = optuna.trial.FixedTrial(reference)
-    subject.task.space()(trial)
-    for name, distribution in trial.distributions.items():
-        inside = distribution._contains(distribution.to_internal_repr(reference[name]))
-        _demand(inside, f"The reference's {name}={reference[name]!r} lies outside the space: {distribution}.")
+    space = subject.task.space()
+    for branch in [{}, *({str(space.branch): choice} for choice in space.branches())]:
+        trial = optuna.trial.FixedTrial({**reference, **branch})
+        space(trial)
+        for name, distribution in trial.distributions.items():
+            inside = distribution._contains(distribution.to_internal_repr(trial.params[name]))
+            _demand(inside, f"The reference's {name}={reference[name]!r} lies outside the space: {distribution}.")
     unused = sorted(set(reference) - set(subject.task.space().distributions()))
     _demand(not unused, f"The reference gives {', '.join(unused)}, which the space does not draw.")
 

@@ -207,10 +207,10 @@ class Task(ABC):
         return None
 
     def space(self, name: str | None = None) -> SearchSpace:
-        """The search space: the one named (``"extended"``, or a Python file), else the one of this task's name or type.
+        """The search space: the one named (``"mlp"``, or a Python file), else the one of this task's name or type.
 
-        A short name is completed by the task's own space or what that is a variant of: from ``mlp`` and ``mlp_small``,
-        ``"extended"`` leads to ``mlp_extended``.
+        A short name is completed by the task's own space or what that is a variant of: from ``tabular``, ``"small"``
+        leads to ``tabular_small``.
 
         Raises:
             UserError: when there is no space of that name for this task.

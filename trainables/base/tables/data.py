@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from trainables.base.contract.splits import RowSplit
 from trainables.base.contract.task import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
 from trainables.base.kinds.kind import Kind, TargetTransform
 from trainables.base.kinds.registry import row_kind
+from trainables.base.tables.categories import CategoryEncoding, target_signals
 from trainables.base.tables.columns import Columns
+from trainables.base.tables.inputs import TableInputs, encode_rows
 from trainables.base.tables.preprocessing import NumericTransform, TablePreprocessing
 
 
@@ -39,19 +42,32 @@ def build_splits(
         for part in (rows.train, rows.validation, rows.test)
     )
     preprocessing = TablePreprocessing.fit(train.inputs, columns, numeric_transform)
-    facts: dict[str, Any] = {
-        "target": target,
-        "feature_names": preprocessing.feature_names,
-        "n_numeric": preprocessing.n_numeric,
-    }
     encoding = row_kind(kind)
-    facts |= encoding.target_facts(train.targets, frame[target].to_numpy(), target_transform)
+    facts: dict[str, Any] = encoding.target_facts(train.targets, frame[target].to_numpy(), target_transform)
+    signals = target_signals(encoding, encoding.encode_target(train.targets, facts), facts["n_outputs"])
+    categories = CategoryEncoding.fit(train.inputs, columns.categorical, signals)
+    facts |= {
+        "target": target,
+        "feature_names": [*preprocessing.feature_names, *categories.signal_names],
+        "n_numeric": preprocessing.n_numeric,
+        "n_ordered": preprocessing.n_ordered,
+        "categories": categories.to_json(),
+    }
+    inputs = {"val": encode_rows(validation.inputs, preprocessing, categories)}
+    inputs["train"] = _training_rows(train.inputs, preprocessing, categories, signals)
     arrays = {}
     for name, part in (("train", train), ("val", validation)):
-        arrays[f"x_{name}"] = preprocessing.transform(part.inputs)
+        arrays[f"x_{name}"] = inputs[name].x
+        if columns.categorical:
+            arrays[f"codes_{name}"] = inputs[name].codes
         arrays[f"y_{name}"] = encoding.encode_target(part.targets, facts)
     facts["n_inputs"] = int(arrays["x_train"].shape[1])
-    sealed = {"x_test": preprocessing.transform(test.inputs), "y_test": encoding.encode_target(test.targets, facts)}
+    held_out = encode_rows(test.inputs, preprocessing, categories)
+    sealed = {
+        "x_test": held_out.x,
+        "codes_test": held_out.codes,
+        "y_test": encoding.encode_target(test.targets, facts),
+    }
     return Splits(
         training=TrainingData(arrays, facts, digest_arrays(arrays, sealed)),
         train=train,
@@ -59,3 +75,13 @@ def build_splits(
         test=SealedTest(test),
         preprocessing=preprocessing,
     )
+
+
+def _training_rows(
+    frame: pd.DataFrame, preprocessing: TablePreprocessing, categories: CategoryEncoding, signals: np.ndarray
+) -> TableInputs:
+    """Convert the training rows themselves: no row's target statistics know its own target."""
+    x, codes = preprocessing.transform(frame), categories.codes(frame)
+    if categories.statistics:
+        x = np.concatenate([x, categories.out_of_fold(codes, signals)], axis=1)
+    return TableInputs(x, codes)

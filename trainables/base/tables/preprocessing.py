@@ -146,6 +146,14 @@ class TablePreprocessing:
         return _count_numbers(self.columns)
 
     @property
+    def n_ordered(self) -> int:
+        """Number of leading columns of the matrix that hold numbers, parts of dates and indicators of missing cells."""
+        if self._transformer is None:
+            return 0
+        positions = self._transformer.output_indices_.get("numeric")
+        return 0 if positions is None else int(positions.stop)
+
+    @property
     def known_categories(self) -> dict[str, frozenset[str]]:
         """The values of each categorical column that training saw, as ``Columns.categories`` writes them."""
         if not self.columns.categorical:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
 from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, RawSplit, Splits, Task, TrainingData
+from trainables.base.tables.references import table_reference
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from trainables.base.contract.splits import RowSplit
     from trainables.base.kinds.kind import TargetTransform
     from trainables.base.tables.columns import Columns
+    from trainables.base.tables.inputs import TableInputs
     from trainables.base.tables.predictor import TablePredictor
     from trainables.base.tables.preprocessing import NumericTransform
 
@@ -25,7 +27,7 @@ SHOWN_COLUMNS = 30  # of a table, in an error
 
 
 class TabularTask(Task):
-    """A table with one target column.
+    """A table with one target column, learned by any of the families (see ``trainables.base.tables.families``).
 
     Attributes:
         target: name of the target column.
@@ -34,6 +36,8 @@ class TabularTask(Task):
         numeric_transform: ``"quantile"`` maps numbers to a normal distribution by their training quantiles.
     """
 
+    space_name = "tabular"
+    reference = table_reference()
     target: str
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
@@ -105,10 +109,9 @@ class TabularTask(Task):
         device: str = "cpu",
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
-        from trainables.base.training.embeddings import fit_embedded_mlp
-        from trainables.base.training.mlp import fit_mlp
+        from trainables.base.tables.families.registry import family_of
 
-        fit = fit_embedded_mlp if config.get("embedding") else fit_mlp
+        fit = family_of(config).fit
         return fit(config, data, seed, kind=self.facts.kind, max_epochs=max_epochs, device=device)
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> TablePredictor:
@@ -126,8 +129,18 @@ class TabularTask(Task):
         return found
 
     def features(self, splits: Splits, inputs: Any) -> np.ndarray:
-        matrix: np.ndarray = splits.preprocessing.transform(inputs)
-        return matrix
+        return self._inputs(splits, inputs).x
+
+    def tree_features(self, splits: Splits, inputs: Any) -> tuple[np.ndarray, list[int]]:
+        from trainables.base.tables.families.boosting import matrix
+
+        return matrix(self._inputs(splits, inputs), int(splits.training.facts["n_ordered"]))
+
+    def _inputs(self, splits: Splits, frame: pd.DataFrame) -> TableInputs:
+        from trainables.base.tables.categories import CategoryEncoding
+        from trainables.base.tables.inputs import encode_rows
+
+        return encode_rows(frame, splits.preprocessing, CategoryEncoding.from_json(splits.training.facts["categories"]))
 
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
         from trainables.base.kinds.registry import row_kind

@@ -28,7 +28,11 @@ from trainables.base.training.compute import compiled
 
 Augment: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]  # (batch, generator on the batch's device) -> batch
 
-PATIENCE = 20  # epochs without improvement until a trial ends
+PATIENCE = 20  # epochs without improvement until a trial ends, where an epoch has 50 steps or more
+PATIENCE_STEPS, MAX_PATIENCE = (
+    1_000,
+    100,
+)  # steps of the optimizer that it lasts where an epoch has fewer, and its limit
 _BLOCK_BYTES = 8 << 20  # rows gathered at once: shuffled batches are slices of it, and memory stays bounded
 
 
@@ -87,11 +91,24 @@ class Validation:
         return loss, {f"val_{name}": value for name, value in scores.items()}
 
 
+def patience_epochs(rows: int, batch_size: int, steps: int = PATIENCE_STEPS, at_least: int = PATIENCE) -> int:
+    """Return the epochs without improvement after which a trial ends: more where an epoch is only a few steps.
+
+    Args:
+        rows: of the training split.
+        batch_size: of the trial.
+        steps: of the optimizer that they should be, up to ``MAX_PATIENCE`` epochs.
+        at_least: epochs, however many steps they are.
+    """
+    steps_per_epoch = math.ceil(rows / min(batch_size, rows))
+    return min(MAX_PATIENCE, max(at_least, math.ceil(steps / steps_per_epoch)))
+
+
 def run_epochs(
     trainer: Trainer, validation: Validation, *, lr: float, max_epochs: int, patience: int = PATIENCE
 ) -> Iterator[EpochReport]:
     """Trains and yields a report an epoch until ``max_epochs``, early stopping, or a loss that is not finite."""
-    plateau = Plateau(lr=lr, patience=patience)
+    plateau = Plateau(lr=lr, patience=patience, lr_patience=patience // 4)
     for epoch in range(1, max_epochs + 1):
         used = plateau.lr
         train_loss = trainer.train_epoch(used)

@@ -28,6 +28,7 @@ from trainables.base.training.loop import (
     Validation,
     aligned,
     on_device,
+    patience_epochs,
     run_epochs,
     seeded,
     stream_seed,
@@ -83,7 +84,9 @@ def fit_mlp(
     else:  # only autograd knows other arithmetic
         model = _initial(config, data, seed)
         trainer = AutogradTrainer(model, data, config, seed, kind=kind, device=device, augment=augment)
-    return run_epochs(trainer, Validation(kind, data), lr=float(config["lr"]), max_epochs=max_epochs)
+    patience = patience_epochs(len(data.arrays["y_train"]), int(config["batch_size"]))
+    lr = float(config["lr"])
+    return run_epochs(trainer, Validation(kind, data), lr=lr, max_epochs=max_epochs, patience=patience)
 
 
 class FusedMLPTrainer:

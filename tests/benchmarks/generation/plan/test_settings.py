@@ -166,10 +166,11 @@ def test_models_and_folders_are_refused_before_anything_heavy_loads(tmp_path: Pa
 import sys
 from pathlib import Path
 from benchmarks.generation.plan.request import Request
-from benchmarks.generation.plan.storage import asked, open_folder
+from benchmarks.generation.plan.storage import KIND, asked
+from benchmarks.harness.lockfile import open_folder
 from search_spaces.errors import UserError
 here = Path(sys.argv[1])
-open_folder(here / "run", asked(Request(changes={"seed": 2}).plan(), None))
+open_folder(here / "run", KIND, asked(Request(changes={"seed": 2}).plan(), None))
 def said(output=None, **changes):
     try:
         request = Request(changes=changes)

@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
-from benchmarks.harness import lockfile
+from benchmarks.harness.verify import verify
 from benchmarks.search.arena.curves import Curve, CurveTask, LossRange
 from benchmarks.search.arena.methods import make_searcher
 from benchmarks.search.arena.report import make_arena_document
-from benchmarks.search.arena.run import DONE, RESULTS, ArenaResults, run_arena
+from benchmarks.search.arena.run import RESULTS, ArenaResults, run_arena
 from benchmarks.search.arena.searcher import ArenaTrial
 from benchmarks.search.arena.simulate import Simulation
 from benchmarks.search.arena.spec import ArenaSpec, check_arena
@@ -161,12 +161,12 @@ def test_budgets_ranks_and_report_agree(finished: tuple[Path, ArenaSpec, ArenaRe
 
 def test_verify_simulates_again(finished: tuple[Path, ArenaSpec, ArenaResults]) -> None:
     folder, _, _ = finished
-    assert lockfile.verify(folder) == []
+    assert verify(folder) == []
     original = (folder / RESULTS).read_text()
     content = json.loads(original)
     content["searches"][1]["steps"][-1][2] += 1e-9
     (folder / RESULTS).write_text(json.dumps(content))
-    differences = lockfile.verify(folder)
+    differences = verify(folder)
     (folder / RESULTS).write_text(original)
     assert any("taskset/tiny, random+asha, 1 workers, repetition 0: regret" in d for d in differences)
 
@@ -180,7 +180,7 @@ def test_an_interrupted_benchmark_continues(finished: tuple[Path, ArenaSpec, Are
 
     with pytest.raises(KeyboardInterrupt):
         run_arena(spec, folder, interrupt)
-    assert len((folder / DONE).read_text().splitlines()) == 1
+    assert len((folder / "searches.jsonl").read_text().splitlines()) == 1
     again = run_arena(spec, folder, lambda text: None)
     assert [t.steps for t in again.traces] == [t.steps for t in results.traces]
     assert (folder / RESULTS).read_bytes() == (source / RESULTS).read_bytes()

@@ -20,7 +20,8 @@ from tunelab.setup.resolve import resolve_sweep
 
 NETWORKS: dict[str, tuple[str, str | None, Mapping[str, Any]]] = {
     "perceptron": ("auto_mpg", None, {}),
-    "embeddings": ("auto_mpg", "extended", {}),
+    "embeddings": ("auto_mpg", None, {"family": "embedded"}),
+    "neighbours": ("auto_mpg", None, {"family": "neighbours"}),
     "convolutions": ("mnist", None, {"family": "cnn", "batch_norm": True, "batch_size": 128}),
 }
 SLOW = [pytest.param("convolutions", marks=pytest.mark.slow)]  # CPUs without bfloat16 instructions take minutes
@@ -58,7 +59,7 @@ def test_what_runs_after_a_trial_computes_as_before_it() -> None:
         assert torch.get_num_threads() == 3
 
 
-@pytest.mark.parametrize("network", ["perceptron", "embeddings", *SLOW])
+@pytest.mark.parametrize("network", ["perceptron", "embeddings", "neighbours", *SLOW])
 def test_bfloat16_is_close_and_repeats(network: str) -> None:
     plain, half = curve(network, Compute()), curve(network, Compute(bf16=True))
     assert half != plain

@@ -1,4 +1,4 @@
-"""Averages of trained models, and models with embedded columns: what they say, that they keep, how they are chosen."""
+"""Averages of trained models: what they say, that they keep, how they are chosen."""
 
 from __future__ import annotations
 
@@ -6,28 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-import torch
-from rtdl_num_embeddings import PeriodicEmbeddings
 
 from search_spaces import UserError
 from trainables import Predictor, Splits, TabularTask, get_task, load_predictor
-from trainables.base.kinds.kind import Kind
-from trainables.base.kinds.registry import row_kind
-from trainables.base.training.embeddings import Periodic, PiecewiseLinear, averaged, build_embedded_mlp, quantile_edges
 from trainables.base.training.ensemble import EnsemblePredictor, greedy_weights
 
 PLAIN: dict[str, Any] = {"hidden_sizes": [16], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 32}
-PIECEWISE = {**PLAIN, "embedding": "piecewise", "n_bins": 8, "members": 4}
-PERIODIC = {
-    **PLAIN,
-    "embedding": "periodic",
-    "n_frequencies": 8,
-    "frequency_scale": 0.1,
-    "embedding_size": 4,
-    "members": 2,
+NEIGHBOURS: dict[str, Any] = {
+    "family": "neighbours",
+    **{"embedding": "periodic", "n_frequencies": 8, "frequency_scale": 0.1, "embedding_size": 4},
+    **{"dim": 8, "n_blocks": 0, "candidates": 0.5, "lr": 1e-2, "weight_decay": 1e-4, "batch_size": 32},
 }
+BOOSTING = {"family": "boosting", "learning_rate": 0.1, "num_leaves": 4, "min_data_in_leaf": 5}
 
 
 def train(task: TabularTask, splits: Splits, config: dict[str, Any], seed: int, epochs: int = 4) -> Predictor:
@@ -38,11 +29,11 @@ def train(task: TabularTask, splits: Splits, config: dict[str, Any], seed: int, 
 
 @pytest.fixture(scope="module", params=["wine", "heart_disease", "auto_mpg"])
 def trained(request: pytest.FixtureRequest) -> tuple[TabularTask, Splits, list[Predictor]]:
-    """A task of each kind with three unlike models."""
+    """A task of each kind with models of three families."""
     task = get_task(request.param)
     assert isinstance(task, TabularTask)
     splits = task.load()
-    return task, splits, [train(task, splits, c, seed) for seed, c in enumerate((PLAIN, PIECEWISE, PERIODIC))]
+    return task, splits, [train(task, splits, c, seed) for seed, c in enumerate((PLAIN, NEIGHBOURS, BOOSTING))]
 
 
 def test_an_average_is_kept_and_loaded_as_it_was(
@@ -99,74 +90,3 @@ def test_a_model_without_outputs_cannot_be_averaged() -> None:
 
     with pytest.raises(UserError, match="'speaker' cannot be averaged"):
         EnsemblePredictor([Speaker()], [1.0])
-
-
-@pytest.mark.parametrize("config", [PIECEWISE, PERIODIC])
-def test_embedded_models_train_alike_and_better_than_nothing(config: dict[str, Any]) -> None:
-    task = get_task("auto_mpg")
-    splits = task.load()
-    first, again = (
-        [report.val_loss for report in task.fit(config, splits.training, 3, max_epochs=15)] for _ in range(2)
-    )
-    other = [report.val_loss for report in task.fit(config, splits.training, 4, max_epochs=3)]
-    assert first == again
-    assert first[:3] != other
-    assert min(first) < 0.5  # the mean alone has a loss of about 1, as the target is standardised
-
-
-def test_piecewise_positions_by_hand() -> None:
-    edges = torch.tensor([[0.0, 1.0, 3.0], [2.0, 2.0, 4.0]])
-    encode = PiecewiseLinear(edges)
-    x = torch.tensor([[0.5, 3.0], [2.0, 9.0], [-5.0, 1.0]])
-    expected = [[0.5, 0.0, 0.0, 0.5], [1.0, 0.5, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]]
-    assert encode(x).tolist() == expected
-
-
-def test_bins_hold_equal_shares_of_the_training_rows() -> None:
-    x = np.random.default_rng(0).lognormal(size=(1000, 2)).astype(np.float32)
-    counts = [
-        np.histogram(column, bins=edges)[0] for column, edges in zip(x.T, quantile_edges(x, 10).numpy(), strict=True)
-    ]
-    assert np.ptp(np.stack(counts)) <= 2
-
-
-def test_periodic_embedding_agrees_with_the_published_package() -> None:
-    ours = Periodic(columns=3, frequencies=5, scale=0.1, size=4)
-    theirs = PeriodicEmbeddings(3, 4, n_frequencies=5, frequency_init_scale=0.1, lite=False)
-    with torch.no_grad():
-        theirs.periodic.weight.copy_(ours.frequencies)
-        theirs.linear.weight.copy_(ours.weight)
-        theirs.linear.bias.copy_(ours.bias.squeeze(1))
-    x = torch.randn(7, 3)
-    torch.testing.assert_close(ours(x), theirs(x).flatten(1))
-
-
-@pytest.mark.parametrize(("kind", "n_outputs"), [("binary", 1), ("multiclass", 3)])
-def test_members_of_a_classifier_average_probabilities(kind: Kind, n_outputs: int) -> None:
-    scores = torch.randn(4, 6, n_outputs, dtype=torch.float64)
-    both = averaged(scores, row_kind(kind))
-    if n_outputs == 1:
-        torch.testing.assert_close(both.sigmoid(), scores.sigmoid().mean(dim=0))
-    else:
-        torch.testing.assert_close(both.softmax(dim=1), scores.softmax(dim=2).mean(dim=0))
-
-
-def test_columns_without_numbers_pass_by_the_embedding() -> None:
-    facts = {"n_numeric": 1, "n_inputs": 3, "n_outputs": 1}
-    x: npt.NDArray[np.float32] = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
-    model = build_embedded_mlp(PIECEWISE, facts, x)
-    embedded = model.embed(torch.from_numpy(x))
-    assert embedded.shape == (50, 8 + 2)
-    assert torch.equal(embedded[:, 8:], torch.from_numpy(x[:, 1:]))
-
-
-@pytest.mark.parametrize("config", [PIECEWISE, PERIODIC])
-def test_the_reported_weights_have_the_reported_loss(config: dict[str, Any]) -> None:
-    task = get_task("auto_mpg")
-    assert isinstance(task, TabularTask)
-    splits = task.load()
-    for report in task.fit(config, splits.training, 3, max_epochs=3):
-        assert report.weights is not None
-        kept = task.predictor(config, report.weights, splits)
-        _, loss = greedy_weights([kept], splits.validation, 1)
-        assert loss == pytest.approx(report.val_loss, rel=1e-4)

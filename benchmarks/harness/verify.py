@@ -1,0 +1,54 @@
+"""Runs a benchmark again from its lock and names what differs."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.lockfile import damaged_files, lock_command, read_lock
+from benchmarks.harness.provenance import changed_origin, provenance
+from benchmarks.harness.suite import Suite, differing_inputs
+from search_spaces.errors import UserError, unknown
+
+# The suite of each kind, as ``module:class``: it is loaded when a lock names it.
+SUITES: dict[str, str] = {
+    "generation": "benchmarks.generation.run:GenerationSuite",
+    "search": "benchmarks.search.run:SearchSuite",
+    "arena": "benchmarks.search.arena.run:ArenaSuite",
+    "confirmation": "benchmarks.confirmation.run:ConfirmationSuite",
+    "plan": "benchmarks.plan.run:PlanSuite",
+    "speed": "benchmarks.speed.run:SpeedSuite",
+}
+
+
+def verify(folder: Path) -> list[str]:
+    """Run a benchmark again from its lock.
+
+    Returns:
+        What differs, a line each: result files, inputs, numbers; then versions, commit and machine, as possible
+        causes. Empty when everything is identical.
+
+    Raises:
+        UserError: the folder holds no complete benchmark, or one that measures time.
+    """
+    lock = read_lock(folder)
+    if lock["kind"] not in SUITES:
+        raise unknown("kind of benchmark", str(lock["kind"]), SUITES)
+    if lock.get("status") != "complete":
+        raise UserError(
+            f"The benchmark in '{folder}' is not complete. Run its command again first: {lock_command(lock)}"
+        )
+    suite = _suite_class(lock["kind"]).from_lock(lock)
+    found = [
+        *damaged_files(folder, lock),
+        *differing_inputs(lock["resolved"], suite.resolved()),
+        *suite.differences(folder, lock),
+    ]
+    return [*found, *changed_origin(lock["provenance"], provenance())] if found else []
+
+
+def _suite_class(kind: str) -> type[Suite[Any]]:
+    module, _, name = SUITES[kind].partition(":")
+    found: type[Suite[Any]] = getattr(importlib.import_module(module), name)
+    return found

@@ -1,0 +1,161 @@
+"""Every family, through the doors of a task: it learns, repeats, keeps its model and says the same when loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from search_spaces import Config, UserError
+from trainables import Splits, TabularTask, get_task, load_predictor
+from trainables.base.contract.task import EpochReport, RawSplit
+from trainables.base.tables.families.neighbours import SoftNeighbours, read
+from trainables.base.tables.families.registry import FAMILIES, family_of
+
+TASKS = ("wine", "heart_disease", "auto_mpg")  # several classes, two, a number
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def case(request: pytest.FixtureRequest) -> tuple[TabularTask, Splits]:
+    task = get_task(request.param)
+    assert isinstance(task, TabularTask)
+    return task, task.load()
+
+
+def reference(task: TabularTask, family: str) -> Config:
+    """The family's reference configuration, in a size that trains in a moment."""
+    small = {"members": 8, "width": 64, "neighbours_n_frequencies": 16, "dim": 32}
+    return task.space().config({**task.reference, "family": family, **small})
+
+
+def train(task: TabularTask, splits: Splits, family: str, seed: int = 3, epochs: int = 40) -> list[EpochReport]:
+    """Reports with copies of the weights."""
+    config = reference(task, family)
+    kept = []
+    for report in task.fit(config, splits.training, seed, max_epochs=epochs):
+        assert report.weights is not None
+        weights = {name: value.clone() for name, value in report.weights.items()}
+        kept.append(EpochReport(report.epoch, report.val_loss, dict(report.metrics), weights))
+    return kept
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_learns_repeats_and_keeps_its_model(
+    case: tuple[TabularTask, Splits], family: str, tmp_path: Path
+) -> None:
+    task, splits = case
+    reports = train(task, splits, family)
+    best = min(reports, key=lambda report: report.val_loss)
+    constant = (
+        float(np.log(3)) if task.facts.name == "wine" else {"heart_disease": 0.69, "auto_mpg": 1.0}[task.facts.name]
+    )
+    assert best.val_loss < 0.75 * constant
+
+    again, other = train(task, splits, family, epochs=3), train(task, splits, family, seed=4, epochs=3)
+    assert [r.val_loss for r in again] == [r.val_loss for r in reports[: len(again)]]
+    assert [r.val_loss for r in again] != [r.val_loss for r in other]
+
+    assert best.weights is not None
+    predictor = task.predictor(reference(task, family), best.weights, splits)
+    predictor.save(tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".json", ".skops", ".safetensors", ".txt")]
+    rows = splits.validation.inputs
+    assert load_predictor(tmp_path).predict(rows).equals(predictor.predict(rows))
+    scores = task.scores(predictor, splits.validation)
+    key = "rmse" if task.facts.kind == "regression" else "log_loss"
+    reported = next(r for r in reports if r.epoch == best.epoch).metrics[f"val_{key}"]
+    assert scores[key] == pytest.approx(reported, rel=1e-3, abs=1e-5)
+
+
+def test_boosting_repeats_with_a_seed_and_differs_with_another(case: tuple[TabularTask, Splits]) -> None:
+    task, splits = case
+    curves = [[r.val_loss for r in train(task, splits, "boosting", seed=seed)] for seed in (3, 3, 4)]
+    assert curves[0] == curves[1]
+    assert curves[0] != curves[2]
+
+
+def test_boosting_is_kept_as_text_of_the_rounds_of_its_epoch(tmp_path: Path) -> None:
+    task = get_task("auto_mpg")
+    splits = task.load()
+    config = task.space().config({**task.reference, "family": "boosting"})
+    first = next(iter(task.fit(config, splits.training, 1, max_epochs=300)))
+    assert first.weights is not None
+    predictor = task.predictor(config, dict(first.weights), splits)
+    assert predictor is not None
+    predictor.save(tmp_path)
+    text = (tmp_path / "booster.txt").read_text()
+    assert text.startswith("tree")
+    assert text.count("Tree=") == first.metrics["rounds"]
+    (tmp_path / "booster.txt").unlink()
+    with pytest.raises(UserError, match="booster"):
+        load_predictor(tmp_path)
+
+
+def test_an_unknown_family_is_refused_with_a_hint() -> None:
+    with pytest.raises(UserError, match="Did you mean 'neighbours'"):
+        family_of({"family": "neighbors"})
+    with pytest.raises(UserError, match="earlier version"):
+        family_of({"embedding": "piecewise"})
+
+
+def test_neighbours_read_what_the_definition_says() -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(12, 3, generator=generator, dtype=torch.float64).requires_grad_()
+    values = torch.randn(12, 2, generator=generator, dtype=torch.float64)
+    distances = torch.cdist(points[:5], points)
+    distances = distances.masked_fill(torch.eye(5, 12, dtype=torch.bool), torch.inf)  # no row sees its own value
+    expected = torch.softmax(-distances, dim=1) @ values
+    ours = SoftNeighbours.apply(points, values, 5)
+    torch.testing.assert_close(ours, expected)
+    (gradient,) = torch.autograd.grad(ours.square().sum(), points)
+    (by_hand,) = torch.autograd.grad(expected.square().sum(), points)
+    torch.testing.assert_close(gradient, by_hand)
+
+
+def test_a_neighbour_model_sees_each_key_at_prediction() -> None:
+    keys = torch.tensor([[0.0], [10.0]])
+    found = read(torch.tensor([[0.0], [10.0]]), keys, keys.square().sum(1), torch.tensor([[1.0], [2.0]]))
+    torch.testing.assert_close(found, torch.tensor([[1.0], [2.0]]), atol=1e-3, rtol=0)
+
+
+def test_many_categories_become_target_statistics_that_know_no_own_target() -> None:
+    import pandas as pd
+
+    from trainables.base.kinds.registry import row_kind
+    from trainables.base.tables.categories import CategoryEncoding, target_signals
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"city": rng.integers(300, size=600).astype(str), "few": rng.integers(3, size=600)})
+    y = rng.normal(size=600)  # no category says anything of it
+    signals = target_signals(row_kind("regression"), y, 1)
+    encoding = CategoryEncoding.fit(frame, ("city", "few"), signals)
+    assert encoding.signal_names == ["city: target mean 1"]
+    codes = encoding.codes(frame)
+    inside, outside = encoding.signals(codes)[:, 0], encoding.out_of_fold(codes, signals)[:, 0]
+    assert np.corrcoef(inside, y)[0, 1] > 0.3  # a row's own target is in its category's mean
+    assert abs(np.corrcoef(outside, y)[0, 1]) < 0.1
+    unseen = encoding.codes(pd.DataFrame({"city": ["nowhere"], "few": [1]}))
+    assert unseen[0, 0] == -1
+    assert encoding.signals(unseen)[0, 0] == pytest.approx(0.0, abs=1e-6)
+    same = CategoryEncoding.from_json(encoding.to_json())
+    assert np.array_equal(same.signals(codes), encoding.signals(codes))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_reads_a_table_of_categories_alone(family: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    colours = rng.choice(["red", "green", "blue"], 400)
+    rows = [f"{c},{rng.integers(40)},{'yes' if (c == 'red') != (rng.random() < 0.1) else 'no'}" for c in colours]
+    path = tmp_path / "colours.csv"
+    path.write_text("colour,shop,bought\n" + "\n".join(rows).replace(",", ",shop-", 1))
+    task = get_task("table", data=path, target="bought")
+    assert isinstance(task, TabularTask)
+    splits = task.load()
+    reports = train(task, splits, family, epochs=10)
+    best: Any = min(reports, key=lambda report: report.val_loss)
+    predictor = task.predictor(reference(task, family), best.weights, splits)
+    assert task.scores(predictor, splits.validation)["accuracy"] > 0.7
+    assert len(predictor.predict(RawSplit(splits.validation.inputs, None).inputs)) == len(splits.validation.targets)

@@ -1,0 +1,37 @@
+"""How long a trial on a table trains: optimizer steps are what matters, so epochs follow from the rows."""
+
+from __future__ import annotations
+
+import math
+from typing import TypedDict
+
+SMALL_ROWS = 5_000  # below, spaces and references have smaller batches
+STEPS = 4_000  # of the optimizer in a whole trial, at the usual batch size
+USUAL_BATCH, SMALL_BATCH = 256, 64
+MIN_EPOCHS, MAX_EPOCHS = 27, 300
+GRACE_SHARE = 27  # a trial can first be stopped after one in this many of its epochs
+TRAINING_SHARE = 0.64  # of the rows
+
+
+class Budget(TypedDict):
+    """Defaults of ``TaskFacts``: epochs of a trial, and epochs before it can be stopped."""
+
+    max_epochs: int
+    grace_period: int
+
+
+def table_budget(rows: int) -> Budget:
+    """Return the default budget of a trial on a table.
+
+    Args:
+        rows: of the whole table, all splits together.
+    """
+    epochs = usual_epochs(round(rows * TRAINING_SHARE))
+    return Budget(max_epochs=epochs, grace_period=max(1, round(epochs / GRACE_SHARE)))
+
+
+def usual_epochs(training_rows: int) -> int:
+    """Return the epochs that a trial on this many training rows gets by default."""
+    batch = SMALL_BATCH if training_rows < SMALL_ROWS * TRAINING_SHARE else USUAL_BATCH
+    steps_per_epoch = max(1, math.ceil(training_rows / batch))
+    return min(MAX_EPOCHS, max(MIN_EPOCHS, math.ceil(STEPS / steps_per_epoch)))

@@ -1,0 +1,62 @@
+"""The configuration of each family that a search on a table tries first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MLP = {  # the model of the course notes
+    "n_layers": 3,
+    "width_1": 128,
+    "width_2": 64,
+    "width_3": 32,
+    "dropout": 0.1,
+    "lr": 1e-3,
+    "weight_decay": 1e-4,
+    "batch_size": 64,
+}
+NEIGHBOURS = {
+    "neighbours_n_frequencies": 32,
+    "neighbours_frequency_scale": 0.05,
+    "neighbours_embedding_size": 16,
+    "dim": 96,
+    "n_blocks": 0,
+    "block_width": 256,  # this and the next with --set n_blocks=1
+    "neighbours_dropout": 0.1,
+    "candidates": 0.3,
+    "neighbours_lr": 3e-3,
+    "neighbours_weight_decay": 1e-4,
+    "neighbours_batch_size": 512,
+}
+BOOSTING = {
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 0.8,
+    "bagging_fraction": 0.9,
+    "lambda_l2": 1.0,
+}
+EMBEDDED: dict[str, int | float | str] = {
+    "embedding": "piecewise",
+    "n_bins": 32,
+    "n_frequencies": 32,  # this and the next with --set embedding=periodic
+    "frequency_scale": 0.05,
+    "embedding_size": 16,
+    "depth": 2,
+    "width": 192,
+    "members": 16,
+    "embedded_dropout": 0.1,
+    "embedded_lr": 2e-3,
+    "embedded_weight_decay": 1e-3,
+    "embedded_batch_size": 256,
+}
+SMALL = {"neighbours_batch_size": 64, "embedded_batch_size": 64}  # for the space ``tabular_small``
+
+
+def table_reference(mlp: Mapping[str, float] = MLP, *, small: bool = False) -> dict[str, bool | int | float | str]:
+    """Return a table's reference: a perceptron, and what the other families try first.
+
+    Args:
+        mlp: parameters of the perceptron, as the space ``mlp`` names them.
+        small: whether the task's space is ``tabular_small``.
+    """
+    return {"family": "mlp", **mlp, **NEIGHBOURS, **BOOSTING, **EMBEDDED, **(SMALL if small else {})}

@@ -1,0 +1,199 @@
+"""What a sweep will cost: time, memory and disk, predicted from a probe and from simulated searches."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+from dataclasses import dataclass
+
+from search_spaces import UserError
+from tunelab.analysis.confirmation_cost import WORKER_SECONDS, affordable_top
+from tunelab.estimate.probe import Probe, seconds_per_epoch
+from tunelab.estimate.simulation import expected_epochs
+from tunelab.records.spec import ResolvedSpec
+from tunelab.search.asha import rung_levels
+from tunelab.setup.resolve import KEEP_WEIGHTS, ResolvedSweep
+from tunelab.system.memory import available_memory, process_tree
+
+IMPORT_SECONDS = 3.0  # Python, torch, Ray and MLflow, before anything can be measured
+STORE_BYTES = 5_100_000  # an empty store and the log that sqlite keeps beside it
+PAGES_BYTES = 4_700_000  # report, figures and model of one sweep: each page holds plotly.js
+TRIAL_BYTES = 9_000  # a trial's rows in the store, without its curve
+VALUE_BYTES = 230  # one metric of one epoch in the store, indices included
+SPARE_MEMORY = 0.9  # of what is available may be used
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a sweep is expected to cost.
+
+    Attributes:
+        trials: Number of trials asked for.
+        in_time: Number of trials that end before ``--time-budget`` does; all without one.
+        max_epochs: Budget of one trial, epochs.
+        concurrency: Proposed trials at once: what CPUs, GPUs and memory allow.
+        epochs: Epochs over all trials, without those that early stopping saves: the mean over simulated searches.
+        epochs_range: The same in eight of ten simulated searches: which trials meet at a rung depends on chance.
+        epoch_seconds: Mean training time of an epoch over the probed configurations.
+        train_seconds: Training time, summed over trials.
+        wall_seconds: Seconds from the command to the result.
+        wall_range: The same with the epochs of ``epochs_range``.
+        memory_bytes: Peak memory of this process and all that it starts.
+        worker_bytes: Memory of one worker.
+        disk_bytes: Size of store, journal, weights and model at the end.
+        probe_seconds: Seconds that the probe took.
+        probed: Number of configurations that it trained.
+    """
+
+    trials: int
+    in_time: int
+    max_epochs: int
+    concurrency: int
+    epochs: int
+    epochs_range: tuple[int, int]
+    epoch_seconds: float
+    train_seconds: float
+    wall_seconds: float
+    wall_range: tuple[float, float]
+    memory_bytes: int
+    worker_bytes: int
+    disk_bytes: int
+    probe_seconds: float
+    probed: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a sweep before it runs.
+
+    Attributes:
+        capacity: Trials that fit at once by CPUs and GPUs.
+        length: Epochs of a trial that is not stopped.
+        startup_seconds: Starting Ray and loading the data.
+        evaluation_seconds: What follows the search, without confirmation.
+        probe_seconds: The whole probe.
+    """
+
+    capacity: int
+    length: int
+    startup_seconds: float
+    evaluation_seconds: float
+    probe_seconds: float
+
+
+def make_prediction(plan: ResolvedSweep, probe: Probe, measured: Measured) -> Prediction:
+    """Predict a sweep's cost.
+
+    Args:
+        plan: The sweep.
+        probe: Its probe, after it ran.
+        measured: What was measured beside it.
+
+    Raises:
+        UserError: The sweep cannot fit in memory or on the disk.
+    """
+    spec, capacity = plan.spec, measured.capacity
+    levels = rung_levels(spec.grace_period, spec.reduction_factor, spec.max_epochs) if spec.scheduler == "asha" else ()
+    epochs = expected_epochs(spec.trials, measured.length, levels, spec.reduction_factor)
+    epoch_seconds = statistics.fmean(seconds_per_epoch(trial) for trial in probe.trials)
+    first_seconds = statistics.fmean(trial.epochs[0].seconds for trial in probe.trials)
+    train = epochs.mean * epoch_seconds + spec.trials * max(0.0, first_seconds - epoch_seconds)
+    later = max(0, process_tree(os.getpid())[os.getpid()] - probe.own_bytes)  # what the evaluation loaded
+    base = probe.peak_bytes + later - capacity * probe.worker_bytes
+    concurrency = _fitting(base, probe.worker_bytes, capacity)
+    trained = sum(trial.train_seconds for trial in probe.trials)
+    overhead = max(0.0, probe.wall_seconds - trained / capacity)  # starting and ending workers, reports
+    search, fraction = overhead + train / concurrency, 1.0
+    if spec.time_budget is not None and search > spec.time_budget:
+        fraction = max(0.0, spec.time_budget - overhead) / (search - overhead)
+        search, epochs, train = spec.time_budget, epochs.cut(fraction), train * fraction
+    in_time = round(spec.trials * fraction)
+    confirmation = _confirmation_seconds(spec, in_time, measured.length * epoch_seconds / concurrency, search)
+    wall = IMPORT_SECONDS + measured.startup_seconds + search + confirmation + measured.evaluation_seconds
+    fewer, more = (
+        0.0 if fraction < 1 else (bound - epochs.mean) * epoch_seconds / concurrency
+        for bound in (epochs.low, epochs.high)
+    )
+    return Prediction(
+        trials=spec.trials,
+        in_time=in_time,
+        max_epochs=spec.max_epochs,
+        concurrency=concurrency,
+        epochs=round(epochs.mean),
+        epochs_range=(round(epochs.low), round(epochs.high)),
+        epoch_seconds=epoch_seconds,
+        train_seconds=train,
+        wall_seconds=wall,
+        wall_range=(wall + fewer, wall + more),
+        memory_bytes=base + concurrency * probe.worker_bytes,
+        worker_bytes=probe.worker_bytes,
+        disk_bytes=_fitting_disk(plan, _disk_bytes(probe, in_time, epochs.mean)),
+        probe_seconds=measured.probe_seconds,
+        probed=len(probe.trials),
+    )
+
+
+def _fitting_disk(plan: ResolvedSweep, disk: int) -> int:
+    """Return the bytes that a sweep needs; raise ``UserError`` when they are not free."""
+    home = next(folder for folder in (plan.home, *plan.home.parents) if folder.exists())
+    free = shutil.disk_usage(home).free
+    if disk > free:
+        raise UserError(
+            f"The sweep would need {disk / 1e6:,.0f} MB in '{plan.home}', where {free / 1e6:,.0f} MB are free. "
+            "Give fewer --trials, another --storage, or see what `tunelab clean` can free."
+        )
+    return disk
+
+
+def _fitting(base: int, worker: int, capacity: int) -> int:
+    """Return how many workers fit into memory beside the rest; raise ``UserError`` when none does.
+
+    The probe has ended by now, but Ray still runs: what it holds is part of ``base``, so that this errs on the safe
+    side.
+    """
+    free = int(available_memory() * SPARE_MEMORY)
+    fits = (free - base) // max(1, worker)
+    if fits < 1:
+        raise UserError(
+            f"A sweep would need {(base + worker) / 1e9:.1f} GB of memory, of which {worker / 1e9:.1f} GB for each "
+            f"trial at once; {free / 1e9:.1f} GB can be used. Lower batch_size or the model's size, or use another "
+            "machine."
+        )
+    return int(min(capacity, fits))
+
+
+def _confirmation_seconds(spec: ResolvedSpec, trials: int, run_seconds: float, search_seconds: float) -> float:
+    """Return the seconds of a confirmation, by the rule of ``confirmation/confirm.py``; long ones start new workers.
+
+    Args:
+        spec: The sweep's.
+        trials: Number of trials that run.
+        run_seconds: Seconds of one whole run, divided by the number of runs at once.
+        search_seconds: Seconds of the whole search.
+    """
+
+    def training(top: int) -> float:
+        return run_seconds * spec.confirm_seeds * (top + 1)
+
+    top = spec.confirm_top
+    if top is None:
+        top = affordable_top(trials, training, search_seconds)
+    if not top:
+        return 0.0
+    return training(top) + (WORKER_SECONDS if training(top) > WORKER_SECONDS else 0.0)
+
+
+def _disk_bytes(probe: Probe, trials: int, epochs: float) -> int:
+    ran = probe.trials
+    seen = sum(len(trial.epochs) for trial in ran)
+    values = statistics.fmean(len(trial.epochs[0].metrics) + 2 for trial in ran)
+    journal = (probe.folder / "journal.jsonl").stat().st_size / seen
+    weights = max((path.stat().st_size for path in probe.folder.glob("weights/*")), default=0)
+    return round(
+        STORE_BYTES
+        + PAGES_BYTES
+        + trials * TRIAL_BYTES
+        + epochs * (values * VALUE_BYTES + journal)
+        + weights * (KEEP_WEIGHTS + 1)
+    )

@@ -1,0 +1,80 @@
+"""The winner's model: that of the chosen trial, of its whole run, or the mean of several trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from trainables import Predictor, Splits, Task
+from tunelab.confirmation.confirm import choose_winner, median_run
+from tunelab.evaluation.ensemble import best_ensemble
+from tunelab.evaluation.weights import LeadingWeights
+from tunelab.launch.retraining import train_with_weights
+from tunelab.records.best import Best
+from tunelab.records.result import SweepResult
+from tunelab.records.trial import TrialRecord, TrialStatus
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The winner of a sweep and its model.
+
+    Attributes:
+        trial: The chosen trial with the curve of the run that gave the model; the heaviest member of an ensemble.
+        predictor: The model; None for a task that cannot predict.
+        best: The winner's record, before it is scored.
+    """
+
+    trial: TrialRecord
+    predictor: Predictor | None
+    best: Best
+
+
+def make_winner(
+    result: SweepResult, task: Task, splits: Splits, weights: LeadingWeights, log: Callable[[str], None]
+) -> Winner:
+    """Choose the winner and load or train its model; the test split is not opened.
+
+    Args:
+        result: The sweep, with a trial that has a result.
+        task: What it learned.
+        splits: The task's data.
+        weights: Weights of the leading trials.
+        log: Shows a step to the user.
+    """
+    single = _single_winner(result, task, splits, weights, log)
+    if single.predictor is None or result.spec.ensemble < 2:
+        return single
+    ensemble = best_ensemble(result.ranked(), task, splits, weights, result.spec.ensemble)
+    if ensemble is None:
+        return single
+    heaviest = next(t for t in result.trials if t.number == ensemble.members[0])
+    best = replace(Best.from_trial(heaviest), val_loss=ensemble.val_loss, members=ensemble.members)
+    shown = ", ".join(f"{n} ({w:.2f})" for n, w in zip(ensemble.members, ensemble.weights, strict=True))
+    log(f"the winner averages trials (weight): {shown}")
+    return Winner(heaviest, ensemble.predictor, best)
+
+
+def predictor_of(trial: TrialRecord, task: Task, splits: Splits, weights: LeadingWeights) -> Predictor | None:
+    """Return a trial's model at its best epoch; None for a task that cannot predict."""
+    state = weights.load(trial, task, splits.training)
+    return task.predictor(trial.config, state, splits) if state else None
+
+
+def _single_winner(
+    result: SweepResult, task: Task, splits: Splits, weights: LeadingWeights, log: Callable[[str], None]
+) -> Winner:
+    """Return the chosen trial with its model.
+
+    A confirmation judges whole runs. Of a winner that the search had stopped, the run of median loss is trained again.
+    """
+    chosen = choose_winner(result)
+    if result.confirmation is not None and chosen.status is TrialStatus.STOPPED:
+        log(f"training trial {chosen.number}, which the search had stopped, to its end")
+        run = median_run(result)
+        repeated = chosen if run is None else replace(chosen, seed=run[0])
+        whole, state = train_with_weights(repeated, task, splits.training)
+        if state:
+            best = replace(Best.from_trial(whole), seed=whole.seed)
+            return Winner(whole, task.predictor(chosen.config, state, splits), best)
+    return Winner(chosen, predictor_of(chosen, task, splits, weights), Best.from_trial(chosen))
