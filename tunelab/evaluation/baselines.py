@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from trainables.base.kinds.registry import row_kind
 from tunelab.records.baseline import Baseline
 from tunelab.system.errors import DATA_FAULTS
 
+RIDGE = 1e-2  # just enough for columns that depend on one another
+LINEAR = ("linear", "logistic")
 BOOSTING = "gradient boosting"
 MAX_BOOSTING_CELLS = 40_000_000  # rows x features x classes; above, boosting would take longer than many sweeps
 # Below, one thread is used: more threads wait for one another longer than they compute, mostly while figures are drawn.
@@ -41,7 +44,7 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
     kind = row_kind(task.facts.kind)
     y = splits.training.arrays["y_train"].reshape(-1)
     facts = splits.training.facts
-    parts = [(task.features(splits, part.inputs), part.targets) for part in (splits.validation, test)]
+    parts = (splits.train, splits.validation, test)
     cells = x.size * max(1, int(facts["n_outputs"]))
     found = []
     for name, model in (_classifiers(y) if kind.classifies else _regressors()).items():
@@ -50,10 +53,11 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
             found.append(Baseline(name, {}, {}, note))
             continue
         try:
+            features = task.plain_features(splits) if name in LINEAR else partial(task.features, splits)
             with threadpool_limits(None if cells > MANY_CELLS else 1):
-                model.fit(x, y)
-                outputs = [(_outputs(model, features, facts), targets) for features, targets in parts]
-            scores = [kind.scores(said, targets, facts) for said, targets in outputs]
+                model.fit(features(parts[0].inputs), y)
+                outputs = [_outputs(model, features(part.inputs), facts) for part in parts[1:]]
+            scores = [kind.scores(said, part.targets, facts) for said, part in zip(outputs, parts[1:], strict=True)]
             found.append(Baseline(name, validation=scores[0], test=scores[1]))
         except DATA_FAULTS as problem:
             found.append(Baseline(name, {}, {}, f"failed: {describe_error(problem, whole=False)}"))
@@ -63,7 +67,7 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
 def _regressors() -> dict[str, Any]:
     return {
         "mean": DummyRegressor(),
-        "linear": make_pipeline(StandardScaler(), Ridge(alpha=1.0)),
+        "linear": make_pipeline(StandardScaler(), Ridge(alpha=RIDGE)),
         BOOSTING: HistGradientBoostingRegressor(random_state=0),
     }
 

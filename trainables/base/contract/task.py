@@ -206,6 +206,14 @@ class Task(ABC):
         """Raw inputs as a plain matrix (n, features) for baselines from scikit-learn; None when there is none."""
         return None
 
+    def plain_features(self, splits: Splits) -> Callable[[Any], np.ndarray | None]:
+        """Return a function from raw inputs to the matrix for a linear model; the one of ``features`` by default.
+
+        Args:
+            splits: the task's data; all that is fitted is fitted on its training rows.
+        """
+        return lambda inputs: self.features(splits, inputs)
+
     def space(self, name: str | None = None) -> SearchSpace:
         """The search space: the one named (``"mlp"``, or a Python file), else the one of this task's name or type.
 

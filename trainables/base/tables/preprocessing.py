@@ -93,15 +93,19 @@ class TablePreprocessing:
         if parts:
             transformer = ColumnTransformer(parts, sparse_threshold=0.0, verbose_feature_names_out=False).fit(plain)
         texts = {name: fit_text(clean_text(frame[name])) for name in columns.text}
-        open_range = np.full(count, np.inf)
-        fitted = cls(columns, transformer, texts, -open_range, open_range)
-        numbers = fitted.transform(frame)[:, :count]
+        fitted = cls(columns, transformer, texts, np.empty(0), np.empty(0))
+        numbers = fitted.transform(frame, clip=False)[:, :count]
         return cls(columns, transformer, texts, numbers.min(axis=0), numbers.max(axis=0))
 
-    def transform(self, frame: pd.DataFrame) -> np.ndarray:
-        """(n, raw columns) to (n, features) float32; raises ``UserError`` naming missing columns.
+    def transform(self, frame: pd.DataFrame, *, clip: bool = True) -> np.ndarray:
+        """(n, raw columns) to (n, features) float32.
 
-        A number outside the range of the training rows is taken for the nearest one in it.
+        Args:
+            frame: the rows, columns in any order.
+            clip: whether a number outside the range of the training rows becomes the nearest one in it.
+
+        Raises:
+            UserError: columns are missing; all are named.
         """
         missing = [name for name in self.columns.names if name not in frame.columns]
         if missing:
@@ -117,8 +121,9 @@ class TablePreprocessing:
                 blocks.append(self._transformer.transform(_plain(frame, self.columns)).astype(np.float32, copy=False))
         blocks += [text_features(pipeline, clean_text(frame[name])) for name, pipeline in self._texts.items()]
         matrix = np.ascontiguousarray(np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0])
-        numbers = matrix[:, : self.n_numeric]
-        np.clip(numbers, self._low, self._high, out=numbers)
+        if clip:
+            numbers = matrix[:, : self.n_numeric]
+            np.clip(numbers, self._low, self._high, out=numbers)
         return matrix
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +141,13 @@ class TabularTask(Task):
         from trainables.base.tables.inputs import encode_rows
 
         return encode_rows(frame, splits.preprocessing, CategoryEncoding.from_json(splits.training.facts["categories"]))
+
+    def plain_features(self, splits: Splits) -> Callable[[Any], np.ndarray]:
+        """Return standardised numbers, neither bent to a normal distribution nor clipped, beside the indicators."""
+        from trainables.base.tables.preprocessing import TablePreprocessing
+
+        plain = TablePreprocessing.fit(splits.train.inputs, splits.preprocessing.columns, "standard")
+        return lambda inputs: plain.transform(inputs, clip=False)
 
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
         from trainables.base.kinds.registry import row_kind
