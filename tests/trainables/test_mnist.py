@@ -159,10 +159,10 @@ def bomb(side: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "no PNG or JPEG"),
-        (b"size,town\n1,a\n", "no PNG or JPEG"),
-        (b"GIF89a" + bytes(40), "no PNG or JPEG"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(40), "no PNG or JPEG"),
+        (b"", "not a PNG, JPEG, BMP"),
+        (b"size,town\n1,a\n", "not a PNG, JPEG, BMP"),
+        (b"GIF89a" + bytes(40), "not a PNG, JPEG, BMP"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), "not a PNG, JPEG, BMP"),
         (png(Image.new("L", (90, 90), 7))[:60], "damaged"),
         (bomb(50_000), "too large"),
         (bomb(9_000), "9,000 x 9,000"),

@@ -17,22 +17,31 @@ from search_spaces.errors import UserError
 SIDE, BOX = 28, 20  # pixels of a picture and of the box its digit fits in
 MAX_PIXELS = 64_000_000  # a larger picture is refused before it is decoded
 WORK_SIDE = 280  # larger pictures are reduced to this before they are analysed
-FORMATS = ("PNG", "JPEG")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
+MOSTLY_PAPER = 0.4  # of a framed picture that is neither of the frame's colour nor the digit's
+FULL = 0.9  # of a frame's inside that is not of the frame's colour
 MIN_CONTRAST = 12.0  # of 255 between ink and background; less is noise
+FRAMED = 0.7  # of the picture's width and height that a frame spans, and of a side that its line covers
+SAME_HEIGHT, SAME_MASS = 0.6, 0.25  # of the largest figure, from which another one is a digit too
+WIDE, TALL = 1.15, 1.8  # width by height, height by width, from which a picture may hold two digits
+NEAR, FAR = 0.06, 0.25  # heights between two digits: in such a picture, and in any other
 THIN, STROKE = 1.5, 2.2  # pixels in the 20 x 20 box: strokes thinner than the first are drawn as wide as the second
 
 
 def read_digit(content: bytes) -> np.ndarray:
-    """The bytes of a PNG or JPEG file to a (28, 28) uint8 picture, light ink on black.
+    """Read the bytes of a picture file as a (28, 28) uint8 picture, light ink on black.
 
     Any size, dark on light or light on dark, grey, colour, palette, 16 bit, with or without alpha. Ink is whatever
-    stands out from the background, and the background is what the picture's edge shows.
+    stands out from the background, and the background is what the picture's edge shows. A frame round the digit, as of
+    a form's cell, is cut off.
 
     Raises:
-        UserError: not a PNG or JPEG file, a damaged or too large one, or one that shows nothing.
+        UserError: not a PNG, JPEG, BMP, WEBP or TIFF file, a damaged or too large one, one that shows nothing, or one
+            with several digits.
     """
-    ink = _ink(_colours(_open(content)))
+    ink = _without_lines(_ink(_inside_frame(_colours(_open(content)))))
     mask = _digit_mask(ink)
+    _require_one_digit(mask, ink)
     rows, columns = np.nonzero(mask)
     box = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     inside = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -52,7 +61,7 @@ def _open(content: bytes) -> Image.Image:
             image.load()
             return ImageOps.exif_transpose(image)
     except UnidentifiedImageError as error:
-        raise UserError("The input is no PNG or JPEG picture.") from error
+        raise UserError("The input is not a PNG, JPEG, BMP, WEBP or TIFF picture.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(
             f"The picture is too large; at most {MAX_PIXELS:,} pixels are read. Make it smaller."
@@ -89,6 +98,77 @@ def _colours(image: Image.Image) -> np.ndarray:
         bright = float((colours.mean(axis=2, keepdims=True) * opacity).sum() / weight)
         fill = np.full(3, 0.0 if bright > 127.5 else 255.0)
     return colours * opacity + fill * (1 - opacity)
+
+
+def _inside_frame(colours: np.ndarray) -> np.ndarray:
+    """The paper in a frame that is the picture's edge, else the picture as it is.
+
+    The edge is then one colour all round, and all that has another colour fills a rectangle.
+    """
+    height, width, _ = colours.shape
+    if min(height, width) < BOX:
+        return colours
+    edge = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
+    off = np.abs(colours - np.median(edge, axis=0)).max(axis=2)
+    other = off > max(MIN_CONTRAST, _otsu(off))
+    if other.mean() < MOSTLY_PAPER:
+        return colours
+    inside = ndimage.binary_fill_holes(other)
+    rows, columns = np.nonzero(inside.mean(axis=1) > FRAMED)[0], np.nonzero(inside.mean(axis=0) > FRAMED)[0]
+    if not (len(rows) > FRAMED * height and len(columns) > FRAMED * width):
+        return colours
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    if inside[top:bottom, left:right].mean() < FULL:  # a fat round digit
+        return colours
+    blur = 1 + min(height, width) // 50  # the line's soft edge
+    return colours[top + blur : bottom - blur, left + blur : right - blur]
+
+
+def _without_lines(ink: np.ndarray) -> np.ndarray:
+    """What lies inside the lines of a frame that is drawn as ink, else the ink as it is."""
+    height, width = ink.shape
+    strong = ink > 0.25
+    rows, columns = np.nonzero(strong.any(axis=1))[0], np.nonzero(strong.any(axis=0))[0]
+    if not len(rows) or rows[-1] - rows[0] < FRAMED * height or columns[-1] - columns[0] < FRAMED * width:
+        return ink
+    box = strong[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    sides = [_line(box, axis, end) for axis in (1, 0) for end in (1, -1)]
+    if any(depth == 0 for depth in sides):
+        return ink
+    above, below, before, after = sides
+    blur = 1 + min(height, width) // 50
+    inner = ink[
+        rows[0] + above + blur : rows[-1] + 1 - below - blur,
+        columns[0] + before + blur : columns[-1] + 1 - after - blur,
+    ]
+    return inner if inner.size and (inner > 0.5).any() else ink  # a square zero has nothing inside
+
+
+def _line(box: np.ndarray, axis: int, end: int) -> int:
+    """Depth of a line along a side of a box, in pixels; 0 without one."""
+    covered = box.mean(axis=axis)[::end]
+    lines = np.nonzero(covered[: max(2, len(covered) // 6)] > FRAMED)[0]
+    return int(lines[-1]) + 1 if len(lines) else 0
+
+
+def _require_one_digit(mask: np.ndarray, ink: np.ndarray) -> None:
+    """Raise ``UserError`` when figures of about one height are side by side, or above one another.
+
+    A digit whose strokes do not meet is one all the same: it is not as wide, or its parts are close together.
+    """
+    rows, columns = (np.ptp(np.nonzero(mask)[axis]) + 1 for axis in (0, 1))
+    for axis, long in ((0, columns > WIDE * rows), (1, rows > TALL * columns)):
+        gap = (NEAR if long else FAR) * rows
+        across = np.pad(mask.any(axis=axis), round(gap))
+        spans, count = ndimage.label(ndimage.binary_closing(across, np.ones(max(1, round(gap)))))
+        spans = spans[round(gap) : len(spans) - round(gap)]
+        parts = [mask & ((spans == i)[None, :] if axis == 0 else (spans == i)[:, None]) for i in range(1, count + 1)]
+        heights = [int(np.ptp(np.nonzero(part)[0])) + 1 for part in parts]
+        masses = [float(ink[part].sum()) for part in parts]
+        pairs = zip(heights, masses, strict=True)
+        alike = sum(h >= SAME_HEIGHT * max(heights) and m >= SAME_MASS * max(masses) for h, m in pairs)
+        if alike > 1:
+            raise UserError(f"The picture shows {alike} digits; one is read at a time. Cut them apart.")
 
 
 def _ink(colours: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ class ImagePredictor(Predictor):
 
     @staticmethod
     def read_image(content: bytes) -> np.ndarray:
-        """The bytes of a PNG or JPEG file to (28, 28) uint8, light ink on black; raises ``UserError``."""
+        """Read the bytes of a picture file as (28, 28) uint8, light ink on black; raises ``UserError``."""
         return read_digit(content)
 
     def outputs(self, inputs: Any) -> np.ndarray:
