@@ -20,7 +20,7 @@ from tunelab.search.journal import Replay, is_finished, is_running, read_events,
 from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
 from tunelab.setup.resume import HIDDEN, sweep_names
 from tunelab.system.redaction import without_secrets
-from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
+from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX, SHORT_PARENTS
 from tunelab.system.trust import Named, check_trusted
 
 KEPT_BY_RESUMABLE = 5  # weights of so many leading trials stay with a sweep that can go on
@@ -121,7 +121,11 @@ def _item(owner: str, what: str, storage: Storage, path: str) -> Removable:
 def _ray_sessions() -> Iterator[Removable]:
     """Folders of Ray sessions that sweeps started and whose processes are gone."""
     used = "\n".join(_command_lines())
-    for mark in sorted(Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray").glob(f"session_*/{PROCESS_MARK}")):
+    for mark in sorted(
+        Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp", "ray").glob(
+            f"session_*/{PROCESS_MARK}"
+        )
+    ):
         session = mark.parent
         if session.name not in used and not session.is_symlink() and not _alive(mark):
             yield Removable("Ray", "ended session", str(session), _size(session), lambda s=session: _delete(s))  # type: ignore[misc]
@@ -129,7 +133,8 @@ def _ray_sessions() -> Iterator[Removable]:
 
 def _scratch_folders() -> Iterator[Removable]:
     """Scratch folders of killed sweeps."""
-    for mark in sorted(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*/{PROCESS_MARK}")):
+    parents = {Path(parent) for parent in (tempfile.gettempdir(), *SHORT_PARENTS)}
+    for mark in sorted(mark for parent in parents for mark in parent.glob(f"{SCRATCH_PREFIX}*/{PROCESS_MARK}")):
         folder = mark.parent
         if not folder.is_symlink() and not _alive(mark):
             yield Removable("Ray", "scratch of a killed sweep", str(folder), _size(folder), lambda f=folder: _delete(f))  # type: ignore[misc]

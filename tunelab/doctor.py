@@ -192,11 +192,12 @@ def _sweeps(home: Path) -> Iterator[Finding]:
 
 
 def _ray(address: str | None) -> Finding:
+    from tunelab.launch.cluster_address import given_address
     from tunelab.launch.session import LOOPBACK, import_ray, ray_running
 
     began = time.monotonic()
     with ray_running(address) as cluster:
-        given = address or os.environ.get("RAY_ADDRESS")
+        given = given_address(address)
         host = import_ray().get_runtime_context().gcs_address.rpartition(":")[0]
         where = given or "a local one"
         value = (

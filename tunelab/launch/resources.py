@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from search_spaces import UserError
 from trainables.base.kinds.registry import kind_of
+from tunelab.launch.cluster_address import check_address, given_address
 from tunelab.launch.ray_internals.forks import ray_runs
-from tunelab.launch.session import check_address, import_ray, other_machines
+from tunelab.launch.session import import_ray, other_machines
 
 SHARE_GPU = 4  # trials of small models on one GPU when nothing else is asked for
 
@@ -35,7 +36,7 @@ def check_cluster(resources: Resources) -> None:
     It is one that does not answer at its address, or this machine when it has fewer CPUs or GPUs than a trial takes.
     """
     runs = ray_runs()  # in this process, whose Ray a sweep uses
-    address = resources.address or (None if runs else os.environ.get("RAY_ADDRESS"))
+    address = resources.address or (None if runs else given_address(None))
     if address:
         check_address(address)
     if runs:

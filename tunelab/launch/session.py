@@ -6,20 +6,20 @@ import importlib
 import logging
 import os
 import shutil
-import socket
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import search_spaces
 import trainables
-from search_spaces import UserError
+from tunelab.launch.cluster_address import check_address, check_answers, given_address
 from tunelab.launch.ray_internals.forks import ForkServer, fork_server, ray_runs, starts_ray
+from tunelab.launch.ray_start import prepared, start_failed
 from tunelab.system.scratch import mark_process
-from tunelab.system.signals import hangup_ignored, put_off
+from tunelab.system.signals import hangup_ignored, put_off, unanswered
 
 # Read by Ray when it is imported or started; a user's own settings win.
 RAY_SETTINGS = {
@@ -46,7 +46,6 @@ NO_PORT = -1
 # What workers of a cluster run: this very code, whatever is installed there. Their torch and the rest is their own.
 OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, trainables)]
 AGENTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # whose ports Ray waits for
-ADDRESS_SECONDS = 5.0
 
 
 @contextmanager
@@ -71,12 +70,14 @@ def ray_running(
         yield import_ray().cluster_resources()
         return
     local = starts_ray(address)
-    if not local:
-        check_address(address or os.environ["RAY_ADDRESS"])
-    with fork_server(address) as forks:
+    found = given_address(address)
+    if found is not None:
+        address = check_address(found)
+        check_answers(address)
+    with fork_server(address) as forks, prepared() if local else nullcontext() as folder:
         ray = import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         meanwhile()
-        _start(address, workers or os.cpu_count() or 1, forks if local else None)
+        _start(address, workers or os.cpu_count() or 1, forks if local else None, folder)
         try:
             if local:
                 mark_process(_session())
@@ -85,11 +86,20 @@ def ray_running(
             _shut_down(local)
 
 
-def _start(address: str | None, workers: int, forks: ForkServer | None) -> None:
-    """Connects to a cluster, or starts a local Ray with a fork server; shut down again when interrupted meanwhile."""
+def _start(address: str | None, workers: int, forks: ForkServer | None, folder: str | None) -> None:
+    """Connects to a cluster, or starts a local Ray with a fork server; shut down again when interrupted meanwhile.
+
+    A connection holds the interpreter, so that no handler runs: signals have the system's own effect until it is there.
+
+    Args:
+        address: of the cluster.
+        workers: see ``ray_running``.
+        forks: for a local Ray.
+        folder: for a local Ray's sessions; its own when None.
+    """
     ray, local = import_ray(), forks is not None
     try:
-        with put_off(), hangup_ignored(), our_handler(), ExitStack() as local_only:
+        with put_off() if local else unanswered(), hangup_ignored(), our_handler(), ExitStack() as local_only:
             if forks is not None:
                 local_only.enter_context(sparse_ray(workers, forks))
                 local_only.enter_context(on_loopback())
@@ -101,10 +111,12 @@ def _start(address: str | None, workers: int, forks: ForkServer | None) -> None:
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 configure_logging=True,
+                _temp_dir=folder,
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = address or os.environ.get("RAY_ADDRESS") or "this machine"
-        raise UserError(f"No Ray cluster can be used at '{where}': {str(error).splitlines()[0]}") from error
+    except Exception as error:  # Ray raises anything, down to ``Exception`` itself
+        with suppress(Exception):  # of a Ray that did not come up; what was raised first matters more
+            _shut_down(local)
+        raise start_failed(error, address or "this machine") from error
     except KeyboardInterrupt:  # it came while Ray started, and waited for that
         _shut_down(local)
         raise
@@ -116,25 +128,11 @@ def _session() -> Path:
 
 
 def _shut_down(local: bool) -> None:
-    session = _session() if local else None
+    node = import_ray()._private.worker._global_node
+    session = Path(node.get_session_dir_path()) if local and node is not None else None
     import_ray().shutdown()
     if session is not None:
         shutil.rmtree(session, ignore_errors=True)
-
-
-def check_address(address: str) -> None:
-    """Raises ``UserError`` when nothing listens at ``host:port``: Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if address in ("auto", "local"):
-        return
-    if address.startswith("ray://"):
-        raise UserError(f"--address '{address}': give the cluster's own address, host:6379, not one of Ray Client.")
-    if not port.isdigit() or not host:
-        raise UserError(f"--address '{address}' must be host:port, e.g. 10.0.0.5:6379, or auto.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ADDRESS_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(f"No Ray cluster answers at '{address}': {error}.") from error
 
 
 def other_machines() -> list[str]:

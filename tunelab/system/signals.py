@@ -60,6 +60,13 @@ def put_off() -> Iterator[None]:
 
 
 @contextmanager
+def unanswered() -> Iterator[None]:
+    """In this block SIGINT and SIGTERM end the process at once: for calls that hold the interpreter."""
+    with _handled_by(signal.SIG_DFL, (signal.SIGINT, signal.SIGTERM)):
+        yield
+
+
+@contextmanager
 def hangup_ignored() -> Iterator[None]:
     """In this block started processes learn to ignore a closing terminal, which would end them before the sweep."""
     with _handled_by(signal.SIG_IGN, (signal.SIGHUP,)):

@@ -7,7 +7,6 @@ and 40 MB.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -17,9 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tunelab.system.scratch import scratch_folder
+from search_spaces.errors import UserError
+from tunelab.launch.cluster_address import given_address
+from tunelab.system.scratch import short_folder
 
 CLIENT = Path(__file__).with_name("fork_client.py")
+MAX_FOLDER = 100  # characters of a path: with the socket's name at most 107
 SOCKET = "forks"  # in the scratch folder; what the server says of itself lies beside it
 WORKER_COMMAND = "--python_worker_command="  # of a raylet's command line
 
@@ -84,7 +86,7 @@ def fork_server(address: str | None = None) -> Iterator[ForkServer]:
 
 def starts_ray(address: str | None) -> bool:
     """Whether a sweep starts a local Ray, and not one that runs already is used."""
-    return not address and "RAY_ADDRESS" not in os.environ and not ray_runs()
+    return given_address(address) is None and not ray_runs()
 
 
 def ray_runs() -> bool:
@@ -98,8 +100,8 @@ def new_server() -> Iterator[ForkServer]:
     """A fork server of the block's own."""
     with socket.socket(socket.AF_UNIX) as listener, ExitStack() as scratch:
         path = ""
-        with suppress(OSError):  # no room for temporary files, or too long a name: Ray starts workers by itself then
-            folder = scratch.enter_context(scratch_folder())
+        with suppress(OSError, UserError):  # no room for temporary files: Ray starts workers by itself then
+            folder = scratch.enter_context(short_folder(MAX_FOLDER))
             listener.bind(str(folder / SOCKET))
             listener.listen()
             path = str(folder / SOCKET)
