@@ -242,6 +242,8 @@ def _describe(corpus: Corpus, splits: tuple[Tokens, ...], unk_id: int, facts: Ma
         "tokens": f"{' / '.join(f'{len(part.ids):,}' for part in splits)} in training / validation / test, "
         f"{characters / tokens:.2f} characters each, {unknown:.1%} unknown",
     }
+    if corpus.note:
+        described["documents"] = corpus.note
     if unknown > MANY_UNKNOWN:
         described["warning"] = "the model's tokenizer does not know this text well: perplexities flatter it"
     return described

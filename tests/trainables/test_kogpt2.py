@@ -222,6 +222,18 @@ def test_a_text_longer_than_the_model_is_continued_from_its_end() -> None:
         LanguageModelPredictor(network, tokenizer, {}, {}, max_new_tokens=256)
 
 
+def test_the_unknown_token_is_never_generated_however_likely_it_is() -> None:
+    network, tokenizer, _ = load_model()
+    head = torch.nn.Linear(network.config.n_embd, network.config.vocab_size)
+    torch.nn.init.zeros_(head.weight)
+    head.bias.data[tokenizer.unk_token_id] = 9.0
+    head.bias.data[tokenizer("국민").input_ids[-1]] = 3.0
+    network.lm_head = head
+    found = LanguageModelPredictor(network, tokenizer, {}, {}, max_new_tokens=8).predict("모든 뷁쉙은")
+    assert "<unk>" not in found.prediction[0]
+    assert len(found.prediction[0].strip()) > 2
+
+
 @pytest.mark.parametrize("settings", [None, {"tokenizer_class": "GPT2Tokenizer", "eos_token": "<|endoftext|>"}])
 def test_special_tokens_are_kogpt2_s_whatever_the_folder_says(settings: object, model_copy: Path) -> None:
     file = model_copy / "tokenizer_config.json"

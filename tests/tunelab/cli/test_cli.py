@@ -82,7 +82,7 @@ REFUSED = {
     "sweep table --data few.csv --target y": "3 usable rows",
     "sweep table --data few.csv --target nothing": "Unknown column 'nothing'",
     "sweep table --data nothing.csv --target y": "does not exist",
-    "sweep table --data rows.csv --target rare": "rarest class has 1 row",
+    "sweep table --data rows.csv --target rare": "two are needed",
     "sweep table --data rows.csv --target y --group-column rare": "2 group(s)",
     "sweep table --data rows.csv --target y --time-column day": "may be day first or month first",
     "sweep table --data rows.csv --target y --split-column rare": "must say train, validation or test",

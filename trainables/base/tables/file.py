@@ -124,9 +124,11 @@ def _text(content: bytes, name: str, *, header: bool, fewest_columns: int, verba
     frame = read()
     if not verbatim:
         frame = _with_codes(frame, content, read)
-    notes = [encoding.note, *layout.notes]
     junk = [layout.names[i] for i in layout.nameless if _is_junk_column(frame[layout.names[i]])]
-    if junk:
+    notes = [encoding.note, *layout.notes]
+    if junk and len(frame.columns) - len(junk) < fewest_columns:
+        raise UserError(f"'{name}' has fewer than {fewest_columns} columns with a name or values.")
+    if junk and len(junk) < len(frame.columns):
         frame = frame.drop(columns=junk)
         count = "1 column" if len(junk) == 1 else f"{len(junk)} columns"
         notes.append(f"Left out {count} without a name and without values.")

@@ -2,7 +2,7 @@
 
 Interface:
     ``bundled()``                 the bundled text's fixed ``Corpus``: ``train``, ``validation``, ``test`` documents.
-    ``read_corpus(path, seed)``   the same for a user's ``.txt`` file (blank lines part documents) or folder of them.
+    ``read_corpus(path, seed)``   the same for a user's ``.txt`` file (documents between blank lines) or folder.
     ``held_out_prompts(n)``       n ``Prompt(prompt, reference, document)`` from the bundled test documents: the first
                                   words of a text that neither the stand-in nor the validation of fine-tuning has seen,
                                   and the words a person wrote next (the human reference).
@@ -16,9 +16,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from search_spaces.errors import UserError
@@ -32,6 +33,9 @@ LICENCE = (
 )
 HELD_OUT = 0.12  # share of the characters for validation, and again for test
 
+MOST_OF_TEXT = 0.6  # share of the characters in one document from which it is cut
+MIN_PARAGRAPH = 40  # characters of a paragraph of such a text
+MIN_HELD_OUT = 60  # characters to validate, and to test on
 MIN_CHARACTERS, MIN_HANGUL = 20, 0.5  # a shorter or less Korean line of a bill is a table cell or a formula
 MIN_PROMPT_HANGUL, MIN_REFERENCE = 0.8, 30  # words rather than dates and numbers; characters after a prompt
 _HANGUL = re.compile("[가-힣]")
@@ -41,6 +45,7 @@ _HEADING = re.compile(r"\s+제\d+(장|절|관)\s|\s*펼침")
 _CLAUSE = re.compile(r"(^|\s)[①-⑳]\s*")
 _OPENING = re.compile(r"\s{2,}|제\d+조|[①-⑳]|부\s+칙|제안이유|주요내용|\d+\.\s|법률\s+제\s")
 _LABEL = re.compile(r"^(제\d+조(의\d+)?\([^)]*\)|\d+(의\d+)?\.|[가-하]\.|[①-⑳○∙*※])\s*")  # of a list item or article
+_SENTENCE_END = re.compile(r"(?<=[.!?。…])\s+")
 _FULL_LINE = 25  # characters: a shorter line of a bill ends its paragraph
 
 
@@ -64,11 +69,17 @@ class Document:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents by split."""
+    """Documents by split.
+
+    Attributes:
+        train, validation, test: the documents.
+        note: what the user should know of how the text was cut, or nothing.
+    """
 
     train: tuple[Document, ...]
     validation: tuple[Document, ...]
     test: tuple[Document, ...]
+    note: str = ""
 
     @property
     def sha256(self) -> str:
@@ -96,28 +107,63 @@ def bundled() -> Corpus:
 
 
 def read_corpus(path: Path, split_seed: int = SPLIT_SEED) -> Corpus:
-    """A user's text, split by documents.
+    """Read a user's text and split it by documents.
 
     Args:
-        path: a UTF-8 or CP949 text file, whose documents are parted by blank lines, or a folder of ``.txt`` files, each
-            of which is one document.
+        path: a UTF-8 or CP949 text file, whose documents are separated by blank lines, or a folder of ``.txt`` files,
+            each of which is one document. A text that is mostly one document is cut into its paragraphs: its lines, or
+            else groups of sentences.
         split_seed: equal seeds give equal splits.
 
     Raises:
-        UserError: no such path, no readable text, or too few unlike documents for three splits.
+        UserError: no such path, no readable text, too few unlike documents for three splits, or too little text to
+            validate and test on.
     """
     files = text_files(path)
     if path.is_dir():
         names = [file.relative_to(path).with_suffix("").as_posix() for file in files]
-        texts = [[_one_line(_decoded(file))] for file in files]
+        texts = [[_decoded(file)] for file in files]
     else:
         names = [path.stem]
-        texts = [[_one_line(text) for text in re.split(r"\n\s*\n", _decoded(path))]]
-    documents = [d for name, group in zip(names, texts, strict=True) for d in _documents(name, group)]
+        texts = [[text for text in re.split(r"\n\s*\n", _decoded(path)) if text.strip()]]
+    cut = [_paragraphs(group) for group in texts] if _is_lone(texts) else texts
+    note = (
+        ""
+        if cut is texts
+        else f"One document holds most of the text: it is cut into {sum(map(len, cut)):,} paragraphs."
+    )
+    documents = [d for name, group in zip(names, cut, strict=True) for d in _documents(name, map(_one_line, group))]
     try:
-        return split_documents(documents, split_seed)
+        corpus = split_documents(documents, split_seed)
     except UserError as error:
         raise UserError(f"'{path}': {error}") from None
+    for split, part in (("validation", corpus.validation), ("test", corpus.test)):
+        if _characters(part) < MIN_HELD_OUT:
+            raise UserError(
+                f"'{path}': {_characters(part)} characters are left for {split}, too few to judge a model by "
+                f"({MIN_HELD_OUT} are needed). Give more text, or more documents of even length."
+            )
+    return replace(corpus, note=note)
+
+
+def _is_lone(texts: Sequence[Sequence[str]]) -> bool:
+    """Whether one document holds most of the characters, so that no fair split of documents is left."""
+    lengths = [len(text) for group in texts for text in group]
+    return max(lengths, default=0) > MOST_OF_TEXT * sum(lengths)
+
+
+def _paragraphs(texts: Sequence[str]) -> list[str]:
+    """Lines as documents, short ones together with the next; of a text in one line groups of sentences."""
+    pieces = [line for text in texts for line in text.splitlines() if line.strip()]
+    if max(map(len, pieces)) > MOST_OF_TEXT * sum(map(len, pieces)):
+        pieces = [sentence for piece in pieces for sentence in _SENTENCE_END.split(piece)]
+    found, gathered = [], ""
+    for piece in pieces:
+        gathered = f"{gathered} {piece}".strip()
+        if len(gathered) >= MIN_PARAGRAPH:
+            found.append(gathered)
+            gathered = ""
+    return found + ([gathered] if gathered else [])
 
 
 def digest(documents: Sequence[Document]) -> str:
@@ -150,7 +196,7 @@ def split_documents(documents: Sequence[Document], seed: int) -> Corpus:
     if len(groups) < 3:
         raise UserError(
             f"Training, validation and test need at least 3 documents that are not near copies of each other; "
-            f"found {len(groups)}. In a single file, part documents by blank lines; in a folder, give more .txt files."
+            f"found {len(groups)}. In a single file, separate documents by blank lines; in a folder, give more files."
         )
     share = HELD_OUT * _characters(distinct)
     train: list[list[Document]] = []
@@ -163,7 +209,7 @@ def split_documents(documents: Sequence[Document], seed: int) -> Corpus:
     for part in (test, validation):
         if not part:  # a handful of long documents: give it the shortest
             part.append(train.pop(min(range(len(train)), key=lambda i: _characters(train[i]))))
-    return Corpus(*(tuple(document for members in part for document in members) for part in (train, validation, test)))
+    return Corpus(tuple(chain(*train)), tuple(chain(*validation)), tuple(chain(*test)))
 
 
 def held_out_prompts(count: int = 16, words: int = 3) -> tuple[Prompt, ...]:
@@ -206,7 +252,7 @@ def _draw(seed: int, text: str) -> bytes:
     return hashlib.blake2b(f"{seed}\0{text}".encode(), digest_size=8).digest()
 
 
-def _documents(source: str, texts: Sequence[str] | Iterator[str]) -> list[Document]:
+def _documents(source: str, texts: Iterable[str]) -> list[Document]:
     return [Document(f"{source}#{i}", text) for i, text in enumerate(filter(None, texts), start=1)]
 
 

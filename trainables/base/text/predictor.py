@@ -173,6 +173,7 @@ class LanguageModelPredictor(Predictor):
             num_beams=1,
             max_new_tokens=self.max_new_tokens,
             pad_token_id=pad,
+            suppress_tokens=[self.tokenizer.unk_token_id],  # says nothing, however likely it is in a strange text
         )
         return [self._new_text(p, row) for p, row in zip(prompts, output[:, longest:].tolist(), strict=True)]
 

@@ -112,6 +112,27 @@ def test_a_file_is_parted_by_blank_lines_and_a_folder_by_files(tmp_path: Path) -
         assert characters[0] > 0.6 * sum(characters)
 
 
+def test_a_lone_document_is_cut_into_its_paragraphs_and_said(tmp_path: Path) -> None:
+    texts = [d.text for d in bundled().train[:30]]
+    story = tmp_path / "story.txt"
+    for body in ("\n".join(f"  {text}" for text in texts), " ".join(f"{text}." for text in texts)):
+        story.write_text(f"동백꽃\n\n김유정\n\n{body}", "utf-8")
+        corpus = read_corpus(story)
+        assert len(corpus.train) + len(corpus.validation) + len(corpus.test) > 15
+        assert min(sum(len(d.text) for d in part) for part in (corpus.validation, corpus.test)) > 100
+        assert "cut into" in corpus.note
+    lines = tmp_path / "reviews.txt"
+    lines.write_text("\n".join(texts), "utf-8")
+    assert len(read_corpus(lines).train) > 15
+
+
+def test_a_split_of_a_few_characters_is_refused(tmp_path: Path) -> None:
+    texts = [*(d.text for d in bundled().train[:2]), "짧은 글", "더 짧다"]
+    (tmp_path / "few.txt").write_text("\n\n".join(texts), "utf-8")
+    with pytest.raises(UserError, match=r"characters are left for .*, too few"):
+        read_corpus(tmp_path / "few.txt")
+
+
 def test_bad_texts_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "one.txt").write_text("\n\n".join([LONG] * 9), "utf-8")
@@ -119,7 +140,7 @@ def test_bad_texts_say_what_to_do(tmp_path: Path) -> None:
     for name, message in {
         "none.txt": "There is no text",
         "empty": "holds no .txt file",
-        "one.txt": "found 1. In a single file, part documents by blank lines",
+        "one.txt": "found 1. In a single file, separate documents by blank lines",
         "noise.txt": "neither UTF-8 nor CP949",
     }.items():
         with pytest.raises(UserError, match=message):

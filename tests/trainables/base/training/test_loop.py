@@ -80,6 +80,7 @@ def test_curves_fall_and_hold_every_figure(kind: Kind) -> None:
     assert [r.epoch for r in reports] == list(range(1, len(reports) + 1))
     assert min(r.val_loss for r in reports) < 0.75 * reports[0].val_loss
     names = {"rmse", "mae", "r2"} if kind == "regression" else {"accuracy", "auc", "f1", "log_loss"}
+    names |= {"average_precision"} if kind == "binary" else set()
     assert set(reports[0].metrics) == {"train_loss", "lr"} | {f"val_{name}" for name in names}
 
 
@@ -265,6 +266,7 @@ def test_scores_are_sklearns(seed: int, rows: int, ties: bool) -> None:
     assert ours["accuracy"] == pytest.approx(sk.accuracy_score(label, p > 0.5))
     assert ours["f1"] == pytest.approx(sk.f1_score(label, p > 0.5, zero_division=0))
     assert ours["log_loss"] == pytest.approx(sk.log_loss(label, p))
+    assert ours["average_precision"] == pytest.approx(sk.average_precision_score(label, p))
 
     classes = np.r_[0, 1, 2, rng.integers(3, size=rows - 3)]
     table_ = rng.dirichlet(np.ones(3), size=rows)
