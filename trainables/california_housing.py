@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from trainables.base.contract.task import TaskFacts
 from trainables.base.tables.budget import table_budget
+from trainables.base.tables.published_split import PublishedSplitTask
 from trainables.base.tables.references import table_reference
-from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class CaliforniaHousing(TabularTask):
+class CaliforniaHousing(PublishedSplitTask):
     """Eight numbers of a block; reference 128-64-32 with dropout 0.1, the model of the course notes."""
 
     facts = TaskFacts(

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from trainables.base.contract.task import TaskFacts
 from trainables.base.tables.budget import table_budget
+from trainables.base.tables.published_split import PublishedSplitTask
 from trainables.base.tables.references import table_reference
-from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from trainables.base.kinds.kind import TargetTransform
 
-class Diamonds(TabularTask):
+
+class Diamonds(PublishedSplitTask):
     """Six numbers and three grades, one-hot; reference 128-64-32 with dropout 0.2, the model of the course notes."""
 
     facts = TaskFacts(
@@ -43,7 +45,13 @@ class Diamonds(TabularTask):
     target = "price"
     numeric = ("carat", "depth", "table", "x", "y", "z")
     categorical = ("cut", "color", "clarity")
-    target_transform = "log"  # prices span 326 to 18,823 $; published figures are of the log price
+    target_transform: TargetTransform = "log"  # prices span 326 to 18,823 $
+    numeric_transform = "quantile"
+
+    def __init__(self, split: str | None = None) -> None:
+        super().__init__(split)
+        if self.published:
+            self.target_transform = "none"  # published figures are of the price itself
 
     def read(self) -> pd.DataFrame:
         from trainables.base.contract.bundled import read_table

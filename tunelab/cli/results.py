@@ -65,6 +65,7 @@ def command(
 def print_result(result: SweepResult) -> None:
     """The outcome for people: best trials, the winner beside baselines, and where to look."""
     from tunelab.analysis.caveats import caveats, test_openings
+    from tunelab.analysis.published import place_sentence, published_place
     from tunelab.cli.tables import cell, print_table
 
     best, counts = result.best, result.counts
@@ -95,6 +96,10 @@ def print_result(result: SweepResult) -> None:
             rows.append([b.name, *[b.validation.get(s) for s in scores], *[b.test.get(s) for s in scores]])
         header = ["model", *[f"val {s}" for s in scores], *[f"test {s}" for s in scores]]
         print_table(header, rows, title=f"Winner and baselines{unit}; {test_openings(result)}")
+        placed = published_place(result)
+        if placed:
+            places: list[list[object]] = [[row.model, row.test_rmse, row.source] for row in placed]
+            print_table(["model", f"test rmse{unit}", "source"], places, title=place_sentence(placed))
     print_evaluation(result)
     lines = [
         f"{counts.finished} finished, {counts.stopped_early} stopped early, {counts.diverged} diverged, "

@@ -105,9 +105,24 @@ def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> l
         f"{rows[0]:,} training, {rows[1]:,} validation, {rows[2]:,} sealed test rows; "
         f"{spec.trials} trials of at most {spec.max_epochs} epochs, {concurrency} at once, "
         f"sampler {spec.sampler}, scheduler {spec.scheduler}",
+        *_stopping(spec, facts.grace_period),
     ]
     lines += described(task.description())
     return lines + ([facts.note] if facts.note else [])
+
+
+def _stopping(spec: SweepSpec, usual_grace: int) -> list[str]:
+    """When the scheduler may stop a trial, and whether ``--max-epochs`` has moved that."""
+    if spec.scheduler == "none":
+        return []
+    lines = [
+        f"A trial can be stopped early after {spec.grace_period} {'epoch' if spec.grace_period == 1 else 'epochs'}."
+    ]
+    if spec.grace_period == spec.max_epochs and (spec.grace_period or 1) < usual_grace:
+        lines.append(
+            f"--max-epochs {spec.max_epochs} lowers the grace period, which is {usual_grace} epochs otherwise."
+        )
+    return lines
 
 
 def described(description: Mapping[str, Any]) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
+from lightgbm.basic import LightGBMError
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -29,56 +30,89 @@ MANY_CELLS = 10_000_000
 
 
 def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
-    """Train mean or majority, a linear model and gradient boosting on the training split; score them as the winner is.
+    """Train mean or majority, a linear model and gradient boosting on the training rows; score them as the winner is.
 
-    A model that is too costly, or fails, has a note that says so instead of scores.
+    A model that costs too much, or fails, has a note that says so instead of scores.
 
     Args:
-        task: Gives the feature matrix; no baselines when it has none.
-        splits: The task's data.
-        test: The opened test split.
+        task: gives the feature matrices; no baselines when it has none.
+        splits: the task's data.
+        test: the opened test split.
     """
-    x = task.features(splits, splits.train.inputs)
-    if x is None:
+    if task.features(splits, splits.train.inputs) is None:
         return ()
-    kind = row_kind(task.facts.kind)
-    y = splits.training.arrays["y_train"].reshape(-1)
-    facts = splits.training.facts
+    return (*_simple_models(task, splits, test), _gradient_boosting(task, splits, test))
+
+
+def _simple_models(task: Task, splits: Splits, test: RawSplit) -> Iterator[Baseline]:
+    kind, y, facts = row_kind(task.facts.kind), splits.training.arrays["y_train"].reshape(-1), splits.training.facts
     parts = (splits.train, splits.validation, test)
-    cells = x.size * max(1, int(facts["n_outputs"]))
-    found = []
-    for name, model in (_classifiers(y) if kind.classifies else _regressors()).items():
-        if name == BOOSTING and cells > MAX_BOOSTING_CELLS:
-            note = f"not run: {cells:,} cells (rows x features x classes) are above {MAX_BOOSTING_CELLS:,}"
-            found.append(Baseline(name, {}, {}, note))
-            continue
+    for name, model in (_classifiers() if kind.classifies else _regressors()).items():
         try:
             features = task.plain_features(splits) if name in LINEAR else partial(task.features, splits)
-            with threadpool_limits(None if cells > MANY_CELLS else 1):
-                model.fit(features(parts[0].inputs), y)
+            x = features(parts[0].inputs)
+            with threadpool_limits(1 if x is None or x.size < MANY_CELLS else None):
+                model.fit(x, y)
                 outputs = [_outputs(model, features(part.inputs), facts) for part in parts[1:]]
             scores = [kind.scores(said, part.targets, facts) for said, part in zip(outputs, parts[1:], strict=True)]
-            found.append(Baseline(name, validation=scores[0], test=scores[1]))
+            yield Baseline(name, validation=scores[0], test=scores[1])
         except DATA_FAULTS as problem:
-            found.append(Baseline(name, {}, {}, f"failed: {describe_error(problem, whole=False)}"))
-    return tuple(found)
+            yield _failed(name, problem)
+
+
+def _gradient_boosting(task: Task, splits: Splits, test: RawSplit) -> Baseline:
+    """LightGBM at its defaults; the number of trees is the one with the lowest validation loss."""
+    from trainables.base.tables.families.boosting import train_until_best  # LightGBM loads when it is used
+
+    training, kind = splits.training, row_kind(task.facts.kind)
+    found = task.tree_features(splits, splits.train.inputs)
+    if found is None:
+        return Baseline(BOOSTING, {}, {}, "not run: the task gives no matrix that trees can read")
+    x, categorical = found
+    cells = x.size * max(1, int(training.facts["n_outputs"]))
+    if cells > MAX_BOOSTING_CELLS:
+        note = f"not run: {cells:,} cells (rows x features x classes) are above {MAX_BOOSTING_CELLS:,}"
+        return Baseline(BOOSTING, {}, {}, note)
+    try:
+        model = train_until_best(
+            training,
+            kind.name,
+            x,
+            _matrix(task, splits, splits.validation),
+            categorical=categorical,
+            threads=_threads(x),
+        )
+        scores = [
+            kind.scores(model(_matrix(task, splits, part)), part.targets, training.facts)
+            for part in (splits.validation, test)
+        ]
+        return Baseline(BOOSTING, validation=scores[0], test=scores[1])
+    except (LightGBMError, *DATA_FAULTS) as problem:
+        return _failed(BOOSTING, problem)
+
+
+def _matrix(task: Task, splits: Splits, part: RawSplit) -> np.ndarray:
+    found = task.tree_features(splits, part.inputs)
+    assert found is not None
+    return found[0]
+
+
+def _threads(x: np.ndarray) -> int:
+    return 1 if x.size < MANY_CELLS else os.cpu_count() or 1
+
+
+def _failed(name: str, problem: BaseException) -> Baseline:
+    return Baseline(name, {}, {}, f"failed: {describe_error(problem, whole=False)}")
 
 
 def _regressors() -> dict[str, Any]:
-    return {
-        "mean": DummyRegressor(),
-        "linear": make_pipeline(StandardScaler(), Ridge(alpha=RIDGE)),
-        BOOSTING: HistGradientBoostingRegressor(random_state=0),
-    }
+    return {"mean": DummyRegressor(), "linear": make_pipeline(StandardScaler(), Ridge(alpha=RIDGE))}
 
 
-def _classifiers(y: np.ndarray) -> dict[str, Any]:
-    _, counts = np.unique(y, return_counts=True)
-    stopping = "auto" if counts.min() > 1 else False  # it sets rows of every class aside, at least one
+def _classifiers() -> dict[str, Any]:
     return {
         "majority": DummyClassifier(strategy="prior"),
         "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        BOOSTING: HistGradientBoostingClassifier(random_state=0, early_stopping=stopping),
     }
 
 

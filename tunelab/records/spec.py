@@ -58,7 +58,14 @@ class SweepSpec(BaseModel):
         default_factory=dict, description="Options of the task, e.g. {data: houses.csv, target: price}."
     )
     trials: int | None = option(BUDGET, None, "Number of configurations to try.", "N", "the task's", ge=1)
-    max_epochs: int | None = option(BUDGET, None, "Maximum number of epochs of a trial.", "N", "the task's", ge=1)
+    max_epochs: int | None = option(
+        BUDGET,
+        None,
+        "Maximum number of epochs of a trial; one whose validation loss no longer falls ends earlier by itself.",
+        "N",
+        "the task's",
+        ge=1,
+    )
     time_budget: float | None = option(
         BUDGET,
         None,

@@ -6,6 +6,7 @@ import time
 
 from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import not_confirmed, verdict
+from tunelab.analysis.published import WINNER, place_sentence, published_place
 from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
 from tunelab.records.baseline import Baseline
 from tunelab.records.result import SweepResult
@@ -92,6 +93,17 @@ def baselines_section(result: SweepResult) -> Section | None:
     direction = "higher" if result.facts.score_direction == "maximize" else "lower"
     text = f"The headline score is {result.facts.score}; {direction} is better.{unit}"
     return Section("Winner and baselines", [Text(text), Table(columns, rows, marked=(0,))])
+
+
+def published_section(result: SweepResult) -> Section | None:
+    """The winner among published results on the same test rows."""
+    placed = published_place(result)
+    if not placed:
+        return None
+    rows: list[list[Cell]] = [[row.model, row.test_rmse, row.source or None] for row in placed]
+    marked = tuple(number for number, row in enumerate(placed) if row.model == WINNER)
+    columns = ["model", f"test rmse ({result.facts.unit})" if result.facts.unit else "test rmse", "source"]
+    return Section("Among published results", [Text(place_sentence(placed)), Table(columns, rows, marked=marked)])
 
 
 def test_section(result: SweepResult) -> Section:

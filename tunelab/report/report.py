@@ -20,7 +20,15 @@ from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult
 from tunelab.report.evidence import audit_section, confirmation_section, winner_section
-from tunelab.report.outcome import baselines_section, best_section, failures_section, test_section, utc, verdict_section
+from tunelab.report.outcome import (
+    baselines_section,
+    best_section,
+    failures_section,
+    published_section,
+    test_section,
+    utc,
+    verdict_section,
+)
 from tunelab.report.repeat import provenance, repeat_section
 from tunelab.report.search import curve_sections, importance_section, savings_section, space_sections, trials_section
 
@@ -49,6 +57,7 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
         verdict_section(result),
         best_section(result) if result.ranked() else None,
         baselines_section(result),
+        published_section(result),
         confirmation_section(result),
         winner_section(result),
         importance_section(result),

@@ -214,6 +214,15 @@ class Task(ABC):
         """
         return lambda inputs: self.features(splits, inputs)
 
+    def tree_features(self, splits: Splits, inputs: Any) -> tuple[np.ndarray, list[int]] | None:
+        """Convert raw inputs to a matrix (n, columns) for gradient boosting, and the positions of its categories.
+
+        Categories are whole numbers from 0, negative where training never saw one. Returns ``features`` without
+        categories unless a task overrides it; None when the task has no features.
+        """
+        found = self.features(splits, inputs)
+        return None if found is None else (found, [])
+
     def space(self, name: str | None = None) -> SearchSpace:
         """The search space: the one named (``"mlp"``, or a Python file), else the one of this task's name or type.
 

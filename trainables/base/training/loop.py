@@ -82,9 +82,13 @@ class Validation:
         self._kind, self._facts = row_kind(kind), data.facts
         self.target = tensor_view(data.arrays["y_val"]).reshape(-1)
 
+    def loss(self, outputs: Tensor) -> float:
+        """Return the loss of outputs (n, n_outputs)."""
+        return float(self._kind.loss(outputs.double(), self.target))
+
     def judge(self, outputs: Tensor) -> tuple[float, dict[str, float]]:
         """Return the loss of outputs (n, n_outputs) and the metrics; none when the loss is not finite."""
-        loss = float(self._kind.loss(outputs.double(), self.target))
+        loss = self.loss(outputs)
         if not math.isfinite(loss):
             return loss, {}
         scores = self._kind.metrics(outputs.numpy(), self.target.numpy(), self._facts)

@@ -7,7 +7,7 @@ and are split by LightGBM itself. A model is kept as LightGBM's own text.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +27,7 @@ from trainables.base.training.loop import Validation, stream_seed
 OBJECTIVES = {"regression": "regression", "binary": "binary", "multiclass": "multiclass", "images": "multiclass"}
 MAX_ROUNDS = 4_000  # of a trial: its epochs share them out
 PATIENCE_ROUNDS = 200  # without a better validation loss until a trial ends
+BASELINE_PATIENCE = 100  # rounds of LightGBM at its defaults, whose learning rate is 0.1
 MODEL_FILE = "booster.txt"
 PARAMETERS = (
     *("num_leaves", "learning_rate", "min_data_in_leaf", "feature_fraction", "bagging_fraction", "lambda_l2"),
@@ -181,6 +182,41 @@ class LiveText(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return 1
+
+
+def train_until_best(
+    data: TrainingData, kind: Kind, x: np.ndarray, x_val: np.ndarray, *, categorical: list[int], threads: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Train LightGBM at its defaults with early stopping on the validation split.
+
+    Args:
+        data: ``y_train``, ``y_val`` and the facts of the target.
+        kind: of the target.
+        x, x_val: (n, columns) of the training and the validation rows.
+        categorical: positions of the columns that hold categories.
+        threads: of LightGBM.
+
+    Returns:
+        A function from a matrix (n, columns) to raw outputs (n, n_outputs), with the trees of the best round.
+    """
+    n_outputs, validation = int(data.facts["n_outputs"]), Validation(kind, data)
+    booster = Booster(x, data.arrays["y_train"], kind, n_outputs, {}, categorical=categorical, seed=0, threads=threads)
+    outputs, best, best_rounds = np.zeros((len(x_val), 1)), math.inf, 1
+    while booster.rounds < MAX_ROUNDS and booster.rounds - best_rounds < BASELINE_PATIENCE:
+        since = booster.rounds
+        booster.add(1)
+        if booster.rounds == since:
+            break
+        outputs = outputs + booster.outputs(x_val, since)
+        val_loss = validation.loss(torch.from_numpy(outputs))
+        if val_loss < best:
+            best, best_rounds = val_loss, booster.rounds
+    model = lightgbm.Booster(model_str=booster.text(best_rounds))
+
+    def predict(matrix: np.ndarray) -> np.ndarray:
+        return np.asarray(model.predict(matrix, raw_score=True, num_threads=threads)).reshape(len(matrix), -1)
+
+    return predict
 
 
 def rounds_per_epoch(training_rows: int) -> int:
