@@ -50,3 +50,22 @@ def test_the_linear_model_finds_a_sum_of_columns(tmp_path: Path) -> None:
     splits = task.load()
     linear = next(one for one in baselines(task, splits, splits.test.open()) if one.name == "linear")
     assert linear.test["r2"] > 0.999
+
+
+def test_gradient_boosting_reads_categories_and_stops_at_its_best_round(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shop = rng.integers(40, size=1_200)
+    effect = rng.normal(size=40)
+    frame = pd.DataFrame({"shop": [f"shop {n}" for n in shop], "x": rng.normal(size=1_200)})
+    frame["y"] = effect[shop] + 0.3 * frame["x"] + rng.normal(0, 0.2, 1_200)
+    frame.to_csv(tmp_path / "shops.csv", index=False)
+    task = get_task("table", data=tmp_path / "shops.csv", target="y")
+    splits = task.load()
+    features = task.tree_features(splits, splits.train.inputs)
+    assert features is not None
+    matrix, categorical = features
+    assert matrix.shape[1] == 2
+    assert categorical == [1]
+    boosting = baselines(task, splits, splits.test.open())[-1]
+    assert boosting.name == "gradient boosting"
+    assert boosting.test["rmse"] < 0.5

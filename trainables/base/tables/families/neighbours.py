@@ -35,6 +35,7 @@ from trainables.base.training.loop import (
 
 MAX_KEYS = 50_000  # training rows that a model compares with; of more, a random choice
 QUERY_CELLS = 1 << 22  # distances computed at once outside of training: the block stays in the cache
+FAR = 40.0  # exp(-40) is 4e-18: such a neighbour has no weight, and none slows arithmetic by being denormal
 LEAST_DISTANCE = 1e-4  # keeps the gradient of a distance finite where two rows are equal
 PATIENCE, PATIENCE_STEPS = 12, 300  # as in ``training.loop``, but less: comparing with all rows learns fast
 LEAST_PROBABILITY = 1e-7  # of a class that no near row has
@@ -125,8 +126,10 @@ def read(queries: Tensor, keys: Tensor, key_norms: Tensor, values: Tensor) -> Te
 
 
 def _distances(queries: Tensor, keys: Tensor, key_norms: Tensor) -> Tensor:
+    """Return the distances (n, k), none more than ``FAR`` above its row's least: weights there would be denormal."""
     squares = torch.addmm(key_norms, queries, keys.t(), alpha=-2).add_(queries.square().sum(1, keepdim=True))
-    return squares.clamp_(min=LEAST_DISTANCE**2).sqrt_()
+    distances = squares.clamp_(min=LEAST_DISTANCE**2).sqrt_()
+    return torch.minimum(distances, distances.amin(1, keepdim=True).add_(FAR), out=distances)
 
 
 class SoftNeighbours(torch.autograd.Function):
