@@ -16,10 +16,10 @@ from tunelab.evaluation.reference import reference_baseline
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.evaluation.winner import Winner, make_winner
 from tunelab.evaluation.winner_figures import WinnerFigures
-from tunelab.figures.classification import classification_tables
 from tunelab.figures.evidence import Evidence, gather
+from tunelab.figures.kinds import kind_figures
 from tunelab.figures.worker import FigureProcess
-from tunelab.records.evaluation import ClassificationTables, Evaluation
+from tunelab.records.evaluation import Evaluation
 from tunelab.records.result import SweepResult
 from tunelab.records.tracking_store import TrackingStore
 from tunelab.tracking.queue import retry_while_unavailable
@@ -74,12 +74,12 @@ def evaluate(
         models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
         models += attempt("reference", lambda: reference_baseline(result, winner, task, splits, weights, test)) or ()
         importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
-        tables = attempt("tables", lambda: _tables(evidence))
+        evaluation = attempt("tables", lambda: _measure(evidence)) or Evaluation()
         notes = [*(f"{model.name} {model.note}" for model in models if model.note), *attempt.failed]
         if importance is not None and importance.note:
             notes.append(f"permutation importance {importance.note}")
         measured = importance if importance is not None and importance.columns else None
-        evaluation = Evaluation(importance=measured, classification=tables, notes=tuple(notes))
+        evaluation = replace(evaluation, importance=measured, notes=tuple(notes))
         result = replace(result, best=winner.best, baselines=models, evaluation=evaluation)
         if not winner.best.run_id:
             return result
@@ -120,8 +120,8 @@ def _name(winner: Winner) -> str:
     return f"trials {', '.join(map(str, members))}" if members else f"trial {winner.trial.number}"
 
 
-def _tables(evidence: Evidence | None) -> ClassificationTables | None:
-    """Count and score a classifier's test rows by class."""
-    if evidence is None or evidence.outputs is None or not evidence.classes:
-        return None
-    return classification_tables(evidence)
+def _measure(evidence: Evidence | None) -> Evaluation:
+    """Count and score the test rows, as the kind of target asks for."""
+    if evidence is None or evidence.outputs is None or not len(evidence.test.targets):
+        return Evaluation()
+    return kind_figures(evidence.facts.kind).measure(evidence)

@@ -12,22 +12,23 @@ from sklearn.metrics import (
 )
 
 from trainables.base.kinds.metrics import BINS, calibration_error, roc_auc
-from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line, Mark
+from tunelab.figures.charts import Chart, Drawing, Line, Mark
+from tunelab.figures.class_drawings import MAX_CLASSES, by_class, confusion, reliability
 from tunelab.figures.evidence import Evidence
-from tunelab.records.evaluation import ClassificationTables, ClassScores
+from tunelab.records.evaluation import ClassificationTables, ClassScores, ReliabilityBin
 
 MAX_CURVES = 10  # classes; more lines cannot be told apart
-MAX_CLASSES = 60  # of a confusion matrix
 MAX_POINTS = 400  # of a curve
 
 
 def classification_drawings(evidence: Evidence) -> list[Drawing]:
     """Drawings of the test rows; curves of classes without rows inside or outside are left out."""
     truth, shares, classes = evidence.truth(), evidence.class_probabilities(), evidence.classes
-    drawings = [curves(truth, shares, classes), confusion(truth, shares, classes)]
+    tables = classification_tables(evidence)
+    drawings = [curves(truth, shares, classes), confusion(tables)]
     if len(classes) > 2:
-        drawings.append(by_class(truth, shares, classes))
-    drawings.append(reliability(truth, shares))
+        drawings.append(by_class(tables))
+    drawings.append(reliability(tables))
     return [drawing for drawing in drawings if drawing is not None]
 
 
@@ -44,6 +45,26 @@ def classification_tables(evidence: Evidence) -> ClassificationTables:
         ),
         calibration_error=calibration_error(truth, shares),
         confusion=tuple(tuple(row) for row in counts),
+        reliability=reliability_bins(truth, shares),
+    )
+
+
+def reliability_bins(truth: np.ndarray, shares: np.ndarray) -> tuple[ReliabilityBin, ...]:
+    """Return accuracy against confidence in ``BINS`` bins of equal width, those with rows.
+
+    Args:
+        truth: (n,) positions of the true classes.
+        shares: (n, classes) probabilities.
+    """
+    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == truth
+    bin_of = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    rows = np.bincount(bin_of, minlength=BINS)
+    means = np.bincount(bin_of, weights=confidence, minlength=BINS)
+    hits = np.bincount(bin_of, weights=right, minlength=BINS)
+    return tuple(
+        ReliabilityBin(float(mean / n), float(hit / n), int(n))
+        for mean, hit, n in zip(means, hits, rows, strict=True)
+        if n
     )
 
 
@@ -69,54 +90,6 @@ def curves(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing
     ]
     note = "" if len(classes) == 2 else "Each class against all others."
     return Drawing("roc_pr", "ROC and precision-recall, test split", charts, 2, note)
-
-
-def confusion(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing | None:
-    """Counts of true by predicted class."""
-    if len(classes) > MAX_CLASSES:
-        return None
-    counts = confusion_matrix(truth, shares.argmax(axis=1), labels=np.arange(len(classes))).astype(np.float64)
-    chart = Chart([Heatmap(counts, classes, classes, span=(0.0, float(counts.max())))], "predicted", "true")
-    size = "normal" if len(classes) <= 6 else "tall" if len(classes) <= 12 else "large"
-    return Drawing("confusion", "Confusion matrix, test split (rows)", [chart], 1, "", size)  # type: ignore[arg-type]
-
-
-def by_class(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing | None:
-    """Precision, recall and F1 of each class."""
-    if len(classes) > MAX_CLASSES:
-        return None
-    figures = precision_recall_fscore_support(
-        truth, shares.argmax(axis=1), labels=np.arange(len(classes)), zero_division=0
-    )
-    names = ("precision", "recall", "F1")
-    marks = [Bars(classes, np.asarray(v, dtype=np.float64), name=n) for n, v in zip(names, figures, strict=False)]
-    return Drawing("by_class", "Figures by class, test split", [Chart(marks, "class", "share", y_range=(0.0, 1.03))])
-
-
-def reliability(truth: np.ndarray, shares: np.ndarray) -> Drawing | None:
-    """Accuracy against confidence in bins, and how many rows each bin holds."""
-    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == truth
-    bin_of = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    rows = np.bincount(bin_of, minlength=BINS)
-    filled = rows > 0
-    if np.count_nonzero(filled) < 2:
-        return None
-    means = np.bincount(bin_of, weights=confidence, minlength=BINS)[filled] / rows[filled]
-    accuracy = np.bincount(bin_of, weights=right, minlength=BINS)[filled] / rows[filled]
-    ends = np.array([float(means.min()), 1.0])
-    middles = [f"{100 * (k + 0.5) / BINS:.0f} %" for k in np.flatnonzero(filled)]
-    charts = [
-        Chart(
-            [Line(means, accuracy, "model"), Line(ends, ends, "perfect", quiet=True)],
-            "confidence (probability of the predicted class)",
-            "accuracy",
-            f"Expected calibration error {calibration_error(truth, shares):.3f}",
-            y_range=(0.0, 1.03),
-        ),
-        Chart([Bars(middles, rows[filled].astype(np.float64))], "confidence", "test rows"),
-    ]
-    note = "Below the dashed line the model is more confident than it is right. Bins with few rows are noisy."
-    return Drawing("reliability", "Reliability, test split", charts, 2, note)
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

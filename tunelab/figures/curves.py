@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from trainables import TaskFacts
 from tunelab.figures.charts import Chart, Drawing, Line, Mark, label
-from tunelab.figures.evidence import Evidence
+from tunelab.records.trial import TrialRecord
 
 
-def learning_curves(evidence: Evidence) -> Drawing | None:
+def learning_curves(trial: TrialRecord, facts: TaskFacts) -> Drawing | None:
     """Training and validation loss by epoch, and the task's score; None for a trial of one epoch: no curve."""
-    epochs = [epoch for epoch in evidence.trial.epochs if np.isfinite(epoch.val_loss)]
-    best = evidence.trial.best
+    epochs = [epoch for epoch in trial.epochs if np.isfinite(epoch.val_loss)]
+    best = trial.best
     if len(epochs) < 2 or best is None:
         return None
     x = np.array([epoch.epoch for epoch in epochs], dtype=np.float64)
@@ -21,12 +22,12 @@ def learning_curves(evidence: Evidence) -> Drawing | None:
     losses.append(Line(x, np.array([epoch.val_loss for epoch in epochs]), "validation"))
     positive = all((mark.y > 0).all() for mark in losses if isinstance(mark, Line))
     charts = [Chart(losses, "epoch", "loss", verticals=[best.epoch], log_y=positive)]
-    score = evidence.facts.score
+    score = facts.score
     if all(f"val_{score}" in epoch.metrics for epoch in epochs):
         y = np.array([epoch.metrics[f"val_{score}"] for epoch in epochs])
-        name = label(f"validation {score}", evidence.unit if score in ("rmse", "mae") else "")
+        name = label(f"validation {score}", facts.unit if score in ("rmse", "mae") else "")
         charts.append(Chart([Line(x, y, shade=len(losses) - 1)], "epoch", name, verticals=[best.epoch]))
     note = f"The dotted line is the best epoch, {best.epoch}, whose weights are kept."
     if "train_loss" in epochs[0].metrics:
         note += " Training loss is measured while weights change, with dropout; validation loss after the epoch."
-    return Drawing("learning_curves", f"Learning curves of trial {evidence.trial.number}", charts, len(charts), note)
+    return Drawing("learning_curves", f"Learning curves of trial {trial.number}", charts, len(charts), note)

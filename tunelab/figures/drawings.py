@@ -28,7 +28,7 @@ def model_drawings(evidence: Evidence) -> list[Drawing]:
     """Those of how the model learned and what it says of the test split."""
     from tunelab.figures.curves import learning_curves
 
-    found = [learning_curves(evidence)]
+    found = [learning_curves(evidence.trial, evidence.facts)]
     if evidence.outputs is not None and len(evidence.test.targets):
         found += kind_figures(evidence.facts.kind).drawings(evidence)
     return [drawing for drawing in found if drawing is not None]

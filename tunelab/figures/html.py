@@ -1,129 +1,190 @@
-"""Drawings as interactive plotly figures on one self-contained page."""
+"""Drawings as interactive figures of a document, in plotly's terms, and one self-contained page of them."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from tunelab.documents.blocks import Document, Figure, Section, Text
+from tunelab.documents.blocks import Document, Figure, Section
 from tunelab.documents.html import to_html
 from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
-from tunelab.figures.png import mosaic
+from tunelab.figures.mosaic import mosaic
+from tunelab.figures.ticks import log_axis
 
 HEIGHT = {"normal": 380, "small": 240, "tall": 480, "large": 600}  # pixels of a row
 QUIET = "#7f8c8d"
+SMALL = {"font": {"size": 12}}
+# Brewer's RdBu, reversed: plotly.js has another scale of that name.
+DIVERGING = [[0.0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1.0, "#b2182b"]]
 DIGITS = 5  # significant, of the value or of the values' range; more would only make the page larger
+Json = dict[str, Any]
 
 
 def figures_page(title: str, subtitle: str, drawings: Sequence[Drawing]) -> str:
     """Render one HTML page with a section for each drawing; it holds no link to anything outside."""
-    sections = [Section(d.title, [*([Text(d.note)] if d.note else []), page_figure(d)]) for d in drawings]
+    sections = [Section(d.title, [page_figure(d)]) for d in drawings]
     return to_html(Document(title, subtitle, sections))
 
 
 def page_figure(drawing: Drawing) -> Figure:
-    """Return a drawing as the block of a document."""
-    figure = plotly_figure(drawing)
-    content = json.loads(figure.to_json())
-    return Figure(content["data"], content["layout"], drawing.title, height=int(figure.layout.height))
-
-
-def plotly_figure(drawing: Drawing) -> go.Figure:
-    """A drawing as a plotly figure."""
-    figure = make_subplots(
-        rows=drawing.rows,
-        cols=drawing.columns,
-        subplot_titles=[chart.title for chart in drawing.charts] if any(c.title for c in drawing.charts) else None,
-        horizontal_spacing=0.3 / drawing.columns if drawing.columns > 1 else None,
-        vertical_spacing=min(0.25, 0.35 / drawing.rows) if drawing.rows > 1 else None,
-    )
+    """Return a drawing as a block of a document, its charts on a grid."""
+    named = any(getattr(mark, "name", "") for chart in drawing.charts for mark in chart.marks)
+    layout: Json = {"showlegend": named, "annotations": [], "shapes": []}
+    if any(chart.title for chart in drawing.charts):
+        layout["margin"] = {"t": 40}
+    traces: list[Json] = []
     for number, chart in enumerate(drawing.charts):
-        _draw(chart, figure, number // drawing.columns + 1, number % drawing.columns + 1)
-    several = any(getattr(mark, "name", "") for chart in drawing.charts for mark in chart.marks)
-    figure.update_layout(height=HEIGHT[drawing.size] * drawing.rows, showlegend=several, template="none")
-    figure.update_annotations(font_size=12)
-    return figure
+        axes = _Axes(number, drawing)
+        traces += _traces(chart, axes)
+        layout |= {axes.x_key: _x_axis(chart, axes), axes.y_key: _y_axis(chart, axes)}
+        layout["annotations"] += _annotations(chart, axes)
+        layout["shapes"] += [_rule(position, axes) for position in chart.verticals]
+    caption = " ".join(part for part in (f"{drawing.title}.", drawing.note) if part)
+    return Figure(traces, layout, caption, height=HEIGHT[drawing.size] * drawing.rows, wide=drawing.columns > 2)
 
 
-def _draw(chart: Chart, figure: go.Figure, row: int, column: int) -> None:
+@dataclass(frozen=True)
+class _Axes:
+    """The place of a chart on the grid, and plotly's names of its axes: ``x2``, ``y2``."""
+
+    number: int
+    drawing: Drawing
+
+    @property
+    def suffix(self) -> str:
+        return "" if self.number == 0 else str(self.number + 1)
+
+    @property
+    def x_key(self) -> str:
+        return f"xaxis{self.suffix}"
+
+    @property
+    def y_key(self) -> str:
+        return f"yaxis{self.suffix}"
+
+    @property
+    def x_domain(self) -> list[float]:
+        return _part(self.number % self.drawing.columns, self.drawing.columns, 0.3 / self.drawing.columns)
+
+    @property
+    def y_domain(self) -> list[float]:
+        row, rows = self.number // self.drawing.columns, self.drawing.rows
+        low, high = _part(row, rows, min(0.25, 0.35 / rows))
+        return [round(1 - high, 6), round(1 - low, 6)]
+
+
+def _part(index: int, count: int, gap: float) -> list[float]:
+    """The ends of one of equal parts of 0 to 1 with gaps between them."""
+    size = (1 - gap * (count - 1)) / count
+    return [round(index * (size + gap), 6), round(index * (size + gap) + size, 6)]
+
+
+def _traces(chart: Chart, axes: _Axes) -> list[Json]:
+    place = {"xaxis": f"x{axes.suffix}", "yaxis": f"y{axes.suffix}"}
+    traces = []
     for number, mark in enumerate(chart.marks):
         shade = mark.shade if isinstance(mark, Line) and mark.shade is not None else number
-        trace = _trace(mark, COLOURS[shade % len(COLOURS)])
+        trace = _trace(mark, COLOURS[shade % len(COLOURS)]) | place
         if getattr(mark, "name", "") == "" and not isinstance(mark, Heatmap | Images):
-            trace.showlegend = False
-        figure.add_trace(trace, row, column)
-    across = any(isinstance(mark, Bars) and mark.across for mark in chart.marks)
-    matrix = any(isinstance(mark, Heatmap) for mark in chart.marks)
-    figure.update_xaxes(title_text=chart.x, row=row, col=column)
-    figure.update_yaxes(title_text=chart.y, row=row, col=column)
-    if across or matrix:
-        figure.update_yaxes(autorange="reversed", row=row, col=column)
-    if matrix or any(isinstance(mark, Bars) for mark in chart.marks):
-        figure.update_xaxes(type=None if across else "category", row=row, col=column)
-        if across or matrix:
-            figure.update_yaxes(type="category", row=row, col=column)
-    if chart.log_y:
-        figure.update_yaxes(type="log", row=row, col=column)
-    if chart.y_range is not None:
-        figure.update_yaxes(range=list(chart.y_range), row=row, col=column)
+            trace["showlegend"] = False
+        traces.append(trace)
+    return traces
+
+
+def _x_axis(chart: Chart, axes: _Axes) -> Json:
+    axis: Json = {"domain": axes.x_domain, "anchor": f"y{axes.suffix}", "title": {"text": chart.x}, "automargin": True}
+    if any(isinstance(mark, Heatmap) or (isinstance(mark, Bars) and not mark.across) for mark in chart.marks):
+        axis["type"] = "category"
     if any(isinstance(mark, Images) for mark in chart.marks):
-        figure.update_xaxes(visible=False, row=row, col=column)
-        figure.update_yaxes(visible=False, scaleanchor="x", autorange="reversed", row=row, col=column)
-        _caption(chart, figure, row, column)
-    for position in chart.verticals:
-        figure.add_vline(x=position, line_dash="dot", line_color=QUIET, row=row, col=column)
+        axis["visible"] = False
+    return axis
 
 
-def _trace(mark: Mark, colour: str) -> go.Scatter | go.Bar | go.Heatmap | go.Image:
-    if isinstance(mark, Line):
-        line = {"color": QUIET, "dash": "dash", "width": 1} if mark.quiet else {"color": colour, "width": 2}
-        return go.Scatter(x=_plain(mark.x), y=_plain(mark.y), mode="lines", name=mark.name, line=line)
-    if isinstance(mark, Points):
-        marker = {"size": 5, "color": colour, "opacity": float(np.clip(200 / max(1, len(mark.x)), 0.25, 0.8))}
-        return go.Scatter(x=_plain(mark.x), y=_plain(mark.y), mode="markers", name=mark.name, marker=marker)
-    if isinstance(mark, Histogram):
-        middles, widths = (mark.edges[:-1] + mark.edges[1:]) / 2, np.diff(mark.edges)
-        return go.Bar(x=_plain(middles), y=_plain(mark.counts), width=_plain(widths), marker_color=colour)
-    if isinstance(mark, Bars):
-        errors = None if mark.errors is None else {"array": _plain(mark.errors), "color": QUIET}
-        labels = list(mark.labels)
-        if mark.across:
-            return go.Bar(
-                x=_plain(mark.values), y=labels, orientation="h", error_x=errors, name=mark.name, marker_color=colour
-            )
-        return go.Bar(x=labels, y=_plain(mark.values), error_y=errors, name=mark.name, marker_color=colour)
-    if isinstance(mark, Heatmap):
-        low, high = mark.span or (None, None)
-        return go.Heatmap(
-            z=[_plain(row) for row in mark.values],
-            x=list(mark.columns),
-            y=list(mark.rows),
-            zmin=low,
-            zmax=high,
-            colorscale="RdBu_r" if mark.diverging else "Blues",
-            texttemplate=f"%{{z:,.{mark.digits}f}}",
-            hovertemplate="%{y} · %{x}: %{z}<extra></extra>",
-            name="",
+def _y_axis(chart: Chart, axes: _Axes) -> Json:
+    axis: Json = {"domain": axes.y_domain, "anchor": f"x{axes.suffix}", "title": {"text": chart.y}, "automargin": True}
+    if any(isinstance(mark, Heatmap) or (isinstance(mark, Bars) and mark.across) for mark in chart.marks):
+        axis |= {"autorange": "reversed", "type": "category"}
+    if chart.log_y:
+        values = [float(v) for mark in chart.marks if isinstance(mark, Line) for v in mark.y if v > 0]
+        axis |= log_axis(values)
+    if chart.y_range is not None:
+        axis["range"] = list(chart.y_range)
+    if any(isinstance(mark, Images) for mark in chart.marks):
+        axis |= {"visible": False, "scaleanchor": f"x{axes.suffix}", "autorange": "reversed"}
+    return axis
+
+
+def _annotations(chart: Chart, axes: _Axes) -> list[Json]:
+    """The title of a chart and the captions of its images."""
+    found: list[Json] = []
+    if chart.title:
+        place = {"x": sum(axes.x_domain) / 2, "y": axes.y_domain[1], "xref": "paper", "yref": "paper"}
+        found.append(
+            {**place, "text": chart.title, "showarrow": False, "yanchor": "bottom", "xanchor": "center", **SMALL}
         )
-    assert isinstance(mark, Images)
-    sheet, _ = mosaic(mark)
-    return go.Image(z=np.repeat(sheet[:, :, None], 3, axis=2), hoverinfo="skip")
-
-
-def _caption(chart: Chart, figure: go.Figure, row: int, column: int) -> None:
     for mark in chart.marks:
         if isinstance(mark, Images):
-            for (x, y), caption in zip(mosaic(mark)[1], mark.captions, strict=True):
-                if caption:
-                    figure.add_annotation(
-                        x=x, y=y, text=caption, showarrow=False, yanchor="top", font_size=9, row=row, col=column
-                    )
+            refs = {"xref": f"x{axes.suffix}", "yref": f"y{axes.suffix}", "showarrow": False, "yanchor": "top"}
+            found += [
+                {**refs, "x": x, "y": y, "text": caption, "font": {"size": 9}}
+                for (x, y), caption in zip(mosaic(mark)[1], mark.captions, strict=True)
+                if caption
+            ]
+    return found
+
+
+def _rule(position: float, axes: _Axes) -> Json:
+    line = {"dash": "dot", "color": QUIET}
+    ends = {"x0": position, "x1": position, "y0": 0, "y1": 1}
+    return {"type": "line", **ends, "xref": f"x{axes.suffix}", "yref": f"y{axes.suffix} domain", "line": line}
+
+
+def _trace(mark: Mark, colour: str) -> Json:
+    if isinstance(mark, Line):
+        line = {"color": QUIET, "dash": "dash", "width": 1} if mark.quiet else {"color": colour, "width": 2}
+        points = {"x": _plain(mark.x), "y": _plain(mark.y), "name": mark.name}
+        return {"type": "scatter", "mode": "lines", **points, "line": line}
+    if isinstance(mark, Points):
+        marker = {"size": 5, "color": colour, "opacity": float(np.clip(200 / max(1, len(mark.x)), 0.25, 0.8))}
+        points = {"x": _plain(mark.x), "y": _plain(mark.y), "name": mark.name}
+        return {"type": "scatter", "mode": "markers", **points, "marker": marker}
+    if isinstance(mark, Histogram):
+        middles, widths = (mark.edges[:-1] + mark.edges[1:]) / 2, np.diff(mark.edges)
+        bars = {"x": _plain(middles), "y": _plain(mark.counts), "width": _plain(widths)}
+        return {"type": "bar", **bars, "marker": {"color": colour}}
+    if isinstance(mark, Bars):
+        return _bars(mark, colour)
+    if isinstance(mark, Heatmap):
+        return _heatmap(mark)
+    assert isinstance(mark, Images)
+    sheet = np.repeat(mosaic(mark)[0][:, :, None], 3, axis=2)
+    return {"type": "image", "z": sheet.tolist(), "hoverinfo": "skip"}
+
+
+def _bars(mark: Bars, colour: str) -> Json:
+    labels, values = list(mark.labels), _plain(mark.values)
+    errors = None if mark.errors is None else {"type": "data", "array": _plain(mark.errors), "color": QUIET}
+    style = {"type": "bar", "name": mark.name, "marker": {"color": colour}}
+    if mark.across:
+        return {**style, "orientation": "h", "x": values, "y": labels} | ({"error_x": errors} if errors else {})
+    return {**style, "x": labels, "y": values} | ({"error_y": errors} if errors else {})
+
+
+def _heatmap(mark: Heatmap) -> Json:
+    low, high = mark.span or (None, None)
+    return {
+        **{"type": "heatmap", "name": "", "x": list(mark.columns), "y": list(mark.rows)},
+        **{"z": [_plain(row) for row in mark.values], "zmin": low, "zmax": high},
+        "colorscale": DIVERGING if mark.diverging else "Blues",
+        "reversescale": not mark.diverging,
+        "texttemplate": f"%{{z:,.{mark.digits}f}}",
+        "hovertemplate": "%{y} · %{x}: %{z}<extra></extra>",
+    }
 
 
 def _plain(values: np.ndarray) -> list[float | None]:

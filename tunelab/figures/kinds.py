@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tunelab.figures.charts import Drawing
+from tunelab.records.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from tunelab.figures.evidence import Evidence
@@ -17,14 +18,30 @@ class KindFigures:
         """Return the drawings that the data can fill."""
         return []
 
+    def measure(self, evidence: Evidence) -> Evaluation:
+        """Return the numbers of the drawings that a report shows."""
+        return Evaluation()
+
+    def report_drawings(self, evaluation: Evaluation, unit: str) -> list[Drawing]:
+        """Return the drawings that a report makes of what ``measure`` gave, in the target's unit."""
+        return []
+
 
 class RegressionFigures(KindFigures):
     """Predicted against actual, residuals."""
 
     def drawings(self, evidence: Evidence) -> list[Drawing]:
+        return self.report_drawings(self.measure(evidence), evidence.unit)
+
+    def measure(self, evidence: Evidence) -> Evaluation:
+        from tunelab.figures.regression import regression_points
+
+        return Evaluation(regression=regression_points(evidence))
+
+    def report_drawings(self, evaluation: Evaluation, unit: str) -> list[Drawing]:
         from tunelab.figures.regression import regression_drawings
 
-        return regression_drawings(evidence)
+        return [] if evaluation.regression is None else regression_drawings(evaluation.regression, unit)
 
 
 class ClassificationFigures(KindFigures):
@@ -34,6 +51,18 @@ class ClassificationFigures(KindFigures):
         from tunelab.figures.classification import classification_drawings  # loads scikit-learn
 
         return classification_drawings(evidence)
+
+    def measure(self, evidence: Evidence) -> Evaluation:
+        from tunelab.figures.classification import classification_tables
+
+        return Evaluation(classification=classification_tables(evidence))
+
+    def report_drawings(self, evaluation: Evaluation, unit: str) -> list[Drawing]:
+        from tunelab.figures.class_drawings import confusion, reliability
+
+        tables = evaluation.classification
+        found = [] if tables is None else [confusion(tables), reliability(tables)]
+        return [drawing for drawing in found if drawing is not None]
 
 
 class ImageFigures(ClassificationFigures):

@@ -18,6 +18,7 @@ from PIL import Image
 from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
 from tunelab.figures.fonts import families
+from tunelab.figures.mosaic import mosaic
 from tunelab.system.terminal import printable
 
 DPI = 110
@@ -177,21 +178,6 @@ def _draw_images(mark: Images, ax: Any) -> None:
         if caption:
             ax.text(x, y, printable(caption), ha="center", va="top", fontsize=7)
     ax.set_axis_off()
-
-
-def mosaic(mark: Images) -> tuple[np.ndarray, list[tuple[float, float]]]:
-    """One grey picture (height, width) uint8 that holds all, and where their captions go: (x, y) in its pixels."""
-    count, height, width = mark.pixels.shape
-    rows = -(-count // mark.columns)
-    lines = max((caption.count("\n") + 1 for caption in mark.captions if caption), default=0)
-    gap = 2 + lines * height // 5
-    sheet = np.full((rows * (height + gap), mark.columns * (width + 4)), 255, dtype=np.uint8)
-    places = []
-    for number, pixels in enumerate(mark.pixels):
-        top, left = (number // mark.columns) * (height + gap), (number % mark.columns) * (width + 4)
-        sheet[top : top + height, left : left + width] = pixels
-        places.append((left + width / 2, top + height + 0.5))
-    return sheet, places
 
 
 def _short(text: str, most: int = 24) -> str:

@@ -6,36 +6,38 @@ import numpy as np
 
 from tunelab.figures.charts import Chart, Drawing, Histogram, Line, Points, label
 from tunelab.figures.evidence import Evidence
+from tunelab.records.evaluation import RegressionPoints
 
-MAX_POINTS = 2000  # more hide one another and make the page heavy
+MAX_POINTS = 1000  # more hide one another and make the page heavy
 BINS = 40
 
 
-def regression_drawings(evidence: Evidence) -> list[Drawing]:
-    """Two drawings of the test rows."""
+def regression_points(evidence: Evidence) -> RegressionPoints:
+    """Return predictions beside targets, at most ``MAX_POINTS`` test rows of them."""
     actual = np.asarray(evidence.test.targets, dtype=np.float64)
     predicted = evidence.predicted()
-    residuals = actual - predicted
     shown = _sample(len(actual))
-    note = "" if len(shown) == len(actual) else f"{len(shown):,} of {len(actual):,} test rows, drawn at random."
-    actual_label = label(f"actual {evidence.target}", evidence.unit)
-    predicted_label = label(f"predicted {evidence.target}", evidence.unit)
-    residual_label = label("actual − predicted", evidence.unit)
+    pairs = [[float(f"{value:.5g}") for value in values[shown]] for values in (actual, predicted)]
+    return RegressionPoints(evidence.target, tuple(pairs[0]), tuple(pairs[1]), len(actual))
+
+
+def regression_drawings(points: RegressionPoints, unit: str) -> list[Drawing]:
+    """Draw predictions against targets, and residuals.
+
+    Args:
+        points: test rows.
+        unit: of the target; empty for none.
+    """
+    actual, predicted = np.asarray(points.actual), np.asarray(points.predicted)
+    residuals = actual - predicted
+    note = "" if len(actual) == points.rows else f"{len(actual):,} of {points.rows:,} test rows, drawn at random."
+    actual_label = label(f"actual {points.target}", unit)
+    predicted_label = label(f"predicted {points.target}", unit)
+    residual_label = label("actual − predicted", unit)
     ends = np.array([min(actual.min(), predicted.min()), max(actual.max(), predicted.max())])
-    cloud = Chart(
-        [Points(actual[shown], predicted[shown]), Line(ends, ends, quiet=True)],
-        actual_label,
-        predicted_label,
-        square=True,
-    )
-    over = Chart(
-        [
-            Points(predicted[shown], residuals[shown]),
-            Line(np.array([predicted.min(), predicted.max()]), np.zeros(2), quiet=True),
-        ],
-        predicted_label,
-        residual_label,
-    )
+    cloud = Chart([Points(actual, predicted), Line(ends, ends, quiet=True)], actual_label, predicted_label, square=True)
+    zero = Line(np.array([predicted.min(), predicted.max()]), np.zeros(2), quiet=True)
+    over = Chart([Points(predicted, residuals), zero], predicted_label, residual_label)
     low, high = np.quantile(residuals, [0.005, 0.995])
     counts, edges = np.histogram(residuals, bins=BINS, range=(low, high if high > low else low + 1.0))
     spread = Chart([Histogram(edges, counts.astype(np.float64))], residual_label, "test rows", verticals=[0.0])

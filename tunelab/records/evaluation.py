@@ -19,6 +19,21 @@ class ClassScores:
 
 
 @dataclass(frozen=True)
+class ReliabilityBin:
+    """Test rows whose predicted class has a similar probability.
+
+    Attributes:
+        confidence: Mean probability of the predicted class.
+        accuracy: Fraction of the rows that the prediction is right on.
+        rows: Number of rows.
+    """
+
+    confidence: float
+    accuracy: float
+    rows: int
+
+
+@dataclass(frozen=True)
 class ClassificationTables:
     """How a classifier does by class.
 
@@ -26,11 +41,30 @@ class ClassificationTables:
         classes: One entry for each class, in the order of the model's outputs.
         calibration_error: The expected calibration error.
         confusion: Test rows by true class (outer) and predicted class (inner); empty with very many classes.
+        reliability: Bins with rows, by rising confidence.
     """
 
     classes: tuple[ClassScores, ...]
     calibration_error: float
     confusion: tuple[tuple[int, ...], ...] = ()
+    reliability: tuple[ReliabilityBin, ...] = ()
+
+
+@dataclass(frozen=True)
+class RegressionPoints:
+    """Predictions of a regression on test rows, drawn at random where there are many.
+
+    Attributes:
+        target: What is predicted.
+        actual: Targets in their unit.
+        predicted: Predictions in the target's unit, in the same order.
+        rows: Number of test rows that they were drawn from.
+    """
+
+    target: str
+    actual: tuple[float, ...]
+    predicted: tuple[float, ...]
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -41,8 +75,10 @@ class Evaluation:
         importance: Permutation importance of the raw columns; None for inputs that are not a table.
         classification: Scores by class; None for a model that is not a classifier.
         notes: What was not measured, and why, a phrase each.
+        regression: Predictions beside targets; None for a model that is not a regression.
     """
 
     importance: Importance | None = None
     classification: ClassificationTables | None = None
     notes: tuple[str, ...] = ()
+    regression: RegressionPoints | None = None

@@ -10,8 +10,8 @@ from tunelab.analysis.progress import best_so_far
 from tunelab.display.display import short_config
 from tunelab.documents.blocks import Figure
 from tunelab.documents.style import COLOURS
+from tunelab.figures.ticks import log_axis
 from tunelab.records.result import SweepResult
-from tunelab.records.text import format_tick
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.axes import Axis, axis_of, axis_of_losses, shortened
 from tunelab.report.limits import MAX_CURVES, MAX_POINTS, every, most_trials, thinned, thinned_text
@@ -259,11 +259,5 @@ def loss_scale(losses: Sequence[float]) -> Trace:
         room = 0.1 * abs(losses[0]) or 1.0
         return {"type": "linear", "range": [shortened(losses[0] - room), shortened(losses[0] + room)]}
     if losses and min(losses) > 0 and max(losses) / min(losses) > 5:
-        return {"type": "log", "tickvals": _nice(losses), "ticktext": [format_tick(v) for v in _nice(losses)]}
+        return log_axis(losses)
     return {"type": "linear"}
-
-
-def _nice(losses: Sequence[float]) -> list[float]:
-    low, high = math.floor(math.log10(min(losses))), math.ceil(math.log10(max(losses)))
-    digits = (1, 2, 5) if high - low <= 3 else (1,)
-    return [float(f"{d * 10.0**p:.1g}") for p in range(low, high + 1) for d in digits]

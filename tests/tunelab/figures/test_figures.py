@@ -24,11 +24,11 @@ from tunelab.analysis.permutation_importance import column_importance
 from tunelab.evaluation.baselines import baselines
 from tunelab.figures import fonts
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Line
-from tunelab.figures.classification import classification_tables, reliability
+from tunelab.figures.classification import classification_tables, reliability_bins
 from tunelab.figures.drawings import drawings_of, write_drawings
 from tunelab.figures.evidence import Evidence, gather
 from tunelab.figures.fonts import hangul_font
-from tunelab.figures.html import figures_page, plotly_figure
+from tunelab.figures.html import figures_page, page_figure
 from tunelab.figures.png import png_bytes
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.system.terminal import printable
@@ -179,7 +179,7 @@ def test_nothing_to_show_gives_no_figure() -> None:
     names = {drawing.name for drawing in drawings_of(bare)}
     # one epoch is no curve, one row no calibration, constant columns have neither histogram nor correlation
     assert names <= {"confusion", "by_class", "roc_pr"}
-    assert reliability(np.array([0, 0]), np.array([[0.9, 0.1], [0.9, 0.1]])) is None
+    assert len(reliability_bins(np.array([0, 0]), np.array([[0.9, 0.1], [0.9, 0.1]]))) == 1
 
 
 def test_hangul_is_drawn_where_a_font_has_it() -> None:
@@ -244,7 +244,7 @@ def test_wide_and_long_labels_stay_readable() -> None:
     bars = Chart([Bars(names, np.arange(30.0), np.ones(30), across=True)], "x")
     drawing = Drawing("wide", "Wide", [heatmap, bars], 2, "", "large")
     assert Image.open(io.BytesIO(png_bytes(drawing))).size[0] > 1000
-    assert len(plotly_figure(drawing).data) == 2
+    assert len(page_figure(drawing).data) == 2
 
 
 def test_a_users_own_columns_are_drawn(tmp_path: Path) -> None:
@@ -275,13 +275,13 @@ def test_a_users_own_columns_are_drawn(tmp_path: Path) -> None:
 def test_bars_of_one_year_lie_side_by_side_on_the_page() -> None:
     edges = np.linspace(2020.0, 2021.0, 31)
     chart = Chart([Histogram(edges, np.arange(30, dtype=np.float64))], "built (year)", "rows")
-    (trace,) = plotly_figure(Drawing("dates", "dates", [chart])).data
-    assert np.diff(trace.x) == pytest.approx(np.diff(edges)[0], rel=0.01)
+    (trace,) = page_figure(Drawing("dates", "dates", [chart])).data
+    assert np.diff(trace["x"]) == pytest.approx(np.diff(edges)[0], rel=0.01)
 
 
 def test_a_score_has_the_colour_of_the_split_it_was_taken_on() -> None:
     task = get_task("auto_mpg")
     curves = drawings_of(evidence_of(task, task.load(), CONFIG))[0]
-    training, validation, score = plotly_figure(curves).data
-    assert (training.name, validation.name) == ("training", "validation")
-    assert score.line.color == validation.line.color != training.line.color
+    training, validation, score = page_figure(curves).data
+    assert (training["name"], validation["name"]) == ("training", "validation")
+    assert score["line"]["color"] == validation["line"]["color"] != training["line"]["color"]
