@@ -153,6 +153,7 @@ def test_a_baseline_that_cannot_be_run_says_why(monkeypatch: pytest.MonkeyPatch)
     splits = task.load()
     test = splits.test.open()
     monkeypatch.setattr("tunelab.evaluation.baselines.MAX_BOOSTING_CELLS", 1)
+    monkeypatch.setattr(task, "features", lambda splits, inputs: np.full((len(inputs), 2), np.inf))
     monkeypatch.setattr(task, "plain_features", lambda splits: lambda inputs: np.full((len(inputs), 2), np.inf))
     majority, logistic, boosting = baselines(task, splits, test)
     assert majority.test["accuracy"] > 0.3
