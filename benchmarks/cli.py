@@ -11,7 +11,7 @@ from search_spaces.errors import UserError
 
 app = typer.Typer(
     name="bench",
-    help="Benchmarks: settings of text generation, methods of search, confirmation, speed.",
+    help="Benchmarks: tables, settings of text generation, methods of search, confirmation, speed.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
@@ -292,6 +292,36 @@ def confirmation(
         typer.echo(f"Stopped. What is done is kept in {output}; the same command goes on from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     typer.echo(verdict(results.sweeps))
+    typer.echo(f"Report: {output / REPORT}")
+
+
+@app.command()
+def tables(
+    folder: Annotated[Path, typer.Argument(help="Folder with tables.yaml: files and targets, systems, seeds.")],
+    output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-tables"),
+) -> None:
+    """Compare systems on a list of tables: ours, LightGBM, scikit-learn, and AutoGluon where it is installed.
+
+    All get the same rows and the same time. Ctrl-C keeps what is done; the same command continues from there.
+
+    Examples:
+
+        tunelab bench tables my-tables
+
+        tunelab bench tables my-tables --output results
+    """
+    from benchmarks.tables.spec import read_tables
+
+    spec = read_tables(folder)
+    from benchmarks.tables.report import verdict
+    from benchmarks.tables.run import REPORT, run
+
+    try:
+        results = run(spec, output, lambda text: typer.echo(text, err=True))
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is done is kept in {output}; the same command continues from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(verdict(results))
     typer.echo(f"Report: {output / REPORT}")
 
 

@@ -18,6 +18,7 @@ SUITES: dict[str, str] = {
     "arena": "benchmarks.search.arena.run:ArenaSuite",
     "confirmation": "benchmarks.confirmation.run:ConfirmationSuite",
     "plan": "benchmarks.plan.run:PlanSuite",
+    "tables": "benchmarks.tables.run:TablesSuite",
     "speed": "benchmarks.speed.run:SpeedSuite",
 }
 

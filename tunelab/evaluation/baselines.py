@@ -53,7 +53,7 @@ def _simple_models(task: Task, splits: Splits, test: RawSplit) -> Iterator[Basel
             x = features(parts[0].inputs)
             with threadpool_limits(1 if x is None or x.size < MANY_CELLS else None):
                 model.fit(x, y)
-                outputs = [_outputs(model, features(part.inputs), facts) for part in parts[1:]]
+                outputs = [raw_outputs(model, features(part.inputs), facts) for part in parts[1:]]
             scores = [kind.scores(said, part.targets, facts) for said, part in zip(outputs, parts[1:], strict=True)]
             yield Baseline(name, validation=scores[0], test=scores[1])
         except DATA_FAULTS as problem:
@@ -116,7 +116,7 @@ def _classifiers() -> dict[str, Any]:
     }
 
 
-def _outputs(model: Any, x: np.ndarray | None, facts: Mapping[str, Any]) -> np.ndarray:
+def raw_outputs(model: Any, x: np.ndarray | None, facts: Mapping[str, Any]) -> np.ndarray:
     """Return a network's outputs: the standardised target (n, 1), the logit of class 1 (n, 1), or one of each class."""
     if not hasattr(model, "predict_proba"):
         return np.asarray(model.predict(x), dtype=np.float64).reshape(-1, 1)

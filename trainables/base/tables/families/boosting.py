@@ -185,7 +185,14 @@ class LiveText(Mapping[str, Tensor]):
 
 
 def train_until_best(
-    data: TrainingData, kind: Kind, x: np.ndarray, x_val: np.ndarray, *, categorical: list[int], threads: int
+    data: TrainingData,
+    kind: Kind,
+    x: np.ndarray,
+    x_val: np.ndarray,
+    *,
+    categorical: list[int],
+    threads: int,
+    seed: int = 0,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Train LightGBM at its defaults with early stopping on the validation split.
 
@@ -195,12 +202,15 @@ def train_until_best(
         x, x_val: (n, columns) of the training and the validation rows.
         categorical: positions of the columns that hold categories.
         threads: of LightGBM.
+        seed: of LightGBM; without sampling it changes little.
 
     Returns:
         A function from a matrix (n, columns) to raw outputs (n, n_outputs), with the trees of the best round.
     """
     n_outputs, validation = int(data.facts["n_outputs"]), Validation(kind, data)
-    booster = Booster(x, data.arrays["y_train"], kind, n_outputs, {}, categorical=categorical, seed=0, threads=threads)
+    booster = Booster(
+        x, data.arrays["y_train"], kind, n_outputs, {}, categorical=categorical, seed=seed, threads=threads
+    )
     outputs, best, best_rounds = np.zeros((len(x_val), 1)), math.inf, 1
     while booster.rounds < MAX_ROUNDS and booster.rounds - best_rounds < BASELINE_PATIENCE:
         since = booster.rounds

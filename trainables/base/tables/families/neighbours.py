@@ -121,14 +121,17 @@ def to_outputs(averages: Tensor, kind: RowKind) -> Tensor:
 
 def read(queries: Tensor, keys: Tensor, key_norms: Tensor, values: Tensor) -> Tensor:
     """Average values (k, width) by the softmax over negative distances of queries (n, dim) to keys (k, dim)."""
-    distances = _distances(queries, keys, key_norms)
+    distances = _near(_distances(queries, keys, key_norms))
     return torch.softmax(distances.neg_(), dim=1) @ values
 
 
 def _distances(queries: Tensor, keys: Tensor, key_norms: Tensor) -> Tensor:
-    """Return the distances (n, k), none more than ``FAR`` above its row's least: weights there would be denormal."""
     squares = torch.addmm(key_norms, queries, keys.t(), alpha=-2).add_(queries.square().sum(1, keepdim=True))
-    distances = squares.clamp_(min=LEAST_DISTANCE**2).sqrt_()
+    return squares.clamp_(min=LEAST_DISTANCE**2).sqrt_()
+
+
+def _near(distances: Tensor) -> Tensor:
+    """Limit distances to ``FAR`` above the least of their row: weights further away would be denormal numbers."""
     return torch.minimum(distances, distances.amin(1, keepdim=True).add_(FAR), out=distances)
 
 
@@ -144,7 +147,10 @@ class SoftNeighbours(torch.autograd.Function):
         """Average the values (k, width) for the first ``rows`` of ``points`` (k, dim)."""
         queries = points[:rows]
         distances = _distances(queries, points, points.square().sum(1))
-        distances[:, :rows].fill_diagonal_(math.inf)
+        own = distances[:, :rows]  # a view
+        own.fill_diagonal_(math.inf)  # before the nearest is looked for, and again after all are limited
+        _near(distances)
+        own.fill_diagonal_(math.inf)
         weights = torch.softmax(-distances, dim=1)
         averages = weights @ values
         ctx.save_for_backward(points, values, distances, weights, averages)

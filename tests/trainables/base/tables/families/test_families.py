@@ -101,9 +101,10 @@ def test_an_unknown_family_is_refused_with_a_hint() -> None:
         family_of({"embedding": "piecewise"})
 
 
-def test_neighbours_read_what_the_definition_says() -> None:
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_neighbours_read_what_the_definition_says(scale: float) -> None:
     generator = torch.Generator().manual_seed(0)
-    points = torch.randn(12, 3, generator=generator, dtype=torch.float64).requires_grad_()
+    points = (scale * torch.randn(12, 3, generator=generator, dtype=torch.float64)).requires_grad_()
     values = torch.randn(12, 2, generator=generator, dtype=torch.float64)
     distances = torch.cdist(points[:5], points)
     distances = distances.masked_fill(torch.eye(5, 12, dtype=torch.bool), torch.inf)  # no row sees its own value

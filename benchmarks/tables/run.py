@@ -1,0 +1,162 @@
+"""The benchmark on tables: one piece for each table, seed and system; ranks, report and lock like the other suites."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness.lockfile import Lock
+from benchmarks.harness.pieces import RESULTS, PieceSuite
+from benchmarks.harness.suite import REPORT, Notify, run_suite
+from benchmarks.search.statistics import Ranking, rank
+from benchmarks.tables.spec import TablesSpec, check
+from benchmarks.tables.systems import SYSTEMS, Request
+from search_spaces.errors import UserError
+from trainables import Splits
+from trainables.base.tables.tabular import TabularTask
+from tunelab.documents.blocks import Document
+
+__all__ = ["REPORT", "RESULTS", "TableScore", "TablesResults", "TablesSuite", "run"]
+
+Place = tuple[str, int, str]  # table, seed, system
+
+
+@dataclass(frozen=True)
+class TableScore:
+    """What a system reached on a table with a seed.
+
+    Attributes:
+        table, seed, system: which.
+        score: its name, e.g. ``"rmse"``.
+        value: on the test rows.
+        error: the same, lower is better: ``1 - value`` of a score that is better when higher.
+        seconds: wall time of the whole system.
+    """
+
+    table: str
+    seed: int
+    system: str
+    score: str
+    value: float
+    error: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TablesResults:
+    """All that a report shows.
+
+    Attributes:
+        spec: what was asked.
+        scores: tables, seeds and systems in order.
+        ranking: of the systems over blocks of a table and a seed.
+        lock: what fixed the numbers.
+    """
+
+    spec: TablesSpec
+    scores: tuple[TableScore, ...]
+    ranking: Ranking
+    lock: Mapping[str, Any]
+
+    def errors(self) -> np.ndarray:
+        """Return the errors, (tables, seeds, systems)."""
+        shape = (len(self.spec.tables), len(self.spec.seeds), len(self.spec.systems))
+        return np.array([score.error for score in self.scores]).reshape(shape)
+
+
+class TablesSuite(PieceSuite[TablesResults, Place, TableScore]):
+    """The benchmark on tables.
+
+    Args:
+        spec: what is asked for.
+
+    Raises:
+        UserError: the spec is wrong.
+    """
+
+    kind = "tables"
+    done = "scores.jsonl"
+    pieces = "scores"
+
+    def __init__(self, spec: TablesSpec) -> None:
+        check(spec)
+        self._spec = spec
+
+    @classmethod
+    def from_lock(cls, lock: Lock) -> TablesSuite:
+        return cls(TablesSpec.from_json(lock["resolved"]["spec"]))
+
+    @cached_property
+    def _tables(self) -> dict[str, tuple[TabularTask, Splits]]:
+        tasks = {entry.name: entry.load() for entry in self._spec.tables}
+        return {name: (task, task.load()) for name, task in tasks.items()}
+
+    def resolved(self) -> dict[str, Any]:
+        digests = {name: splits.training.digest for name, (_, splits) in self._tables.items()}
+        return {"spec": json.loads(json.dumps(self._spec.to_json())), "data": digests}
+
+    def places(self) -> Iterator[Place]:
+        for entry in self._spec.tables:
+            for seed in self._spec.seeds:
+                for system in self._spec.systems:
+                    yield entry.name, seed, system
+
+    def make(self, places: Sequence[Place]) -> Iterator[TableScore]:
+        """Run systems one after another, each with the whole machine."""
+        entries = {entry.name: entry for entry in self._spec.tables}
+        for table, seed, system in places:
+            task, splits = self._tables[table]
+            began = time.perf_counter()
+            scores = SYSTEMS[system](Request(entries[table], task, splits, seed, self._spec.time_budget))
+            value = float(scores[task.facts.score])
+            error = value if task.facts.score_direction == "minimize" else 1 - value
+            yield TableScore(table, seed, system, task.facts.score, value, error, time.perf_counter() - began)
+
+    def read(self, values: Mapping[str, Any]) -> TableScore:
+        return TableScore(**values)
+
+    def place_of(self, piece: TableScore) -> Place:
+        return piece.table, piece.seed, piece.system
+
+    def progress(self, piece: TableScore, done: Mapping[Place, TableScore]) -> str:
+        return (
+            f"{piece.table}, seed {piece.seed}, {piece.system}: {piece.score} {piece.value:.5g} ({piece.seconds:.0f} s)"
+        )
+
+    def summarize(self, pieces: Sequence[TableScore], lock: Lock) -> TablesResults:
+        spec = self._spec
+        names = [entry.name for entry in spec.tables for _ in spec.seeds]
+        losses = np.array([piece.error for piece in pieces]).reshape(len(names), len(spec.systems))
+        return TablesResults(spec, tuple(pieces), rank(spec.systems, names, losses, seed=0), lock)
+
+    def write(self, folder: Path, results: TablesResults) -> list[str]:
+        content = json.dumps([asdict(score) for score in results.scores], indent=1)
+        (folder / RESULTS).write_text(content + "\n", encoding="utf-8")
+        return [RESULTS]
+
+    def document(self, results: TablesResults) -> Document:
+        from benchmarks.tables.report import make_tables_document
+
+        return make_tables_document(results)
+
+    def kept(self, folder: Path) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+        return found
+
+    def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+        return f"{then['table']}, seed {then['seed']}, {then['system']}: was {then['value']}, is {now['value']}"
+
+    def differences(self, folder: Path, lock: Lock) -> list[str]:
+        raise UserError("What a system reaches within a time is not reproduced exactly. Run the benchmark again.")
+
+
+def run(spec: TablesSpec, folder: Path, notify: Notify) -> TablesResults:
+    """Run the benchmark in a folder, see ``run_suite``."""
+    return run_suite(TablesSuite(spec), folder, notify)

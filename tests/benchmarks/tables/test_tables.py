@@ -1,0 +1,97 @@
+"""The benchmark on tables: what it reads, refuses, keeps and reports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.cli import app
+from benchmarks.tables.report import compare
+from benchmarks.tables.run import RESULTS
+from benchmarks.tables.spec import FILE, TablesSpec, read_tables
+from benchmarks.tables.systems import missing_system
+from search_spaces import UserError
+
+SMALL = "tables:\n  - {task: wine}\n  - {data: points.csv, target: y, name: points}\nseeds: [0, 1]\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    rows = [f"{a:.4f},{b:.4f},{a * b + 0.1 * c:.4f}" for (a, b), c in zip(x, rng.normal(size=200), strict=True)]
+    (tmp_path / "points.csv").write_text("a,b,y\n" + "\n".join(rows))
+    (tmp_path / FILE).write_text(SMALL + "systems: [lightgbm, scikit-learn]\n")
+    return tmp_path
+
+
+def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_done(folder: Path) -> None:
+    command = ["tables", str(folder), "--output", str(folder / "out")]
+    first = CliRunner().invoke(app, command)
+    assert first.exit_code == 0, first.output
+    scores = json.loads((folder / "out" / RESULTS).read_text())
+    assert [(s["table"], s["seed"], s["system"]) for s in scores[:3]] == [
+        ("wine", 0, "lightgbm"),
+        ("wine", 0, "scikit-learn"),
+        ("wine", 1, "lightgbm"),
+    ]
+    assert len(scores) == 8
+    assert all(s["value"] > 0.8 and s["error"] == 1 - s["value"] for s in scores if s["table"] == "wine")
+    assert all(0.1 < s["error"] < 1 for s in scores if s["table"] == "points")
+    assert "average rank" in (folder / "out" / "report.html").read_text()
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 0
+    assert "seed 0" not in again.output
+    assert json.loads((folder / "out" / RESULTS).read_text()) == scores
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tables: []", "must have a list 'tables'"),
+        ("tables: [{target: y}]", "needs 'data' and 'target', or 'task'"),
+        ("tables: [{task: mnist}]", "is not a table"),
+        ("tables: [{task: wine}, {task: wine}]", "Two tables are called 'wine'"),
+        ("tables: [{task: wine}]\nsystems: [lightgbm]", "two systems or more"),
+        ("tables: [{task: wine}]\nsystems: [lightgbm, sklearn]", "Did you mean 'scikit-learn'"),
+        ("tables: [{task: wine}]\nseeds: [-1]", "whole numbers from 0"),
+        ("tables: [{task: wine}]\nsedes: [1]", "Did you mean 'seeds'"),
+        ("tables: [", "is not YAML"),
+    ],
+)
+def test_a_list_of_tables_that_cannot_be_run_is_refused(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(UserError, match=says):
+        read_tables(tmp_path)
+
+
+def test_the_list_goes_into_the_lock_and_back(folder: Path) -> None:
+    spec = read_tables(folder)
+    assert TablesSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert spec.time_budget == 120
+    with pytest.raises(UserError, match="holds"):
+        read_tables(folder / "nowhere")
+
+
+@pytest.mark.skipif(missing_system("autogluon") is None, reason="AutoGluon is installed")
+def test_a_system_that_is_not_installed_is_said(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("tables: [{task: wine}]\nsystems: [lightgbm, autogluon]")
+    with pytest.raises(UserError, match=r"needs the package 'autogluon\.tabular'"):
+        read_tables(tmp_path)
+
+
+def test_small_differences_are_ties() -> None:
+    own, other = np.array([1.0, 1.0, 1.0, 0.0]), np.array([1.004, 1.1, 0.9, 0.0])
+    assert compare(own, other) == (1, 2, 1)
+
+
+@pytest.mark.slow
+def test_a_sweep_is_one_of_the_systems(folder: Path) -> None:
+    (folder / FILE).write_text("tables: [{task: wine}]\nseeds: [0]\ntime_budget: 10s\nsystems: [tunelab, lightgbm]\n")
+    done = CliRunner().invoke(app, ["tables", str(folder), "--output", str(folder / "out")])
+    assert done.exit_code == 0, done.output
+    assert "tunelab on 1 tables: against lightgbm" in done.output
