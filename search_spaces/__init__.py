@@ -22,7 +22,8 @@ ENTRY_POINTS = "tunelab.spaces"
 
 def space_names() -> list[str]:
     """Names of the spaces in this package: the files that hold ``space``."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"errors", "space", "values"})
+    no_spaces = {"errors", "optuna_logging", "space", "values"}
+    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - no_spaces)
 
 
 def get_space(name: str) -> SearchSpace:

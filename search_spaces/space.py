@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from search_spaces.optuna_logging import quiet_optuna
 from search_spaces.values import ParamValue, PlainTrial, plain
 
 if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are listed
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are
 
 Config = dict[str, object]
 
+GRID_TOLERANCE = 1e-8  # steps, as Optuna allows for rounding
 PROBES = 256  # random draws that find the conditional branches of a define-by-run space
 
 
@@ -77,15 +79,13 @@ class SearchSpace:
         from search_spaces.values import widened
 
         found: dict[str, BaseDistribution] = {}
-        verbosity = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line about a study that nobody asked for
         sampler = optuna.samplers.RandomSampler(seed=0)
         for _ in range(PROBES):
-            trial = optuna.create_study(sampler=sampler).ask()  # one study would allow no range that depends
+            with quiet_optuna():
+                trial = optuna.create_study(sampler=sampler).ask()  # one study would allow no range that depends
             self(trial)
             for name, distribution in trial.distributions.items():
                 found[name] = widened(name, found[name], distribution) if name in found else distribution
-        optuna.logging.set_verbosity(verbosity)
         return dict(sorted(found.items()))
 
     def branches(self) -> list[ParamValue]:
@@ -101,3 +101,21 @@ class SearchSpace:
         from optuna.distributions import distribution_to_json
 
         return {name: json.loads(distribution_to_json(d)) for name, d in self.distributions().items()}
+
+
+def contains(distribution: BaseDistribution, value: ParamValue) -> bool:
+    """Return whether a value is a choice of a parameter, or lies within its bounds and on its grid."""
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    try:
+        internal = distribution.to_internal_repr(value)
+    except ValueError:  # not a value of this parameter's type, or none of its choices
+        return False
+    if not isinstance(distribution, FloatDistribution | IntDistribution):
+        return True
+    if not distribution.low <= internal <= distribution.high:
+        return False
+    if distribution.step is None:
+        return True
+    steps = (internal - distribution.low) / distribution.step
+    return abs(steps - round(steps)) < GRID_TOLERANCE

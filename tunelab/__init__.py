@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tunelab.records.result import SweepResult
     from tunelab.records.spec import SweepSpec
     from tunelab.run import run_sweep
-    from tunelab.search.study import study_of
+    from tunelab.search.optuna_trials import study_of
     from tunelab.tracking.open import load_result
 
 __all__ = [
@@ -46,7 +46,7 @@ _HOMES = {
     "UserError": "search_spaces",
     "load_result": "tunelab.tracking.open",
     "run_sweep": "tunelab.run",
-    "study_of": "tunelab.search.study",
+    "study_of": "tunelab.search.optuna_trials",
 }
 
 

@@ -16,7 +16,8 @@ from search_spaces import UserError
 from trainables.base.worker.assignment import weights_path
 from trainables.base.worker.storage import Storage
 from tunelab.records.trial import TrialStatus, ranked
-from tunelab.search.journal import Replay, is_finished, is_running, read_events, replay
+from tunelab.search.journal import is_running, read_events
+from tunelab.search.replay import Replay, replay
 from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
 from tunelab.setup.resume import HIDDEN, sweep_names
 from tunelab.system.redaction import without_secrets
@@ -71,7 +72,7 @@ def _of_sweep(folder: Path) -> list[Removable]:
     if uri != str(folder):
         check_trusted([Named("storage", uri.removesuffix(f"/{folder.name}"), is_place=True)], (), "Its journal")
     storage = Storage(uri)
-    finished = is_finished(state)
+    finished = state.is_finished
     paths = [*(_finished_paths(storage) if finished else _superfluous_paths(state, storage))]
     if storage.names(CONFIRMATION):
         paths.append(("weights of a confirmation", CONFIRMATION))
@@ -84,8 +85,7 @@ def _of_sweep(folder: Path) -> list[Removable]:
 
 def _storage_uri(state: Replay, folder: Path) -> str | None:
     """Where a sweep's weights lie; None when only its user knows, because the URI holds a password."""
-    started = [note for note in state.notes if note["event"] == "started"]
-    uri = started[-1]["spec"]["storage"] if started else None
+    uri = state.sessions[-1].spec["storage"] if state.sessions else None
     if uri is None:
         return str(folder)
     return None if HIDDEN in uri else f"{uri.rstrip('/')}/{folder.name}"

@@ -177,13 +177,14 @@ def _store(tracking_uri: str) -> Finding:
 
 
 def _sweeps(home: Path) -> Iterator[Finding]:
-    from tunelab.search.journal import is_finished, is_running, read_events, replay
+    from tunelab.search.journal import is_running, read_events
+    from tunelab.search.replay import replay
     from tunelab.setup.resume import sweep_names
 
     for name in sweep_names(home):
         folder = home / "sweeps" / name
         try:
-            finished = is_finished(replay(read_events(folder)))
+            finished = replay(read_events(folder)).is_finished
         except UserError as error:
             yield Finding(f"sweep {name}", "damaged", str(error))
             continue
@@ -193,7 +194,8 @@ def _sweeps(home: Path) -> Iterator[Finding]:
 
 def _ray(address: str | None) -> Finding:
     from tunelab.launch.cluster_address import given_address
-    from tunelab.launch.session import LOOPBACK, import_ray, ray_running
+    from tunelab.launch.ray_internals.patches import LOOPBACK
+    from tunelab.launch.session import import_ray, ray_running
 
     began = time.monotonic()
     with ray_running(address) as cluster:
@@ -210,10 +212,17 @@ def _ray(address: str | None) -> Finding:
 
 
 def _private_parts() -> Iterator[Finding]:
-    from tunelab.launch.session import missing_parts
+    """Of the private parts of other libraries that are used, those that the installed versions do not have."""
+    from trainables.base.training.torch_internals import PARTS as TORCH_PARTS
+    from tunelab.launch.ray_internals.parts import PARTS as RAY_PARTS
+    from tunelab.launch.session import import_ray
+    from tunelab.search.optuna_internals import PARTS as OPTUNA_PARTS
 
-    for part, consequence in missing_parts().items():
-        yield Finding("Ray's private parts", f"this version of Ray has no {part}", consequence)
+    import_ray()
+    for library, parts in (("Ray", RAY_PARTS), ("Optuna", OPTUNA_PARTS), ("torch", TORCH_PARTS)):
+        for part in parts:
+            if not part.is_there():
+                yield Finding(f"{library}'s private parts", f"this version of {library} has no {part}", part.without)
 
 
 def _attempt(name: str, look: Callable[[], Finding]) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -11,6 +10,7 @@ from typing import Any
 
 from search_spaces import UserError
 from trainables import Splits, Task, get_task, load_data
+from trainables.base.contract.digests import file_digest
 from trainables.base.training.compute import Compute
 from tunelab.launch.retraining import repeat_trial
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
@@ -168,11 +168,6 @@ def _same_task(spec: Mapping[str, Any], parent: Mapping[str, str]) -> Task:
                 "Bring the old version back."
             )
     return get_task(name, **spec["task_options"])
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _changes(then: dict[str, str], before: TrialRecord, now: TrialRecord) -> dict[str, tuple[str, str]]:

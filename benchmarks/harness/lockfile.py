@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.harness.provenance import provenance
 from search_spaces.errors import UserError
-from tunelab.system.hashing import sha256_file
+from trainables.base.contract.digests import file_digest
 
 NAME = "benchmark.lock.json"
 SCHEMA = 1
@@ -110,7 +110,7 @@ def open_folder(
 
 def complete(folder: Path, lock: Lock, results: Iterable[str], notes: Mapping[str, Any]) -> dict[str, Any]:
     """Note that the numbers are complete, with the digests of the files ``results``; return the lock."""
-    digests = {name: sha256_file(folder / name) for name in results}
+    digests = {name: file_digest(folder / name) for name in results}
     done = {**lock, "status": "complete", "results": digests, **notes}
     write_lock(folder, done)
     return done
@@ -123,7 +123,7 @@ def damaged_files(folder: Path, lock: Lock) -> list[str]:
         path = folder / name
         if not path.is_file():
             found.append(f"{name} is missing")
-        elif sha256_file(path) != digest:
+        elif file_digest(path) != digest:
             found.append(f"{name} was changed after the run: its sha256 is not the lock's")
     return found
 

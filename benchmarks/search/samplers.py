@@ -34,7 +34,7 @@ SEEDS = ("seed", "random_state_seed", "random_state")  # what searchers call the
 class Sampler(Protocol):
     """Proposes one trial after another."""
 
-    def ask(self, number: int) -> tuple[dict[str, ParamValue], Config]:
+    def suggest(self, number: int) -> tuple[dict[str, ParamValue], Config]:
         """Parameters and configuration of the next trial."""
 
     def tell(self, record: TrialRecord) -> None:
@@ -75,9 +75,9 @@ class NamedStudySampler(StudySampler):
         self._name = sampler
         self._own_seed = seed
 
-    def ask(self, number: int) -> tuple[dict[str, ParamValue], Config]:
+    def suggest(self, number: int) -> tuple[dict[str, ParamValue], Config]:
         try:
-            return super().ask(number)
+            return super().suggest(number)
         except ImportError as error:
             raise UserError(f"{self._name} needs a package that is not installed: {error}.") from error
 
@@ -119,7 +119,7 @@ class RaySampler:
         except (ValueError, TypeError) as error:
             raise UserError(f"{name} cannot search the space '{space.name}': {error}.") from error
 
-    def ask(self, number: int) -> tuple[dict[str, ParamValue], Config]:
+    def suggest(self, number: int) -> tuple[dict[str, ParamValue], Config]:
         params = dict(self._searcher.suggest(str(number)))
         probe = optuna.trial.FixedTrial(params)
         config = self._space(probe)

@@ -125,12 +125,11 @@ class Pruner(OneByOne):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # the user chose it by name
             self._pruner: Any = cls(**arguments_of(cls, {"max_resource": length.max_epochs}))
-        self._study = proposals.study
+        self._sampler, self._study = proposals, proposals.study
         self._study.pruner = self._pruner
 
     def judge(self, number: int, curve: list[Epoch]) -> Verdict:
-        storage = self._study._storage
-        trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+        storage, trial_id = self._sampler.storage, self._sampler.trial_id(number)
         storage.set_trial_intermediate_value(trial_id, curve[-1].epoch, curve[-1].val_loss)
         return Verdict.STOP if self._pruner.prune(self._study, storage.get_trial(trial_id)) else Verdict.GO
 

@@ -108,6 +108,6 @@ def rehearse(task: str, method: Method) -> None:
     sampler = make_sampler(method.sampler, found.space(), 0)
     make_scheduler(method.scheduler, TrialLength.from_facts(found.facts), sampler)
     for number in range(REHEARSED):
-        params, config = sampler.ask(number)
+        params, config = sampler.suggest(number)
         epochs = (Epoch(1, 1.0 + number, {}, 0.0),)
         sampler.tell(TrialRecord(number, params, config, 0, 1, TrialStatus.FINISHED, epochs))

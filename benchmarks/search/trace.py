@@ -108,7 +108,7 @@ class Search:
 
     def _propose(self) -> None:
         number, self._proposed = self._proposed, self._proposed + 1
-        params, config = self._sampler.ask(number)
+        params, config = self._sampler.suggest(number)
         seed, length = trial_seed(self._seed, number), self._task.facts.max_epochs
         record = TrialRecord(number, params, config, seed, length, TrialStatus.RUNNING)
         reports = iter(self._task.fit(config, self._data, seed, max_epochs=length))

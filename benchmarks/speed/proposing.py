@@ -29,7 +29,7 @@ def measure_proposing(points: Sequence[int] = POINTS) -> list[Proposing]:
     rng = random.Random(0)
     found, since, before = [], time.process_time(), 0
     for number in range(max(points)):
-        params, config = proposals.ask(number)
+        params, config = proposals.suggest(number)
         loss = abs(math.log10(float(str(params["lr"]))) + 2.5) + float(str(params["dropout"])) + 0.1 * rng.random()
         complete = rng.random() < 0.3
         status, reached = (TrialStatus.FINISHED, (1, 3, 9, 27)) if complete else (TrialStatus.STOPPED, (1,))

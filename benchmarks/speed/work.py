@@ -72,7 +72,7 @@ def make_work(task_name: str, trials: int, max_epochs: int, concurrency: int, de
 
     task = get_task(task_name)
     proposals = StudySampler(task.space(SPACE), "random", seed, reference=task.reference, fixed={})
-    drawn = [proposals.ask(number) for number in range(trials)]
+    drawn = [proposals.suggest(number) for number in range(trials)]
     return Work(
         task=task_name,
         max_epochs=max_epochs,

@@ -23,7 +23,8 @@ from tunelab.cli import main as cli
 from tunelab.launch.ray_internals.forks import NONE
 from tunelab.records.spec import SweepSpec, make_spec, spec_keys
 from tunelab.records.spec_file import read_spec_file
-from tunelab.search.journal import FILE, read_events, replay
+from tunelab.search.journal import FILE, read_events
+from tunelab.search.replay import replay
 from tunelab.setup.resolve import resolve_sweep
 
 COMMAND = typer.main.get_command(cli.app)
@@ -190,6 +191,8 @@ def test_pictures(content: bytes) -> None:
 @given(content=st.binary(max_size=300))
 @example(content=b'{"event": "ended"}\n')
 @example(content=b"[]\n")
+@example(content=b'{"event": "format", "version": []}\n')
+@example(content=b'{"event": "finished", "stopped": "", "time": "now"}\n')
 @example(content=b'{"event": "reported", "trial": 3, "rows": []}\n')
 def test_journals(content: bytes, in_folder: Path) -> None:
     (in_folder / FILE).write_bytes(content)

@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 import trainables
 from search_spaces import SearchSpace, UserError, get_space, space_names
+from search_spaces.space import contains
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -211,3 +214,18 @@ def test_a_space_without_parameters_is_one_configuration(tmp_path: Path) -> None
 def test_a_configuration_that_cannot_be_stored_is_refused_before_a_search(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"suggest gives x = .*, a .*function.*, which cannot be stored"):
         own_space(tmp_path, "return {'x': max}")
+
+
+@pytest.mark.parametrize(
+    ("distribution", "inside", "outside"),
+    [
+        (IntDistribution(1, 9, step=4), [1, 5, 9], [0, 2, 13, "one"]),
+        (IntDistribution(8, 512, log=True), [8, 512], [7, 513]),
+        (FloatDistribution(0.1, 0.9, step=0.1), [0.1, 0.3, 0.9], [0.0, 0.25, 1.0, "low"]),
+        (FloatDistribution(1e-4, 1.0, log=True), [1e-4, 0.5], [1e-5, 2.0, float("nan")]),
+        (CategoricalDistribution((True, "a", 3)), [True, "a", 3], [False, "b", 4]),
+    ],
+)
+def test_what_lies_in_a_distribution(distribution: BaseDistribution, inside: list[Any], outside: list[Any]) -> None:
+    assert [contains(distribution, value) for value in inside] == [True] * len(inside)
+    assert [contains(distribution, value) for value in outside] == [False] * len(outside)

@@ -20,7 +20,8 @@ from trainables import get_task
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.run import run_sweep
-from tunelab.search.study import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy, StudySampler
+from tunelab.search.optuna_internals import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy
+from tunelab.search.study import StudySampler
 from tunelab.tracking.store import Store
 
 TRIALS = 12
@@ -155,7 +156,9 @@ def test_a_proposal_looks_at_a_bounded_number_of_trials() -> None:
     import optuna
     from optuna.trial import TrialState, create_trial
 
-    study = BoundedStudy()
+    storage = optuna.storages.InMemoryStorage()
+    study_id = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE])
+    study = BoundedStudy(storage.get_study_name_from_id(study_id), storage)
     domain: dict[str, optuna.distributions.BaseDistribution] = {"x": optuna.distributions.FloatDistribution(0.0, 1.0)}
     count = 3 * LEARN_FROM
     for number in range(count):
@@ -186,9 +189,9 @@ def test_tpe_itself_looks_at_no_more_trials_however_it_asks(monkeypatch: pytest.
     tpe = StudySampler(space, "tpe", 0, reference={}, fixed={})
     records = []
     for number in range(LEARN_FROM + 50):
-        params, config = random.ask(number)
+        params, config = random.suggest(number)
         epochs = (Epoch(1, float(number), {}, 1.0),)
         records.append(TrialRecord(number, params, config, 0, 1, TrialStatus.STOPPED, epochs))
     tpe.restore([*records[:-3], *(replace(record, status=TrialStatus.RUNNING) for record in records[-3:])])
-    tpe.ask(len(records))
+    tpe.suggest(len(records))
     assert set(looked_at) == {LEARN_FROM + 3}

@@ -27,7 +27,7 @@ from tunelab.records.spec import make_spec
 from tunelab.records.trial import TrialStatus
 from tunelab.run import run_sweep
 from tunelab.search.journal import FILE
-from tunelab.setup.resume import find_name, next_name, resumed_spec, started_note
+from tunelab.setup.resume import find_name, last_session, next_name, resumed_spec
 from tunelab.system.errors import SweepFailed
 from tunelab.system.memory import process_tree
 from tunelab.system.scratch import SCRATCH_PREFIX
@@ -164,7 +164,7 @@ def test_kills_while_the_winner_is_confirmed_scored_and_logged_lose_nothing(stor
 @pytest.mark.parametrize(
     "where",
     [
-        pytest.param("tunelab.search.study.StudySampler.ask", marks=pytest.mark.slow),
+        pytest.param("tunelab.search.study.StudySampler.suggest", marks=pytest.mark.slow),
         "trainables.base.tables.tabular.TabularTask.scores",
     ],
 )
@@ -294,9 +294,9 @@ def test_a_changed_space_is_refused_with_the_difference_or_becomes_a_new_sweep(s
     old = run_sweep(make_spec({**values, "tracking_uri": store_uri}))
     task.write_text(source + "    speed = 2\n")
     with pytest.raises(UserError, match=r"the task's file '.*mine.py' is not what it was"):
-        run_sweep(resumed_spec(started_note(home, "old"), {"trials": 4}))
+        run_sweep(resumed_spec(last_session(home, "old"), {"trials": 4}))
     task.write_text(source.replace("1.0)", "0.5)"))
-    note = started_note(home, "old")
+    note = last_session(home, "old")
     with pytest.raises(UserError, match=r"hyperparameter x was .*1\.0.*, is .*0\.5"):
         run_sweep(resumed_spec(note, {"trials": 4}))
     new = run_sweep(resumed_spec(note, {"name": next_name(home, "old"), "warm_start": find_name(home, "ol")}))

@@ -14,6 +14,7 @@ from search_spaces import UserError
 from tests.drivers import start_offline
 from tunelab.launch.worker_logs import WorkerStderr, with_stderr
 from tunelab.records.spec import make_spec, public_spec
+from tunelab.search.events import SweepIdentity
 from tunelab.search.journal import Journal
 from tunelab.setup.resume import resumed_spec
 from tunelab.system.redaction import without_secrets
@@ -64,13 +65,13 @@ def test_what_is_shown_of_a_uri(text: str, shown: str) -> None:
 
 def test_a_hidden_password_must_be_given_again(tmp_path: Path) -> None:
     spec = make_spec({"task": "wine", "trials": 3, "name": "a", "tracking_uri": URI.format("secret")})
-    note = {"spec": public_spec(spec).to_json()}
+    note = SweepIdentity(public_spec(spec).to_json())
     with pytest.raises(UserError, match=r"holds a password, which is kept nowhere"):
         resumed_spec(note, {})
     spec = make_spec({"task": "own", "name": "a", "task_options": {"data": URI.format("secret")}})
     assert "secret" not in json.dumps(public_spec(spec).to_json())
     with pytest.raises(UserError, match="option data of the task holds a password"):
-        resumed_spec({"spec": public_spec(spec).to_json()}, {})
+        resumed_spec(SweepIdentity(public_spec(spec).to_json()), {})
     assert resumed_spec(note, {"tracking_uri": URI.format("secret")}).tracking_uri == URI.format("secret")
 
 

@@ -17,6 +17,7 @@ from tunelab.clean import find_removable
 from tunelab.cli.main import main
 from tunelab.records.spec import make_spec, public_spec
 from tunelab.reproduce import reproduce
+from tunelab.search.events import Started
 from tunelab.search.journal import Journal
 from tunelab.tracking.store import Store
 
@@ -41,7 +42,7 @@ def write_journal(home: Path, name: str, folder: Path, **values: Any) -> None:
     (home / "sweeps" / name).mkdir(parents=True)
     journal = Journal(home / "sweeps" / name)
     spec = public_spec(make_spec({"task": "wine", "trials": 3, "name": name, **values})).to_json()
-    journal.note("started", spec=spec, folder=str(folder), time=0.0)
+    journal.append(Started(spec, folder=str(folder)))
     journal.close()
 
 

@@ -45,15 +45,16 @@ def _study(result: SweepResult) -> Any:
     from optuna.distributions import json_to_distribution
     from optuna.trial import create_trial
 
-    from tunelab.search.study import quiet_optuna
+    from search_spaces.optuna_logging import quiet_optuna
+    from search_spaces.space import contains
 
-    quiet_optuna()
     known = {name: json_to_distribution(json.dumps(d)) for name, d in result.space.items()}
-    study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=0))
+    with quiet_optuna():
+        study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=0))
     for place, trial in enumerate(result.ranked()):
         params = {name: value for name, value in trial.params.items() if name in known}
         distributions = {name: known[name] for name in params}
-        if not all(d._contains(d.to_internal_repr(params[name])) for name, d in distributions.items()):
+        if not all(contains(d, params[name]) for name, d in distributions.items()):
             continue
         study.add_trial(create_trial(value=float(place), params=params, distributions=distributions))
     return study

@@ -46,26 +46,26 @@ def run_command(
     if sweep is None:
         raise UserError("Which sweep? Give its name or its beginning, or @latest; `tunelab results` lists them.")
     from tunelab.cli.sweep import run_and_show
-    from tunelab.setup.resume import check_named, find_name, next_name, resumed_spec, started_note
+    from tunelab.setup.resume import check_named, find_name, last_session, next_name, resumed_spec
     from tunelab.tracking.uri import absolute_uri, check_uri, default_tracking_uri, home_of
 
     given_uri = given.get("tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI")
     home = home_of(check_uri(given_uri or default_tracking_uri()))
     name = find_name(home, sweep)
-    note = started_note(home, name)
+    session = last_session(home, name)
     vouched = [*(trust or []), *filter(None, (given.get("address"), given.get("storage"), given_uri))]
-    check_named(note, name, [*vouched, default_tracking_uri()])
+    check_named(session, name, [*vouched, default_tracking_uri()])
     storage = given.get("storage")
     given["storage"] = os.path.abspath(storage) if storage and "://" not in storage else storage
     given["tracking_uri"] = absolute_uri(given_uri) if given_uri else None  # the working directory changes below
     if new_space:
         given |= {"name": next_name(home, name), "warm_start": name}
-    spec = resumed_spec(note, given)
+    spec = resumed_spec(session, given)
     try:
-        os.chdir(note["folder"])  # task files and data were named from there
+        os.chdir(session.folder)  # task files and data were named from there
     except OSError as error:
         raise UserError(
-            f"Sweep '{name}' was started in '{note['folder']}', where its task file and data were named from "
+            f"Sweep '{name}' was started in '{session.folder}', where its task file and data were named from "
             f"({error.strerror}). Bring that folder back; an empty one will do when the sweep names no files."
         ) from error
     run_and_show(spec, as_json=bool(as_json))

@@ -12,7 +12,7 @@ from tunelab.analysis.confirmation_cost import WORKER_SECONDS, affordable_top
 from tunelab.estimate.probe import Probe, seconds_per_epoch
 from tunelab.estimate.simulation import expected_epochs
 from tunelab.records.spec import ResolvedSpec
-from tunelab.search.asha import rung_levels
+from tunelab.search.factory import make_rungs
 from tunelab.setup.resolve import KEEP_WEIGHTS, ResolvedSweep
 from tunelab.system.memory import available_memory, process_tree
 
@@ -94,8 +94,7 @@ def make_prediction(plan: ResolvedSweep, probe: Probe, measured: Measured) -> Pr
         UserError: The sweep cannot fit in memory or on the disk.
     """
     spec, capacity = plan.spec, measured.capacity
-    levels = rung_levels(spec.grace_period, spec.reduction_factor, spec.max_epochs) if spec.scheduler == "asha" else ()
-    epochs = expected_epochs(spec.trials, measured.length, levels, spec.reduction_factor)
+    epochs = expected_epochs(spec.trials, measured.length, make_rungs(spec).levels, spec.reduction_factor)
     epoch_seconds = statistics.fmean(seconds_per_epoch(trial) for trial in probe.trials)
     first_seconds = statistics.fmean(trial.epochs[0].seconds for trial in probe.trials)
     train = epochs.mean * epoch_seconds + spec.trials * max(0.0, first_seconds - epoch_seconds)

@@ -18,11 +18,10 @@ from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import assignment_for, retrain_here
 from tunelab.launch.tuner import run_trials
 from tunelab.records.trial import TrialRecord, ranked
-from tunelab.search.asha import Rungs
-from tunelab.search.controller import SearchController, SearchLimits, Stop
+from tunelab.search.factory import make_compute, make_controller
 from tunelab.search.journal import Journal
-from tunelab.search.study import StudySampler
-from tunelab.setup.resolve import ResolvedSweep, compute_of
+from tunelab.search.limits import SearchLimits, Stop
+from tunelab.setup.resolve import ResolvedSweep
 from tunelab.system.memory import process_tree
 
 PROBE_TRIALS = 8
@@ -55,19 +54,15 @@ class Probe:
         self._first = 0.0  # when the first report came
         self._plan, self._splits, self._resources, self._concurrency = plan, splits, resources, concurrency
         self._journal = Journal(folder)
-        self._controller = SearchController(
-            SearchLimits(
-                trials=max(PROBE_TRIALS, 2 * concurrency),
-                max_epochs=min(PROBE_EPOCHS, spec.max_epochs),
-                concurrency=concurrency,
-                compute=compute_of(spec),
-                storage=str(folder),
-            ),
-            StudySampler(plan.space, spec.sampler, spec.seed, reference=plan.task.reference, fixed=spec.fixed),
-            Rungs((), 2),
-            self._journal,
-            spec.seed,
+        limits = SearchLimits(
+            trials=max(PROBE_TRIALS, 2 * concurrency),
+            max_epochs=min(PROBE_EPOCHS, spec.max_epochs),
+            concurrency=concurrency,
+            compute=make_compute(spec),
+            storage=str(folder),
         )
+        unstopped = spec.model_copy(update={"scheduler": "none", "deterministic": False})
+        self._controller = make_controller(unstopped, plan.task, plan.space, self._journal, limits)
         self.next_assignment = self._controller.next_assignment
         self.on_crash = self._controller.on_crash
         self.silent_since = self._controller.silent_since

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from trainables.base.worker.assignment import TrialAssignment, TrialReport
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.search.controller import OUTCOMES, NoTrial
+from tunelab.search.source import STATUS_OF_OUTCOME, NoTrial
 
 RETRIES = 1  # of a trial whose worker died or hung
 
@@ -65,7 +65,7 @@ class FixedTrials:
                 return True
             self._end(number, TrialStatus.STOPPED, "")
             return False
-        self._end(number, OUTCOMES[report.outcome], report.error)
+        self._end(number, STATUS_OF_OUTCOME[report.outcome], report.error)
         return False
 
     def on_crash(self, number: int, error: str) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from trainables import Splits, Task, TrainingData
-from tunelab.launch.tuner import TrialSource
 from tunelab.records.data import DataDescription
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import OFF, ResolvedSpec, SweepSpec, public_spec
-from tunelab.search.asha import Rungs, rung_levels
-from tunelab.search.controller import NoTrial, SearchController, SearchLimits
+from tunelab.records.spec import OFF, SweepSpec, public_spec
+from tunelab.search.factory import fill_defaults, make_compute, make_controller
 from tunelab.search.journal import Journal
-from tunelab.search.study import StudySampler
+from tunelab.search.limits import SearchLimits
+from tunelab.search.source import NoTrial, TrialSource
 from tunelab.system.environment import Environment
 from tunelab.system.signals import put_off
 
@@ -44,25 +44,13 @@ def search_here(spec: SweepSpec, task: Task, splits: Splits) -> SweepResult:
         task, splits: what is learned.
     """
     facts, began = task.facts, time.time()
-    trials, max_epochs = spec.trials or facts.trials, spec.max_epochs or facts.max_epochs
-    grace = spec.grace_period or min(facts.grace_period, max_epochs)
+    filled = fill_defaults(spec, task, name=spec.name or facts.name, tracking_uri=OFF)
     space = task.space(spec.space)
-    levels = rung_levels(grace, spec.reduction_factor, max_epochs) if spec.scheduler == "asha" else ()
-    study = StudySampler(space, spec.sampler, spec.seed, reference=task.reference, fixed=spec.fixed)
-    with TemporaryDirectory() as folder:
-        journal = Journal(Path(folder))
-        controller = SearchController(
-            SearchLimits(trials, max_epochs, 1),
-            study,
-            Rungs(levels, spec.reduction_factor, protected=frozenset(range(study.references))),
-            journal,
-            spec.seed,
-        )
+    limits = SearchLimits(filled.trials, filled.max_epochs, 1, compute=make_compute(filled))
+    with TemporaryDirectory() as folder, closing(Journal(Path(folder))) as journal:
+        controller = make_controller(filled, task, space, journal, limits)
         run_here(controller, task, splits.training)
         records = controller.finish()
-        journal.close()
-    named = {"name": spec.name or facts.name, "tracking_uri": OFF}
-    filled = ResolvedSpec.from_spec(spec, **named, trials=trials, max_epochs=max_epochs, grace_period=grace)
     return SweepResult(
         name=filled.name,
         task=facts.name,

@@ -108,6 +108,11 @@ class TrialRecord:
         return self.status in (TrialStatus.FINISHED, TrialStatus.STOPPED)
 
     @property
+    def last_epoch(self) -> int:
+        """Number of the last epoch of its curve; 0 without one."""
+        return self.epochs[-1].epoch if self.epochs else 0
+
+    @property
     def train_seconds(self) -> float:
         """Time spent training, without start-up and reporting."""
         return self.epochs[-1].seconds if self.epochs else 0.0

@@ -15,12 +15,14 @@ from search_spaces import SearchSpace, UserError
 from trainables import Task, get_task, is_shipped, shipped_tasks
 from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import kind_of
-from trainables.base.training.compute import Compute
 from trainables.base.worker.storage import Storage
 from tunelab.launch.resources import Resources, check_cluster, settle_gpus
 from tunelab.records.spec import ResolvedSpec, SweepSpec
-from tunelab.search.journal import read_events, replay
-from tunelab.search.study import check_fixed, fitting_trials
+from tunelab.search.factory import fill_defaults
+from tunelab.search.fixed_parameters import check_fixed
+from tunelab.search.journal import read_events
+from tunelab.search.optuna_trials import fitting_trials
+from tunelab.search.replay import replay
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
 
@@ -78,11 +80,9 @@ def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
     home = home_of(uri)
     name = spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}"
     folder = home / "sweeps" / name
-    filled = ResolvedSpec.from_spec(
+    filled = fill_defaults(
         spec,
-        trials=spec.trials or task.facts.trials,
-        max_epochs=max_epochs,
-        grace_period=spec.grace_period or min(task.facts.grace_period, max_epochs),
+        task,
         name=name,
         tracking_uri=uri,
         fixed=check_fixed(space, spec.fixed),
@@ -100,12 +100,6 @@ def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
 def resources_of(spec: SweepSpec) -> Resources:
     """What one trial of a sweep takes."""
     return Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.address, spec.hang_timeout)
-
-
-def compute_of(spec: SweepSpec) -> Compute:
-    """What its trials compute on, and how."""
-    device = "auto" if spec.gpus_per_trial else "cpu"
-    return Compute(device, max(1, int(spec.cpus_per_trial)), spec.bf16, spec.compile)
 
 
 def with_gpus(spec: ResolvedSpec, cluster: dict[str, float], task: Task) -> tuple[ResolvedSpec, Resources]:

@@ -10,6 +10,7 @@ from typing import Any
 from search_spaces import UserError, unknown
 from tunelab.records.lookup import Named, find_named
 from tunelab.records.spec import SweepSpec, make_spec
+from tunelab.search.events import Started, SweepIdentity
 from tunelab.search.journal import FILE, read_events
 from tunelab.setup.named_files import named_files, named_places
 from tunelab.system.redaction import without_secrets
@@ -44,41 +45,48 @@ def find_name(home: Path, wanted: str) -> str:
     return found
 
 
-def started_note(home: Path, name: str) -> dict[str, Any]:
-    """What a sweep noted when it last started; raises ``UserError`` when it was killed before it had begun."""
-    notes = [event for event in read_events(home / "sweeps" / name) if event["event"] == "started"]
-    if not notes:
+def last_session(home: Path, name: str) -> Started:
+    """Return what a sweep noted when it last started.
+
+    Raises:
+        UserError: It was killed before it had begun.
+    """
+    sessions = [event for event in read_events(home / "sweeps" / name) if isinstance(event, Started)]
+    if not sessions:
         raise UserError(f"Sweep '{name}' was stopped before it began. Start it again with `tunelab sweep`.")
-    note = notes[-1]
-    if not (isinstance(note.get("spec"), dict) and isinstance(note.get("folder"), str)):
+    session = sessions[-1]
+    if not (isinstance(session.spec, dict) and isinstance(session.folder, str) and session.folder):
         raise UserError(f"The journal of sweep '{name}' is damaged: its start lacks a spec or a folder.")
-    return dict(note)
+    return session
 
 
-def check_named(note: Mapping[str, Any], name: str, trusted: Sequence[str]) -> None:
-    """Raise ``UserError`` when a sweep's journal names files or places that this user has not.
+def check_named(session: Started, name: str, trusted: Sequence[str]) -> None:
+    """Check that this user has named the files and places that a sweep's journal names.
 
     Args:
-        note: what the sweep noted when it last started.
-        name: of the sweep.
-        trusted: what was given on the command line.
+        session: What the sweep noted when it last started.
+        name: Of the sweep.
+        trusted: What was given on the command line.
+
+    Raises:
+        UserError: The journal names others.
     """
-    spec, folder = note["spec"], Path(note["folder"])
     shown = [without_secrets(text) for text in trusted]
-    check_trusted([*named_files(spec, folder), *named_places(spec)], [*trusted, *shown], f"Sweep '{name}'")
+    named = [*named_files(session.spec, Path(session.folder)), *named_places(session.spec)]
+    check_trusted(named, [*trusted, *shown], f"Sweep '{name}'")
 
 
-def resumed_spec(note: Mapping[str, Any], changes: Mapping[str, Any]) -> SweepSpec:
+def resumed_spec(session: SweepIdentity, changes: Mapping[str, Any]) -> SweepSpec:
     """The spec of a sweep to go on with.
 
     Args:
-        note: What it noted when it last started.
+        session: What it noted when it last started.
         changes: New values, e.g. of ``trials``; those that are None stay as they were.
 
     Raises:
         UserError: fewer trials than before, or a URI with a password, which is kept nowhere and must be given again.
     """
-    values = {**note["spec"], **{key: value for key, value in changes.items() if value is not None}}
+    values = {**session.spec, **{key: value for key, value in changes.items() if value is not None}}
     for key in ("tracking_uri", "storage"):
         if HIDDEN in str(values.get(key)):
             option = "--" + key.replace("_", "-")
@@ -92,7 +100,7 @@ def resumed_spec(note: Mapping[str, Any], changes: Mapping[str, Any]) -> SweepSp
             f"The option {hidden[0]} of the task holds a password, which is kept nowhere. Start the sweep again by "
             "`tunelab sweep` with the same --name and all of its options."
         )
-    spec, before = make_spec(values), make_spec(note["spec"])
+    spec, before = make_spec(values), make_spec(session.spec)
     should_continue = spec.name == before.name  # with --new-space another study begins
     if should_continue and (spec.trials or 0) < (before.trials or 0):
         raise UserError(f"--trials {spec.trials}: the sweep has {before.trials} already; give more.")

@@ -1,17 +1,12 @@
-"""Digests of files."""
+"""The digest of a user's task file, by which a sweep recognises it."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-
-def sha256_file(path: Path) -> str:
-    """Return the sha256 of a file as hexadecimal digits; the file is never in memory as a whole."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+from trainables.base.contract.digests import file_digest
 
 
-def file_digest(task: str) -> str:
+def task_file_digest(task: str) -> str:
     """Return the sha256 of a task's file; empty for a task by name."""
-    return sha256_file(Path(task)) if task.endswith(".py") else ""
+    return file_digest(Path(task)) if task.endswith(".py") else ""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from search_spaces.errors import UserError, describe_error
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.search.events import Tracked
 from tunelab.search.journal import Journal
 from tunelab.system.errors import DiskFull, StoreAway
 
@@ -193,7 +194,7 @@ class TrackingQueue:
             return
         self._run_ids[trial.number] = run_id
         if trial.status != TrialStatus.INTERRUPTED:  # that one goes on when the sweep is resumed
-            self._journal.tracked(trial.number, run_id)
+            self._journal.append(Tracked(trial.number, run_id))
 
 
 def retry_while_unavailable(act: Callable[[], T], result: SweepResult, patience: float = PATIENCE_SECONDS) -> T:

@@ -18,7 +18,7 @@ from trainables import TaskFacts
 from tunelab.records.data import DataDescription
 from tunelab.records.lookup import Named, find_named
 from tunelab.records.result import SweepResult
-from tunelab.system.hashing import file_digest
+from tunelab.system.hashing import task_file_digest
 from tunelab.tracking.connection import (
     STATUS,
     TAG_LIMIT,
@@ -199,7 +199,7 @@ def _sweep_tags(result: SweepResult) -> dict[str, str]:
         "tunelab.spec": json.dumps(result.spec.to_json(), ensure_ascii=False)[:TAG_LIMIT],
         **provenance_tags(),
     }
-    task_file = file_digest(result.spec.task)  # a re-run must meet the same file
+    task_file = task_file_digest(result.spec.task)  # a re-run must meet the same file
     return {**tags, "tunelab.task_file": task_file} if task_file else tags
 
 

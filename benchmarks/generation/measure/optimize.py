@@ -22,6 +22,7 @@ from benchmarks.generation.scoring.quality import measure
 from benchmarks.generation.scoring.scorer import Scorer
 from search_spaces import SearchSpace
 from search_spaces.errors import UserError
+from search_spaces.optuna_logging import quiet_optuna
 
 ROUND = 8  # trials asked for and decoded together
 
@@ -101,13 +102,11 @@ def search(
         on_round: called after every round that was run, with the search so far and the round's trials.
     """
     tuning, confirming = halves(plan.prompts)
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line about a study that nobody asked for
-    study = optuna.create_study(
-        direction="minimize",
-        sampler=optuna.samplers.TPESampler(seed=plan.spec.seed % 2**32, constant_liar=True),
-    )
-    optuna.logging.set_verbosity(verbosity)
+    with quiet_optuna():
+        study = optuna.create_study(
+            direction="minimize",
+            sampler=optuna.samplers.TPESampler(seed=plan.spec.seed % 2**32, constant_liar=True),
+        )
     half = replace(plan, prompts=tuple(plan.prompts[i] for i in tuning))
     done: list[Trial] = []
     while len(done) < goal.trials:

@@ -18,7 +18,7 @@ import optuna
 from benchmarks.search.arena.curves import Curve, CurveTask, LossRange
 from benchmarks.search.schedulers import TrialLength
 from search_spaces import Config, SearchSpace, UserError
-from tunelab.system.hashing import sha256_file
+from trainables.base.contract.digests import file_digest
 
 MODEL = "model.onnx"
 FILES = (MODEL, "config_space.json", "encoding.json")
@@ -60,7 +60,7 @@ def read_lcbench(folder: Path) -> dict[str, CurveTask]:
     parameters = json.loads((folder / "config_space.json").read_text(encoding="utf-8"))["hyperparameters"]
     space = _space([p for p in parameters if p["name"] not in (TASK_ID, "epoch")])
     ranges = _accuracy_ranges(statistics)
-    digest = sha256_file(folder / MODEL)
+    digest = file_digest(folder / MODEL)
     names = next(p["choices"] for p in parameters if p["name"] == TASK_ID)
     return {
         f"lcbench/{name}": CurveTask(

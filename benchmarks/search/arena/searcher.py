@@ -99,7 +99,7 @@ class SampledSearcher:
 
     def _propose(self) -> None:
         number, self._proposed = self._proposed, self._proposed + 1
-        params, config = self._sampler.ask(number)
+        params, config = self._sampler.suggest(number)
         seed = trial_seed(self._seed, number)
         record = TrialRecord(number, params, config, seed, self._length.max_epochs, TrialStatus.RUNNING)
         self._open[number] = SampledTrial(record)

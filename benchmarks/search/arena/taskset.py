@@ -20,7 +20,7 @@ import optuna
 from benchmarks.search.arena.curves import Curve, CurveTask, LossRange
 from benchmarks.search.schedulers import TrialLength
 from search_spaces import Config, SearchSpace, UserError
-from tunelab.system.hashing import sha256_file
+from trainables.base.contract.digests import file_digest
 
 GRACE_PERIOD = 1
 DECAYS = ("beta1", "beta2")  # searched as one minus themselves, on a logarithmic scale, like all the others
@@ -104,7 +104,7 @@ def _read_table(path: Path) -> CurveTask:
         validation=_range(validation),
         test=_range(test),
         start=lambda: RowSearch(places, low, width, names, (validation, test)),
-        digest=sha256_file(path),
+        digest=file_digest(path),
     )
 
 

@@ -38,7 +38,8 @@ def main() -> None:
     command = [sys.executable, "-c", "from tunelab.cli.main import main; main()", "sweep", work["task"], "--json"]
     command += [word for key, value in options.items() for word in (f"--{key}", str(value))]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    from tunelab.search.journal import read_events, replay  # only now: this process is part of what is timed
+    from tunelab.search.journal import read_events
+    from tunelab.search.replay import replay  # only now: this process is part of what is timed
 
     said = json.loads(done.stdout)
     trials = replay(read_events(Path.cwd() / "mlruns" / "sweeps" / NAME)).trials

@@ -18,6 +18,7 @@ from tunelab.estimate.predict import predict
 from tunelab.estimate.simulation import Epochs, expected_epochs
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
+from tunelab.search.events import Finished, Started
 from tunelab.search.journal import FILE, Journal
 from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
 from tunelab.tracking.store import Store
@@ -134,8 +135,8 @@ def test_a_damaged_journal_does_not_keep_clean_from_the_others(tmp_path: Path, m
         folder = tmp_path / "sweeps" / name
         folder.mkdir(parents=True)
         journal = Journal(folder)
-        journal.note("started", spec={"storage": str(storage)})
-        journal.note("finished", stopped="")
+        journal.append(Started({"storage": str(storage)}))
+        journal.append(Finished(""))
         journal.close()
     (tmp_path / "sweeps" / "broken" / FILE).write_text("{\n")
     kept = storage / "done" / "notes.txt"
@@ -176,7 +177,7 @@ def test_the_doctor_sees_this_machine_and_an_unfinished_sweep(store_uri: str, tm
     folder = tmp_path / "mlruns" / "sweeps" / "cut"
     folder.mkdir(parents=True)
     journal = Journal(folder)
-    journal.note("started", spec={}, time=0.0)
+    journal.append(Started({}))
     journal.close()
     findings = {finding.name: finding for finding in examine(store_uri, None)}
     assert {"torch", "ray", "mlflow", "CPUs", "memory", "data", "store", "Ray"} <= set(findings)

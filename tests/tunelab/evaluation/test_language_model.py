@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 
 import mlflow
@@ -24,6 +23,7 @@ from trainables.kogpt2 import KoGPT2
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
+from tunelab.search.events import Checkpointed, Event, Reported
 from tunelab.search.journal import read_events
 from tunelab.tracking.store import Store
 
@@ -116,7 +116,7 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_curve(
     journal = tmp_path / "mlruns" / "sweeps" / "killed"
 
     def checkpoints() -> list[int]:
-        return [e["epoch"] for e in events(journal) if e["event"] == "checkpointed"]
+        return [e.epoch for e in events(journal) if isinstance(e, Checkpointed)]
 
     driver = start_driver(values, tmp_path, address=ray_address())
     assert wait_until(lambda: bool(checkpoints()), driver, 300)
@@ -126,15 +126,15 @@ def test_a_killed_trial_goes_on_from_its_checkpoint_to_the_same_curve(
     again = start_driver(values, tmp_path, address=ray_address())
     again.join(600)
     assert again.exitcode == 0, (tmp_path / "stderr.txt").read_text()
-    first = next(e for e in events(journal)[begun:] if e["event"] == "reported")
-    assert first["rows"][0][0] == kept + 1
+    first = next(e for e in events(journal)[begun:] if isinstance(e, Reported))
+    assert first.rows[0][0] == kept + 1
     (parent,) = Store(uri).sweeps()
     killed = Store(uri).load(parent.info.run_id)
     undisturbed = run_sweep(make_spec({**values, "name": "undisturbed", "tracking_uri": "off"}))
     assert curves(killed) == curves(undisturbed)
 
 
-def events(journal: Path) -> list[dict[str, Any]]:
+def events(journal: Path) -> list[Event]:
     return list(read_events(journal)) if journal.exists() else []
 
 

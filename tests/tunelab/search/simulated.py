@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ from search_spaces import SearchSpace
 from tests.toys import suggest
 from trainables.base.worker.assignment import TrialAssignment, TrialReport
 from tunelab.search.asha import Rungs, rung_levels
-from tunelab.search.controller import NoTrial, SearchController, SearchLimits
-from tunelab.search.journal import Journal, Replay
+from tunelab.search.asynchronous import AsynchronousOrder
+from tunelab.search.controller import SearchController
+from tunelab.search.deterministic import DeterministicOrder
+from tunelab.search.journal import Journal
+from tunelab.search.limits import SearchLimits
+from tunelab.search.replay import Replay
+from tunelab.search.source import NoTrial
 from tunelab.search.study import StudySampler
 
 Loss = Callable[[TrialAssignment, int], float]  # plan and epoch to validation loss
@@ -36,7 +42,8 @@ class Clock:
         return self.now
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
-        monkeypatch.setattr("tunelab.search.controller.time", self)
+        for module in ("controller", "state", "deterministic"):
+            monkeypatch.setattr(f"tunelab.search.{module}.time", self)
         return self
 
 
@@ -136,6 +143,6 @@ def make_controller(
         Rungs(rung_levels(1, 3, max_epochs), 3),
         Journal(folder),
         seed,
-        history_window=history_window,
+        order=partial(DeterministicOrder, history_window=history_window) if history_window else AsynchronousOrder,
         restored=restored,
     )

@@ -16,8 +16,11 @@ from optuna.trial import TrialState
 from tests.tunelab.search.simulated import Clock, Slots, make_controller
 from trainables.base.worker.assignment import TrialAssignment, TrialReport
 from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.search.controller import NoTrial, SearchController, SearchLimits, Stop
-from tunelab.search.journal import FILE, read_events, replay
+from tunelab.search.controller import SearchController
+from tunelab.search.journal import FILE, read_events
+from tunelab.search.limits import SearchLimits, Stop
+from tunelab.search.replay import replay
+from tunelab.search.source import NoTrial
 
 
 @pytest.fixture
@@ -102,7 +105,7 @@ def test_a_killed_sweep_goes_on_as_if_nothing_had_been(
         controller = make_controller(folder, trials=16, history_window=history_window, restored=earlier)
         slots = Slots(3, loss, pace(salt), clock, crashes=dict(crashes), halt_after=halt_after)
         slots.play(controller)
-        controller._journal.close()  # as the operating system does for a killed process
+        controller.state.journal.close()  # as the operating system does for a killed process
     records = controller.finish()
     assert [r.number for r in records] == list(range(16))
     for record in records:
@@ -125,7 +128,7 @@ def test_a_resumed_sweep_does_not_run_more_at_once_than_asked(tmp_path: Path, cl
     controller = make_controller(tmp_path, concurrency=3)
     for _ in range(3):
         assert isinstance(controller.next_assignment(), TrialAssignment)
-    controller._journal.close()
+    controller.state.journal.close()
     resumed = make_controller(tmp_path, concurrency=2, restored=replay(read_events(tmp_path)))
     assert [getattr(resumed.next_assignment(), "number", None) for _ in range(3)] == [0, 1, None]
 
@@ -172,7 +175,7 @@ def test_first_trials_that_fail_alike_end_the_sweep(tmp_path: Path, clock: Clock
 
 def test_time_is_up_between_reports(tmp_path: Path, clock: Clock) -> None:
     controller = make_controller(tmp_path, concurrency=2)
-    controller.limits = SearchLimits(20, 9, 2, deadline=clock.now + 10)
+    controller.state.limits = SearchLimits(20, 9, 2, deadline=clock.now + 10)
     controller.next_assignment()
     assert controller.on_report(0, TrialReport(rows=[[1, 0.5, {}, 1.0]]))
     clock.now += 11
@@ -211,7 +214,7 @@ def test_a_trial_that_starts_anew_without_its_checkpoint_is_told_once(tmp_path: 
 def test_optuna_learns_what_became_of_each_trial(tmp_path: Path, clock: Clock, history_window: int) -> None:
     controller = make_controller(tmp_path, trials=30, history_window=history_window)
     Slots(3, loss, pace(1), clock).play(controller)
-    controller.limits = SearchLimits(34, 9, 3, retries=0)
+    controller.state.limits = SearchLimits(34, 9, 3, retries=0)
     for number in range(30, 34):
         assert controller.next_assignment().number == number  # type: ignore[union-attr]
         if number == 30:
@@ -232,7 +235,7 @@ def test_optuna_learns_what_became_of_each_trial(tmp_path: Path, clock: Clock, h
         TrialStatus.INTERRUPTED: TrialState.FAIL,
     }
     assert {r.status for r in records} == set(states)
-    for record, trial in zip(records, controller._study.study.trials, strict=True):
+    for record, trial in zip(records, controller.state.study.study.trials, strict=True):
         assert trial.state == states[record.status]
         assert trial.params == dict(record.params)
         curve = {e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)}
@@ -242,7 +245,7 @@ def test_optuna_learns_what_became_of_each_trial(tmp_path: Path, clock: Clock, h
         assert trial.value == (record.val_loss if record.has_result else None)
 
 
-def test_a_conductor_asks_for_ascending_numbers(tmp_path: Path, clock: Clock) -> None:
+def test_a_controller_asks_for_ascending_numbers(tmp_path: Path, clock: Clock) -> None:
     controller: SearchController = make_controller(tmp_path, concurrency=4)
     assert [controller.next_assignment().number for _ in range(4)] == [0, 1, 2, 3]  # type: ignore[union-attr]
     assert controller.next_assignment() is NoTrial.WAIT

@@ -15,7 +15,7 @@ TABLES = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart
 @pytest.mark.parametrize("name", TABLES)
 def test_the_first_proposal_is_the_reference_in_its_own_space(name: str) -> None:
     task = get_task(name)
-    params, config = StudySampler(task.space(), "tpe", 0, reference=task.reference, fixed={}).ask(0)
+    params, config = StudySampler(task.space(), "tpe", 0, reference=task.reference, fixed={}).suggest(0)
     assert params.items() <= task.reference.items()
     assert config == task.space().config(task.reference)
 
@@ -26,7 +26,7 @@ def test_each_branch_gets_its_reference_and_its_turns() -> None:
     study = StudySampler(task.space(), "tpe", 0, reference=task.reference, fixed={})
     asked = []
     for number in range(40):
-        params, config = study.ask(number)
+        params, config = study.suggest(number)
         asked.append(params["family"])
         loss = 0.1 if params["family"] == "mlp" else 1.0  # the sampler would draw mlp alone
         epochs = (Epoch(1, loss, {}, 0.0),)
@@ -45,16 +45,16 @@ def test_a_fixed_branch_has_no_turns() -> None:
     task = get_task("california_housing")
     study = StudySampler(task.space(), "tpe", 0, reference=task.reference, fixed={"family": "boosting"})
     assert study.references == 1
-    _, config = study.ask(0)
+    _, config = study.suggest(0)
     assert config == task.space().config({**task.reference, "family": "boosting"})
-    assert {study.ask(n)[0]["family"] for n in range(1, 6)} == {"boosting"}
+    assert {study.suggest(n)[0]["family"] for n in range(1, 6)} == {"boosting"}
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_what_another_space_does_not_hold_of_the_reference_is_drawn(name: str) -> None:
     task, space = get_task(name), get_space("mlp")
     proposals = StudySampler(space, "tpe", 0, reference=task.reference, fixed={"n_layers": 4})
-    params, _ = proposals.ask(0)
+    params, _ = proposals.suggest(0)
     assert params["n_layers"] == 4
     assert "width_4" in params
     assert params["weight_decay"] == task.reference["weight_decay"]

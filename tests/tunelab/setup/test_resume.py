@@ -10,8 +10,9 @@ import pytest
 from search_spaces import UserError
 from tunelab.cli.main import main
 from tunelab.records.spec import make_spec, public_spec
+from tunelab.search.events import Started
 from tunelab.search.journal import Journal
-from tunelab.setup.resume import find_name, next_name, resumed_spec, started_note
+from tunelab.setup.resume import find_name, last_session, next_name, resumed_spec
 
 
 def begin(home: Path, name: str, folder: Path) -> None:
@@ -19,7 +20,7 @@ def begin(home: Path, name: str, folder: Path) -> None:
     (home / "sweeps" / name).mkdir(parents=True)
     journal = Journal(home / "sweeps" / name)
     spec = make_spec({"task": "wine", "trials": 3, "name": name})
-    journal.note("started", spec=public_spec(spec).to_json(), folder=str(folder), time=0.0)
+    journal.append(Started(public_spec(spec).to_json(), folder=str(folder)))
     journal.close()
 
 
@@ -81,7 +82,7 @@ def test_a_relative_store_is_the_one_of_the_folder_where_it_is_typed(
 
 def test_another_study_may_have_fewer_trials(tmp_path: Path) -> None:
     begin(tmp_path, "old", tmp_path)
-    note = started_note(tmp_path, "old")
+    note = last_session(tmp_path, "old")
     with pytest.raises(UserError, match="has 3 already"):
         resumed_spec(note, {"trials": 2})
     assert resumed_spec(note, {"trials": 2, "name": "old-2", "warm_start": "old"}).trials == 2

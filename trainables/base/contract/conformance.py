@@ -23,6 +23,8 @@ import optuna
 
 from search_spaces import Config, SearchSpace, UserError
 from search_spaces.errors import describe_error
+from search_spaces.optuna_logging import quiet_optuna
+from search_spaces.space import contains
 from trainables.base.contract.conformance_data import (
     data_faults,
     frozen_randomness,
@@ -82,8 +84,8 @@ class Subject:
     @cached_property
     def config(self) -> Config:
         """The smallest configuration of the space."""
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        study = optuna.create_study(sampler=_Smallest())
+        with quiet_optuna():
+            study = optuna.create_study(sampler=_Smallest())
         return self.space(study.ask())
 
     @cached_property
@@ -208,8 +210,8 @@ def _digest(subject: Subject) -> None:
 
 
 def _space(subject: Subject) -> None:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=SEED))
+    with quiet_optuna():
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=SEED))
     for _ in range(16):
         trial = study.ask()
         config = subject.space(trial)
@@ -227,7 +229,7 @@ def _reference(subject: Subject) -> None:
         trial = optuna.trial.FixedTrial({**reference, **branch})
         space(trial)
         for name, distribution in trial.distributions.items():
-            inside = distribution._contains(distribution.to_internal_repr(trial.params[name]))
+            inside = contains(distribution, trial.params[name])
             _demand(inside, f"The reference's {name}={reference[name]!r} lies outside the space: {distribution}.")
     unused = sorted(set(reference) - set(subject.task.space().distributions()))
     _demand(not unused, f"The reference gives {', '.join(unused)}, which the space does not draw.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import UserError
+from trainables.base.contract.digests import file_digest
 
 STANDIN = Path(__file__).parents[2] / "standin"
 KOGPT2 = "skt/kogpt2-base-v2"
@@ -70,7 +70,7 @@ class ModelFolder:
         """By file name, of every file that decides what the model computes (``generation_config.json`` is not read)."""
         patterns = ("config.json", "*token*.json", "*.index.json")
         names = {file.name for file in self.weight_files} | {p.name for n in patterns for p in self.path.glob(n)}
-        return {name: _sha256(self.path / name) for name in sorted(names)}
+        return {name: file_digest(self.path / name) for name in sorted(names)}
 
     @property
     def weights_sha256(self) -> set[str]:
@@ -151,8 +151,3 @@ def _checked(folder: Path, name: str) -> ModelFolder:
     if not found.weight_files:
         raise UserError(f"The folder '{folder}' is no model: it holds no model.safetensors and no pytorch_model.bin.")
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

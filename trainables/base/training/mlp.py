@@ -33,6 +33,7 @@ from trainables.base.training.loop import (
     seeded,
     stream_seed,
 )
+from trainables.base.training.torch_internals import FusedAdamW
 
 _ALIGN = 16  # float32 values in 64 bytes: kernels may round differently on rows that start off a vector boundary
 _EVAL_ROWS = 1024  # activations of an evaluation chunk stay in the cache
@@ -206,14 +207,11 @@ class _Parameters:
                     _reshaped(next(gradient_views), shape[1:]),
                 )
             )
-        self._flat, self._gradients = [flat], [gradients]
-        self._means, self._squares = [torch.zeros_like(flat)], [torch.zeros_like(flat)]
-        self._steps, self._one = [torch.zeros((), device=device)], torch.ones((), device=device)
+        self._optimizer = FusedAdamW(flat, gradients)
 
     def adamw_step(self, lr: float, weight_decay: float) -> None:
         """One update from the gradients."""
-        self._steps[0].add_(self._one)
-        fused_adamw(self._flat, self._gradients, self._means, self._squares, self._steps, lr, weight_decay)
+        self._optimizer.step(lr, weight_decay)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The weights as ``MLP.load_state_dict`` takes them: copies, since they are kept transposed here."""
@@ -222,33 +220,6 @@ class _Parameters:
             state[f"{name}.weight"] = layer.weight_t.clone(memory_format=torch.contiguous_format)
             state[f"{name}.bias"] = layer.bias.clone()
         return state
-
-
-def fused_adamw(
-    parameters: list[Tensor],
-    gradients: list[Tensor],
-    means: list[Tensor],
-    squares: list[Tensor],
-    steps: list[Tensor],
-    lr: float,
-    weight_decay: float,
-) -> None:
-    """What ``torch.optim.AdamW(fused=True)`` does, without its bookkeeping in Python; ``steps`` counts this one."""
-    torch._fused_adamw_(
-        parameters,
-        gradients,
-        means,
-        squares,
-        [],
-        steps,
-        lr=lr,
-        beta1=0.9,
-        beta2=0.999,
-        weight_decay=weight_decay,
-        eps=1e-8,
-        amsgrad=False,
-        maximize=False,
-    )
 
 
 @dataclass(frozen=True)

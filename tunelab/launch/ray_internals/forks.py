@@ -18,6 +18,7 @@ from typing import IO
 
 from search_spaces.errors import UserError
 from tunelab.launch.cluster_address import given_address
+from tunelab.launch.ray_internals.parts import forks_on
 from tunelab.system.scratch import short_folder
 
 CLIENT = Path(__file__).with_name("fork_client.py")
@@ -74,7 +75,7 @@ def fork_server(address: str | None = None) -> Iterator[ForkServer]:
         address: of the cluster; None for a local Ray.
     """
     global _running
-    if _running is not NONE or sys.platform != "linux" or not starts_ray(address):
+    if _running is not NONE or sys.platform != "linux" or not forks_on() or not starts_ray(address):
         yield _running
         return
     with new_server() as _running:

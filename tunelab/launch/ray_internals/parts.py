@@ -1,0 +1,70 @@
+"""Every private part of Ray that tunelab uses, and the two switches that do without them.
+
+``TUNELAB_RAY_PATCHES=0``: a local Ray starts as Ray itself does. ``TUNELAB_FORKS=0``: each worker loads torch by
+itself; forks need the patches, so that without these there are none either. Results are the same in all cases.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from trainables.base.contract.private_parts import PrivatePart, is_switched_on
+
+PATCHES_SWITCH = "TUNELAB_RAY_PATCHES"
+FORKS_SWITCH = "TUNELAB_FORKS"
+SEEN_WITH = "2.60.0"  # the version of Ray with which the parts were last tried
+
+_EXPOSED = "A local Ray listens on all of this machine's addresses, with its token authentication on."
+_SLOW = "A local Ray takes some seconds longer to start; everything else is as it was."
+_SIGNAL = "A SIGTERM that comes while Ray starts may be lost."
+_NO_FORKS = "Each worker loads torch by itself: three seconds and 300 MB for each trial at once."
+_NEW_WORKERS = "Sweeps start new workers instead of those that wait; everything else is as it was."
+_LINES = "Ray's notes about dead workers may appear on the terminal."
+_NEEDED = "Sweeps cannot run with this version of Ray."
+AGENTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # whose ports Ray waits for
+PARTS = (
+    PrivatePart("ray._private.worker", "_global_node", "The session folder of a local Ray is left behind."),
+    PrivatePart("ray.tune.experiment.trial", "_TemporaryTrialState", _NEEDED),
+    PrivatePart("ray._private.services", "get_node_ip_address", _EXPOSED),
+    PrivatePart("ray._private.utils", "set_sigterm_handler", _SIGNAL),
+    PrivatePart("ray._private.worker", "print_to_stdstream", _LINES),
+    PrivatePart("ray.actor", "ActorClassID.from_random", _NO_FORKS),
+    PrivatePart("ray", "ObjectRef.from_random", _NO_FORKS),
+    PrivatePart("ray._private.services", "start_ray_process", _SLOW),
+    PrivatePart("ray._private.node", "Node.start_monitor", _SLOW),
+    PrivatePart("ray._private.node", "Node.start_log_monitor", _SLOW),
+    PrivatePart("ray._private.node", "Node.start_api_server", _SLOW),
+    PrivatePart("ray._raylet", "persist_port", _SLOW),
+    *(PrivatePart("ray._raylet", f"{agent}_PORT_NAME", _SLOW) for agent in AGENTS),
+    PrivatePart("ray.tune.execution.class_cache", "DEFAULT_ENV_VARS", _NEW_WORKERS),
+    PrivatePart("ray.tune.execution.class_cache", "ENV_VARS_TO_PROPAGATE", _NEW_WORKERS),
+)
+
+
+def patches_on() -> bool:
+    """Return whether Ray's private parts may be replaced."""
+    return is_switched_on(PATCHES_SWITCH)
+
+
+def forks_on() -> bool:
+    """Return whether workers may be forks."""
+    return patches_on() and is_switched_on(FORKS_SWITCH)
+
+
+def started_session() -> Path | None:
+    """Return the session folder of the local Ray of this process, also of one that did not come up; None without one.
+
+    ``ray.nodes()`` would need a Ray that answers.
+    """
+    node = getattr(importlib.import_module("ray._private.worker"), "_global_node", None)
+    return None if node is None else Path(node.get_session_dir_path())
+
+
+def actor_handle(trial: Any) -> Any:
+    """Return the handle of the actor that a Tune trial is; None before its process is there.
+
+    Tune has no public way to it; without it an actor could not be handed its next assignment.
+    """
+    return trial.temporary_state.ray_actor

@@ -1,0 +1,211 @@
+"""The events of a sweep's journal: one frozen dataclass a kind, written as one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+from tunelab.records.trial import Row, TrialRecord
+
+FORMAT = 1  # of the journal; one without a first line that says so is of format 0, whose events are the same
+
+
+@dataclass(frozen=True)
+class Format:
+    """The first line: which format the journal has."""
+
+    name: ClassVar[str] = "format"
+    version: int
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A trial exists from now on.
+
+    Attributes:
+        trial: Its number.
+        params: Values of the search space's parameters.
+        config: What the task's ``fit`` gets.
+        seed: Of initialisation, data order and dropout.
+        max_epochs: Its budget.
+        time: Unix time in seconds.
+    """
+
+    name: ClassVar[str] = "proposed"
+    trial: int
+    params: dict[str, Any]
+    config: dict[str, Any]
+    seed: int
+    max_epochs: int
+    time: float
+
+    @classmethod
+    def from_trial(cls, trial: TrialRecord) -> Proposed:
+        """Describe a new trial."""
+        return cls(trial.number, dict(trial.params), dict(trial.config), trial.seed, trial.max_epochs, trial.started)
+
+
+@dataclass(frozen=True)
+class Reported:
+    """Epochs of a trial reached the driver: ``rows`` as in a ``TrialReport``."""
+
+    name: ClassVar[str] = "reported"
+    trial: int
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class Checkpointed:
+    """A checkpoint of a running trial, after ``epoch``, is complete; ``uri`` is its path in the sweep's storage."""
+
+    name: ClassVar[str] = "checkpointed"
+    trial: int
+    epoch: int
+    uri: str
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """A trial continues after ``epoch`` (0: from the start), because its worker died or the sweep was resumed."""
+
+    name: ClassVar[str] = "restarted"
+    trial: int
+    epoch: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial has ended; its curve ends at epoch ``epochs``, whatever was reported after that.
+
+    Attributes:
+        trial: Its number.
+        status: Value of a ``TrialStatus``.
+        epochs: Its last epoch; 0 without one.
+        time: Unix time in seconds.
+        error: One line and a traceback; empty unless it failed.
+        worker: What ran it, as a ``TrialReport`` says.
+    """
+
+    name: ClassVar[str] = "ended"
+    trial: int
+    status: str
+    epochs: int
+    time: float
+    error: str
+    worker: Mapping[str, Any]
+
+    @classmethod
+    def from_trial(cls, trial: TrialRecord) -> Ended:
+        """Describe the end of a trial."""
+        return cls(trial.number, str(trial.status), trial.last_epoch, trial.ended, trial.error, dict(trial.worker))
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A trial is in the tracking store, complete, as run ``run_id``."""
+
+    name: ClassVar[str] = "tracked"
+    trial: int
+    run_id: str
+
+
+@dataclass(frozen=True)
+class SweepIdentity:
+    """What makes a sweep the one it is.
+
+    Attributes:
+        spec: The spec as JSON values, without secrets.
+        digest: Of the data.
+        task_file: sha256 of the task's file; empty for a task by name.
+        space: The search space's distributions, as JSON values by parameter.
+    """
+
+    spec: Mapping[str, Any]
+    digest: str = ""
+    task_file: str = ""
+    space: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Started(SweepIdentity):
+    """A session of the sweep begins: its first, or one that continues it.
+
+    Attributes:
+        key: Random; marks the parent run, so that a session that was killed while creating it finds it again.
+        time: Unix time in seconds.
+        folder: Working directory.
+        concurrency: Number of trials at once.
+    """
+
+    name: ClassVar[str] = "started"
+    key: str = ""
+    time: float = 0.0
+    folder: str = ""
+    concurrency: int = 1
+
+
+@dataclass(frozen=True)
+class ParentRun:
+    """The sweep has a parent run in the tracking store."""
+
+    name: ClassVar[str] = "parent"
+    run_id: str
+
+
+@dataclass(frozen=True)
+class TestOpened:
+    """The test split is opened at unix time ``time``."""
+
+    __test__ = False  # no test of pytest's
+    name: ClassVar[str] = "test opened"
+    time: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A session has ended: ``stopped`` says why before all its trials were done; empty when they are."""
+
+    name: ClassVar[str] = "finished"
+    stopped: str
+    time: float = 0.0
+
+
+Event: TypeAlias = (
+    Format
+    | Proposed
+    | Reported
+    | Checkpointed
+    | Restarted
+    | Ended
+    | Tracked
+    | Started
+    | ParentRun
+    | TestOpened
+    | Finished
+)
+KINDS: dict[str, type[Event]] = {
+    kind.name: kind
+    for kind in (
+        *(Format, Proposed, Reported, Checkpointed, Restarted, Ended),
+        *(Tracked, Started, ParentRun, TestOpened, Finished),
+    )
+}
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)  # raised by events that no sweep writes
+
+
+def to_line(event: Event) -> bytes:
+    """Return an event as a line of JSON, its kind under ``event``."""
+    return (json.dumps({"event": event.name, **vars(event)}, ensure_ascii=False) + "\n").encode()
+
+
+def from_line(line: str) -> Event:
+    """Read an event back.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError, RecursionError: The line is not an event.
+    """
+    values = json.loads(line)
+    return KINDS[values.pop("event")](**values)

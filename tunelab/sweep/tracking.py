@@ -1,0 +1,182 @@
+"""The tracking of one sweep: its store, opened early or late, and its parent run, which always gets an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from tunelab.confirmation.confirm import log_confirmation
+from tunelab.display.display import Display
+from tunelab.records.result import SweepResult
+from tunelab.records.spec import OFF
+from tunelab.records.tracking_store import NullStore, TrackingStore
+from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.search.events import ParentRun
+from tunelab.search.journal import Journal
+from tunelab.search.limits import Stop
+from tunelab.setup.resolve import ResolvedSweep
+from tunelab.system.errors import StoreAway, SweepFailed
+from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingQueue, retry_while_unavailable
+from tunelab.tracking.uri import is_new, scheme_of
+
+UNREACHABLE = (Stop.DISK.value, Stop.STORE.value)  # ends of a sweep after which waiting for the store is in vain
+
+
+class SweepTracking:
+    """Writes one sweep to the tracking store; does nothing where tracking is off.
+
+    Args:
+        resolved: The sweep.
+        display: Shows what could not be written.
+
+    Attributes:
+        store: The open store; one that keeps nothing when tracking is off, or while it is not open yet.
+        is_on: False when the sweep is not tracked.
+        opens_late: True if the search need not wait for the store: without a store or a journal there is nothing to
+            check in them.
+    """
+
+    def __init__(self, resolved: ResolvedSweep, display: Display) -> None:
+        self.store: TrackingStore = NullStore()
+        self._uri = resolved.spec.tracking_uri
+        self.is_on = self._uri != OFF
+        self.opens_late = self.is_on and is_new(self._uri) and not resolved.folder.exists()
+        self._display = display
+        self._parent_run_id = ""
+        self._parent_noted = False
+        self._begin: Callable[[], tuple[TrackingStore, SweepResult]]
+
+    @property
+    def is_remote(self) -> bool:
+        """True if the store is not a file of this machine: it may not answer."""
+        return scheme_of(self._uri) != "sqlite"
+
+    def open(self) -> None:
+        """Open the store, unless it is open or tracking is off."""
+        if not self.store.keeps and self.is_on:
+            self.store = self._connect()
+
+    def begin(self, result: SweepResult, key: str, journal: Journal) -> SweepResult:
+        """Give the sweep its parent run: now, or with the first trial where the store opens late.
+
+        Args:
+            result: Of the sweep, without trials.
+            key: Marks the parent run.
+            journal: Notes it.
+
+        Returns:
+            The result, with the parent run's id where it is known.
+        """
+        self._begin = partial(self._take_up_parent, result, key, journal)
+        return retry_while_unavailable(self._begin, result)[1] if self.store.keeps else result
+
+    def make_queue(self, journal: Journal, earlier: Sequence[TrialRecord]) -> TrackingQueue | None:
+        """Return the queue that delivers trials; None when tracking is off.
+
+        Args:
+            journal: Notes what is delivered.
+            earlier: Trials of earlier sessions.
+        """
+        return TrackingQueue(self._begin, journal, earlier) if self.is_on else None
+
+    def deliver(self, result: SweepResult, queue: TrackingQueue | None) -> SweepResult:
+        """Wait for tracking to catch up, except after a full disk; return the result with the trials' run ids."""
+        if queue is None:
+            return result
+        for trial in result.trials:
+            if trial.status == TrialStatus.INTERRUPTED:
+                queue.ended(trial)
+        delivery = queue.finish(0.0 if result.stopped == Stop.DISK.value else PATIENCE_SECONDS)
+        if delivery.undelivered:
+            self._display.step(
+                f"{delivery.undelivered} trials could not be written to {result.tracking_uri} ({delivery.error}). "
+                f"They are safe in the journal: `tunelab resume {result.name}` delivers them."
+            )
+            result = replace(result, stopped=result.stopped or Stop.STORE.value)
+        trials = tuple(replace(t, run_id=delivery.run_ids.get(t.number, "")) for t in result.trials)
+        return replace(result, trials=trials, parent_run_id=self._parent_run_id)
+
+    def log_confirmation(self, result: SweepResult) -> None:
+        """Write the confirmation's scores to the runs of the confirmed trials."""
+        if result.confirmation is not None and self.store.keeps:
+            retry_while_unavailable(lambda: log_confirmation(result, self.store), result)
+
+    def write(self, result: SweepResult, *, resumed: bool) -> SweepResult:
+        """Write the result and its report, and end the parent run.
+
+        Args:
+            result: What the sweep has come to.
+            resumed: True if an earlier session may have left runs open.
+
+        Returns:
+            The result; stopped where the store did not answer for too long.
+        """
+        if not self.store.keeps:
+            return result
+        try:
+            write = partial(self._write, result, resumed)
+            retry_while_unavailable(write, result, 0.0 if result.stopped in UNREACHABLE else PATIENCE_SECONDS)
+        except StoreAway as problem:
+            self._display.step(str(problem))
+            return replace(result, stopped=result.stopped or Stop.STORE.value)
+        return result
+
+    def mark_failed(self, run_id: str, error_file: Path) -> None:
+        """End the parent run as failed, with a traceback among its artifacts, as far as the store answers."""
+        with self._ignoring_the_store():  # the file is there in any case
+            self.store.log_files(run_id, error_file)
+            self.store.end_sweep(run_id, "FAILED")
+
+    @contextmanager
+    def ended_in_any_case(self) -> Iterator[None]:
+        """Give the parent run an end if the block raises before it has one."""
+        try:
+            yield
+        except SweepFailed:
+            raise
+        except BaseException as problem:
+            if self._parent_run_id:
+                with self._ignoring_the_store():  # what was raised first matters more
+                    status = "KILLED" if isinstance(problem, KeyboardInterrupt) else "FAILED"
+                    self.store.end_sweep(self._parent_run_id, status)
+            raise
+
+    def _connect(self) -> TrackingStore:
+        from tunelab.tracking.store import Store  # loads MLflow
+
+        return Store(self._uri)
+
+    def _take_up_parent(self, result: SweepResult, key: str, journal: Journal) -> tuple[TrackingStore, SweepResult]:
+        """The open store, and the result with its parent run's id, which is new or that of an interrupted sweep."""
+        store = self.store if self.store.keeps else self._connect()
+        if not self._parent_run_id:
+            self._parent_run_id = store.start_sweep(result, key)
+        self.store = store  # from here on the run can be given an end, whatever comes
+        if not self._parent_noted:
+            journal.append(ParentRun(self._parent_run_id))
+            self._parent_noted = True
+        return store, replace(result, parent_run_id=self._parent_run_id)
+
+    def _write(self, result: SweepResult, resumed: bool) -> None:
+        from tunelab.report.report import log_report
+
+        self.store.log_sweep(result)
+        if resumed:
+            self.store.settle(result)
+        if result.ranked():
+            log_report(self.store, result)
+        status = "FAILED" if result.stopped == Stop.FAILED.value else "FINISHED" if result.ended_as_asked else "KILLED"
+        self.store.end_sweep(result.parent_run_id, status)
+
+    @contextmanager
+    def _ignoring_the_store(self) -> Iterator[None]:
+        if not self.store.keeps:  # without MLflow, which would load
+            yield
+            return
+        from tunelab.tracking.store import STORE_ERRORS
+
+        with suppress(*STORE_ERRORS):
+            yield
