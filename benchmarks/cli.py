@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from search_spaces.errors import UserError
+from tunelab.cli.commands import HelpfulGroup
 
 app = typer.Typer(
     name="bench",
+    cls=HelpfulGroup,
     help="Benchmarks: tables, settings of text generation, methods of search, confirmation, speed.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,

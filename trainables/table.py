@@ -98,10 +98,10 @@ class Table(TabularTask):
         no_header: bool = False,
         target_transform: str | None = None,
     ) -> None:
-        from trainables.base.tables.file import read_table_file
+        from trainables.base.tables.file import column_list, read_table_file
         from trainables.base.tables.schema import Wishes, infer_schema, parse_treatments
 
-        if data is None or target is None:
+        if data is None:
             raise UserError("Task 'table' needs a file and a target: --data houses.csv --target price.")
         reasons = {
             "split_column": (split_column, "says which split a row is in"),
@@ -120,6 +120,8 @@ class Table(TabularTask):
         self.split_column, self.group_column, self.time_column = split_column, group_column, time_column
         self.path, self._header = Path(data).expanduser(), not no_header
         table = read_table_file(self.path, header=self._header)
+        if target is None:
+            raise UserError(f"Which column is to be predicted? Add --target with one of: {column_list(table.frame)}.")
         self._rows_read, self._file_notes = len(table.frame), table.notes
         self._frame: pd.DataFrame | None
         wishes = Wishes(

@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Any
 
-import typer
-
+from search_spaces.errors import UserError
+from tunelab.cli.completion import complete_task
 from tunelab.cli.json_output import print_json
+from tunelab.cli.options import (
+    argument,
+    given_options,
+    option,
+    options_of_tasks,
+    spec_parameters,
+    task_parameters,
+    with_parameters,
+)
 
 PASSED, FAULTY = "✓", "✗"
 
 
-def command(
-    task: Annotated[str, typer.Argument(help="A Python file that defines a task, or a task's name.")],
-    data: Annotated[str | None, typer.Option(help="table, mnist, kogpt2: the user's data.")] = None,
-    target: Annotated[str | None, typer.Option(help="table: the column to predict.")] = None,
-    space: Annotated[str | None, typer.Option(help="A search space by name or Python file.")] = None,
-    ray: Annotated[bool, typer.Option("--ray", help="Also train in a bare ray.tune.Tuner.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def make_command(arguments: Sequence[str]) -> Callable[..., None]:
+    """Make the command with the options of the task that it checks."""
+    parameters = [
+        argument("task", "Python file that defines a task, or a task's name.", metavar="TASK", complete=complete_task),
+        *spec_parameters(["space"]),
+        *task_parameters(options_of_tasks(arguments)),
+        option("ray", "Also train in a bare ray.tune.Tuner.", kind=bool),
+        option("as_json", "Print JSON.", kind=bool),
+    ]
+    return with_parameters(run_command, parameters)
+
+
+def run_command(task: str | None, space: str | None, ray: bool | None, as_json: bool | None, **given: Any) -> None:
     """Run the conformance suite on a task; exit code 1 when it gets something wrong."""
+    if task is None:
+        raise UserError("Which task? Give a Python file that defines one, or a task's name.")
     from trainables import get_task, shipped_tasks
 
-    given = {"data": data, "target": target}
-    subject = get_task(task, **{name: value for name, value in given.items() if value is not None})
+    subject = get_task(task, **given_options(task, given))
     from trainables.base.contract.conformance import check_task
 
     results = []
-    for result in check_task(subject, shipped_tasks(), space=space, ray=ray):
+    for result in check_task(subject, shipped_tasks(), space=space, ray=bool(ray)):
         results.append(result)
         if not as_json:
             mark = PASSED if result.passed else FAULTY

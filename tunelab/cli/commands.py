@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from search_spaces.errors import UserError, did_you_mean
+from tunelab.cli.data_hints import TABLE_SUFFIXES, table_hint
 
-TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq")
 PANELS = ("Arguments", "Budget", "Search", "Trust", "Resources", "Your data", "Store", "Options")  # their order
 NAME_WIDTH = 30  # cells of the column of options in a help
 
@@ -33,6 +33,7 @@ class CommandEntry:
 # In the order of the help.
 COMMANDS = {
     "tasks": CommandEntry("tunelab.cli.tasks", "List the tasks: what they learn, from which data"),
+    "space": CommandEntry("tunelab.cli.space", "Show what a task's search space varies"),
     "sweep": CommandEntry("tunelab.cli.sweep", "Search hyperparameters and log the best model"),
     "resume": CommandEntry("tunelab.cli.resume", "Continue or extend a sweep"),
     "plan": CommandEntry("tunelab.cli.plan", "Predict a sweep's time, memory and disk"),
@@ -132,7 +133,7 @@ def _explain_unknown(word: str) -> str:
     if word in task_names():
         return f"'{word}' is a task. Type: tunelab sweep {word}"
     if word.endswith(TABLE_SUFFIXES):
-        return f"'{word}' is a table. Type: tunelab sweep table --data {word} --target COLUMN"
+        return str(table_hint(word))
     return f"No such command '{word}'.{did_you_mean(word, COMMANDS)} `tunelab --help` lists them."
 
 

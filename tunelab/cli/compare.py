@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
+from tunelab.cli.completion import complete_sweep
 from tunelab.cli.json_output import print_json
 from tunelab.tracking.open import open_store
 from tunelab.tracking.uri import names_server
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def command(
-    sweeps: Annotated[list[str], typer.Argument(help="Names or run ids of sweeps, or their beginnings.")],
+    sweeps: Annotated[
+        list[str],
+        typer.Argument(help="Names, run ids, their beginnings; @latest.", autocompletion=complete_sweep),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write an HTML file and a Markdown twin.")
     ] = None,

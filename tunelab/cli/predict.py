@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
+from tunelab.cli.completion import complete_sweep
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ PICTURE = ".png"
 def command(
     model: Annotated[
         str,
-        typer.Argument(help="A sweep's name, a run id or its beginning, or e.g. models:/tunelab-auto_mpg@champion."),
+        typer.Argument(
+            help="A sweep (@latest), a run id, their beginnings, or e.g. models:/tunelab-auto_mpg@champion.",
+            autocompletion=complete_sweep,
+        ),
     ],
     source: Annotated[str, typer.Argument(metavar="INPUT", help="Table, picture or text file; '-' reads stdin.")],
     output: Annotated[

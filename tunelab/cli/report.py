@@ -9,11 +9,14 @@ from typing import Annotated
 import typer
 
 from search_spaces.errors import UserError
+from tunelab.cli.completion import complete_sweep
 from tunelab.tracking.open import open_store
 
 
 def command(
-    sweep: Annotated[str, typer.Argument(help="Name or run id of a sweep, or its beginning.")],
+    sweep: Annotated[
+        str, typer.Argument(help="Name or run id of a sweep, or its beginning; @latest.", autocompletion=complete_sweep)
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="HTML file; NAME-report.html when not given.")
     ] = None,

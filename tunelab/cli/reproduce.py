@@ -8,12 +8,21 @@ from typing import Annotated
 
 import typer
 
+from tunelab.cli.completion import complete_sweep
 from tunelab.cli.json_output import print_json
 from tunelab.tracking.open import open_store
 
 
 def command(
-    run_id: Annotated[str, typer.Argument(help="The MLflow run of a trial; `tunelab results SWEEP` lists them.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="SWEEP|RUN", help="A sweep (@latest), or the run id of a trial.", autocompletion=complete_sweep
+        ),
+    ],
+    trial: Annotated[
+        int | None, typer.Argument(metavar="[TRIAL]", help="Number of the sweep's trial; its winner when left out.")
+    ] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
     trust: Annotated[
         list[str] | None,
@@ -21,11 +30,11 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Train a trial again from its run id alone: identical, or the first epoch that differs. Exit code 0 or 1."""
+    """Train a trial again and compare it epoch by epoch; exit code 0 when it is identical, else 1."""
     store = open_store(tracking_uri)
     from tunelab.reproduce import reproduce
 
-    found = reproduce(store, store.trial_run_id(run_id), trust or [])
+    found = reproduce(store, store.trial_run_id(run, trial), trust or [])
     if as_json:
         print_json({**asdict(found), "identical": found.identical})
     else:

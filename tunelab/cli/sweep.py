@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import Parameter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
 from tunelab.cli.completion import complete_task
+from tunelab.cli.data_hints import TABLE_SUFFIXES, table_hint
 from tunelab.cli.json_output import print_json
 from tunelab.cli.options import (
     argument,
@@ -23,10 +24,20 @@ from tunelab.cli.options import (
     task_parameters,
     with_parameters,
 )
+from tunelab.records.lookup import LATEST
 from tunelab.records.result import TIME_BUDGET
-from tunelab.records.spec import SweepSpec, make_spec
-from tunelab.records.spec_file import read_spec_file
+from tunelab.records.spec import STORE, SweepSpec, make_spec
+from tunelab.records.spec_file import read_spec_file, spec_yaml
+from tunelab.setup.resume import find_name
 from tunelab.system.signals import EXIT_CODE
+from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of
+
+if TYPE_CHECKING:
+    from tunelab.records.result import SweepResult
+    from tunelab.tracking.store import Store
+
+
+OUTPUT_OPTIONS = ("config", "print_config", "as_json")  # which no spec holds
 
 
 def make_command(arguments: Sequence[str]) -> Callable[..., None]:
@@ -40,14 +51,27 @@ def parameters(arguments: Sequence[str]) -> list[Parameter]:
         argument("task", "Name of a task (`tunelab tasks`), or a Python file.", metavar="TASK", complete=complete_task),
         *spec_parameters(),
         *task_parameters(options_of_tasks(arguments)),
-        option("config", "YAML file with these options as keys.", metavar="FILE", panel="Store"),
-        option("as_json", "Print one JSON object to stdout.", kind=bool, panel="Store"),
+        option("config", "YAML file with these options as keys.", metavar="FILE", panel=STORE),
+        option("print_config", "Print the YAML file that repeats this sweep, and end.", kind=bool, panel=STORE),
+        option("as_json", "Print one JSON object to stdout.", kind=bool, panel=STORE),
     ]
 
 
 def run_command(**given: Any) -> None:
     """Search hyperparameters: trials in parallel, early stopping, the best model in MLflow."""
-    run_and_show(spec_of(given), as_json=bool(given["as_json"]))
+    spec = spec_of(given)
+    if given["print_config"]:
+        sys.stdout.write(config_of(spec))
+        return
+    run_and_show(spec, as_json=bool(given["as_json"]))
+
+
+def config_of(spec: SweepSpec) -> str:
+    """Return the YAML file that repeats a sweep, with the task's defaults filled in; see ``spec_yaml``."""
+    from tunelab.setup.resolve import resolve_sweep
+
+    filled = resolve_sweep(spec).spec
+    return spec_yaml(filled.model_copy(update={"tracking_uri": spec.tracking_uri}))
 
 
 def spec_of(given: Mapping[str, Any]) -> SweepSpec:
@@ -56,13 +80,17 @@ def spec_of(given: Mapping[str, Any]) -> SweepSpec:
     Args:
         given: Values by parameter name; None where an option was left out.
     """
-    left = {name: value for name, value in given.items() if name not in ("config", "as_json")}
+    left = {name: value for name, value in given.items() if name not in OUTPUT_OPTIONS}
+    if left["warm_start"] == LATEST:
+        left["warm_start"] = find_name(home_of(check_uri(left["tracking_uri"] or default_tracking_uri())), LATEST)
     config, assignments = given["config"], left.pop("fixed") or []
     values = {} if config is None else read_spec_file(Path(config), left["task"])
     fields = {name: left.pop(name) for name in list(left) if name in SweepSpec.model_fields}
     values |= {name: value for name, value in fields.items() if value is not None}
     if "task" not in values:
         raise UserError("Which task? Give one, e.g. `tunelab sweep california_housing`; `tunelab tasks` lists them.")
+    if str(values["task"]).endswith(TABLE_SUFFIXES):
+        raise table_hint(str(values["task"]))
     values["task_options"] = {**(values.get("task_options") or {}), **given_options(values["task"], left)}
     values["set"] = {**(values.get("set") or {}), **dict(parse_assignment(text) for text in assignments)}
     return make_spec(values)
@@ -78,14 +106,26 @@ def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
 
         with make_display() as display:
             result = run_sweep(spec, display)
+    from tunelab.cli.outcome import print_result, with_trials
+
     with terminal_may_be_closed():
         if as_json:
-            print_json(result.summary())
+            print_json(with_trials(result))
         else:
-            from tunelab.cli.results import print_result
-
-            print_result(result)
+            print_result(result, _store_of(result, spec))
     raise SystemExit(exit_code(result.stopped, bool(result.ranked())))
+
+
+def _store_of(result: SweepResult, spec: SweepSpec) -> Store | None:
+    """Return the store that holds a result; None when it is not tracked, or the store is away now."""
+    if not result.parent_run_id:
+        return None
+    from tunelab.tracking.open import open_store
+
+    try:
+        return open_store(spec.tracking_uri)
+    except UserError:  # the result was shown; what is missing is a link
+        return None
 
 
 @contextmanager

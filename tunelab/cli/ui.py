@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import socket
+import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search_spaces.errors import UserError
+from tunelab.system.errors import Failure
 from tunelab.tracking.open import open_store
+
+if TYPE_CHECKING:
+    from tunelab.tracking.store import Store
+
+CHATTER = re.compile(rb"INFO|^\s*$|\[MLflow\]")
+
+
+START_SECONDS = 120.0
+MAX_EXPERIMENTS = 10  # whose links are printed
+MAX_SWEEPS = 5
 
 
 def command(
@@ -17,25 +39,90 @@ def command(
     host: Annotated[str, typer.Option(help="Address to bind; any but this one opens it to others.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to bind.")] = 5000,
 ) -> None:
-    """Open the MLflow UI for the results; Ctrl-C ends it."""
+    """Open the MLflow UI for the results: links to the runs of each experiment and to the newest sweeps."""
     store = open_store(tracking_uri)
-    from tunelab.tracking.ui_views import SWEEPS_VIEW, TRIALS_VIEW, view_link
-
     if store.uri.startswith("http"):
         sys.stderr.write(f"The store is a server: open {store.shown_uri}\n")
+        sys.stderr.writelines(f"{line}\n" for line in links(store, store.shown_uri))
         return
+    check_port(host, port)
     # one worker and no job runner: a quarter of the memory and half of the start-up of MLflow's default
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # MLflow calls its server by name
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
     settings["MLFLOW_BACKEND_STORE_URI"] = store.uri  # a command line can be seen by all of the machine's users
     arguments = ["server", "--host", host, "--port", str(port), "--workers", "1"]
-    sys.stderr.write(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)\n")
-    newest = next(iter(store.sweeps()), None)
-    if newest is not None:
-        task = newest.data.tags["tunelab.task"]
-        for what, view in (("sweeps", SWEEPS_VIEW), ("trials", TRIALS_VIEW)):
-            link = view_link(f"http://{host}:{port}", newest.info.experiment_id, view)
-            sys.stderr.write(f"The {what} on {task}: {link}\n")
     line = [sys.executable, "-m", "mlflow", *arguments, "--artifacts-destination", store.artifact_root()]
+    sys.stderr.write("Starting the MLflow UI ...\n")
     sys.stderr.flush()
-    os.execve(sys.executable, line, {**os.environ, **settings})  # signals reach the server itself
+    server = subprocess.Popen(line, env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    Thread(target=copy_warnings, args=(server,), daemon=True).start()
+    base = f"http://{host}:{port}"
+    try:
+        wait_until_it_answers(server, f"{base}/health")
+        sys.stderr.write(f"MLflow UI: {base}  (Ctrl-C ends it)\n")
+        sys.stderr.writelines(f"{text}\n" for text in links(store, base))
+        sys.stderr.flush()
+        code = server.wait()
+    except KeyboardInterrupt:
+        return
+    finally:
+        end(server)
+    if code:
+        raise Failure(f"The MLflow server ended with exit code {code}.")
+
+
+def links(store: Store, base: str) -> Iterator[str]:
+    """Yield a line with an address for each experiment that has sweeps, newest first, and for the newest sweeps."""
+    from tunelab.tracking.ui_views import SWEEPS_VIEW, TRIALS_VIEW, run_link, view_link
+
+    runs = store.sweeps()
+    experiments = dict.fromkeys((run.info.experiment_id, run.data.tags["tunelab.task"]) for run in runs)
+    for number, task in list(experiments)[:MAX_EXPERIMENTS]:
+        yield f"The sweeps on {task}: {view_link(base, number, SWEEPS_VIEW)}"
+        yield f"The trials on {task}: {view_link(base, number, TRIALS_VIEW)}"
+    for run in runs[:MAX_SWEEPS]:
+        yield f"Sweep {run.data.tags['tunelab.sweep']}: {run_link(base, run.info.experiment_id, run.info.run_id)}"
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise ``UserError`` when another program listens there, with a port that is free."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe, socket.socket(family) as free:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind((host, port))
+        except OverflowError:
+            raise UserError(f"--port must be between 1 and 65535, got {port}.") from None
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise UserError(f"--host {host} --port {port} cannot be used: {error.strerror}.") from error
+            free.bind((host, 0))
+            hint = f"Give another, e.g. --port {free.getsockname()[1]}."
+            raise UserError(f"--port {port} is used by another program on {host}. {hint}") from None
+
+
+def wait_until_it_answers(server: subprocess.Popen[bytes], url: str) -> None:
+    """Return when the page answers; raise ``Failure`` when the server ends before, or does not answer in time."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(url, timeout=5):
+            return
+        time.sleep(0.2)
+    raise Failure("The MLflow server did not start. `tunelab doctor` looks at this machine.")
+
+
+def copy_warnings(server: subprocess.Popen[bytes]) -> None:
+    """Copy what the server says to stderr, but for its lines about starting and about each request."""
+    for line in server.stdout or ():
+        if not CHATTER.search(line):
+            sys.stderr.write(line.decode(errors="replace"))
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """End the server and its worker."""
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from trainables import Splits, Task
+from trainables.base.kinds.registry import kind_of
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.system.terminal import printable
@@ -106,6 +107,7 @@ def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> l
         f"{spec.trials} trials of at most {spec.max_epochs} epochs, {concurrency} at once, "
         f"sampler {spec.sampler}, scheduler {spec.scheduler}",
         *_stopping(spec, facts.grace_period),
+        f"val_loss: {kind_of(facts.kind).loss_text}; lower is better",
     ]
     lines += described(task.description())
     return lines + ([facts.note] if facts.note else [])
@@ -151,9 +153,10 @@ def line_of(trial: TrialRecord) -> str:
     return f"{head}  {result}  {short_config(trial)}"
 
 
-def short_config(trial: TrialRecord) -> str:
-    """The configuration in a line: ``hidden_sizes=128-64 lr=0.001``."""
-    return " ".join(f"{key}={_short(value)}" for key, value in trial.config.items())
+def short_config(trial: TrialRecord, keys: Sequence[str] | None = None) -> str:
+    """Return a configuration in a line, ``hidden_sizes=128-64 lr=0.001``; all of it when ``keys`` is None."""
+    shown = trial.config if keys is None else {key: trial.config[key] for key in keys if key in trial.config}
+    return " ".join(f"{key}={_short(value)}" for key, value in shown.items())
 
 
 def _short(value: object) -> str:

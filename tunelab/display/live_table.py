@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,16 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.25
 BEST_ROWS = 5
 BAR_ROWS, HEAD_ROWS = 2, 4  # above the table, and its own head with the blank lines around
-COLUMNS = {"trial": 5, "status": 13, "epoch": 5, "val_loss": 9, "best": 9}  # with their cells on the terminal
-WITH_CONFIG = 76  # cells of a terminal that shows configurations: 20 of them, beside the columns
+COLUMNS = {"trial": 5, "status": 13, "epoch": 5, "val_loss": 9, "best": 9}  # with their cells
+CONFIG_CELLS = 20  # that a configuration takes at least
+STYLES = {
+    TrialStatus.RUNNING: "cyan",
+    TrialStatus.FINISHED: "green",
+    TrialStatus.STOPPED: "yellow",
+    TrialStatus.DIVERGED: "red",
+    TrialStatus.FAILED: "red",
+    TrialStatus.INTERRUPTED: "magenta",
+}
 
 
 class LiveTable:
@@ -41,10 +49,12 @@ class LiveTable:
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._progress = Progress(0, 0.0)
         self._drawn = 0.0
+        self._score = ""
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
         for line in headline(spec, task, splits, concurrency):
             self._console.print(printable(line), markup=False)
+        self._score = f"val_{task.facts.score}"
         self._progress = Progress(int(spec.trials or 0), time.time(), spec.time_budget or math.inf)
         self._live.start()
 
@@ -76,7 +86,7 @@ class LiveTable:
             ProgressBar(total=self._progress.total, completed=ended, width=min(40, width // 3)),
             self._progress.text(trials, time.time()),
         )
-        return Group(bar, draw_trials(trials, width, height - BAR_ROWS))
+        return Group(bar, draw_trials(trials, width, height - BAR_ROWS, self._score))
 
 
 @dataclass(frozen=True)
@@ -105,38 +115,70 @@ class Progress:
         return f"{text}, {failed} failed" if failed else text
 
 
-def draw_trials(trials: Sequence[TrialRecord], width: int, height: int) -> Table:
-    """Running and best trials as a table that fits a terminal.
+def draw_trials(trials: Sequence[TrialRecord], width: int, height: int, score: str = "") -> Table:
+    """Draw running and best trials as a table that fits a terminal.
 
-    Where it is narrow, the configuration is cut, then left out, and then columns from the right; where it is low, the
-    last of the running trials are left out.
+    Where it is narrow, the configuration is cut, then left out, and then columns from the right. Best trials fill the
+    rows that running ones leave; where it is low, the last of the running trials are left out.
+
+    Args:
+        trials: All trials.
+        width: Cells of a line.
+        height: Lines.
+        score: Metric of an epoch that is shown beside ``val_loss``, e.g. ``val_rmse``; only where trials report it.
     """
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
-    fitting = [name for i, name in enumerate(COLUMNS) if width >= cells_of(i + 1)]
-    with_config = width >= WITH_CONFIG
+    columns = columns_of(trials, score)
+    fitting = [name for i, name in enumerate(columns) if width >= cells_of(list(columns.values())[: i + 1])]
+    with_config = width >= cells_of(list(columns.values())) + CONFIG_CELLS
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=with_config)
     for name in fitting:
-        table.add_column(name, justify="left" if name == "status" else "right", no_wrap=True, min_width=COLUMNS[name])
+        table.add_column(name, justify="left" if name == "status" else "right", no_wrap=True, min_width=columns[name])
     if with_config:
-        table.add_column("configuration", overflow="ellipsis", no_wrap=True, ratio=1)
-    best = ranked(trials)[:BEST_ROWS]
-    room = max(1, height - HEAD_ROWS - len(best))
-    running = [t for t in trials if t.status == TrialStatus.RUNNING][:room]
-    for trial in [*running, *best]:
-        last, low = (trial.epochs[-1] if trial.epochs else None), trial.best
-        figures = [
-            str(trial.number),
-            trial.status.label,
-            "" if last is None else str(last.epoch),
-            "" if last is None else f"{last.val_loss:.4g}",
-            "" if low is None else f"{low.val_loss:.4g}",
+        table.add_column("what differs", overflow="ellipsis", no_wrap=True, ratio=1)
+    rows = max(1, height - HEAD_ROWS)
+    running = [trial for trial in trials if trial.status == TrialStatus.RUNNING]
+    best = ranked(trials)[: max(BEST_ROWS, rows - len(running))]
+    shown = [*running[: max(1, rows - len(best))], *best]
+    varying = varying_keys(trials)
+    for trial in shown:
+        cells = [
+            Text(text, style=STYLES[trial.status] if name == "status" else "")
+            for name, text in cells_by_name(trial, columns).items()
         ]
-        table.add_row(*figures[: len(fitting)], *([printable(short_config(trial))] if with_config else []))
+        config = [printable(short_config(trial, varying))] if with_config else []
+        table.add_row(*cells[: len(fitting)], *config, style="bold" if best and trial is best[0] else None)
     return table
 
 
-def cells_of(count: int) -> int:
-    """The width of a table of so many columns, blanks between them and at its edges included."""
-    return sum(list(COLUMNS.values())[:count]) + 3 * count
+def columns_of(trials: Sequence[TrialRecord], score: str) -> dict[str, int]:
+    """Return the names of the columns with their cells; the headline score takes the place of the last ``val_loss``."""
+    if not any(score in epoch.metrics for trial in trials for epoch in trial.epochs[-1:]):
+        return COLUMNS
+    return {"trial": 5, "status": 13, "epoch": 5, score: max(9, len(score)), "val_loss": 9}
+
+
+def cells_by_name(trial: TrialRecord, columns: Iterable[str]) -> dict[str, str]:
+    """Return the texts of a trial's row: of the last epoch, and the lowest ``val_loss`` in the last column."""
+    last, low = (trial.epochs[-1] if trial.epochs else None), trial.best
+    *names, lowest = columns
+    known = {"trial": str(trial.number), "status": trial.status.label}
+    if last is not None:
+        known |= {"epoch": str(last.epoch), "val_loss": f"{last.val_loss:.4g}"}
+        known |= {name: f"{value:.4g}" for name, value in last.metrics.items() if name in names}
+    return {name: known.get(name, "") for name in names} | {lowest: "" if low is None else f"{low.val_loss:.4g}"}
+
+
+def varying_keys(trials: Sequence[TrialRecord]) -> list[str]:
+    """Return what distinguishes trials: keys whose values differ between configurations; all where none does."""
+    keys = list(dict.fromkeys(key for trial in trials for key in trial.config))
+    varying = [key for key in keys if any(trial.config.get(key) != trials[0].config.get(key) for trial in trials)]
+    return varying or keys
+
+
+def cells_of(widths: Sequence[int]) -> int:
+    """Return the width of a table with these columns, blanks between them and at its edges included."""
+    return sum(widths) + 3 * len(widths)

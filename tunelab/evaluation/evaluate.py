@@ -22,6 +22,7 @@ from tunelab.figures.worker import FigureProcess
 from tunelab.records.evaluation import Evaluation
 from tunelab.records.result import SweepResult
 from tunelab.records.tracking_store import TrackingStore
+from tunelab.tracking.descriptions import version_note, version_tags
 from tunelab.tracking.queue import retry_while_unavailable
 
 EXAMPLE_ROWS = 3
@@ -110,7 +111,15 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
     store.log_figures(best.run_id, {}, tags)
     example = splits.train.inputs[:EXAMPLE_ROWS]
     uri = store.log_model(best.run_id, predictor, example, result.task, metrics)
-    made = store.register(result.task, uri, best.run_id, best.val_loss, result.data.digest)
+    made = store.register(
+        result.task,
+        uri,
+        best.run_id,
+        best.val_loss,
+        result.data.digest,
+        note=version_note(result),
+        tags=version_tags(result),
+    )
     best = replace(best, model_uri=uri, version=made.version, champion=made.champion, not_champion=made.why)
     return replace(result, best=best)
 

@@ -56,11 +56,11 @@ def read_spec_file(path: Path, task: str | None = None) -> dict[str, Any]:
 
 
 def spec_yaml(spec: SweepSpec) -> str:
-    """Return a ``sweep.yaml`` that asks for the same sweep: every value that is not the default.
+    """Return a ``sweep.yaml`` that asks for the same sweep again, under a name of its own: what is not the default.
 
     Options of the task are keys like the others. Passwords in URIs are left out.
     """
-    values = public_spec(spec).to_json()
+    values = public_spec(spec).to_json() | {"name": None}
     options = values.pop("task_options")
     defaults = SweepSpec(task=spec.task).to_json()
     changed = {key: value for key, value in values.items() if key == "task" or value != defaults[key]}

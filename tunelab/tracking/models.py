@@ -23,13 +23,13 @@ from mlflow.types.schema import AnyType, ColSpec, Schema
 
 import search_spaces
 import trainables
-from search_spaces import UserError
+from search_spaces.errors import UserError, did_you_mean
 from trainables import Predictor, load_predictor
 from tunelab.records.lookup import Named, find_named
 from tunelab.records.tracking_store import Registration
 from tunelab.records.trial import TrialStatus
 from tunelab.tracking.connection import STATUS, STORE_ERRORS, fluent
-from tunelab.tracking.sweep_runs import SweepRuns
+from tunelab.tracking.sweep_runs import SweepRuns, named_run
 
 MODEL_SCHEMES = ("models:/", "runs:/")
 RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
@@ -176,13 +176,20 @@ class Models(SweepRuns):
             try:
                 local = mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
             except STORE_ERRORS as error:
-                raise UserError(f"No model '{uri}' in {self.shown_uri}.") from error
+                raise UserError(f"No model '{uri}' in {self.shown_uri}.{self._nearest_model(uri)}") from error
         found = sorted(Path(local).glob("artifacts/*/predictor.json"))
         if not found and not (Path(local) / "MLmodel").exists():
             raise self.absent(f"No files of model '{uri}'")
         if not found:
             raise UserError(f"The model '{uri}' is no tunelab model: it holds no predictor.")
         return load_predictor(found[0].parent)
+
+    def _nearest_model(self, uri: str) -> str:
+        """Return a hint at the registered model that a URI may mean; empty when there is none."""
+        name, mark, rest = uri.removeprefix("models:/").partition("@" if "@" in uri else "/")
+        names = {model.name: f"models:/{model.name}{mark}{rest}" for model in self.client.search_registered_models()}
+        near = did_you_mean(name, names)
+        return next((near.replace(f"'{known}'", f"'{meant}'") for known, meant in names.items() if known in near), "")
 
     def model_file(self, uri: str, path: str) -> bytes:
         """A file of a logged model, e.g. ``serving_input_example.json``: the request that MLflow's server answers."""
@@ -217,16 +224,33 @@ class Models(SweepRuns):
             raise UserError(f"Run '{wanted}' is damaged: its model is '{uri}', which is none of this store.")
         return uri
 
-    def trial_run_id(self, wanted: str) -> str:
-        """The id of a trial's run by its beginning; raises ``UserError`` when none or several runs begin so."""
-        if RUN_ID.fullmatch(wanted) is None:
-            raise UserError(f"'{wanted}' is no run id: give 4 or more of its 32 characters, 0 to 9 and a to f.")
+    def trial_run_id(self, wanted: str, trial: int | None = None) -> str:
+        """Find the run of a trial.
+
+        Args:
+            wanted: Its run id, or a sweep's name or run id; the beginning is enough.
+            trial: Number of the sweep's trial; the winner when None.
+
+        Raises:
+            UserError: None or several fit, or the sweep has no such trial.
+        """
         run = self._run_beginning(wanted)
-        if run is None:
+        if run is not None and "tunelab.trial" in run.data.tags and trial is None:
+            return str(run.info.run_id)
+        runs = self.sweeps()
+        found = find_named(wanted, [named_run(run) for run in runs], "sweeps")
+        if found is None:
             raise UserError(
-                f"'{wanted}' is no run in {self.shown_uri}. `tunelab results SWEEP` lists the run ids of trials."
+                f"'{wanted}' is no run in {self.shown_uri}, and no sweep. `tunelab results SWEEP` lists the run ids of "
+                "trials."
             )
-        return str(run.info.run_id)
+        sweep = next(run for run in runs if run.info.run_id == found)
+        trials = {number: str(child.info.run_id) for number, child in self.children(found).items()}
+        number = int(sweep.data.tags.get("tunelab.best_trial", -1)) if trial is None else trial
+        if number not in trials:
+            last = len(trials) - 1
+            raise UserError(f"Sweep '{wanted}' has no trial {number}. Give a number from 0 to {last}.")
+        return trials[number]
 
     def _run_beginning(self, wanted: str) -> Run | None:
         """Return the run whose id begins so; raise ``UserError`` when there are several."""

@@ -15,9 +15,11 @@ from mlflow.exceptions import MlflowException
 
 from search_spaces import UserError
 from trainables import TaskFacts
+from tunelab.analysis.standing import score_text
 from tunelab.records.data import DataDescription
 from tunelab.records.lookup import Named, find_named
 from tunelab.records.result import SweepResult
+from tunelab.records.spec_file import spec_yaml
 from tunelab.system.hashing import task_file_digest
 from tunelab.tracking.connection import (
     STATUS,
@@ -28,9 +30,17 @@ from tunelab.tracking.connection import (
     provenance_tags,
     read_tag,
 )
-from tunelab.tracking.ui_views import experiment_tags, sweep_note
+from tunelab.tracking.descriptions import (
+    baseline_metrics,
+    short_verdict,
+    sweep_note,
+    trial_run_name,
+    winner_note,
+)
+from tunelab.tracking.ui_views import experiment_tags
 
 RESULT_FILE = "sweep.json.gz"
+CONFIG_FILE = "sweep.yaml"  # `tunelab sweep --config` repeats the sweep with it
 
 
 class SweepRuns(Connection):
@@ -90,31 +100,33 @@ class SweepRuns(Connection):
 
     def log_sweep(self, result: SweepResult) -> None:
         """Writes the result to the parent run, and its task's views to the experiment."""
-        counts = result.counts
-        figures = {
-            "trials": len(result.trials),
-            "trials_stopped_early": counts.stopped_early,
-            "trials_failed": counts.failed + counts.diverged,
-            "epochs": result.epochs,
-            "train_seconds": result.train_seconds,
-            "wall_seconds": result.wall_seconds,
-            "test_openings": len(result.test_openings),
+        run = self.run(result.parent_run_id)
+        tags = {
+            "tunelab.stopped": result.stopped,
+            "mlflow.note.content": sweep_note(result, run.info.experiment_id)[:TAG_LIMIT],
+            **{f"tunelab.{name}": str(count) for name, count in _counts(result).items()},
         }
-        tags = {"tunelab.stopped": result.stopped, "mlflow.note.content": sweep_note(result)}
-        if result.best is not None:
-            figures["best_val_loss"] = result.best.val_loss
-            figures |= {f"val_{name}": value for name, value in result.best.validation.items()}
-            figures |= {f"test_{name}": value for name, value in result.best.test.items()}
-            tags |= {"tunelab.best_trial": str(result.best.trial), "tunelab.best_run_id": result.best.run_id}
+        best, score = result.best, result.facts.score
+        if best is not None:
+            tags |= {"tunelab.best_trial": str(best.trial), "tunelab.best_run_id": best.run_id}
+            tags["tunelab.verdict"] = short_verdict(result)
+            if score in best.test:
+                tags["tunelab.score"] = f"{score} {score_text(result, best.test[score])}"
         now = int(time.time() * 1000)
-        metrics = [Metric(k, float(v), now, 0) for k, v in figures.items() if math.isfinite(v)]
+        metrics = [Metric(k, float(v), now, 0) for k, v in _metrics(result).items() if math.isfinite(v)]
         run_id = result.parent_run_id
         self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / RESULT_FILE).write_bytes(result.to_bytes())
+            (Path(folder) / CONFIG_FILE).write_text(_config(result), encoding="utf-8")
             self.client.log_artifacts(run_id, folder)
         for key, value in experiment_tags(result).items():
-            self.client.set_experiment_tag(self.client.get_run(run_id).info.experiment_id, key, value)
+            self.client.set_experiment_tag(run.info.experiment_id, key, value)
+        if best is not None and best.run_id:
+            trial = next(trial for trial in result.trials if trial.number == best.trial)
+            note = winner_note(result, run.info.experiment_id)[:TAG_LIMIT]
+            name = trial_run_name(result.name, trial, winner=True)
+            self.log_figures(best.run_id, {}, {"mlflow.note.content": note, "mlflow.runName": name})
 
     def end_sweep(self, parent_run_id: str, status: str) -> None:
         """Ends the parent run: ``"FINISHED"``, ``"KILLED"`` when the sweep was cut short, or ``"FAILED"``."""
@@ -137,6 +149,7 @@ class SweepRuns(Connection):
                 self.client.set_terminated(run_id, STATUS[trial.status], milliseconds(trial.ended))
             if "tunelab.winner" in run.data.tags and run_id != winner:
                 self.client.delete_tag(run_id, "tunelab.winner")
+                self.client.set_tag(run_id, "mlflow.runName", trial_run_name(result.name, trial))
 
     def load(self, parent_run_id: str) -> SweepResult:
         """The result of a sweep, as its launch returned it; raises ``UserError`` when the run holds none."""
@@ -172,7 +185,7 @@ class SweepRuns(Connection):
             UserError: none or several match.
         """
         runs = self.sweeps()
-        found = find_named(wanted, [_named(run) for run in runs], "sweeps")
+        found = find_named(wanted, [named_run(run) for run in runs], "sweeps")
         if found is not None:
             return found
         with suppress(MlflowException):  # there is no run of that id at all
@@ -184,9 +197,40 @@ class SweepRuns(Connection):
         raise UserError(f"No sweep '{wanted}'. {hint}")
 
 
-def _named(run: Run) -> Named:
+def _metrics(result: SweepResult) -> dict[str, float]:
+    """Return the metrics of a sweep's run in the order in which its page lists them."""
+    found, best, score = {}, result.best, result.facts.score
+    if best is not None:
+        test = {f"test_{name}": value for name, value in best.test.items()}
+        found["best_val_loss"] = best.val_loss
+        found |= {name: value for name, value in test.items() if name == f"test_{score}"}
+        found |= baseline_metrics(result)
+        found |= test
+        found |= {f"val_{name}": value for name, value in best.validation.items()}
+    return {**found, "train_seconds": result.train_seconds, "wall_seconds": result.wall_seconds}
+
+
+def _counts(result: SweepResult) -> dict[str, int]:
+    """Return what is counted of a sweep: tags, so that they do not stand among its metrics."""
+    counts = result.counts
+    return {
+        "trials": len(result.trials),
+        "trials_stopped_early": counts.stopped_early,
+        "trials_failed": counts.failed + counts.diverged,
+        "epochs": result.epochs,
+        "test_openings": len(result.test_openings),
+    }
+
+
+def named_run(run: Run) -> Named:
+    """Return a sweep as a user may name it."""
     name, task, run_id = run.data.tags["tunelab.sweep"], run.data.tags["tunelab.task"], str(run.info.run_id)
     return Named(run_id, (name, run_id), f"{name} on {task} ({run_id[:8]})")
+
+
+def _config(result: SweepResult) -> str:
+    """Return the file that repeats a sweep in whatever store it is run."""
+    return spec_yaml(result.spec.model_copy(update={"tracking_uri": None, "storage": None, "address": None}))
 
 
 def _sweep_tags(result: SweepResult) -> dict[str, str]:

@@ -19,6 +19,7 @@ from tunelab.tracking.connection import (
     provenance_tags,
     read_tag,
 )
+from tunelab.tracking.descriptions import trial_run_name
 from tunelab.tracking.names import stored_names
 
 
@@ -41,13 +42,13 @@ class TrialRuns(Connection):
         """
         names = stored_names(trial.params)
         logged, params = 0, {names[name]: str(value)[:PARAM_LIMIT] for name, value in trial.params.items()}
-        end_tags = {} if trial.status == TrialStatus.RUNNING else _end_tags(trial)
+        end_tags = {} if trial.status == TrialStatus.RUNNING else _end_tags(parent.name, trial)
         if known is None:
             run = self.client.create_run(
                 experiment_id,
                 start_time=milliseconds(trial.started),
                 tags={"mlflow.parentRunId": parent.parent_run_id, **_trial_tags(parent, trial), **end_tags},
-                run_name=f"{parent.name} #{trial.number:03d}",
+                run_name=trial_run_name(parent.name, trial),
             )
             run_id: str = run.info.run_id
             end_tags = {}  # in a batch they would cost as much as its metrics
@@ -125,12 +126,13 @@ def _trial_tags(parent: SweepResult, trial: TrialRecord) -> dict[str, str]:
     }
 
 
-def _end_tags(trial: TrialRecord) -> dict[str, str]:
+def _end_tags(sweep: str, trial: TrialRecord) -> dict[str, str]:
     tags = {
         "tunelab.status": str(trial.status),
         "tunelab.stopped_early": str(trial.status == TrialStatus.STOPPED).lower(),
         "tunelab.worker": json.dumps(dict(trial.worker)),
     }
+    tags["mlflow.runName"] = trial_run_name(sweep, trial)
     if trial.error:
         tags["tunelab.error"] = trial.error.partition("\n")[0][:500]
     return tags

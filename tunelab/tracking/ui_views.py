@@ -11,15 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from tunelab.analysis.caveats import test_openings
-from tunelab.analysis.outcome import verdict
-from tunelab.documents.markdown import plain
 from tunelab.records.result import SweepResult
+from tunelab.tracking.descriptions import baseline_metrics
 from tunelab.tracking.names import stored_names
 
 VIEW_TAG = "mlflow.sharedViewState."
 SWEEPS_VIEW, TRIALS_VIEW = "tunelab-sweeps", "tunelab-trials"
 MAX_AXES = 12  # of the parallel coordinates; the tag holds 5,000 characters
+MODELS_SIDE = "workflowType=machine_learning"  # the UI's side for models, not for prompts
 DEFAULT_UI = "http://127.0.0.1:5000"
 
 
@@ -35,10 +34,15 @@ def compare_link(base: str, runs: Sequence[tuple[str, str]]) -> str:
     return f"{base.rstrip('/')}/#/compare-runs?runs={quote(run_ids)}&experiments={quote(experiments)}"
 
 
+def run_link(base: str, experiment_id: str, run_id: str) -> str:
+    """Return the address of a run's page in MLflow's UI."""
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{MODELS_SIDE}"
+
+
 def view_link(base: str, experiment_id: str, view: str) -> str:
     """The address of an experiment's runs page in one of the saved views."""
     mode = "CHART" if view == TRIALS_VIEW else "TABLE"
-    query = f"compareRunsMode={mode}&workflowType=machine_learning"  # the UI's side for models, not for prompts
+    query = f"compareRunsMode={mode}&{MODELS_SIDE}"
     return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?viewStateShareKey={view}&{query}"
 
 
@@ -58,30 +62,19 @@ def experiment_tags(result: SweepResult) -> dict[str, str]:
     }
 
 
-def sweep_note(result: SweepResult) -> str:
-    """The description of a sweep's run: what it is, and its verdict once there is one."""
-    facts, spec = result.facts, result.spec
-    note = (
-        f"**{facts.title}**: a sweep of {spec.trials} trials of at most {spec.max_epochs} epochs.\n\n"
-        f"Data: {facts.source} ({facts.licence}). {facts.note}"
-    ).strip()
-    if result.best is not None:
-        note += f"\n\n{plain(verdict(result))}"
-    if len(result.test_openings) > 1:
-        note += f"\n\n**Warning:** {test_openings(result)}."
-    return note
-
-
 def _sweeps_state(result: SweepResult) -> dict[str, Any]:
-    metrics = ["best_val_loss", f"test_{result.facts.score}", "epochs", "train_seconds", "wall_seconds"]
+    score = f"test_{result.facts.score}"
+    metrics = ["best_val_loss", score, *baseline_metrics(result), "wall_seconds"]
     params = ["trials", "max_epochs", "sampler", "scheduler", "seed"]
-    return _state([*_columns("metrics", metrics), *_columns("params", params)])
+    tags = ["tunelab.verdict", "tunelab.stopped"]
+    return _state([*_columns("metrics", metrics), *_columns("params", params), *_columns("tags", tags)])
 
 
 def _trials_state(result: SweepResult) -> dict[str, Any]:
     """Trials of all sweeps of the experiment, best first: parallel coordinates, losses and curves."""
     params = unconditional(result)[:MAX_AXES]
-    columns = [*_columns("metrics", ["best_val_loss", "best_epoch", "epochs"]), *_columns("params", params)]
+    metrics = ["best_val_loss", f"val_{result.facts.score}", "best_epoch", "epochs"]
+    columns = [*_columns("metrics", metrics), *_columns("params", params)]
     axes = {"selectedParams": params, "selectedMetrics": ["best_val_loss"], "showAllRuns": True}
     charts = [
         {"type": "PARALLEL", "metricSectionId": _AXES, **axes},
@@ -95,7 +88,7 @@ def _trials_state(result: SweepResult) -> dict[str, Any]:
         {"type": "BAR", "metricSectionId": _LOSSES, "metricKey": "best_val_loss"},
     ]
     return {
-        **_state([*columns, "tags.`tunelab.status`"]),
+        **_state([*columns, *_columns("tags", ["tunelab.status", "tunelab.winner"])]),
         "searchFilter": "tags.`tunelab.kind` = 'trial'",
         "orderByKey": "metrics.`best_val_loss`",
         "orderByAsc": True,

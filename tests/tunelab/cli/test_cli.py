@@ -6,6 +6,8 @@ import errno
 import io
 import json
 import math
+import re
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +16,32 @@ import pytest
 
 from tests.results import made_up_result
 from trainables.wine import Wine
+from tunelab.cli.commands import COMMANDS, load_command
 from tunelab.cli.main import main
+from tunelab.cli.sweep import spec_of
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import make_spec
+from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.records.spec_file import read_spec_file
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.run import run_sweep
+from tunelab.search.journal import FILE
 
 REFUSED = {
     "sweep wime": "Did you mean 'wine'?",
     "sweep": "Which task?",
+    "wine": "Type: tunelab sweep wine",
+    "rows.csv": "Type: tunelab sweep table --data rows.csv --target COLUMN, one of: x, y, day, rare.",
+    "sweep rows.csv": "Type: tunelab sweep table --data rows.csv --target COLUMN, one of: x, y, day, rare.",
+    "sweep none.csv": "which does not exist. Type: tunelab sweep table --data none.csv",
+    "sweep table --data rows.csv": "Add --target with one of: x, y, day, rare.",
+    "--trials 3 sweep wine": "Options come after the command: tunelab sweep ... --trials",
+    "bench gen": "Did you mean 'generation'?",
+    "space": "Which task?",
+    "space wime": "Did you mean 'wine'?",
+    "sweep ./taken_task.py --seed 1 --new 3": "declares the option 'seed', which every sweep has",
+    "sweep ./options_task.py --alpha x": "--alpha must be a number, got 'x'",
+    "sweep ./options_task.py --alpa 3": "Did you mean '--alpha'?",
     "sweep wine --trials 0": "--trials",
     "sweep wine --max-epochs 0": "--max-epochs",
     "sweep wine --sampler tp": "Did you mean 'tpe'?",
@@ -124,13 +141,26 @@ class Own(TabularTask):
         return pd.DataFrame({"a": range(100), "strength": range(100)})
 """
 
+OPTIONS_TASK = (
+    OWN_TASK.replace("import TabularTask", "import TabularTask, TaskOption")
+    + """
+    options = (TaskOption("alpha", "Made up.", type=float),)
+
+    def __init__(self, alpha=0.0):
+        self.alpha = alpha
+"""
+)
+
 FILES = {  # what the lines name
     "wine_again.py": "from trainables.wine import Wine\nclass Again(Wine): ...\n",
     "far_task.py": OWN_TASK.replace("CaliforniaHousing.reference\n", "{**CaliforniaHousing.reference, 'lr': 5.0}\n"),
     "slip_task.py": OWN_TASK.replace('target = "strength"', 'target = "strenght"'),
     "leak_task.py": OWN_TASK.replace('("a",)', '("a", "strength")'),
+    "taken_task.py": OPTIONS_TASK.replace("alpha", "seed"),
+    "options_task.py": OPTIONS_TASK,
     "none_task.py": OWN_TASK.replace("return", "_ ="),
     "raising_task.py": OWN_TASK.replace("return", "return 1 / 0 or"),
+    "own.yaml": "task: ./options_task.py\nalpha: 2.0\n",
     "broken.yaml": "trials: [1\n",
     "nothing.db": "",
     "twice.yaml": "trials: 4\nseed: 1\ntrials: 5\n",
@@ -273,7 +303,9 @@ def test_a_sweep_prints_one_json_object_and_the_same_seed_gives_the_same_table(
 ) -> None:
     options = "--trials 6 --max-epochs 4 --grace-period 1 --concurrency 1 --seed 7 --confirm-top 0 --json"
     code, out, err = run(
-        capsys, monkeypatch, f"sweep wine {options} --name first --tracking-uri {store_uri} --set batch_size=32"
+        capsys,
+        monkeypatch,
+        f"sweep wine {options} --name first --tracking-uri {store_uri} --set batch_size=32 --set family=mlp",
     )
     assert code == 0, err
     summary = json.loads(out)
@@ -286,8 +318,121 @@ def test_a_sweep_prints_one_json_object_and_the_same_seed_gives_the_same_table(
     _, out, _ = run(capsys, monkeypatch, f"results first --json --tracking-uri {store_uri}")
     records = json.loads(out)["records"]
     assert all(r["config"]["batch_size"] == 32 for r in records)
-    same = {"trials": 6, "max_epochs": 4, "grace_period": 1, "concurrency": 1, "seed": 7, "set": {"batch_size": 32}}
+    same = {
+        "trials": 6,
+        "max_epochs": 4,
+        "grace_period": 1,
+        "concurrency": 1,
+        "seed": 7,
+        "set": {"batch_size": 32, "family": "mlp"},
+    }
     second = run_sweep(make_spec({"task": "wine", "confirm_top": 0, "tracking_uri": "off", **same}))
     assert [(r["number"], r["config"], r["status"], [row[:2] for row in r["epochs"]]) for r in records] == [
         (t.number, t.config, t.status, [[e.epoch, e.val_loss] for e in t.epochs]) for t in second.trials
     ]
+
+
+@pytest.mark.usefixtures("files")
+def test_a_users_own_task_has_its_own_options() -> None:
+    words = ["./options_task.py", "--alpha", "0.5", "--trials", "3"]
+    assert spec_of_words(words).task_options == {"alpha": 0.5}
+    assert spec_of_words(["--config", "own.yaml"]).task_options == {"alpha": 2.0}
+    command = load_command("sweep", words)
+    help_text = command.get_help(command.make_context("sweep", []))
+    assert "--alpha VALUE" in help_text
+    assert "Made up." in help_text
+
+
+def spec_of_words(words: list[str]) -> SweepSpec:
+    """What a command line asks for."""
+    context = load_command("sweep", words).make_context("sweep", list(words))
+    return spec_of({name: list(value) if isinstance(value, tuple) else value for name, value in context.params.items()})
+
+
+@pytest.mark.parametrize("line", ["", "--help", "-h"])
+def test_the_help_of_tunelab_fits_a_small_window(
+    line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, err = run(capsys, monkeypatch, line)
+    lines = (out + err).rstrip("\n").splitlines()
+    assert len(lines) <= 23
+    assert max(map(len, lines)) <= 80
+    assert all(any(text.split()[:1] == [name] for text in lines) for name in COMMANDS)
+
+
+def test_the_help_of_a_sweep_has_panels_defaults_and_choices(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = run(capsys, monkeypatch, "sweep -h")
+    assert code == 0
+    titles = [text.rstrip(":") for text in out.splitlines() if re.fullmatch(r"[A-Z][a-z]+( [a-z]+)?:", text)]
+    assert titles == ["Arguments", "Budget", "Search", "Trust", "Resources", "Your data", "Store", "Options"]
+    assert "--sampler tpe|random" in out
+    shown = " ".join(out.split())
+    for name, field in SweepSpec.model_fields.items():
+        if name not in ("task", "task_options"):
+            assert str(field.description) in shown
+    assert "Seed of the proposals and of every trial. [default: 0]" in shown
+    assert "--retries N Number of times a trial is started again after its worker died or hung. [default: 1]" in shown
+
+
+def test_the_printed_config_asks_for_the_same_sweep(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "sweep ./options_task.py --alpha 0.5 --trials 3 --set lr=0.01 --confirm-top 0 --seed 7 --time-budget 2h"
+    code, out, _ = run(capsys, monkeypatch, f"{line} --print-config")
+    assert code == 0
+    (files / "again.yaml").write_text(out, encoding="utf-8")
+    code, again, _ = run(capsys, monkeypatch, "sweep --config again.yaml --print-config")
+    assert (code, again) == (0, out)
+    spec = make_spec(read_spec_file(files / "again.yaml"))
+    assert (spec.trials, spec.seed, spec.confirm_top, spec.time_budget) == (3, 7, 0, 7200.0)
+    assert (spec.fixed, spec.task_options) == ({"lr": 0.01}, {"alpha": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    {
+        "tunelab sweep wi": "wine",
+        "tunelab swe": "sweep",
+        "tunelab sweep wine --confirm-t": "--confirm-top",
+        "tunelab sweep ./options_task.py --al": "--alpha",
+        "tunelab results ri": "rioja",
+        "tunelab sweep wine --sampler r": "random",
+    }.items(),
+)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_tasks_sweeps_and_options(
+    shell: str,
+    words: str,
+    expected: str,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = files / "mlruns" / "sweeps" / "rioja"
+    folder.mkdir(parents=True)
+    (folder / FILE).touch()
+    monkeypatch.setenv("_TUNELAB_COMPLETE", f"complete_{shell}")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", words)
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    code, out, _ = run(capsys, monkeypatch, "")
+    assert code == 0
+    assert expected in out
+
+
+def test_a_used_port_is_said(
+    store_uri: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(capsys, monkeypatch, f"results --tracking-uri {store_uri}")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, out, err = run(capsys, monkeypatch, f"ui --port {port} --tracking-uri {store_uri}")
+    assert (code, out) == (2, "")
+    assert f"--port {port} is used by another program on 127.0.0.1. Give another, e.g. --port" in err

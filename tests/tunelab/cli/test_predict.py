@@ -202,7 +202,7 @@ def test_figures_and_tables_come_with_the_results(
 ) -> None:
     code, out, err = tunelab("results", "cars", "--figures", str(tmp_path / "cars"))
     assert code == 0, err
-    assert "What the winner uses" in out.decode()
+    assert "Feature importance" in out.decode()
     assert {"figures.html", "predicted_vs_actual.png", "permutation_importance.png"} <= {
         path.name for path in (tmp_path / "cars").iterdir()
     }

@@ -29,8 +29,8 @@ from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.repeat import repeat_command
 from tunelab.report.report import make_document, to_html, to_markdown
+from tunelab.tracking.descriptions import sweep_note
 from tunelab.tracking.store import Store
-from tunelab.tracking.ui_views import sweep_note
 
 MEGABYTE = 2**20
 
@@ -124,7 +124,7 @@ def test_a_second_opening_of_the_test_split_is_a_warning(shelf: Shelf) -> None:
 def test_openings_of_the_test_split_are_counted_on_the_sweeps_run(shelf: Shelf) -> None:
     for name, openings in (("와인", 1), ("toy", 0)):
         run = Store(shelf.uri).run(shelf.results[name].parent_run_id)
-        assert run.data.metrics["test_openings"] == openings
+        assert run.data.tags["tunelab.test_openings"] == str(openings)
 
 
 def test_the_verdict_says_in_its_one_sentence_what_fresh_seeds_say(shelf: Shelf) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RARE = 0.1  # share of the rarer of two classes below which accuracy says little
 THRESHOLD = "threshold"  # fact of a model of rare positives: the probability above which it says yes
 _EPSILON = float(np.finfo(np.float64).eps)  # probabilities are kept away from 0 by it, as scikit-learn does
+CROSS_ENTROPY = "mean cross entropy of a row, −ln p(true class), nats"
 _LEAST_SHARE = 1e-7  # of a class without training rows, in ``constant_outputs``
 
 
@@ -94,6 +95,7 @@ class Binary(Classification):
     """
 
     name: Kind = "binary"
+    loss_text: str = CROSS_ENTROPY
 
     def n_outputs(self, classes: int) -> int:
         return 1
@@ -157,6 +159,7 @@ class Multiclass(Classification):
     """Three classes or more; raw outputs (n, classes) are logits, targets class positions as int64."""
 
     name: Kind = "multiclass"
+    loss_text: str = CROSS_ENTROPY
 
     def n_outputs(self, classes: int) -> int:
         return classes

@@ -17,8 +17,8 @@ KINDS: dict[str, TargetKind] = {
         Binary(),
         Multiclass(),
         Images(),
-        TargetKind("language_model", costly=True),
-        TargetKind("function"),
+        TargetKind("language_model", costly=True, loss_text="mean cross entropy of a token, −ln p(token), nats"),
+        TargetKind("function", loss_text="the objective that the function reports, negated when it is maximised"),
     )
 }
 assert set(KINDS) == set(get_args(Kind))

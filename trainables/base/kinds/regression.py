@@ -22,6 +22,7 @@ class Regression(RowKind):
     """A number; raw outputs (n, 1) are the standardised target, of its logarithm where the facts say so."""
 
     name: Kind = "regression"
+    loss_text: str = "mean squared error of the standardised target, no unit"
     classifies: ClassVar[bool] = False
     score: ClassVar[str] = "rmse"
     score_direction: ClassVar[Literal["minimize", "maximize"]] = "minimize"

@@ -17,6 +17,7 @@ from search_spaces.errors import UserError
 from trainables.base.tables.reading.encoding import Encoding, find_encoding
 from trainables.base.tables.reading.layout import Layout, find_layout, is_junk, named, unique_names
 
+MAX_NAMED = 30  # columns that a message lists
 PROBED_BYTES = 64 * 1024  # at the beginning, which tell the layout
 OTHER_TEXT = {
     "JSON": re.compile(r"\s*[\[{]\s*([\[{\"\d}\]-]|null|true|false)"),
@@ -47,6 +48,13 @@ def read_table_file(path: Path, *, header: bool = True) -> TableFile:
     except OSError as error:
         raise UserError(f"The table '{path}' cannot be read: {error.strerror}.") from error
     return read_table_bytes(content, str(path), header=header)
+
+
+def column_list(frame: pd.DataFrame) -> str:
+    """Return the names of a table's columns, at most ``MAX_NAMED`` of them, for an error message."""
+    names = [str(name) for name in frame.columns]
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
 
 
 def read_table_bytes(

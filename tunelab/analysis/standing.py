@@ -1,0 +1,115 @@
+"""Where a winner stands: its headline score beside the reference and the best baseline, and its settings to copy."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from tunelab.records.baseline import Baseline
+from tunelab.records.result import SweepResult
+from tunelab.records.text import format_number
+
+REFERENCE = "reference"
+UNITLESS = ("accuracy", "auc", "f1", "r2", "ece", "log_loss", "perplexity", "loss", "nats_per_char")
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A model that the winner is compared with.
+
+    Attributes:
+        name: ``"reference"``, or a baseline's.
+        score: Its headline score on the test split.
+        gain: By how much the winner is better, in the score's unit; negative when it is worse.
+    """
+
+    name: str
+    score: float
+    gain: float
+
+    @property
+    def relation(self) -> str:
+        """How the winner compares: ``better by 0.012``, ``worse by 0.2`` or ``equal``."""
+        if self.gain == 0:
+            return "equal"
+        return f"{'better' if self.gain > 0 else 'worse'} by {format_number(abs(self.gain))}"
+
+
+def rivals(result: SweepResult) -> list[Rival]:
+    """Return the reference and the best baseline, as far as both have the headline score on the test split."""
+    score, best = result.facts.score, result.best
+    if best is None or score not in best.test:
+        return []
+    sign = 1.0 if result.facts.score_direction == "maximize" else -1.0
+    scored = [model for model in result.baselines if score in model.test]
+    simple = sorted((m for m in scored if m.name != REFERENCE), key=lambda m: -sign * m.test[score])
+    chosen: list[Baseline] = [*(m for m in scored if m.name == REFERENCE), *simple[:1]]
+    return [Rival(m.name, m.test[score], sign * (best.test[score] - m.test[score])) for m in chosen]
+
+
+def score_text(result: SweepResult, value: float) -> str:
+    """Return a headline score with its unit: ``0.4712 × 100,000 $``."""
+    unit = "" if result.facts.score in UNITLESS else result.facts.unit
+    return f"{format_number(value)}{f' × {unit}' if unit[:1].isdigit() else f' {unit}' if unit else ''}"
+
+
+def headline(result: SweepResult) -> str:
+    """Return the name of the headline score and which way is better: ``test rmse ↓``."""
+    return f"test {result.facts.score} {'↑' if result.facts.score_direction == 'maximize' else '↓'}"
+
+
+def winner_name(result: SweepResult) -> str:
+    """Return what won: ``trial 7``, or ``the mean of trials 3, 7``."""
+    best = result.best
+    if best is None:
+        return "no trial"
+    return f"the mean of trials {', '.join(map(str, best.members))}" if best.members else f"trial {best.trial}"
+
+
+def verdict_lines(result: SweepResult) -> Iterator[str]:
+    """Yield who won and by how much, a line each; one line when no trial has a result."""
+    best, score = result.best, result.facts.score
+    if best is None:
+        yield f"No trial has a result (of {len(result.trials)})."
+        return
+    who = winner_name(result)
+    if score not in best.test:
+        yield f"{who[0].upper()}{who[1:]} won with val_loss {format_number(best.val_loss)}."
+        return
+    compared = rivals(result)
+    lost = next((rival for rival in compared if rival.name != REFERENCE and rival.gain <= 0), None)
+    own = f"{headline(result)} {score_text(result, best.test[score])}"
+    if lost is None:
+        yield f"{who[0].upper()}{who[1:]} won: {own}"
+    else:
+        yield f"No trial beat the baseline {lost.name}. The best, {who}: {own}"
+    for rival in compared:
+        kind = "" if rival.name == REFERENCE else " (best baseline)"
+        yield f"  against {rival.name}{kind} {score_text(result, rival.score)}: {rival.relation}"
+
+
+def winner_params(result: SweepResult) -> dict[str, Any]:
+    """Return the winner's parameters of the search space; those of the heaviest member, when it is an ensemble."""
+    best = result.best
+    return next((dict(t.params) for t in result.trials if best is not None and t.number == best.trial), {})
+
+
+def set_options(result: SweepResult) -> str:
+    """Return the winner's parameters as options of ``tunelab sweep``: ``--set lr=0.01 --set dropout=0.1``."""
+    return " ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in winner_params(result).items())
+
+
+def set_yaml(result: SweepResult) -> str:
+    """Return the winner's parameters as a line of a ``sweep.yaml``: ``set: {lr: 0.01, dropout: 0.1}``."""
+    text: str = yaml.safe_dump({"set": winner_params(result)}, default_flow_style=None, sort_keys=False, width=10_000)
+    return text.strip()
+
+
+def set_python(result: SweepResult) -> str:
+    """Return the winner's parameters as a Python dict, as ``SweepSpec(fixed=...)`` takes them."""
+    pairs = (f"{name!r}: {value!r}" for name, value in winner_params(result).items())
+    return "{" + ", ".join(pairs) + "}"

@@ -1,0 +1,72 @@
+"""``tunelab space``: what a task's search space varies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.errors import UserError
+from tunelab.cli.completion import complete_task
+from tunelab.cli.json_output import print_json
+from tunelab.cli.options import (
+    argument,
+    given_options,
+    option,
+    options_of_tasks,
+    spec_parameters,
+    task_parameters,
+    with_parameters,
+)
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+
+def make_command(arguments: Sequence[str]) -> Callable[..., None]:
+    """Make the command with the options of tasks, on which a space may depend."""
+    parameters = [
+        argument("task", "Name of a task, or a Python file.", metavar="TASK", complete=complete_task),
+        *spec_parameters(["space"]),
+        *task_parameters(options_of_tasks(arguments)),
+        option("as_json", "Print JSON.", kind=bool),
+    ]
+    return with_parameters(run_command, parameters)
+
+
+def run_command(task: str | None, space: str | None, as_json: bool | None, **given: Any) -> None:
+    """Show what a task's search space varies: ranges, choices, and the reference configuration."""
+    if task is None:
+        raise UserError("Which task? Give one, e.g. `tunelab space california_housing`; `tunelab tasks` lists them.")
+    from trainables import get_task
+    from tunelab.cli.tables import print_table
+
+    subject = get_task(task, **given_options(task, given))
+    found = subject.space(space)
+    rows = [
+        {"hyperparameter": name, "values": values_of(distribution), "reference": subject.reference.get(name)}
+        for name, distribution in found.distributions().items()
+    ]
+    if as_json:
+        print_json(
+            {"space": found.name, "parameters": found.describe(), "reference": dict(subject.reference)}, indent=2
+        )
+        return
+    print_table(
+        ["hyperparameter", "values", "reference"],
+        [list(row.values()) for row in rows],
+        title=f"Search space {found.name} of {subject.facts.name}; --set NAME=VALUE fixes one of them",
+    )
+
+
+def values_of(distribution: BaseDistribution) -> str:
+    """Return what a hyperparameter may be: ``0.0001 to 0.1, log scale`` or ``16, 32 or 64``."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        texts = [str(choice) for choice in distribution.choices]
+        return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    scale = ", log scale" if distribution.log else ""
+    step = f", step {distribution.step:g}" if distribution.step not in (None, 1) else ""
+    kind = "whole numbers " if isinstance(distribution, IntDistribution) else ""
+    return f"{kind}{distribution.low:g} to {distribution.high:g}{step}{scale}"

@@ -1,0 +1,107 @@
+"""What runs, model versions and experiments say of themselves in MLflow, in Markdown."""
+
+from __future__ import annotations
+
+import re
+
+from tunelab.analysis.caveats import test_openings
+from tunelab.analysis.outcome import not_confirmed, verdict
+from tunelab.analysis.standing import REFERENCE, headline, rivals, score_text, set_options, winner_name, winner_params
+from tunelab.documents.markdown import plain
+from tunelab.records.result import SweepResult
+from tunelab.records.trial import TrialRecord, TrialStatus
+
+WINNER = "★"
+AT_THE_END = (TrialStatus.FINISHED, TrialStatus.RUNNING)  # whose names say nothing of how they ended
+
+
+def trial_run_name(sweep: str, trial: TrialRecord, *, winner: bool = False) -> str:
+    """Return the name of a trial's run: ``wine #003 (stopped early)``, ``wine #007 ★`` for the winner."""
+    ended = "" if trial.status in AT_THE_END else f" ({trial.status.label})"
+    return f"{sweep} #{trial.number:03d}{f' {WINNER}' if winner else ''}{ended}"
+
+
+def sweep_note(result: SweepResult, experiment_id: str = "") -> str:
+    """Describe a sweep's run: what it is and, once there is one, its verdict, the winner's configuration and links."""
+    facts, spec, best = result.facts, result.spec, result.best
+    parts = [f"**{facts.title}**: a sweep of {spec.trials} trials of at most {spec.max_epochs} epochs."]
+    if best is not None:
+        parts[0] = f"{plain(verdict(result))}\n\n{parts[0]}"  # the page shows the first lines alone
+        parts.append(_rivals_table(result))
+        parts.append(plain(not_confirmed(result) if result.confirmation is None else result.confirmation.verdict))
+        if winner_params(result):
+            parts.append(f"Configuration of {winner_name(result)}:\n\n```\n{set_options(result)}\n```")
+        parts.append(_links(result, experiment_id))
+    parts.append(f"Data: {facts.source} ({facts.licence}). {facts.note}".strip())
+    if len(result.test_openings) > 1:
+        parts.append(f"**Warning:** {test_openings(result)}.")
+    return "\n\n".join(part for part in parts if part)
+
+
+def winner_note(result: SweepResult, experiment_id: str) -> str:
+    """Describe the run of a sweep's winner."""
+    parent = f"[{result.name}](#/experiments/{experiment_id}/runs/{result.parent_run_id})"
+    return f"{WINNER} The winner of the sweep {parent}.\n\n{plain(verdict(result))}\n\n{_rivals_table(result)}".strip()
+
+
+def version_note(result: SweepResult) -> str:
+    """Describe a model's version in the registry."""
+    return f"{winner_name(result).capitalize()} of the sweep `{result.name}`. {plain(verdict(result))}"
+
+
+def version_tags(result: SweepResult) -> dict[str, str]:
+    """Return the tags of a model's version: its sweep, its test score and the verdict on it."""
+    best, score = result.best, result.facts.score
+    found = {"tunelab.sweep": result.name, "tunelab.verdict": short_verdict(result)}
+    if best is not None and score in best.test:
+        found[f"tunelab.test_{score}"] = score_text(result, best.test[score])
+    return found
+
+
+def short_verdict(result: SweepResult) -> str:
+    """Return the verdict in a few words: ``beats linear, not confirmed``."""
+    simple = next((rival for rival in rivals(result) if rival.name != REFERENCE), None)
+    against = "" if simple is None else f"{'beats' if simple.gain > 0 else 'does not beat'} {simple.name}"
+    if result.confirmation is None:
+        seeds = "not confirmed"
+    elif result.confirmation.better is None:
+        seeds = "no reference to confirm against"
+    else:
+        seeds = "confirmed" if result.confirmation.better else "not better than the reference on new seeds"
+    return ", ".join(part for part in (against, seeds) if part)
+
+
+def baseline_metrics(result: SweepResult) -> dict[str, float]:
+    """Return the headline test scores of reference and baselines: ``baseline_gradient_boosting_test_rmse``."""
+    score = result.facts.score
+    found = {}
+    for model in result.baselines:
+        if score in model.test:
+            slug = re.sub(r"\W+", "_", model.name)
+            found[f"{slug if model.name == REFERENCE else f'baseline_{slug}'}_test_{score}"] = model.test[score]
+    return found
+
+
+def _rivals_table(result: SweepResult) -> str:
+    """Return the winner's headline score beside those of the reference and the best baseline."""
+    best, compared = result.best, rivals(result)
+    if best is None or not compared:
+        return ""
+    rows = [f"| {WINNER} {winner_name(result)} | {score_text(result, best.test[result.facts.score])} | |"]
+    rows += [f"| {rival.name} | {score_text(result, rival.score)} | {rival.relation} |" for rival in compared]
+    return "\n".join([f"| model | {headline(result)} | the winner is |", "|---|---|---|", *rows])
+
+
+def _links(result: SweepResult, experiment_id: str) -> str:
+    best = result.best
+    if best is None or not best.run_id or not experiment_id:
+        return ""
+    runs = f"#/experiments/{experiment_id}/runs"
+    found = [
+        f"[the winner's run]({runs}/{best.run_id})",
+        f"[report]({runs}/{result.parent_run_id}/artifacts/report/report.html)",
+    ]
+    if best.version:
+        name = f"tunelab-{result.task}"
+        found.append(f"[{name}, version {best.version}](#/models/{name}/versions/{best.version})")
+    return "Open " + " · ".join(found)
