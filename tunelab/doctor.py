@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from search_spaces.errors import UserError, describe_error
+from trainables.base.training.machine_memory import available_memory
 from tunelab.system.environment import Machine
-from tunelab.system.memory import available_memory
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import existing_folder, home_of, sqlite_path
 

@@ -8,13 +8,14 @@ import statistics
 from dataclasses import dataclass
 
 from search_spaces import UserError
+from trainables.base.training.machine_memory import available_memory
 from tunelab.analysis.confirmation_cost import WORKER_SECONDS, affordable_top
 from tunelab.estimate.probe import Probe, seconds_per_epoch
 from tunelab.estimate.simulation import expected_epochs
 from tunelab.records.spec import ResolvedSpec
 from tunelab.search.factory import make_rungs
 from tunelab.setup.resolve import KEEP_WEIGHTS, ResolvedSweep
-from tunelab.system.memory import available_memory, process_tree
+from tunelab.system.memory import process_tree
 
 IMPORT_SECONDS = 3.0  # Python, torch, Ray and MLflow, before anything can be measured
 STORE_BYTES = 5_100_000  # an empty store and the log that sqlite keeps beside it

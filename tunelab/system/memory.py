@@ -1,29 +1,9 @@
-"""The memory of this machine, as far as a sweep may use it."""
+"""The memory that processes use."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-
-
-def available_memory() -> int:
-    """Bytes that can still be used: what the system has left, or the control group when that is less.
-
-    Where the system does not say what is left (it is Linux that does), all of its memory.
-    """
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    fields = {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-    left = fields["MemAvailable"]
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8").strip()
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="utf-8"))
-    except OSError:
-        return left
-    return left if limit == "max" else min(left, int(limit) - used)
 
 
 def process_tree(root: int) -> dict[int, int]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from search_spaces.errors import UserError
 from trainables.base.text.fine_tuning import MICRO_TOKENS, Settings
+from trainables.base.training.machine_memory import available_memory
 
 PROCESS = 0.7e9  # bytes of a Python process with torch and transformers, measured
 CUDA_CONTEXT = 0.8e9  # bytes of kernels and workspaces on the GPU
@@ -40,25 +40,17 @@ def training_bytes(model_config: Mapping[str, Any], parameters: int, settings: S
     return float((CUDA_CONTEXT if kind == "cuda" else PROCESS) + states + activations + logits)
 
 
-def free_bytes(device: str) -> float | None:
-    """Memory that can be had now, None where the system does not say."""
+def free_bytes(device: str) -> float:
+    """Return the memory that can still be used on a device, in bytes."""
     if torch.device(device).type == "cuda":
         return float(torch.cuda.mem_get_info(torch.device(device))[0])
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.is_file():
-        return None
-    lines = dict(line.split(":", 1) for line in meminfo.read_text("ascii").splitlines())
-    free = [1024.0 * int(lines["MemAvailable"].split()[0])]
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.is_file() and used.is_file() and limit.read_text("ascii").strip() != "max":
-        free.append(float(limit.read_text("ascii")) - float(used.read_text("ascii")))
-    return min(free)
+    return float(available_memory())
 
 
 def require_memory(needed: float, device: str, what: str) -> None:
     """Raises ``UserError`` with advice when ``needed`` bytes are not free."""
     free = free_bytes(device)
-    if free is not None and needed > free:
+    if needed > free:
         place = "GPU memory" if torch.device(device).type == "cuda" else "memory"
         raise UserError(
             f"{what} needs about {needed / 1e9:.1f} GB of {place}; {free / 1e9:.1f} GB are free. Run fewer trials at "
