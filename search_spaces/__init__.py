@@ -27,7 +27,7 @@ def space_names() -> list[str]:
 
 
 def get_space(name: str) -> SearchSpace:
-    """A space by the name of its file here, by an entry point of an installed package, or by the path of a Python file.
+    """Return a space by the name of its file here, an entry point of a package, or the path of a Python file.
 
     An entry point names a ``SearchSpace``; a Python file defines one as ``space``. Names of this package come first.
 
@@ -71,7 +71,7 @@ def _space_of_file(path: Path) -> SearchSpace:
 
 
 def _checked(space: object, where: str) -> SearchSpace:
-    """A user's own space, after some draws, so that a mistake in it is told before a sweep begins."""
+    """Return a user's own space after some draws, so that a mistake in it is found before a sweep begins."""
     if not isinstance(space, SearchSpace):
         kind = type(space).__name__
         raise UserError(f"{where} must define `space = SearchSpace(name, function)`; it defines {kind}.")

@@ -98,7 +98,8 @@ def widened(name: str, one: BaseDistribution, other: BaseDistribution) -> BaseDi
 
     Args:
         name: of the parameter.
-        one, other: its distributions in two trials.
+        one: its distribution in one trial.
+        other: its distribution in another trial.
 
     Raises:
         ValueError: its kind or its choices differ.
@@ -120,7 +121,7 @@ def widened(name: str, one: BaseDistribution, other: BaseDistribution) -> BaseDi
 
 
 def _text(value: Any, position: int) -> str:
-    """A value as text that is the same in every process."""
+    """Return a value as text that is the same in every process."""
     try:
         text = json.dumps(plain(value, ""), ensure_ascii=False) if isinstance(value, Mapping) else repr(_bare(value))
     except TypeError:
@@ -131,7 +132,7 @@ def _text(value: Any, position: int) -> str:
 
 
 def _bare(value: Any) -> Any:
-    """Lists and tuples without numpy types, whose text has them."""
+    """Return lists and tuples without numpy types, whose text has them."""
     value = scalar(value)
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return value.tolist()

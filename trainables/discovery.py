@@ -33,7 +33,7 @@ def task_classes() -> dict[str, type[Task]]:
 
 
 def shipped_tasks() -> dict[str, type[Task]]:
-    """The tasks of this package, by name: one a file."""
+    """Return the tasks of this package, by name: one a file."""
     here = [str(Path(__file__).parent)]
     names = [module.name for module in pkgutil.iter_modules(here) if not module.ispkg and module.name != "discovery"]
     return {name: cls for name in names for cls in _tasks_in(importlib.import_module(f"trainables.{name}"))}
@@ -45,7 +45,7 @@ def task_names() -> set[str]:
 
 
 def task_class(name: str) -> type[Task]:
-    """A task's class by name or by the path of a Python file; raises ``UserError`` when there is none.
+    """Return a task's class by name or by the path of a Python file; raises ``UserError`` when there is none.
 
     Names of shipped tasks come first. Of the installed ones only the one that is asked for is loaded.
     """
@@ -61,7 +61,7 @@ def task_class(name: str) -> type[Task]:
 
 
 def get_task(name: str, **options: Any) -> Task:
-    """A task, ready to load.
+    """Return a task, ready to load.
 
     Args:
         name: a task's name, or the path of a Python file that defines one.
@@ -92,7 +92,7 @@ def is_shipped(task: Task) -> bool:
 
 
 def load_data(task: Task, split_seed: int) -> Splits:
-    """The data of a task.
+    """Return the data of a task.
 
     Raises:
         UserError: what the task raises itself, or where and how the code of a user's own task failed.
@@ -112,14 +112,14 @@ def load_data(task: Task, split_seed: int) -> Splits:
 
 
 def load_predictor(folder: Path) -> Predictor:
-    """The predictor that ``Predictor.save`` wrote into ``folder``, without running pickled code."""
+    """Return the predictor that ``Predictor.save`` wrote into ``folder``, without running pickled code."""
     from trainables.base.contract.predictors import load
 
     return load(folder)
 
 
 def _tasks_in(module: ModuleType) -> list[type[Task]]:
-    """The tasks that a module defines, without those that others of them build on."""
+    """Return the tasks that a module defines, without those that others of them build on."""
     found = {
         value
         for value in vars(module).values()

@@ -149,7 +149,7 @@ class KoGPT2(Task):
         )
 
     def description(self) -> dict[str, Any]:
-        """The model, documents and tokens by split, and the perplexity to start from; empty before ``load``."""
+        """Return the model, documents and tokens by split, and the perplexity to start from; empty before ``load``."""
         return self._description
 
     def fit(
@@ -186,7 +186,7 @@ class KoGPT2(Task):
         )
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> Predictor:
-        """The fine-tuned network with its tokenizer (a ``LanguageModelPredictor``)."""
+        """Build the fine-tuned network with its tokenizer (a ``LanguageModelPredictor``)."""
         from trainables.base.text.language_model import load_model
         from trainables.base.text.predictor import LanguageModelPredictor
 

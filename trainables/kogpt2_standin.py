@@ -47,7 +47,7 @@ Made again, byte for byte on the same machine and versions, by `python -m traina
 
 
 def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
-    """A character BPE in KoGPT2's manner: a blank becomes ``▁`` in front of the word, unknown characters ``<unk>``."""
+    """Make a character BPE like KoGPT2's: a blank becomes ``▁`` before the word, unknown characters ``<unk>``."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -83,8 +83,11 @@ def train_network(
     epochs: int,
     schedule_epochs: int,
 ) -> tuple[GPT2LMHeadModel, list[float], float]:
-    """A network after ``epochs`` of a schedule over ``schedule_epochs``: itself, validation loss by epoch (nats per
-    token), and the last epoch's nats per character."""
+    """Train a network for ``epochs`` of a schedule over ``schedule_epochs``.
+
+    Returns:
+        The network, its validation loss by epoch (nats per token), and the last epoch's nats per character.
+    """
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 

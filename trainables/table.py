@@ -285,12 +285,12 @@ def _missing(given: str | Sequence[str] | None) -> list[str] | None:
 
 
 def _slug(text: str) -> str:
-    """Text as a part of a name that stands in file names and model URIs: letters, digits and dashes."""
+    """Text as a part of a name, for file names and model URIs: letters, digits and dashes."""
     return re.sub(r"\W+", "-", text.lower()).strip("-")[:MAX_LETTERS]
 
 
 def _groups(column: pd.Series) -> np.ndarray:
-    """The group of each row as text; raises ``UserError`` when a row has none."""
+    """Return the group of each row as text; raises ``UserError`` when a row has none."""
     missing = int(column.isna().sum())
     if missing:
         raise UserError(f"The group column '{column.name}' has no value in {missing:,} rows. Fill or remove them.")

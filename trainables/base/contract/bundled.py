@@ -19,13 +19,13 @@ DATA = Path(__file__).parents[2] / "data"
 
 @cache
 def checksums() -> dict[str, str]:
-    """sha256 by file name, read from the provenance table that ships with the data."""
+    """Return sha256 by file name, read from the provenance table that ships with the data."""
     text = (DATA / "PROVENANCE.md").read_text(encoding="utf-8")
     return {name: digest for digest, name in re.findall(r"^\s+([0-9a-f]{64})\s+(\S+)$", text, re.MULTILINE)}
 
 
 def read_bytes(name: str, folder: Path = DATA) -> bytes:
-    """The bytes of a bundled file; raises ``UserError`` when they are missing or not the ones that were shipped."""
+    """Return the bytes of a bundled file; raise ``UserError`` when they are missing or not those that were shipped."""
     path = folder / name
     try:
         content = path.read_bytes()
@@ -41,7 +41,7 @@ def read_bytes(name: str, folder: Path = DATA) -> bytes:
 
 
 def read_table(name: str) -> pd.DataFrame:
-    """A bundled gzipped CSV as a DataFrame."""
+    """Read a bundled gzipped CSV as a DataFrame."""
     import pandas as pd
 
     return pd.read_csv(io.BytesIO(read_bytes(name)), compression="gzip")

@@ -103,7 +103,7 @@ class Subject:
             return self.train(SEED)
 
     def train(self, seed: int, config: Mapping[str, Any] | None = None, epochs: int = EPOCHS) -> list[EpochReport]:
-        """Reports of one training with copies of the weights; a task that does not stop is cut off."""
+        """Return the reports of one training with copies of the weights; a task that does not stop is cut off."""
         chosen = self.config if config is None else config
         fit = self.task.fit(dict(chosen), self.splits.training, seed, max_epochs=epochs, device="cpu")
         return [_kept(report) for report in islice(iter(fit), epochs + 2)]
@@ -133,7 +133,7 @@ def check_task(
 
 
 def plain_fault(task: Task, shipped: Mapping[str, type[Task]]) -> str | None:
-    """What a task gets wrong in its facts and its reference configuration, which is seen without its data."""
+    """Return what a task gets wrong in its facts and its reference configuration, which is seen without its data."""
     subject = Subject(task, shipped)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's, of values outside the space: the sentence says it

@@ -14,12 +14,12 @@ import torch
 from trainables.base.contract.task import EpochReport, RawSplit, Splits
 from trainables.base.kinds.kind import RowKind, TargetKind
 
-SHARED = 0.5  # share of a split's rows in another one from which the splits are taken for overlapping, not the data
+SHARED = 0.5  # share of a split's rows in another one from which the splits are treated as overlapping
 COMPARED = 20_000  # rows of each split that are looked for in the others
 
 
 def data_faults(splits: Splits, kind: TargetKind) -> Iterator[str]:
-    """What is wrong with splits, a sentence each."""
+    """Name what is wrong with splits, a sentence each."""
     arrays = splits.training.arrays
     if not arrays:
         yield "TrainingData holds no arrays."
@@ -87,7 +87,7 @@ def _agree(raw: np.ndarray, encoded: np.ndarray, kind: RowKind) -> bool:
 
 
 def same_reports(first: Sequence[EpochReport], second: Sequence[EpochReport]) -> str | None:
-    """The first difference between two trainings, bit for bit; None when there is none."""
+    """Return the first difference between two trainings, bit for bit; None when there is none."""
     if len(first) != len(second):
         return f"{len(first)} epochs and {len(second)}"
     for one, other in zip(first, second, strict=True):
@@ -103,7 +103,7 @@ def same_reports(first: Sequence[EpochReport], second: Sequence[EpochReport]) ->
 
 
 def same_outputs(first: Any, second: Any, rows: int) -> str | None:
-    """What is wrong with two predictions of the same rows, which must be equal; None when nothing is."""
+    """Return what is wrong with two predictions of the same rows, which must be equal; None when nothing is."""
     if not isinstance(first, pd.DataFrame) or "prediction" not in first.columns:
         return "predict() must return a DataFrame with a column 'prediction'"
     if len(first) != rows:
@@ -120,7 +120,7 @@ def same_outputs(first: Any, second: Any, rows: int) -> str | None:
 
 @contextmanager
 def frozen_randomness() -> Iterator[None]:
-    """Leaves the process's global random numbers as they were found."""
+    """Leave the process's global random numbers as they were found."""
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         yield
@@ -131,14 +131,14 @@ def frozen_randomness() -> Iterator[None]:
 
 
 def global_state() -> tuple[Any, ...]:
-    """The process's global random numbers, comparable."""
+    """Return the process's global random numbers, comparable."""
     numpy_state: Any = np.random.get_state()
     return random.getstate(), numpy_state[1].tobytes(), numpy_state[2:], torch.get_rng_state().numpy().tobytes()
 
 
 @contextmanager
 def other_global_state() -> Iterator[None]:
-    """Inside, the global random numbers are others than outside."""
+    """Use other global random numbers inside the block."""
     with frozen_randomness():
         random.seed(20)
         np.random.seed(21)

@@ -20,7 +20,7 @@ PREDICTORS = {
 
 
 def load(folder: Path) -> Predictor:
-    """Loads the predictor that a folder holds; raises ``UserError`` when it holds none."""
+    """Load the predictor that a folder holds; raises ``UserError`` when it holds none."""
     path = folder / "predictor.json"
     try:
         name = json.loads(path.read_text(encoding="utf-8"))["predictor"]

@@ -28,7 +28,7 @@ class RowSplit:
 
 
 def uneven(rows: RowSplit) -> str:
-    """A sentence when a split has far more or fewer rows than 64/16/20, else nothing."""
+    """Return a sentence when a split has far more or fewer rows than 64/16/20, else nothing."""
     sizes = [len(rows.train), len(rows.validation), len(rows.test)]
     meant = (1 - TEST_SHARE - VALIDATION_SHARE, VALIDATION_SHARE, TEST_SHARE)
     ratios = [size / (share * sum(sizes)) for size, share in zip(sizes, meant, strict=True)]
@@ -38,7 +38,7 @@ def uneven(rows: RowSplit) -> str:
 
 
 def check_rows(n_rows: int) -> None:
-    """Raises ``UserError`` when there are too few rows to split."""
+    """Raise ``UserError`` when there are too few rows to split."""
     if n_rows < MIN_ROWS:
         raise UserError(f"The data has {n_rows} usable rows, but splitting 64/16/20 needs at least {MIN_ROWS}.")
 
@@ -50,7 +50,7 @@ def fewest_held_out(n_rows: int) -> int:
 
 
 def split_rows(n_rows: int, seed: int, classes: np.ndarray | None = None) -> RowSplit:
-    """Splits 64/16/20 at random.
+    """Split 64/16/20 at random.
 
     Args:
         n_rows: number of rows, at least 20.
@@ -62,7 +62,7 @@ def split_rows(n_rows: int, seed: int, classes: np.ndarray | None = None) -> Row
         _, counts = np.unique(classes, return_counts=True)
         if counts.min() < 3:
             raise UserError(
-                f"The rarest class has {counts.min()} row(s), but every class needs at least 3 rows to stand in all "
+                f"The rarest class has {counts.min()} row(s), but every class needs at least 3 rows to be in all "
                 "three splits. Merge or remove rare classes."
             )
     rows = np.arange(n_rows)
@@ -79,7 +79,7 @@ def split_rows(n_rows: int, seed: int, classes: np.ndarray | None = None) -> Row
 
 
 def _dealt_classes(classes: np.ndarray, seed: int) -> RowSplit:
-    """Splits in which every class has a row to train on, where the other two have fewer rows than there are classes."""
+    """Make splits in which every class has a training row, where the other two have fewer rows than classes."""
     generator = np.random.default_rng(seed)
     rows = generator.permutation(len(classes))
     _, first = np.unique(classes[rows], return_index=True)
@@ -90,7 +90,7 @@ def _dealt_classes(classes: np.ndarray, seed: int) -> RowSplit:
 
 
 def split_groups(groups: np.ndarray, seed: int) -> RowSplit:
-    """Splits 64/16/20 so that no group stands in two splits; ``groups``: (n_rows,) the group of each row."""
+    """Split 64/16/20 so that no group is in two splits; ``groups``: (n_rows,) the group of each row."""
     check_rows(len(groups))
     n_groups = len(np.unique(groups))
     if n_groups < 5:
@@ -103,7 +103,7 @@ def split_groups(groups: np.ndarray, seed: int) -> RowSplit:
 
 
 def split_time(times: Sequence[Any] | np.ndarray) -> RowSplit:
-    """The oldest 64 % for training, the next 16 % for validation, the newest 20 % for the test.
+    """Split by time: the oldest 64 % for training, the next 16 % for validation, the newest 20 % for the test.
 
     Rows of one instant stay together, in the earlier split, so that no split holds a moment that another one tests.
     """
@@ -130,7 +130,7 @@ SPLIT_NAMES = {
 
 
 def split_named(names: Sequence[Any] | np.ndarray, column: str) -> RowSplit:
-    """The split that a column says, by the words of ``SPLIT_NAMES`` in any case.
+    """Read the split that a column says, by the words of ``SPLIT_NAMES`` in any case.
 
     Raises:
         UserError: a row that names no split, or a split without rows.

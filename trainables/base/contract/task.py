@@ -32,18 +32,21 @@ class TaskFacts:
     """What is known of a task before anything runs.
 
     Attributes:
-        name: as typed on the command line.
-        title: one line for people.
-        kind: what the target is.
-        source: where the data comes from.
-        licence: the data's licence.
-        score: the headline metric on the test split, without prefix, e.g. ``"rmse"``, ``"accuracy"``.
-        score_direction: whether a lower or a higher score is better.
-        unit: the target's unit, e.g. ``"100,000 $"``; empty for classes.
-        trials: default number of trials of a sweep.
-        max_epochs: default budget of one trial.
-        grace_period: default epochs before a trial can be stopped early; more where an epoch is only a few steps.
-        note: what a user must know before believing a result.
+        name: As typed on the command line: lower-case letters, digits, ``_`` and ``-``.
+        title: One line for people, shown at the start of a sweep and in reports.
+        kind: What the target is: ``"regression"``, ``"binary"``, ``"multiclass"``, ``"images"`` or
+            ``"language_model"`` (see ``trainables.base.kinds``).
+        source: Where the data comes from.
+        licence: The data's licence.
+        score: The headline metric on the test split, without prefix, e.g. ``"rmse"`` or ``"accuracy"``; one of the
+            names that ``Task.scores`` returns.
+        score_direction: ``"minimize"`` if a lower score is better, ``"maximize"`` if a higher one is.
+        unit: The target's unit, e.g. ``"100,000 $"``; empty for classes.
+        trials: Default number of trials of a sweep (``--trials``).
+        max_epochs: Default number of epochs of a trial (``--max-epochs``).
+        grace_period: Default number of epochs before the scheduler can stop a trial (``--grace-period``); more where
+            an epoch is only a few optimizer steps.
+        note: What a user must know before believing a result; shown with every result.
     """
 
     name: str
@@ -62,15 +65,18 @@ class TaskFacts:
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One epoch of one trial.
+    """One epoch of one trial, as ``Task.fit`` yields it.
 
     Attributes:
-        epoch: 1-based.
-        val_loss: the loss that is optimised, on the validation split; may be NaN or inf (the trial then diverged).
-        metrics: further figures by name: ``train_loss``, ``lr``, ``val_rmse`` (in the target's unit), ...
-        weights: the live ``state_dict`` after this epoch; whoever keeps it copies it before the next epoch.
-        save: writes a checkpoint folder from which ``fit(..., checkpoint=folder)`` goes on; None when a trial is
-            cheap enough to start again.
+        epoch: Number of the epoch, from 1.
+        val_loss: The loss that the search minimises, on the validation split: for a regression the mean squared error
+            of the standardised target, for classes the cross entropy in nats. NaN or inf ends the trial as diverged.
+        metrics: Further numbers by name: ``train_loss``, ``lr``, ``val_rmse`` (in the target's unit), ... Names may
+            have letters, digits, blanks and ``_ - . : /``.
+        weights: What ``Task.predictor`` builds the model from, by name; the live tensors, valid until the next epoch
+            begins, so that a caller that keeps them copies them. None when no model is to be kept.
+        save: Writes a checkpoint into an existing folder, from which ``fit(..., checkpoint=folder)`` continues. None
+            when a trial is cheap enough to start again.
     """
 
     epoch: int
@@ -85,9 +91,12 @@ class TrainingData:
     """What a trial may see: the training and the validation split, preprocessed; never a test row.
 
     Attributes:
-        arrays: by name, e.g. ``x_train`` (n, features) float32, ``y_train`` (n,) or (n, 1), ``x_val``, ``y_val``.
-        facts: what a model needs to be built, JSON values, e.g. ``n_inputs``, ``n_outputs``, ``target_std``.
-        digest: sha256 of everything in the splits, test rows included; equal digests mean equal data and split.
+        arrays: By name: ``x_train`` (n, features) float32 and ``y_train`` (n,), the standardised target as float32, 0/1
+            as float32 or class positions as int64; ``x_val`` and ``y_val`` alike. A task may add others whose names end
+            in ``_train`` or ``_val``. Workers share their memory: ``fit`` must not write to them.
+        facts: What a model needs to be built, JSON values, e.g. ``n_inputs``, ``n_outputs``, ``target_std``.
+        digest: sha256 of all arrays of the three splits, see ``digest_arrays``; equal digests mean equal data and
+            split.
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -97,20 +106,29 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class RawSplit:
-    """Rows as the user has them: inputs (a DataFrame, an image array, a list of texts) and targets (n,)."""
+    """Rows as the user has them.
+
+    Attributes:
+        inputs: n of them: a DataFrame, an array of images (n, height, width), or a list of texts.
+        targets: (n,) in their own unit: numbers, or class labels of any type.
+    """
 
     inputs: Any
     targets: Any
 
 
 class SealedTest:
-    """The test split; opened by name only, so that every opening can be found and recorded."""
+    """The test split, which is opened by name only, so that every opening can be found and recorded.
+
+    Args:
+        split: The test rows.
+    """
 
     def __init__(self, split: RawSplit) -> None:
         self._split = split
 
     def open(self) -> RawSplit:
-        """The test rows. Callers record the opening on the sweep (see ``tunelab/evaluation/evaluate.py``)."""
+        """Return the test rows. Callers record the opening on the sweep (see ``tunelab/evaluation/evaluate.py``)."""
         return self._split
 
     def __len__(self) -> int:
@@ -122,11 +140,12 @@ class Splits:
     """A task's data, split and preprocessed.
 
     Attributes:
-        training: what trials get.
-        train: the raw training rows (pictures, importance, baselines).
-        validation: the raw validation rows.
-        test: the raw test rows, sealed.
-        preprocessing: what a predictor needs to turn raw inputs into a model's inputs; fitted on ``train`` alone.
+        training: What trials get.
+        train: The raw training rows, for figures, importance and baselines.
+        validation: The raw validation rows.
+        test: The raw test rows, sealed.
+        preprocessing: What a predictor needs to turn raw inputs into a model's inputs, fitted on ``train`` alone; None
+            when models read raw inputs.
     """
 
     training: TrainingData
@@ -137,41 +156,90 @@ class Splits:
 
 
 class Predictor(ABC):
-    """A trained model with its preprocessing: raw inputs in, predictions in the target's unit out."""
+    """A trained model with its preprocessing: raw inputs in, predictions in the target's unit out.
 
-    kind: ClassVar[str]  # by which ``trainables.load_predictor`` finds the class again
+    Attributes:
+        kind: The name by which ``trainables.load_predictor`` finds the class; ``save`` writes it as ``"predictor"``
+            into ``predictor.json``.
+    """
+
+    kind: ClassVar[str]
 
     @property
     def pipeline_parts(self) -> Mapping[str, Any]:
-        """Of a transformers pipeline, else empty: ``model``, ``tokenizer``, ``card`` (its model card, Markdown) and
-        ``facts`` (JSON values, ``licence`` among them)."""
+        """Return the parts of a transformers pipeline; empty for every other model.
+
+        Returns:
+            ``model``, ``tokenizer``, ``card`` (its model card, Markdown) and ``facts`` (JSON values, ``licence`` among
+            them).
+        """
         return {}
 
     @abstractmethod
     def predict(self, inputs: Any) -> Any:
-        """Raw inputs to a DataFrame with a column ``prediction`` and, for classes, one ``p_<class>`` per class."""
+        """Predict raw inputs.
+
+        Args:
+            inputs: n rows, as ``RawSplit.inputs`` holds them; their targets are not needed.
+
+        Returns:
+            A DataFrame with n rows, in the inputs' order: a column ``prediction``, in the target's unit or the class,
+            and for classes one column ``p_<class>`` each, whose sum is 1.
+
+        Raises:
+            UserError: The inputs lack something that the model reads.
+        """
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Writes safetensors, JSON and skops files into an existing folder; never a pickle."""
+        """Write the model into an existing folder: safetensors, JSON, skops or text files, never a pickle.
+
+        Args:
+            folder: Empty.
+        """
 
     @classmethod
     @abstractmethod
     def load(cls, folder: Path) -> Predictor:
-        """Reads what ``save`` wrote; raises ``UserError`` when the folder holds something else."""
+        """Read what ``save`` wrote.
+
+        Args:
+            folder: As ``save`` left it.
+
+        Returns:
+            A predictor whose predictions equal those of the saved one, bit for bit.
+
+        Raises:
+            UserError: The folder holds something else.
+        """
 
 
 class Task(ABC):
-    """One thing to learn. Subclasses give ``facts``, ``reference``, ``load`` and ``fit``; the rest has defaults."""
+    """One thing to learn. Subclasses give ``facts``, ``reference``, ``load`` and ``fit``; the rest has defaults.
+
+    A task object travels to every worker: it keeps its options and no data.
+
+    Attributes:
+        facts: What is known before anything runs.
+        reference: Parameters of the search space, tried first; in a space with branches (families) also those of the
+            other branches, each of which is tried once. Empty for none.
+        space_name: The search space when none has the task's own name.
+        options: The constructor's keyword arguments, which are also options of ``tunelab sweep``.
+        bundled_files: Names of the bundled data files that it reads.
+    """
 
     facts: TaskFacts
-    reference: Mapping[str, bool | int | float | str] = {}  # parameters of the search space, tried first
-    space_name: str = "mlp"  # the space when none has the task's own name
-    options: ClassVar[tuple[TaskOption, ...]] = ()  # keyword arguments of the constructor
-    bundled_files: tuple[str, ...] = ()  # bundled data files that it reads
+    reference: Mapping[str, bool | int | float | str] = {}
+    space_name: str = "mlp"
+    options: ClassVar[tuple[TaskOption, ...]] = ()
+    bundled_files: tuple[str, ...] = ()
 
     def check_data(self) -> None:
-        """Raises ``UserError`` when the data is missing or damaged: a quick look, before anything starts."""
+        """Check that the data is there and undamaged: a quick look, before anything starts.
+
+        Raises:
+            UserError: It is missing or damaged.
+        """
         from trainables.base.contract.bundled import read_bytes
 
         for name in self.bundled_files:
@@ -179,7 +247,17 @@ class Task(ABC):
 
     @abstractmethod
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
-        """Reads, verifies, splits and preprocesses the data; the same seed gives the same splits."""
+        """Read, verify, split and preprocess the data.
+
+        Args:
+            split_seed: Fixes the split; the same seed gives the same splits in every process.
+
+        Returns:
+            The splits. Everything fitted (scales, categories, bins) is fitted on the training rows alone.
+
+        Raises:
+            UserError: The data cannot be read, or cannot be learned from.
+        """
 
     @abstractmethod
     def fit(
@@ -192,18 +270,64 @@ class Task(ABC):
         device: str = "cpu",
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
-        """Trains and yields one report an epoch, at most ``max_epochs``; the same arguments give the same reports."""
+        """Train one configuration.
+
+        The same arguments give the same reports, bit for bit on a CPU with the same number of threads: draw every
+        random number from generators of ``seed``, and leave the process's global ones as they were found.
+
+        Args:
+            config: What the search space returned, e.g. ``{"lr": 0.001, "hidden_sizes": [128, 64]}``. A missing key
+                raises ``KeyError`` with its name.
+            data: Training and validation split; never written to.
+            seed: Of initial weights, order of rows, dropout and every other draw.
+            max_epochs: Number of epochs at most; a task may end earlier when the validation loss stops falling.
+            device: Of torch, ``"cpu"`` or ``"cuda"``.
+            checkpoint: Folder that ``EpochReport.save`` of the same trial wrote; continue after its epoch. None to
+                begin at epoch 1.
+
+        Yields:
+            One report an epoch, counted from 1 (after a checkpoint, from the next epoch). The generator may be closed
+            after any report: the scheduler has stopped the trial.
+
+        Raises:
+            Exception: Whatever goes wrong; it is recorded as the trial's failure, and the sweep continues.
+        """
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> Predictor | None:
-        """The trained model as users call it; None when the task has no way to predict from raw inputs."""
+        """Build the trained model as users call it.
+
+        Args:
+            config: What ``fit`` got.
+            weights: Of the best epoch's report, copied.
+            splits: The task's data, for ``training.facts`` and ``preprocessing``.
+
+        Returns:
+            The predictor; None when the task has no way to predict from raw inputs.
+        """
         return None
 
     def scores(self, predictor: Predictor, split: RawSplit) -> dict[str, float]:
-        """Figures on raw rows (validation or the opened test split), by name without prefix, e.g. ``rmse``."""
+        """Score a predictor on raw rows.
+
+        Args:
+            predictor: As ``Task.predictor`` built it, or an ensemble of such.
+            split: The validation rows, or the opened test split.
+
+        Returns:
+            Scores by name without prefix, e.g. ``rmse`` in the target's unit, ``facts.score`` among them.
+        """
         raise NotImplementedError(f"{type(self).__name__} has a predictor but no scores")
 
     def features(self, splits: Splits, inputs: Any) -> np.ndarray | None:
-        """Raw inputs as a plain matrix (n, features) for baselines from scikit-learn; None when there is none."""
+        """Convert raw inputs to a plain matrix for baselines from scikit-learn.
+
+        Args:
+            splits: The task's data.
+            inputs: n rows, as ``RawSplit.inputs`` holds them.
+
+        Returns:
+            (n, features) without missing values; None when the task has no such matrix, and so no baselines.
+        """
         return None
 
     def plain_features(self, splits: Splits) -> Callable[[Any], np.ndarray | None]:
@@ -224,13 +348,16 @@ class Task(ABC):
         return None if found is None else (found, [])
 
     def space(self, name: str | None = None) -> SearchSpace:
-        """The search space: the one named (``"mlp"``, or a Python file), else the one of this task's name or type.
+        """Return a search space: the one named, else the one of this task's name or type.
 
         A short name is completed by the task's own space or what that is a variant of: from ``tabular``, ``"small"``
         leads to ``tabular_small``.
 
+        Args:
+            name: Of a space, e.g. ``"mlp"``, or the path of a Python file; None for the task's own.
+
         Raises:
-            UserError: when there is no space of that name for this task.
+            UserError: There is no space of that name for this task.
         """
         from search_spaces import get_space, space_names  # optuna loads only when a space is asked for
 
@@ -241,7 +368,7 @@ class Task(ABC):
         return get_space(next((n for n in completed if n in space_names()), name))
 
     def description(self) -> dict[str, Any]:
-        """What the data turned out to be (rows, columns used and dropped), shown before training; JSON values."""
+        """Return what the data turned out to be, as JSON values, shown before training: rows, columns, notes."""
         return {}
 
 

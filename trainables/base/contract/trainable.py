@@ -18,15 +18,17 @@ LARGE = 1e30  # stands for NaN and inf on the way through Ray, which ends a whol
 def as_trainable(
     task: Task, data: TrainingData | None = None, *, max_epochs: int | None = None, seed: int = 0
 ) -> Callable[[Mapping[str, Any]], None]:
-    """A function trainable for a bare ``ray.tune.Tuner``; reports ``val_loss``, ``epoch`` and the metrics each epoch.
+    """Make a function trainable for a bare ``ray.tune.Tuner``; it reports ``val_loss``, ``epoch`` and metrics.
 
     Args:
-        task: what to train.
-        data: the splits that trials get; loaded here when None, so that no worker ever holds a test row.
-        max_epochs: budget; the task's default when None.
-        seed: of every trial.
-    """
+        task: What to train.
+        data: The splits that trials get; loaded here when None, so that no worker ever holds a test row.
+        max_epochs: Number of epochs of a trial at most; the task's default when None.
+        seed: Of every trial.
 
+    Returns:
+        A function of a configuration. NaN and inf are reported as ``LARGE``, since Ray ends an experiment on them.
+    """
     send_by_value(task)
     training = task.load().training if data is None else data
 
@@ -41,7 +43,7 @@ def as_trainable(
 
 
 def send_by_value(task: Task) -> None:
-    """Lets a task from the user's own file travel to workers by value: they cannot import it by name."""
+    """Let a task from the user's own file travel to workers by value: they cannot import it by name."""
     from ray import cloudpickle
 
     module = sys.modules[type(task).__module__]
@@ -51,7 +53,7 @@ def send_by_value(task: Task) -> None:
 
 
 def add_to_path(folder: str | Path) -> None:
-    """Lets a task file import what lies beside it."""
+    """Let a task file import what lies beside it."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
@@ -74,5 +76,5 @@ def _unpacked(folder: str, content: bytes) -> Any:
 
 
 def finite(value: float) -> float:
-    """The value itself, or a large number in place of NaN and inf."""
+    """Return the value itself, or a large number in place of NaN and inf."""
     return value if math.isfinite(value) else LARGE

@@ -68,7 +68,7 @@ def average_precision(positive: Array, score: Array) -> float:
 
 
 def best_threshold(positive: Array, score: Array) -> float:
-    """The threshold above which rows are called positive for the best F1, halfway to the next score below it.
+    """Return the threshold above which rows are called positive for the best F1, halfway to the next score below it.
 
     Args:
         positive: (n,) bool, some of them true.
@@ -111,7 +111,7 @@ def multiclass_metrics(truth: Array, probabilities: Array) -> dict[str, float]:
 
 
 def roc_auc(positive: Array, score: Array) -> float | None:
-    """Area under the ROC curve of ``score`` (n,) for the rows where ``positive`` (n,) is true; ties count half.
+    """Return the area under the ROC curve of ``score`` (n,) for rows where ``positive`` (n,) is true; ties count half.
 
     None when only one class is present. The Mann-Whitney form: one sort, no curve.
     """

@@ -27,7 +27,7 @@ def build_splits(
     numeric_transform: NumericTransform,
     target_transform: TargetTransform,
 ) -> Splits:
-    """Splits a table, fits the preprocessing on the training rows alone and transforms both parts that trials see.
+    """Split a table, fit the preprocessing on the training rows alone and transform both parts that trials see.
 
     Args:
         frame: (rows, columns) the whole table.
@@ -35,7 +35,8 @@ def build_splits(
         kind: ``"regression"``, ``"binary"`` or ``"multiclass"``.
         target: name of the target column; classes may be of any type, numbers for regression.
         columns: the raw columns the model reads.
-        numeric_transform, target_transform: see ``TabularTask``.
+        numeric_transform: see ``TabularTask``.
+        target_transform: see ``TabularTask``.
     """
     train, validation, test = (
         RawSplit(frame.iloc[part][list(columns.names)].reset_index(drop=True), frame[target].to_numpy()[part])

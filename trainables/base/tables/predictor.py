@@ -59,7 +59,7 @@ class TablePredictor(Predictor):
         return self.model.outputs(encode_rows(inputs, self.preprocessing, self._categories))
 
     def predict(self, inputs: pd.DataFrame) -> pd.DataFrame:
-        """A column ``prediction``; for classes also ``p_<class>``, the probabilities."""
+        """Predict raw rows: a column ``prediction``; for classes also ``p_<class>``, the probabilities."""
         return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts, inputs.index)
 
     def tune_threshold(self, validation: RawSplit) -> None:

@@ -47,7 +47,7 @@ class TabularTask(Task):
 
     @abstractmethod
     def read(self) -> pd.DataFrame:
-        """The whole table, target included; verified as far as it can be."""
+        """Read the whole table, target included; verify it as far as possible."""
 
     def split(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
         """Row positions of the splits: 64/16/20 at random, stratified for classes."""
@@ -58,7 +58,7 @@ class TabularTask(Task):
         return split_rows(len(frame), split_seed, classes)
 
     def columns(self) -> Columns:
-        """The columns the model reads."""
+        """Return the columns that models read."""
         from trainables.base.tables.columns import Columns
 
         return Columns(tuple(self.numeric), tuple(self.categorical), tuple(self.dates))
@@ -78,7 +78,7 @@ class TabularTask(Task):
         )
 
     def _checked(self, frame: Any) -> pd.DataFrame:
-        """What ``read`` gave, if it is a table that holds the named columns; raises ``UserError`` otherwise."""
+        """Return what ``read`` gave, if it is a table that holds the named columns; raises ``UserError`` otherwise."""
         import pandas as pd
 
         name = self.facts.name

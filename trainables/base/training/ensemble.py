@@ -1,4 +1,4 @@
-"""Several trained models as one: a weighted mean of what they say, weights chosen on the validation split alone."""
+"""Several trained models as one: a weighted mean of their outputs, weights chosen on the validation split alone."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class EnsemblePredictor(Predictor):
         return kind.encode_outputs(np.tensordot(self.weights, decoded, axes=1))
 
     def predict(self, inputs: Any) -> pd.DataFrame:
-        """A column ``prediction``; for classes also ``p_<class>``, the probabilities."""
+        """Predict raw inputs: a column ``prediction``; for classes also ``p_<class>``, the probabilities."""
         return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts, getattr(inputs, "index", None))
 
     def save(self, folder: Path) -> None:
@@ -72,7 +72,7 @@ class EnsemblePredictor(Predictor):
 
 
 def as_member(predictor: Predictor) -> Member:
-    """The predictor, if it can be averaged; raises ``UserError`` otherwise."""
+    """Return the predictor, if it can be averaged; raises ``UserError`` otherwise."""
     if not (hasattr(predictor, "outputs") and hasattr(predictor, "facts") and hasattr(predictor, "task_kind")):
         raise UserError(f"Models of kind '{predictor.kind}' cannot be averaged; leave --ensemble out.")
     return cast(Member, predictor)
@@ -81,8 +81,9 @@ def as_member(predictor: Predictor) -> Member:
 def greedy_weights(
     members: Sequence[Predictor], validation: RawSplit, at_most: int, rounds: int = ROUNDS
 ) -> tuple[list[float], float]:
-    """Weights by greedy selection with replacement (Caruana et al. 2004): again and again the member is added that
-    makes the mean's validation loss lowest; the best mean on the way is taken.
+    """Choose weights by greedy selection with replacement (Caruana et al. 2004).
+
+    Each round adds the member that makes the mean's validation loss lowest; the best mean of all rounds is taken.
 
     Args:
         members: candidates, the best single one first; it begins.

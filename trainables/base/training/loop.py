@@ -40,13 +40,13 @@ class Trainer(Protocol):
     """One model in training: what ``run_epochs`` drives."""
 
     def train_epoch(self, lr: float) -> float:
-        """One pass over the training split; the mean loss of its batches."""
+        """Pass over the training split once; return the mean loss of its batches."""
 
     def validate(self) -> Tensor:
-        """The model's outputs on the validation split, (n, n_outputs), float32 on the CPU."""
+        """Return the model's outputs on the validation split, (n, n_outputs), float32 on the CPU."""
 
     def weights(self) -> Mapping[str, Tensor]:
-        """The live weights."""
+        """Return the live weights."""
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Plateau:
     lr_waited: int = 0
 
     def step(self, loss: float) -> bool:
-        """Takes an epoch's validation loss, sets ``lr`` for the next; true when training should end."""
+        """Take an epoch's validation loss, set ``lr`` for the next; return True when training should end."""
         self.waited = 0 if loss < self.best else self.waited + 1
         self.best = min(self.best, loss)
         if loss < self.lr_best * (1 - 1e-4):
@@ -111,7 +111,7 @@ def patience_epochs(rows: int, batch_size: int, steps: int = PATIENCE_STEPS, at_
 def run_epochs(
     trainer: Trainer, validation: Validation, *, lr: float, max_epochs: int, patience: int = PATIENCE
 ) -> Iterator[EpochReport]:
-    """Trains and yields a report an epoch until ``max_epochs``, early stopping, or a loss that is not finite."""
+    """Train and yield a report an epoch until ``max_epochs``, early stopping, or a loss that is not finite."""
     plateau = Plateau(lr=lr, patience=patience, lr_patience=patience // 4)
     for epoch in range(1, max_epochs + 1):
         used = plateau.lr
@@ -134,7 +134,7 @@ def fit_tensors(
     patience: int = PATIENCE,
     augment: Augment | None = None,
 ) -> Iterator[EpochReport]:
-    """Trains any model, one report an epoch.
+    """Train any model, one report an epoch.
 
     Args:
         model: inputs (rows, ...) to outputs (rows, n_outputs); build it inside ``seeded(seed)`` so that its
@@ -144,6 +144,10 @@ def fit_tensors(
             ``target_transform`` ("none" or "log") of a regression.
         config: ``lr``, ``batch_size`` and, when wanted, ``weight_decay``.
         seed: fixes data order, dropout and augmentation.
+        kind: of the target: its loss and its metrics.
+        max_epochs: number of epochs at most.
+        device: of torch.
+        patience: epochs without a better validation loss until training ends; a quarter of them halves ``lr``.
         augment: changes a training batch, drawing from the generator it is given.
 
     Yields:
@@ -225,7 +229,7 @@ class Batches:
         self._x_block, self._y_block = self._x.new_empty(block, *self._x.shape[1:]), self._y.new_empty(block)
 
     def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch: shuffled (inputs, targets) of many batches at a time, overwritten by the next block."""
+        """Yield one epoch: shuffled (inputs, targets) of many batches at a time, overwritten by the next block."""
         order = torch.randperm(self.rows, generator=self._order).to(self._x.device)
         for rows in torch.split(order, len(self._y_block)):
             x, y = self._x_block[: len(rows)], self._y_block[: len(rows)]
@@ -238,7 +242,7 @@ class Batches:
 
 
 def stream_seed(seed: int, stream: str) -> int:
-    """The seed of one random stream of a trial ("init", "order", "noise", ...), independent of its other streams."""
+    """Return the seed of a random stream of a trial ("init", "order", "noise", ...), independent of the others."""
     key = int.from_bytes(stream.encode(), "big")
     return int(np.random.SeedSequence([seed, key]).generate_state(1, np.uint64)[0])
 
@@ -270,20 +274,20 @@ class RandomState:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Inside, the CPU's global generator is the trial's "init" stream: build models here, then move them."""
+    """Make the trial's "init" stream the CPU's global generator inside the block: build models here, then move them."""
     with RandomState(stream_seed(seed, "init"), torch.device("cpu")):
         yield
 
 
 def tensor_view(array: npt.NDArray[Any]) -> Tensor:
-    """A tensor on the array's own memory, also when that is read-only: such tensors are never written to here."""
+    """Return a tensor on the array's own memory, also read-only memory: such tensors are never written to here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ", category=UserWarning)
         return torch.from_numpy(array)
 
 
 def aligned(tensor: Tensor) -> Tensor:
-    """The tensor, copied only when it starts off a 64-byte boundary: kernels may round differently there."""
+    """Return the tensor, copied only when it starts off a 64-byte boundary: kernels may round differently there."""
     return tensor if tensor.data_ptr() % 64 == 0 else tensor.clone()
 
 

@@ -74,11 +74,16 @@ def fit_mlp(
     device: str = "cpu",
     augment: Augment | None = None,
 ) -> Iterator[EpochReport]:
-    """Trains an ``MLP`` on a table or on flattened images; see ``fit_tensors`` for data, augmentation and reports.
+    """Train an ``MLP`` on a table or on flattened images; see ``fit_tensors`` for data, augmentation and reports.
 
     Args:
         config: ``hidden_sizes`` (list of int), ``dropout``, ``weight_decay``, ``lr``, ``batch_size``.
         data: as for ``fit_tensors``; ``facts`` also holds ``n_outputs``.
+        seed: as for ``fit_tensors``, and of the initial weights.
+        kind: of the target.
+        max_epochs: number of epochs at most.
+        device: of torch.
+        augment: as for ``fit_tensors``.
     """
     if compute.active().plain:
         trainer: Trainer = FusedMLPTrainer(config, data, seed, kind=kind, device=device, augment=augment)
@@ -210,11 +215,11 @@ class _Parameters:
         self._optimizer = FusedAdamW(flat, gradients)
 
     def adamw_step(self, lr: float, weight_decay: float) -> None:
-        """One update from the gradients."""
+        """Update once from the gradients."""
         self._optimizer.step(lr, weight_decay)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The weights as ``MLP.load_state_dict`` takes them: copies, since they are kept transposed here."""
+        """Return the weights as ``MLP.load_state_dict`` takes them: copies, since they are kept transposed here."""
         state: dict[str, Tensor] = {}
         for name, layer in zip(self._names, self.layers, strict=True):
             state[f"{name}.weight"] = layer.weight_t.clone(memory_format=torch.contiguous_format)
@@ -269,7 +274,7 @@ class _Activations:
         self._workspaces: dict[int, _Workspace] = {}
 
     def for_rows(self, rows: int) -> _Workspace:
-        """Draws new masks; the buffers for this many rows."""
+        """Draw new masks; return the buffers for this many rows."""
         if self._kept is not None:
             torch.ge(self._states.mul_(self._multiplier), self._threshold, out=self._kept)
         if rows not in self._workspaces:  # a full batch, and the rest at the end of an epoch
@@ -293,5 +298,5 @@ def _padded(elements: int) -> int:
 
 
 def _reshaped(flat: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The leading elements of a padded piece, in this shape."""
+    """Return the leading elements of a padded piece, in this shape."""
     return flat[: math.prod(shape)].view(shape)

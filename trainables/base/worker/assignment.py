@@ -65,7 +65,7 @@ class TrialReport:
 
 
 def loss_of_weights(content: bytes) -> float:
-    """The validation loss that a file of weights belongs to: a worker notes it in the safetensors header."""
+    """Return the validation loss that a file of weights belongs to: a worker notes it in the safetensors header."""
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     return float(header.get("__metadata__", {}).get("val_loss", "nan"))
 

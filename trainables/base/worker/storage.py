@@ -33,7 +33,7 @@ class Storage:
         self._local = isinstance(self._fs, pafs.LocalFileSystem)
 
     def write(self, path: str, content: bytes) -> None:
-        """Writes a file whole or not at all."""
+        """Write a file whole or not at all."""
         target = f"{self._root}/{path}"
         self._fs.create_dir(target.rpartition("/")[0], recursive=True)
         if self._local:
@@ -50,12 +50,12 @@ class Storage:
             stream.write(content)
 
     def read(self, path: str) -> bytes:
-        """A file's bytes; raises ``FileNotFoundError`` when there is none."""
+        """Return a file's bytes; raises ``FileNotFoundError`` when there is none."""
         with self._fs.open_input_stream(f"{self._root}/{path}") as stream:
             return bytes(stream.readall())
 
     def delete(self, path: str) -> None:
-        """Removes a file or a folder; nothing happens when it is not there."""
+        """Remove a file or a folder; nothing happens when it is not there."""
         info = self._fs.get_file_info(f"{self._root}/{path}")
         if info.type == pafs.FileType.Directory:
             self._fs.delete_dir(info.path)
@@ -75,7 +75,7 @@ class Storage:
         return sum(i.size or 0 for i in self._fs.get_file_info(pafs.FileSelector(info.path, recursive=True)))
 
     def upload(self, folder: Path, path: str) -> None:
-        """Copies a local folder; the copy's name appears when it is complete (locally; object stores: file by file)."""
+        """Copy a local folder; the copy's name appears when it is complete (locally; object stores: file by file)."""
         target = f"{self._root}/{path}"
         if self._local:
             part = Path(target).with_name(f".part-{Path(target).name}")
@@ -87,7 +87,7 @@ class Storage:
         pafs.copy_files(str(folder), target, source_filesystem=pafs.LocalFileSystem(), destination_filesystem=self._fs)
 
     def download(self, path: str, folder: Path) -> bool:
-        """Copies a folder to a local one; false when there is none."""
+        """Copy a folder to a local one; return False when there is none."""
         if self._fs.get_file_info(f"{self._root}/{path}").type != pafs.FileType.Directory:
             return False
         pafs.copy_files(

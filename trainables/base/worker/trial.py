@@ -29,7 +29,7 @@ CHECKPOINT_SECONDS = 30.0  # a trial that can be checkpointed is, this often
 
 
 def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator[TrialReport]:
-    """Trains one trial. Reports at milestones, twice a second, and at the end; never raises for what ``fit`` does."""
+    """Train one trial. Report at milestones, twice a second, and at the end; never raises for what ``fit`` does."""
     compute = plan.compute.settled()
     device = compute.device
     worker: dict[str, Any] = {"host": platform.node(), "pid": os.getpid(), **compute.to_json(), "began": time.time()}
@@ -85,14 +85,14 @@ class _Keeper:
         self._checkpointed = time.monotonic()
 
     def see(self, report: EpochReport) -> None:
-        """Copies the weights when this epoch is the best so far."""
+        """Copy the weights when this epoch is the best so far."""
         if self._storage is None or report.weights is None or not report.val_loss < self._best:
             return
         self._best = report.val_loss
         self._weights = {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
 
     def write(self) -> None:
-        """Writes the best weights when they changed since the last time."""
+        """Write the best weights when they changed since the last time."""
         if self._storage is None or self._weights is None:
             return
         content = to_safetensors(
@@ -102,7 +102,7 @@ class _Keeper:
         self._weights = None
 
     def checkpoint(self, report: EpochReport) -> tuple[int, str] | None:
-        """Writes a checkpoint, and the best weights up to it, when the task can and the last one is old enough.
+        """Write a checkpoint, and the best weights up to it, when the task can and the last one is old enough.
 
         The one before stays until the next: the driver may not have heard of this one yet.
         """
@@ -121,7 +121,7 @@ class _Keeper:
 
     @contextlib.contextmanager
     def checkpoint_folder(self) -> Iterator[Path | None]:
-        """The checkpoint to go on from as a local folder; None without one, also when it is no longer there."""
+        """Provide the checkpoint to continue from as a local folder; None without one, or when it is gone."""
         if self._storage is None or not self._plan.checkpoint:
             yield None
             return

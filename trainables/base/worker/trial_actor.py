@@ -32,7 +32,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc, unused-ignore]
         self._idle = IDLE_SECONDS[0]
 
     def assign(self, plan: TrialAssignment | None) -> None:
-        """Ends the trial that runs and takes up the next one, or none for now."""
+        """End the trial that runs and start the next one, or none for now."""
         self._reports = None  # closes the generator of a trial that was stopped
         if plan is not None:
             from trainables.base.worker.trial import (

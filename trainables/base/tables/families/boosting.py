@@ -199,7 +199,8 @@ def train_until_best(
     Args:
         data: ``y_train``, ``y_val`` and the facts of the target.
         kind: of the target.
-        x, x_val: (n, columns) of the training and the validation rows.
+        x: (n, columns) of the training rows.
+        x_val: (n, columns) of the validation rows.
         categorical: positions of the columns that hold categories.
         threads: of LightGBM.
         seed: of LightGBM; without sampling it changes little.

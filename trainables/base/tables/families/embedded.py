@@ -191,8 +191,11 @@ class Masks:
 
 
 class EmbeddedColumns(Family):
-    """TabM; configuration: ``embedding`` and its parameters, ``hidden_sizes``, ``members``, ``dropout``, ``lr``,
-    ``weight_decay``, ``batch_size``."""
+    """TabM.
+
+    Configuration: ``embedding`` and its parameters, ``hidden_sizes``, ``members``, ``dropout``, ``lr``,
+    ``weight_decay``, ``batch_size``.
+    """
 
     name: ClassVar[str] = "embedded"
 

@@ -246,9 +246,12 @@ def build_network(
 
 
 class Neighbours(Family):
-    """ModernNCA; configuration: ``embedding`` and its parameters, ``dim``, ``n_blocks`` (0 or 1, with ``block_width``
-    and ``dropout``), ``candidates`` (share of the training rows that a batch meets), ``lr``, ``weight_decay``,
-    ``batch_size``."""
+    """ModernNCA.
+
+    Configuration: ``embedding`` and its parameters, ``dim``, ``n_blocks`` (0 or 1, with ``block_width`` and
+    ``dropout``), ``candidates`` (share of the training rows that a batch meets), ``lr``, ``weight_decay``,
+    ``batch_size``.
+    """
 
     name: ClassVar[str] = "neighbours"
 
