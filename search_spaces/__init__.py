@@ -32,7 +32,7 @@ def get_space(name: str) -> SearchSpace:
     An entry point names a ``SearchSpace``; a Python file defines one as ``space``. Names of this package come first.
 
     Raises:
-        UserError: there is none such, it is no ``SearchSpace``, or nothing can be drawn from it.
+        UserError: there is no such space, it is not a ``SearchSpace``, or nothing can be drawn from it.
     """
     if name.endswith(".py"):
         return _space_of_file(Path(name))

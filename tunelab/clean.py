@@ -1,4 +1,4 @@
-"""What can be removed of earlier sweeps: weights and checkpoints nobody will ask for, folders of ended Ray sessions.
+"""What can be removed of earlier sweeps: weights and checkpoints that nothing needs, folders of ended Ray sessions.
 
 Never a journal, a run or a model of the store, and nothing of a sweep or a Ray session that runs.
 """
@@ -24,7 +24,7 @@ from tunelab.system.redaction import without_secrets
 from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX, SHORT_PARENTS
 from tunelab.system.trust import Named, check_trusted
 
-KEPT_BY_RESUMABLE = 5  # weights of so many leading trials stay with a sweep that can go on
+KEPT_BY_RESUMABLE = 5  # number of leading trials whose weights stay with a sweep that can be resumed
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _storage_uri(state: Replay, folder: Path) -> str | None:
 
 
 def _finished_paths(storage: Storage) -> Iterator[tuple[str, str]]:
-    """The winner is in the store, so that a finished sweep needs nothing but its journal."""
+    """Yield what a finished sweep does not need: the winner is in the store, so its journal is enough."""
     for folder in ("weights", "checkpoints"):
         if storage.names(folder):
             yield f"{folder} of a finished sweep", folder

@@ -41,7 +41,7 @@ class Finding:
 
 
 def examine(tracking_uri: str, address: str | None) -> Iterator[Finding]:
-    """Looks at everything, cheap things first. A check that fails is a finding, never an exception.
+    """Look at everything, cheap things first. A check that fails is a finding, never an exception.
 
     Args:
         tracking_uri: the store.
@@ -189,7 +189,7 @@ def _sweeps(home: Path) -> Iterator[Finding]:
             yield Finding(f"sweep {name}", "damaged", str(error))
             continue
         if not finished and not is_running(folder):
-            yield Finding(f"sweep {name}", "not finished", f"`tunelab resume {name}` goes on with it.")
+            yield Finding(f"sweep {name}", "not finished", f"`tunelab resume {name}` continues it.")
 
 
 def _ray(address: str | None) -> Finding:

@@ -40,7 +40,7 @@ def command(
 
 
 def print_note(text: str) -> None:
-    """A line on stderr."""
+    """Write a line to stderr."""
     sys.stderr.write(f"{text}\n")
 
 

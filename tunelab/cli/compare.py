@@ -63,7 +63,7 @@ def command(
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """The tables on the terminal, and what must be known before comparing."""
+    """Print the tables, and what must be known before comparing."""
     from tunelab.cli.tables import print_table
     from tunelab.report.comparison import verdicts_of
 

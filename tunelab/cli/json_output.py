@@ -23,7 +23,7 @@ def print_json(value: Any, *, indent: int | None = None) -> None:
 
 
 def finite(value: Any) -> Any:
-    """The value with None in place of each float that is not finite."""
+    """Return the value with None in place of each float that is not finite."""
     if isinstance(value, Mapping):
         return {key: finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -44,7 +44,7 @@ def options(
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take what stands before the command."""
+    """Take the options before the command."""
 
 
 # Typer's own, which it shows as a block of lines. It has no public name that all versions of Typer share.
@@ -52,7 +52,7 @@ UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 
 
 def main() -> None:
-    """Runs a command and ends the process.
+    """Run a command and ends the process.
 
     A ``UserError`` or a wrong command line is one sentence and exit code 2, a ``Failure`` one and 1; never a traceback.
     SIGTERM and a closed terminal end every command as Ctrl-C does.
@@ -88,7 +88,7 @@ def sentence(error: Exception) -> str:
 
 
 def usage_sentence(error: Any) -> str:
-    """What is wrong with a command line, in one line; the help of a group of commands that was given none."""
+    """Return what is wrong with a command line in one line; the help of a group of commands that was given none."""
     message = str(error.format_message())
     if "\n" in message:
         return f"{message}\n"

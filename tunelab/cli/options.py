@@ -143,7 +143,7 @@ def argument(name: str, help: str, *, metavar: str | None = None, complete: Any 
 
 
 def option(name: str, help: str, *, kind: Any = str, panel: str = "", metavar: str | None = None) -> Parameter:
-    """Make an option that is no setting of a sweep, such as ``--json``."""
+    """Make an option that is not a setting of a sweep, such as ``--json``."""
     info = typer.Option(
         _flag(name.removeprefix("as_")), help=help, metavar=metavar, rich_help_panel=panel or None, show_default=False
     )

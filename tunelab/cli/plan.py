@@ -32,7 +32,7 @@ def run_command(**given: Any) -> None:
 
 
 def lines_of(prediction: Prediction) -> list[str]:
-    """A prediction for people."""
+    """Return a prediction for people, a line each."""
     from tunelab.records.text import format_duration
 
     p = prediction
@@ -50,5 +50,5 @@ def lines_of(prediction: Prediction) -> list[str]:
 
 
 def _often(low: str, high: str) -> str:
-    """A range for people; nothing where both ends read alike."""
+    """Return a range for people; nothing where both ends read alike."""
     return "" if low == high else f" (eight of ten searches: {low} to {high})"

@@ -61,7 +61,7 @@ def command(
 
 
 def read_input(source: str) -> bytes:
-    """The bytes of a file or of standard input; raises ``UserError`` when there are none."""
+    """Return the bytes of a file or of standard input; raise ``UserError`` when there are none."""
     if source == STREAM:
         content = sys.stdin.buffer.read()
     else:
@@ -75,7 +75,7 @@ def read_input(source: str) -> bytes:
 
 
 def check_output(output: str) -> None:
-    """Raises ``UserError`` when a file cannot be written there, or its suffix names no format."""
+    """Raise ``UserError`` when a file cannot be written there, or its suffix names no format."""
     path = Path(output)
     folder = path.resolve().parent
     if output != STREAM and (path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK)):
@@ -84,7 +84,7 @@ def check_output(output: str) -> None:
 
 
 def format_of(output: str, formats: Sequence[str]) -> str:
-    """The suffix of an output, in lower case; empty for standard output, devices and names without one.
+    """Return the suffix of an output, in lower case; empty for standard output, devices and names without one.
 
     Raises:
         UserError: a suffix that is none of ``formats``.
@@ -97,7 +97,7 @@ def format_of(output: str, formats: Sequence[str]) -> str:
 
 
 def write_output(output: str, content: bytes) -> None:
-    """Writes a file whole or not at all; what is no file (a device, a pipe) or standard output is written to."""
+    """Write a file whole or not at all; a device, a pipe or standard output is written to directly."""
     if output == STREAM and sys.stdout.isatty():  # cells go back as they came, but none may steer a terminal
         sys.stdout.write(content.decode("utf-8", "replace"))
         sys.stdout.flush()
@@ -128,7 +128,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def to_bytes(frame: pd.DataFrame, output: str) -> bytes:
-    """A table as the output's suffix asks for: Parquet, TSV, otherwise CSV, gzipped for ``.gz``; UTF-8."""
+    """Return a table as the output's suffix asks for: Parquet, TSV, otherwise CSV, gzipped for ``.gz``; UTF-8."""
     suffix = format_of(output, TABLES)
     if suffix in (".parquet", ".pq"):
         stream = io.BytesIO()
@@ -178,7 +178,7 @@ def _predict_texts(predictor: Predictor, content: bytes, name: str, output: str)
     try:
         texts = [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise UserError(f"INPUT '{name}' is no UTF-8 text; this model continues texts, one a line.") from error
+        raise UserError(f"INPUT '{name}' is not UTF-8 text; this model continues texts, one a line.") from error
     if not texts:
         raise UserError(f"INPUT '{name}' holds no text; give one text a line.")
     predictions = predictor.predict(texts).reset_index(drop=True)

@@ -35,7 +35,7 @@ def command(
 
 
 def check_output(output: Path | None) -> None:
-    """Raises ``UserError`` for an output file that cannot be one."""
+    """Raise ``UserError`` for an output file that cannot be one."""
     if output is None:
         return
     if output.suffix not in (".html", ".htm"):

@@ -55,7 +55,7 @@ def command(
 
 
 def copy_figures(store: Store, result: SweepResult, folder: Path) -> None:
-    """Copies the winner's figures out of the store; raises ``UserError`` when there are none."""
+    """Copy the winner's figures out of the store; raise ``UserError`` when there are none."""
     if result.best is None or not result.best.run_id:
         raise UserError(f"Sweep '{result.name}' has no winner in the store, hence no figures.")
     try:

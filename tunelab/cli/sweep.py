@@ -97,7 +97,7 @@ def spec_of(given: Mapping[str, Any]) -> SweepSpec:
 
 
 def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
-    """Runs a sweep, prints its result, and ends the process with its exit code."""
+    """Run a sweep, prints its result, and ends the process with its exit code."""
     from tunelab.launch.ray_internals.forks import fork_server
 
     with fork_server(spec.address):  # it loads beside the modules of this process, also before these check the rest
@@ -130,7 +130,7 @@ def _store_of(result: SweepResult, spec: SweepSpec) -> Store | None:
 
 @contextmanager
 def terminal_may_be_closed() -> Iterator[None]:
-    """In this block printing goes nowhere once nobody reads it; the exit code stays the sweep's."""
+    """In this block printing goes nowhere once its reader is gone; the exit code stays the sweep's."""
     try:
         yield
         sys.stdout.flush()

@@ -20,7 +20,7 @@ class _UniqueKeys(yaml.SafeLoader):
         keys = [str(key.value) for key, _ in node.value]  # before others are merged in, which these may override
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"'{key}' stands twice", node.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"'{key}' is given twice", node.start_mark)
         found: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return found
 
@@ -74,7 +74,7 @@ def _read_mapping(path: Path) -> dict[Any, Any]:
         raise UserError(f"--config '{path}' cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         detail = str(error).replace("\n", " ")
-        raise UserError(f"--config '{path}' is no valid YAML: {detail}.") from error
+        raise UserError(f"--config '{path}' is not valid YAML: {detail}.") from error
     if not isinstance(content, dict):
         raise UserError(
             f"--config '{path}' must hold keys and values such as 'trials: 32', not {type(content).__name__}."

@@ -83,7 +83,7 @@ def is_refused(error: Exception) -> bool:
 
 
 def in_brief(error: BaseException) -> str:
-    """What is behind an error, one line without secrets: ``Connection refused`` instead of who passed it on to whom."""
+    """Return the cause of an error in one line without secrets: ``Connection refused``, not who passed it on."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
@@ -124,7 +124,7 @@ class Connection:
             ) from error
 
     def experiment(self, name: str) -> str:
-        """The id of an experiment, created when there is none; restored when it was deleted."""
+        """Return the id of an experiment, created when there is none; restored when it was deleted."""
         found = self.client.get_experiment_by_name(name)
         if found is not None:
             if found.lifecycle_stage == "deleted":
@@ -141,14 +141,14 @@ class Connection:
         return str(_artifacts_of(self._path if self._path is not None else Path("mlruns/mlflow.db")))
 
     def run(self, run_id: str) -> Run:
-        """A run by its id; raises ``UserError`` when there is none."""
+        """Return a run by its id; raise ``UserError`` when there is none."""
         try:
             return self.client.get_run(run_id)
         except MlflowException as error:
             raise UserError(f"No run '{run_id}' in {self.shown_uri}.") from error
 
     def artifact(self, run_id: str, path: str) -> bytes:
-        """The bytes of a run's artifact; raises ``UserError`` when there is none."""
+        """Return the bytes of a run's artifact; raise ``UserError`` when there is none."""
         with tempfile.TemporaryDirectory() as folder:
             try:
                 return Path(self.client.download_artifacts(run_id, path, folder)).read_bytes()
@@ -156,7 +156,7 @@ class Connection:
                 raise self.absent(f"No '{path}' of run '{run_id}'") from error
 
     def absent(self, what: str) -> UserError:
-        """The error for a file that the store does not give; says so when the whole folder of artifacts is away."""
+        """Return the error for a file that the store lacks; it says so when the whole folder of artifacts is away."""
         if self._path is None or _artifacts_of(self._path).is_dir():
             return UserError(f"{what} in {self.shown_uri}.")
         return UserError(
@@ -164,19 +164,19 @@ class Connection:
         )
 
     def log_files(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
-        """Copies a file, or a folder's files, to a run's artifacts."""
+        """Copy a file, or a folder's files, to a run's artifacts."""
         log = self.client.log_artifacts if path.is_dir() else self.client.log_artifact
         log(run_id, str(path), artifact_path)
 
     def copy_files(self, run_id: str, artifact_path: str, folder: Path) -> list[str]:
-        """Copies the files of an artifact folder to a local one and gives their names; empty when there are none."""
+        """Copy the files of an artifact folder to a local one and return their names; empty when there are none."""
         names = [Path(item.path).name for item in self.client.list_artifacts(run_id, artifact_path) if not item.is_dir]
         for name in names:
             (folder / name).write_bytes(self.artifact(run_id, f"{artifact_path}/{name}"))
         return names
 
     def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
-        """Adds metrics and tags to a run; a metric that has the value already is not written again."""
+        """Add metrics and tags to a run; a metric that has the value already is not written again."""
         now = int(time.time() * 1000)
         known = self.client.get_run(run_id).data.metrics if metrics else {}
         new = {k: float(v) for k, v in metrics.items() if math.isfinite(v) and known.get(k) != float(v)}
@@ -246,7 +246,7 @@ def _follow_move(path: Path) -> None:
 
 
 def _create_sqlite(path: Path, uri: str) -> None:
-    """Creates the database once: two processes that do it at the same time would break it for good."""
+    """Create the database once: two processes that do it at the same time would break it for good."""
     check_writable(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -260,7 +260,7 @@ def _create_sqlite(path: Path, uri: str) -> None:
 
 
 def _create_whole(path: Path, uri: str) -> None:
-    """Creates the database beside its place first: one that a kill left half made could never be opened again."""
+    """Create the database beside its place first: one that a kill left half made could never be opened again."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     made = path.with_name(f".{path.name}.new")
@@ -273,7 +273,7 @@ def _create_whole(path: Path, uri: str) -> None:
 
 
 def _check_database(uri: str) -> None:
-    """Connects once: MLflow would try ten times, over a minute and a half."""
+    """Connect once: MLflow would try ten times, over a minute and a half."""
     url = make_url(uri)
     timeout = TIMEOUTS.get(url.get_driver_name())
     engine = create_engine(url, connect_args={timeout: CONNECT_SECONDS} if timeout else {})
@@ -284,7 +284,7 @@ def _check_database(uri: str) -> None:
 
 
 def read_tag(run: Run, name: str, read: Callable[[str], T]) -> T:
-    """What a run's tag says; raises ``UserError`` when somebody has removed it, or made it unreadable."""
+    """Return what a run's tag says; raise ``UserError`` when somebody has removed it, or made it unreadable."""
     try:
         return read(run.data.tags[name])
     except (KeyError, ValueError, TypeError) as error:
@@ -295,15 +295,17 @@ def read_tag(run: Run, name: str, read: Callable[[str], T]) -> T:
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """A JSON object; raises ``ValueError`` or ``TypeError`` for anything else."""
+    """Return a JSON object; raise ``ValueError`` or ``TypeError`` for anything else."""
     return dict(json.loads(text))
 
 
 def milliseconds(seconds: float) -> int:
+    """Convert seconds to whole milliseconds, as MLflow counts time."""
     return round(seconds * 1000)
 
 
 def provenance_tags() -> dict[str, str]:
+    """Return the tags that say with which code a run was made."""
     tags = {
         "tunelab.versions": json.dumps(versions()),
         "mlflow.source.name": "tunelab",

@@ -45,7 +45,7 @@ class Models(SweepRuns):
     def log_model(
         self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
     ) -> str:
-        """Logs a predictor as a pyfunc model of a run and gives its URI; a model with the same figures is logged once.
+        """Log a predictor as a pyfunc model of a run and return its URI; a model with the same figures is logged once.
 
         Args:
             run_id: the winner's run; its status and end stay as they are.
@@ -85,7 +85,7 @@ class Models(SweepRuns):
         return str(info.model_uri)
 
     def _log_pipeline(self, predictor: Predictor, task: str) -> None:
-        """Logs model and tokenizer as a transformers pipeline to the active run, with card, licence and facts."""
+        """Log model and tokenizer as a transformers pipeline to the active run, with card, licence and facts."""
         from huggingface_hub import ModelCard
 
         parts = dict(predictor.pipeline_parts)
@@ -104,12 +104,12 @@ class Models(SweepRuns):
             self.client.log_model_artifact(info.model_id, str(licence))
 
     def _end_as_trial(self, before: Run) -> None:
-        """Gives a winner's run the status and end that it had as a trial: MLflow sets it running to log a model."""
+        """Give a winner's run the status and end that it had as a trial: MLflow sets it running to log a model."""
         status = STATUS[TrialStatus(before.data.tags["tunelab.status"])]
         self.client.set_terminated(before.info.run_id, status, before.info.end_time)
 
     def _remove_half_logged(self, run: Run) -> None:
-        """Removes models that a killed evaluation logged to a run and did not come to note."""
+        """Remove models that a killed evaluation logged to a run and did not come to note."""
         experiments, query = [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
         versions = self.client.search_model_versions(f"run_id = '{run.info.run_id}'")
         kept = {run.data.tags.get("tunelab.model_uri"), *(version.source for version in versions)}
@@ -171,7 +171,7 @@ class Models(SweepRuns):
         return Registration(str(version), champion=True)
 
     def load_model(self, uri: str, folder: Path) -> Predictor:
-        """The predictor of ``models:/tunelab-wine@champion`` or another model URI; raises ``UserError`` without one."""
+        """Return the predictor of a URI such as ``models:/tunelab-wine@champion``; raise ``UserError`` without one."""
         with fluent(self.uri):
             try:
                 local = mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
@@ -181,7 +181,7 @@ class Models(SweepRuns):
         if not found and not (Path(local) / "MLmodel").exists():
             raise self.absent(f"No files of model '{uri}'")
         if not found:
-            raise UserError(f"The model '{uri}' is no tunelab model: it holds no predictor.")
+            raise UserError(f"The model '{uri}' is not a tunelab model: it holds no predictor.")
         return load_predictor(found[0].parent)
 
     def _nearest_model(self, uri: str) -> str:
@@ -192,7 +192,7 @@ class Models(SweepRuns):
         return next((near.replace(f"'{known}'", f"'{meant}'") for known, meant in names.items() if known in near), "")
 
     def model_file(self, uri: str, path: str) -> bytes:
-        """A file of a logged model, e.g. ``serving_input_example.json``: the request that MLflow's server answers."""
+        """Return a file of a logged model, e.g. ``serving_input_example.json``, the request that a server answers."""
         with fluent(self.uri), tempfile.TemporaryDirectory() as folder:
             try:
                 # mlflow.artifacts takes a path in a registered model only, none in models:/m-...
@@ -201,7 +201,7 @@ class Models(SweepRuns):
                 raise self.absent(f"No '{path}' of model '{uri}'") from error
 
     def model_uri(self, wanted: str) -> str:
-        """The URI of the model that a user means.
+        """Return the URI of the model that a user means.
 
         Args:
             wanted: a model URI, a sweep by name or run id, or a trial's run id; of an id the beginning will do.
@@ -241,8 +241,8 @@ class Models(SweepRuns):
         found = find_named(wanted, [named_run(run) for run in runs], "sweeps")
         if found is None:
             raise UserError(
-                f"'{wanted}' is no run in {self.shown_uri}, and no sweep. `tunelab results SWEEP` lists the run ids of "
-                "trials."
+                f"'{wanted}' is not a run in {self.shown_uri}, nor a sweep. `tunelab results SWEEP` lists the run ids "
+                "of trials."
             )
         sweep = next(run for run in runs if run.info.run_id == found)
         trials = {number: str(child.info.run_id) for number, child in self.children(found).items()}
@@ -265,7 +265,7 @@ class Models(SweepRuns):
 
 
 def _signature(predictor: Predictor, example: Any) -> ModelSignature:
-    """What a model takes and gives, for MLflow.
+    """Return what a model takes and gives, for MLflow.
 
     A table's columns are of any type: the model reads the cells itself. MLflow would refuse a missing cell or 1.5 where
     the example holds whole numbers, and whole numbers where it holds 1.5.
@@ -282,7 +282,7 @@ def _requirements(packages: Sequence[str]) -> list[str]:
 
 
 def _write_code(path: Path) -> None:
-    """Writes the modules that a predictor is loaded with, as an archive that Python can import from."""
+    """Write the modules that a predictor is loaded with, as an archive that Python can import from."""
     spaces, tasks = Path(search_spaces.__file__).parent, Path(trainables.__file__).parent
     with ZipFile(path, "w", ZIP_DEFLATED) as archive:
         for file in (*spaces.glob("*.py"), *tasks.glob("*.py"), *(tasks / "base").rglob("*.py")):

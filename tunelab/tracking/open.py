@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def open_store(tracking_uri: str | None) -> Store:
-    """An existing store; nothing is created.
+    """Return an existing store; nothing is created.
 
     Args:
         tracking_uri: as given on the command line; the default store when None.
 
     Raises:
-        UserError: the URI is none, there is no store, or no server answers.
+        UserError: the URI is not one of a store, there is no store, or no server answers.
     """
     from tunelab.tracking.uri import check_exists
 
@@ -30,7 +30,7 @@ def open_store(tracking_uri: str | None) -> Store:
 
 
 def wanted_uri(tracking_uri: str | None) -> str:
-    """The URI of a store to look at; raises ``UserError`` for one that cannot be, and for ``off``."""
+    """Return the URI of a store to look at; raise ``UserError`` for one that cannot be, and for ``off``."""
     from tunelab.records.spec import OFF
     from tunelab.tracking.uri import check_uri, default_tracking_uri
 

@@ -96,18 +96,18 @@ class TrackingQueue:
         self._thread.start()
 
     def ended(self, trial: TrialRecord) -> None:
-        """A trial is final."""
+        """Take up a trial that ended."""
         self._put(trial)
 
     def progress(self, trial: TrialRecord) -> None:
-        """A trial has new epochs; written now and then while it runs."""
+        """Take up a running trial with new epochs; it is written every few seconds."""
         now = time.monotonic()
         if now - self._live.setdefault(trial.number, now) > LIVE_SECONDS:
             self._live[trial.number] = now
             self._put(trial)
 
     def finish(self, patience: float) -> Delivery:
-        """Delivers what is left; gives up after so many seconds of a store that does not answer."""
+        """Deliver what is left; give up after ``patience`` seconds of a store that does not answer."""
         if self._thread.ident is None and patience:
             self.start()
         with self._changed:
@@ -157,7 +157,7 @@ class TrackingQueue:
         self._store, self._parent = self._begin()
 
     def _persist(self, act: Callable[[], None]) -> Outcome:
-        """Does something with the store, however long it is away."""
+        """Do something with the store, however long it is away."""
         from tunelab.tracking.store import STORE_ERRORS, in_brief, is_refused
 
         for attempt in itertools.count():
@@ -193,12 +193,12 @@ class TrackingQueue:
         if trial.status == TrialStatus.RUNNING:
             return
         self._run_ids[trial.number] = run_id
-        if trial.status != TrialStatus.INTERRUPTED:  # that one goes on when the sweep is resumed
+        if trial.status != TrialStatus.INTERRUPTED:  # that one continues when the sweep is resumed
             self._journal.append(Tracked(trial.number, run_id))
 
 
 def retry_while_unavailable(act: Callable[[], T], result: SweepResult, patience: float = PATIENCE_SECONDS) -> T:
-    """Does something with the store that may be repeated, until it succeeds.
+    """Do something with the store that may be repeated, until it succeeds.
 
     Raises:
         StoreAway: the store has not answered for ``patience`` seconds.

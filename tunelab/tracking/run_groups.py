@@ -25,16 +25,18 @@ class Groups(Connection):
         tags: Mapping[str, str],
         folder: Path,
     ) -> str:
-        """A finished parent run with a child run each; gives the parent's id. A key that is there is not logged again.
+        """Log a finished parent run with a child run each, once for a key; return the id of the parent.
 
         A group that an earlier call began and did not finish is deleted with its children.
 
         Args:
-            experiment, name: where, and the parent's name.
-            key: identifies the group, e.g. a digest of its results.
+            experiment: Name of the experiment.
+            name: Name of the parent's run.
+            key: Identifies the group, e.g. a digest of its results.
             children: (name, parameters, metrics) of each; metrics that are not finite are left out.
-            params, tags: of the parent.
-            folder: its files become the parent's artifacts.
+            params: Parameters of the parent.
+            tags: Tags of the parent.
+            folder: Its files become the parent's artifacts.
         """
         where = self.experiment(experiment)
         for found in self._search(where, f"tags.`tunelab.group` = '{key}'"):

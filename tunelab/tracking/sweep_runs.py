@@ -47,7 +47,7 @@ class SweepRuns(Connection):
     """Writes and finds sweeps."""
 
     def check_new_name(self, task: str, name: str) -> None:
-        """Raises ``UserError`` when a sweep of this name is in the store: its journal is elsewhere, or was removed."""
+        """Raise ``UserError`` when a sweep of this name is in the store: its journal is elsewhere, or was removed."""
         experiment = self.client.get_experiment_by_name(task)
         if experiment is not None and self._parents(experiment.experiment_id, name):
             raise UserError(
@@ -56,7 +56,7 @@ class SweepRuns(Connection):
             )
 
     def start_sweep(self, result: SweepResult, key: str) -> str:
-        """The id of the parent run: created, or that of the same sweep which an interruption left, set to RUNNING.
+        """Return the id of the parent run: a new one, or the one that an interruption left, set to RUNNING.
 
         What such a run lacks, because the interruption came before all of it was written, is added.
 
@@ -93,13 +93,13 @@ class SweepRuns(Connection):
         return self._search(experiment_id, f"tags.`tunelab.sweep` = '{name}' and tags.`tunelab.kind` = 'sweep'")
 
     def children(self, parent_run_id: str) -> dict[int, Run]:
-        """The trial runs of a sweep by trial number."""
+        """Return the trial runs of a sweep by trial number."""
         parent = self.client.get_run(parent_run_id)
         runs = self._search(parent.info.experiment_id, f"tags.`mlflow.parentRunId` = '{parent_run_id}'")
         return {int(r.data.tags["tunelab.trial"]): r for r in runs if "tunelab.trial" in r.data.tags}
 
     def log_sweep(self, result: SweepResult) -> None:
-        """Writes the result to the parent run, and its task's views to the experiment."""
+        """Write the result to the parent run, and its task's views to the experiment."""
         run = self.run(result.parent_run_id)
         tags = {
             "tunelab.stopped": result.stopped,
@@ -129,11 +129,11 @@ class SweepRuns(Connection):
             self.log_figures(best.run_id, {}, {"mlflow.note.content": note, "mlflow.runName": name})
 
     def end_sweep(self, parent_run_id: str, status: str) -> None:
-        """Ends the parent run: ``"FINISHED"``, ``"KILLED"`` when the sweep was cut short, or ``"FAILED"``."""
+        """End the parent run: ``"FINISHED"``, ``"KILLED"`` when the sweep was cut short, or ``"FAILED"``."""
         self.client.set_terminated(parent_run_id, status)
 
     def settle(self, result: SweepResult) -> None:
-        """Gives each trial's run the status that its record has, and the winner's mark to the winner alone.
+        """Give each trial's run the status that its record has, and the winner's mark to the winner alone.
 
         An evaluation that was killed left its winner's run as MLflow has it while it logs a model; a sweep that was
         extended may have another winner now.
@@ -152,17 +152,17 @@ class SweepRuns(Connection):
                 self.client.set_tag(run_id, "mlflow.runName", trial_run_name(result.name, trial))
 
     def load(self, parent_run_id: str) -> SweepResult:
-        """The result of a sweep, as its launch returned it; raises ``UserError`` when the run holds none."""
+        """Return the result of a sweep, as its launch returned it; raise ``UserError`` when the run holds none."""
         run = self.run(parent_run_id)
         if run.data.tags.get("tunelab.kind") != "sweep":
-            raise UserError(f"Run '{parent_run_id}' is no tunelab sweep. `tunelab results` lists the sweeps.")
+            raise UserError(f"Run '{parent_run_id}' is not a tunelab sweep. `tunelab results` lists the sweeps.")
         name = run.data.tags["tunelab.sweep"]
         if run.info.status == "RUNNING":
-            raise UserError(f"Sweep '{name}' is still running, or was killed: `tunelab resume {name}` goes on with it.")
+            raise UserError(f"Sweep '{name}' is still running, or was killed: `tunelab resume {name}` continues it.")
         return SweepResult.from_bytes(self.artifact(parent_run_id, RESULT_FILE))
 
     def spec(self, parent_run_id: str) -> dict[str, Any]:
-        """The spec of a sweep, also of a running one.
+        """Return the spec of a sweep, also of a running one.
 
         Raises:
             UserError: the tag is damaged, or the sweep runs and has a very long spec.
@@ -173,7 +173,7 @@ class SweepRuns(Connection):
         return self.load(parent_run_id).spec.to_json()  # the tag holds its beginning only
 
     def sweeps(self) -> list[Run]:
-        """The parent runs of all sweeps, newest first."""
+        """Return the parent runs of all sweeps, newest first."""
         ids = [e.experiment_id for e in self.client.search_experiments()]
         found = [run for i in ids for run in self._search(i, "tags.`tunelab.kind` = 'sweep'")]
         return sorted(found, key=lambda run: -int(run.info.start_time))
@@ -248,8 +248,10 @@ def _sweep_tags(result: SweepResult) -> dict[str, str]:
 
 
 def _dataset(task: str, facts: TaskFacts, data: DataDescription) -> DatasetInput:
-    """The data as MLflow's input of the sweep's run. Trials have its digest as a tag: an input each would double the
-    time that a small one takes to be written."""
+    """Return the data as MLflow's input of the sweep's run.
+
+    Trials have its digest as a tag: an input each would double the time that a small one takes to be written.
+    """
     how = f"trainables.get_task({task!r}).load({data.split_seed})"
     source = {"mlflow.source.name": how, "source": facts.source, "licence": facts.licence}
     rows = {

@@ -32,12 +32,12 @@ class TrialRuns(Connection):
     """
 
     def log_trial(self, experiment_id: str, parent: SweepResult, trial: TrialRecord, known: str | None) -> str:
-        """Writes a trial, or what is new of it, and gives its run id.
+        """Write a trial, or what is new of it, and return its run id.
 
         Args:
             experiment_id: where the parent run lives.
             parent: the sweep, for tags.
-            trial: as it stands; a running one stays RUNNING.
+            trial: in its present state; a running one stays RUNNING.
             known: id of the trial's run when it has one: nothing that it holds is written twice.
         """
         names = stored_names(trial.params)
@@ -71,11 +71,13 @@ class TrialRuns(Connection):
         return run_id
 
     def load_trial(self, run_id: str) -> TrialRecord:
-        """A trial from its run alone, every epoch included; raises ``UserError`` when it is no trial's, or damaged."""
+        """Return a trial from its run alone, with every epoch; raise ``UserError`` when it cannot."""
         run = self.run(run_id)
         tags = run.data.tags
         if "tunelab.trial" not in tags:
-            raise UserError(f"Run '{run_id}' is no trial of tunelab; `tunelab results SWEEP` lists run ids of trials.")
+            raise UserError(
+                f"Run '{run_id}' is not a trial of tunelab; `tunelab results SWEEP` lists run ids of trials."
+            )
         curve = self._curve(run)
         wanted = int(run.data.metrics.get("epochs", len(curve)))
         if [epoch.epoch for epoch in curve] != list(range(1, wanted + 1)):

@@ -23,7 +23,7 @@ DEFAULT_UI = "http://127.0.0.1:5000"
 
 
 def compare_link(base: str, runs: Sequence[tuple[str, str]]) -> str:
-    """The address of MLflow's compare page with exactly these runs.
+    """Return the address of MLflow's compare page with exactly these runs.
 
     Args:
         base: of the UI, e.g. ``http://127.0.0.1:5000``.
@@ -40,14 +40,14 @@ def run_link(base: str, experiment_id: str, run_id: str) -> str:
 
 
 def view_link(base: str, experiment_id: str, view: str) -> str:
-    """The address of an experiment's runs page in one of the saved views."""
+    """Return the address of an experiment's runs page in one of the saved views."""
     mode = "CHART" if view == TRIALS_VIEW else "TABLE"
     query = f"compareRunsMode={mode}&{MODELS_SIDE}"
     return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?viewStateShareKey={view}&{query}"
 
 
 def experiment_tags(result: SweepResult) -> dict[str, str]:
-    """What a task's experiment says of itself: a description, and views of its sweeps and of their trials."""
+    """Return what a task's experiment says of itself: a description, and views of its sweeps and of their trials."""
     facts = result.facts
     score = f"{facts.score} ({'higher' if facts.score_direction == 'maximize' else 'lower'} is better)"
     note = (

@@ -24,7 +24,7 @@ MLFLOW_TABLES = {"experiments", "alembic_version"}  # one of them is there from 
 
 
 def default_tracking_uri() -> str:
-    """What ``MLFLOW_TRACKING_URI`` says, else ``sqlite:///<cwd>/mlruns/mlflow.db``.
+    """Return what ``MLFLOW_TRACKING_URI`` says, else ``sqlite:///<cwd>/mlruns/mlflow.db``.
 
     In a folder whose path would have to be quoted, the URI is relative: MLflow creates the folder of a sqlite file
     by its quoted name.
@@ -35,7 +35,7 @@ def default_tracking_uri() -> str:
 
 
 def check_uri(uri: str) -> str:
-    """The URI of a store that tunelab works with, or ``"off"``; raises ``UserError`` for anything else."""
+    """Return the URI of a store that tunelab works with, or ``"off"``; raise ``UserError`` for anything else."""
     scheme = scheme_of(uri)
     if uri == OFF or (scheme == "sqlite" and sqlite_path(uri) is not None):
         return uri
@@ -45,7 +45,7 @@ def check_uri(uri: str) -> str:
         _check_driver(uri)
         return uri
     raise UserError(
-        f"--tracking-uri '{without_secrets(uri)}' is no store that can be used. Give sqlite:///path/mlflow.db, "
+        f"--tracking-uri '{without_secrets(uri)}' is not a store that can be used. Give sqlite:///path/mlflow.db, "
         f"the URL of an MLflow server (http://…), a database ({', '.join(DATABASES)}), or off."
     )
 
@@ -62,7 +62,7 @@ def scheme_of(uri: str) -> str:
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The file of a sqlite store, absolute; None for other stores; raises ``UserError`` when it names no file."""
+    """Return the file of a sqlite store, absolute; None for other stores; raise ``UserError`` when it names no file."""
     if scheme_of(uri) != "sqlite":
         return None
     path = uri.partition("?")[0].partition(":///")[2]  # sqlite:///relative.db or sqlite:////absolute.db
@@ -76,7 +76,7 @@ def sqlite_path(uri: str) -> Path | None:
 
 
 def absolute_uri(uri: str) -> str:
-    """The URI as it is meant in the working directory, for use in another; a path that needs quoting stays relative."""
+    """Return the URI with an absolute path, for use in another directory; one that needs quoting stays relative."""
     path = sqlite_path(uri)
     if path is None or NEEDS_QUOTES.search(str(path)):
         return uri
@@ -85,13 +85,13 @@ def absolute_uri(uri: str) -> str:
 
 
 def home_of(uri: str) -> Path:
-    """The folder that belongs to a store: a sqlite file's own, else ``mlruns`` in the working directory."""
+    """Return the folder that belongs to a store: a sqlite file's own, else ``mlruns`` in the working directory."""
     path = sqlite_path(uri)
     return Path.cwd() / "mlruns" if path is None else path.parent
 
 
 def check_usable(uri: str) -> None:
-    """Raises ``UserError`` when a sqlite store cannot be there, or a store's folder not be written."""
+    """Raise ``UserError`` when a sqlite store cannot be there, or a store's folder not be written."""
     path = sqlite_path(uri)
     if path is not None:
         check_sqlite(path)
@@ -105,7 +105,7 @@ def is_new(uri: str) -> bool:
 
 
 def check_exists(uri: str) -> None:
-    """Raises ``UserError`` when there is no sqlite store to read yet; whether a server answers is seen by asking it."""
+    """Raise ``UserError`` when there is no sqlite store to read yet; a server must be asked."""
     path = sqlite_path(uri)
     if path is None:
         return
@@ -115,7 +115,7 @@ def check_exists(uri: str) -> None:
 
 
 def check_sqlite(path: Path) -> None:
-    """Raises ``UserError`` when there is something that is no MLflow database, which MLflow would try for minutes.
+    """Raise ``UserError`` for a file that is not an MLflow database, which MLflow would try for minutes.
 
     The file is read by sqlite alone: to open and close it by hand would drop the locks that this process holds on it,
     and another could then take the log from under it.
@@ -133,14 +133,14 @@ def check_sqlite(path: Path) -> None:
         if isinstance(error, sqlite3.OperationalError):  # locked, or left by a killed process: MLflow will see
             return
         raise UserError(
-            f"The store '{path}' is no sqlite database, or it is damaged. Give another --tracking-uri."
+            f"The store '{path}' is not an sqlite database, or it is damaged. Give another --tracking-uri."
         ) from error
     if tables and not tables & MLFLOW_TABLES:
         raise UserError(f"The database '{path}' is another program's: MLflow made none of it. Give another file.")
 
 
 def check_writable(folder: Path, option: str = "--tracking-uri") -> None:
-    """Raises ``UserError`` when a folder, which ``option`` names, cannot be created or written."""
+    """Raise ``UserError`` when a folder, which ``option`` names, cannot be created or written."""
     existing = existing_folder(folder)
     try:
         with tempfile.TemporaryFile(dir=existing):  # the one sure way: root may write anywhere, but not to /proc
@@ -152,7 +152,7 @@ def check_writable(folder: Path, option: str = "--tracking-uri") -> None:
 
 
 def existing_folder(path: Path) -> Path:
-    """The path itself, or the nearest folder above it that exists."""
+    """Return the path itself, or the nearest folder above it that exists."""
     return path if os.path.exists(path) or path == path.parent else existing_folder(path.parent)
 
 
@@ -165,7 +165,7 @@ def _names_a_host(uri: str) -> bool:
 
 
 def _check_driver(uri: str) -> None:
-    """Raises ``UserError`` for a database URI that cannot be read, or whose Python driver is not installed."""
+    """Raise ``UserError`` for a database URI that cannot be read, or whose Python driver is not installed."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 

@@ -64,7 +64,7 @@ def test_what_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
     check_usable(f"sqlite:///{tmp_path}/empty.db")
     (tmp_path / "text.db").write_text("SQLite it is not")
     for bad in (tmp_path, tmp_path / "text.db", Path("/dev/null")):
-        with pytest.raises(UserError, match="is no sqlite database"):
+        with pytest.raises(UserError, match="is not an sqlite database"):
             check_usable(f"sqlite:///{bad}")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.db", "text.db"]
 
