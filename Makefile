@@ -19,7 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	touch $(READY)
 
 sweep: setup  ## the main job: sweep California Housing into MLflow
-	$(BIN)/tunelab sweep california_housing --trials 48 --max-epochs 81 --grace-period 3
+	$(BIN)/tunelab sweep california_housing --trials 48 --time-budget 2m
 
 test: setup  ## run the tests, one half beside the other
 	$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync) --jobs 2 test-first-half test-second-half

@@ -69,7 +69,7 @@ def suggest_embedded(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int]) 
         config["n_frequencies"] = trial.suggest_int("n_frequencies", 8, 64, log=True)
         config["frequency_scale"] = trial.suggest_float("frequency_scale", 0.01, 2.0, log=True)
     config["embedding_size"] = trial.suggest_int("embedding_size", 8, 32, log=True)
-    depth, width = trial.suggest_int("depth", 1, 3), trial.suggest_int("width", 64, 384, log=True)
+    depth, width = trial.suggest_int("depth", 1, 3), trial.suggest_int("width", 64, 256, log=True)
     return config | {
         "hidden_sizes": [width] * depth,
         "members": trial.suggest_categorical("members", (1, 8, 16, 32)),

@@ -8,10 +8,14 @@ import re
 import pytest
 from rich.console import Console
 
+from search_spaces import UserError
+from trainables import get_task
 from tunelab.cli.tables import make_table
-from tunelab.display.display import Lines
+from tunelab.display.display import Lines, headline
 from tunelab.display.live_table import Progress, draw_trials
+from tunelab.records.spec import make_spec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.setup.resolve import resolve_sweep
 
 CONFIG = {"hidden_sizes": [128, 64, 32], "dropout": 0.123, "lr": 1.23e-4, "weight_decay": 4.442e-05, "batch_size": 64}
 
@@ -73,3 +77,20 @@ def test_the_line_of_a_failed_trial_is_short(capsys: pytest.CaptureFixture[str])
     err = capsys.readouterr().err
     assert "no such column" not in err
     assert len(re.findall(r"trial   \d  failed", err)) == 3
+
+
+def test_the_headline_says_when_a_trial_can_be_stopped_and_what_lowered_that(store_uri: str) -> None:
+    task = get_task("wine")
+    splits = task.load()
+
+    def shown(**given: object) -> str:
+        spec = resolve_sweep(make_spec({"task": "wine", "tracking_uri": store_uri, **given})).spec
+        return "\n".join(headline(spec, task, splits, 2))
+
+    assert "300 epochs" in shown()
+    assert "A trial can be stopped early after 11 epochs." in shown()
+    assert "--max-epochs 4 lowers the grace period, which is 11 epochs otherwise." in shown(max_epochs=4)
+    assert "lowers" not in shown(max_epochs=4, grace_period=2)
+    assert "stopped early" not in shown(max_epochs=4, scheduler="none")
+    with pytest.raises(UserError, match="--grace-period 5 is above --max-epochs 4"):
+        shown(max_epochs=4, grace_period=5)

@@ -6,8 +6,8 @@ import math
 from typing import TypedDict
 
 SMALL_ROWS = 5_000  # below, spaces and references have smaller batches
-STEPS = 4_000  # of the optimizer in a whole trial, at the usual batch size
-USUAL_BATCH, SMALL_BATCH = 256, 64
+STEPS = 4_000  # of the optimizer in a whole trial, at a usual batch size: 64 to 256, as the rows are
+SMALL_BATCH, USUAL_BATCH, BATCHES = 64, 256, 50  # an epoch of the tables in between has 50 batches
 MIN_EPOCHS, MAX_EPOCHS = 27, 300
 GRACE_SHARE = 27  # a trial can first be stopped after one in this many of its epochs
 TRAINING_SHARE = 0.64  # of the rows
@@ -32,6 +32,6 @@ def table_budget(rows: int) -> Budget:
 
 def usual_epochs(training_rows: int) -> int:
     """Return the epochs that a trial on this many training rows gets by default."""
-    batch = SMALL_BATCH if training_rows < SMALL_ROWS * TRAINING_SHARE else USUAL_BATCH
+    batch = min(USUAL_BATCH, max(SMALL_BATCH, training_rows // BATCHES))
     steps_per_epoch = max(1, math.ceil(training_rows / batch))
     return min(MAX_EPOCHS, max(MIN_EPOCHS, math.ceil(STEPS / steps_per_epoch)))

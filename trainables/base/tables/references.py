@@ -43,7 +43,7 @@ EMBEDDED: dict[str, int | float | str] = {
     "embedding_size": 16,
     "depth": 2,
     "width": 192,
-    "members": 16,
+    "members": 8,
     "embedded_dropout": 0.1,
     "embedded_lr": 2e-3,
     "embedded_weight_decay": 1e-3,

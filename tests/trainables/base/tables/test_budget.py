@@ -1,0 +1,36 @@
+"""The default length of a trial follows from the rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trainables import get_task
+from trainables.base.tables.budget import STEPS, table_budget, usual_epochs
+from trainables.base.training.loop import PATIENCE, patience_epochs
+
+
+def test_fewer_rows_get_more_epochs_and_about_the_same_steps() -> None:
+    rows = [100, 1_000, 5_000, 20_000, 50_000, 1_000_000]
+    epochs = [table_budget(n)["max_epochs"] for n in rows]
+    assert epochs == sorted(epochs, reverse=True)
+    assert (epochs[0], epochs[-1]) == (300, 27)
+    for training_rows, batch in ((3_200, 64), (6_400, 128), (13_000, 256)):
+        assert usual_epochs(training_rows) * (training_rows / batch) > 0.9 * STEPS
+    assert all(1 <= table_budget(n)["grace_period"] <= table_budget(n)["max_epochs"] // 20 for n in rows)
+
+
+def test_patience_counts_steps_where_an_epoch_has_few() -> None:
+    assert patience_epochs(13_000, 64) == PATIENCE
+    assert patience_epochs(200, 64) == 100  # 4 steps an epoch
+    assert patience_epochs(2_000, 64) == 32
+    assert patience_epochs(2_000, 64, steps=300, at_least=12) == 12
+
+
+def test_a_users_table_gets_the_budget_of_its_rows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    (tmp_path / "x.csv").write_text("x,y\n" + "\n".join(f"{a:.4f},{a * a + 1:.4f}" for a in x))
+    facts = get_task("table", data=tmp_path / "x.csv", target="y").facts
+    assert {"max_epochs": facts.max_epochs, "grace_period": facts.grace_period} == table_budget(300)
