@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tunelab.analysis.outcome import not_confirmed
-from tunelab.records.result import SweepResult
+from tunelab.records.result import TIME_BUDGET, SweepResult
 from tunelab.records.text import count_times
 
 
 def caveats(result: SweepResult) -> list[str]:
     """List verdicts of confirmation and audit, repeated openings of the test split, the cost of deterministic order."""
     lines = [part.verdict for part in (result.confirmation, result.audit) if part is not None]
+    lines += [*_cut_short(result), *_never_predicted(result)]
     if result.best is not None and result.confirmation is None:
         lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
@@ -24,6 +25,25 @@ def caveats(result: SweepResult) -> list[str]:
             f"Deterministic order cost {result.idle_seconds:.1f} s of slot time, {fraction:.0%} of the search."
         )
     return lines
+
+
+def _cut_short(result: SweepResult) -> list[str]:
+    if result.stopped != TIME_BUDGET or result.counts.finished or result.best is None:
+        return []
+    return [
+        "The time budget ended before any trial did: the best epoch so far wins. A longer --time-budget, or `tunelab "
+        "resume`, may find better."
+    ]
+
+
+def _never_predicted(result: SweepResult) -> list[str]:
+    """Classes with test rows that the winner never predicts: its accuracy is then that of leaving them out."""
+    tables = result.evaluation.classification
+    if tables is None or not tables.confusion:
+        return []
+    predicted = [sum(row[i] for row in tables.confusion) for i in range(len(tables.classes))]
+    never = [one for one, count in zip(tables.classes, predicted, strict=True) if one.rows and not count]
+    return [f"Warning: the winner never predicts '{one.name}', which {one.rows:,} test rows are." for one in never[:5]]
 
 
 def test_openings(result: SweepResult) -> str:

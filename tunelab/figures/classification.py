@@ -35,7 +35,7 @@ def classification_drawings(evidence: Evidence) -> list[Drawing]:
 def classification_tables(evidence: Evidence) -> ClassificationTables:
     """Count and score the test rows by class."""
     truth, shares, classes = evidence.truth(), evidence.class_probabilities(), evidence.classes
-    predicted, labels = shares.argmax(axis=1), np.arange(len(classes))
+    predicted, labels = evidence.predicted_classes(), np.arange(len(classes))
     scores = precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
     counts = confusion_matrix(truth, predicted, labels=labels).tolist() if len(classes) <= MAX_CLASSES else []
     return ClassificationTables(

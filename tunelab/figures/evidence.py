@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from trainables import Predictor, RawSplit, TaskFacts
-from trainables.base.kinds.classification import probabilities
+from trainables.base.kinds.classification import Classification, probabilities
+from trainables.base.kinds.registry import row_kind
 from trainables.base.kinds.target_scale import TargetScale
 from tunelab.records.trial import TrialRecord
 
@@ -60,6 +61,12 @@ class Evidence:
         """Return the predicted probabilities (n, classes)."""
         assert self.outputs is not None
         return probabilities(self.outputs)
+
+    def predicted_classes(self) -> np.ndarray:
+        """Return the positions of the predicted classes (n,), by the model's own threshold where it has one."""
+        kind = row_kind(self.facts.kind)
+        assert isinstance(kind, Classification)
+        return kind.chosen(self.class_probabilities(), self.model_facts)
 
     def truth(self) -> np.ndarray:
         """Return the positions of the true classes (n,)."""

@@ -162,10 +162,17 @@ class SearchController:
         return [number for number, last in self.state.running.items() if now - last > seconds]
 
     def finish(self) -> tuple[TrialRecord, ...]:
-        """Return all records, once the launcher has returned; trials cut short are INTERRUPTED."""
+        """Return all records, once the launcher has returned; trials cut short are INTERRUPTED.
+
+        When the time budget ended before any trial did, those with an epoch count as stopped early: the best epoch so
+        far is worth more than no result. The journal keeps them open, so that they continue when the sweep is resumed.
+        """
+        nothing = self.stopped is Stop.TIME_BUDGET and not any(record.has_result for record in self.records)
         for number, record in enumerate(self.records):
             if record.status == TrialStatus.RUNNING:
-                self.records[number] = replace(record, status=TrialStatus.INTERRUPTED, ended=time.time())
+                counts = nothing and record.best is not None
+                status = TrialStatus.STOPPED if counts else TrialStatus.INTERRUPTED
+                self.records[number] = replace(record, status=status, ended=time.time())
         for record in self.records:
             self.state.study.tell(record)
         return tuple(self.records)

@@ -1,0 +1,35 @@
+"""Sentences about how far a result can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.results import made_up_result
+from trainables import get_task
+from tunelab.analysis.caveats import caveats
+from tunelab.records.best import Best
+from tunelab.records.evaluation import ClassificationTables, ClassScores, Evaluation
+from tunelab.records.result import TIME_BUDGET
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+
+TRIAL = TrialRecord(0, {}, {}, 0, 9, TrialStatus.STOPPED, (Epoch(1, 0.5, {}, 1.0),))
+
+
+def test_a_winner_that_never_says_yes_is_named() -> None:
+    classes = (ClassScores("ok", 0.9, 1.0, 0.95, 90), ClassScores("fraud", 0.0, 0.0, 0.0, 10))
+    result = made_up_result([TRIAL], get_task("heart_disease").facts)
+    blind = replace(
+        result, evaluation=Evaluation(classification=ClassificationTables(classes, 0.0, ((90, 0), (10, 0))))
+    )
+    assert "Warning: the winner never predicts 'fraud', which 10 test rows are." in caveats(blind)
+    seeing = replace(
+        result, evaluation=Evaluation(classification=ClassificationTables(classes, 0.0, ((90, 0), (9, 1))))
+    )
+    assert not any("never predicts" in line for line in caveats(seeing))
+
+
+def test_a_result_of_a_search_that_the_time_budget_cut_says_so() -> None:
+    result = replace(made_up_result([TRIAL], get_task("wine").facts), stopped=TIME_BUDGET, best=Best.from_trial(TRIAL))
+    assert any("the best epoch so far wins" in line for line in caveats(result))
+    whole = replace(result, trials=(replace(TRIAL, status=TrialStatus.FINISHED),))
+    assert not any("so far" in line for line in caveats(whole))
