@@ -41,12 +41,13 @@ def command(
     store = open_store(tracking_uri)
     from tunelab.report.comparison import compare, make_comparison_document
     from tunelab.report.report import utc, write_document
-    from tunelab.tracking.ui_views import compare_link
+    from tunelab.tracking.ui_views import COMPARE_VIEW, compare_link, view_link
 
     run_ids = [store.find_sweep(sweep) for sweep in sweeps]
     comparison = compare([store.load(run_id) for run_id in run_ids])
     base = store.shown_uri if store.uri.startswith("http") else ui
-    link = compare_link(base, [(store.run(run_id).info.experiment_id, run_id) for run_id in run_ids])
+    runs = [(str(store.run(run_id).info.experiment_id), run_id) for run_id in run_ids]
+    link = compare_link(base, runs)
     files: tuple[Path, ...] = ()
     if output is not None:
         import time
@@ -59,6 +60,9 @@ def command(
     print_comparison(comparison)
     hint = "" if store.uri.startswith("http") else " (with `tunelab ui` running)"
     sys.stdout.write(f"In MLflow{hint}: {link}\n")
+    for experiment in dict.fromkeys(experiment for experiment, _ in runs):
+        shown = view_link(base, experiment, COMPARE_VIEW)
+        sys.stdout.write(f"All sweeps on its task, coloured by the test score: {shown}\n")
     sys.stdout.writelines(f"{path}\n" for path in files)
 
 

@@ -73,12 +73,13 @@ def command(
 
 def links(store: Store, base: str) -> Iterator[str]:
     """Yield a line with an address for each experiment that has sweeps, newest first, and for the newest sweeps."""
-    from tunelab.tracking.ui_views import SWEEPS_VIEW, TRIALS_VIEW, run_link, view_link
+    from tunelab.tracking.ui_views import COMPARE_VIEW, SWEEPS_VIEW, TRIALS_VIEW, run_link, view_link
 
     runs = store.sweeps()
     experiments = dict.fromkeys((run.info.experiment_id, run.data.tags["tunelab.task"]) for run in runs)
     for number, task in list(experiments)[:MAX_EXPERIMENTS]:
         yield f"The sweeps on {task}: {view_link(base, number, SWEEPS_VIEW)}"
+        yield f"The sweeps on {task}, compared: {view_link(base, number, COMPARE_VIEW)}"
         yield f"The trials on {task}: {view_link(base, number, TRIALS_VIEW)}"
     for run in runs[:MAX_SWEEPS]:
         yield f"Sweep {run.data.tags['tunelab.sweep']}: {run_link(base, run.info.experiment_id, run.info.run_id)}"

@@ -16,7 +16,9 @@ from tunelab.tracking.descriptions import baseline_metrics
 from tunelab.tracking.names import stored_names
 
 VIEW_TAG = "mlflow.sharedViewState."
-SWEEPS_VIEW, TRIALS_VIEW = "tunelab-sweeps", "tunelab-trials"
+SWEEPS_VIEW, TRIALS_VIEW, COMPARE_VIEW = "tunelab-sweeps", "tunelab-trials", "tunelab-compare"
+CHART_VIEWS = (TRIALS_VIEW, COMPARE_VIEW)
+COMPARED = ["trials", "max_epochs", "sampler", "scheduler", "seed"]  # settings of a sweep beside its scores
 MAX_AXES = 12  # of the parallel coordinates; the tag holds 5,000 characters
 MODELS_SIDE = "workflowType=machine_learning"  # the UI's side for models, not for prompts
 DEFAULT_UI = "http://127.0.0.1:5000"
@@ -41,7 +43,7 @@ def run_link(base: str, experiment_id: str, run_id: str) -> str:
 
 def view_link(base: str, experiment_id: str, view: str) -> str:
     """Return the address of an experiment's runs page in one of the saved views."""
-    mode = "CHART" if view == TRIALS_VIEW else "TABLE"
+    mode = "CHART" if view in CHART_VIEWS else "TABLE"
     query = f"compareRunsMode={mode}&{MODELS_SIDE}"
     return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?viewStateShareKey={view}&{query}"
 
@@ -53,11 +55,13 @@ def experiment_tags(result: SweepResult) -> dict[str, str]:
     note = (
         f"**{facts.title}** ({facts.kind}). Data: {facts.source} ({facts.licence}). "
         f"Trials minimise `val_loss`; the headline score is {score}. {facts.note}\n\n"
-        "Each sweep is a run, its trials are nested under it. The menu *Views* holds *Sweeps* and *Trials*."
+        "Each sweep is a run, its trials are nested under it. "
+        "The menu *Views* holds *Sweeps*, *Sweeps compared* and *Trials*."
     )
     return {
         "mlflow.note.content": note,
         VIEW_TAG + SWEEPS_VIEW: _view("Sweeps", result.started, _sweeps_state(result)),
+        VIEW_TAG + COMPARE_VIEW: _view("Sweeps compared", result.started, _compare_state(result)),
         VIEW_TAG + TRIALS_VIEW: _view("Trials", result.started, _trials_state(result)),
     }
 
@@ -65,9 +69,35 @@ def experiment_tags(result: SweepResult) -> dict[str, str]:
 def _sweeps_state(result: SweepResult) -> dict[str, Any]:
     score = f"test_{result.facts.score}"
     metrics = ["best_val_loss", score, *baseline_metrics(result), "wall_seconds"]
-    params = ["trials", "max_epochs", "sampler", "scheduler", "seed"]
+    params = COMPARED
     tags = ["tunelab.verdict", "tunelab.stopped"]
     return _state([*_columns("metrics", metrics), *_columns("params", params), *_columns("tags", tags)])
+
+
+def _compare_state(result: SweepResult) -> dict[str, Any]:
+    """Return the state of a page that compares sweeps: settings coloured by the test score, and the scores as bars."""
+    score = f"test_{result.facts.score}"
+    axes = {"selectedParams": COMPARED, "selectedMetrics": ["best_val_loss", score], "showAllRuns": True}
+    bars = [score, *baseline_metrics(result)]
+    charts: list[dict[str, Any]] = [
+        {"type": "PARALLEL", "metricSectionId": _AXES, **axes},
+        *({"type": "BAR", "metricSectionId": _LOSSES, "metricKey": name} for name in ["best_val_loss", *bars]),
+    ]
+    return {
+        **_state([*_columns("metrics", ["best_val_loss", *bars]), *_columns("params", COMPARED)]),
+        "searchFilter": "tags.`tunelab.kind` = 'sweep'",
+        **_charts(charts, "Settings, coloured by the test score", "Scores"),
+    }
+
+
+def _charts(charts: Sequence[Mapping[str, Any]], above: str, below: str) -> dict[str, Any]:
+    return {
+        "compareRunCharts": [{**_CHART, "uuid": f"tunelab-{i}", **chart} for i, chart in enumerate(charts)],
+        "compareRunSections": [  # axes need the page's whole width, else their labels lie on one another
+            {"uuid": _AXES, "name": above, "columns": 1, **_SECTION},
+            {"uuid": _LOSSES, "name": below, "columns": 2, **_SECTION},
+        ],
+    }
 
 
 def _trials_state(result: SweepResult) -> dict[str, Any]:
@@ -93,11 +123,7 @@ def _trials_state(result: SweepResult) -> dict[str, Any]:
         "orderByKey": "metrics.`best_val_loss`",
         "orderByAsc": True,
         "runsHiddenMode": "FIRST_20_RUNS",
-        "compareRunCharts": [{**_CHART, "uuid": f"tunelab-{i}", **chart} for i, chart in enumerate(charts)],
-        "compareRunSections": [  # axes need the page's whole width, else their labels lie on one another
-            {"uuid": _AXES, "name": "Hyperparameters", "columns": 1, **_SECTION},
-            {"uuid": _LOSSES, "name": "Losses", "columns": 2, **_SECTION},
-        ],
+        **_charts(charts, "Hyperparameters", "Losses"),
     }
 
 

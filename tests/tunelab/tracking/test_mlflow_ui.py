@@ -20,8 +20,9 @@ import pytest
 
 from tests.browser import Browser, needs_chromium
 from tests.tunelab.conftest import Shelf
+from tunelab.cli.ui import links
 from tunelab.tracking.store import Store
-from tunelab.tracking.ui_views import SWEEPS_VIEW, TRIALS_VIEW, compare_link, view_link
+from tunelab.tracking.ui_views import COMPARE_VIEW, SWEEPS_VIEW, TRIALS_VIEW, compare_link, view_link
 
 pytestmark = needs_chromium
 START_SECONDS = 120
@@ -93,7 +94,7 @@ def test_the_runs_table_lists_sweeps_with_their_trials_nested(ui: str, browser: 
 
 def test_the_view_of_sweeps_shows_scores_and_settings(ui: str, browser: Browser, experiment: str) -> None:
     browser.open(view_link(ui, experiment, SWEEPS_VIEW))
-    browser.wait_for("와인", "best_val_loss", "test_accuracy", "epochs")
+    browser.wait_for("와인", "best_val_loss", "test_accuracy", "baseline_logistic_test_accuracy")
     browser.screenshot("mlflow-view-sweeps")
 
 
@@ -109,6 +110,22 @@ def test_the_view_of_trials_draws_parallel_coordinates_and_curves(
     browser.wait_until("document.querySelectorAll('.js-plotly-plot').length >= 2")
     browser.wait_for("family", "best_val_loss")
     browser.screenshot("mlflow-view-trials")
+
+
+def test_the_view_that_compares_sweeps_shows_their_scores(ui: str, browser: Browser, experiment: str) -> None:
+    browser.open(view_link(ui, experiment, COMPARE_VIEW))
+    browser.wait_for("와인", "wine-random", "Settings, coloured by the test score", "test_accuracy", "sampler")
+    browser.screenshot("mlflow-view-compare")
+
+
+def test_the_links_that_the_command_prints_lead_to_sweeps_and_trials(ui: str, shelf: Shelf, browser: Browser) -> None:
+    """From a bare start: MLflow's own first page has no runs."""
+    printed = dict(line.split(": ", 1) for line in links(Store(shelf.uri), ui))
+    browser.open(printed["The sweeps on wine"])
+    browser.wait_for("와인", "wine-random", "matching runs")
+    browser.open(printed["Sweep 와인"])
+    browser.wait_for("won of 10 trials", "best_val_loss")
+    assert "Traces 0" not in browser.text()
 
 
 def test_the_compare_link_opens_exactly_these_sweeps(ui: str, shelf: Shelf, browser: Browser) -> None:

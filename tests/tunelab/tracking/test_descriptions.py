@@ -1,0 +1,67 @@
+"""What MLflow shows of a sweep: verdict first, scores beside baselines, counts as tags, the winner marked."""
+
+from __future__ import annotations
+
+import yaml
+
+from tests.tunelab.conftest import Shelf
+from tunelab.records.spec import make_spec
+from tunelab.tracking.descriptions import sweep_note
+from tunelab.tracking.store import Store
+
+
+def test_a_sweeps_run_has_its_scores_beside_those_of_baselines(shelf: Shelf) -> None:
+    result = shelf.results["와인"]
+    assert result.best is not None
+    data = Store(shelf.uri).run(result.parent_run_id).data
+    scores = {model.name: model.test["accuracy"] for model in result.baselines}
+    assert data.metrics["best_val_loss"] == result.best.val_loss
+    assert data.metrics["reference_test_accuracy"] == scores["reference"]
+    assert data.metrics["baseline_logistic_test_accuracy"] == scores["logistic"]
+    assert not {"trials", "epochs", "test_openings"} & set(data.metrics)
+    assert (data.tags["tunelab.trials"], data.tags["tunelab.test_openings"]) == ("10", "1")
+    assert data.tags["tunelab.score"].startswith("accuracy ")
+    assert "beat" in data.tags["tunelab.verdict"]
+
+
+def test_the_winner_is_marked_and_described_and_losers_say_how_they_ended(shelf: Shelf) -> None:
+    store, result = Store(shelf.uri), shelf.results["와인"]
+    assert result.best is not None
+    runs = store.children(result.parent_run_id)
+    for trial in result.trials:
+        name = runs[trial.number].info.run_name
+        assert name.startswith(f"와인 #{trial.number:03d}")
+        assert ("★" in name) == (trial.number == result.best.trial)
+        assert ("(stopped early)" in name) == (trial.status.label == "stopped early")
+    note = runs[result.best.trial].data.tags["mlflow.note.content"]
+    assert "The winner of the sweep [와인]" in note
+
+
+def test_a_sweep_says_its_verdict_first_and_links_to_what_it_made(shelf: Shelf) -> None:
+    result = shelf.results["와인"]
+    assert result.best is not None
+    note = sweep_note(result, "7")
+    assert "won of 10 trials" in note.partition("\n")[0]
+    assert f"(#/experiments/7/runs/{result.best.run_id})" in note
+    assert f"(#/experiments/7/runs/{result.parent_run_id}/artifacts/report/report.html)" in note
+    assert f"(#/models/tunelab-wine/versions/{result.best.version})" in note
+    params = next(trial.params for trial in result.trials if trial.number == result.best.trial)
+    assert all(f"{name}=" in note for name in params)
+
+
+def test_a_version_names_its_sweep_its_score_and_the_verdict(shelf: Shelf) -> None:
+    store, result = Store(shelf.uri), shelf.results["와인"]
+    assert result.best is not None
+    version = store.client.get_model_version("tunelab-wine", result.best.version)
+    assert version.tags["tunelab.sweep"] == "와인"
+    assert version.tags["tunelab.test_accuracy"]
+    assert "of the sweep `와인`" in version.description
+
+
+def test_a_sweep_keeps_the_file_that_repeats_it(shelf: Shelf) -> None:
+    result = shelf.results["와인"]
+    text = Store(shelf.uri).artifact(result.parent_run_id, "sweep.yaml").decode()
+    spec = make_spec(yaml.safe_load(text))
+    for name in ("task", "trials", "max_epochs", "confirm_top", "confirm_seeds", "audit", "seed"):
+        assert getattr(spec, name) == getattr(result.spec, name)
+    assert spec.name is None
