@@ -100,7 +100,7 @@ class TuneAdapter:
         if number is None:
             self._barren += 1
             if self._barren >= MAX_BARREN:
-                self._fail(WorkersLost(f"Workers die before they start a trial: {error}"))
+                self.fail(WorkersLost(f"Workers die before they start a trial: {error}"))
             return
         text = self._killed.pop(number, "") or f"The worker died: {error.partition(chr(10))[0]}\n\n{error}"
         text = with_stderr(text, self._stderr.since_mark(self._pids.get(number, pid_in(error))))
@@ -138,11 +138,14 @@ class TuneAdapter:
 
     def _guard(self, act: Callable[[], Answer]) -> Answer | None:
         """Call the source; what it raises must not leave Tune with half a trial, and is raised again afterwards."""
+        if self.failure is not None:  # it is over, and the source must not hear of it any more
+            return None
         try:
             return act()
         except Exception as error:  # noqa: BLE001 raised again once Tune has ended
-            self._fail(error)
+            self.fail(error)
             return None
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Have Tune end, and the error raised afterwards; the first one counts."""
         self.failure = self.failure or error

@@ -8,7 +8,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tunelab.launch.cluster_address import check_address, check_answers, given_a
 from tunelab.launch.ray_internals.forks import ForkServer, fork_server, ray_runs, starts_ray
 from tunelab.launch.ray_internals.parts import started_session
 from tunelab.launch.ray_internals.patches import LOOPBACK, patched_ray, silence_raylet
+from tunelab.launch.ray_internals.watch import guarded
 from tunelab.launch.ray_start import prepared, start_failed
 from tunelab.system.scratch import mark_process
 from tunelab.system.signals import hangup_ignored, put_off, unanswered
@@ -76,13 +77,27 @@ def ray_running(
         ray = import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         meanwhile()
         _start(address, workers or os.cpu_count() or 1, forks if local else None, folder)
-        try:
+        with ExitStack() as block:
+            block.callback(_shut_down, local)
+            _entered.append(block)
+            block.callback(_entered.remove, block)
+            block.enter_context(guarded(ray))
             session = started_session() if local else None
             if session is not None:
                 mark_process(session)
             yield ray.cluster_resources()
-        finally:
-            _shut_down(local)
+
+
+_entered: list[ExitStack] = []  # of the Ray that this process has started or connected to: what its end takes
+
+
+def leave_ray() -> None:
+    """End or leave the Ray of ``ray_running`` before its block ends: what follows needs none and outlives its death.
+
+    A Ray that ran in this process before is left as it is.
+    """
+    if _entered:
+        _entered[-1].close()
 
 
 def _start(address: str | None, workers: int, forks: ForkServer | None, folder: str | None) -> None:

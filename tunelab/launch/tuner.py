@@ -15,6 +15,7 @@ from trainables import METRIC, Task, TrainingData
 from trainables.base.contract.trainable import send_by_value
 from tunelab.launch.adapter import TuneAdapter
 from tunelab.launch.ray_internals.patches import use_started_workers
+from tunelab.launch.ray_internals.watch import run_watched
 from tunelab.launch.resources import Resources, slots
 from tunelab.launch.session import import_ray, import_tune, session_folder
 from tunelab.launch.worker_logs import WorkerStderr
@@ -34,6 +35,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
 
     Raises:
         WorkersLost: Workers die before they start a trial.
+        RayLost: A process of Ray's own ended.
     """
     ray, tune = import_ray(), import_tune()
     from trainables.base.worker.trial_actor import TrialActor
@@ -48,7 +50,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
     adapter = TuneAdapter(source, actors, resources.hang_timeout, WorkerStderr(session_folder() / "logs"))
     with scratch_folder() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Tune's advice about its own snapshots and loggers
-        _make_tuner(tune, actor, adapter, folder).fit()
+        run_watched(_make_tuner(tune, actor, adapter, folder).fit, adapter.fail, ray)
     if adapter.failure is not None:
         raise adapter.failure
 

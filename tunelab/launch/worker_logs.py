@@ -8,6 +8,7 @@ from pathlib import Path
 from search_spaces.errors import bounded_text
 from tunelab.system.redaction import without_secrets
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # Ray colours its messages
 MAX_ERROR = 24_000  # characters of an error's text: a worker's own is shorter, Ray's may hold anything
 LIMIT = 4_000  # bytes kept of one trial's stderr, the last ones
 PID = re.compile(r"\bpid[:=]\s*(\d+)")
@@ -45,7 +46,7 @@ def pid_in(error: str) -> int:
 
 def with_stderr(error: str, stderr: str) -> str:
     """An error's text followed by what the worker wrote, passwords in URIs removed."""
-    error = bounded_text(without_secrets(error), MAX_ERROR)
+    error = bounded_text(without_secrets(COLOUR.sub("", error)), MAX_ERROR)
     if not stderr:
         return error
     return f"{error.rstrip()}\n\nThe worker's stderr ended with:\n{bounded_text(without_secrets(stderr), LIMIT)}\n"

@@ -12,6 +12,7 @@ from search_spaces.errors import bounded_text, describe_error
 from tunelab.confirmation.audit import audit
 from tunelab.confirmation.confirm import confirm, confirm_count
 from tunelab.display.display import Display
+from tunelab.launch.session import leave_ray
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
 from tunelab.search.events import Finished, TestOpened
@@ -55,6 +56,7 @@ def judge(
     def evaluate_winner(result: SweepResult) -> SweepResult:
         from tunelab.evaluation.evaluate import evaluate  # loads torch and scikit-learn: not before training
 
+        leave_ray()  # whose death would end this process
         task, splits = begun.prepared.resolved.task, begun.prepared.splits
         return evaluate(
             result, task, splits, begun.weights, tracking.store, loading.figure_process, display.step, on_open

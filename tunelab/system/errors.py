@@ -26,5 +26,9 @@ class WorkersLost(Failure):
     """Ray starts workers that die before they take up a trial."""
 
 
+class RayLost(Failure):
+    """A process of Ray's ended, and with it all workers."""
+
+
 class SweepFailed(Failure):
     """A task, a library or a worker raised what nobody expected."""

@@ -26,6 +26,7 @@ _NEEDED = "Sweeps cannot run with this version of Ray."
 AGENTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # whose ports Ray waits for
 PARTS = (
     PrivatePart("ray._private.worker", "_global_node", "The session folder of a local Ray is left behind."),
+    PrivatePart("ray._private.auto_init_hook", "enable_auto_connect", "After its death, a second Ray may be started."),
     PrivatePart("ray.tune.experiment.trial", "_TemporaryTrialState", _NEEDED),
     PrivatePart("ray._private.services", "get_node_ip_address", _EXPOSED),
     PrivatePart("ray._private.utils", "set_sigterm_handler", _SIGNAL),

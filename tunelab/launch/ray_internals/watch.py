@@ -1,0 +1,146 @@
+"""Ray's processes watched from outside: their death is an event, and not the end of this process by Ray's C++ part.
+
+Ray's driver part ends its process some seconds after the raylet died, and a minute after the control process did. What
+needs Ray runs in a thread of its own, so that the main one can let go of Ray first and end the sweep in order.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from tunelab.system.errors import RayLost
+
+LOOK_SECONDS = 0.2
+CLUSTER_LOOKS = 10  # looks at a cluster on other machines, one in so many: each is a connection
+CONNECT_SECONDS = 5.0
+END_SECONDS = 10.0  # for Tune to end when it is told to, and for Ray's driver part to let go
+PARTS = ("gcs_server", "raylet")
+
+
+def run_watched(act: Callable[[], object], give_up: Callable[[Exception], object], ray: Any) -> None:
+    """Run something that needs Ray to its end, or to Ray's.
+
+    Args:
+        act: runs in a thread of its own.
+        give_up: called when ``act`` is to end early, with the reason.
+        ray: the module; Ray runs.
+
+    Raises:
+        RayLost: a process of Ray's ended; this process has let go of Ray by then.
+        Exception: what ``act`` raised.
+    """
+    lost_part = make_look(ray)
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            act()
+        except BaseException as problem:  # noqa: BLE001 raised again below
+            raised.append(problem)
+
+    thread = Thread(target=run, name="trials", daemon=True)
+    try:
+        thread.start()
+        while thread.is_alive():
+            thread.join(LOOK_SECONDS)
+            part = lost_part()
+            if part:
+                problem = RayLost(f"Ray's process '{part}' ended while trials ran")
+                give_up(problem)
+                let_go(ray)
+                raise problem
+    except KeyboardInterrupt as problem:
+        give_up(RayLost(str(problem)))
+        thread.join(END_SECONDS)
+        raise
+    if raised:
+        raise raised[0]
+
+
+@contextmanager
+def guarded(ray: Any) -> Iterator[None]:
+    """Let go of a Ray that dies during the block, also where nothing waits for it.
+
+    The block ends before Ray is ended on purpose.
+    """
+    lost_part, over = make_look(ray), Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_SECONDS):
+            if lost_part():
+                let_go(ray)
+                return
+
+    thread = Thread(target=watch, name="watching Ray", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def make_look(ray: Any) -> Callable[[], str]:
+    """Return a function that names the part of Ray that has ended; empty while all is well."""
+    started = _started(ray)
+    processes = [(part, info.process) for part in PARTS for info in started.get(part, ())]
+    if processes:
+        return lambda: next((part for part, process in processes if process.poll() is not None), "")
+    host, _, port = str(ray.get_runtime_context().gcs_address).rpartition(":")
+    looks = failures = 0
+
+    def look() -> str:
+        nonlocal looks, failures
+        looks += 1
+        if looks % CLUSTER_LOOKS:
+            return ""
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+            failures = 0
+        except OSError:
+            failures += 1
+        return "the cluster's control process" if failures > 1 else ""
+
+    return look
+
+
+def let_go(ray: Any) -> None:
+    """End what is left of a local Ray, and this process's part in it, which would end the process otherwise."""
+    with _letting_go:
+        _let_go(ray)
+
+
+_letting_go = Lock()  # the thread that watches and the one that waits may both see the death
+
+
+def _let_go(ray: Any) -> None:
+    started = _started(ray)
+    session = Path(ray._private.worker._global_node.get_session_dir_path()) if started else None
+    ray._private.auto_init_hook.enable_auto_connect = False  # else a call under way would start another Ray
+    for infos in list(started.values()):
+        for info in infos:
+            with suppress(OSError):
+                os.kill(info.process.pid, signal.SIGKILL)
+    thread = Thread(target=_shut_down, args=(ray,), name="letting go", daemon=True)
+    thread.start()
+    thread.join(END_SECONDS)
+    if session is not None:
+        shutil.rmtree(session, ignore_errors=True)
+
+
+def _started(ray: Any) -> dict[str, Any]:
+    """The processes that this one has started for Ray, by part; empty where Ray keeps no such list."""
+    return dict(getattr(ray._private.worker._global_node, "all_processes", {}))
+
+
+def _shut_down(ray: Any) -> None:
+    with suppress(Exception):  # half of it is gone
+        ray.shutdown()
