@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from lightgbm.basic import LightGBMError
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -62,7 +61,9 @@ def _simple_models(task: Task, splits: Splits, test: RawSplit) -> Iterator[Basel
 
 def _gradient_boosting(task: Task, splits: Splits, test: RawSplit) -> Baseline:
     """LightGBM at its defaults; the number of trees is the one with the lowest validation loss."""
-    from trainables.base.tables.families.boosting import train_until_best  # LightGBM loads when it is used
+    from lightgbm.basic import LightGBMError  # loads when it is used
+
+    from trainables.base.tables.families.boosting import train_until_best
 
     training, kind = splits.training, row_kind(task.facts.kind)
     found = task.tree_features(splits, splits.train.inputs)

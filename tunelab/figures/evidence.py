@@ -10,7 +10,8 @@ import numpy as np
 
 from trainables import Predictor, RawSplit, TaskFacts
 from trainables.base.kinds.classification import Classification, probabilities
-from trainables.base.kinds.registry import row_kind
+from trainables.base.kinds.kind import RowKind
+from trainables.base.kinds.registry import kind_of, row_kind
 from trainables.base.kinds.target_scale import TargetScale
 from tunelab.records.trial import TrialRecord
 
@@ -83,6 +84,6 @@ def gather(
     model_facts: Mapping[str, Any],
 ) -> Evidence:
     """Predict the test split once, for all figures and tables."""
-    outputs = getattr(predictor, "outputs", None)
-    found = None if outputs is None or facts.kind == "language_model" else np.asarray(outputs(test.inputs))
+    outputs, has_rows = getattr(predictor, "outputs", None), isinstance(kind_of(facts.kind), RowKind)
+    found = np.asarray(outputs(test.inputs)) if outputs is not None and has_rows else None
     return Evidence(facts, trial, predictor, train, test, found, model_facts)
