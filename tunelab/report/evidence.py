@@ -1,4 +1,4 @@
-"""What was looked at after the search: fresh seeds, finished stopped trials, what the winner uses and gets wrong."""
+"""What was looked at after the search: fresh seeds, and stopped trials trained to their end."""
 
 from __future__ import annotations
 
@@ -58,20 +58,3 @@ def audit_section(result: SweepResult) -> Section | None:
     )
     blocks: list[Block] = [Note(found.verdict, warning=found.flagged), Text(text), Table(columns, rows)]
     return Section("Audit of early stopping", blocks)
-
-
-def winner_section(result: SweepResult) -> Section | None:
-    """What the winner uses, and how it does by class."""
-    importance, tables = result.evaluation.importance, result.evaluation.classification
-    blocks: list[Block] = []
-    if importance is not None:
-        columns = ["column", f"increase of {importance.loss} when shuffled", "± std"]
-        rows: list[list[Cell]] = [[c.name, c.mean, c.std] for c in importance.columns]
-        caption = f"Permutation importance on {importance.rows:,} test rows, {importance.repeats} repeats."
-        blocks.append(Table(columns, rows, caption))
-    if tables is not None:
-        rows = [[c.name, c.precision, c.recall, c.f1, c.rows] for c in tables.classes]
-        caption = f"By class; the expected calibration error is {tables.calibration_error:.3f}."
-        blocks.append(Table(["class", "precision", "recall", "F1", "test rows"], rows, caption))
-    blocks += [Note(f"Left out: {note}.") for note in result.evaluation.notes]
-    return Section("What the winner uses and gets wrong", blocks) if blocks else None

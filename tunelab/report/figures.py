@@ -22,14 +22,20 @@ HISTORY_COLUMNS = 4  # what a point of the history weighs, as columns of a table
 Trace = dict[str, Any]
 
 
-def importance_figure(shares: Mapping[str, float]) -> Figure:
-    """A bar for each parameter, the largest on top."""
+def importance_figure(shares: Mapping[str, float], count: int) -> Figure:
+    """Return a bar for each parameter, the largest on top.
+
+    Args:
+        shares: those to show, the largest first.
+        count: of all parameters.
+    """
+    left_out = f" The first {len(shares)} of {count}." if len(shares) < count else ""
     names = list(reversed(list(shares)))
     bars = {"type": "bar", "orientation": "h", "y": names, "x": [shortened(100 * shares[n]) for n in names]}
     return Figure(
         [{**bars, "marker": {"color": FINISHED}, "hovertemplate": "%{y}: %{x:.3g} %<extra></extra>"}],
         {"xaxis": {"title": {"text": "share of importance, %"}, "rangemode": "tozero"}, "yaxis": {"type": "category"}},
-        "Which hyperparameters decide whether a trial is among the best quarter.",
+        f"Which hyperparameters decide whether a trial is among the best quarter.{left_out}",
         height=110 + 26 * len(names),
     )
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import time
 
+from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import not_confirmed, verdict
 from tunelab.analysis.published import WINNER, place_sentence, published_place
-from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
+from tunelab.analysis.standing import headline, verdict_lines
+from tunelab.documents.blocks import Block, Cell, Items, Note, Section, Table, Text
+from tunelab.documents.cells import cell_text
 from tunelab.records.baseline import Baseline
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.report.limits import MAX_ROWS
+from tunelab.report.parameters import MAX_COLUMNS, parameter_names
 
 BEST_ROWS = 10
 
 
 def verdict_section(result: SweepResult) -> Section:
-    """The verdict and everything a reader must know before believing it."""
+    """Return the verdict, who won by how much, and everything a reader must know before believing it."""
+    lines = list(verdict_lines(result))
     blocks: list[Block] = [Text(verdict(result))]
+    if len(lines) > 1:
+        blocks.append(Items([line.strip() for line in lines]))
     if len(result.test_openings) > 1:
         blocks.append(
             Note(
@@ -45,33 +52,37 @@ def verdict_section(result: SweepResult) -> Section:
 
 
 def best_section(result: SweepResult) -> Section:
-    """The best configurations."""
+    """Return the best configurations."""
     top = result.ranked()[:BEST_ROWS]
     winners = () if result.best is None else result.best.members or (result.best.trial,)
     marked = tuple(i for i, t in enumerate(top) if t.number in winners)
     caption = f"The best {len(top)} by validation loss in the search."
-    return Section("Best configurations", [trial_table(top, caption, marked)])
+    loss = Text(f"val_loss: {kind_of(result.facts.kind).loss_text}; lower is better.", soft=True)
+    return Section("Best configurations", [loss, trial_table(top, caption, marked, run_ids=False)])
 
 
-def trial_table(trials: list[TrialRecord], caption: str, marked: tuple[int, ...] = ()) -> Table:
-    """Trials with their loss, epochs and parameters."""
-    names = list(dict.fromkeys(name for t in trials for name in t.params))
-    columns = ["trial", "status", "val_loss", "best epoch", "epochs", *names, "run id"]
+def trial_table(
+    trials: list[TrialRecord], caption: str, marked: tuple[int, ...] = (), *, run_ids: bool = True
+) -> Table:
+    """Return trials with their loss, epochs and parameters; very many parameters share a column."""
+    names = parameter_names(trials)
+    together = len(names) > MAX_COLUMNS
+    columns = ["trial", "status", "val_loss", "best epoch", "epochs", *(["configuration"] if together else names)]
     rows: list[list[Cell]] = []
     for t in trials:
         best = t.best
         found: list[Cell] = [None, None] if best is None else [best.val_loss, best.epoch]
-        rows.append(
-            [
-                str(t.number),
-                t.status.label,
-                *found,
-                len(t.epochs),
-                *(t.params.get(n) for n in names),
-                t.run_id[:8] or None,
-            ]
-        )
+        params = [_configuration(t)] if together else [t.params.get(name) for name in names]
+        rows.append([str(t.number), t.status.label, *found, len(t.epochs), *params])
+    if run_ids and any(t.run_id for t in trials):
+        columns.append("run id")
+        rows = [[*row, t.run_id or None] for row, t in zip(rows, trials, strict=True)]
     return Table(columns, rows, caption, marked)
+
+
+def _configuration(trial: TrialRecord) -> str:
+    """Return the parameters that a trial used, in one text."""
+    return ", ".join(f"{name}={cell_text(value)}" for name, value in trial.params.items())
 
 
 def baselines_section(result: SweepResult) -> Section | None:
@@ -79,9 +90,11 @@ def baselines_section(result: SweepResult) -> Section | None:
     best = result.best
     if best is None or not best.test:
         return None
-    headline = [n for n in best.test if n == result.facts.score]
-    names = [*headline, *(n for n in best.test if n not in headline)]
-    columns = ["model", *(f"test {n}" for n in names), *(f"validation {n}" for n in names)]
+    main = [n for n in best.test if n == result.facts.score]
+    names = [*main, *(n for n in best.test if n not in main)]
+    arrow = headline(result).rpartition(" ")[2]
+    marks = {result.facts.score: f" {arrow}"}
+    columns = ["model", *(f"{split} {n}{marks.get(n, '')}" for split in ("test", "validation") for n in names)]
     models = [
         Baseline("winner" if best.members else f"winner (trial {best.trial})", best.validation, best.test),
         *result.baselines,
@@ -125,12 +138,9 @@ def failures_section(result: SweepResult) -> Section | None:
     if not trials:
         return None
     shown = trials[:MAX_ROWS]
-    names = list(dict.fromkeys(name for t in shown for name in t.params))
-    rows: list[list[Cell]] = [
-        [str(t.number), t.status.label, len(t.epochs), _why(t), *(t.params.get(n) for n in names)] for t in shown
-    ]
+    rows: list[list[Cell]] = [[str(t.number), t.status.label, len(t.epochs), _why(t), _configuration(t)] for t in shown]
     caption = "" if len(shown) == len(trials) else f"The first {len(shown)} of {len(trials):,}."
-    return Section("Failures", [Table(["trial", "status", "epochs", "why", *names], rows, caption)])
+    return Section("Failures", [Table(["trial", "status", "epochs", "why", "configuration"], rows, caption)])
 
 
 def _why(trial: TrialRecord) -> str | None:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from search_spaces import UserError
 from tunelab.analysis.outcome import count_text
+from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.documents.blocks import Document, Section
 from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult
-from tunelab.report.evidence import audit_section, confirmation_section, winner_section
+from tunelab.report.evidence import audit_section, confirmation_section
 from tunelab.report.outcome import (
     baselines_section,
     best_section,
@@ -31,6 +32,8 @@ from tunelab.report.outcome import (
 )
 from tunelab.report.repeat import provenance, repeat_section
 from tunelab.report.search import curve_sections, importance_section, savings_section, space_sections, trials_section
+from tunelab.report.use import use_section
+from tunelab.report.winner import column_section, winner_section
 
 if TYPE_CHECKING:
     from tunelab.records.tracking_store import TrackingStore
@@ -53,21 +56,24 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
     if not result.trials:
         raise UserError(f"Sweep '{result.name}' has no trials yet: there is nothing to report on.")
     result = SweepResult.from_bytes(result.to_bytes())  # names in the order of the store, live or loaded
+    importance = parameter_importance(result)
     sections: list[Section | None] = [
         verdict_section(result),
-        best_section(result) if result.ranked() else None,
         baselines_section(result),
         published_section(result),
+        best_section(result) if result.ranked() else None,
         confirmation_section(result),
         winner_section(result),
-        importance_section(result),
-        *space_sections(result),
+        column_section(result),
+        importance_section(result, importance),
+        *space_sections(result, importance),
         *curve_sections(result),
         savings_section(result),
         audit_section(result),
         failures_section(result),
         test_section(result),
         trials_section(result),
+        use_section(result),
         repeat_section(result),
     ]
     spec = result.spec

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tunelab.analysis.outcome import reference_trial
-from tunelab.analysis.parameter_importance import MIN_TRIALS, parameter_importance
+from tunelab.analysis.parameter_importance import MIN_TRIALS
 from tunelab.analysis.savings import estimate_savings
 from tunelab.documents.blocks import Block, Cell, Folded, Note, Panels, Section, Table, Text
 from tunelab.records.result import SweepResult
@@ -18,34 +20,38 @@ from tunelab.report.figures import (
 )
 from tunelab.report.limits import most_trials, thinned_text
 from tunelab.report.outcome import trial_table
+from tunelab.report.parameters import MAX_AXES, MAX_BARS, MAX_SLICES, varied_parameters
 
 FURTHER_COLUMNS = 6  # of the table of trials, beside hyperparameters
 
 
-def importance_section(result: SweepResult) -> Section | None:
-    """Which hyperparameters mattered."""
-    shares = parameter_importance(result)
-    if not shares:
+def importance_section(result: SweepResult, importance: Mapping[str, float]) -> Section | None:
+    """Return which hyperparameters mattered, by ``parameter_importance``."""
+    if not importance:
         return None
     text = (
-        "Share of each hyperparameter in reaching the best quarter of the trials (conditional PED-ANOVA over their "
-        "order by validation loss). A large share says that the value matters, not which one is good: see the slices."
+        "By conditional PED-ANOVA (Watanabe et al. 2023) over the order of the trials by validation loss: the share of "
+        "each hyperparameter in reaching the best quarter of the trials. A large share says that the value matters, "
+        "not which one is good: see the slices. Other tools use other methods (fANOVA, random forests, Shapley "
+        "values), and their numbers differ, also in order."
     )
     blocks: list[Block] = [Text(text)]
     count = len(result.ranked())
     if count < MIN_TRIALS:
         blocks.append(Note(f"From {count} trials only: below {MIN_TRIALS} the order of the bars is mostly chance."))
-    rows: list[list[Cell]] = [[name, 100 * share] for name, share in shares.items()]
+    rows: list[list[Cell]] = [[name, 100 * share] for name, share in importance.items()]
+    shown = dict(list(importance.items())[:MAX_BARS])
+    table = Table(["hyperparameter", "share, %"], rows)
     return Section(
-        "Hyperparameter importance",
-        [*blocks, importance_figure(shares), Folded("The numbers", [Table(["hyperparameter", "share, %"], rows)])],
+        "Hyperparameter importance (PED-ANOVA)",
+        [*blocks, importance_figure(shown, len(importance)), Folded("The numbers", [table])],
     )
 
 
-def space_sections(result: SweepResult) -> list[Section]:
-    """Where in the search space the trials lie."""
+def space_sections(result: SweepResult, importance: Mapping[str, float]) -> list[Section]:
+    """Return where in the search space the trials lie; of very many hyperparameters the first to look at."""
     ranked = result.ranked()
-    varied = [name for name in result.space if len({str(t.params.get(name)) for t in ranked}) > 1]
+    varied = varied_parameters(result, importance)
     if not varied:
         return []
     caption = (
@@ -53,10 +59,19 @@ def space_sections(result: SweepResult) -> list[Section]:
         "grey was stopped early, blue finished, orange won."
     )
     caption += thinned_text(len(slice_trials(result, varied)), len(ranked))
-    return [
-        Section("Parallel coordinates", [parallel_figure(result, varied)]),
-        Section("Slices", [Panels(slice_figures(result, varied), caption)]),
-    ]
+    panels = slice_figures(result, varied)
+    slices: list[Block] = [Panels(panels[:MAX_SLICES], caption)]
+    rest = panels[MAX_SLICES:]
+    if rest:
+        slices.append(Folded(f"The other {len(rest)} hyperparameters", [Panels(rest, "")]))
+    axes = varied[:MAX_AXES]
+    left_out = len(varied) - len(axes)
+    parallel: list[Block] = [parallel_figure(result, axes)]
+    if left_out:
+        parallel.append(
+            Text(f"{left_out} hyperparameters of lower importance are left out; see the slices.", soft=True)
+        )
+    return [Section("Parallel coordinates", parallel), Section("Slices", slices)]
 
 
 def curve_sections(result: SweepResult) -> list[Section]:
@@ -84,7 +99,7 @@ def savings_section(result: SweepResult) -> Section:
     if savings.epochs_unused:
         text += f" Trials that no longer improved left {savings.epochs_unused:,} epochs unused by themselves."
     text += " What stopping cost is not known from these figures"
-    unaudited = ": the same sweep with `--audit 5` finishes some to see."
+    unaudited = ": the same sweep with --audit 5 trains some of them to the end."
     text += unaudited if result.audit is None else "; see the audit."
     rungs: list[list[Cell]] = [[e.level, e.reached, e.stopped, e.reached - e.stopped] for e in savings.rungs]
     table = Table(["rung (epoch)", "reached it", "stopped there", "went on"], rungs)

@@ -21,7 +21,7 @@ from tunelab.analysis.savings import estimate_savings
 from tunelab.cli import sweep as sweep_command
 from tunelab.cli.commands import load_command
 from tunelab.cli.report import command as report
-from tunelab.documents.blocks import Document, Section, Table
+from tunelab.documents.blocks import Document, Figure, Section, Table
 from tunelab.documents.markdown import plain
 from tunelab.records.best import Best
 from tunelab.records.evaluation import Evaluation
@@ -62,7 +62,7 @@ def test_a_report_says_everything_about_the_sweep(shelf: Shelf) -> None:
     text = to_markdown(make_document(result))
     for title in (
         *("Verdict", "Best configurations", "Winner and baselines", "Confirmation on fresh seeds"),
-        *("Hyperparameter importance", "Parallel coordinates", "Slices", "Learning curves", "History"),
+        *("Hyperparameter importance (PED-ANOVA)", "Parallel coordinates", "Slices", "Learning curves", "History"),
         *(
             "What early stopping saved",
             "Audit of early stopping",
@@ -327,3 +327,37 @@ def test_a_browser_draws_every_figure_offline(shelf: Shelf, tmp_path: Path, dark
         assert (max(brightness) < 80) if dark else (min(brightness) > 200)
         assert "와인" in browser.text()
         browser.screenshot(f"report-{'dark' if dark else 'light'}")
+
+
+def test_a_report_shows_the_winner_and_how_to_use_it(shelf: Shelf) -> None:
+    result = shelf.results["와인"]
+    assert result.best is not None
+    text = to_markdown(make_document(result))
+    winner = text.partition("## The winner: learning curves and errors")[2].partition("\n## ")[0]
+    assert "Learning curves of trial" in winner
+    assert "Confusion matrix" in winner
+    assert "Calibration" in winner
+    used = text.partition("## Use it")[2].partition("\n## ")[0]
+    assert f"tunelab predict {result.name}" in used
+    assert f'mlflow.pyfunc.load_model("models:/tunelab-wine/{result.best.version}")' in used
+    assert "--set lr=" in used or "--set " in used
+    assert "Other tools use other methods" in text
+    assert all(trial.run_id in text for trial in result.trials)
+
+
+def test_very_many_hyperparameters_stay_readable(shelf: Shelf) -> None:
+    names = [f"p{i}" for i in range(40)]
+    trials = [
+        trial(n, [1.0 + n], TrialStatus.FINISHED, **{name: (n * 7 + i) % 11 / 11 for i, name in enumerate(names)})
+        for n in range(24)
+    ]
+    base = made_up(shelf.results["toy"], trials)
+    uniform = next(value for value in base.space.values() if "choices" not in value["attributes"])
+    document = make_document(replace(base, space=dict.fromkeys(names, uniform)))
+    sections = {section.title: section.blocks for section in document.sections}
+    (parallel, *_) = sections["Parallel coordinates"]
+    assert isinstance(parallel, Figure)
+    assert len(parallel.data[0]["dimensions"]) == 11  # ten hyperparameters and the loss
+    best = next(block for block in sections["Best configurations"] if isinstance(block, Table))
+    assert "configuration" in best.columns
+    assert len(best.columns) < 8

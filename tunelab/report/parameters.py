@@ -1,0 +1,31 @@
+"""Which hyperparameters a report shows where there is not room for all: a space of model families has dozens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tunelab.records.result import SweepResult
+from tunelab.records.trial import TrialRecord
+
+MAX_AXES = 10  # of the parallel coordinates; more cannot be read
+MAX_SLICES = 12
+MAX_BARS = 15  # of the importance
+MAX_COLUMNS = 12  # hyperparameters with a column of their own in a table of trials
+
+
+def varied_parameters(result: SweepResult, importance: Mapping[str, float]) -> list[str]:
+    """Return the parameters that differ between trials with a result, those to look at first in front.
+
+    Args:
+        result: of the sweep.
+        importance: by parameter; those of equal importance keep the order of the space, used by more trials first.
+    """
+    ranked = result.ranked()
+    varied = [name for name in result.space if len({str(t.params.get(name)) for t in ranked}) > 1]
+    used = {name: sum(name in t.params for t in ranked) for name in varied}
+    return sorted(varied, key=lambda name: (used[name] < len(ranked), -importance.get(name, 0.0), -used[name]))
+
+
+def parameter_names(trials: Sequence[TrialRecord]) -> list[str]:
+    """Return the names of the parameters that trials have, in the order of their first use."""
+    return list(dict.fromkeys(name for trial in trials for name in trial.params))

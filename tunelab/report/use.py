@@ -1,0 +1,39 @@
+"""How to use the winner: its model, and its configuration to copy."""
+
+from __future__ import annotations
+
+import json
+
+from tunelab.analysis.standing import set_options, set_python, set_yaml, winner_params
+from tunelab.documents.blocks import Block, Code, Section, Text
+from tunelab.records.result import SweepResult
+
+
+def use_section(result: SweepResult) -> Section | None:
+    """Return commands and Python that use the model, and the winner's configuration; None without a winner."""
+    best = result.best
+    if best is None:
+        return None
+    blocks: list[Block] = []
+    if best.model_uri:
+        uri = f"models:/tunelab-{result.task}/{best.version}" if best.version else best.model_uri
+        blocks += [
+            Text("Predict rows of a file:"),
+            Code(f"tunelab predict {result.name} INPUT --output predictions.csv"),
+            Text("The same in Python, or in any tool that loads MLflow models:"),
+            Code(
+                f"import mlflow\n\nmlflow.set_tracking_uri({json.dumps(result.tracking_uri)})\n"
+                f"model = mlflow.pyfunc.load_model({json.dumps(uri)})\nmodel.predict(frame)"
+            ),
+        ]
+        if best.version:
+            standing = "is the champion of this task" if best.champion else f"is registered. {best.not_champion}"
+            blocks.append(Text(f"{uri} {standing.rstrip('.')}."))
+    if winner_params(result):
+        which = f"trial {best.trial}, the heaviest member" if best.members else f"trial {best.trial}"
+        copied = "\n\n".join((set_options(result), set_yaml(result), set_python(result)))
+        blocks += [
+            Text(f"The configuration of {which}, as options of tunelab sweep, for a sweep.yaml, and in Python:"),
+            Code(copied),
+        ]
+    return Section("Use it", blocks) if blocks else None

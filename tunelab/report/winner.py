@@ -1,0 +1,49 @@
+"""The winner in detail: how it learned, what it gets wrong on the test split, which columns it uses."""
+
+from __future__ import annotations
+
+from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
+from tunelab.figures.curves import learning_curves
+from tunelab.figures.html import page_figure
+from tunelab.figures.kinds import kind_figures
+from tunelab.records.result import SweepResult
+
+
+def winner_section(result: SweepResult) -> Section | None:
+    """Return learning curves, and residuals or confusion matrix and calibration; None without a winner."""
+    best = result.best
+    if best is None:
+        return None
+    trial = next(t for t in result.trials if t.number == best.trial)
+    curves = learning_curves(trial, result.facts)
+    drawings = kind_figures(result.facts.kind).report_drawings(result.evaluation, result.facts.unit)
+    blocks: list[Block] = [page_figure(drawing) for drawing in ([] if curves is None else [curves])]
+    if best.members:
+        blocks.append(
+            Text(f"The curves are those of trial {best.trial}, the heaviest member; the rest is of the mean.")
+        )
+    elif best.seed is not None:
+        blocks.append(Text("The curves are those of the search; the model was trained to its end afterwards."))
+    blocks += [page_figure(drawing) for drawing in drawings]
+    tables = result.evaluation.classification
+    if tables is not None:
+        rows: list[list[Cell]] = [[c.name, c.precision, c.recall, c.f1, c.rows] for c in tables.classes]
+        caption = f"By class, test split; the expected calibration error is {tables.calibration_error:.3f}."
+        blocks.append(Table(["class", "precision", "recall", "F1", "test rows"], rows, caption))
+    blocks += [Note(f"Left out: {note}.") for note in result.evaluation.notes]
+    return Section("The winner: learning curves and errors", blocks) if blocks else None
+
+
+def column_section(result: SweepResult) -> Section | None:
+    """Return which columns of the data the winner uses; None for inputs that are not a table."""
+    importance = result.evaluation.importance
+    if importance is None:
+        return None
+    text = (
+        f"By permutation on {importance.rows:,} test rows, {importance.repeats} repeats: how much {importance.loss} "
+        "rises when the values of a column are shuffled, ± one standard deviation. Columns that tell the same share "
+        "their importance. Other methods (SHAP, gain of trees) answer other questions, and their numbers differ."
+    )
+    columns = ["column", f"increase of {importance.loss}", "±"]
+    rows: list[list[Cell]] = [[c.name, c.mean, c.std] for c in importance.columns]
+    return Section("Feature importance (permutation)", [Text(text), Table(columns, rows)])
