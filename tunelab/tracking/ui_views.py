@@ -86,11 +86,12 @@ def _compare_state(result: SweepResult) -> dict[str, Any]:
     return {
         **_state([*_columns("metrics", ["best_val_loss", *bars]), *_columns("params", COMPARED)]),
         "searchFilter": "tags.`tunelab.kind` = 'sweep'",
-        **_charts(charts, "Settings, coloured by the test score", "Scores"),
+        **_charts(charts, "All settings, coloured by the test score", "Scores"),
     }
 
 
 def _charts(charts: Sequence[Mapping[str, Any]], above: str, below: str) -> dict[str, Any]:
+    """Return two sections of charts; MLflow orders sections by their names."""
     return {
         "compareRunCharts": [{**_CHART, "uuid": f"tunelab-{i}", **chart} for i, chart in enumerate(charts)],
         "compareRunSections": [  # axes need the page's whole width, else their labels lie on one another

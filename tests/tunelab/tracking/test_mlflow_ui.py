@@ -103,10 +103,12 @@ def test_the_view_of_trials_draws_parallel_coordinates_and_curves(
 ) -> None:
     browser.open(view_link(ui, experiment, TRIALS_VIEW))
     best = min((t for r in shelf.results.values() if r.task == "wine" for t in r.trials), key=lambda t: t.val_loss)
-    owner = next(r.name for r in shelf.results.values() if best in r.trials)
-    text = browser.wait_for("Parallel Coordinates", "val_loss", f"{owner} #{best.number:03d}")
+    leading = {
+        f"{r.name} #{t.number:03d}" for r in shelf.results.values() for t in r.trials if t.val_loss == best.val_loss
+    }
+    text = browser.wait_for("Parallel Coordinates", "val_loss", *leading)
     listed = re.findall(r"(?:와인|wine-random) #\d{3}", text)
-    assert listed[0] == f"{owner} #{best.number:03d}"  # best first
+    assert listed[0] in leading  # best first
     browser.wait_until("document.querySelectorAll('.js-plotly-plot').length >= 2")
     browser.wait_for("family", "best_val_loss")
     browser.screenshot("mlflow-view-trials")
@@ -114,7 +116,7 @@ def test_the_view_of_trials_draws_parallel_coordinates_and_curves(
 
 def test_the_view_that_compares_sweeps_shows_their_scores(ui: str, browser: Browser, experiment: str) -> None:
     browser.open(view_link(ui, experiment, COMPARE_VIEW))
-    browser.wait_for("와인", "wine-random", "Settings, coloured by the test score", "test_accuracy", "sampler")
+    browser.wait_for("와인", "wine-random", "All settings, coloured by the test score", "test_accuracy", "sampler")
     browser.screenshot("mlflow-view-compare")
 
 
