@@ -10,7 +10,7 @@ LR = (1e-5, 1e-3)  # around 5e-5, where 125M pretrained models are usually fine-
 
 
 def suggest_fine_tuning(trial: optuna.trial.BaseTrial, lr: tuple[float, float] = LR) -> Config:
-    """Draws a fine-tuning; ``warmup`` and ``frozen_blocks`` are shares, of the steps and of the transformer's blocks.
+    """Draw a fine-tuning; ``warmup`` and ``frozen_blocks`` are fractions of the steps and of the transformer's blocks.
 
     Batch size and block length together set the number of steps in an epoch, which is what matters most on little text.
     """

@@ -13,7 +13,7 @@ WIDTHS = (8, 512)
 
 
 def suggest_mlp(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int] = (64, 128, 256, 512)) -> Config:
-    """Draws an MLP and how it is trained; widths of layers that do not exist are not drawn."""
+    """Draw an MLP and how it is trained; widths of layers that do not exist are not drawn."""
     n_layers = trial.suggest_int("n_layers", 1, MAX_LAYERS)
     return {
         "hidden_sizes": [trial.suggest_int(f"width_{i + 1}", *WIDTHS, log=True) for i in range(n_layers)],

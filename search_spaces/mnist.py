@@ -10,7 +10,7 @@ MAX_LAYERS = 3
 
 
 def suggest(trial: optuna.trial.BaseTrial) -> Config:
-    """Draws ``family`` first; only the parameters of that family follow, then how it is trained."""
+    """Draw ``family`` first; only the parameters of that family follow, then how it is trained."""
     config: Config = {"family": trial.suggest_categorical("family", ("mlp", "cnn"))}
     if config["family"] == "mlp":
         n_layers = trial.suggest_int("n_layers", 1, MAX_LAYERS)

@@ -51,7 +51,7 @@ class Diamonds(PublishedSplitTask):
     def __init__(self, split: str | None = None) -> None:
         super().__init__(split)
         if self.published:
-            self.target_transform = "none"  # published figures are of the price itself
+            self.target_transform = "none"  # published errors are of the price itself
 
     def read(self) -> pd.DataFrame:
         from trainables.base.contract.bundled import read_table

@@ -145,7 +145,7 @@ def _installed_task(name: str) -> type[Task]:
             f"The installed task '{name}' ({entry.value}) does not load: {describe_error(error)}."
         ) from error
     if not (inspect.isclass(cls) and issubclass(cls, Task)):
-        raise UserError(f"The entry point '{name}' of group {ENTRY_POINTS} is no Task: {entry.value}.")
+        raise UserError(f"The entry point '{name}' of group {ENTRY_POINTS} is not a Task: {entry.value}.")
     return _complete(cls, f"The installed task '{name}'")
 
 
@@ -155,7 +155,7 @@ def _task_of_file(path: Path) -> type[Task]:
     name = f"{TASK_FILE}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
-        raise UserError(f"Task file '{path}' is no Python file.")
+        raise UserError(f"Task file '{path}' is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     add_to_path(path.resolve().parent)

@@ -162,7 +162,7 @@ class KoGPT2(Task):
         device: str = "cpu",
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
-        """Fine-tunes; see ``fine_tuning.fine_tune`` for the figures and for going on from a checkpoint.
+        """Fine-tune; see ``fine_tuning.fine_tune`` for the metrics and for continuing from a checkpoint.
 
         Raises:
             UserError: not enough memory for this configuration.

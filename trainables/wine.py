@@ -1,4 +1,4 @@
-"""Wine: the cultivar of 178 Italian wines from 13 chemical figures."""
+"""Wine: the cultivar of 178 Italian wines from 13 chemical measurements."""
 
 from __future__ import annotations
 

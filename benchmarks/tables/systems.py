@@ -113,8 +113,8 @@ def autogluon(request: Request) -> Scores:
             from trainables.base.kinds.metrics import regression_metrics
 
             return regression_metrics(test.targets, predictor.predict(test.inputs).to_numpy())
-        shares = predictor.predict_proba(test.inputs)[list(facts["classes"])].to_numpy()
-    return kind.scores(kind.encode_outputs(shares), test.targets, facts)
+        probabilities = predictor.predict_proba(test.inputs)[list(facts["classes"])].to_numpy()
+    return kind.scores(kind.encode_outputs(probabilities), test.targets, facts)
 
 
 def _frame(target: str, part: Any) -> pd.DataFrame:

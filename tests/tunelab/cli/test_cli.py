@@ -66,7 +66,7 @@ REFUSED = {
     "sweep wine --tracking-uri http://[::1": "not a store that can be used",
     "sweep wine --tracking-uri postgresql+nope://u:hunter2@host/x": "cannot be read",
     "sweep wine --tracking-uri postgresql+psycopg2://u:hunter2@127.0.0.1:9/x": "Connection refused",
-    "sweep wine --storage foo://u:hunter2@x/y": "no folder or URI",
+    "sweep wine --storage foo://u:hunter2@x/y": "not a folder or URI",
     "sweep wine --storage /proc/x": "The folder '/proc/x' cannot be written",
     "sweep ./wine_again.py": "'facts.name' is 'wine', which ships with tunelab",
     "sweep ./far_task.py": "lr=5.0 lies outside the space",

@@ -217,7 +217,7 @@ def _space(subject: Subject) -> None:
         config = subject.space(trial)
         json.dumps(config)
         again = subject.space.config(trial.params)
-        _demand(again == config, f"The space is no pure function of the trial: {config} became {again}.")
+        _demand(again == config, f"The space is not a pure function of the trial: {config} became {again}.")
         study.tell(trial, 0.0)
 
 
@@ -242,7 +242,7 @@ def _trains(subject: Subject) -> None:
         _demand(isinstance(report, EpochReport), f"fit() must yield EpochReport, got {type(report).__name__}.")
         _demand(math.isfinite(report.val_loss), f"val_loss is {report.val_loss} in epoch {report.epoch}.")
         odd = [name for name, value in report.metrics.items() if not isinstance(value, float | int)]
-        _demand(not odd, f"The metric {', '.join(odd)} is no number.")
+        _demand(not odd, f"The metric {', '.join(odd)} is not a number.")
     config = subject.task.space().config(dict(subject.task.reference))
     first = subject.train(SEED, config, epochs=1)[0]
     _demand(math.isfinite(first.val_loss), f"The reference configuration's val_loss is {first.val_loss}.")
@@ -250,7 +250,7 @@ def _trains(subject: Subject) -> None:
 
 def _budget(subject: Subject) -> None:
     epochs = [report.epoch for report in subject.reports]
-    _demand(len(epochs) <= EPOCHS, f"fit() goes on after max_epochs={EPOCHS}: it reported epochs {epochs}.")
+    _demand(len(epochs) <= EPOCHS, f"fit() continues after max_epochs={EPOCHS}: it reported epochs {epochs}.")
     _demand(epochs == list(range(1, len(epochs) + 1)), f"Epochs must count 1, 2, ...; fit() reported {epochs}.")
 
 

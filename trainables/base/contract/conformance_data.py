@@ -91,9 +91,9 @@ def same_reports(first: Sequence[EpochReport], second: Sequence[EpochReport]) ->
     if len(first) != len(second):
         return f"{len(first)} epochs and {len(second)}"
     for one, other in zip(first, second, strict=True):
-        figures, others = ({"val_loss": report.val_loss, **report.metrics} for report in (one, other))
-        for name in figures:
-            a, b = figures[name], others.get(name)
+        metrics, others = ({"val_loss": report.val_loss, **report.metrics} for report in (one, other))
+        for name in metrics:
+            a, b = metrics[name], others.get(name)
             if a != b:
                 return f"{name} in epoch {one.epoch} is {a} and {b}"
         for name, weight in (one.weights or {}).items():
@@ -108,8 +108,8 @@ def same_outputs(first: Any, second: Any, rows: int) -> str | None:
         return "predict() must return a DataFrame with a column 'prediction'"
     if len(first) != rows:
         return f"predict() returns {len(first)} rows for {rows} inputs"
-    shares = [name for name in first.columns if str(name).startswith("p_")]
-    if shares and not np.allclose(first[shares].sum(axis=1), 1.0, atol=1e-6):
+    probabilities = [name for name in first.columns if str(name).startswith("p_")]
+    if probabilities and not np.allclose(first[probabilities].sum(axis=1), 1.0, atol=1e-6):
         return "the probabilities of a row do not add up to 1"
     try:
         pd.testing.assert_frame_equal(first, second, check_exact=True)

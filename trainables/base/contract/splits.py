@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from search_spaces.errors import UserError
 
 TEST_SHARE = 0.20
-VALIDATION_SHARE = 0.16  # 64 / 16 / 20, the shares of the course notes
+VALIDATION_SHARE = 0.16  # 64 / 16 / 20, as in the course notes
 MIN_ROWS = 20
 UNEVEN = 2.0  # times that a split may be larger or smaller than meant without a word
 
@@ -55,7 +55,7 @@ def split_rows(n_rows: int, seed: int, classes: np.ndarray | None = None) -> Row
     Args:
         n_rows: number of rows, at least 20.
         seed: fixes the split.
-        classes: (n_rows,) class of each row; when given, each split holds the classes in the same shares.
+        classes: (n_rows,) class of each row; when given, each split has the classes in the same proportions.
     """
     check_rows(n_rows)
     if classes is not None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from trainables.base.contract.task import METRIC, Task, TrainingData
 
 TASK_FILE = "tunelab_task_"  # how the modules of users' own task files are named
-LARGE = 1e30  # stands for NaN and inf on the way through Ray, which ends a whole experiment on them
+LARGE = 1e30  # replaces NaN and inf on the way through Ray, which ends a whole experiment on them
 
 
 def as_trainable(

@@ -74,7 +74,7 @@ class Regression(RowKind):
         scale = TargetScale.from_facts(facts)
         predicted = scale.to_unit(outputs[:, 0])
         found = regression_metrics(truth, predicted)
-        if scale.transform == "log":  # what published figures of log-trained models are in
+        if scale.transform == "log":  # the unit of published errors of log-trained models
             found["log_rmse"] = regression_metrics(np.log(truth), np.log(predicted))["rmse"]
         return found
 

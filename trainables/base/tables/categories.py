@@ -107,7 +107,7 @@ def target_signals(kind: RowKind, y: np.ndarray, n_outputs: int) -> np.ndarray:
     Args:
         kind: of the target.
         y: (n,) encoded targets of the training rows.
-        n_outputs: of the task; the statistics of a classification are the shares of its classes.
+        n_outputs: of the task; the statistics of a classification are the frequencies of its classes.
     """
     values = y.reshape(-1, 1).astype(np.float64)
     if kind.classifies and n_outputs > 1:

@@ -24,10 +24,10 @@ class TrialAssignment:
         config: what ``fit`` gets.
         seed: what ``fit`` gets.
         max_epochs: the budget.
-        milestones: epochs at which somebody decides whether the trial goes on; reported at once.
+        milestones: epochs at which the scheduler decides whether the trial continues; reported at once.
         compute: on what, and how.
         storage: URI of the folder for weights and checkpoints; nothing is kept when empty.
-        checkpoint: path in the storage to go on from; the trial starts anew when empty.
+        checkpoint: path in the storage to continue from; the trial starts again when empty.
         best: lowest validation loss up to that checkpoint, whose weights the storage has; inf without one.
     """
 
@@ -44,11 +44,11 @@ class TrialAssignment:
 
 @dataclass(frozen=True)
 class TrialReport:
-    """What a worker says: the epochs since its last report, and how it stands.
+    """What a worker says: the epochs since its last report, and its outcome.
 
     Attributes:
         rows: ``[epoch, val_loss, metrics, seconds]`` each; seconds of training since the trial (re)started. Epochs that
-            were reported before are replaced by these: a trial whose checkpoint cannot be read starts anew.
+            were reported before are replaced by these: a trial whose checkpoint cannot be read starts again.
         outcome: ``"running"`` until the last report.
         error: type, message and traceback of a failed trial.
         no_space: the trial failed because a disk is full.

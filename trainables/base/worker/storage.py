@@ -14,7 +14,7 @@ from pyarrow.lib import ArrowInvalid
 from search_spaces.errors import UserError, message_of
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# How libraries say it that do not raise an OSError: safetensors, and torch's writer of files.
+# The words of libraries that do not raise an OSError: safetensors, and torch's writer of files.
 NO_SPACE_WORDS = (*(f"(os error {code})" for code in NO_SPACE), "PytorchStreamWriter failed writing file")
 
 
@@ -29,7 +29,7 @@ class Storage:
             if "://" in uri:
                 self._fs, self._root = pafs.FileSystem.from_uri(uri)
         except (ArrowInvalid, OSError) as error:
-            raise UserError(f"--storage '{uri}' is no folder or URI that can be used: {error}.") from error
+            raise UserError(f"--storage '{uri}' is not a folder or URI that can be used: {error}.") from error
         self._local = isinstance(self._fs, pafs.LocalFileSystem)
 
     def write(self, path: str, content: bytes) -> None:
@@ -63,7 +63,7 @@ class Storage:
             self._fs.delete_file(info.path)
 
     def names(self, path: str) -> list[str]:
-        """Names of the files and folders in a folder, sorted; empty when there is no folder."""
+        """Return the names of the files and folders in a folder, sorted; empty without a folder."""
         selector = pafs.FileSelector(f"{self._root}/{path}", allow_not_found=True)
         return sorted(info.base_name for info in self._fs.get_file_info(selector) if not info.base_name.startswith("."))
 

@@ -66,7 +66,7 @@ def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator
                     rows, reported = [], time.monotonic()
             if outcome == "finished":
                 keeper.write()
-    except Exception as problem:  # noqa: BLE001 a failed trial is data: recorded with its error, the sweep goes on
+    except Exception as problem:  # noqa: BLE001 a failed trial is data: recorded with its error, the sweep continues
         outcome, error, no_space = "failed", _explain(problem), is_no_space(problem)
         if device.startswith("cuda"):
             worker[BROKEN] = not _cuda_works()

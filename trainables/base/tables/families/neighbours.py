@@ -112,7 +112,7 @@ def values_of(targets: Tensor, kind: RowKind, width: int) -> Tensor:
 
 
 def to_outputs(averages: Tensor, kind: RowKind) -> Tensor:
-    """Convert weighted averages (n, width) to raw outputs: class shares become logits."""
+    """Convert weighted averages (n, width) to raw outputs: frequencies of classes become logits."""
     if not kind.classifies:
         return averages
     logs = (averages + LEAST_PROBABILITY).log()

@@ -1,4 +1,4 @@
-"""The families by name. Each loads when it is asked for: nobody pays for a library that their model does not use."""
+"""The families by name. Each loads when it is asked for: a library that no model uses costs nothing."""
 
 from __future__ import annotations
 
