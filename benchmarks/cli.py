@@ -23,7 +23,7 @@ INTERRUPTED = 130  # exit code of a run stopped by Ctrl-C
 
 @app.command()
 def generation(
-    spec: Annotated[Path | None, typer.Argument(help="Benchmark file; without one, the default benchmark.")] = None,
+    spec: Annotated[Path | None, typer.Argument(help="Benchmark file (YAML); default the built-in benchmark.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for results; default bench-generation-NAME.")] = None,
     model: Annotated[str | None, typer.Option(help="Model folder or hub name; default the bundled stand-in.")] = None,
     scorer: Annotated[str | None, typer.Option(help="'character-5-gram', or a second model's folder or name.")] = None,
@@ -39,17 +39,17 @@ def generation(
     repetition_penalty: Annotated[str | None, typer.Option(help="Values with commas; 1 is off.")] = None,
     no_repeat_ngram_size: Annotated[str | None, typer.Option(help="Values with commas; 0 is off.")] = None,
     num_beams: Annotated[str | None, typer.Option(help="Values with commas, for mode beam.")] = None,
-    max_new_tokens: Annotated[int | None, typer.Option(help="Most tokens of a continuation.")] = None,
-    repeats: Annotated[int | None, typer.Option(help="Continuations a prompt of every random setting.")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(help="Maximum number of tokens of a continuation.")] = None,
+    repeats: Annotated[
+        int | None, typer.Option(help="Number of continuations of each prompt, for settings with sampling.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the run.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Name of the setting that others are compared with.")] = None,
-    rows: Annotated[int | None, typer.Option(help="Most sequences decoded at once.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Maximum number of sequences decoded at once.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of torch.")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu | cuda; default cpu, whose samples are the same again.")
-    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu | cuda; default cpu, whose samples are reproducible.")] = None,
     optimize: Annotated[
-        str | None, typer.Option(help="Search settings for a small human_distance or scorer_distance.")
+        str | None, typer.Option(help="Search settings that minimise human_distance or scorer_distance.")
     ] = None,
     trials: Annotated[int | None, typer.Option(help="Settings that --optimize tries; default 48.")] = None,
     speed: Annotated[bool, typer.Option(help="Measure speed too.")] = True,
@@ -57,7 +57,7 @@ def generation(
 ) -> None:
     """Compare settings of text generation on quality, diversity and speed; one folder with a report comes out.
 
-    Ctrl-C keeps what is done; the same command goes on from there.
+    Ctrl-C keeps what is done; the same command continues from there.
 
     Examples:
 
@@ -111,7 +111,7 @@ def generation(
     try:
         results = run(plan, folder, Terminal(), request.goal())
     except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is kept in {folder}; the same command goes on from there.", err=True)
+        typer.echo(f"Stopped. What is done is kept in {folder}; the same command continues from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     if store is not None:
         from benchmarks.generation.report.logged import log_benchmark
@@ -127,8 +127,8 @@ def speed(
     ),
     trials: Annotated[str, typer.Option(help="Sizes of sweeps, with commas.")] = "16",
     max_epochs: Annotated[int, typer.Option(min=1, help="Budget of one trial, epochs.")] = 27,
-    rounds: Annotated[int, typer.Option(min=1, help="Goes of each competitor, alternating.")] = 3,
-    competitors: Annotated[str, typer.Option(help="Who takes part, with commas; everybody when not given.")] = "",
+    rounds: Annotated[int, typer.Option(min=1, help="Number of runs of each competitor, alternating.")] = 3,
+    competitors: Annotated[str, typer.Option(help="Competitors, with commas; default all.")] = "",
     concurrency: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 2,
     device: Annotated[str, typer.Option(help="cpu | cuda")] = "cpu",
     control_trials: Annotated[int, typer.Option(help="Instant trials that show what control costs; 0 for none.")] = 400,
@@ -270,7 +270,7 @@ def confirmation(
 ) -> None:
     """Measure how often a confirmation errs: winners called better on noise, and better ones that it misses.
 
-    Takes about a quarter of an hour on two cores. Ctrl-C keeps what is done; the same command goes on from there.
+    Takes about a quarter of an hour on two cores. Ctrl-C keeps what is done; the same command continues from there.
 
     Examples:
 
@@ -291,7 +291,7 @@ def confirmation(
     try:
         results = run(spec, output, lambda text: typer.echo(text, err=True))
     except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is kept in {output}; the same command goes on from there.", err=True)
+        typer.echo(f"Stopped. What is done is kept in {output}; the same command continues from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     typer.echo(verdict(results.sweeps))
     typer.echo(f"Report: {output / REPORT}")

@@ -42,7 +42,7 @@ class Terminal:
             self.console.print(f"All {total:,} {what} are there.")
             return
         if done:
-            self.console.print(f"Going on: {done:,} of {total:,} {what} are there.")
+            self.console.print(f"Continuing: {done:,} of {total:,} {what} are there.")
         self._progress = Progress(
             TextColumn(what.capitalize()),
             BarColumn(),

@@ -11,6 +11,7 @@ import typer
 from benchmarks.search.report import verdict
 from benchmarks.search.run import REPORT, run
 from benchmarks.search.spec import SearchSpec, check
+from benchmarks.search.statistics import needed_repetitions
 from search_spaces import UserError
 
 
@@ -34,5 +35,6 @@ def compare_by_training(options: Mapping[str, Any], folder: Path) -> list[str]:
         values["full_trials"] = values["full_trials"][0]
     spec = SearchSpec.from_json({**SearchSpec().to_json(), **values})
     check(spec)
+    typer.echo(needed_repetitions(len(spec.methods), len(spec.tasks), spec.seeds), err=True)
     results = run(spec, folder, lambda text: typer.echo(text, err=True))
     return [verdict(results.ranking), f"Report: {folder / REPORT}"]

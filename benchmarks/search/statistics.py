@@ -94,6 +94,24 @@ def critical_difference(methods: int, blocks: int) -> float:
     return quantile * math.sqrt(methods * (methods + 1) / (6 * blocks))
 
 
+def needed_repetitions(methods: int, tasks: int, seeds: int, difference: float = 0.5) -> str:
+    """Say before a benchmark runs what its repetitions can show, and how many would show a smaller difference.
+
+    Args:
+        methods: that are compared.
+        tasks: number of tasks.
+        seeds: repetitions on each task.
+        difference: of average ranks that should be found.
+    """
+    now = critical_difference(methods, tasks * seeds)
+    needed = math.ceil((critical_difference(methods, 1) / difference) ** 2 / tasks)
+    text = (
+        f"{methods} methods on {tasks} tasks with {seeds} repetitions: average ranks less than {now:.2f} apart cannot "
+        "be told apart (Nemenyi, 5 %)."
+    )
+    return text if seeds >= needed else f"{text} A difference of {difference:g} takes --seeds {needed}."
+
+
 def _friedman(ranks: np.ndarray) -> float:
     if ranks.shape[1] < 3:  # two methods: the sign of the difference in each block
         first, second = ranks.T

@@ -64,7 +64,8 @@ def _nearest(results: Results) -> list[str]:
     figures = table.row(best).figures
     undecided = [n for n in names if _covers_zero(distance_interval(results, n))]
     others = (
-        f" Not told apart from it on so few prompts, which does not make them equal: {_listed(undecided)}."
+        f" {_listed(undecided)} cannot be told from human text with {len(table.prompts)} prompts (this does not show "
+        "that they are equal)."
         if undecided
         else ""
     )

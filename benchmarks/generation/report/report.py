@@ -6,6 +6,7 @@ from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.report import figures, tables
 from benchmarks.generation.report.findings import findings
+from benchmarks.generation.report.recommendation import recommendation_table
 from benchmarks.generation.scoring.metrics import DEFINITIONS
 from benchmarks.generation.scoring.quality import HUMAN_PAIRED, PAIRED
 from benchmarks.harness.provenance import provenance_facts
@@ -52,15 +53,16 @@ def model_note(results: Results) -> str:
 def make_generation_document(results: Results) -> Document:
     """Return the whole report."""
     found: list[Section | None] = [
-        Section("Findings", _findings(results)),
+        Section("Recommendation", _recommendation(results)),
+        Section("Samples side by side", _samples(results)),
+        Section("Findings", [Items(findings(results))]),
         _search_section(results),
         Section("Quality and diversity", _quality(results)),
         _human_section(results),
         Section("Differences to the baseline", _statistics(results)),
         _speed_section(results),
-        Section("Samples", _samples(results)),
         Section("Settings in full", [tables.settings_table(results)]),
-        Section("Definitions", [Facts(DEFINITIONS)]),
+        Section("Definitions", [Facts({tables.title(names): text for names, text in DEFINITIONS.items()})]),
         Section("Reproduction", _reproduction(results)),
     ]
     sections = [section for section in found if section is not None]
@@ -83,10 +85,10 @@ def _subtitle(results: Results) -> str:
     )
 
 
-def _findings(results: Results) -> list[Block]:
+def _recommendation(results: Results) -> list[Block]:
     return [
+        recommendation_table(results),
         Note(model_note(results), warning=results.model.is_standin),
-        Items(findings(results)),
         Text(KOGPT2_LICENCE, soft=True),
     ]
 

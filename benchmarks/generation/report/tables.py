@@ -14,28 +14,6 @@ from benchmarks.generation.scoring.quality import QualityTable
 from benchmarks.generation.scoring.statistics import can_decide, nll_difference_interval
 from tunelab.documents.blocks import Cell, Table
 
-TITLES = {
-    "human_distance": "human dist.",
-    "scorer_distance": "scorer dist.",
-    "human_gap": "human gap",
-    "scorer_gap": "scorer gap",
-    "perplexity": "ppl",
-    "scorer_perplexity": "scorer ppl",
-    "distinct_1": "dist-1",
-    "distinct_2": "dist-2",
-    "distinct_3": "dist-3",
-    "single_distinct_1": "1-text dist-1",
-    "single_distinct_2": "1-text dist-2",
-    "single_distinct_3": "1-text dist-3",
-    "single_zipf": "1-text zipf",
-    "distinct_1_chars": "dist-1 ch",
-    "distinct_2_chars": "dist-2 ch",
-    "distinct_3_chars": "dist-3 ch",
-    "self_bleu": "self-BLEU",
-    "seq_rep_2": "seq-rep-2",
-    "seq_rep_4": "seq-rep-4",
-    "repeated_4": "rep. 4-grams",
-}
 MAIN = (
     "human_distance", "perplexity", "scorer_perplexity", "distinct_1", "distinct_2", "distinct_3", "self_bleu",
     "single_distinct_2", "seq_rep_2", "seq_rep_4", "repeated_4", "zipf", "ended", "tokens",
@@ -52,7 +30,12 @@ AGAINST_HUMAN = (
 )  # fmt: skip
 
 
-HELPS = {TITLES.get(name, name): text for names, text in DEFINITIONS.items() for name in names.split(", ")}
+def title(names: str) -> str:
+    """Return names of metrics as reports write them: those of the definitions, ``human distance``."""
+    return names.replace("_", " ")
+
+
+HELPS = {title(name): text for names, text in DEFINITIONS.items() for name in names.split(", ")}
 DIGITS = 3  # significant, in every table
 
 
@@ -76,7 +59,7 @@ def human_table(results: Results) -> Table | None:
         low, high = distance_interval(results, row.name)
         cells = [defined(row.figures.get(name)) for name in AGAINST_HUMAN]
         rows.append((row.name, row.texts, *cells, defined(low), defined(high)))
-    columns = ("setting", "texts", *(TITLES.get(n, n) for n in AGAINST_HUMAN), "nll diff. low", "nll diff. high")
+    columns = ("setting", "texts", *(title(n) for n in AGAINST_HUMAN), "nll diff. low", "nll diff. high")
     caption = (
         f"{_caption(results, table)} The last columns bound, with 95 % confidence over prompts and without correction "
         "for the number of settings, the setting's nats per token minus the human text's. An interval around 0 leaves "
@@ -95,7 +78,7 @@ def statistics_table(results: Results, metric: str) -> Table:
         )
         for c in chosen
     )  # fmt: skip
-    caption = f"{TITLES.get(metric, metric)} against '{results.plan.baseline}', paired by prompt."
+    caption = f"{title(metric)} against '{results.plan.baseline}', paired by prompt."
     if any(c.indicative for c in chosen):
         caption += " Indicative only where there are fewer than 6 prompts."
     if any(not can_decide(c.prompts, len(chosen)) for c in chosen):
@@ -168,7 +151,7 @@ def _by_setting(results: Results, names: Sequence[str], caption: str) -> Table:
         texts = results.table.row(setting.name).texts
         rows.append((setting.name, texts, *(defined(figures.get(name)) for name in names)))
     shown = [i for i, s in enumerate(results.plan.settings) if s.name == results.plan.baseline]
-    return _table(("setting", "texts", *(TITLES.get(n, n) for n in names)), tuple(rows), caption, tuple(shown))
+    return _table(("setting", "texts", *(title(n) for n in names)), tuple(rows), caption, tuple(shown))
 
 
 def _caption(results: Results, table: QualityTable) -> str:

@@ -137,6 +137,10 @@ def test_reports_name_the_stand_in_and_the_licence_and_escape_text(finished: Pat
         assert "not KoGPT2" in text
         assert "CC BY-NC-SA 4.0" in text
         assert "repetition_penalty" in text
+    assert html.index("Recommendation</h2>") < html.index("Samples side by side</h2>") < html.index("Findings</h2>")
+    recommended = markdown.partition("## Recommendation")[2].partition("\n## ")[0]
+    assert "text like a human's" in recommended
+    assert "95 %" in recommended
     assert HOSTILE not in html
     assert "&lt;script&gt;" in html
     assert 'src="http' not in html

@@ -15,7 +15,7 @@ from benchmarks.search.report import make_search_document, verdict
 from benchmarks.search.run import RESULTS, SearchResults, run
 from benchmarks.search.schedulers import Verdict
 from benchmarks.search.spec import Method, SearchSpec, check, parse_method
-from benchmarks.search.statistics import critical_difference, rank
+from benchmarks.search.statistics import critical_difference, needed_repetitions, rank
 from benchmarks.search.trace import Search, run_search
 from search_spaces import UserError
 from tests.toys import Toy
@@ -190,3 +190,11 @@ def test_a_folder_of_something_else_is_left_alone(finished: tuple[Path, SearchRe
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match="is not empty and holds no benchmark"):
         run(SMALL, tmp_path, lambda text: None)
+
+
+def test_before_it_runs_a_benchmark_says_how_many_repetitions_its_question_needs() -> None:
+    text = needed_repetitions(4, 4, 5)
+    assert f"less than {critical_difference(4, 20):.2f} apart" in text
+    needed = int(text.rpartition("--seeds ")[2].rstrip("."))
+    assert critical_difference(4, 4 * needed) <= 0.5 < critical_difference(4, 4 * (needed - 1))
+    assert "--seeds" not in needed_repetitions(4, 4, needed)
