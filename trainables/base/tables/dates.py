@@ -180,7 +180,7 @@ def days_since_1970(moments: pd.Series) -> pd.Series:
 
 def seconds_of_day(parts: pd.DataFrame) -> pd.Series:
     """(n,) float64 seconds since midnight from what ``TIME`` found: 0 without a time, missing for 25:00."""
-    hour, minute, second = (pd.to_numeric(parts[name]).astype(np.float64) for name in ("hour", "minute", "second"))
+    hour, minute, second = (_number(parts[name]) for name in ("hour", "minute", "second"))
     half = parts["half"].str.lower().fillna(parts["before"].map({"오전": "am", "오후": "pm"}))
     twelve = half.notna()
     late = (hour > 24) | ((hour == 24) & ((minute.fillna(0) > 0) | (second.fillna(0) > 0)))  # 24:00 ends the day
@@ -228,13 +228,18 @@ def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
     parts = pd.DataFrame(rows, index=text.index, columns=list(_PARTS), dtype=object)
     short = parts["year"].str.len() == 2
     for name in ("year", "day", "quarter"):
-        parts[name] = pd.to_numeric(parts[name]).astype(np.float64)
+        parts[name] = _number(parts[name])  # missing for digits of other scripts
     parts["year"] = parts["year"].where(~short, parts["year"] + 1900 + 100 * (parts["year"] < CENTURY))
     word = parts["month"].astype(object).str.lower().str[:3].map(_MONTHS)
     month = word.fillna(pd.to_numeric(parts["month"], errors="coerce")).astype(np.float64)
     whole_year = (parts["year"] * 0 + 1).where(parts["month"].isna())
     parts["month"] = month.fillna(3 * parts["quarter"] - 2).fillna(whole_year)
     return parts
+
+
+def _number(text: pd.Series) -> pd.Series:
+    numbers: pd.Series = pd.to_numeric(text, errors="coerce").astype(np.float64)
+    return numbers
 
 
 def _valid(parts: pd.DataFrame) -> pd.Series:
@@ -245,7 +250,7 @@ def _assembled(parts: pd.DataFrame) -> pd.Series:
     held = _valid(parts) & parts["year"].between(*YEARS)
     whole = parts[["year", "month", "day"]].where(held).assign(day=parts["day"].fillna(1).where(held))
     moment = pd.to_datetime(whole, errors="coerce", utc=True)
-    zone = parts["zone"].str.replace(":", "").astype(np.float64).fillna(0.0)
+    zone = _number(parts["zone"].str.replace(":", "")).fillna(0.0)
     offset = np.sign(zone) * (zone.abs() // 100 * 60 + zone.abs() % 100) * 60
     return _in_range(moment + pd.to_timedelta(seconds_of_day(parts) - offset, unit="s"))
 

@@ -132,3 +132,7 @@ def test_no_cells_end_in_anything_but_a_role(cells: list[Any]) -> None:
         assert len(read_dates(column, order)) == len(column)
     for notation in (PLAIN, POINT, COMMA, CLOCK):
         assert not np.isinf(read_numbers(column, notation)).any()
+
+
+def test_digits_of_other_scripts_are_no_dates_and_no_error() -> None:
+    assert infer_date_order(pd.Series(["௬0/1/2020", "௬1/1/2020"])) is None
