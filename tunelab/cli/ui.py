@@ -26,7 +26,7 @@ from tunelab.tracking.open import open_store
 if TYPE_CHECKING:
     from tunelab.tracking.store import Store
 
-CHATTER = re.compile(rb"INFO|^\s*$|\[MLflow\]")
+CHATTER = re.compile(rb"INFO|^\s*$|\[MLflow\]|Registry store URI not provided")
 
 
 START_SECONDS = 120.0
@@ -49,6 +49,7 @@ def command(
     # one worker and no job runner: a quarter of the memory and half of the start-up of MLflow's default
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # MLflow calls its server by name
     settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path}
+    settings["PYTHONWARNINGS"] = "ignore"  # of its libraries, about each other
     settings["MLFLOW_BACKEND_STORE_URI"] = store.uri  # a command line can be seen by all of the machine's users
     arguments = ["server", "--host", host, "--port", str(port), "--workers", "1"]
     line = [sys.executable, "-m", "mlflow", *arguments, "--artifacts-destination", store.artifact_root()]
