@@ -18,6 +18,7 @@ from tunelab.search.asha import Rungs, rung_levels
 
 REDUCTION_FACTOR = 3
 OWN = ("asha", "none")
+GRACE = "@"  # before another grace period than the task's, as in asha@3
 IDLE_PRUNER = "ThresholdPruner"  # it needs a threshold, which no task shares with another
 RAY = ("ASHAScheduler", "AsyncHyperBandScheduler", "HyperBandScheduler", "HyperBandForBOHB", "MedianStoppingRule")
 CHANGES = "it changes configurations in mid-trial, so that no trial has one that could be proposed or trained again"
@@ -45,6 +46,10 @@ class TrialLength:
     def from_facts(cls, facts: TaskFacts) -> TrialLength:
         """Return a task's default length."""
         return cls(facts.max_epochs, facts.grace_period)
+
+    def after(self, grace_period: int) -> TrialLength:
+        """Return the same length with another grace period, at most the full length."""
+        return TrialLength(self.max_epochs, min(grace_period, self.max_epochs))
 
 
 class Verdict(Enum):
@@ -226,15 +231,21 @@ def scheduler_names() -> set[str]:
 
 
 def make_scheduler(name: str, length: TrialLength, sampler: Sampler) -> Scheduler:
-    """A scheduler of this name for one search.
+    """Return a scheduler for one search.
+
+    Args:
+        name: of the scheduler; ``asha@3`` is asha with a grace period of 3 epochs.
+        length: of a trial.
+        sampler: whose study Optuna's pruners look at.
 
     Raises:
         UserError: it looks at an Optuna study, which this sampler has not.
     """
     if name == "none":
         return OneByOne()
-    if name == "asha":
-        return Asha(length)
+    own, _, grace_period = name.partition(GRACE)
+    if own == "asha":
+        return Asha(length.after(int(grace_period)) if grace_period else length)
     if name in RAY:
         return RayScheduler(name, length)
     if not isinstance(sampler, NamedStudySampler):

@@ -22,7 +22,8 @@ class Method:
 
     Attributes:
         sampler: ``tpe``, ``random``, or a name from Optuna or Ray, e.g. ``GPSampler``, ``HyperOptSearch``.
-        scheduler: ``asha``, ``none``, or a name from Optuna or Ray, e.g. ``MedianPruner``, ``HyperBandScheduler``.
+        scheduler: ``asha``, ``asha@3`` with a grace period of 3 epochs, ``none``, or a name from Optuna or Ray, e.g.
+            ``MedianPruner``, ``HyperBandScheduler``.
     """
 
     sampler: str
@@ -85,7 +86,7 @@ def check(spec: SearchSpec) -> list[Method]:
 def parse_method(text: str) -> Method:
     """``tpe+asha`` to a method; raises ``UserError`` for a name that neither this project nor Optuna nor Ray has."""
     from benchmarks.search.samplers import sampler_names
-    from benchmarks.search.schedulers import REFUSED, scheduler_names
+    from benchmarks.search.schedulers import GRACE, REFUSED, scheduler_names
 
     sampler, plus, scheduler = text.partition("+")
     if not plus:
@@ -94,8 +95,11 @@ def parse_method(text: str) -> Method:
         raise unknown("sampler", sampler, sampler_names())
     if scheduler in REFUSED:
         raise UserError(f"Method '{text}': {scheduler} cannot be compared here, for {REFUSED[scheduler]}.")
-    if scheduler not in scheduler_names():
-        raise unknown("scheduler", scheduler, scheduler_names())
+    own, mark, grace_period = scheduler.partition(GRACE)
+    if mark and (own != "asha" or not grace_period.isdecimal() or int(grace_period) < 1):
+        raise UserError(f"Method '{text}': only asha takes a grace period, in epochs, e.g. tpe+asha@3.")
+    if own not in scheduler_names():
+        raise unknown("scheduler", own, scheduler_names())
     return Method(sampler, scheduler)
 
 

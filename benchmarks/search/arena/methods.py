@@ -10,11 +10,13 @@ from benchmarks.search.arena.searcher import SampledSearcher, Searcher
 from benchmarks.search.spec import parse_method
 from search_spaces import UserError, unknown
 
-# Whole searches: ``module:function`` of ``(name, task, seed) -> Searcher``, with the package that it needs.
+# Whole searches, a candidate of our own first: ``module:function`` of ``(name, task, seed) -> Searcher``, with the
+# package that it needs.
 SYNE_TUNE = ("benchmarks.search.arena.peers.syne_tune:SyneTuneSearcher", "syne-tune")
 SMAC = ("benchmarks.search.arena.peers.smac:make_smac", "smac")
 NEPS = ("benchmarks.search.arena.peers.neps:make_neps", "neural-pipeline-search")
 PEERS: dict[str, tuple[str, str]] = {
+    "CurveSearch": ("benchmarks.search.candidates.searcher:CurveSearcher", "numpy"),
     "SyneTune-ASHA": SYNE_TUNE,
     "SyneTune-CQR": SYNE_TUNE,
     "SyneTune-BOHB": SYNE_TUNE,

@@ -89,6 +89,13 @@ def test_methods_of_ray_and_optuna_search_the_same_way_again(name: str) -> None:
     assert first.trials > 20 if method.scheduler != "none" else first.trials == 20  # stopping makes room for more
 
 
+def test_a_grace_period_lets_every_trial_train_that_long() -> None:
+    task = Toy()
+    data, budget = task.load().training, 20 * task.facts.max_epochs
+    trials = [run_search(task, data, parse_method(f"random+asha@{g}"), 0, 0, budget).trials for g in (1, 3, 99)]
+    assert trials[0] > trials[1] > trials[2] == 20  # a grace period beyond the full length stops nothing
+
+
 def test_a_paused_trial_goes_on_where_it_was() -> None:
     """Hyperband trains the trials of a bracket side by side, and each epoch of each only once."""
     task = Toy()
@@ -155,6 +162,11 @@ def test_an_interrupted_benchmark_goes_on(finished: tuple[Path, SearchResults], 
         (SearchSpec(methods=("tpe+asha", "tpe+asha")), "two or more different methods"),
         (SearchSpec(methods=("tpe", "random+none")), "must be SAMPLER"),
         (SearchSpec(methods=("tpe+ash", "random+none")), "Unknown scheduler 'ash'. Did you mean 'asha'"),
+        (
+            SearchSpec(methods=("tpe+asha@0", "random+none")),
+            "only asha takes a grace period, in epochs, e.g. tpe+asha@3",
+        ),
+        (SearchSpec(methods=("tpe+none@2", "random+none")), "only asha takes a grace period"),
         (SearchSpec(methods=("GPSample+asha", "random+none")), "Unknown sampler 'GPSample'. Did you mean 'GPSampler'"),
         (SearchSpec(methods=("BaseGASampler+asha", "random+none")), "Unknown sampler 'BaseGASampler'"),
         (

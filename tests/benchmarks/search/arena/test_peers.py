@@ -18,7 +18,7 @@ from benchmarks.search.arena.tables import read_tables
 from search_spaces import UserError
 from tests.benchmarks.search.arena.tiny_tables import EPOCHS, write_taskset
 
-MODULES = {"syne-tune": "syne_tune", "smac": "smac", "neural-pipeline-search": "neps"}
+MODULES = {"numpy": "numpy", "syne-tune": "syne_tune", "smac": "smac", "neural-pipeline-search": "neps"}
 INSTALLED = [name for name, (_, package) in PEERS.items() if importlib.util.find_spec(MODULES[package])]
 
 

@@ -1,0 +1,1 @@
+"""Searches that are measured in the arena before the platform may take one of them over."""
