@@ -57,6 +57,8 @@ class WinnerFigures:
         problem = self._figure_process.wait()
         if problem:
             self._failed(problem)
+        if self._figure_process.advice:
+            self._log(self._figure_process.advice)
 
     def _draw(self, make: Callable[[Evidence], list[Drawing]], *texts: str) -> None:
         if self._evidence is None:
