@@ -9,7 +9,9 @@ from tunelab.records.text import count_times
 
 def caveats(result: SweepResult) -> list[str]:
     """List verdicts of confirmation and audit, repeated openings of the test split, the cost of deterministic order."""
-    lines = [part.verdict for part in (result.confirmation, result.audit) if part is not None]
+    lines = [part.verdict for part in (result.cross_validation, result.confirmation, result.audit) if part is not None]
+    if result.optimism is not None:
+        lines.append(result.optimism.sentence)
     lines += [*_cut_short(result), *_never_predicted(result)]
     if result.best is not None and result.confirmation is None:
         lines.append(not_confirmed(result))

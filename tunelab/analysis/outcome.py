@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tunelab.analysis.confirmation_cost import DEFAULT_TOP, estimated_seconds
+from tunelab.analysis.objection import objection
 from tunelab.records.baseline import Baseline
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
@@ -21,12 +22,14 @@ def reference_trial(result: SweepResult) -> TrialRecord | None:
 
 
 def verdict(result: SweepResult) -> str:
-    """Return the outcome in one sentence."""
+    """Return the outcome in one sentence; one that says what speaks against the winner comes first."""
     best = result.best
     if best is None:
         count = len(result.trials)
         return f"None of {count} trials has a result: {count_text(result)}."
-    text = f"{_who(best)} won of {len(result.trials)} trials, with a validation loss of {format_number(best.val_loss)}"
+    against = objection(result)
+    text = f"Not a champion: {against}. " if against else ""
+    text += f"{_who(best)} won of {len(result.trials)} trials, with a validation loss of {format_number(best.val_loss)}"
     reference = reference_trial(result)
     if reference is not None and reference.number != best.trial:
         text += f" (reference configuration: {format_number(reference.val_loss)})"

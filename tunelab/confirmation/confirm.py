@@ -49,12 +49,21 @@ def reference_of(result: SweepResult, task: Task) -> TrialRecord | None:
     return same or replace(like, number=NO_TRIAL, params=dict(task.reference), config=config, epochs=(), run_id="")
 
 
+def leaders(result: SweepResult) -> list[TrialRecord]:
+    """Return the trials with a result, best first: by cross-validation those that it compared, then by loss."""
+    ranked, found = result.ranked(), result.cross_validation
+    if found is None:
+        return ranked
+    place = {row.trial: i for i, row in enumerate(found.rows)}
+    return sorted(ranked, key=lambda t: place.get(t.number, len(place)))  # a stable sort
+
+
 def candidates(result: SweepResult, task: Task, top: int) -> list[TrialRecord]:
     """Return the best ``top`` trials besides the reference, best first, then the reference when the task has one."""
     reference = reference_of(result, task)
     if reference is None:
-        return result.ranked()[:top]
-    best = [t for t in result.ranked() if dict(t.config) != dict(reference.config)]
+        return leaders(result)[:top]
+    best = [t for t in leaders(result) if dict(t.config) != dict(reference.config)]
     return [*best[:top], reference]
 
 
@@ -76,8 +85,8 @@ def confirm_count(result: SweepResult, task: Task, confirm_top: int | None, seed
 
 
 def choose_winner(result: SweepResult) -> TrialRecord:
-    """Return the trial that the confirmation chose, else the best by validation loss."""
-    ranked = result.ranked()
+    """Return the trial that the confirmation chose, else the best by cross-validation or by validation loss."""
+    ranked = leaders(result)
     if result.confirmation is None:
         return ranked[0]
     chosen = result.confirmation.winner
@@ -153,7 +162,8 @@ def confirm_with(
     reference = chosen[-1].number if task.reference else None
     losses = {n: [r.val_loss for r in runs if r.has_result] for n, runs in by_trial.items()}
     constant = constant_losses(task.facts.kind, splits)
-    found = decide_verdict(losses, rows_of, reference, constant, len(result.ranked()))
+    preferred = None if result.cross_validation is None else result.cross_validation.winner
+    found = decide_verdict(losses, rows_of, reference, constant, len(result.ranked()), preferred)
     return replace(found, seeds=tuple(fresh), train_seconds=sum(r.train_seconds for r in records))
 
 

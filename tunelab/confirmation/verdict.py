@@ -22,6 +22,7 @@ def decide_verdict(
     reference: int | None,
     constant: np.ndarray | None,
     searched: int,
+    preferred: int | None = None,
 ) -> Confirmation:
     """Compare configurations over fresh seeds and over validation rows, and name the winner.
 
@@ -31,6 +32,8 @@ def decide_verdict(
         reference: The reference's number, ``NO_TRIAL`` when no trial had it; None without a reference.
         constant: Losses of validation rows (n,) when a constant is predicted; None where they are not known.
         searched: Number of trials with a result that the candidates were chosen from.
+        preferred: The trial that a cross-validation chose, which wins when all of its runs have a result; the lowest
+            mean wins when None.
 
     Returns:
         The confirmation, without seeds and training time.
@@ -51,7 +54,8 @@ def decide_verdict(
     rows = [_row(n, values, most, n == reference, differences.get(n)) for n, values in losses.items()]
     rows.sort(key=lambda row: (math.inf if math.isnan(row.mean) else row.mean, _order(row)))
     whole = [row for row in rows if not row.failed and not math.isnan(row.mean)] or rows
-    winner = next(row for row in (*whole, *rows) if row.trial is not None)
+    favoured = [row for row in whole if row.trial == preferred and preferred is not None]
+    winner = next(row for row in (*favoured, *whole, *rows) if row.trial is not None)
     compared = next((row for row in rows if row.name == REFERENCE), None)
     assert winner.trial is not None
     return Confirmation(
@@ -60,7 +64,7 @@ def decide_verdict(
         reference=None if compared is None else compared.trial,
         better=None if compared is None else bool(winner.better),
         constant_val_loss=None if constant is None else float(constant.mean()),
-        verdict=_sentence(winner, compared, whole[0] is compared, constant),
+        verdict=_sentence(winner, compared, whole[0] is compared and not favoured, constant),
     )
 
 

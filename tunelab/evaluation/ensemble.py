@@ -1,72 +1,87 @@
-"""A winner made of several trials: which of the leading ones are averaged, and with what weights."""
+"""A winner made of several trials: which of the leading ones are averaged, with what weights, and whether it helps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainables import Predictor, Splits, Task
-from tunelab.evaluation.weights import LeadingWeights
-from tunelab.records.trial import TrialRecord
+import numpy as np
 
-CANDIDATES = 4  # leading trials looked at, for each member wanted: unlike members help more than the next best
+from trainables import Predictor
+from trainables.base.training.ensemble import EnsemblePredictor, select_greedily
+from tunelab.evaluation.candidates import Candidates
+from tunelab.records.best import EnsembleMember
+
+FOLDS = 5  # of the validation rows, to see whether averaging helps
+MIN_ROWS = 4 * FOLDS  # fewer cannot show it
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """An average of trials.
+    """A weighted mean of trials.
 
     Attributes:
-        predictor: weighted mean of the members.
-        members: trial numbers, the heaviest first.
-        weights: of the members, sum 1.
-        val_loss: of the mean, on the validation split, in the unit of the trials' own.
+        predictor: The mean of the members' predictions.
+        members: The members, the heaviest first.
+        val_loss: Loss of the mean on the validation split, in the unit of the trials' own.
+        held_out_loss: The same with weights chosen on other validation rows than those they are judged on.
+        single_loss: Loss of the best single candidate, likewise chosen on other rows.
     """
 
     predictor: Predictor
-    members: tuple[int, ...]
-    weights: tuple[float, ...]
+    members: tuple[EnsembleMember, ...]
     val_loss: float
+    held_out_loss: float
+    single_loss: float
 
 
-def kept_trials(size: int) -> int:
-    """How many leading trials' weights a sweep must keep for an ensemble of this size."""
-    return CANDIDATES * size
+def best_ensemble(candidates: Candidates, at_most: int) -> Ensemble | None:
+    """Choose members and weights by greedy selection on the validation split.
 
-
-def best_ensemble(
-    ranked: list[TrialRecord], task: Task, splits: Splits, weights: LeadingWeights, size: int
-) -> Ensemble | None:
-    """Chooses members and weights by greedy selection on the validation split; the test split is not looked at.
+    An ensemble is only made where it helps: weights that are chosen on four fifths of the validation rows must predict
+    the other fifth better than the single model that is best on the four fifths, on average over the fifths.
 
     Args:
-        ranked: trials with a result, best first.
-        task, splits: what was learned.
-        weights: of the leading trials.
-        size: the most members.
+        candidates: The leading trials.
+        at_most: Maximum number of members.
 
     Returns:
-        None when no mean is better than the best trial alone.
+        None when averaging does not help, or there are too few candidates or rows to tell.
     """
-    from trainables.base.training.ensemble import EnsemblePredictor, greedy_weights
-
-    candidates = []
-    for trial in ranked[: kept_trials(size)]:
-        state = weights.load(trial, task, splits.training)
-        predictor = task.predictor(trial.config, state, splits) if state else None
-        if predictor is not None:
-            candidates.append((trial.number, predictor))
-    if len(candidates) < 2:
+    if len(candidates.trials) < 2 or len(candidates.target) < MIN_ROWS:
         return None
-    shares, val_loss = greedy_weights([predictor for _, predictor in candidates], splits.validation, size)
-    chosen = sorted(
-        ((share, number, predictor) for share, (number, predictor) in zip(shares, candidates, strict=True) if share),
-        key=lambda entry: -entry[0],
-    )
+    held_out, single = held_out_losses(candidates, at_most)
+    if held_out >= single:
+        return None
+    weights, val_loss = select_greedily(candidates.kind, candidates.decoded, candidates.target, at_most)
+    chosen = sorted(np.flatnonzero(weights), key=lambda i: (-weights[i], i))
     if len(chosen) < 2:
         return None
-    return Ensemble(
-        EnsemblePredictor([predictor for *_, predictor in chosen], [share for share, *_ in chosen]),
-        tuple(number for _, number, _ in chosen),
-        tuple(share for share, *_ in chosen),
-        val_loss,
+    predictor = EnsemblePredictor([candidates.predictors[i] for i in chosen], [float(weights[i]) for i in chosen])
+    members = tuple(_member(candidates, int(i), float(weights[i])) for i in chosen)
+    return Ensemble(predictor, members, val_loss, held_out, single)
+
+
+def held_out_losses(candidates: Candidates, at_most: int) -> tuple[float, float]:
+    """Return the loss of an ensemble and of a single model on validation rows that they were not chosen on."""
+    kind, decoded, target = candidates.kind, candidates.decoded, candidates.target
+    fold_of = np.random.default_rng(0).permutation(len(target)) % FOLDS
+    ensemble = single = 0.0
+    for fold in range(FOLDS):
+        judged, chosen_on = fold_of == fold, fold_of != fold
+        weights, _ = select_greedily(kind, decoded[:, chosen_on], target[chosen_on], at_most)
+        losses = [kind.decoded_loss(one[chosen_on], target[chosen_on]) for one in decoded]
+        part = np.mean(judged)
+        ensemble += part * kind.decoded_loss(np.tensordot(weights, decoded[:, judged], axes=1), target[judged])
+        single += part * kind.decoded_loss(decoded[int(np.argmin(losses))][judged], target[judged])
+    return float(ensemble), float(single)
+
+
+def _member(candidates: Candidates, index: int, weight: float) -> EnsembleMember:
+    trial = candidates.trials[index]
+    return EnsembleMember(
+        trial=trial.number,
+        weight=weight,
+        val_loss=trial.val_loss,
+        milliseconds_per_1000_rows=1e6 * candidates.seconds[index] / len(candidates.target),
+        bytes=candidates.sizes[index],
     )

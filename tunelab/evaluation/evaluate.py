@@ -9,9 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from trainables import Predictor, Splits, Task
+from tunelab.analysis.objection import objection
 from tunelab.analysis.permutation_importance import column_importance
 from tunelab.evaluation.attempts import Attempts
 from tunelab.evaluation.baselines import baselines
+from tunelab.evaluation.candidates import load_candidates
+from tunelab.evaluation.expected_loss import expected_loss
 from tunelab.evaluation.reference import reference_baseline
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.evaluation.winner import Winner, make_winner
@@ -55,7 +58,8 @@ def evaluate(
     Returns:
         The result with winner, baselines and evaluation; for a task that cannot predict, with the winner alone.
     """
-    winner = make_winner(result, task, splits, weights, log)
+    candidates = load_candidates(result, task, splits, weights)
+    winner = make_winner(result, task, splits, weights, candidates, log)
     predictor = winner.predictor
     if predictor is None:
         return replace(result, best=winner.best)
@@ -76,12 +80,16 @@ def evaluate(
         models += attempt("reference", lambda: reference_baseline(result, winner, task, splits, weights, test)) or ()
         importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
         evaluation = attempt("tables", lambda: _measure(evidence)) or Evaluation()
+        outputs = None if evidence is None else evidence.outputs
+        optimism = attempt(
+            "expected loss", lambda: expected_loss(result, winner, candidates, task, splits, test, outputs)
+        )
         notes = [*(f"{model.name} {model.note}" for model in models if model.note), *attempt.failed]
         if importance is not None and importance.note:
             notes.append(f"permutation importance {importance.note}")
         measured = importance if importance is not None and importance.columns else None
         evaluation = replace(evaluation, importance=measured, notes=tuple(notes))
-        result = replace(result, best=winner.best, baselines=models, evaluation=evaluation)
+        result = replace(result, best=winner.best, baselines=models, evaluation=evaluation, optimism=optimism)
         if not winner.best.run_id:
             return result
         figures.complete(importance, f"{result.name}: {_name(winner)}", result.facts.title)
@@ -117,6 +125,7 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
         best.run_id,
         best.val_loss,
         result.data.digest,
+        objection=objection(result),
         note=version_note(result),
         tags=version_tags(result),
     )

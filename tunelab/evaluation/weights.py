@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trainables import Task, TrainingData
@@ -43,6 +44,11 @@ class LeadingWeights:
         for _, number in self._leading[self._keep :]:
             self._storage.delete(weights_path(number))
         del self._leading[self._keep :]
+
+    def kept(self, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+        """Return those of these trials whose weights were kept."""
+        numbers = {REFERENCE, *(number for _, number in self._leading)}
+        return [trial for trial in trials if trial.number in numbers]
 
     def load(self, trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
         """Return a trial's weights at its best epoch; train it again, exactly, when there is no file of that epoch.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from trainables import Predictor, Splits, Task
 from tunelab.confirmation.confirm import choose_winner, median_run
+from tunelab.evaluation.candidates import Candidates
 from tunelab.evaluation.ensemble import best_ensemble
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.launch.retraining import train_with_weights
@@ -31,7 +32,12 @@ class Winner:
 
 
 def make_winner(
-    result: SweepResult, task: Task, splits: Splits, weights: LeadingWeights, log: Callable[[str], None]
+    result: SweepResult,
+    task: Task,
+    splits: Splits,
+    weights: LeadingWeights,
+    candidates: Candidates | None,
+    log: Callable[[str], None],
 ) -> Winner:
     """Choose the winner and load or train its model; the test split is not opened.
 
@@ -40,19 +46,21 @@ def make_winner(
         task: What it learned.
         splits: The task's data.
         weights: Weights of the leading trials.
+        candidates: What an ensemble may be made of; a single trial wins when None.
         log: Shows a step to the user.
     """
-    single = _single_winner(result, task, splits, weights, log)
-    if single.predictor is None or result.spec.ensemble < 2:
-        return single
-    ensemble = best_ensemble(result.ranked(), task, splits, weights, result.spec.ensemble)
-    if ensemble is None:
-        return single
-    heaviest = next(t for t in result.trials if t.number == ensemble.members[0])
-    best = replace(Best.from_trial(heaviest), val_loss=ensemble.val_loss, members=ensemble.members)
-    shown = ", ".join(f"{n} ({w:.2f})" for n, w in zip(ensemble.members, ensemble.weights, strict=True))
-    log(f"the winner averages trials (weight): {shown}")
-    return Winner(heaviest, ensemble.predictor, best)
+    if candidates is not None and result.spec.ensemble > 1:
+        ensemble = best_ensemble(candidates, result.spec.ensemble)
+        if ensemble is not None:
+            members = tuple(member.trial for member in ensemble.members)
+            heaviest = next(t for t in result.trials if t.number == members[0])
+            shown = ", ".join(f"{member.trial} ({member.weight:.2f})" for member in ensemble.members)
+            log(f"the winner averages trials (weight): {shown}")
+            best = replace(
+                Best.from_trial(heaviest), val_loss=ensemble.val_loss, members=members, costs=ensemble.members
+            )
+            return Winner(heaviest, ensemble.predictor, best)
+    return _single_winner(result, task, splits, weights, log)
 
 
 def predictor_of(trial: TrialRecord, task: Task, splits: Splits, weights: LeadingWeights) -> Predictor | None:

@@ -10,6 +10,25 @@ from tunelab.records.trial import TrialRecord
 
 
 @dataclass(frozen=True)
+class EnsembleMember:
+    """A trial in an ensemble, and what it costs to predict with.
+
+    Attributes:
+        trial: Its number.
+        weight: Its weight in the mean; all weights add up to 1.
+        val_loss: Its own validation loss.
+        milliseconds_per_1000_rows: Time to predict 1,000 rows, as measured on the validation split.
+        bytes: Size of its weights.
+    """
+
+    trial: int
+    weight: float
+    val_loss: float
+    milliseconds_per_1000_rows: float
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Best:
     """The winner of a sweep.
 
@@ -25,7 +44,8 @@ class Best:
         version: Its version as ``tunelab-<task>`` in the registry; empty without one.
         champion: Whether it is the champion.
         not_champion: Why it is not; empty when it is, or without a model.
-        members: Numbers of the trials it averages, when it is an ensemble.
+        members: Numbers of the trials it averages, the heaviest first, when it is an ensemble.
+        costs: Weight, time and size of each of these.
         seed: Seed of the model where it was trained after the search, because the search had stopped the trial; None
             where the model is the trial's own.
     """
@@ -42,6 +62,7 @@ class Best:
     champion: bool = False
     not_champion: str = ""
     members: tuple[int, ...] = ()
+    costs: tuple[EnsembleMember, ...] = ()
     seed: int | None = None
 
     @classmethod

@@ -19,8 +19,10 @@ from tunelab.records.audit import Audit
 from tunelab.records.baseline import Baseline
 from tunelab.records.best import Best
 from tunelab.records.confirmation import Confirmation
+from tunelab.records.cross_validation import CrossValidation
 from tunelab.records.data import DataDescription
 from tunelab.records.evaluation import Evaluation
+from tunelab.records.optimism import Optimism
 from tunelab.records.spec import ResolvedSpec, SweepSpec
 from tunelab.records.trial import TrialCounts, TrialRecord, ranked
 from tunelab.system.environment import Environment
@@ -54,6 +56,8 @@ class SweepResult:
         best: The winner, without scores and model when the search was cut short; None when no trial has a result.
         baselines: Simple models on the same splits.
         evaluation: What the winner uses and gets wrong, and notes on what was not measured.
+        optimism: The loss to expect on new rows; None where it was not estimated.
+        cross_validation: Comparison of the leaders where there are few validation rows; None when there was none.
         confirmation: The outcome of retraining on fresh seeds; None when there was none.
         audit: What early stopping cost; None when it was not audited.
         test_openings: When the test split was opened, unix times.
@@ -78,6 +82,8 @@ class SweepResult:
     best: Best | None = None
     baselines: tuple[Baseline, ...] = ()
     evaluation: Evaluation = field(default_factory=Evaluation)
+    optimism: Optimism | None = None
+    cross_validation: CrossValidation | None = None
     confirmation: Confirmation | None = None
     audit: Audit | None = None
     test_openings: tuple[float, ...] = ()
@@ -159,7 +165,7 @@ class SweepResult:
         )
 
 
-_EVIDENCE = ("evaluation", "confirmation", "audit")
+_EVIDENCE = ("evaluation", "optimism", "cross_validation", "confirmation", "audit")
 
 
 def _plain(value: Any) -> Any:

@@ -93,7 +93,11 @@ class SweepSpec(BaseModel):
         SEARCH, None, "Earlier sweep of the same store whose trials the sampler learns from.", "SWEEP"
     )
     ensemble: int = option(
-        SEARCH, 0, "Average up to N of the best trials as the winner, where that is better.", "N", "off", ge=0
+        SEARCH,
+        25,
+        "Average up to N of the best trials as the winner, where that helps on validation; 0 is off.",
+        "N",
+        ge=0,
     )
     confirm_top: int | None = option(
         TRUST, None, "Retrain the best N trials with new random seeds.", "N", "if cheap; 0 is off", ge=0

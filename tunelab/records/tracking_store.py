@@ -70,6 +70,7 @@ class TrackingStore(Protocol):
         val_loss: float,
         digest: str,
         *,
+        objection: str = "",
         note: str = "",
         tags: Mapping[str, str] | None = None,
     ) -> Registration:
@@ -127,6 +128,7 @@ class NullStore:
         val_loss: float,
         digest: str,
         *,
+        objection: str = "",
         note: str = "",
         tags: Mapping[str, str] | None = None,
     ) -> Registration:

@@ -72,7 +72,8 @@ def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
             raise UserError(f"Task '{spec.task}': {fault} `tunelab check-task` tells all that it gets wrong.")
     space = task.space(spec.space)
     max_epochs = spec.max_epochs or task.facts.max_epochs
-    if spec.ensemble and not isinstance(kind_of(task.facts.kind), RowKind):
+    averages = isinstance(kind_of(task.facts.kind), RowKind)
+    if spec.ensemble and "ensemble" in spec.model_fields_set and not averages:
         raise UserError(f"--ensemble {spec.ensemble}: language models cannot be averaged; leave it out.")
     if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
         raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")
@@ -85,6 +86,7 @@ def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
         task,
         name=name,
         tracking_uri=uri,
+        ensemble=spec.ensemble if averages else 0,
         fixed=check_fixed(space, spec.fixed),
         storage=None if spec.storage is None else _checked_storage(spec.storage),
     )

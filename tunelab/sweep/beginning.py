@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 
-from tunelab.evaluation.ensemble import kept_trials
+from tunelab.evaluation.candidates import MAX_CANDIDATES
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.records.data import DataDescription
 from tunelab.records.result import SweepResult
@@ -121,7 +121,7 @@ def empty_result(prepared: PreparedSweep, began: float) -> SweepResult:
 
 def _leading_weights(prepared: PreparedSweep, earlier: Replay | None) -> LeadingWeights:
     spec = prepared.resolved.spec
-    keep = max(KEEP_WEIGHTS, kept_trials(spec.ensemble), spec.confirm_top or 0)
+    keep = max(KEEP_WEIGHTS, MAX_CANDIDATES if spec.ensemble else 0, spec.confirm_top or 0)
     weights = LeadingWeights(prepared.resolved.storage, keep)
     for trial in earlier.trials if earlier is not None else ():
         if trial.status != TrialStatus.RUNNING:

@@ -11,6 +11,7 @@ from functools import partial
 from search_spaces.errors import bounded_text, describe_error
 from tunelab.confirmation.audit import audit
 from tunelab.confirmation.confirm import confirm, confirm_count
+from tunelab.confirmation.cross_validation import cross_validate, leaders_to_compare
 from tunelab.display.display import Display
 from tunelab.launch.session import leave_ray
 from tunelab.records.best import Best
@@ -75,9 +76,13 @@ def judge(
 def _confirm(
     result: SweepResult, *, begun: BegunSweep, tracking: SweepTracking, log: Callable[[str], None]
 ) -> SweepResult:
-    """Train the best trials on fresh seeds and some stopped ones to their end, as far as asked for."""
+    """Compare leaders by folds, train the best on fresh seeds and stopped trials to their end, as far as asked for."""
     prepared = begun.prepared
     spec, task = prepared.resolved.spec, prepared.resolved.task
+    leaders = leaders_to_compare(result, task, prepared.splits)
+    if leaders:
+        compared = cross_validate(result, task, prepared.splits, leaders, log)
+        result = replace(result, cross_validation=compared)
     top = confirm_count(result, task, spec.confirm_top, spec.confirm_seeds)
     if top:
         found = confirm(

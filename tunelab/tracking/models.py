@@ -16,6 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import mlflow
 import pandas as pd
 from mlflow.entities import Run, RunTag
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -125,12 +126,14 @@ class Models(SweepRuns):
         val_loss: float,
         digest: str,
         *,
+        objection: str = "",
         note: str = "",
         tags: Mapping[str, str] | None = None,
     ) -> Registration:
         """Register a model as ``tunelab-<task>``, once.
 
-        It becomes the champion when there is none yet, or when its validation loss is lower on the same data.
+        It becomes the champion of its data when that has none yet, or when its validation loss is lower. The alias
+        ``champion-<digest>`` names the champion of each data set, ``champion`` the latest of these.
 
         Args:
             task: Name of the task.
@@ -138,6 +141,7 @@ class Models(SweepRuns):
             run_id: The winner's run.
             val_loss: Validation loss by which champions are compared.
             digest: Digest of the data; losses of other data do not compare.
+            objection: What speaks against the model; it then does not become the champion.
             note: Description of the version, Markdown.
             tags: Further tags of the version.
         """
@@ -155,20 +159,28 @@ class Models(SweepRuns):
                     name, model_uri, run_id=run_id, tags=kept, model_id=model_id, description=note or None
                 )
             version = made.version
-        champion = None
-        with suppress(MlflowException):  # there is none yet
-            champion = self.client.get_model_version_by_alias(name, "champion")
+        alias = f"champion-{digest[:12]}"
+        champion = self._champion(name, alias, digest)
         if champion is not None and str(champion.version) == str(version):
             return Registration(str(version), champion=True)
-        if champion is not None and champion.tags.get("tunelab.digest") != digest:
-            why = f"The champion is still version {champion.version}, made from other data."
-            return Registration(str(version), False, why)
+        if objection:
+            return Registration(str(version), False, f"It is not a champion: {objection}.")
         if champion is not None and val_loss >= float(champion.tags["tunelab.val_loss"]):
             rival = float(champion.tags["tunelab.val_loss"])
             why = f"The champion is still version {champion.version} (val_loss {rival:.4g})."
             return Registration(str(version), False, why)
-        self.client.set_registered_model_alias(name, "champion", version)
+        for each in (alias, "champion"):
+            self.client.set_registered_model_alias(name, each, version)
         return Registration(str(version), champion=True)
+
+    def _champion(self, name: str, alias: str, digest: str) -> ModelVersion | None:
+        """Return the champion among the models of one data set; None when there is none."""
+        for each in (alias, "champion"):  # a store of an earlier version has the second alias alone
+            with suppress(MlflowException):  # no version has this alias
+                found = self.client.get_model_version_by_alias(name, each)
+                if found.tags.get("tunelab.digest") == digest:
+                    return found
+        return None
 
     def load_model(self, uri: str, folder: Path) -> Predictor:
         """Return the predictor of a URI such as ``models:/tunelab-wine@champion``; raise ``UserError`` without one."""

@@ -12,11 +12,11 @@ import pandas as pd
 
 from search_spaces.errors import UserError
 from trainables.base.contract.predictors import load
-from trainables.base.contract.task import Predictor, RawSplit
-from trainables.base.kinds.kind import Kind
+from trainables.base.contract.task import Predictor
+from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import row_kind
 
-ROUNDS = 50  # of greedy selection: weights are multiples of one in this many
+STEPS = 25  # of greedy selection: weights are multiples of one in at most this many
 
 
 class Member(Protocol):
@@ -78,38 +78,35 @@ def as_member(predictor: Predictor) -> Member:
     return cast(Member, predictor)
 
 
-def greedy_weights(
-    members: Sequence[Predictor], validation: RawSplit, at_most: int, rounds: int = ROUNDS
-) -> tuple[list[float], float]:
-    """Choose weights by greedy selection with replacement (Caruana et al. 2004).
+def select_greedily(
+    kind: RowKind, decoded: np.ndarray, target: np.ndarray, at_most: int, steps: int = STEPS
+) -> tuple[np.ndarray, float]:
+    """Select members greedily with replacement (Caruana et al. 2004, "Ensemble selection from libraries of models").
 
-    Each round adds the member that makes the mean's validation loss lowest; the best mean of all rounds is taken.
+    In each step the member is added that makes the mean's loss lowest; the best mean on the way is taken.
 
     Args:
-        members: candidates, the best single one first; it begins.
-        validation: raw rows; nothing else is looked at.
-        at_most: different members with a weight.
-        rounds: how often a member is added.
+        kind: Kind of the target.
+        decoded: What the candidates predict, (candidates, n, outputs), as ``RowKind.decode`` gives it.
+        target: Encoded targets (n,).
+        at_most: Maximum number of different members with a weight.
+        steps: Number of times that a member is added.
 
     Returns:
-        A weight for each candidate, sum 1, most of them 0; the mean's validation loss, in the unit of training.
+        A weight for each candidate, sum 1, and the loss of the mean.
     """
-    ready = [as_member(member) for member in members]
-    kind = row_kind(ready[0].task_kind)
-    decoded = np.stack([kind.decode(member.outputs(validation.inputs)) for member in ready])
-    target = kind.encode_target(np.asarray(validation.targets), ready[0].facts)
-    counts = np.zeros(len(ready), dtype=np.int64)
+    counts = np.zeros(len(decoded), dtype=np.int64)
     total = np.zeros_like(decoded[0])
     best_loss, best_counts = np.inf, counts
-    for step in range(1, rounds + 1):
-        allowed = np.flatnonzero(counts) if np.count_nonzero(counts) >= at_most else np.arange(len(ready))
+    for step in range(1, steps + 1):
+        allowed = np.flatnonzero(counts) if np.count_nonzero(counts) >= at_most else np.arange(len(decoded))
         losses = [kind.decoded_loss((total + decoded[i]) / step, target) for i in allowed]
         pick = int(allowed[int(np.argmin(losses))])
         counts[pick] += 1
         total += decoded[pick]
         if min(losses) < best_loss:
             best_loss, best_counts = float(min(losses)), counts.copy()
-    return (best_counts / best_counts.sum()).tolist(), best_loss
+    return best_counts / best_counts.sum(), best_loss
 
 
 def _part(number: int) -> str:

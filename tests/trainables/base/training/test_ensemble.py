@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from search_spaces import UserError
-from trainables import Predictor, Splits, TabularTask, get_task, load_predictor
-from trainables.base.training.ensemble import EnsemblePredictor, greedy_weights
+from trainables import Predictor, RawSplit, Splits, TabularTask, get_task, load_predictor
+from trainables.base.kinds.registry import row_kind
+from trainables.base.training.ensemble import EnsemblePredictor, as_member, select_greedily
 
 PLAIN: dict[str, Any] = {"hidden_sizes": [16], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 32}
 NEIGHBOURS: dict[str, Any] = {
@@ -59,6 +60,15 @@ def test_an_average_lies_between_its_members(trained: tuple[TabularTask, Splits,
     mean = EnsemblePredictor(members, [0.2, 0.2, 0.6]).predict(rows)[column].to_numpy(dtype=float)
     expected = np.array([0.2, 0.2, 0.6]) @ values  # none of these targets is trained as a logarithm
     np.testing.assert_allclose(mean, expected, rtol=1e-5, atol=1e-6)
+
+
+def greedy_weights(members: list[Predictor], validation: RawSplit, at_most: int) -> tuple[list[float], float]:
+    ready = [as_member(member) for member in members]
+    kind = row_kind(ready[0].task_kind)
+    decoded = np.stack([kind.decode(member.outputs(validation.inputs)) for member in ready])
+    target = kind.encode_target(np.asarray(validation.targets), ready[0].facts)
+    weights, loss = select_greedily(kind, decoded, target, at_most)
+    return weights.tolist(), loss
 
 
 def test_greedy_weights_are_no_worse_than_the_best_member(

@@ -1,0 +1,83 @@
+"""What speaks against a winner: fresh seeds that contradict it, or a baseline that is better on validation rows.
+
+A winner with an objection is registered but does not become the champion, and the verdict begins with the objection.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import stdtrit
+
+from tunelab.records.confirmation import Confirmation
+from tunelab.records.result import SweepResult
+from tunelab.records.text import format_number
+
+REFERENCE = "reference"
+CONFIDENCE = 0.95  # of the interval in which one more run on a fresh seed is expected
+
+
+def objection(result: SweepResult) -> str:
+    """Return what speaks against the winner, one clause without a full stop; empty when nothing does."""
+    if result.best is None:
+        return ""
+    return _contradiction(result) or _better_baseline(result)
+
+
+def _contradiction(result: SweepResult) -> str:
+    """Return how fresh seeds contradict the winner.
+
+    They do when the reference has a lower mean than the winner's configuration, or when the winner's own validation
+    loss is below what one more run of it would reach: then it was a lucky run. An ensemble is judged by its own loss
+    against the reference's mean.
+    """
+    found, best = result.confirmation, result.best
+    assert best is not None
+    if found is None:
+        return ""
+    reference = next((row for row in found.rows if row.name == REFERENCE), None)
+    if best.members:
+        if reference is not None and best.val_loss >= reference.mean:
+            return (
+                f"on fresh seeds the reference alone has a lower validation loss ({format_number(reference.mean)}) "
+                f"than this ensemble ({format_number(best.val_loss)})"
+            )
+        return ""
+    row = found.winner_row
+    if reference is not None and row.difference is not None and row.difference > 0:
+        return (
+            f"on fresh seeds the reference has a lower validation loss ({format_number(reference.mean)}) "
+            f"than the winner ({format_number(row.mean)})"
+        )
+    if best.seed is None and best.trial == found.winner and best.val_loss < _lowest_expected(found):
+        return (
+            f"its validation loss of {format_number(best.val_loss)} was luck: on fresh seeds the same configuration "
+            f"has {format_number(row.mean)} ± {format_number(row.half_width, 2)}"
+        )
+    return ""
+
+
+def _lowest_expected(found: Confirmation) -> float:
+    """Return the lower end of the prediction interval of one more run (Student's t); −inf for fewer than two runs."""
+    losses = found.winner_row.val_losses
+    if len(losses) < 2:
+        return -math.inf
+    spread = float(np.std(losses, ddof=1)) * math.sqrt(1 + 1 / len(losses))
+    return float(np.mean(losses)) - float(stdtrit(len(losses) - 1, (1 + CONFIDENCE) / 2)) * spread
+
+
+def _better_baseline(result: SweepResult) -> str:
+    best, score = result.best, result.facts.score
+    assert best is not None
+    if score not in best.validation:
+        return ""
+    sign = -1.0 if result.facts.score_direction == "maximize" else 1.0
+    rivals = [b for b in result.baselines if b.name != REFERENCE and score in b.validation]
+    rival = min(rivals, key=lambda b: sign * b.validation[score], default=None)
+    if rival is None or sign * rival.validation[score] >= sign * best.validation[score]:
+        return ""
+    return (
+        f"the baseline {rival.name} is better on the validation split "
+        f"({score} {format_number(rival.validation[score])} against {format_number(best.validation[score])})"
+    )

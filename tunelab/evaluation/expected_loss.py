@@ -1,0 +1,135 @@
+"""The loss to expect of the winner on new rows: its validation loss, corrected for having been chosen by it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainables import RawSplit, Splits, Task
+from trainables.base.kinds.registry import row_kind
+from trainables.base.training.compute import Compute
+from tunelab.confirmation.cross_validation import DEALT_BY_OPTION
+from tunelab.confirmation.row_losses import row_losses
+from tunelab.evaluation.candidates import Candidates
+from tunelab.evaluation.optimism import (
+    Estimate,
+    Selection,
+    chosen_optimism,
+    ensemble_optimism,
+    row_noise,
+    single_optimism,
+)
+from tunelab.evaluation.winner import Winner
+from tunelab.records.optimism import Optimism
+from tunelab.records.result import SweepResult
+from tunelab.records.trial import TrialRecord
+
+MIN_ROWS = 10  # of the validation split; fewer say nothing about their own spread
+CURVES = 3  # leaders that are trained again for the row losses of every epoch
+MAX_CURVE_ROWS = 2_000  # with more validation rows, the choice of the epoch adds next to nothing
+
+
+def expected_loss(
+    result: SweepResult,
+    winner: Winner,
+    candidates: Candidates | None,
+    task: Task,
+    splits: Splits,
+    test: RawSplit,
+    test_outputs: np.ndarray | None,
+) -> Optimism | None:
+    """Estimate the winner's loss on new rows from the row losses of the leading trials.
+
+    Args:
+        result: The sweep.
+        winner: Its winner.
+        candidates: The leading trials.
+        task: What was learned.
+        splits: The task's data.
+        test: The opened test split; its losses are reported beside the estimate and never used for it.
+        test_outputs: The winner's raw outputs for the test rows; None where there are none.
+
+    Returns:
+        None where losses of rows are not known, or where a group or a time column decided the split: then test rows
+        differ from validation rows by more than chance.
+    """
+    dealt = any(result.spec.task_options.get(option) for option in DEALT_BY_OPTION)
+    if candidates is None or dealt or len(candidates.target) < MIN_ROWS:
+        return None
+    new_rows, curves = len(test.targets), {}
+    if winner.best.members:
+        estimate = ensemble_optimism(candidates, result.spec.ensemble, new_rows, result.spec.seed)
+    elif winner.best.seed is None and winner.trial.number == candidates.trials[0].number:
+        curves = _curves(candidates, task, splits)
+        known = {trial.number for trial in candidates.trials}
+        others = [trial.val_loss for trial in result.ranked() if trial.number not in known]
+        estimate = single_optimism(Selection(candidates.row_losses, others, curves), new_rows, result.spec.seed)
+    else:
+        own = row_losses(task.facts.kind, winner.predictor, splits)
+        if own is None:
+            return None
+        observed = np.array([trial.val_loss for trial in result.ranked()])
+        estimate = chosen_optimism(own, observed, row_noise(candidates.row_losses), new_rows, result.spec.seed)
+    return _record(
+        result, winner, candidates, estimate, len(curves), new_rows, _test_loss(task, splits, test, test_outputs)
+    )
+
+
+def _record(
+    result: SweepResult,
+    winner: Winner,
+    candidates: Candidates,
+    estimate: Estimate,
+    curves: int,
+    new_rows: int,
+    test_loss: float | None,
+) -> Optimism:
+    loss = winner.best.val_loss
+    return Optimism(
+        val_loss=loss,
+        expected=loss + estimate.bias,
+        low=loss + estimate.low,
+        high=loss + estimate.high,
+        test_rows=new_rows,
+        test_loss=test_loss,
+        trials=len(result.ranked()),
+        candidates=len(candidates.trials),
+        curves=curves,
+        draws=estimate.draws,
+    )
+
+
+def _test_loss(task: Task, splits: Splits, test: RawSplit, outputs: np.ndarray | None) -> float | None:
+    if outputs is None:
+        return None
+    kind = row_kind(task.facts.kind)
+    target = kind.encode_target(np.asarray(test.targets), splits.training.facts)
+    return float(kind.row_losses(outputs, target).mean())
+
+
+def _curves(candidates: Candidates, task: Task, splits: Splits) -> dict[int, np.ndarray]:
+    if len(candidates.target) > MAX_CURVE_ROWS:
+        return {}
+    found = {i: epoch_losses(trial, task, splits) for i, trial in enumerate(candidates.trials[:CURVES])}
+    return {i: losses for i, losses in found.items() if losses is not None}
+
+
+def epoch_losses(trial: TrialRecord, task: Task, splits: Splits) -> np.ndarray | None:
+    """Train a trial again as it was trained; return the loss of each validation row at each epoch (epochs, rows).
+
+    None when the task yields no weights.
+    """
+    compute, found = Compute.from_worker(trial.worker).here(), []
+    with compute.active():
+        reports = task.fit(
+            trial.config, splits.training, trial.seed, max_epochs=trial.max_epochs, device=compute.device
+        )
+        for report in reports:
+            if report.weights is None:
+                return None
+            state = {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
+            losses = row_losses(task.facts.kind, task.predictor(trial.config, state, splits), splits)
+            if losses is not None and np.isfinite(losses).all():
+                found.append(losses)
+            if report.epoch >= trial.epochs[-1].epoch:
+                break
+    return np.stack(found) if found else None
