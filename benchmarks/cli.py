@@ -257,6 +257,46 @@ def plan(
 
 
 @app.command()
+def optimism(
+    tasks: Annotated[str | None, typer.Option(help="Bundled tables, with commas.")] = None,
+    simulated: Annotated[int | None, typer.Option(help="Number of simulated selections; default 300.")] = None,
+    sweeps: Annotated[int | None, typer.Option(help="Number of sweeps of each table; default 40.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Number of trials of a sweep; default 20.")] = None,
+    max_epochs: Annotated[int | None, typer.Option(help="Epochs of a trial; default 27.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Maximum number of rows of a table; default 2000.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-optimism"),
+) -> None:
+    """Measure how well a winner's expected loss predicts its test loss: bias removed, coverage of the interval.
+
+    Ctrl-C keeps what is done; the same command continues from there.
+
+    Examples:
+
+        tunelab bench optimism
+
+        tunelab bench optimism --tasks wine,auto_mpg --sweeps 20 --simulated 0
+    """
+    from benchmarks.optimism.spec import OptimismSpec, check
+
+    given = {"tasks": tuple(tasks.split(",")) if tasks else None, "simulated": simulated, "sweeps": sweeps}
+    given |= {"trials": trials, "max_epochs": max_epochs, "rows": rows, "seed": seed}
+    values = {key: value for key, value in given.items() if value is not None}
+    spec = OptimismSpec.from_json({**OptimismSpec().to_json(), **values})
+    check(spec)
+    from benchmarks.optimism.report import verdict
+    from benchmarks.optimism.run import REPORT, run
+
+    try:
+        results = run(spec, output, lambda text: typer.echo(text, err=True))
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is done is kept in {output}; the same command continues from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(verdict(results))
+    typer.echo(f"Report: {output / REPORT}")
+
+
+@app.command()
 def confirmation(
     tasks: Annotated[str | None, typer.Option(help="Bundled tables, with commas.")] = None,
     sweeps: Annotated[int | None, typer.Option(help="Simulated sweeps of each task on noise; default 100.")] = None,

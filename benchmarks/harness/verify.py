@@ -17,6 +17,7 @@ SUITES: dict[str, str] = {
     "search": "benchmarks.search.run:SearchSuite",
     "arena": "benchmarks.search.arena.run:ArenaSuite",
     "confirmation": "benchmarks.confirmation.run:ConfirmationSuite",
+    "optimism": "benchmarks.optimism.run:OptimismSuite",
     "plan": "benchmarks.plan.run:PlanSuite",
     "tables": "benchmarks.tables.run:TablesSuite",
     "speed": "benchmarks.speed.run:SpeedSuite",

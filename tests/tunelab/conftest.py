@@ -26,7 +26,7 @@ class Shelf:
 @pytest.fixture(scope="session")
 def shelf(ray_session: None, make_store_uri: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     uri = make_store_uri(tmp_path_factory.mktemp("shelf") / "mlruns")
-    wine = {"task": "wine", "trials": 10, "max_epochs": 9, "grace_period": 1, "tracking_uri": uri}
+    wine = {"task": "wine", "trials": 10, "max_epochs": 9, "grace_period": 1, "ensemble": 0, "tracking_uri": uri}
     toy = {"task": TOY, "task_options": {"bad": "raise", "bad_above": 0.6}, "trials": 6, "tracking_uri": uri}
     specs = [
         {**wine, "name": "와인", "confirm_top": 1, "confirm_seeds": 2, "audit": 2},

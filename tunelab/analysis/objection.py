@@ -15,6 +15,7 @@ from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 
 REFERENCE = "reference"
+LOSS = "log_loss"  # the score of a classifier that its training minimises
 CONFIDENCE = 0.95  # of the interval in which one more run on a fresh seed is expected
 
 
@@ -73,7 +74,9 @@ def _better_baseline(result: SweepResult) -> str:
     if score not in best.validation:
         return ""
     sign = -1.0 if result.facts.score_direction == "maximize" else 1.0
+    worse_loss = best.validation.get(LOSS, math.inf)  # a class more or less right on few rows is not enough
     rivals = [b for b in result.baselines if b.name != REFERENCE and score in b.validation]
+    rivals = [b for b in rivals if b.validation.get(LOSS, -math.inf) < worse_loss]
     rival = min(rivals, key=lambda b: sign * b.validation[score], default=None)
     if rival is None or sign * rival.validation[score] >= sign * best.validation[score]:
         return ""

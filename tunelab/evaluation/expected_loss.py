@@ -24,7 +24,8 @@ from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
 
 MIN_ROWS = 10  # of the validation split; fewer say nothing about their own spread
-CURVES = 3  # leaders that are trained again for the row losses of every epoch
+CURVES = 1  # leaders that are trained again for the row losses of every epoch
+MAX_CURVE_EPOCHS = 100  # longer runs would take too long again
 MAX_CURVE_ROWS = 2_000  # with more validation rows, the choice of the epoch adds next to nothing
 
 
@@ -87,7 +88,7 @@ def _record(
     return Optimism(
         val_loss=loss,
         expected=loss + estimate.bias,
-        low=loss + estimate.low,
+        low=max(0.0, loss + estimate.low),  # squared errors and cross entropies are not negative
         high=loss + estimate.high,
         test_rows=new_rows,
         test_loss=test_loss,
@@ -109,7 +110,8 @@ def _test_loss(task: Task, splits: Splits, test: RawSplit, outputs: np.ndarray |
 def _curves(candidates: Candidates, task: Task, splits: Splits) -> dict[int, np.ndarray]:
     if len(candidates.target) > MAX_CURVE_ROWS:
         return {}
-    found = {i: epoch_losses(trial, task, splits) for i, trial in enumerate(candidates.trials[:CURVES])}
+    short = [i for i, t in enumerate(candidates.trials[:CURVES]) if len(t.epochs) <= MAX_CURVE_EPOCHS]
+    found = {i: epoch_losses(candidates.trials[i], task, splits) for i in short}
     return {i: losses for i, losses in found.items() if losses is not None}
 
 

@@ -95,7 +95,7 @@ def single_optimism(selection: Selection, new_rows: int, seed: int = 0) -> Estim
         won = apparent.argmin(axis=1)
         picked = np.arange(CHUNK), won
         found.append(np.concatenate([expected, unseen], axis=1)[picked] - apparent[picked])
-    return _summary(np.concatenate(found), rows)
+    return _summary(np.concatenate(found), rows, unseen_loss(losses, new_rows, rng))
 
 
 def chosen_optimism(losses: np.ndarray, observed: np.ndarray, noise: float, new_rows: int, seed: int = 0) -> Estimate:
@@ -115,7 +115,9 @@ def chosen_optimism(losses: np.ndarray, observed: np.ndarray, noise: float, new_
     drawn = [losses[rng.integers(0, rows, size)].mean(keepdims=True) for _ in range(DRAWS) for size in (rows, new_rows)]
     validation, further = np.concatenate(drawn).reshape(DRAWS, 2).T
     shared = math.sqrt(max(0.0, 1 - rows * noise**2 / max(float(losses.var()), 1e-300)))  # what all trials share
-    return _summary((truth - own) + (further - own) - shared * (validation - own), rows)
+    return _summary(
+        (truth - own) + (further - own) - shared * (validation - own), rows, unseen_loss(losses, new_rows, rng)
+    )
 
 
 def ensemble_optimism(candidates: Candidates, at_most: int, new_rows: int, seed: int = 0) -> Estimate:
@@ -136,7 +138,7 @@ def ensemble_optimism(candidates: Candidates, at_most: int, new_rows: int, seed:
         mean = np.tensordot(weights, decoded, axes=1)
         per_row = kind.row_losses(kind.encode_outputs(mean), target)
         found.append(float(per_row[rng.integers(0, rows, new_rows)].mean()) - apparent)
-    return _summary(np.array(found), rows)
+    return _summary(np.array(found), rows, unseen_loss(candidates.row_losses, new_rows, rng))
 
 
 def row_noise(losses: np.ndarray) -> float:
@@ -191,10 +193,26 @@ def _best_epoch(
     return apparent[picked], (level + (further - 1 / rows) @ curve.T)[picked]
 
 
-def _summary(differences: np.ndarray, rows: int) -> Estimate:
+def unseen_loss(losses: np.ndarray, new_rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw what rows of a sort that the validation split lacks may add to a mean over new rows (draws,).
+
+    A bootstrap only knows losses that occurred: where a model predicts each of n rows right, all of its draws do. By
+    the rule of succession one row in n + 1 may be of another sort. It gets the largest loss of any candidate and row.
+
+    Args:
+        losses: (..., rows) losses of validation rows.
+        new_rows: Number of new rows.
+        rng: Draws.
+    """
+    count = rng.binomial(new_rows, 1 / (losses.shape[-1] + 1), size=DRAWS)
+    return np.asarray(count * float(losses.max()) / new_rows)
+
+
+def _summary(differences: np.ndarray, rows: int, unseen: np.ndarray) -> Estimate:
     """Summarise draws; with few rows a bootstrap's spread is too small, by the factors of Student's t."""
     bias = float(differences.mean())
     tail = (1 - CONFIDENCE) / 2
     inflation = math.sqrt(rows / (rows - 1)) * float(stdtrit(rows - 1, 1 - tail) / stdtrit(1e9, 1 - tail))
-    low, high = np.quantile(differences, [tail, 1 - tail])
+    low = float(np.quantile(differences, tail))
+    high = float(np.quantile(np.resize(differences, DRAWS) + unseen, 1 - tail))
     return Estimate(bias, bias + inflation * (low - bias), bias + inflation * (high - bias), len(differences))

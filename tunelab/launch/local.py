@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from trainables import Splits, Task, TrainingData
 from tunelab.records.data import DataDescription
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import OFF, SweepSpec, public_spec
+from tunelab.records.trial import TrialRecord
 from tunelab.search.factory import fill_defaults, make_compute, make_controller
 from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits
@@ -36,19 +38,28 @@ def load_torch() -> None:
         import_module("torch")
 
 
-def search_here(spec: SweepSpec, task: Task, splits: Splits) -> SweepResult:
-    """The search of a sweep alone: nothing is confirmed, evaluated or kept.
+def search_here(
+    spec: SweepSpec,
+    task: Task,
+    splits: Splits,
+    storage: str = "",
+    on_trial_end: Callable[[TrialRecord], None] = lambda trial: None,
+) -> SweepResult:
+    """Run the search of a sweep alone: nothing is confirmed or evaluated.
 
     Args:
-        spec: trials, epochs and grace period are the task's own where they are None.
-        task, splits: what is learned.
+        spec: Trials, epochs and grace period are the task's own where they are None.
+        task: What is learned.
+        splits: The task's data.
+        storage: URI of the folder for the trials' weights; none are kept when empty.
+        on_trial_end: Called with each trial that ended.
     """
     facts, began = task.facts, time.time()
     filled = fill_defaults(spec, task, name=spec.name or facts.name, tracking_uri=OFF)
     space = task.space(spec.space)
-    limits = SearchLimits(filled.trials, filled.max_epochs, 1, compute=make_compute(filled))
+    limits = SearchLimits(filled.trials, filled.max_epochs, 1, compute=make_compute(filled), storage=storage)
     with TemporaryDirectory() as folder, closing(Journal(Path(folder))) as journal:
-        controller = make_controller(filled, task, space, journal, limits)
+        controller = make_controller(filled, task, space, journal, limits, on_trial_end=on_trial_end)
         run_here(controller, task, splits.training)
         records = controller.finish()
     return SweepResult(

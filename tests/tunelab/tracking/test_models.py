@@ -154,14 +154,17 @@ def test_the_champion_is_beaten_on_its_own_data_alone(store: Store) -> None:
     experiment = store.run(run_id).info.experiment_id
     uris = [store.client.create_logged_model(experiment, f"m{i}", run_id).model_uri for i in range(4)]
 
-    def register(number: int, val_loss: float, digest: str) -> tuple[bool, str]:
-        made = store.register("auto_mpg", uris[number], run_id, val_loss, digest)
+    def register(number: int, val_loss: float, digest: str, objection: str = "") -> tuple[bool, str]:
+        made = store.register("auto_mpg", uris[number], run_id, val_loss, digest, objection=objection)
         assert made.version == str(number + 1)
         return made.champion, made.why
 
     assert register(0, 0.5, "a") == (True, "")
-    assert register(1, 0.1, "b") == (False, "The champion is still version 1, made from other data.")
+    assert register(1, 0.1, "b", "luck") == (False, "It is not a champion: luck.")
+    assert register(1, 0.1, "b") == (True, "")
     assert register(2, 0.6, "a") == (False, "The champion is still version 1 (val_loss 0.5).")
+    assert register(3, 0.4, "a", "luck") == (False, "It is not a champion: luck.")
+    assert store.client.get_model_version_by_alias("tunelab-auto_mpg", "champion").version in ("2", 2)
     assert register(3, 0.4, "a") == (True, "")
     assert register(3, 0.4, "a") == (True, "")
 

@@ -92,10 +92,13 @@ def test_a_champion_is_beaten_on_its_own_data_alone(store_uri: str, tmp_path: Pa
     assert register("first", 0.5, "d1") == ("1", True)
     assert register("worse", 0.6, "d1") == ("2", False)
     assert register("equal", 0.5, "d1") == ("3", False)
-    assert register("other data", 0.1, "d2") == ("4", False)
-    assert register("better", 0.4, "d1") == ("5", True)
-    assert store.client.get_model_version_by_alias("tunelab-wine", "champion").version in ("5", 5)
-    assert register("better", 0.4, "d1") == ("5", True), "the same model is registered once"
+    assert register("other data", 0.1, "d2") == ("4", True)
+    assert store.client.get_model_version_by_alias("tunelab-wine", "champion").version in ("4", 4)
+    assert register("worse on other data", 0.2, "d2") == ("5", False)
+    assert register("better", 0.4, "d1") == ("6", True)
+    assert store.client.get_model_version_by_alias("tunelab-wine", "champion").version in ("6", 6)
+    assert store.client.get_model_version_by_alias("tunelab-wine", "champion-d2").version in ("4", 4)
+    assert register("better", 0.4, "d1") == ("6", True), "the same model is registered once"
     assert register("first", 0.5, "d1") == ("1", False)
 
 

@@ -1,0 +1,118 @@
+"""The report of a benchmark of the expected loss: bias before and after, and coverage of the interval, by table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.confirmation.simulate import wilson
+from benchmarks.harness.provenance import provenance_facts
+from benchmarks.optimism.run import OptimismResults
+from benchmarks.optimism.simulate import KINDS, SINGLE, Measured
+from benchmarks.optimism.spec import SIMULATION
+from tunelab.documents.blocks import Cell, Code, Document, Section, Table, Text
+
+COVERAGE = (0.90, 0.98)  # wanted of a 95 % interval
+REMOVED = 0.80  # fraction of the bias that the estimate must remove
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How good the estimate is over some selections.
+
+    Attributes:
+        count: Number of selections.
+        bias: Mean of test loss minus validation loss.
+        bias_error: Standard error of this mean.
+        left: Mean of test loss minus expected loss.
+        covered: Number of intervals that hold the test loss.
+    """
+
+    count: int
+    bias: float
+    bias_error: float
+    left: float
+    covered: int
+
+    @property
+    def removed(self) -> float:
+        """Fraction of the bias that the estimate removes; NaN without a bias."""
+        return 1 - abs(self.left) / abs(self.bias) if self.bias else math.nan
+
+
+def summarize(some: Sequence[Measured], scale: float = 1.0) -> Summary:
+    """Summarize selections; losses are divided by ``scale``."""
+    before = np.array([m.test_loss - m.val_loss for m in some]) / scale
+    after = np.array([m.test_loss - m.expected for m in some]) / scale
+    error = float(before.std(ddof=1) / math.sqrt(len(before))) if len(before) > 1 else math.nan
+    return Summary(len(some), float(before.mean()), error, float(after.mean()), sum(m.covered for m in some))
+
+
+def verdict(results: OptimismResults) -> str:
+    """Return the outcome in two or three sentences."""
+    texts = []
+    for where, tasks in (("In the simulation", (SIMULATION,)), ("On tables", results.spec.tasks)):
+        for kind in KINDS:
+            found = _pooled(results, tasks, kind)
+            if found is None:
+                continue
+            low, high = wilson(found.covered, found.count)
+            texts.append(
+                f"{where}, winner a{'n' if kind[0] == 'e' else ''} {kind}: the interval holds the test loss in "
+                f"{found.covered} of {found.count} sweeps ({100 * found.covered / found.count:.1f} %, 95 % interval "
+                f"{100 * low:.1f} to {100 * high:.1f} %), and the estimate removes {100 * found.removed:.0f} % of the "
+                "bias."
+            )
+    return " ".join(texts)
+
+
+def _pooled(results: OptimismResults, tasks: Sequence[str], kind: str) -> Summary | None:
+    """Pool tables, each in units of its median test loss."""
+    scaled: list[Measured] = []
+    for task in tasks:
+        some = results.of(task, kind)
+        scale = float(np.median([m.test_loss for m in some])) if some else 1.0
+        scaled += [_scaled(m, scale) for m in some]
+    return summarize(scaled) if scaled else None
+
+
+def _scaled(m: Measured, scale: float) -> Measured:
+    values = (m.val_loss / scale, m.expected / scale, m.low / scale, m.high / scale, m.test_loss / scale)
+    return Measured(m.task, m.kind, m.number, *values)
+
+
+def make_optimism_document(results: OptimismResults) -> Document:
+    """Make the report; from the same sweeps it is the same."""
+    spec, provenance = results.spec, results.lock["provenance"]
+    columns = ["table", "winner", "sweeps", "bias", "± of it", "bias left", "removed, %", "covered, %", "from", "to"]
+    rows: list[list[Cell]] = []
+    for task in (SIMULATION, *spec.tasks):
+        for kind in KINDS:
+            some = results.of(task, kind)
+            if not some:
+                continue
+            found = summarize(some)
+            low, high = (100 * bound for bound in wilson(found.covered, found.count))
+            shown: list[Cell] = [task, kind, found.count, found.bias, found.bias_error, found.left]
+            rows.append([*shown, 100 * found.removed, 100 * found.covered / found.count, low, high])
+    how = (
+        f"Each sweep of a table has {spec.trials} trials of at most {spec.max_epochs} epochs in the space {spec.space} "
+        f"and a split of its own of at most {spec.rows:,} rows; the estimate is the one of a user's sweep. The "
+        "simulation draws squared errors that are correlated within a row, for true losses that are alike or differ. "
+        "Bias is the mean of test loss minus validation loss; tables are pooled in units of their median test loss."
+    )
+    facts: dict[str, Cell] = {
+        **provenance_facts(provenance),
+        **{f"data digest of {task}": digest for task, digest in results.lock["resolved"]["data"].items()},
+    }
+    sections = [
+        Section("Verdict", [Text(verdict(results))]),
+        Section("By table", [Table(columns, rows)]),
+        Section("How it was measured", [Text(how)]),
+        Section("Repeat it", [Code(provenance["command"]), Text("To check it: tunelab bench verify FOLDER")]),
+    ]
+    count = len(results.sweeps)
+    return Document("What the expected loss is worth", f"{count} selections, {SINGLE} or mean.", sections, facts)
