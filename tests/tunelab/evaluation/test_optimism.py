@@ -1,0 +1,74 @@
+"""The loss to expect on new rows: bias removed and intervals kept, where the truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tunelab.evaluation.optimism import Selection, chosen_optimism, deconvolve, row_noise, single_optimism
+
+TRIALS, ROWS = 24, 100
+
+
+def draw(rng: np.random.Generator, truth: np.ndarray, rows: int) -> np.ndarray:
+    """Return losses (trials, rows) around true means, correlated within a row."""
+    shared, own = rng.standard_normal(rows), rng.standard_normal((len(truth), rows))
+    return np.asarray(truth[:, None] + 0.9 * shared + 0.44 * own)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+def test_most_of_the_bias_is_removed_and_intervals_hold_the_truth(spread: float) -> None:
+    before, after, covered = [], [], 0
+    for number in range(60):
+        rng = np.random.default_rng(number)
+        truth = 5 + spread * np.abs(rng.standard_normal(TRIALS))
+        losses = draw(rng, truth, ROWS)
+        order = losses.mean(axis=1).argsort()
+        found = single_optimism(Selection(losses[order[:12]], losses.mean(axis=1)[order[12:]].tolist()), 120, number)
+        gap = draw(rng, truth, 120)[order[0]].mean() - losses[order[0]].mean()
+        before.append(gap)
+        after.append(gap - found.bias)
+        covered += found.low <= gap <= found.high
+    assert np.mean(before) > 0.05
+    assert abs(np.mean(after)) < 0.5 * np.mean(before)  # 60 draws: their own noise is a third of the bias
+    assert covered >= 52
+
+
+def test_a_clear_winner_has_next_to_no_bias() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.array([1.0, 9.0, 9.1, 9.2])
+    found = single_optimism(Selection(draw(rng, truth, ROWS)), ROWS)
+    assert abs(found.bias) < 0.02
+
+
+def test_the_choice_of_the_epoch_adds_to_the_bias() -> None:
+    rng = np.random.default_rng(1)
+    losses = draw(rng, np.array([5.0, 9.0]), ROWS)
+    curve = np.stack([losses[0], *(draw(rng, np.array([5.0]), ROWS)[0] for _ in range(20))])
+    alone = single_optimism(Selection(losses), ROWS)
+    assert single_optimism(Selection(losses, curves={0: curve}), ROWS).bias > alone.bias + 0.05
+
+
+def test_rows_that_are_all_predicted_right_do_not_promise_it_for_new_rows() -> None:
+    losses = np.stack([np.full(30, 1e-9), np.append(np.full(29, 0.01), 4.0)])
+    found = single_optimism(Selection(losses), 36)
+    assert found.high > 0.1
+
+
+def test_a_winner_chosen_by_other_means_moves_towards_the_others() -> None:
+    rng = np.random.default_rng(2)
+    losses = draw(rng, np.full(TRIALS, 5.0), ROWS)
+    means = losses.mean(axis=1)
+    low, high = means.argmin(), means.argmax()
+    noise = row_noise(losses)
+    assert chosen_optimism(losses[low], means, noise, ROWS).bias > 0
+    assert chosen_optimism(losses[high], means, noise, ROWS).bias < 0
+
+
+def test_deconvolution_finds_one_mean_or_two() -> None:
+    rng = np.random.default_rng(3)
+    grid, posterior = deconvolve(5 + 0.1 * rng.standard_normal(200), 0.1)
+    assert (posterior @ grid).std() < 0.05
+    grid, posterior = deconvolve(np.append(np.full(50, 1.0), np.full(50, 2.0)), 0.05)
+    assert posterior[0] @ grid == pytest.approx(1.0, abs=0.02)
+    assert posterior[-1] @ grid == pytest.approx(2.0, abs=0.02)
