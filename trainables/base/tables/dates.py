@@ -223,7 +223,7 @@ def _first_parts(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.D
 
 def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
     """The named parts of each cell, as text; missing where the whole cell does not fit."""
-    matches = (pattern.fullmatch(cell) if len(cell) <= MAX_CELL else None for cell in text)
+    matches = (pattern.fullmatch(cell) if _may_be_date(cell) else None for cell in text)
     rows = [{} if match is None else match.groupdict() for match in matches]
     parts = pd.DataFrame(rows, index=text.index, columns=list(_PARTS), dtype=object)
     short = parts["year"].str.len() == 2
@@ -235,6 +235,11 @@ def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
     whole_year = (parts["year"] * 0 + 1).where(parts["month"].isna())
     parts["month"] = month.fillna(3 * parts["quarter"] - 2).fillna(whole_year)
     return parts
+
+
+def _may_be_date(cell: str) -> bool:
+    """Whether a cell is short enough, and without digits of other scripts."""
+    return len(cell) <= MAX_CELL and (cell.isascii() or not any(c.isdecimal() and not c.isascii() for c in cell))
 
 
 def _number(text: pd.Series) -> pd.Series:
