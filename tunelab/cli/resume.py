@@ -47,9 +47,9 @@ def run_command(
         raise UserError("Which sweep? Give its name or its beginning, or @latest; `tunelab results` lists them.")
     from tunelab.cli.sweep import run_and_show
     from tunelab.setup.resume import check_named, find_name, last_session, next_name, resumed_spec
-    from tunelab.tracking.uri import absolute_uri, check_uri, default_tracking_uri, home_of
+    from tunelab.tracking.uri import absolute_uri, check_uri, default_tracking_uri, environment_uri, home_of
 
-    given_uri = given.get("tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI")
+    given_uri = given.get("tracking_uri") or environment_uri()
     home = home_of(check_uri(given_uri or default_tracking_uri()))
     name = find_name(home, sweep)
     session = last_session(home, name)

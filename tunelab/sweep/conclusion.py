@@ -25,6 +25,7 @@ from tunelab.sweep.tracking import SweepTracking
 from tunelab.system.errors import DiskFull, SweepFailed
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import Interruptions
+from tunelab.tracking.autologging import no_autologging
 
 MAX_TRACE = 100_000  # characters of a traceback in ``ERROR_FILE``
 
@@ -59,9 +60,10 @@ def judge(
 
         leave_ray()  # whose death would end this process
         task, splits = begun.prepared.resolved.task, begun.prepared.splits
-        return evaluate(
-            result, task, splits, begun.weights, tracking.store, loading.figure_process, display.step, on_open
-        )
+        with no_autologging():
+            return evaluate(
+                result, task, splits, begun.weights, tracking.store, loading.figure_process, display.step, on_open
+            )
 
     def wait_for_imports(result: SweepResult) -> SweepResult:
         loading.wait()

@@ -9,8 +9,8 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
@@ -33,7 +33,6 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -115,7 +114,7 @@ class Connection:
         try:
             if scheme_of(uri) in DATABASES:
                 _check_database(uri)
-            self.client = MlflowClient(uri)
+            self.client = MlflowClient(uri, registry_uri=uri)  # MLFLOW_REGISTRY_URI names another
             self.client.search_experiments(max_results=1)
         except STORE_ERRORS as error:
             raise UserError(
@@ -194,26 +193,6 @@ class Connection:
             token = page.token
             if not token:
                 return found
-
-
-@contextmanager
-def fluent(uri: str) -> Iterator[None]:
-    """MLflow's process-wide store and registry set to ours for the time of the block.
-
-    MLflow writes both into the environment, where the next sweep would find them as its user's wish: they go again.
-    """
-    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(before["MLFLOW_TRACKING_URI"])  # type: ignore[arg-type, unused-ignore]  # None unsets
-        mlflow.set_registry_uri(before["MLFLOW_REGISTRY_URI"] or "")
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
 
 
 def quiet_mlflow() -> None:

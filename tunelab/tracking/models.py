@@ -29,7 +29,8 @@ from trainables import Predictor, load_predictor
 from tunelab.records.lookup import Named, find_named
 from tunelab.records.tracking_store import Registration
 from tunelab.records.trial import TrialStatus
-from tunelab.tracking.connection import STATUS, STORE_ERRORS, fluent
+from tunelab.tracking.connection import STATUS, STORE_ERRORS
+from tunelab.tracking.process_state import fluent
 from tunelab.tracking.sweep_runs import SweepRuns, named_run
 
 MODEL_SCHEMES = ("models:/", "runs:/")

@@ -31,7 +31,13 @@ def default_tracking_uri() -> str:
     """
     folder = str(Path.cwd())
     path = "mlruns/mlflow.db" if NEEDS_QUOTES.search(folder) else f"{folder.rstrip('/')}/mlruns/mlflow.db"
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{path}"
+    return environment_uri() or f"sqlite:///{path}"
+
+
+def environment_uri() -> str:
+    """Return the store that ``MLFLOW_TRACKING_URI`` names; empty for a folder, which is left to its user."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return "" if scheme_of(uri) in ("", "file") and uri != OFF else uri
 
 
 def check_uri(uri: str) -> str:

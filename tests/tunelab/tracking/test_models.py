@@ -17,8 +17,8 @@ from mlflow.entities import LoggedModelOutput
 
 from trainables import Predictor, get_task
 from trainables.base.contract.predictors import PREDICTORS
-from tunelab.tracking.connection import fluent
 from tunelab.tracking.models import MODEL_REQUIREMENTS, TEXT_REQUIREMENTS
+from tunelab.tracking.process_state import fluent
 from tunelab.tracking.store import Store
 
 CONFIG: dict[str, Any] = {"hidden_sizes": [8], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 64}

@@ -1,0 +1,62 @@
+"""A process in which its user works with MLflow: the sweep works in its own store and leaves theirs alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from tunelab.records.spec import make_spec
+from tunelab.run import run_sweep
+from tunelab.tracking.open import load_result
+from tunelab.tracking.uri import default_tracking_uri
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, migrated_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The user's own store, set as MLflow's for the process, with an experiment and an active run."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "mlflow.db").write_bytes(migrated_database.read_bytes())
+    uri = f"sqlite:///{folder}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", uri)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment("mine")
+    yield uri
+    while mlflow.active_run():
+        mlflow.end_run()
+    mlflow.set_tracking_uri("")
+    mlflow.tracking.fluent._active_experiment_id = None
+
+
+def test_a_sweep_leaves_the_process_as_it_is(ray_session: None, store_uri: str, theirs: str) -> None:
+    with mlflow.start_run(run_name="theirs") as run:
+        spec = {"task": "wine", "trials": 2, "max_epochs": 2, "confirm_top": 0, "name": "s", "tracking_uri": store_uri}
+        result = run_sweep(make_spec(spec))
+        active = mlflow.active_run()
+        assert active is not None
+        assert active.info.run_id == run.info.run_id
+        assert mlflow.get_tracking_uri() == os.environ["MLFLOW_TRACKING_URI"] == theirs
+        assert os.environ["MLFLOW_REGISTRY_URI"] == theirs
+        mlflow.log_metric("still", 1.0)
+    assert not result.stopped
+    assert result.best is not None
+    assert result.best.version == "1"
+    assert load_result("s", store_uri).best == result.best
+    client = MlflowClient(theirs, registry_uri=theirs)
+    assert not client.search_registered_models()
+    (found,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    assert (found.info.status, found.data.metrics) == ("FINISHED", {"still": 1.0})
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/mlruns", "file:mlruns", "./mlruns", "/tmp/mlruns", ""])
+def test_a_folder_that_mlflow_is_set_to_is_left_to_its_user(
+    uri: str, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert default_tracking_uri() == f"sqlite:///{in_folder}/mlruns/mlflow.db"
