@@ -91,7 +91,7 @@ def test_small_differences_are_ties() -> None:
 
 @pytest.mark.slow
 def test_a_sweep_is_one_of_the_systems(folder: Path) -> None:
-    (folder / FILE).write_text("tables: [{task: wine}]\nseeds: [0]\ntime_budget: 10s\nsystems: [tunelab, lightgbm]\n")
+    (folder / FILE).write_text("tables: [{task: wine}]\nseeds: [0]\ntime_budget: 45s\nsystems: [tunelab, lightgbm]\n")
     done = CliRunner().invoke(app, ["tables", str(folder), "--output", str(folder / "out")])
     assert done.exit_code == 0, done.output
     assert "tunelab on 1 tables: against lightgbm" in done.output
