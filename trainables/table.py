@@ -98,7 +98,7 @@ class Table(TabularTask):
         no_header: bool = False,
         target_transform: str | None = None,
     ) -> None:
-        from trainables.base.tables.file import column_list, read_table_file
+        from trainables.base.tables.reading.file import column_list, read_table_file
         from trainables.base.tables.schema import Wishes, infer_schema, parse_treatments
 
         if data is None:
@@ -173,7 +173,7 @@ class Table(TabularTask):
         return self.__dict__ | {"_frame": None}  # a task that travels to a worker leaves its rows at home
 
     def read(self) -> pd.DataFrame:
-        from trainables.base.tables.file import read_table_file
+        from trainables.base.tables.reading.file import read_table_file
         from trainables.base.tables.target import clean_target
 
         if self._frame is None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from search_spaces import UserError
 from trainables.base.images.digit import read_digit
-from trainables.base.tables.file import read_table_bytes
+from trainables.base.tables.reading.file import read_table_bytes
 from tunelab.cli import main as cli
 from tunelab.launch.ray_internals.forks import NONE
 from tunelab.records.spec import SweepSpec, make_spec, spec_keys

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from search_spaces import SearchSpace, UserError
-from trainables.base.tables.file import read_table_bytes
 from trainables.base.tables.preprocessing import TablePreprocessing
+from trainables.base.tables.reading.file import read_table_bytes
 from trainables.base.tables.schema import Wishes, infer_schema
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))

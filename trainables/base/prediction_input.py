@@ -12,10 +12,10 @@ import pandas as pd
 from search_spaces.errors import UserError
 from trainables.base.contract.task import Predictor
 from trainables.base.images.digit import read_digit
-from trainables.base.tables.dates import NO_DATE, YEARS
-from trainables.base.tables.file import TableFile, read_table_bytes
-from trainables.base.tables.missing import is_word
+from trainables.base.tables.cells.dates import NO_DATE, YEARS
+from trainables.base.tables.cells.missing import is_word
 from trainables.base.tables.preprocessing import TablePreprocessing
+from trainables.base.tables.reading.file import TableFile, read_table_bytes
 from trainables.base.tables.reading.layout import NUMBERED
 
 SHADES = " ░▒▓█"  # of a picture in the terminal, from background to ink

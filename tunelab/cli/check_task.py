@@ -8,9 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from search_spaces.errors import UserError
-from tunelab.cli.completion import complete_task
-from tunelab.cli.json_output import print_json
-from tunelab.cli.options import (
+from tunelab.cli.arguments.completion import complete_task
+from tunelab.cli.arguments.options import (
     argument,
     given_options,
     option,
@@ -19,6 +18,7 @@ from tunelab.cli.options import (
     task_parameters,
     with_parameters,
 )
+from tunelab.cli.output.json_output import print_json
 
 PASSED, FAULTY = "✓", "✗"
 

@@ -16,7 +16,7 @@ def command(
 ) -> None:
     """Show what can be removed: losers' weights, old checkpoints, ended Ray sessions; never a run or a model."""
     from tunelab.clean import find_removable
-    from tunelab.cli.tables import print_table
+    from tunelab.cli.output.tables import print_table
     from tunelab.tracking.uri import home_of
 
     items = find_removable(home_of(wanted_uri(tracking_uri)), print_note)

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from search_spaces.errors import UserError, did_you_mean
-from tunelab.cli.data_hints import TABLE_SUFFIXES, table_hint
+from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES, table_hint
 
 PANELS = ("Arguments", "Budget", "Search", "Trust", "Resources", "Your data", "Store", "Options")  # their order
 NAME_WIDTH = 30  # cells of the column of options in a help

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
-from tunelab.cli.completion import complete_sweep
-from tunelab.cli.json_output import print_json
+from tunelab.cli.arguments.completion import complete_sweep
+from tunelab.cli.output.json_output import print_json
 from tunelab.tracking.open import open_store
 from tunelab.tracking.uri import names_server
 
@@ -68,7 +68,7 @@ def command(
 
 def print_comparison(comparison: Comparison) -> None:
     """Print the tables, and what must be known before comparing."""
-    from tunelab.cli.tables import print_table
+    from tunelab.cli.output.tables import print_table
     from tunelab.report.comparison import verdicts_of
 
     for title, rows in (

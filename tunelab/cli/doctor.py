@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tunelab.cli.json_output import print_json
+from tunelab.cli.output.json_output import print_json
 from tunelab.tracking.open import wanted_uri
 
 

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tunelab.cli import sweep
-from tunelab.cli.json_output import print_json
-from tunelab.cli.options import with_parameters
+from tunelab.cli.arguments.options import with_parameters
+from tunelab.cli.output.json_output import print_json
 
 if TYPE_CHECKING:
     from tunelab.estimate.prediction import Prediction

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
-from tunelab.cli.completion import complete_sweep
+from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from search_spaces.errors import UserError
-from tunelab.cli.completion import complete_sweep
+from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.tracking.open import open_store
 
 

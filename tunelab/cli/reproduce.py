@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tunelab.cli.completion import complete_sweep
-from tunelab.cli.json_output import print_json
+from tunelab.cli.arguments.completion import complete_sweep
+from tunelab.cli.output.json_output import print_json
 from tunelab.tracking.open import open_store
 
 

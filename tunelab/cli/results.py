@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search_spaces.errors import UserError
-from tunelab.cli.completion import complete_sweep
-from tunelab.cli.json_output import print_json
+from tunelab.cli.arguments.completion import complete_sweep
+from tunelab.cli.output.json_output import print_json
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a sweep's best trials, scores and baselines; without a name, list the sweeps."""
-    from tunelab.cli.outcome import print_result, with_trials
-    from tunelab.cli.tables import print_table
+    from tunelab.cli.output.outcome import print_result, with_trials
+    from tunelab.cli.output.tables import print_table
 
     store = open_store(tracking_uri)
     if figures is not None and sweep is None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from search_spaces.errors import UserError
-from tunelab.cli.completion import complete_sweep
-from tunelab.cli.options import argument, option, spec_parameters, with_parameters
+from tunelab.cli.arguments.completion import complete_sweep
+from tunelab.cli.arguments.options import argument, option, spec_parameters, with_parameters
 from tunelab.records.spec import SEARCH, STORE
 
 HELP = {

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from tunelab.cli.completion import complete_task
-from tunelab.cli.json_output import print_json
-from tunelab.cli.options import (
+from tunelab.cli.arguments.completion import complete_task
+from tunelab.cli.arguments.options import (
     argument,
     given_options,
     option,
@@ -17,6 +16,7 @@ from tunelab.cli.options import (
     task_parameters,
     with_parameters,
 )
+from tunelab.cli.output.json_output import print_json
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -38,7 +38,7 @@ def run_command(task: str | None, space: str | None, as_json: bool | None, **giv
     if task is None:
         raise UserError("Which task? Give one, e.g. `tunelab space california_housing`; `tunelab tasks` lists them.")
     from trainables import get_task
-    from tunelab.cli.tables import print_table
+    from tunelab.cli.output.tables import print_table
 
     subject = get_task(task, **given_options(task, given))
     found = subject.space(space)

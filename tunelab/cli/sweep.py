@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from tunelab.cli.completion import complete_task
-from tunelab.cli.data_hints import TABLE_SUFFIXES, table_hint
-from tunelab.cli.json_output import print_json
-from tunelab.cli.options import (
+from tunelab.cli.arguments.completion import complete_task
+from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES, table_hint
+from tunelab.cli.arguments.options import (
     argument,
     given_options,
     option,
@@ -24,6 +23,7 @@ from tunelab.cli.options import (
     task_parameters,
     with_parameters,
 )
+from tunelab.cli.output.json_output import print_json
 from tunelab.records.lookup import LATEST
 from tunelab.records.result import TIME_BUDGET
 from tunelab.records.spec import STORE, SweepSpec, make_spec
@@ -106,7 +106,7 @@ def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
 
         with make_display() as display:
             result = run_sweep(spec, display)
-    from tunelab.cli.outcome import print_result, with_trials
+    from tunelab.cli.output.outcome import print_result, with_trials
 
     with terminal_may_be_closed():
         if as_json:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tunelab.cli.json_output import print_json
+from tunelab.cli.output.json_output import print_json
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -18,7 +18,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     if as_json:
         print_json(rows, indent=2)
         return
-    from tunelab.cli.tables import print_table
+    from tunelab.cli.output.tables import print_table
 
     print_table(
         ["task", "kind", "learns", "score", "trials x epochs", "data"],

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from search_spaces import UserError
 from trainables import get_task
-from tunelab.cli.tables import make_table
+from tunelab.cli.output.tables import make_table
 from tunelab.display.display import Lines, headline
 from tunelab.display.live_table import Progress, draw_trials
 from tunelab.records.spec import make_spec

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tunelab.conftest import Shelf
-from tunelab.cli.json_output import print_json
 from tunelab.cli.main import main
-from tunelab.cli.outcome import print_result
+from tunelab.cli.output.json_output import print_json
+from tunelab.cli.output.outcome import print_result
 from tunelab.display.display import Lines
 from tunelab.display.live_table import LiveTable, draw_trials
 from tunelab.records.importance import ColumnImportance, Importance

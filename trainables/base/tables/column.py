@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.tables.dates import (
+from trainables.base.tables.cells.dates import (
     MOSTLY,
     PROBED,
     YEAR_FIRST,
@@ -21,8 +21,8 @@ from trainables.base.tables.dates import (
     infer_date_order,
     read_dates,
 )
-from trainables.base.tables.missing import is_word
-from trainables.base.tables.numbers import CLOCK, PLAIN, infer_number_format, read_cells, read_numbers, unit_of
+from trainables.base.tables.cells.missing import is_word
+from trainables.base.tables.cells.numbers import CLOCK, PLAIN, infer_number_format, read_cells, read_numbers, unit_of
 
 FEW_VALUES = 10  # up to this many different values, whole numbers are classes and repeated ids codes
 FREE_TEXT = 0.5  # share of distinct values from which text is no category

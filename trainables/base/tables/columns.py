@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from trainables.base.tables.dates import YEAR_FIRST, days_since_1970, read_dates
-from trainables.base.tables.missing import drop_codes
-from trainables.base.tables.numbers import PLAIN, read_numbers
+from trainables.base.tables.cells.dates import YEAR_FIRST, days_since_1970, read_dates
+from trainables.base.tables.cells.missing import drop_codes
+from trainables.base.tables.cells.numbers import PLAIN, read_numbers
 
 SORTS = ("numeric", "categorical", "dates", "text")
 

@@ -17,8 +17,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from search_spaces.errors import UserError
+from trainables.base.tables.cells.dates import days_since_1970, infer_date_order
 from trainables.base.tables.columns import Columns
-from trainables.base.tables.dates import days_since_1970, infer_date_order
 from trainables.base.tables.reading.layout import unique_names
 from trainables.base.tables.text_features import clean_text, fit_text, text_features
 

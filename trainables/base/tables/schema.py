@@ -9,10 +9,10 @@ import pandas as pd
 
 from search_spaces.errors import UserError, unknown
 from trainables.base.kinds.kind import Kind
+from trainables.base.tables.cells.missing import infer_codes
 from trainables.base.tables.column import TREATMENTS, ColumnRole, chosen_role, infer_role
 from trainables.base.tables.columns import SORTS, Columns, category_text
 from trainables.base.tables.leaks import find_leak
-from trainables.base.tables.missing import infer_codes
 from trainables.base.tables.target import Target, clean_target, code_note, infer_target
 
 

@@ -11,10 +11,10 @@ import pandas as pd
 
 from search_spaces.errors import UserError, unknown
 from trainables.base.kinds.kind import Kind
+from trainables.base.tables.cells.dates import MOSTLY
+from trainables.base.tables.cells.missing import NO_LABEL, drop_codes, infer_codes, is_word
+from trainables.base.tables.cells.numbers import PLAIN, infer_number_format, read_numbers
 from trainables.base.tables.column import FEW_VALUES, reading, strange_cells
-from trainables.base.tables.dates import MOSTLY
-from trainables.base.tables.missing import NO_LABEL, drop_codes, infer_codes, is_word
-from trainables.base.tables.numbers import PLAIN, infer_number_format, read_numbers
 
 KINDS: tuple[Kind, ...] = ("regression", "binary", "multiclass")
 MAX_CLASSES = 100

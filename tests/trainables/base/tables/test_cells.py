@@ -14,9 +14,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from search_spaces import UserError
+from trainables.base.tables.cells.dates import (
+    DAY_FIRST,
+    MONTH_FIRST,
+    YEAR_FIRST,
+    DateOrder,
+    infer_date_order,
+    read_dates,
+)
+from trainables.base.tables.cells.numbers import CLOCK, COMMA, PLAIN, POINT, infer_number_format, read_numbers
 from trainables.base.tables.column import infer_role, order_in_time
-from trainables.base.tables.dates import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, DateOrder, infer_date_order, read_dates
-from trainables.base.tables.numbers import CLOCK, COMMA, PLAIN, POINT, infer_number_format, read_numbers
 
 DATES = [  # cells, the order, how the first one reads
     (["2024-03-05", "2024-12-31"], "year first", "2024-03-05"),

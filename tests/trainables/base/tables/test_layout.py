@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search_spaces import UserError
-from trainables.base.tables.file import read_table_bytes
+from trainables.base.tables.reading.file import read_table_bytes
 
 ROWS = "".join(f"{i},{i * 7 % 13},동{i % 3}\n" for i in range(30))
 WESTERN = "name,höhe,ort\n" + "".join(f"Jörg {i},{i},Zürich\n" for i in range(30))

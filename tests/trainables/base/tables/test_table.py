@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import trainables
 from search_spaces import UserError
 from trainables.base.prediction_input import predict_table_file
-from trainables.base.tables.file import read_table_bytes
 from trainables.base.tables.predictor import TablePredictor
+from trainables.base.tables.reading.file import read_table_bytes
 from trainables.table import Table
 
 ROWS = 120

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from trainables.base.tables.dates import MOSTLY, PROBED, TIME, seconds_of_day
-from trainables.base.tables.missing import is_word
-from trainables.base.tables.units import (
+from trainables.base.tables.cells.dates import MOSTLY, PROBED, TIME, seconds_of_day
+from trainables.base.tables.cells.missing import is_word
+from trainables.base.tables.cells.units import (
     CURRENCY,
     KOREAN_UNIT,
     factors,

@@ -11,7 +11,7 @@ TABLE_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq")
 
 def table_hint(path: str, command: str = "sweep") -> UserError:
     """Return the error for a data file that was given where a task is expected."""
-    from trainables.base.tables.file import column_list, read_table_file
+    from trainables.base.tables.reading.file import column_list, read_table_file
 
     typed = f"Type: tunelab {command} table --data {path} --target COLUMN"
     if not Path(path).expanduser().is_file():

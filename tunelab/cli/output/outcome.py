@@ -23,7 +23,7 @@ from tunelab.analysis.standing import (
     winner_name,
     winner_params,
 )
-from tunelab.cli.tables import UNLIMITED, cell, print_table
+from tunelab.cli.output.tables import UNLIMITED, cell, print_table
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
 
