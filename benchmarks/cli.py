@@ -368,11 +368,17 @@ def tables(
 
 
 @app.command()
-def verify(folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")]) -> None:
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")],
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="A model that the lock names and you vouch for; repeatable."),
+    ] = None,
+) -> None:
     """Run a benchmark again from its lock and say 'identical', or list what differs (exit code 1)."""
     from benchmarks.harness import verify as harness
 
-    differences = harness.verify(folder)
+    differences = harness.verify(folder, trust or [])
     if differences:
         typer.echo(f"{len(differences)} differences:")
         for difference in differences:

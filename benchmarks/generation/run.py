@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,12 +18,13 @@ from benchmarks.generation.measure.results import Results, evaluate, write_resul
 from benchmarks.generation.measure.speed import SideBySide, Speed, compare_with_loop, setting_speed
 from benchmarks.generation.measure.writer import Writer, check_plan, load_writer
 from benchmarks.generation.plan.goal import Goal, check_goal
-from benchmarks.generation.plan.spec import Plan, parse_spec, resolve
+from benchmarks.generation.plan.spec import Plan, named_models, parse_spec, resolve
 from benchmarks.generation.plan.storage import KIND, PACKAGES, RESULTS, SAMPLES, SPEED, TUNING, asked, write_json
 from benchmarks.generation.scoring.scorer import Scorer, load_scorer
 from benchmarks.harness.lockfile import Lock
 from benchmarks.harness.suite import Notify, Suite, run_suite
 from tunelab.documents.blocks import Document
+from tunelab.system.trust import Named
 
 LARGEST_CHUNK = 512  # samples made between two writes
 
@@ -77,6 +78,10 @@ class GenerationSuite(Suite[Results]):
     @cached_property
     def _scorer(self) -> Scorer:
         return load_scorer(self._plan)
+
+    @staticmethod
+    def named(resolved: Mapping[str, Any]) -> list[Named]:
+        return named_models(resolved["spec"])
 
     def asked(self) -> dict[str, Any]:
         return asked(self._plan, self._goal)

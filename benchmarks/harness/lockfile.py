@@ -120,7 +120,7 @@ def damaged_files(folder: Path, lock: Lock) -> list[str]:
     """Name the result files that are not the ones the lock was written for."""
     found = []
     for name, digest in lock.get("results", {}).items():
-        path = folder / name
+        path = folder / Path(name).name  # a lock names files of its own folder alone
         if not path.is_file():
             found.append(f"{name} is missing")
         elif file_digest(path) != digest:

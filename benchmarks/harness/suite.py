@@ -17,6 +17,7 @@ from benchmarks.harness.provenance import then_and_now
 from search_spaces.errors import UserError
 from tunelab.documents.blocks import Document
 from tunelab.report.report import write_document
+from tunelab.system.trust import Named, remember
 
 REPORT = "report.html"
 Notify = Callable[[str], None]
@@ -55,6 +56,11 @@ class Suite(ABC, Generic[R]):
         Raises:
             UserError: what it asks for is not here.
         """
+
+    @staticmethod
+    def named(resolved: Mapping[str, Any]) -> list[Named]:
+        """Return the files and places outside its folder that a lock names under ``resolved``; none by default."""
+        return []
 
     def asked(self) -> dict[str, Any]:
         """Return the part of ``resolved`` that is known before anything heavy is loaded; all of it by default."""
@@ -103,6 +109,7 @@ def run_suite(suite: Suite[R], folder: Path, notify: Notify) -> R:
     """
     check_folder(folder, suite.kind, suite.asked(), suite.packages)
     lock = open_folder(folder, suite.kind, suite.resolved(), suite.packages, afresh=not suite.continues)
+    remember(suite.named(lock["resolved"]))
     results = suite.measure(folder, lock, notify)
     names = suite.write(folder, results)
     results = replace(results, lock={**lock, **complete(folder, lock, names, suite.notes(results))})

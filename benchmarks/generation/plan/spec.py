@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmarks.generation.plan.settings import PARAMETERS, DecodingSettings, brief, expand_grid
 from search_spaces.errors import UserError, unknown
 from trainables.base.text.model_folder import ModelFolder, find_model
+from tunelab.system.trust import Named
 
 FOLDER = Path(__file__).parent
 DEFAULT_SPEC = FOLDER / "default.yaml"
@@ -98,6 +99,13 @@ class BenchmarkSpec(_Strict):
     threads: int | None = Field(default=None, ge=1, le=256)
     device: Literal["cpu", "cuda"] = "cpu"
     speed: SpeedSpec = SpeedSpec()
+
+
+def named_models(spec: Mapping[str, Any]) -> list[Named]:
+    """Return the models that a benchmark's spec, as a lock holds it, has loaded or fetched."""
+    wanted = [name for name in (spec.get("model"), spec.get("scorer")) if name and name != CHARACTER_NGRAM]
+    found = [(name, Path(name).expanduser().absolute()) for name in wanted]
+    return [Named("model", str(path) if path.exists() else name, not path.exists()) for name, path in found]
 
 
 @dataclass(frozen=True)
