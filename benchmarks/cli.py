@@ -59,7 +59,7 @@ def generation(
 
     Ctrl-C keeps what is done; the same command continues from there.
 
-    Examples:
+    For example:
 
         tunelab bench generation
 
@@ -137,7 +137,7 @@ def speed(
 ) -> None:
     """Measure what a sweep costs beside its training, against other ways to run it; one folder with a report comes out.
 
-    Examples:
+    For example:
 
         tunelab bench speed
 
@@ -203,7 +203,7 @@ def search(
 
     Ctrl-C keeps what is done; the same command continues from there.
 
-    Examples:
+    For example:
 
         tunelab bench search
 
@@ -271,7 +271,7 @@ def optimism(
 
     Ctrl-C keeps what is done; the same command continues from there.
 
-    Examples:
+    For example:
 
         tunelab bench optimism
 
@@ -312,7 +312,7 @@ def confirmation(
 
     Takes about a quarter of an hour on two cores. Ctrl-C keeps what is done; the same command continues from there.
 
-    Examples:
+    For example:
 
         tunelab bench confirmation
 
@@ -346,7 +346,7 @@ def tables(
 
     All get the same rows and the same time. Ctrl-C keeps what is done; the same command continues from there.
 
-    Examples:
+    For example:
 
         tunelab bench tables my-tables
 

@@ -21,7 +21,7 @@ ENTRY_POINTS = "tunelab.spaces"
 
 
 def space_names() -> list[str]:
-    """Names of the spaces in this package: the files that hold ``space``."""
+    """Return names of the spaces in this package: the files that hold ``space``."""
     no_spaces = {"errors", "optuna_logging", "space", "values"}
     return sorted({module.name for module in pkgutil.iter_modules(__path__)} - no_spaces)
 

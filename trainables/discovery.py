@@ -87,7 +87,7 @@ def get_task(name: str, **options: Any) -> Task:
 
 
 def is_shipped(task: Task) -> bool:
-    """Whether a task comes with tunelab."""
+    """Return whether a task comes with tunelab."""
     return type(task) in shipped_tasks().values()
 
 

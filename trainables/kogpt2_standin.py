@@ -128,7 +128,7 @@ def train_network(
 
 
 def make_standin(folder: Path) -> None:
-    """Trains tokenizer and network and writes the folder."""
+    """Train tokenizer and network and write the folder."""
     import torch
     from rich.console import Console
     from transformers.utils import logging

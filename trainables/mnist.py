@@ -140,7 +140,7 @@ class MNIST(Task):
         return ImagePredictor(dict(config), dict(splits.training.facts), weights, splits.preprocessing)
 
     def features(self, splits: Splits, inputs: Any) -> np.ndarray:
-        """Means of 2 x 2 pixels, (n, 196): with all pixels boosting takes six times as long, and is worse."""
+        """Return means of 2 x 2 pixels, (n, 196): with all pixels boosting takes six times as long, and is worse."""
         images = splits.preprocessing.transform(inputs).reshape(len(inputs), 14, 2, 14, 2)
         means: np.ndarray = images.mean(axis=(2, 4)).reshape(len(inputs), -1)
         return means

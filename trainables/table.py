@@ -276,7 +276,7 @@ def _names(ignore: str | Sequence[str] | None, frame: pd.DataFrame) -> list[str]
 
 
 def _missing(given: str | Sequence[str] | None) -> list[str] | None:
-    """Cells that mean "no value", as text; None when they are to be found, empty when there are none."""
+    """Return the cells that mean "no value", as text; None to find them, empty when there are none."""
     if given is None:
         return None
     texts = [given] if not isinstance(given, list | tuple) else given

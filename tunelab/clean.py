@@ -119,7 +119,7 @@ def _item(owner: str, what: str, storage: Storage, path: str) -> Removable:
 
 
 def _ray_sessions() -> Iterator[Removable]:
-    """Folders of Ray sessions that sweeps started and whose processes are gone."""
+    """Return folders of Ray sessions that sweeps started and whose processes are gone."""
     used = "\n".join(_command_lines())
     for mark in sorted(
         Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp", "ray").glob(
@@ -149,7 +149,7 @@ def _command_lines() -> Iterator[str]:
 
 
 def _alive(mark: Path) -> bool:
-    """Whether the process that a folder's mark names runs; where that cannot be known, it does."""
+    """Return whether the process that a folder's mark names runs; where that cannot be known, it does."""
     try:
         os.kill(int(mark.read_text(encoding="utf-8")), 0)
     except ProcessLookupError:

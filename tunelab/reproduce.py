@@ -76,7 +76,7 @@ class Reproduction:
 
 
 def reproduce(store: Store, run_id: str, trusted: Sequence[str] = ()) -> Reproduction:
-    """Trains the trial of a run again, without Ray, and compares every figure of every epoch.
+    """Train the trial of a run again, without Ray, and compare every metric of every epoch.
 
     Config, seeds, split, budget and thread count come from the store; the data must have the digest it had.
 
@@ -118,7 +118,7 @@ def reproduce(store: Store, run_id: str, trusted: Sequence[str] = ()) -> Reprodu
 
 
 def first_difference(before: Sequence[Epoch], now: Sequence[Epoch]) -> Difference | None:
-    """The first epoch and figure in which two curves differ; training time is not compared."""
+    """Return the first epoch and metric in which two curves differ; training time is not compared."""
     after = {epoch.epoch: epoch for epoch in now}
     for old in before:
         new = after.get(old.epoch)
@@ -142,7 +142,7 @@ def _same(one: float, other: float) -> bool:
 
 
 def _loaded(spec: Mapping[str, Any], parent: Mapping[str, str]) -> tuple[Task, Splits]:
-    """The sweep's task and its data; the error names the folder to go to when a file was named from there."""
+    """Load the sweep's task and its data; the error names the folder to go to when a file was named from there."""
     try:
         task = _same_task(spec, parent)
         return task, load_data(task, spec["split_seed"])
@@ -154,7 +154,7 @@ def _loaded(spec: Mapping[str, Any], parent: Mapping[str, str]) -> tuple[Task, S
 
 
 def _same_task(spec: Mapping[str, Any], parent: Mapping[str, str]) -> Task:
-    """The sweep's task; a task of the user's own must still be the file that it was."""
+    """Return the sweep's task; a task of the user's own must still be the file that it was."""
     name = str(spec["task"])
     recorded = parent.get("tunelab.task_file")
     if recorded is not None:

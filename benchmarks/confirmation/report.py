@@ -17,7 +17,7 @@ ALLOWED = 0.05  # of sweeps on noise may call their winner better
 
 
 def make_confirmation_document(results: ConfirmationResults) -> Document:
-    """The report; made again from the same sweeps it is the same."""
+    """Return the report; the same sweeps always give the same report."""
     spec, provenance = results.spec, results.lock["provenance"]
     cases = [case for case in CASES if spec.count(case)]
     sections = [
@@ -38,7 +38,7 @@ def make_confirmation_document(results: ConfirmationResults) -> Document:
 
 
 def verdict(sweeps: Sequence[Simulated]) -> str:
-    """The outcome in a sentence or two."""
+    """Return the outcome in a sentence or two."""
     noise = [s for s in sweeps if s.case == NOISE]
     wrong = sum(s.better for s in noise)
     low, high = wilson(wrong, len(noise))

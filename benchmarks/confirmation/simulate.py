@@ -57,7 +57,7 @@ class Simulated:
 
 @cpu_threads(1)
 def simulate(spec: ConfirmationSpec, name: str, case: str, number: int) -> Simulated:
-    """Searches and confirms; the same arguments give the same but for seconds."""
+    """Search and confirm; equal arguments give equal results except for seconds."""
     began = time.perf_counter()
     seed = derive_seed(spec.seed, f"confirmation/{name}/{case}", number)
     task = get_task(name)
@@ -97,7 +97,7 @@ def _holds(row: ConfirmationRow, p: float | None) -> bool:
 
 
 def shuffled(splits: Splits, seed: int) -> Splits:
-    """The same rows with their encoded targets drawn anew from all training and validation rows."""
+    """Return the same rows with their encoded targets shuffled over all training and validation rows."""
     arrays = dict(splits.training.arrays)
     count = len(arrays["y_train"])
     targets = np.concatenate([arrays["y_train"], arrays["y_val"]])

@@ -60,7 +60,7 @@ class ConfirmationSpec:
 
 
 def check(spec: ConfirmationSpec) -> None:
-    """Raises ``UserError`` for a task that is no bundled table, or a number below its least."""
+    """Raise ``UserError`` for a task that is no bundled table, or a number below its least."""
     known = {n for n, cls in task_classes().items() if issubclass(cls, TabularTask) and hasattr(cls, "facts")}
     for task in spec.tasks:
         if task not in known:

@@ -63,11 +63,11 @@ class Terminal:
             self._progress.update(self._task, advance=finished, rate=shown)
 
     def say(self, text: str) -> None:
-        """A new stage begins."""
+        """Announce a new stage."""
         self.console.print(printable(text), markup=False)
 
     def stop(self) -> None:
-        """What the bar counts is done, or was interrupted."""
+        """Remove the progress bar, when its work is done or interrupted."""
         if self._progress:
             self._progress.stop()
             self._progress = None

@@ -158,7 +158,7 @@ def make_samples(plan: Plan, writer: Writer, places: Sequence[Slot], display: Di
 
 
 def _complete_samples(plan: Plan, writer: Writer, path: Path, chunk: int, display: Display) -> list[Sample]:
-    """Makes the samples that are missing. Chunks are fixed, so that a run in two goes gives the bytes of one in one."""
+    """Make the missing samples, in fixed chunks, so that a run in two parts gives the same bytes as a run in one."""
     places = slots(plan)
     kept = read_samples(path)
     whole = len(kept) if len(kept) == len(places) else len(kept) // chunk * chunk
@@ -180,7 +180,7 @@ def _complete_samples(plan: Plan, writer: Writer, path: Path, chunk: int, displa
 
 
 def _complete_tuning(plan: Plan, writer: Writer, scorer: Scorer, goal: Goal, path: Path, display: Display) -> Tuning:
-    """The search, going on from the trials that an earlier call kept."""
+    """Continue the search from the trials that an earlier call kept."""
     kept = Tuning.from_json(json.loads(path.read_text(encoding="utf-8"))).trials if path.is_file() else ()
     display.start("trials", goal.trials, len(kept))
 
@@ -197,7 +197,7 @@ def _complete_tuning(plan: Plan, writer: Writer, scorer: Scorer, goal: Goal, pat
 def _complete_speed(
     plan: Plan, writer: Writer, path: Path, display: Display
 ) -> tuple[tuple[Speed, ...], SideBySide | None]:
-    """The speeds that are missing, beside those that an earlier call kept."""
+    """Measure the missing speeds and return them with those that an earlier call kept."""
     if plan.spec.speed.repeats == 0:
         return (), None
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"settings": [], "side_by_side": None}

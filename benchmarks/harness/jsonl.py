@@ -9,13 +9,13 @@ from typing import Any
 
 
 def append_line(path: Path, values: Mapping[str, Any]) -> None:
-    """Writes a finished piece down."""
+    """Write a finished piece down."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(values) + "\n")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The pieces that are finished; a line that an interruption cut off is removed. Empty without a file."""
+    """Return the pieces that are finished; a line that an interruption cut off is removed. Empty without a file."""
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")

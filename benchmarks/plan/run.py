@@ -150,7 +150,7 @@ def run(tasks: Sequence[str], options: Sequence[str], folder: Path, notify: Noti
 
 
 def compare(task: str, options: Sequence[str]) -> Comparison:
-    """Plans a task's sweep, runs it in an empty folder, and gives both costs."""
+    """Plan a task's sweep, run it in an empty folder, and return both costs."""
     with tempfile.TemporaryDirectory(prefix="tunelab-plan-") as place:
         planned = json.loads(_output(["plan", task, *options, "--json"], Path(place)))
         predicted = Costs(**{figure: planned[figure] for figure in FIGURES})

@@ -21,7 +21,7 @@ POINTS = 60  # of a curve
 
 
 def make_search_document(results: SearchResults) -> Document:
-    """The report; made again from the same searches it is the same."""
+    """Return the report; the same searches always give the same report."""
     spec, provenance = results.spec, results.lock["provenance"]
     sections = [
         Section("Verdict", [Text(verdict(results.ranking))]),
@@ -45,7 +45,7 @@ def make_search_document(results: SearchResults) -> Document:
 
 
 def verdict(ranking: Ranking) -> str:
-    """The outcome in a sentence or two."""
+    """Return the outcome in a sentence or two."""
     first, last = ranking.methods[0], ranking.methods[-1]
     place = f"{ranking.ranks[0]:.2f} of {len(ranking.methods)}, over {ranking.blocks} blocks"
     text = f"{first} has the best average rank, {place}"
@@ -157,7 +157,7 @@ def _curves(
 
 
 def _at(moments: Sequence[float], losses: Sequence[float], moment: float) -> float:
-    """The lowest loss at a moment; inf before the first."""
+    """Return the lowest loss at a moment; inf before the first."""
     place = bisect.bisect_right(moments, moment)
     return losses[place - 1] if place else math.inf
 

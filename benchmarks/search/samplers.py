@@ -35,10 +35,10 @@ class Sampler(Protocol):
     """Proposes one trial after another."""
 
     def suggest(self, number: int) -> tuple[dict[str, ParamValue], Config]:
-        """Parameters and configuration of the next trial."""
+        """Return parameters and configuration of the next trial."""
 
     def tell(self, record: TrialRecord) -> None:
-        """What became of a trial."""
+        """Report a finished trial to the sampler."""
 
 
 def sampler_names() -> set[str]:
@@ -48,7 +48,7 @@ def sampler_names() -> set[str]:
 
 
 def makes_itself(cls: type) -> bool:
-    """Whether a class is no base class and needs no arguments."""
+    """Return whether a class is no base class and needs no arguments."""
     required = [
         p for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind != p.VAR_KEYWORD
     ]
@@ -56,7 +56,7 @@ def makes_itself(cls: type) -> bool:
 
 
 def make_sampler(name: str, space: SearchSpace, seed: int) -> Sampler:
-    """A sampler of this name for a space.
+    """Return a sampler of this name for a space.
 
     Raises:
         UserError: it needs a package that is not installed, or cannot search this space.
@@ -67,7 +67,7 @@ def make_sampler(name: str, space: SearchSpace, seed: int) -> Sampler:
 
 
 class NamedStudySampler(StudySampler):
-    """StudySampler by any of Optuna's samplers, made anew for each trial as for those of the platform."""
+    """StudySampler by any of Optuna's samplers, created for each trial as those of the platform are."""
 
     def __init__(self, space: SearchSpace, sampler: str, seed: int) -> None:
         super().__init__(space, "random" if sampler == "random" else "tpe", seed, reference={}, fixed={})
@@ -93,8 +93,10 @@ class NamedStudySampler(StudySampler):
 
 
 class RaySampler:
-    """One of Ray's searchers. They know no conditional parameters: each trial gets a value for every parameter of the
-    space, and its configuration uses those of its branch.
+    """One of Ray's searchers.
+
+    Ray's searchers do not support conditional parameters: each trial gets a value for every parameter of the space, and
+    its configuration uses those of its branch.
 
     Args:
         name: of its class.
@@ -131,7 +133,7 @@ class RaySampler:
 
 
 def _domain(distribution: BaseDistribution) -> Any:
-    """A distribution of Optuna in Ray's terms."""
+    """Return a distribution of Optuna in Ray's terms."""
     from ray import tune
 
     if isinstance(distribution, CategoricalDistribution):

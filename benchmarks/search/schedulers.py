@@ -66,16 +66,16 @@ class Scheduler(Protocol):
     ahead: int  # so many trials are proposed before one of them runs
 
     def add(self, number: int) -> None:
-        """A trial has been proposed."""
+        """Add a proposed trial."""
 
     def turn(self) -> int | None:
-        """The trial that runs next; None when a new one should be proposed."""
+        """Return the trial that runs next; None when a new one should be proposed."""
 
     def judge(self, number: int, curve: list[Epoch]) -> Verdict:
-        """Whether a trial goes on after the last epoch of its curve."""
+        """Return whether a trial goes on after the last epoch of its curve."""
 
     def ended(self, number: int, curve: list[Epoch]) -> None:
-        """A trial ended by itself: at its full length, without improving, or diverged."""
+        """Record a trial that ended by itself: at its full length, without improving, or diverged."""
 
     def stopped(self) -> list[int]:
         """Paused trials that have been stopped since the last call."""

@@ -61,7 +61,7 @@ class SearchSpec:
 
 
 def check(spec: SearchSpec) -> list[Method]:
-    """The spec's methods.
+    """Check the spec and return its methods.
 
     Raises:
         UserError: an unknown task, sampler or scheduler, one that cannot be made here, fewer than two methods, or a
@@ -104,7 +104,7 @@ def parse_method(text: str) -> Method:
 
 
 def rehearse(task: str, method: Method) -> None:
-    """Makes a method's parts for a task and proposes a few trials; raises ``UserError`` for what cannot be made."""
+    """Make a method's parts for a task and propose a few trials; raise ``UserError`` for what cannot be made."""
     from benchmarks.search.samplers import make_sampler
     from benchmarks.search.schedulers import TrialLength, make_scheduler
 

@@ -54,7 +54,7 @@ class Ranking:
 
 
 def rank(methods: Sequence[str], tasks: Sequence[str], losses: np.ndarray, seed: int) -> Ranking:
-    """Ranks methods.
+    """Rank methods.
 
     Args:
         methods: names of the columns.

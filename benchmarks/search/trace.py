@@ -1,5 +1,7 @@
-"""One search by one method: one trial at a time until the budget of epochs is spent. No Ray runs, nothing is random
-but what the seed fixes, so that the same search gives the same curve."""
+"""One search by one method: one trial at a time until the budget of epochs is spent.
+
+It runs without Ray and is random only by its seed, so that the same search gives the same curve.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +43,11 @@ class SearchTrace:
 
 
 def run_search(task: Task, data: TrainingData, method: Method, repetition: int, seed: int, budget: int) -> SearchTrace:
-    """Searches until ``budget`` epochs are spent.
+    """Search until ``budget`` epochs are spent.
 
     Args:
-        task, data: what is learned; the task's default length of a trial and its grace period hold.
+        task: what is learned; its default length of a trial and its grace period apply.
+        data: of the task.
         method: how.
         repetition: its number; proposals and trials of equal repetitions have equal seeds.
         seed: of the benchmark.
@@ -96,7 +99,7 @@ class Search:
         self._proposed = 0
 
     def run(self) -> None:
-        """Trains until the budget is spent."""
+        """Train until the budget is spent."""
         while self.epochs < self._budget:
             while len(self._open) - len(self._open.keys() & self.begun) < self._scheduler.ahead:
                 self._propose()
@@ -116,7 +119,7 @@ class Search:
         self._scheduler.add(number)
 
     def _train(self, number: int) -> None:
-        """Trains a trial until it ends, is stopped or paused, or the budget is spent."""
+        """Train a trial until it ends, is stopped or paused, or the budget is spent."""
         trial = self._open[number]
         self.begun.add(number)
         while self.epochs < self._budget:

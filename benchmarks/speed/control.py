@@ -61,7 +61,7 @@ class Probe:
         return
 
     def progress(self, trials: Sequence[TrialRecord]) -> None:
-        """Notes the trials that have ended since the last call; looks at open ones alone, to cost nothing itself."""
+        """Note the trials that have ended since the last call; look only at open ones, to add no cost."""
         self._open |= set(range(self._seen, len(trials)))
         self._seen = len(trials)
         for number in [n for n in self._open if trials[n].status != TrialStatus.RUNNING]:
@@ -78,7 +78,7 @@ def resident_kb() -> int:
 
 
 def measure_control(trials: int, *, tracked: bool) -> Control:
-    """Runs a sweep of instant trials in the working directory and gives its cost."""
+    """Run a sweep of instant trials in the working directory and return its cost."""
     from tunelab.records.spec import make_spec
     from tunelab.run import run_sweep
 
@@ -109,17 +109,17 @@ def measure_control(trials: int, *, tracked: bool) -> Control:
 
 
 def by_window(seconds: Sequence[float]) -> tuple[float, ...]:
-    """Readings of a clock at each trial's end to milliseconds a trial, for each ``WINDOW`` trials after the first."""
+    """Turn clock readings at trial ends into milliseconds a trial, for each ``WINDOW`` trials after the first."""
     return tuple(1e3 * (b - a) / WINDOW for a, b in pairwise(seconds[WINDOW - 1 :: WINDOW]))
 
 
 def disk_bytes(folder: Path) -> int:
-    """Bytes of all files below a folder."""
+    """Return bytes of all files below a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def read_control(path: Path) -> Control:
-    """What this script wrote."""
+    """Return what this script wrote."""
     values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     for name in ("ms_by_window", "cpu_ms_by_window"):
         values[name] = tuple(values[name])
@@ -127,6 +127,7 @@ def read_control(path: Path) -> Control:
 
 
 def main() -> None:
+    """Measure the cost of control and write it to a file."""
     trials, out = int(sys.argv[1]), Path(sys.argv[2])
     out.write_text(json.dumps(asdict(measure_control(trials, tracked="--untracked" not in sys.argv))), encoding="utf-8")
 

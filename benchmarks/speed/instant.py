@@ -65,5 +65,5 @@ class Instant(Task):
             yield EpochReport(epoch, loss, {"train_loss": loss, "lr": float(config["lr"])})
 
     def space(self, name: str | None = None) -> SearchSpace:
-        """The perceptron's space: nine parameters, some conditional, so that proposing costs what it does."""
+        """Return the perceptron's space: nine parameters, some conditional, so that proposing costs what it does."""
         return SearchSpace("mlp", suggest_mlp)

@@ -36,7 +36,7 @@ class Workload:
     dropout: float = 0.0
 
     def data(self) -> TrainingData:
-        """Normal inputs and a target that depends on them; a fifth as many validation rows."""
+        """Return normal inputs and a target that depends on them; a fifth as many validation rows."""
         rng = np.random.default_rng(0)
         total = self.rows + self.rows // 5
         x = rng.normal(size=(total, self.n_inputs)).astype(np.float32)
@@ -50,7 +50,7 @@ class Workload:
         return TrainingData(arrays, {"n_inputs": self.n_inputs, "n_outputs": 1}, digest=self.name)
 
     def config(self) -> dict[str, object]:
-        """The configuration as ``fit_mlp`` takes it."""
+        """Return the configuration as ``fit_mlp`` reads it."""
         return {
             "hidden_sizes": list(self.hidden_sizes),
             "dropout": self.dropout,
@@ -80,7 +80,7 @@ class Timing:
 
 
 def with_data_loader(workload: Workload, data: TrainingData, device: str) -> Callable[[], object]:
-    """The loop of the documentation's examples: ``TensorDataset``, ``DataLoader``, ``AdamW`` as it comes."""
+    """Train as the documentation's examples do: ``TensorDataset``, ``DataLoader`` and ``AdamW`` with its defaults."""
     model = _model(workload).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=1e-4)
     loss_function = torch.nn.MSELoss()
@@ -114,7 +114,7 @@ def by_hand(workload: Workload, data: TrainingData, device: str) -> Callable[[],
 
 
 def validation_by_hand(workload: Workload, data: TrainingData, device: str) -> Callable[[], object]:
-    """What ``fit_mlp`` adds to the epoch: validation outputs, loss, metrics and a copy of the weights."""
+    """Compute what ``fit_mlp`` adds to an epoch: validation outputs, loss, metrics and a copy of the weights."""
     trainer = FusedMLPTrainer(workload.config(), data, 0, kind="regression", device=device)
     validation = Validation("regression", data)
     return lambda: (validation.judge(trainer.validate()), trainer.weights())
@@ -129,7 +129,7 @@ WAYS = {
 
 
 def measure(workload: Workload, rounds: int, device: str = "cpu") -> list[Timing]:
-    """Times one epoch of each way, alternating, ``rounds`` times after one round that warms up."""
+    """Time one epoch of each way, alternating, ``rounds`` times after one round that warms up."""
     data = workload.data()
     epochs = {way: make(workload, data, device) for way, make in WAYS.items()}
     times: dict[str, list[float]] = {way: [] for way in epochs}
@@ -145,7 +145,7 @@ def measure(workload: Workload, rounds: int, device: str = "cpu") -> list[Timing
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a table for each workload."""
+    """Print a table for each workload."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--device", default="cpu")

@@ -36,7 +36,7 @@ class Cost:
 
 
 def run_measured(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float) -> Cost:
-    """Runs a command to its end and gives its cost. Linux only: reads ``/proc``.
+    """Run a command to its end and return its cost. Linux only: reads ``/proc``.
 
     Processes are found by a mark in their environment, so that those which leave the process tree count too.
     """

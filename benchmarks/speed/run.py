@@ -145,7 +145,7 @@ def run(request: Request, folder: Path, notify: Notify) -> Results:
 
 
 def check(request: Request) -> None:
-    """Raises ``UserError`` before anything starts."""
+    """Raise ``UserError`` before anything starts."""
     if sys.platform != "linux":
         raise UserError("tunelab bench speed reads /proc, so it runs on Linux only.")
     if request.device not in ("cpu", "cuda"):
@@ -165,7 +165,7 @@ def check(request: Request) -> None:
 
 
 def measure_loops(request: Request) -> dict[str, list[loop.Timing]]:
-    """The training loop alone, by workload, on one thread."""
+    """Time the training loop alone, by workload, on one thread."""
     from trainables.base.training.compute import cpu_threads
 
     with cpu_threads(1):
@@ -173,7 +173,7 @@ def measure_loops(request: Request) -> dict[str, list[loop.Timing]]:
 
 
 def measure_controls(trials: int) -> list[Control]:
-    """Sweeps of instant trials, each in a process of its own: without and with tracking."""
+    """Run sweeps of instant trials, each in a process of its own: without and with tracking."""
     found = []
     for options in (["--untracked"], []):
         found.append(_control(trials, options))

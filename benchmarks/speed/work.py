@@ -47,14 +47,14 @@ class Work:
         return len(self.configs)
 
     def write(self, folder: Path, data: TrainingData) -> None:
-        """Writes the work and its data, for ``read_work``."""
+        """Write the work and its data, for ``read_work``."""
         (folder / WORK).write_text(json.dumps({**asdict(self), "facts": dict(data.facts), "digest": data.digest}))
         arrays: dict[str, Any] = dict(data.arrays)
         np.savez(folder / DATA, **arrays)
 
 
 def read_work(folder: Path) -> tuple[Work, TrainingData]:
-    """The work and the data that ``Work.write`` left in a folder."""
+    """Return the work and the data that ``Work.write`` left in a folder."""
     values: dict[str, Any] = json.loads((folder / WORK).read_text())
     facts, digest = values.pop("facts"), values.pop("digest")
     for key in ("params", "configs", "seeds"):
@@ -65,7 +65,7 @@ def read_work(folder: Path) -> tuple[Work, TrainingData]:
 
 
 def make_work(task_name: str, trials: int, max_epochs: int, concurrency: int, device: str, seed: int = 0) -> Work:
-    """The configurations that a random sweep of this task and seed proposes, its reference first."""
+    """Return the configurations that a random sweep of this task and seed proposes, its reference first."""
     from trainables import get_task
     from tunelab.records.seeds import trial_seed
     from tunelab.search.study import StudySampler

@@ -85,7 +85,7 @@ def predict_table_file(predictor: Predictor, content: bytes, name: str = "input"
 
 
 def _read(content: bytes, name: str, preprocessing: TablePreprocessing) -> TableFile:
-    """The file, with a header unless the model was trained on a file without one."""
+    """Return the file, with a header unless the model was trained on a file without one."""
     table = read_table_bytes(content, name, fewest_columns=1, verbatim=True)
     names = preprocessing.columns.names
     if all(NUMBERED.fullmatch(column) for column in names) and not set(names) & set(table.frame.columns):
@@ -104,14 +104,14 @@ def predict_image_file(predictor: Predictor, content: bytes) -> ImagePrediction:
 
 
 def text_picture(pixels: np.ndarray) -> str:
-    """A (28, 28) picture as 14 lines of 28 shaded characters, for a terminal."""
+    """Return a (28, 28) picture as 14 lines of 28 shaded characters, for a terminal."""
     halves = pixels.reshape(pixels.shape[0] // 2, 2, pixels.shape[1]).mean(axis=1)  # a character is twice as high
     shade = np.round(halves * (len(SHADES) - 1) / 255).astype(int)
     return "\n".join("".join(SHADES[value] for value in row) for row in shade)
 
 
 def draw_prediction(found: ImagePrediction) -> bytes:
-    """A PNG with the picture as the network saw it and the probabilities as bars."""
+    """Return a PNG with the picture as the network saw it and the probabilities as bars."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3), layout="constrained")
@@ -148,7 +148,7 @@ def _require_readable(frame: pd.DataFrame, preprocessing: TablePreprocessing) ->
 
 
 def _cell_notes(frame: pd.DataFrame, preprocessing: TablePreprocessing) -> Iterator[str]:
-    """Cells that hold something the model cannot use, a sentence for each column."""
+    """Return cells that hold something the model cannot use, a sentence for each column."""
     columns = preprocessing.columns
     for name in columns.numeric:
         lost = columns.numbers(frame[name]).isna() & frame[name].notna()

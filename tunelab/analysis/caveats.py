@@ -39,7 +39,7 @@ def _cut_short(result: SweepResult) -> list[str]:
 
 
 def _never_predicted(result: SweepResult) -> list[str]:
-    """Classes with test rows that the winner never predicts: its accuracy is then that of leaving them out."""
+    """Return classes with test rows that the winner never predicts: its accuracy is that of leaving them out."""
     tables = result.evaluation.classification
     if tables is None or not tables.confusion:
         return []

@@ -45,5 +45,5 @@ def print_note(text: str) -> None:
 
 
 def megabytes(size: int) -> str:
-    """Bytes as megabytes with one place."""
+    """Return bytes as megabytes with one place."""
     return f"{size / 1e6:,.1f}"

@@ -184,7 +184,7 @@ def log_confirmation(result: SweepResult, store: TrackingStore) -> None:
 def _mean_row_losses(
     trial: TrialRecord, runs: Sequence[TrialRecord], task: Task, splits: Splits, storage: str
 ) -> np.ndarray | None:
-    """Losses of validation rows (n,) with the best epoch's weights, averaged over the runs; None where not known."""
+    """Return losses of validation rows (n,) of the best epochs, averaged over the runs; None where not known."""
     from safetensors.torch import load  # torch loads only now: training begins without it
 
     found: list[np.ndarray] = []

@@ -18,13 +18,13 @@ class Display(Protocol):
     """What a sweep shows while it runs."""
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        """Data is loaded and training begins."""
+        """Show what runs, once data is loaded and training begins."""
 
     def progress(self, trials: list[TrialRecord]) -> None:
         """Something changed; called from the launcher's thread, often."""
 
     def step(self, text: str) -> None:
-        """A step after the search begins, or something the user should know."""
+        """Show a step after the search, or something the user should know."""
 
 
 class Silent:
@@ -64,7 +64,7 @@ class WhileSeen:
 
 @contextmanager
 def make_display() -> Iterator[Display]:
-    """A live table when stderr is a terminal, plain lines when not."""
+    """Yield a live table when stderr is a terminal, plain lines when not."""
     if not sys.stderr.isatty():
         yield Lines()
         return
@@ -98,7 +98,7 @@ class Lines:
 
 
 def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> list[str]:
-    """What runs on which data: shown before training begins."""
+    """Return what runs on which data: shown before training begins."""
     facts = task.facts
     rows = [len(splits.train.targets), len(splits.validation.targets), len(splits.test)]
     lines = [
@@ -128,7 +128,7 @@ def _stopping(spec: SweepSpec, usual_grace: int) -> list[str]:
 
 
 def described(description: Mapping[str, Any]) -> list[str]:
-    """What a task says of its data, a line each: columns in a row, with the reason where one is given; notes last."""
+    """Return a task's description of its data, a line each: columns with the reason where given; notes last."""
     lines = []
     for key, value in description.items():
         if key == "notes" or value in ([], {}, ""):

@@ -69,7 +69,7 @@ class LiveTable:
         self._console.print(printable(text), markup=False)
 
     def close(self) -> None:
-        """Removes the table; the summary takes its place."""
+        """Remove the table; the summary follows."""
         self._live.stop()
 
     def _draw(self, trials: list[TrialRecord]) -> RenderableType:

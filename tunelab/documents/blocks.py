@@ -105,9 +105,9 @@ class Image:
 
 @dataclass(frozen=True)
 class Figure:
-    """An interactive figure in plotly's terms: what ``go.Figure`` holds, without the 0.5 s that importing it takes.
+    r"""An interactive figure in plotly's terms: what ``go.Figure`` holds, without the 0.5 s that importing it takes.
 
-    Texts are plain: names of users need no escaping, and ``\\n`` breaks a line. Only templates (``hovertemplate``,
+    Texts are plain: names of users need no escaping, and ``\n`` breaks a line. Only templates (``hovertemplate``,
     ``texttemplate``) are plotly's own language, so they must not contain names of users.
 
     Attributes:

@@ -18,7 +18,7 @@ def cell_text(cell: Cell, digits: int = 4) -> str:
 
 
 def is_number(cell: Cell) -> bool:
-    """Whether a cell holds a number; yes and no are not numbers."""
+    """Return whether a cell holds a number; yes and no are not numbers."""
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 

@@ -116,7 +116,7 @@ class _Page:
 
 
 def _shown(cell: Cell, digits: int, right: bool) -> _Shown:
-    """Texts in a column of numbers stand on the right like these; cells without a value sort apart."""
+    """Align texts in a column of numbers to the right like the numbers; sort cells without a value apart."""
     if cell is None:
         return _Shown(EMPTY, "number", "")
     if isinstance(cell, bool | str):
@@ -130,7 +130,7 @@ def _facts(pairs: Any) -> list[tuple[str, str]]:
 
 
 def _anchors(document: Document) -> list[str]:
-    """An identifier for each section, unlike the others, made of its title's Latin letters."""
+    """Return an identifier for each section, unlike the others, made of its title's Latin letters."""
     found: list[str] = []
     for section in document.sections:
         anchor = re.sub(r"[^a-z0-9]+", "-", section.title.lower()).strip("-") or "section"

@@ -144,5 +144,5 @@ class Drawing:
 
 
 def label(quantity: str, unit: str = "") -> str:
-    """An axis label with its unit: ``price (US $)``."""
+    """Return an axis label with its unit: ``price (US $)``."""
     return f"{quantity} ({unit})" if unit else quantity

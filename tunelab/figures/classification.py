@@ -22,7 +22,7 @@ MAX_POINTS = 400  # of a curve
 
 
 def classification_drawings(evidence: Evidence) -> list[Drawing]:
-    """Drawings of the test rows; curves of classes without rows inside or outside are left out."""
+    """Return drawings of the test rows; curves of classes without rows inside or outside are left out."""
     truth, shares, classes = evidence.truth(), evidence.class_probabilities(), evidence.classes
     tables = classification_tables(evidence)
     drawings = [curves(truth, shares, classes), confusion(tables)]

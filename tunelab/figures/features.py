@@ -23,7 +23,7 @@ CUT = ", middle 99 %"
 
 
 def feature_drawings(evidence: Evidence) -> list[Drawing]:
-    """Histograms and correlations of the raw training columns that the model reads."""
+    """Return histograms and correlations of the raw training columns that the model reads."""
     frame = evidence.train.inputs
     if not isinstance(frame, pd.DataFrame):
         return []
@@ -43,7 +43,7 @@ def _columns(evidence: Evidence) -> Any:
 
 
 def numeric_columns(evidence: Evidence) -> list[str]:
-    """Names of the raw columns that the model reads as numbers."""
+    """Return names of the raw columns that the model reads as numbers."""
     columns = _columns(evidence)
     if columns is not None:
         return list(columns.numeric)
@@ -51,7 +51,7 @@ def numeric_columns(evidence: Evidence) -> list[str]:
 
 
 def histograms(frame: pd.DataFrame, numbers: list[str], dates: list[str]) -> Drawing | None:
-    """A small histogram for each number and date (in years), bars of the commonest values for each other column."""
+    """Draw a small histogram for each number and date (in years), bars of the commonest values for other columns."""
     charts = []
     for name in map(str, list(frame.columns)[:MAX_COLUMNS]):
         if name in numbers:
@@ -109,7 +109,7 @@ def correlations(frame: pd.DataFrame, evidence: Evidence) -> Drawing | None:
 
 
 def importance_drawing(importance: Importance | None, evidence: Evidence) -> Drawing | None:
-    """What shuffling each raw column costs."""
+    """Draw what shuffling each raw column costs."""
     if importance is None or not importance.columns:
         return None
     shown = sorted(importance.columns, key=lambda column: -column.mean)[:MAX_BARS]

@@ -79,7 +79,7 @@ class _Axes:
 
 
 def _part(index: int, count: int, gap: float) -> list[float]:
-    """The ends of one of equal parts of 0 to 1 with gaps between them."""
+    """Return the ends of one of equal parts of 0 to 1 with gaps between them."""
     size = (1 - gap * (count - 1)) / count
     return [round(index * (size + gap), 6), round(index * (size + gap) + size, 6)]
 
@@ -120,7 +120,7 @@ def _y_axis(chart: Chart, axes: _Axes) -> Json:
 
 
 def _annotations(chart: Chart, axes: _Axes) -> list[Json]:
-    """The title of a chart and the captions of its images."""
+    """Return the title of a chart and the captions of its images."""
     found: list[Json] = []
     if chart.title:
         place = {"x": sum(axes.x_domain) / 2, "y": axes.y_domain[1], "xref": "paper", "yref": "paper"}
@@ -188,7 +188,7 @@ def _heatmap(mark: Heatmap) -> Json:
 
 
 def _plain(values: np.ndarray) -> list[float | None]:
-    """Numbers as short JSON: plotly would write arrays as base64 with all their digits.
+    """Return numbers as short JSON: plotly would write arrays as base64 with all their digits.
 
     Years from 2020.0 to 2021.0 keep more digits than five: else the bars of months would lie on one another.
     """

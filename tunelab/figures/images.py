@@ -12,13 +12,13 @@ WRONG = 20
 
 
 def image_drawings(evidence: Evidence) -> list[Drawing]:
-    """A sample sheet and the most confidently wrong images; the second is left out when nothing was wrong."""
+    """Return a sample sheet and the most confidently wrong images; the second is left out when nothing was wrong."""
     drawings = [sample_sheet(evidence), confidently_wrong(evidence)]
     return [drawing for drawing in drawings if drawing is not None]
 
 
 def sample_sheet(evidence: Evidence) -> Drawing:
-    """The first training images of each class, a row each."""
+    """Return the first training images of each class, a row each."""
     images, targets = np.asarray(evidence.train.inputs), np.asarray(evidence.train.targets)
     rows = [np.flatnonzero(targets == value)[:EACH] for value in evidence.model_facts["classes"]]
     shown = np.concatenate([part for part in rows if len(part) == EACH] or rows)

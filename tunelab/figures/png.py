@@ -28,7 +28,7 @@ MAX_CELL_TEXTS = 450  # a larger heatmap shows colours alone
 
 
 def png_bytes(drawing: Drawing) -> bytes:
-    """A drawing as the bytes of a PNG file."""
+    """Return a drawing as the bytes of a PNG file."""
     style: Any = _style()  # typed by matplotlib as a union of all its settings' names
     with matplotlib.rc_context(style), warnings.catch_warnings():
         # without a Korean font, Hangul shows as boxes: that is seen, and one warning a letter helps nobody
@@ -163,7 +163,7 @@ def _draw_heatmap(mark: Heatmap, ax: Any, figure: Figure) -> None:
 
 
 def _name_columns(names: Sequence[str], ax: Any) -> None:
-    """Labels below the axes, turned when they would run into one another."""
+    """Draw labels below the axes, turned when they would overlap."""
     inches = ax.get_position().width * ax.figure.get_figwidth()
     turned = sum(len(_short(name)) + 2 for name in names) > 13 * inches
     style = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if turned else {}

@@ -45,7 +45,7 @@ class FigureProcess:
         self.advice = ""
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Starts the process unless it runs."""
+        """Start the process unless it runs."""
         if self._process is None:
             self._errors = TemporaryFile()  # noqa: SIM115 closed with the process
             self._process = subprocess.Popen(
@@ -59,7 +59,7 @@ class FigureProcess:
         return self._process
 
     def draw(self, drawings: Sequence[Drawing], folder: Path, title: str = "", subtitle: str = "") -> None:
-        """Has a ``<name>.png`` written for each drawing that has none yet, and with a title the page with all of them.
+        """Request a ``<name>.png`` for each drawing that has none yet, and with a title the page with all of them.
 
         Returns at once; ``wait`` tells when it is done.
         """
@@ -68,7 +68,7 @@ class FigureProcess:
         self._send((list(drawings), folder, title, subtitle))
 
     def wait(self) -> str:
-        """Waits for all that was asked for; gives what went wrong, empty for nothing."""
+        """Wait for all requested drawings; return what went wrong, empty for nothing."""
         problems = []
         while self._asked:
             answers = self.start().stdout
@@ -84,7 +84,7 @@ class FigureProcess:
         return "; ".join(problem for problem in problems if problem)
 
     def close(self) -> None:
-        """Ends the process; what it has not drawn stays undrawn."""
+        """End the process; what it has not drawn stays undrawn."""
         if self._process is None:
             return
         for stream in (self._process.stdin, self._process.stdout, self._errors):
@@ -116,7 +116,7 @@ class FigureProcess:
 
 
 def main() -> None:
-    """The process: takes what ``draw`` sends, answers with what went wrong, and ends with its standard input."""
+    """Run the process: read what ``draw`` sends, answer with what went wrong, end with standard input."""
     if hasattr(os, "nice"):
         os.nice(10)  # trials come first
     jobs: SimpleQueue[Any] = SimpleQueue()

@@ -74,7 +74,7 @@ def check_answers(address: str) -> None:
 
 
 def _cluster_of_machine() -> str:
-    """The cluster whose control process runs here, that of the last ``ray start`` first."""
+    """Return the cluster whose control process runs here, that of the last ``ray start`` first."""
     found = [address for address in (_last_started(), *_running()) if address]
     answering = next((address for address in found if not _refusal(address)), None)
     if answering is not None:
@@ -94,7 +94,7 @@ def _last_started() -> str:
 
 
 def _running() -> list[str]:
-    """Addresses in the command lines of raylets; a sweep's own Ray, on loopback, is for that sweep alone."""
+    """Return addresses in the command lines of raylets; a sweep's own Ray, on loopback, is for that sweep alone."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # the process ended in this moment

@@ -23,7 +23,7 @@ from tunelab.system.signals import put_off
 
 
 def run_here(source: TrialSource, task: Task, data: TrainingData) -> None:
-    """Runs all trials of a source, as ``run_trials`` does on Ray."""
+    """Run all trials of a source, as ``run_trials`` does on Ray."""
     from trainables.base.worker.trial import run_trial  # loads torch
 
     while not isinstance(plan := source.next_assignment(), NoTrial):
@@ -33,7 +33,7 @@ def run_here(source: TrialSource, task: Task, data: TrainingData) -> None:
 
 
 def load_torch() -> None:
-    """Loads torch whole: left in the middle by a signal, its C++ part would end the process with a stack."""
+    """Load torch whole: left in the middle by a signal, its C++ part would end the process with a stack."""
     with put_off():
         import_module("torch")
 

@@ -86,7 +86,7 @@ def _raise_open_files() -> None:
 
 
 def _has_token() -> bool:
-    """Whether Ray finds a token for its own connections, or can write one into the home folder."""
+    """Return whether Ray finds a token for its own connections, or can write one into the home folder."""
     if any(os.environ.get(name) for name in TOKEN_VARIABLES):
         return True
     token = Path(os.path.expanduser("~"), ".ray", "auth_token")
@@ -101,7 +101,7 @@ def _write_token(folder: Path) -> str:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether a file can be made in a folder, or in the nearest one above that exists; root may not write to /proc."""
+    """Return whether a folder, or the nearest existing one above, is writable; root may not write to /proc."""
     existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
     try:
         with tempfile.TemporaryFile(dir=existing):

@@ -31,7 +31,7 @@ class Resources:
 
 
 def check_cluster(resources: Resources) -> None:
-    """Raises ``UserError``, before Ray is started or asked, for a cluster that is not there.
+    """Raise ``UserError``, before Ray is started or asked, for a cluster that is not there.
 
     It is one that does not answer at its address, or this machine when it has fewer CPUs or GPUs than a trial takes.
     """
@@ -58,7 +58,7 @@ def check_cluster(resources: Resources) -> None:
 
 
 def check_storage(storage: str | None) -> None:
-    """Raises ``UserError`` when workers run on other machines and nothing says where weights lie for all of them."""
+    """Raise ``UserError`` when workers run on other machines and nothing says where weights lie for all of them."""
     others = other_machines()
     if storage is None and others:
         raise UserError(

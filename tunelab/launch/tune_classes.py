@@ -96,7 +96,7 @@ class SourceStopper(_Unsaved, Stopper):  # type: ignore[misc, unused-ignore]
 
 
 def _error_text(trial: Any) -> str:
-    """What Tune knows of a worker's death; it writes that to a local file first, under a line with the time."""
+    """Return what Tune knows of a worker's death; it writes that to a local file first, under a line with the time."""
     path = Path(trial.error_file or "")
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if path.is_file() else []
     return "\n".join(lines).strip() or "its process ended without a message"

@@ -56,7 +56,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
 
 
 def _make_tuner(tune: Any, actor: Any, adapter: TuneAdapter, folder: Path) -> Any:
-    """A Tuner whose trials are the actors, and which keeps next to nothing."""
+    """Return a Tuner whose trials are the actors, and which keeps next to nothing."""
     from tunelab.launch.tune_classes import ActorScheduler, ActorSearcher, SourceStopper
 
     return tune.Tuner(

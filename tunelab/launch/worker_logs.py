@@ -26,11 +26,11 @@ class WorkerStderr:
         self._marks: dict[int, int] = {}  # by pid, where the running trial's part begins
 
     def mark(self, pid: int) -> None:
-        """A trial of this process (0 for one elsewhere) is over; what comes now belongs to the next."""
+        """Mark the end of a trial of this process (0 for one elsewhere); later output belongs to the next."""
         self._marks[pid] = sum(path.stat().st_size for path in self._files(pid))
 
     def since_mark(self, pid: int) -> str:
-        """The end of what a process wrote since its last trial; empty when it wrote nothing or runs elsewhere."""
+        """Return the end of what a process wrote since its last trial; empty for a process elsewhere."""
         content = b"".join(path.read_bytes() for path in self._files(pid))[self._marks.get(pid, 0) :]
         return content[-LIMIT:].decode("utf-8", "replace").strip()
 
@@ -39,13 +39,13 @@ class WorkerStderr:
 
 
 def pid_in(error: str) -> int:
-    """The process id that Ray names in the error of a dead worker; 0 when it names none."""
+    """Return the process id that Ray names in the error of a dead worker; 0 when it names none."""
     found = PID.search(error)
     return int(found[1]) if found else 0
 
 
 def with_stderr(error: str, stderr: str) -> str:
-    """An error's text followed by what the worker wrote, passwords in URIs removed."""
+    """Return an error's text followed by what the worker wrote, passwords in URIs removed."""
     error = bounded_text(without_secrets(COLOUR.sub("", error)), MAX_ERROR)
     if not stderr:
         return error

@@ -42,7 +42,7 @@ class Axis:
         return shortened(math.log10(float(value)) if self.log else float(value))
 
     def ticks(self) -> tuple[list[float], list[str]]:
-        """Positions and their texts."""
+        """Return positions and their texts."""
         if self.choices:
             positions, texts = [float(i) for i in range(len(self.choices))], [str(c) for c in self.choices]
         elif self.log:
@@ -56,14 +56,14 @@ class Axis:
         return positions, texts
 
     def range(self) -> list[float]:
-        """Ends of the drawn axis, with some air."""
+        """End of the drawn axis, with some air."""
         air = 0.04 * (self.high - self.low)
         bottom = self.position(None) if self.partial else self.low
         return [shortened(bottom - air), shortened(self.high + air)]
 
 
 def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[ParamValue | None]) -> Axis:
-    """The axis of a parameter from its distribution (Optuna's JSON) and the trials' values, None where not used."""
+    """Return a parameter's axis from its distribution (Optuna's JSON) and the trials' values, None where not used."""
     attributes = distribution["attributes"]
     partial = any(value is None for value in values)
     if "choices" in attributes:
@@ -78,7 +78,7 @@ def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[ParamVa
 
 
 def axis_of_losses(name: str, losses: Iterable[float]) -> Axis:
-    """A logarithmic axis of losses when they are positive, a linear one otherwise."""
+    """Return a logarithmic axis of losses when they are positive, a linear one otherwise."""
     found = list(losses)
     log = min(found) > 0
     low, high = (math.log10(min(found)), math.log10(max(found))) if log else (min(found), max(found))
@@ -86,7 +86,7 @@ def axis_of_losses(name: str, losses: Iterable[float]) -> Axis:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Decades between two logarithms; 1, 2 and 5 of each when there are few."""
+    """Return decades between two logarithms; 1, 2 and 5 of each when there are few."""
     steps = (0.0,) if high - low >= 3 else (0.0, math.log10(2), math.log10(5))
     found = [d + s for d in range(math.floor(low), math.ceil(high) + 1) for s in steps]
     return [round(p, 6) for p in found if low - 1e-9 <= p <= high + 1e-9] or [shortened(low), shortened(high)]

@@ -64,7 +64,7 @@ class Comparison:
 
 
 def compare(results: Sequence[SweepResult]) -> Comparison:
-    """Puts sweeps side by side.
+    """Compare sweeps side by side.
 
     Raises:
         UserError: fewer than two different sweeps, or one without trials.
@@ -125,7 +125,7 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
 
 
 def verdicts_of(result: SweepResult) -> list[str]:
-    """What came out of a sweep, and what fresh seeds say of it where they were asked, a sentence each."""
+    """Return what came out of a sweep, and what fresh seeds say of it where they were asked, a sentence each."""
     return [verdict(result), *([] if result.confirmation is None else [result.confirmation.verdict])]
 
 
@@ -168,7 +168,7 @@ def _winners(results: Sequence[SweepResult]) -> tuple[Row, ...]:
 
 
 def _winner_params(result: SweepResult) -> Mapping[str, Any]:
-    """The winner's hyperparameters; of several trials that it averages, each one's, the heaviest first."""
+    """Return the winner's hyperparameters; of several trials that it averages, each one's, the heaviest first."""
     if result.best is None:
         return {}
     by_number = {t.number: t.params for t in result.trials}
@@ -198,7 +198,7 @@ def _text(value: Any) -> Cell:
 
 
 def make_comparison_document(comparison: Comparison, link: str, made: str) -> Document:
-    """The comparison as a document; ``link`` opens the runs in MLflow."""
+    """Return the comparison as a document; ``link`` opens the runs in MLflow."""
     results, names = comparison.sweeps, comparison.names
     head = ["", *names]
     outcome: list[Block] = [Note(note, warning=True) for note in comparison.notes]
@@ -220,7 +220,7 @@ def make_comparison_document(comparison: Comparison, link: str, made: str) -> Do
 
 
 def _progress(comparison: Comparison, task: str) -> list[Figure]:
-    """The best loss so far over epochs and over seconds, a step line for each sweep of a task."""
+    """Return the best loss so far over epochs and over seconds, a step line for each sweep of a task."""
     pairs = [(n, r) for n, r in zip(comparison.names, comparison.sweeps, strict=True) if r.task == task and r.ranked()]
     drawings = []
     axes: dict[str, Callable[[BestSoFar], float]] = {

@@ -10,7 +10,7 @@ from tunelab.report.figures import interval_figure
 
 
 def confirmation_section(result: SweepResult) -> Section | None:
-    """The best configurations and the reference on fresh seeds."""
+    """Return the best configurations and the reference on fresh seeds."""
     found = result.confirmation
     if found is None:
         return None
@@ -43,7 +43,7 @@ def confirmation_section(result: SweepResult) -> Section | None:
 
 
 def audit_section(result: SweepResult) -> Section | None:
-    """Some stopped trials, trained to the end."""
+    """Return the section on some stopped trials, trained to the end."""
     found = result.audit
     if found is None:
         return None

@@ -41,7 +41,7 @@ def importance_figure(shares: Mapping[str, float], count: int) -> Figure:
 
 
 def parallel_figure(result: SweepResult, names: Sequence[str]) -> Figure:
-    """A line for each trial through all its parameters to its loss, coloured by its place."""
+    """Return a line for each trial through all its parameters to its loss, coloured by its place."""
     ranked = result.ranked()
     shown = thinned(list(enumerate(ranked, 1)), most_trials(len(names) + 1))
     places, trials = [place for place, _ in reversed(shown)], [t for _, t in reversed(shown)]  # the best drawn last
@@ -76,7 +76,7 @@ def _dimension(axis: Axis, values: Sequence[float]) -> Trace:
 
 
 def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:
-    """Axes of parameters of the space, over the trials with a result."""
+    """Return axes of parameters of the space, over the trials with a result."""
     trials = result.ranked()
     return [axis_of(name, result.space[name], [t.params.get(name) for t in trials]) for name in names]
 
@@ -109,7 +109,7 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
 
 
 def slice_trials(result: SweepResult, names: Sequence[str]) -> list[TrialRecord]:
-    """The trials that slices of these parameters show, best first."""
+    """Return the trials that slices of these parameters show, best first."""
     return thinned(result.ranked(), most_trials(len(names)))
 
 
@@ -127,7 +127,7 @@ def _points(xs: Sequence[float], trials: Sequence[TrialRecord], name: str, colou
 
 
 def curves_figure(result: SweepResult, reference: int | None) -> Figure:
-    """The validation loss of every trial after each epoch; the best few hundred when there are more.
+    """Draw the validation loss of every trial after each epoch; the best few hundred when there are more.
 
     Args:
         result: the sweep.
@@ -230,7 +230,7 @@ def interval_figure(
     axis: str,
     caption: str = "Mean over the fresh seeds with its 95 % interval.",
 ) -> Figure:
-    """Means with their intervals, one line each, the first on top.
+    """Return means with their intervals, one line each, the first on top.
 
     Args:
         rows: (name, mean, low, high).
@@ -260,7 +260,7 @@ def interval_figure(
 
 
 def loss_scale(losses: Sequence[float]) -> Trace:
-    """A logarithmic axis when losses are positive and differ much; some room around losses that are all the same."""
+    """Return a logarithmic axis when losses are positive and differ much; a margin around losses that are all equal."""
     if losses and min(losses) == max(losses):
         room = 0.1 * abs(losses[0]) or 1.0
         return {"type": "linear", "range": [shortened(losses[0] - room), shortened(losses[0] + room)]}

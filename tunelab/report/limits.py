@@ -28,7 +28,7 @@ def thinned(ranked: Sequence[T], most: int) -> list[T]:
 
 
 def thinned_text(shown: int, of: int) -> str:
-    """What a caption says of a thinned list; empty when nothing is left out."""
+    """Return what a caption says of a thinned list; empty when nothing is left out."""
     what = "the best half of them, and an even selection of the others"
     return "" if shown == of else f" {shown:,} of {of:,} trials: {what}."
 

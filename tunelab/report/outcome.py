@@ -86,7 +86,7 @@ def _configuration(trial: TrialRecord) -> str:
 
 
 def baselines_section(result: SweepResult) -> Section | None:
-    """The winner beside simple models, on validation and test."""
+    """Return the winner beside simple models, on validation and test."""
     best = result.best
     if best is None or not best.test:
         return None
@@ -109,7 +109,7 @@ def baselines_section(result: SweepResult) -> Section | None:
 
 
 def published_section(result: SweepResult) -> Section | None:
-    """The winner among published results on the same test rows."""
+    """Return the winner among published results on the same test rows."""
     placed = published_place(result)
     if not placed:
         return None
@@ -132,7 +132,7 @@ def test_section(result: SweepResult) -> Section:
 
 
 def failures_section(result: SweepResult) -> Section | None:
-    """Trials without a result, with their errors."""
+    """Return trials without a result, with their errors."""
     kinds = (TrialStatus.FAILED, TrialStatus.DIVERGED, TrialStatus.INTERRUPTED, TrialStatus.RUNNING)
     trials = [t for t in result.trials if t.status in kinds]
     if not trials:
@@ -154,5 +154,5 @@ def _sentence(clause: str) -> str:
 
 
 def utc(moment: float) -> str:
-    """A unix time as ``2026-11-23 03:10:54 UTC``."""
+    """Return a unix time as ``2026-11-23 03:10:54 UTC``."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))

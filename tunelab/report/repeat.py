@@ -16,7 +16,7 @@ ALWAYS = ("trials", "max_epochs", "seed")
 
 
 def repeat_command(result: SweepResult) -> str:
-    """The command line of this sweep, every setting that is not the default spelt out.
+    """Return the command line of this sweep, every setting that is not the default spelt out.
 
     Without name, store and cluster, so that it makes a new sweep wherever it is typed.
     """
@@ -49,7 +49,7 @@ def _option(key: str, value: Any) -> list[str]:
 
 
 def repeat_section(result: SweepResult) -> Section:
-    """The command of the sweep, and that of its winner alone."""
+    """Return the command of the sweep, and that of its winner alone."""
     environment = result.environment
     commit = environment.commit
     where = f" at commit {commit}" if commit else ""
@@ -85,7 +85,7 @@ def _winning_runs(result: SweepResult) -> list[str]:
 
 
 def provenance(result: SweepResult) -> dict[str, Cell]:
-    """What the numbers were made with."""
+    """Return what the numbers were made with."""
     data, environment, facts = result.data, result.environment, result.facts
     rows = {"train": data.train_rows, "validation": data.validation_rows, "test": data.test_rows}
     told = {k: v for k, v in data.details.items() if isinstance(v, str | int | float)}

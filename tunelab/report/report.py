@@ -44,7 +44,7 @@ ARTIFACT_FOLDER = "report"
 
 
 def make_document(result: SweepResult, *, now: float | None = None) -> Document:
-    """The report of a sweep.
+    """Return the report of a sweep.
 
     Args:
         result: live or loaded.
@@ -90,7 +90,7 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
 
 
 def write_report(result: SweepResult, path: Path) -> Path:
-    """Writes the HTML to a path and the Markdown beside it; gives the Markdown's path.
+    """Write the HTML to a path and the Markdown beside it; return the Markdown's path.
 
     Raises:
         UserError: the sweep has no trials, or the path cannot be written.
@@ -99,7 +99,7 @@ def write_report(result: SweepResult, path: Path) -> Path:
 
 
 def write_document(document: Document, path: Path) -> Path:
-    """Writes a document's HTML to a path and its Markdown beside it; gives the Markdown's path.
+    """Write a document's HTML to a path and its Markdown beside it; return the Markdown's path.
 
     Raises:
         UserError: the path cannot be written.
@@ -114,7 +114,7 @@ def write_document(document: Document, path: Path) -> Path:
 
 
 def log_report(store: TrackingStore, result: SweepResult) -> None:
-    """Logs both files to the parent run, in the folder ``report``."""
+    """Log both files to the parent run, in the folder ``report``."""
     with tempfile.TemporaryDirectory() as folder:
         write_report(result, Path(folder) / "report.html")
         store.log_files(result.parent_run_id, Path(folder), ARTIFACT_FOLDER)

@@ -75,7 +75,7 @@ def space_sections(result: SweepResult, importance: Mapping[str, float]) -> list
 
 
 def curve_sections(result: SweepResult) -> list[Section]:
-    """What happened over epochs and over time."""
+    """Return the sections on what happened over epochs and over time."""
     if not result.ranked():
         return []
     reference = reference_trial(result)
@@ -86,7 +86,7 @@ def curve_sections(result: SweepResult) -> list[Section]:
 
 
 def savings_section(result: SweepResult) -> Section:
-    """Epochs and seconds spent and saved."""
+    """Return epochs and seconds spent and saved."""
     savings = estimate_savings(result)
     spent = f"{savings.epochs_spent:,} epochs and {format_number(savings.seconds_spent)} s of training were spent"
     if result.spec.scheduler == "none":

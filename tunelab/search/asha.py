@@ -17,7 +17,7 @@ from tunelab.records.trial import Epoch
 
 
 def rung_levels(grace_period: int, reduction_factor: int, max_epochs: int) -> tuple[int, ...]:
-    """Epochs of the rungs, ascending, all below ``max_epochs``: ``(1, 3, 9)`` for 1, 3, 27."""
+    """Return epochs of the rungs, ascending, all below ``max_epochs``: ``(1, 3, 9)`` for 1, 3, 27."""
     levels = []
     level = grace_period
     while level < max_epochs:
@@ -27,7 +27,7 @@ def rung_levels(grace_period: int, reduction_factor: int, max_epochs: int) -> tu
 
 
 def best_until(epochs: Sequence[Epoch], level: int) -> float:
-    """The lowest finite validation loss up to an epoch; inf when there is none."""
+    """Return the lowest finite validation loss up to an epoch; inf when there is none."""
     return min((e.val_loss for e in epochs if e.epoch <= level and math.isfinite(e.val_loss)), default=math.inf)
 
 
@@ -49,28 +49,28 @@ class Rungs:
     _sorted: dict[int, list[float]] = field(default_factory=dict)  # the same values by level, ascending
 
     def record(self, number: int, epochs: Sequence[Epoch]) -> None:
-        """Notes a trial's value at every rung its curve has reached."""
+        """Note a trial's value at every rung its curve has reached."""
         reached = epochs[-1].epoch if epochs else 0
         for level in self.levels:
             if level <= reached:
                 self.note(number, level, best_until(epochs, level))
 
     def note(self, number: int, level: int, value: float) -> None:
-        """Notes a trial's value at a rung; the first counts."""
+        """Note a trial's value at a rung; the first counts."""
         values = self.values.setdefault(level, {})
         if number not in values:
             values[number] = value
             insort(self._sorted.setdefault(level, []), value)
 
     def forget(self, number: int, above: int) -> None:
-        """Drops a trial's values at rungs above an epoch: what it ran there is discarded."""
+        """Drop a trial's values at rungs above an epoch: what it ran there is discarded."""
         for level, values in self.values.items():
             if level > above and number in values:
                 order = self._sorted[level]
                 order.pop(bisect_left(order, values.pop(number)))
 
     def should_continue(self, number: int, level: int, *, against: range | None = None) -> bool:
-        """Whether a trial that reached ``level`` goes on.
+        """Return whether a trial that reached ``level`` goes on.
 
         Args:
             number: the trial.

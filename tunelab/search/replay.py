@@ -103,7 +103,7 @@ class _State:
         self._clock.take(event)
 
     def _changed(self, event: Proposed | Reported | Restarted | Ended | Tracked) -> TrialRecord:
-        """The trial of an event, after it."""
+        """Return the trial after an event."""
         if isinstance(event, Proposed):
             return TrialRecord(
                 number=int(event.trial),
@@ -135,7 +135,7 @@ class _State:
                 return replace(trial, run_id=event.run_id)
 
     def frozen(self) -> Replay:
-        """The state, once all events are taken."""
+        """Return the state, once all events are taken."""
         self._clock.stop()
         return Replay(
             trials=tuple(self._trials[n] for n in sorted(self._trials)),

@@ -58,7 +58,7 @@ class ResolvedSweep:
 
 
 def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
-    """Looks up task and space and fills in defaults. Nothing is written or started.
+    """Look up task and space and fill in defaults. Nothing is written or started.
 
     Raises:
         UserError: something does not exist or fit: task, space, store, folder, data, CPUs and GPUs.
@@ -100,19 +100,19 @@ def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
 
 
 def resources_of(spec: SweepSpec) -> Resources:
-    """What one trial of a sweep takes."""
+    """Return what one trial of a sweep takes."""
     return Resources(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.address, spec.hang_timeout)
 
 
 def with_gpus(spec: ResolvedSpec, cluster: dict[str, float], task: Task) -> tuple[ResolvedSpec, Resources]:
-    """The spec with its share of a GPU filled in, now that the cluster is known, and what one trial takes."""
+    """Return the spec with its fraction of a GPU filled in from the cluster, and what one trial takes."""
     gpus = settle_gpus(spec.gpus_per_trial, cluster, task.facts.kind)
     settled = spec.model_copy(update={"gpus_per_trial": gpus})
     return settled, resources_of(settled)
 
 
 def earlier_trials(home: Path, name: str | None, space: SearchSpace) -> tuple[FrozenTrial, ...]:
-    """The trials of a sweep by name that a study of ``space`` can learn from; raises ``UserError`` without any."""
+    """Return the trials of a sweep by name that a study of ``space`` can learn from; ``UserError`` without any."""
     if name is None:
         return ()
     records = replay(read_events(home / "sweeps" / name)).trials
@@ -124,7 +124,7 @@ def earlier_trials(home: Path, name: str | None, space: SearchSpace) -> tuple[Fr
 
 
 def make_folder(folder: Path) -> None:
-    """Creates a folder; raises ``UserError`` when it cannot be written."""
+    """Create a folder; raise ``UserError`` when it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -134,7 +134,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _checked_storage(uri: str) -> str:
-    """The URI, or a folder's absolute path: workers have working directories of their own."""
+    """Return the URI, or a folder's absolute path: workers have working directories of their own."""
     try:
         Storage(uri)
     except UserError as error:

@@ -77,7 +77,7 @@ def check_named(session: Started, name: str, trusted: Sequence[str]) -> None:
 
 
 def resumed_spec(session: SweepIdentity, changes: Mapping[str, Any]) -> SweepSpec:
-    """The spec of a sweep to go on with.
+    """Return the spec of a sweep to continue.
 
     Args:
         session: What it noted when it last started.
@@ -108,7 +108,7 @@ def resumed_spec(session: SweepIdentity, changes: Mapping[str, Any]) -> SweepSpe
 
 
 def next_name(home: Path, name: str) -> str:
-    """A name for a sweep that follows another: ``a-2`` after ``a``, ``a-3`` after that or when that exists."""
+    """Return a name for a sweep that follows another: ``a-2`` after ``a``, ``a-3`` after that or when that exists."""
     follower = FOLLOWER.fullmatch(name)
     stem, number = (follower[1], int(follower[2])) if follower else (name, 1)
     taken = set(sweep_names(home))

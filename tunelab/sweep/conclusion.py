@@ -146,7 +146,7 @@ def end(
 
 
 def _failure(result: SweepResult, problem: Exception, begun: BegunSweep, tracking: SweepTracking) -> SweepFailed:
-    """The exception that tells of another one, whose traceback is kept beside the journal and in the store."""
+    """Return the exception that tells of another one, whose traceback is kept beside the journal and in the store."""
     path = begun.prepared.resolved.folder / ERROR_FILE
     trace = without_secrets(bounded_text("".join(traceback.format_exception(problem)), MAX_TRACE))
     path.write_text(trace, encoding="utf-8")

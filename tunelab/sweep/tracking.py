@@ -150,7 +150,7 @@ class SweepTracking:
         return Store(self._uri)
 
     def _take_up_parent(self, result: SweepResult, key: str, journal: Journal) -> tuple[TrackingStore, SweepResult]:
-        """The open store, and the result with its parent run's id, which is new or that of an interrupted sweep."""
+        """Return the open store, and the result with its parent run's id, new or that of an interrupted sweep."""
         store = self.store if self.store.keeps else self._connect()
         if not self._parent_run_id:
             self._parent_run_id = store.start_sweep(result, key)

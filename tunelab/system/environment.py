@@ -28,7 +28,7 @@ PACKAGES = (
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a result."""
+    """Return versions of Python and of the packages that can change a result."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -92,7 +92,7 @@ class Environment:
 
 
 def command() -> str:
-    """The command that started this process, secrets removed."""
+    """Return the command that started this process, secrets removed."""
     from shlex import join
 
     from tunelab.system.redaction import without_secrets

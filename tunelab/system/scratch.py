@@ -42,14 +42,14 @@ def short_folder(limit: int) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder for the time of the block."""
+    """Yield a new folder that is removed after the block."""
     with _removed(Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))) as folder:
         yield folder
 
 
 @contextmanager
 def _removed(folder: Path) -> Iterator[Path]:
-    """Marks a folder as this process's and removes it after the block."""
+    """Mark a folder as this process's and remove it after the block."""
     try:
         mark_process(folder)
         yield folder
@@ -58,5 +58,5 @@ def _removed(folder: Path) -> Iterator[Path]:
 
 
 def mark_process(folder: Path) -> None:
-    """Notes in a folder that it is this process's."""
+    """Note in a folder that it is this process's."""
     (folder / PROCESS_MARK).write_text(str(os.getpid()), encoding="utf-8")

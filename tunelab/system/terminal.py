@@ -13,7 +13,7 @@ _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud8
 
 
 def printable(text: str) -> str:
-    """Return a text with each character that would steer a terminal written as an escape: ``\\\\x1b``."""
+    r"""Return a text with each character that would steer a terminal written as an escape: ``\x1b``."""
     return _HIDDEN.sub(lambda found: f"\\x{code:02x}" if (code := ord(found[0])) < 256 else f"\\u{code:04x}", text)
 
 

@@ -110,7 +110,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _note(named: Named) -> tuple[str, str]:
-    """What is noted of a name: for a place ``"place"`` in the digest's stead; no digest when it cannot be read."""
+    """Return what is noted of a name: ``"place"`` instead of a digest for a place; empty when it cannot be read."""
     if named.is_place:
         return without_secrets(named.where), "place"
     try:
@@ -120,7 +120,7 @@ def _note(named: Named) -> tuple[str, str]:
 
 
 def _notes() -> frozenset[tuple[str, str]]:
-    """What was noted; nothing where others can write it."""
+    """Return what was noted; nothing where others can write it."""
     folder = state_folder()
     if folder is None:
         return frozenset()

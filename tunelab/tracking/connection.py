@@ -77,7 +77,7 @@ def _tune_sqlite(connection: Any, record: Any) -> None:
 
 
 def is_refused(error: Exception) -> bool:
-    """Whether a store refused what it was given, which no further attempt changes."""
+    """Return whether a store refused what it was given, which no further attempt changes."""
     return isinstance(error, MlflowException) and error.error_code in REFUSALS
 
 
@@ -196,7 +196,7 @@ class Connection:
 
 
 def quiet_mlflow() -> None:
-    """Silences MLflow's and alembic's lines about what they do."""
+    """Silence MLflow's and alembic's lines about what they do."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -207,7 +207,7 @@ def _artifacts_of(database: Path) -> Path:
 
 
 def _follow_move(path: Path) -> None:
-    """Lets a store that was moved find its artifacts again: MLflow keeps the absolute place of each run and model.
+    """Let a moved store find its artifacts again: MLflow keeps the absolute place of each run and model.
 
     A store that cannot be written, or is none, is left as it is: opening it says more.
     """

@@ -290,7 +290,7 @@ def _signature(predictor: Predictor, example: Any) -> ModelSignature:
 
 
 def _requirements(packages: Sequence[str]) -> list[str]:
-    """Pins of packages, without the part of a version that names a build (``+cpu``), which no index has."""
+    """Return pins of packages, without the part of a version that names a build (``+cpu``), which no index has."""
     return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in packages]
 
 

@@ -102,7 +102,7 @@ def _charts(charts: Sequence[Mapping[str, Any]], above: str, below: str) -> dict
 
 
 def _trials_state(result: SweepResult) -> dict[str, Any]:
-    """Trials of all sweeps of the experiment, best first: parallel coordinates, losses and curves."""
+    """Return trials of all sweeps of the experiment, best first: parallel coordinates, losses and curves."""
     params = unconditional(result)[:MAX_AXES]
     metrics = ["best_val_loss", f"val_{result.facts.score}", "best_epoch", "epochs"]
     columns = [*_columns("metrics", metrics), *_columns("params", params)]
@@ -129,7 +129,7 @@ def _trials_state(result: SweepResult) -> dict[str, Any]:
 
 
 def unconditional(result: SweepResult) -> list[str]:
-    """Parameters that every trial draws, of those that vary: runs without a parameter drop out of MLflow's figure."""
+    """Return varying parameters that every trial draws: MLflow's figure drops runs without one of them."""
     names = [name for name in result.space if all(name in t.params for t in result.trials)]
     stored = stored_names(result.space)
     return [stored[name] for name in names if len({t.params[name] for t in result.trials}) > 1]

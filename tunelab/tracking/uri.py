@@ -57,7 +57,7 @@ def check_uri(uri: str) -> str:
 
 
 def names_server(uri: str) -> bool:
-    """Whether this is the URL of a server, with a host."""
+    """Return whether this is the URL of a server, with a host."""
     return scheme_of(uri) in SERVERS and _names_a_host(uri)
 
 
@@ -105,7 +105,7 @@ def check_usable(uri: str) -> None:
 
 
 def is_new(uri: str) -> bool:
-    """Whether a store is a sqlite file that is not there yet."""
+    """Return whether a store is a sqlite file that is not there yet."""
     path = sqlite_path(uri)
     return path is not None and not os.path.exists(path)
 

@@ -25,7 +25,7 @@ class _Layer(CacheLayerMixin):  # type: ignore[misc]  # transformers is untyped
         self.rows, self.begin, self.end = shape[0], 0, 0
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Writes one token's states, shape (rows in use, heads, 1, head size), and returns all columns in use."""
+        """Write one token's states, shape (rows in use, heads, 1, head size), and return all columns in use."""
         self.keys[: self.rows, :, self.end] = key_states[:, :, 0]
         self.values[: self.rows, :, self.end] = value_states[:, :, 0]
         window = slice(self.begin, self.end + 1)
@@ -65,7 +65,7 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         self.now = columns  # the column that the next step writes; room before it for a prompt
 
     def admit(self, row: int, prefill: DynamicCache, prompt: int, length: int) -> None:
-        """Copies ``length`` columns, the last ones of the left-padded row ``prompt`` of ``prefill``, into ``row``."""
+        """Copy ``length`` columns, the last ones of the left-padded row ``prompt`` of ``prefill``, into ``row``."""
         for layer, source in zip(self.layers, prefill.layers, strict=True):
             target = slice(self.now - length, self.now)
             width = source.keys.shape[2]
@@ -74,7 +74,7 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         self.starts[row] = self.now - length
 
     def drop(self, row: int) -> None:
-        """Ends the use of a row: the last row in use moves into its place."""
+        """End the use of a row and move the last row in use into its place."""
         last = self.rows - 1
         if row != last:
             begin = int(self.starts[last])
@@ -85,7 +85,7 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         self.rows = last
 
     def open_step(self) -> Tensor:
-        """Prepares the next column and returns the attention mask, shape (rows, 1, 1, columns in use) bool."""
+        """Prepare the next column and return the attention mask, shape (rows, 1, 1, columns in use) bool."""
         if self.now == 2 * self.columns:
             self._move_back()
         begin = int(self.starts[: self.rows].min())
@@ -95,11 +95,11 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         return (columns >= self.starts[: self.rows, None])[:, None, None, :]
 
     def close_step(self) -> None:
-        """The column is written; the next one comes."""
+        """Finish the written column and move to the next one."""
         self.now += 1
 
     def _move_back(self) -> None:
-        """The window, at most ``columns`` wide, moves from the second half to the first."""
+        """Move the window, at most ``columns`` wide, from the second half to the first."""
         half = self.columns
         for layer in self.layers:
             for states in (layer.keys, layer.values):

@@ -59,7 +59,7 @@ class Continuation:
 
 
 def continuation_seed(run_seed: int, prompt: str, repeat: int) -> int:
-    """The seed of one continuation. Settings are left out on purpose, so that they are compared on equal luck."""
+    """Return the seed of one continuation, the same for all settings, so that they are compared on equal luck."""
     key = f"{run_seed}\0{repeat}\0{prompt}".encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little")
 
@@ -91,7 +91,7 @@ class Engine:
         ignore_eos: bool = False,
         on_step: Callable[[int, int], None] | None = None,
     ) -> list[Continuation]:
-        """The continuations of ``jobs``, in their order.
+        """Return the continuations of ``jobs``, in their order.
 
         Args:
             jobs: any prompts and settings together.
@@ -170,7 +170,7 @@ class _Batch:
         return n, len(finished)
 
     def _read_prompts(self) -> DynamicCache:
-        """Keys and values of the prompts, left-padded, without their last tokens (the first step reads them)."""
+        """Return keys and values of the prompts, left-padded, without their last tokens (the first step reads them)."""
         width = max(1, *(len(prompt) - 1 for prompt in self.prompts))
         ids = torch.zeros(len(self.prompts), width, dtype=torch.int64)
         real = torch.zeros(len(self.prompts), width, dtype=torch.bool)
@@ -193,7 +193,7 @@ class _Batch:
         return cache
 
     def _admit(self, row: int) -> None:
-        """Gives the row to the next waiting job."""
+        """Give the row to the next waiting job."""
         index = self.waiting.popleft()
         job = self.jobs[index]
         length = len(job.prompt) - 1
@@ -215,7 +215,7 @@ class _Batch:
         self.settings = self.table.take(self.kind[: self.active].to(self.device))
 
     def _forward(self) -> Tensor:
-        """Logits of the next token, shape (active, vocabulary), float32."""
+        """Return logits of the next token, shape (active, vocabulary), float32."""
         n = self.active
         mask = self.cache.open_step()
         output = self.model(
@@ -239,7 +239,7 @@ class _Batch:
         return scores
 
     def _record(self, chosen: Tensor, log_p: Tensor) -> list[int]:
-        """Appends the tokens and returns the finished rows."""
+        """Append the tokens and return the finished rows."""
         n = self.active
         ended = chosen == self.eos_id
         self.tokens[torch.arange(n), self.count[:n]] = chosen

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @torch.inference_mode()
 def log_probabilities(model: GPT2LMHeadModel, sequences: Sequence[tuple[Ids, Ids]], batch: int = 32) -> list[float]:
-    """log P(continuation | prompt) in nats, of (prompt ids, continuation ids) pairs, each prompt at least one token."""
+    """Return log P(continuation | prompt) in nats, of (prompt ids, continuation ids) pairs; prompts are not empty."""
     found = [0.0] * len(sequences)
     order = sorted(range(len(sequences)), key=lambda i: sum(map(len, sequences[i])))
     for begin in range(0, len(order), batch):

@@ -21,11 +21,11 @@ class NgramBan:
             self.append(token)
 
     def append(self, token: int) -> None:
-        """The sequence grows by a token."""
+        """Append a token to the sequence."""
         if len(self._recent) == self.size - 1:
             self._followers.setdefault(self._recent, set()).add(token)
         self._recent = (*self._recent, token)[-(self.size - 1) :] if self.size > 1 else ()
 
     def banned(self) -> set[int]:
-        """The tokens that would complete an n-gram which is there already."""
+        """Return the tokens that would complete an n-gram which is there already."""
         return self._followers.get(self._recent, set())

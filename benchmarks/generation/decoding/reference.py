@@ -35,7 +35,7 @@ def generate_tokens(
     *,
     fixed_length: bool = False,
 ) -> list[list[int]]:
-    """The new tokens of each prompt, end token and padding after it included.
+    """Return the new tokens of each prompt, end token and padding after it included.
 
     Prompts of equal length go together: padding would count as seen tokens for the repetition penalty.
 
@@ -63,7 +63,7 @@ def generate_tokens(
 
 
 def _until_end(tokens: list[int], eos_id: int) -> tuple[Ids, bool]:
-    """The tokens before the first end token, and whether there is one."""
+    """Return the tokens before the first end token, and whether there is one."""
     if eos_id in tokens:
         return tuple(tokens[: tokens.index(eos_id)]), True
     return tuple(tokens), False

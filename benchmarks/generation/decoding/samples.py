@@ -57,13 +57,13 @@ def slots(plan: Plan) -> list[Slot]:
 
 
 def append_samples(path: Path, samples: Iterable[Sample]) -> None:
-    """Adds lines and flushes them to the file."""
+    """Append lines and flush them to the file."""
     with path.open("a", encoding="utf-8", newline="\n") as file:
         file.writelines(json.dumps(asdict(s), ensure_ascii=False) + "\n" for s in samples)
 
 
 def read_samples(path: Path) -> list[Sample]:
-    """The kept samples; a last line cut off by a crash is left out, no file is no samples."""
+    """Return the kept samples, without a last line cut off by a crash; a missing file gives an empty list."""
     if not path.is_file():
         return []
     found = []

@@ -57,7 +57,7 @@ class RowSettings:
         )
 
     def take(self, index: Tensor) -> RowSettings:
-        """The settings of rows chosen by number, shape (m,), repeats allowed."""
+        """Return the settings of rows chosen by number, shape (m,), repeats allowed."""
         names = ("temperature", "top_k", "top_p", "min_p", "typical_p", "penalty", "greedy")
         return self._of_columns(**{name: getattr(self, name)[index] for name in names})
 
@@ -74,7 +74,7 @@ class RowSettings:
 
 
 def penalised(logits: Tensor, seen: Tensor, rows: RowSettings) -> Tensor:
-    """Logits after the repetition penalty (Keskar et al. 2019, CTRL).
+    """Return logits after the repetition penalty (Keskar et al. 2019, CTRL).
 
     Args:
         logits: shape (n, vocabulary).
@@ -90,7 +90,7 @@ def penalised(logits: Tensor, seen: Tensor, rows: RowSettings) -> Tensor:
 
 
 def filtered(logits: Tensor, rows: RowSettings) -> Tensor:
-    """Logits over temperature, with -inf where a filter removes a token. Shape (n, vocabulary), as the argument."""
+    """Return logits over temperature, -inf where a filter removes a token. Shape (n, vocabulary), as the argument."""
     scores = logits / rows.temperature[:, None]
     for index, keep in (
         (rows.with_top_k, _top_k),
@@ -137,7 +137,7 @@ def _top_p(scores: Tensor, rows: RowSettings, index: Tensor) -> Tensor:
 
 
 def _ascending(scores: Tensor, places: Tensor | None = None) -> Tensor:
-    """Rows sorted; with ``places``, only these are sure to hold what they hold in sorted rows.
+    """Sort rows; with ``places``, only these are sure to hold what they hold in sorted rows.
 
     On CPU numpy sorts values 25 times as fast as torch, which carries indices along.
     """

@@ -68,7 +68,7 @@ class Tuning:
 
 
 def suggest(trial: optuna.trial.BaseTrial) -> dict[str, object]:
-    """Draws a sampling setting: temperature, one kind of truncation, and a repetition penalty."""
+    """Draw a sampling setting: temperature, one kind of truncation, and a repetition penalty."""
     values: dict[str, object] = {
         "temperature": trial.suggest_float("temperature", 0.3, 2.0),
         "repetition_penalty": trial.suggest_float("repetition_penalty", 1.0, 2.0),
@@ -94,10 +94,13 @@ def search(
     kept: Sequence[Trial] = (),
     on_round: Callable[[Tuning, Sequence[Trial]], None] = lambda tuning, new: None,
 ) -> Tuning:
-    """Tries settings on the tuning half.
+    """Try settings on the tuning half.
 
     Args:
-        plan, writer, scorer, goal: as asked for.
+        plan: the benchmark whose prompts are halved.
+        writer: makes the texts.
+        scorer: measures them.
+        goal: the objective, the number of trials and the settings to start from.
         kept: trials of an earlier call with the same arguments, in whole rounds: told to the study, not run again.
         on_round: called after every round that was run, with the search so far and the round's trials.
     """
@@ -130,7 +133,7 @@ def search(
 
 
 def confirmation_plan(plan: Plan, tuning: Tuning) -> Plan:
-    """The benchmark of the winner against the plan's settings, on the prompts that the search did not see."""
+    """Return the benchmark of the winner against the plan's settings, on the prompts that the search did not see."""
     winner = NamedSetting(f"tuned {tuning.best.decoding.name}", tuning.best.decoding)
     others = tuple(s for s in plan.settings if s.decoding != winner.decoding)
     prompts = tuple(plan.prompts[i] for i in tuning.confirming_prompts)
@@ -139,7 +142,7 @@ def confirmation_plan(plan: Plan, tuning: Tuning) -> Plan:
 
 
 def _decoding(values: Mapping[str, object], plan: Plan) -> DecodingSettings:
-    """Rounded to three digits, so that reports show what was used."""
+    """Return the settings rounded to three digits, so that reports show what was used."""
     rounded = {name: float(f"{v:.3g}") if isinstance(v, float) else v for name, v in values.items()}
     return DecodingSettings(max_new_tokens=plan.spec.max_new_tokens, **rounded)  # type: ignore[arg-type]
 
@@ -147,7 +150,7 @@ def _decoding(values: Mapping[str, object], plan: Plan) -> DecodingSettings:
 def _values(
     plan: Plan, writer: Writer, scorer: Scorer, objective: str, decodings: list[DecodingSettings]
 ) -> list[float]:
-    """The objective of each setting, all decoded together and each measured for itself."""
+    """Return the objective of each setting, all decoded together and each measured for itself."""
     names = [str(i) for i in range(len(decodings))]
     trial_plan = replace(plan, settings=tuple(map(NamedSetting, names, decodings)), baseline=names[0])
     samples = writer.write(trial_plan, slots(trial_plan))

@@ -50,7 +50,7 @@ class Results:
     tuning: Tuning | None = None
 
     def figures(self, setting: str) -> dict[str, float]:
-        """A setting's metrics over all prompts, with its nearness to human text on the prompts that have one."""
+        """Return a setting's metrics over all prompts, with its nearness to human text on the prompts that have one."""
         figures = dict(self.table.row(setting).figures)
         if self.human_table:
             own = self.human_table.row(setting).figures

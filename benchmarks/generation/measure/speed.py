@@ -113,7 +113,7 @@ def setting_speed(writer: Writer, plan: Plan, setting: NamedSetting) -> Speed:
 
 
 def compare_with_loop(writer: Writer, plan: Plan, runs: int = 3) -> SideBySide:
-    """Tokens a second of the one-prompt loop on the baseline setting, and of the engine on all settings together."""
+    """Measure tokens a second of the one-prompt loop on the baseline setting and of the engine on all settings."""
     new_tokens = plan.spec.speed.new_tokens
     ids = [writer.prompt_ids(p.text) for p in plan.prompts]
     baseline = replace(_sampled(plan, plan.baseline), max_new_tokens=new_tokens)
@@ -139,7 +139,7 @@ def compare_with_loop(writer: Writer, plan: Plan, runs: int = 3) -> SideBySide:
 
 
 def _timed(writer: Writer, prompts: Sequence[tuple[int, ...]], decoding: DecodingSettings) -> tuple[float, np.ndarray]:
-    """Seconds of one run, and of each of its steps, shape (steps,); a beam search's steps are its mean."""
+    """Return seconds of one run, and of each of its steps, shape (steps,); a beam search's steps are its mean."""
     begin = time.perf_counter()
     if decoding.mode == "beam":
         generate_tokens(writer.model, prompts, decoding, writer.facts.eos_id, fixed_length=True)
@@ -158,7 +158,7 @@ def _rate(work: Callable[[], int]) -> float:
 
 
 def _sampled(plan: Plan, name: str) -> DecodingSettings:
-    """The named setting, or plain sampling where that is a beam search."""
+    """Return the named setting, or plain sampling where that is a beam search."""
     decoding = plan.setting(name).decoding
     return decoding if decoding.mode != "beam" else DecodingSettings()
 

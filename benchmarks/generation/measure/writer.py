@@ -43,7 +43,7 @@ class Writer:
     def write(
         self, plan: Plan, places: Sequence[Slot], on_step: Callable[[int, int], None] | None = None
     ) -> list[Sample]:
-        """The samples of some places of the plan, in order."""
+        """Return the samples of some places of the plan, in order."""
         ids = [self.prompt_ids(prompt.text) for prompt in plan.prompts]
         done: dict[int, Continuation] = {}
         drawn = [i for i, place in enumerate(places) if place.setting.decoding.mode != "beam"]
@@ -59,7 +59,7 @@ class Writer:
         return [self._sample(places[i], plan.prompts[places[i].prompt], done[i]) for i in range(len(places))]
 
     def human_samples(self, plan: Plan) -> list[Sample]:
-        """The human continuations as samples, cut to the length that every setting may reach."""
+        """Return the human continuations as samples, cut to the length that every setting may reach."""
         known = [i for i, prompt in enumerate(plan.prompts) if prompt.reference]
         longest = plan.common_tokens
         pairs, cut = [], []
@@ -86,7 +86,7 @@ class Writer:
         )
 
     def _text(self, prompt: Prompt, ids: Sequence[int]) -> str:
-        """The continuation as it follows the prompt, with its leading blank where a new word begins."""
+        """Return the continuation as it follows the prompt, with its leading blank where a new word begins."""
         head = self.tokenizer(prompt.text, add_special_tokens=False).input_ids
         before: str = self.tokenizer.decode(head, clean_up_tokenization_spaces=False)
         whole: str = self.tokenizer.decode([*head, *ids], clean_up_tokenization_spaces=False)
@@ -94,7 +94,7 @@ class Writer:
 
 
 def check_plan(plan: Plan) -> None:
-    """Finds the models by their files and checks that prompts fit, before weights load.
+    """Find the models by their files and check that prompts fit, before weights load.
 
     Raises:
         UserError: no such model, a tokenizer that loses Korean, a prompt with new tokens over the model's length, or no
@@ -119,7 +119,7 @@ def check_plan(plan: Plan) -> None:
 
 
 def load_writer(plan: Plan) -> Writer:
-    """Loads the plan's model; threads as the plan says, else one for a small model, else torch's own choice."""
+    """Load the plan's model; threads as the plan says, else one for a small model, else torch's own choice."""
     model, tokenizer, facts = load_model(plan.spec.model, device=plan.spec.device)
     if plan.spec.threads is not None:
         torch.set_num_threads(plan.spec.threads)
@@ -130,7 +130,7 @@ def load_writer(plan: Plan) -> Writer:
 
 
 def score(writer: Writer, scorer: Scorer, plan: Plan, samples: Sequence[Sample]) -> list[Scored]:
-    """Samples with their surprise under the scorer and their unknown tokens."""
+    """Return the samples with their surprise under the scorer and their unknown tokens."""
     surprises = scorer.score([(plan.prompts[s.prompt].text, s.text) for s in samples])
     unknown = writer.facts.unk_id
     return [

@@ -23,7 +23,7 @@ class Goal:
 
 
 def check_goal(goal: Goal, plan: Plan) -> None:
-    """Raises ``UserError`` when there is nothing to search for or too little to search on."""
+    """Raise ``UserError`` when there is nothing to search for or too little to search on."""
     if goal.objective not in OBJECTIVES:
         raise UserError(
             f"'--optimize' takes {' or '.join(OBJECTIVES)}, got '{goal.objective}'. A text is not better for repeating "

@@ -48,7 +48,7 @@ class Request:
     speed: bool = True
 
     def goal(self) -> Goal | None:
-        """What is searched for, if anything."""
+        """Return what is searched for, if anything."""
         if self.optimize is None:
             if self.trials is not None:
                 raise UserError("'--trials' belongs to '--optimize'. Give both, or leave it out.")

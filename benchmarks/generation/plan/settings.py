@@ -66,7 +66,7 @@ class DecodingSettings:
     max_new_tokens: int = 64
 
     def __post_init__(self) -> None:
-        """Raises ``UserError`` for a value out of range or a contradiction."""
+        """Raise ``UserError`` for a value out of range or a contradiction."""
         if self.mode not in MODES:
             raise unknown("mode of decoding", str(self.mode), MODES)
         for name in ("temperature", "top_p", "min_p", "typical_p", "repetition_penalty", "length_penalty"):
@@ -119,7 +119,7 @@ class DecodingSettings:
         return asdict(self)
 
     def generate_arguments(self) -> dict[str, Any]:
-        """The arguments of transformers' ``generate`` that mean the same, each written out."""
+        """Return the arguments of transformers' ``generate`` that mean the same, each written out."""
         arguments: dict[str, Any] = {
             "do_sample": self.mode == "sample",
             "num_beams": self.num_beams,
@@ -157,7 +157,7 @@ def expand_grid(values: Mapping[str, Any]) -> list[DecodingSettings]:
 
 
 def brief(value: object) -> str:
-    """A value as a message shows it, however long it is."""
+    """Return a value as a message shows it, however long it is."""
     try:
         text = repr(value)
     except ValueError:  # Python does not write whole numbers of thousands of digits

@@ -157,7 +157,7 @@ class Plan:
 
 
 def read_spec(path: Path) -> BenchmarkSpec:
-    """The benchmark file at ``path``; raises ``UserError`` when it is missing, no YAML, or says something unknown."""
+    """Read a benchmark file; raise ``UserError`` when it is missing, not YAML, or has an unknown entry."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -174,7 +174,7 @@ def read_spec(path: Path) -> BenchmarkSpec:
 
 
 def parse_spec(content: Mapping[str, Any], where: str = "benchmark") -> BenchmarkSpec:
-    """A benchmark from a mapping; raises ``UserError`` naming every wrong entry."""
+    """Return a benchmark from a mapping; raise ``UserError`` naming every wrong entry."""
     try:
         return BenchmarkSpec.model_validate(dict(content))
     except ValidationError as error:
@@ -185,7 +185,7 @@ def parse_spec(content: Mapping[str, Any], where: str = "benchmark") -> Benchmar
 
 
 def resolve(spec: BenchmarkSpec) -> Plan:
-    """Prompts and settings in full; raises ``UserError`` for wrong settings, double names and empty prompts."""
+    """Return prompts and settings in full; raise ``UserError`` for wrong settings, double names and empty prompts."""
     folders = {name: _absolute(value) for name, value in (("model", spec.model), ("scorer", spec.scorer)) if value}
     spec = spec.model_copy(update=folders)
     settings = resolve_settings(spec.settings, spec.max_new_tokens)
@@ -220,13 +220,13 @@ def resolve_settings(entries: Sequence[Mapping[str, Any]], max_new_tokens: int) 
 
 
 def default_name(decoding: DecodingSettings, max_new_tokens: int) -> str:
-    """The setting's own name, with its length where that is not the benchmark's."""
+    """Return the setting's own name, with its length where that is not the benchmark's."""
     own = "" if decoding.max_new_tokens == max_new_tokens else f" new={decoding.max_new_tokens}"
     return decoding.name + own
 
 
 def resolve_prompts(spec: PromptsSpec) -> tuple[Prompt, ...]:
-    """The held-out prompts with their references, then the written ones; NFC, stripped, none empty, none twice."""
+    """Return held-out prompts with their references, then written ones; NFC, stripped, none empty, none twice."""
     import unicodedata
 
     from trainables.base.text.korean import held_out_prompts
@@ -252,7 +252,7 @@ def resolve_prompts(spec: PromptsSpec) -> tuple[Prompt, ...]:
 
 
 def find_models(plan: Plan) -> ModelFolder:
-    """The folder of the model that writes; it and the scorer's are found and checked by their files, nothing loads.
+    """Find the writing model's folder; it and the scorer's are checked by their files, nothing loads.
 
     Raises:
         UserError: no such model or scorer, or the scorer has the weights of the model that writes.
@@ -269,18 +269,18 @@ def find_models(plan: Plan) -> ModelFolder:
 
 
 def with_changes(spec: BenchmarkSpec, **changes: Any) -> BenchmarkSpec:
-    """The same benchmark with some entries changed, checked again; entries given as None stay as they are."""
+    """Return the benchmark with some entries changed, checked again; entries given as None stay as they are."""
     given = {key: value for key, value in changes.items() if value is not None}
     return parse_spec({**spec.model_dump(), **given}, "command line")
 
 
 def halves(prompts: Sequence[Prompt]) -> tuple[list[int], list[int]]:
-    """Numbers of prompts for tuning and for confirming: every other one of those with a human continuation."""
+    """Return prompt numbers for tuning and for confirming: every other one of those with a human continuation."""
     known = [i for i, prompt in enumerate(prompts) if prompt.reference]
     return known[0::2], known[1::2]
 
 
 def _absolute(name: str) -> str:
-    """A folder's path from the root, so that a lock leads to it from anywhere; another name stays as it is."""
+    """Return a folder's absolute path, so that a lock leads to it from anywhere; another name stays as it is."""
     folder = Path(name).expanduser()
     return str(folder.resolve()) if folder.is_dir() else name

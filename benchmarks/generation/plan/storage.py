@@ -16,7 +16,7 @@ SAMPLES, RESULTS, SPEED, TUNING = "samples.jsonl", "results.csv", "speed.json", 
 
 
 def asked(plan: Plan, goal: Goal | None) -> dict[str, Any]:
-    """What was asked for in full, JSON values: the part of a lock that is known before a model loads."""
+    """Return what was asked for in full, JSON values: the part of a lock that is known before a model loads."""
     content = {
         "spec": plan.spec.model_dump(),
         "prompts": [{**asdict(p), "sha256": p.sha256} for p in plan.prompts],
@@ -29,7 +29,7 @@ def asked(plan: Plan, goal: Goal | None) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Writes the file in one step, so that an interruption leaves the old one or the new one."""
+    """Write the file in one step, so that an interruption leaves the old one or the new one."""
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     temporary.replace(path)

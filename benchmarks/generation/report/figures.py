@@ -25,7 +25,7 @@ FRONT_CAPTION = (
 
 
 def pareto_front(costs: Sequence[tuple[float, ...]]) -> list[int]:
-    """Points that no other point beats: lower or equal in every coordinate and lower in one. NaN never belongs."""
+    """Return points that no other point beats: lower or equal in every coordinate, lower in one. NaN never belongs."""
     usable = [i for i, cost in enumerate(costs) if not any(math.isnan(c) for c in cost)]
 
     def beats(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
@@ -169,11 +169,12 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
 
 
 def _labels(x: list[float], y: list[float], order: list[int], always: Collection[int]) -> dict[int, str]:
-    """Where the labels of points go that have room for one, by plotly's names; the others have theirs on hover.
+    """Return label positions in plotly's names for the points with space for one; others show theirs on hover.
 
     Args:
-        x, y: the points.
-        order: who chooses first.
+        x: the points' horizontal places.
+        y: their vertical places.
+        order: the points, the first one labelled first.
         always: points that get a label even where it covers something.
     """
     width, height = (max(v) - min(v) or 1.0 for v in (x, y))

@@ -17,7 +17,7 @@ POOR = 0.8  # of the human text's distinct-2 over one text per prompt
 
 
 def findings(results: Results) -> list[str]:
-    """Sentences in order of use: what is nearest to human text, what is degenerate, trade-offs, what is undecided."""
+    """Return sentences in order of use: nearest to human text, degenerate, trade-offs, undecided."""
     found = [
         *_tuned(results),
         *_nearest(results),
@@ -31,7 +31,7 @@ def findings(results: Results) -> list[str]:
 
 
 def _tuned(results: Results) -> list[str]:
-    """What the search found and what is left of it on prompts that it did not see."""
+    """Return what the search found and what is left of it on prompts that it did not see."""
     tuning, baseline = results.tuning, results.plan.baseline
     if tuning is None:
         return []
@@ -76,7 +76,7 @@ def _nearest(results: Results) -> list[str]:
 
 
 def _degenerate(results: Results) -> list[str]:
-    """Settings that repeat themselves, within a text or from prompt to prompt, far beyond human text."""
+    """Return settings that repeat themselves, within a text or from prompt to prompt, far beyond human text."""
     table = results.human_table
     if table is None or table.human is None:
         return []
@@ -110,7 +110,7 @@ def _front(results: Results) -> list[str]:
 
 
 def _temperature(results: Results) -> list[str]:
-    """The direction of temperature, where settings differ in it alone."""
+    """Return the direction of temperature, where settings differ in it alone."""
     plain = sorted(
         (s.decoding.temperature, s.name)
         for s in results.plan.settings

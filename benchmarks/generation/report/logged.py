@@ -17,7 +17,7 @@ EXPERIMENT = "benchmark generation"
 
 
 def log_benchmark(store: Store, folder: Path, results: Results) -> str:
-    """Logs a benchmark once; returns the parent's run id, the earlier one when it is there already."""
+    """Log a benchmark once and return the parent's run id, the earlier one when it was logged before."""
     lock = results.lock
     key = hashlib.sha256(json.dumps([lock["resolved"], lock["results"]], sort_keys=True).encode()).hexdigest()
     spec = results.plan.spec

@@ -39,7 +39,7 @@ STATISTICS_INTRO = (
 
 
 def model_note(results: Results) -> str:
-    """What wrote the texts, and what must not be concluded from them."""
+    """Return what wrote the texts, and what must not be concluded from them."""
     model = results.model
     if model.is_standin:
         return (

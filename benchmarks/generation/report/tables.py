@@ -40,17 +40,19 @@ DIGITS = 3  # significant, in every table
 
 
 def main_table(results: Results) -> Table:
+    """Return the main metrics by setting."""
     human = results.human_table
     note = f" Distance to human text on the {len(human.prompts)} prompts where it is known." if human else ""
     return _by_setting(results, MAIN, _caption(results, results.table) + note)
 
 
 def further_table(results: Results) -> Table:
+    """Return the sanity columns and the measures on characters, by setting."""
     return _by_setting(results, FURTHER, "Sanity columns and the same measures on characters.")
 
 
 def human_table(results: Results) -> Table | None:
-    """The prompts whose human continuation is known, human row first, with an interval of the distance."""
+    """Return the prompts whose human continuation is known, human row first, with an interval of the distance."""
     table = results.human_table
     if table is None or table.human is None:
         return None
@@ -91,6 +93,7 @@ def statistics_table(results: Results, metric: str) -> Table:
 
 
 def speed_table(results: Results) -> Table | None:
+    """Return latency, throughput and peak memory by setting; None when no speed was measured."""
     if not results.speeds:
         return None
     rows = tuple(
@@ -120,7 +123,7 @@ def settings_table(results: Results) -> Table:
 
 
 def tuning_table(tuning: Tuning, most: int = 20) -> Table:
-    """The best trials of the search."""
+    """Return the best trials of the search."""
     ranked = sorted((t for t in tuning.trials if not math.isnan(t.value)), key=lambda t: (t.value, t.number))
     rows = tuple((t.number, t.decoding.name, t.value) for t in ranked[:most])
     caption = (

@@ -57,7 +57,7 @@ def ngrams(sequence: Sequence[Hashable], n: int) -> list[tuple[Hashable, ...]]:
 
 
 def pooled_ngrams(sequences: Sequence[Sequence[Hashable]], n: int) -> list[tuple[Hashable, ...]]:
-    """The n-grams of several sequences, dealt out in turns so that cutting the list cuts every sequence alike."""
+    """Return the n-grams of several sequences in turns, so that cutting the list cuts every sequence alike."""
     lists = [ngrams(sequence, n) for sequence in sequences]
     return [grams[i] for i in range(max(map(len, lists), default=0)) for grams in lists if i < len(grams)]
 
@@ -80,7 +80,7 @@ def repeated_share(sequence: Sequence[Hashable], n: int) -> float:
 
 
 def zipf_exponent(items: Sequence[Hashable]) -> float:
-    """Minus the least-squares slope of log frequency on log rank; NaN for fewer than two different items."""
+    """Return minus the least-squares slope of log frequency on log rank; NaN for fewer than two different items."""
     frequencies = np.array(sorted(Counter(items).values(), reverse=True), dtype=float)
     if len(frequencies) < 2:
         return math.nan
@@ -103,6 +103,7 @@ def self_bleu(texts: Sequence[str]) -> float:
 
 
 def without_blanks(text: str) -> str:
+    """Return the text without white space."""
     return "".join(text.split())
 
 

@@ -87,7 +87,7 @@ class QualityTable:
 
 
 def measure(scored: Sequence[Scored], prompts: Sequence[int], longest: int | None = None) -> QualityTable:
-    """Measures all settings on the given prompts.
+    """Measure all settings on the given prompts.
 
     Args:
         scored: samples of any settings, human text among them under the name ``HUMAN``.
@@ -184,7 +184,7 @@ def _diversity(
 
 
 def _common(counts: Sequence[int]) -> int:
-    """The smallest count, but not under a quarter of the median: such rows are too short to compare and stay empty."""
+    """Return the smallest count that is at least a quarter of the median: shorter rows stay empty."""
     if not counts:
         return 0
     floor = float(np.median(counts)) / 4
@@ -192,7 +192,7 @@ def _common(counts: Sequence[int]) -> int:
 
 
 def _repeats(items: Sequence[Scored]) -> list[list[Sample]]:
-    """Samples by repeat: each list has one text per prompt."""
+    """Return samples by repeat: each list has one text per prompt."""
     grouped: dict[int, list[Sample]] = {}
     for item in items:
         grouped.setdefault(item.sample.repeat, []).append(item.sample)
@@ -245,7 +245,7 @@ def _scorer_nll(items: Sequence[Scored]) -> float:
 
 
 def _mean(values: Sequence[float] | Values) -> float:
-    """The mean of what is defined; NaN when nothing is."""
+    """Return the mean of what is defined; NaN when nothing is."""
     array = np.asarray(values, dtype=float)
     array = array[~np.isnan(array)]
     return float(array.mean()) if len(array) else math.nan

@@ -126,7 +126,7 @@ def _windows(head: Ids, tail: Ids, longest: int) -> Iterator[tuple[Ids, Ids]]:
 
 
 def load_scorer(plan: Plan) -> Scorer:
-    """The scorer of a plan."""
+    """Return the scorer of a plan."""
     if plan.spec.scorer != CHARACTER_NGRAM:
         return ModelScorer(plan.spec.scorer, plan.spec.device)
     from trainables.base.text.korean import SOURCE, bundled

@@ -108,7 +108,7 @@ def _compared(
 
 
 def can_decide(prompts: int, settings: int) -> bool:
-    """Whether a sign-flip test on so many prompts can be significant at all after correction for so many settings."""
+    """Return whether a sign-flip test can be significant with this number of prompts and settings at all."""
     return settings * 2 * 0.5**prompts < ALPHA
 
 

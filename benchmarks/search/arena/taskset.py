@@ -1,5 +1,7 @@
-"""Reads tables of TaskSet (Metz et al. 2020, "Using a thousand optimization tasks"): 1,000 configurations of Adam with
-eight hyperparameters for each task, 51 losses a configuration, NaN or inf where training diverged.
+"""Tables of TaskSet (Metz et al. 2020, "Using a thousand optimization tasks").
+
+They hold 1,000 configurations of Adam with eight hyperparameters for each task, 51 losses a configuration, NaN or inf
+where training diverged.
 
 A file is JSON as in the repository of DyHPO, a list of ``{"hp": {name: value}, "valid": {"loss": [...]}, "test":
 {"loss": [...]}}``, or a NumPy archive with ``names`` (8,), ``configs`` (rows, 8), ``valid`` and ``test`` (rows, 51). A

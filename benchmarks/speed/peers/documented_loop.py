@@ -13,7 +13,7 @@ from trainables.base.training.mlp import MLP
 
 
 def documented_epochs(config: dict[str, Any], data: TrainingData, max_epochs: int, device: str) -> Iterator[float]:
-    """Trains as the documentation's examples do (``DataLoader``, ``AdamW``) and yields the validation loss an epoch."""
+    """Train as the documentation's examples do (``DataLoader``, ``AdamW``) and yield the validation loss an epoch."""
     torch.set_num_threads(1)
     facts, arrays = data.facts, {name: torch.tensor(array) for name, array in data.arrays.items()}
     model = MLP(facts["n_inputs"], config["hidden_sizes"], 1, config["dropout"]).to(device)

@@ -32,6 +32,7 @@ def train(config: dict[str, Any], folder: Path) -> None:
 
 
 def main() -> None:
+    """Search as Ray Tune's documentation shows and write the outcome."""
     folder, out = arguments()
     work, _ = read_work(folder)
     space = get_task(work.task).space(SPACE)

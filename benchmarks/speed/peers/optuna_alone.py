@@ -18,7 +18,7 @@ STUDY = "speed"
 
 
 def load_study(work: Work) -> optuna.Study:
-    """The study that all processes share."""
+    """Return the study that all processes share."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(
         study_name=STUDY,
@@ -60,6 +60,7 @@ def run(folder: Path) -> None:
 
 
 def main() -> None:
+    """Search with Optuna alone, a process for each slot, and write the outcome."""
     folder, out = arguments()
     work, _ = read_work(folder)
     study = load_study(work)

@@ -17,6 +17,7 @@ WORK, EPOCHS = (
 
 
 def main() -> None:
+    """Search with tunelab and write the outcome."""
     folder, out = arguments()
     work = json.loads((folder / WORK).read_text())
     tracked = "--untracked" not in sys.argv

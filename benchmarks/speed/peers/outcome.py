@@ -37,6 +37,6 @@ class Outcome:
 
 
 def arguments() -> tuple[Path, Path]:
-    """The folder with the work and the file for the outcome, absolute."""
+    """Return the folder with the work and the file for the outcome, absolute."""
     work, outcome = sys.argv[1:3]
     return Path(work).absolute(), Path(outcome).absolute()

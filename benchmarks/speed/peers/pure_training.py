@@ -31,7 +31,7 @@ def prepare(folder: Path) -> None:
 
 
 def train(job: tuple[int, int]) -> tuple[float, float, float]:
-    """Trains a trial for some epochs; gives its best loss, its seconds, and when its first epoch was over."""
+    """Train a trial for some epochs; return its best loss, its seconds, and when its first epoch was over."""
     assert _state is not None
     work, data, task = _state
     number, epochs = job
@@ -46,6 +46,7 @@ def train(job: tuple[int, int]) -> tuple[float, float, float]:
 
 
 def main() -> None:
+    """Train the same epochs without a search and write the outcome."""
     folder, out = arguments()
     work, _ = read_work(folder)
     jobs = list(enumerate(json.loads((folder / EPOCHS).read_text())))

@@ -34,6 +34,7 @@ def train() -> None:
 
 
 def main() -> None:
+    """Search with Syne Tune's local backend and write the outcome."""
     os.environ["SYNETUNE_FOLDER"] = str(Path.cwd() / "syne-tune")  # read when it is imported; else the home folder
     from syne_tune import Tuner
     from syne_tune.backend import LocalBackend

@@ -189,7 +189,7 @@ def _loads(subject: Subject) -> None:
 
 
 def _carried(task: Task) -> int:
-    """Bytes of a task's own state as it travels to workers."""
+    """Return bytes of a task's own state as it travels to workers."""
     from ray import cloudpickle  # loads Ray
 
     return len(cloudpickle.dumps(vars(task)))

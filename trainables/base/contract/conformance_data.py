@@ -63,7 +63,7 @@ def _row_keys(part: RawSplit) -> list[int]:
 
 
 def _misplaced(splits: Splits, kind: RowKind) -> Iterator[str]:
-    """Whether the arrays that trials get are the rows of their split, by the order of their targets."""
+    """Return whether the arrays that trials get are the rows of their split, by the order of their targets."""
     arrays = splits.training.arrays
     for split, part in (("train", splits.train), ("val", splits.validation)):
         encoded = arrays.get(f"y_{split}")

@@ -59,7 +59,7 @@ def add_to_path(folder: str | Path) -> None:
 
 
 def _packed(task: Task) -> tuple[Any, ...]:
-    """Packs a task of a file so that its folder is on the path before anything of it is imported."""
+    """Pack a task of a file so that its folder is on the path before anything of it is imported."""
     from ray import cloudpickle
 
     folder = Path(str(sys.modules[type(task).__module__].__file__)).parent

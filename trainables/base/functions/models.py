@@ -177,7 +177,7 @@ class ReportedModel(Predictor):
 
 
 def _network_outputs(network: torch.nn.Module, inputs: Any) -> pd.DataFrame:
-    """The network's outputs for a batch: one column ``prediction``, or ``output_0``, ... where there are several."""
+    """Return the network's outputs for a batch: one column ``prediction``, or several: ``output_0``, ..."""
     values = inputs.to_numpy() if isinstance(inputs, pd.DataFrame) else inputs
     with torch.inference_mode():
         outputs = network(torch.as_tensor(values)).cpu().numpy()

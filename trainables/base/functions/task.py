@@ -132,7 +132,7 @@ class FunctionTask(Task):
 
 
 def _returned(found: Any, trial: FunctionTrial, objective: Objective) -> EpochReport | None:
-    """The report that a function's return value is, when it never called ``trial.report``."""
+    """Return the report that a function's return value is, when it never called ``trial.report``."""
     if trial.epoch:
         return None
     values = {objective.metric: found} if isinstance(found, int | float) and not isinstance(found, bool) else found
@@ -160,13 +160,13 @@ def _check_signature(function: Train, name: str) -> None:
 
 
 def _task_name(name: str) -> str:
-    """A function's name as a task's: lower-case letters, digits, ``_`` and ``-``, a letter first."""
+    """Return a function's name as a task's: lower-case letters, digits, ``_`` and ``-``, a letter first."""
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in name.lower()).strip("-_")
     return kept if kept[:1].isalpha() else f"function-{kept}".rstrip("-")
 
 
 def _promise(options: FunctionOptions) -> str:
-    """What a sweep of a function cannot promise, one sentence."""
+    """Return what a sweep of a function cannot promise, one sentence."""
     if options.test is None:
         return (
             "tunelab does not see this function's data, so there are no baselines and no sealed test split: the "

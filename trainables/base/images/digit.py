@@ -101,7 +101,7 @@ def _colours(image: Image.Image) -> np.ndarray:
 
 
 def _inside_frame(colours: np.ndarray) -> np.ndarray:
-    """The paper in a frame that is the picture's edge, else the picture as it is.
+    """Return the paper in a frame that is the picture's edge, else the picture as it is.
 
     The edge is then one colour all round, and all that has another colour fills a rectangle.
     """
@@ -125,7 +125,7 @@ def _inside_frame(colours: np.ndarray) -> np.ndarray:
 
 
 def _without_lines(ink: np.ndarray) -> np.ndarray:
-    """What lies inside the lines of a frame that is drawn as ink, else the ink as it is."""
+    """Return what lies inside the lines of a frame that is drawn as ink, else the ink as it is."""
     height, width = ink.shape
     strong = ink > 0.25
     rows, columns = np.nonzero(strong.any(axis=1))[0], np.nonzero(strong.any(axis=0))[0]
@@ -197,7 +197,7 @@ def _ink(colours: np.ndarray) -> np.ndarray:
 
 
 def _otsu(values: np.ndarray) -> float:
-    """The threshold that parts values best into two groups (Otsu 1979)."""
+    """Return the threshold that parts values best into two groups (Otsu 1979)."""
     counts, edges = np.histogram(values, bins=128)
     middles = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)
@@ -222,7 +222,7 @@ def _digit_mask(ink: np.ndarray) -> np.ndarray:
 
 
 def _scaled(box: np.ndarray) -> np.ndarray:
-    """The digit's box, scaled so that its longer side is 20 pixels, with strokes as wide as a pen's."""
+    """Return the digit's box, scaled so that its longer side is 20 pixels, with strokes as wide as a pen's."""
     height, width = box.shape
     scale = BOX / max(height, width)
     solid = box > 0.5
@@ -242,7 +242,7 @@ def _scaled(box: np.ndarray) -> np.ndarray:
 
 
 def _centred(digit: np.ndarray) -> np.ndarray:
-    """A digit of at most 20 x 20 in a 28 x 28 picture, its centre of mass at index 14 as far as it fits, as MNIST's."""
+    """Return a digit of at most 20 x 20 in 28 x 28, its centre of mass at index 14 as far as it fits, as MNIST's."""
     height, width = digit.shape
     down, right = ndimage.center_of_mass(digit)
     top = int(np.clip(round(SIDE / 2 - down), 0, SIDE - height))

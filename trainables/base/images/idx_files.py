@@ -42,7 +42,7 @@ def read_mnist(folder: Path | None) -> Arrays:
 
 
 def find_files(folder: Path) -> list[Path]:
-    """The four IDX files in the order of ``FILES``; raises ``UserError`` when one is missing."""
+    """Return the four IDX files in the order of ``FILES``; raise ``UserError`` when one is missing."""
     if not folder.is_dir():
         raise UserError(f"'--data-dir {folder}' is no folder. Give the one that holds {FILES[0]} and its companions.")
     return [_find(folder, name) for name in FILES]

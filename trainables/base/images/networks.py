@@ -44,12 +44,12 @@ class ImageScale:
         return np.ascontiguousarray(levels.astype(np.float32)[images][:, None])
 
     def save(self, folder: Path) -> None:
-        """Writes ``preprocessing.json``."""
+        """Write ``preprocessing.json``."""
         (folder / "preprocessing.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> ImageScale:
-        """Reads what ``save`` wrote."""
+        """Read what ``save`` wrote."""
         return cls(**json.loads((folder / "preprocessing.json").read_text(encoding="utf-8")))
 
 
@@ -109,7 +109,7 @@ class CNN(nn.Module):
 
 
 def build_image_model(config: Config, facts: Mapping[str, Any]) -> nn.Module:
-    """The network that a configuration describes; raises ``UserError`` when its ``family`` is neither mlp nor cnn."""
+    """Build the network of a configuration; raise ``UserError`` when its ``family`` is neither mlp nor cnn."""
     family, n_outputs = config["family"], int(facts["n_outputs"])
     if family == "mlp":
         return MLP(SIDE * SIDE, config["hidden_sizes"], n_outputs, config["dropout"])
@@ -158,14 +158,18 @@ def _convolution(before: int, after: int, batch_norm: bool) -> list[nn.Module]:
 def fit_images(
     config: Config, data: TrainingData, seed: int, *, max_epochs: int, device: str = "cpu"
 ) -> Iterator[EpochReport]:
-    """Trains the network that ``config`` describes on pictures; see ``fit_tensors`` for data and reports.
+    """Train the network that ``config`` describes on pictures; see ``fit_tensors`` for data and reports.
 
-    A perceptron's learning rate falls when the validation loss stands still; a convolutional network's falls along a
-    half cosine over ``max_epochs``, which took its validation loss from 0.05 to 0.03 on the bundled sample.
+    A perceptron's learning rate falls when the validation loss no longer improves; a convolutional network's falls
+    along a half cosine over ``max_epochs``, which took its validation loss from 0.05 to 0.03 on the bundled sample.
 
     Args:
         config: what ``build_image_model`` reads, ``lr``, ``batch_size``, ``weight_decay``, ``augment`` and, when that
             is true, the amounts of a ``Distortion``.
+        data: pictures and classes.
+        seed: fixes initialisation, batch order, dropout and distortions.
+        max_epochs: the length of the trial.
+        device: where torch computes.
     """
     augment = (
         Distortion(*(config[name] for name in ("shift", "rotation", "zoom", "shear"))) if config["augment"] else None
@@ -179,7 +183,7 @@ def fit_images(
 
 
 def _annealed(trainer: AutogradTrainer, validation: Validation, lr: float, max_epochs: int) -> Iterator[EpochReport]:
-    """Trains with a learning rate that falls from ``lr`` along a half cosine; ends when the loss is not finite."""
+    """Train with a learning rate that falls from ``lr`` along a half cosine; end when the loss is not finite."""
     for epoch in range(1, max_epochs + 1):
         used = lr * (1 + math.cos(math.pi * (epoch - 1) / max_epochs)) / 2
         train_loss = trainer.train_epoch(used)

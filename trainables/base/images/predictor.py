@@ -54,13 +54,13 @@ class ImagePredictor(Predictor):
         return read_digit(content)
 
     def outputs(self, inputs: Any) -> np.ndarray:
-        """Pictures (see ``as_images``) to logits (n, classes) float32."""
+        """Turn pictures (see ``as_images``) into logits (n, classes) float32."""
         x = torch.from_numpy(self.preprocessing.transform(as_images(inputs)))
         with torch.inference_mode():
             return torch.cat([self.model(part) for part in torch.split(x, BATCH)]).numpy()
 
     def predict(self, inputs: Any) -> pd.DataFrame:
-        """A column ``prediction``, and ``p_<class>``, the probabilities."""
+        """Return a column ``prediction`` and the probabilities ``p_<class>``."""
         return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts)
 
     def save(self, folder: Path) -> None:

@@ -198,7 +198,7 @@ def _is_prose(present: pd.Series) -> bool:
 
 
 def _is_code(cells: pd.Series, notation: str) -> bool:
-    """Whether text looks like whole numbers but some begin with a zero, as zip codes do."""
+    """Return whether text looks like whole numbers but some begin with a zero, as zip codes do."""
     if notation != PLAIN or pd.api.types.is_numeric_dtype(cells):
         return False
     text = cells.astype(str)

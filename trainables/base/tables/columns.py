@@ -42,7 +42,7 @@ class Columns:
         return self.numeric + self.categorical + self.dates + self.text
 
     def numbers(self, column: pd.Series) -> pd.Series:
-        """A numeric column, or a date column as days since 1970: float64 (n,), missing where a cell is not readable."""
+        """Return a numeric column, or a date column in days since 1970: float64 (n,), unreadable cells missing."""
         name = str(column.name)
         if name in self.dates:
             return days_since_1970(self.moments(column))
@@ -50,16 +50,16 @@ class Columns:
         return drop_codes(read_numbers(column, self.formats.get(name, PLAIN)), codes.astype(np.float64).tolist())
 
     def moments(self, column: pd.Series) -> pd.Series:
-        """A date column as UTC timestamps (n,), missing where a cell is not readable."""
+        """Return a date column as UTC timestamps (n,), missing where a cell is not readable."""
         return read_dates(column, self.formats.get(str(column.name), YEAR_FIRST))
 
     def categories(self, column: pd.Series) -> pd.Series:
-        """A categorical column as text (n,), empty where a cell is missing."""
+        """Return a categorical column as text (n,), empty where a cell is missing."""
         text = category_text(column)
         return text.mask(text.isin(self.missing.get(str(column.name), ())), "")
 
     def without(self, names: Collection[str]) -> Columns:
-        """The same without some columns."""
+        """Return the same without some columns."""
         numeric, categorical, dates, text = (
             tuple(name for name in getattr(self, sort) if name not in names) for sort in SORTS
         )

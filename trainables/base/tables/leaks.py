@@ -47,13 +47,13 @@ def find_leak(frame: pd.DataFrame, target: str, columns: Columns, *, regression:
 
 
 def _decides(values: pd.Series, target: pd.Series) -> bool:
-    """Whether every value of a column has one value of the target, and enough rows to be no accident."""
+    """Return whether every value of a column has one value of the target, and enough rows to be no accident."""
     groups = target.groupby(values.to_numpy())
     return len(groups) > 1 and len(values) >= SAME_VALUE * len(groups) and int(groups.nunique().max()) == 1
 
 
 def _parts(values: pd.Series, target: pd.Series) -> bool:
-    """Whether the classes lie in separate ranges of a column."""
+    """Return whether the classes lie in separate ranges of a column."""
     ranges = values.groupby(target.to_numpy()).agg(["min", "max"]).sort_values("min")
     enough = len(values) >= SAME_VALUE * len(ranges) and bool(values.notna().all())
     return enough and bool((ranges["min"].to_numpy()[1:] > ranges["max"].to_numpy()[:-1]).all())
@@ -77,7 +77,7 @@ def _formula(numbers: pd.DataFrame, target: pd.Series, name: str) -> tuple[list[
 
 
 def _exact(x: pd.DataFrame, y: pd.Series) -> tuple[list[str], list[float]]:
-    """The fewest columns that give ``y`` as a linear function, and their factors; none when there are none."""
+    """Return the fewest columns that give ``y`` as a linear function, and their factors; empty when none do."""
     names = list(x.columns)
     if _left(x[names], y) > EXACT:
         return [], []

@@ -226,7 +226,7 @@ def _count_numbers(columns: Columns) -> int:
 
 
 def _plain(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
-    """The frame in plain types: float64 numbers (unreadable cells missing) and parts of dates, then text categories.
+    """Return the frame in plain types: float64 numbers (unreadable: missing), parts of dates, then text categories.
 
     Columns are called by their position: names made of the user's could collide.
     """
@@ -245,7 +245,7 @@ def _plain_numbers(frame: pd.DataFrame, columns: Columns) -> Iterator[pd.Series]
 
 
 def _orders(frame: pd.DataFrame, columns: Columns) -> dict[str, str]:
-    """The order of each date column of text that ``columns`` gives none for."""
+    """Return the order of each date column of text that ``columns`` gives none for."""
     orders = {}
     for name in columns.dates:
         if name in columns.formats or pd.api.types.is_datetime64_any_dtype(frame[name]):

@@ -112,7 +112,7 @@ def _columns(read: Mapping[str, ColumnRole]) -> Columns:
 
 
 def _with_missing(frame: pd.DataFrame, columns: Columns, missing: Sequence[str] | None) -> tuple[Columns, list[str]]:
-    """The columns with the cells that mean "no value", as said or as found among the numbers."""
+    """Return the columns with the cells that mean "no value", as given or as found among the numbers."""
     if missing is not None:
         chosen = dict.fromkeys((*columns.numeric, *columns.categorical), tuple(missing)) if missing else {}
         return replace(columns, missing=chosen), []

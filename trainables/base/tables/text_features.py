@@ -49,7 +49,7 @@ def text_features(pipeline: Pipeline, texts: pd.Series) -> np.ndarray:
 
 
 def clean_text(column: pd.Series) -> pd.Series:
-    """A column of free text as (n,) text, empty where a cell is missing, cut to ``MAX_CHARACTERS``."""
+    """Return a column of free text as (n,) text, empty where a cell is missing, cut to ``MAX_CHARACTERS``."""
     return column.astype(object).where(column.notna(), "").astype(str).str.slice(0, MAX_CHARACTERS)
 
 

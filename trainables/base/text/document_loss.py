@@ -29,13 +29,13 @@ class Tokens:
     bos_id: int
 
     def documents(self) -> list[Tensor]:
-        """The documents' ids, each of shape (its tokens,)."""
+        """Return the documents' ids, each of shape (its tokens,)."""
         return list(torch.tensor_split(self.ids, self.ends[:-1]))
 
 
 @torch.no_grad()
 def total_nats(network: GPT2LMHeadModel, tokens: Tokens) -> tuple[float, int]:
-    """Nats of all documents, each on its own after the begin token, and how many tokens that is.
+    """Return nats of all documents, each on its own after the begin token, and how many tokens that is.
 
     The figure does not depend on the block length of training. A document longer than the model is read in windows
     that overlap by half, every token scored once.
@@ -45,7 +45,7 @@ def total_nats(network: GPT2LMHeadModel, tokens: Tokens) -> tuple[float, int]:
 
 
 def _window_nats(network: GPT2LMHeadModel, windows: Sequence[tuple[Tensor, int]], bos_id: int) -> Tensor:
-    """Nats per window, shape (windows,), in float64; a window is its ids and from which of them on it counts."""
+    """Return nats per window, shape (windows,), in float64; a window is its ids and where counting starts."""
     network.eval()
     length = max(len(ids) for ids, _ in windows)
     inputs = torch.full((len(windows), length), bos_id)
@@ -66,7 +66,7 @@ def perplexity(nats_per_token: float) -> float:
 
 
 def _batched(network: GPT2LMHeadModel, tokens: Tokens) -> Iterator[list[tuple[Tensor, int]]]:
-    """Windows of like length together, so that padding costs little."""
+    """Batch windows of similar length, so that padding costs little."""
     size = network.config.n_positions + 1
     windows: list[tuple[Tensor, int]] = []
     for document in tokens.documents():

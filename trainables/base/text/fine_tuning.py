@@ -61,12 +61,18 @@ def fine_tune(
     val_characters: int,
     checkpoint: Path | None = None,
 ) -> Iterator[EpochReport]:
-    """Trains ``network`` in place and reports after every epoch.
+    """Train ``network`` in place and report after every epoch.
 
-    A run that goes on from a checkpoint yields bit for bit what the uninterrupted run would have yielded. The run's
+    A run that continues from a checkpoint yields bit for bit what the uninterrupted run would have yielded. The run's
     random numbers (order, dropout) are its own: neither it nor the rest of the process disturbs the other.
 
     Args:
+        network: the model that is trained.
+        train: documents to train on.
+        validation: documents to measure the loss on.
+        settings: of the optimizer, dropout and frozen blocks.
+        seed: fixes the order of blocks and dropout.
+        max_epochs: the length of the trial, over which the learning rate falls.
         val_characters: characters of the validation documents, for ``val_nats_per_char``.
         checkpoint: a folder that an ``EpochReport.save`` of the same run wrote.
 
@@ -108,7 +114,7 @@ def fine_tune(
 
 
 def prepare(network: GPT2LMHeadModel, settings: Settings) -> None:
-    """Sets dropout and freezes blocks."""
+    """Set dropout and freezes blocks."""
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = settings.dropout
@@ -117,6 +123,7 @@ def prepare(network: GPT2LMHeadModel, settings: Settings) -> None:
 
 
 def build_optimizer(network: GPT2LMHeadModel, settings: Settings) -> torch.optim.AdamW:
+    """Return AdamW over the trained parameters; only matrices get weight decay."""
     trained = [p for p in network.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim >= 2], "weight_decay": settings.weight_decay},
@@ -134,7 +141,7 @@ class Schedule:
     steps: int
 
     def __call__(self, step: int) -> float:
-        """The learning rate of a 0-based step."""
+        """Return the learning rate of a 0-based step."""
         rising = max(1, round(self.warmup * self.steps))
         if step < rising:
             return self.peak * (step + 1) / rising
@@ -183,7 +190,7 @@ class Randomness:
 
 
 def epoch_blocks(tokens: Tokens, length: int, order: torch.Generator) -> Tensor:
-    """The documents in a new order, packed and cut: shape (blocks, length + 1), neighbours sharing one token.
+    """Return the documents in a new order, packed and cut: shape (blocks, length + 1), neighbours share one token.
 
     Row ``b`` holds the inputs ``[:-1]`` and the targets ``[1:]``; the rest that fills no block is left out this epoch.
     """
@@ -239,7 +246,7 @@ def _save(
     epoch: int,
     folder: Path,
 ) -> None:
-    """Writes ``weights.safetensors``, ``training.pt`` (tensors only, read with ``weights_only``) and ``state.json``."""
+    """Write ``weights.safetensors``, ``training.pt`` (tensors only, read with ``weights_only``) and ``state.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: t.detach().contiguous() for name, t in network.state_dict().items() if name != TIED}
     save_file(weights, folder / "weights.safetensors")
@@ -257,7 +264,7 @@ def _restore(
     seed: int,
     max_epochs: int,
 ) -> int:
-    """Puts everything back and returns the epochs already done; raises ``UserError`` for another run's checkpoint."""
+    """Restore everything and return the epochs already done; raise ``UserError`` for another run's checkpoint."""
     run = json.loads((folder / "state.json").read_text("utf-8"))
     if run["settings"] != asdict(settings) or run["seed"] != seed or run["max_epochs"] != max_epochs:
         raise UserError(f"The checkpoint '{folder}' is of another run. Use its settings, seed and epochs.")

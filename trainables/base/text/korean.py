@@ -98,7 +98,7 @@ class Prompt:
 
 @cache
 def bundled() -> Corpus:
-    """The bundled text. Its split is one and fixed, because the stand-in model was trained on its training part."""
+    """Return the bundled text with its one fixed split: the stand-in model was trained on its training part."""
     documents: list[Document] = []
     for path in sorted(FOLDER.glob("*.txt")):
         texts = _articles if path.stem == "constitution" else _bill_paragraphs
@@ -147,13 +147,13 @@ def read_corpus(path: Path, split_seed: int = SPLIT_SEED) -> Corpus:
 
 
 def _is_lone(texts: Sequence[Sequence[str]]) -> bool:
-    """Whether one document holds most of the characters, so that no fair split of documents is left."""
+    """Return whether one document holds most of the characters, so that no fair split of documents is left."""
     lengths = [len(text) for group in texts for text in group]
     return max(lengths, default=0) > MOST_OF_TEXT * sum(lengths)
 
 
 def _paragraphs(texts: Sequence[str]) -> list[str]:
-    """Lines as documents, short ones together with the next; of a text in one line groups of sentences."""
+    """Split lines into documents, short ones together with the next; a text in one line into groups of sentences."""
     pieces = [line for text in texts for line in text.splitlines() if line.strip()]
     if max(map(len, pieces)) > MOST_OF_TEXT * sum(map(len, pieces)):
         pieces = [sentence for piece in pieces for sentence in _SENTENCE_END.split(piece)]
@@ -172,7 +172,7 @@ def digest(documents: Sequence[Document]) -> str:
 
 
 def text_files(path: Path) -> list[Path]:
-    """The file itself, or the ``.txt`` files of a folder, sorted; raises ``UserError`` when there are none."""
+    """Return the file itself, or the ``.txt`` files of a folder, sorted; raise ``UserError`` when there are none."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -184,7 +184,7 @@ def text_files(path: Path) -> list[Path]:
 
 
 def split_documents(documents: Sequence[Document], seed: int) -> Corpus:
-    """Drops exact copies, keeps near-duplicates together and deals out whole groups in an order drawn by ``seed``.
+    """Drop exact copies, keep near-duplicates together and deal out whole groups in an order drawn by ``seed``.
 
     Raises:
         UserError: fewer than three unlike documents.
@@ -213,7 +213,7 @@ def split_documents(documents: Sequence[Document], seed: int) -> Corpus:
 
 
 def held_out_prompts(count: int = 16, words: int = 3) -> tuple[Prompt, ...]:
-    """Prompts from the bundled test documents, spread over their sources, always the same.
+    """Return prompts from the bundled test documents, spread over their sources, always the same.
 
     Args:
         count: how many; at most as many as there are test documents that are sentences, begin with words that stand in
@@ -271,7 +271,7 @@ def _decoded(path: Path) -> str:
 
 
 def _articles(text: str) -> Iterator[str]:
-    """The preamble and one text per article, without article numbers and clause signs."""
+    """Yield the preamble and one text per article, without article numbers and clause signs."""
     article: list[str] = []
     for line in [*text.splitlines()[1:], "       제0장 "]:
         heading = _HEADING.match(line)
@@ -283,7 +283,7 @@ def _articles(text: str) -> Iterator[str]:
 
 
 def _bill_paragraphs(text: str) -> Iterator[str]:
-    """Paragraphs from the reasons on, without page numbers and the old/new comparison, which repeats the bill."""
+    """Return paragraphs from the reasons on, without page numbers and the repeating old/new comparison."""
     paragraph, wanted = "", False
     for line in text.splitlines():
         heading = "".join(line.split()).replace("·", "")

@@ -82,7 +82,7 @@ class ModelFacts:
 def load_model(
     model: str | ModelFolder | None = None, *, device: str = "cpu"
 ) -> tuple[GPT2LMHeadModel, PreTrainedTokenizerFast, ModelFacts]:
-    """A model in evaluation mode in float32 (half precision is several times slower on CPU), its tokenizer, its facts.
+    """Load a model in evaluation mode in float32 (half precision is slower on CPU), its tokenizer and its facts.
 
     Args:
         model: a folder, a hub name such as ``"skt/kogpt2-base-v2"``, None for the bundled stand-in, or what
@@ -117,7 +117,7 @@ def load_model(
 
 
 def load_tokenizer(folder: ModelFolder) -> PreTrainedTokenizerFast:
-    """The tokenizer of ``tokenizer.json`` with its special tokens set by name, proven on Korean.
+    """Load the tokenizer of ``tokenizer.json`` with its special tokens set by name, checked on Korean.
 
     ``AutoTokenizer`` is not used: for such folders it builds a byte-level GPT-2 tokenizer that reads Korean as nothing,
     without an exception.
@@ -145,7 +145,7 @@ def load_tokenizer(folder: ModelFolder) -> PreTrainedTokenizerFast:
 
 
 def probe_korean(tokenizer: PreTrainedTokenizerFast, where: str = "the model") -> None:
-    """Raises ``UserError`` unless Korean sentences come back from the tokenizer as they went in."""
+    """Raise ``UserError`` unless Korean sentences come back from the tokenizer as they went in."""
     for probe in PROBES:
         ids = tokenizer(probe, add_special_tokens=False).input_ids
         back = tokenizer.decode(ids, clean_up_tokenization_spaces=False).strip()
@@ -157,7 +157,7 @@ def probe_korean(tokenizer: PreTrainedTokenizerFast, where: str = "the model") -
 
 
 def encode_document(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    """Ids of the text followed by the end token. A stream of documents is ``[bos] + encode(a) + encode(b)``.
+    """Return the text's ids and the end token. A stream of documents is ``[bos] + encode(a) + encode(b)``.
 
     In KoGPT2's way begin and end are the same token, so the end of one document is the beginning of the next.
     """
@@ -166,7 +166,7 @@ def encode_document(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
 
 
 def tokenize(tokenizer: PreTrainedTokenizerFast, documents: Iterable[Document]) -> Tokens:
-    """Documents as one stream of ids."""
+    """Return documents as one stream of ids."""
     encoded = [torch.tensor(encode_document(tokenizer, document.text)) for document in documents]
     ends = torch.tensor([len(ids) for ids in encoded]).cumsum(0)
     return Tokens(torch.cat(encoded), ends, tokenizer.bos_token_id)
@@ -197,7 +197,7 @@ def _special_tokens(folder: ModelFolder, vocabulary: Collection[str]) -> dict[st
 
 
 def load_network(folder: ModelFolder) -> GPT2LMHeadModel:
-    """The network alone, float32 on CPU, in evaluation mode; raises ``UserError`` when its weights cannot be used."""
+    """Load the network alone, float32 on CPU, in evaluation mode; raise ``UserError`` for unusable weights."""
     try:
         with _quiet_transformers():
             network, info = GPT2LMHeadModel.from_pretrained(

@@ -21,7 +21,7 @@ LOGIT_BYTES = 16  # per token and vocabulary entry: logits, their float copy, so
 
 
 def training_bytes(model_config: Mapping[str, Any], parameters: int, settings: Settings, device: str) -> float:
-    """Bytes that one trial needs at its peak.
+    """Return bytes that one trial needs at its peak.
 
     Args:
         model_config: ``config.json``: ``n_layer``, ``n_head``, ``n_embd``, ``vocab_size``, ``n_positions``.
@@ -48,7 +48,7 @@ def free_bytes(device: str) -> float:
 
 
 def require_memory(needed: float, device: str, what: str) -> None:
-    """Raises ``UserError`` with advice when ``needed`` bytes are not free."""
+    """Raise ``UserError`` with advice when ``needed`` bytes are not free."""
     free = free_bytes(device)
     if needed > free:
         place = "GPU memory" if torch.device(device).type == "cuda" else "memory"

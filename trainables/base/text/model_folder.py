@@ -88,7 +88,7 @@ class ModelFolder:
 
 
 def find_model(model: str | None = None) -> ModelFolder:
-    """The model that a user means; the network is touched only for a hub name that is not on this machine.
+    """Find the model that a user means; the network is used only for a hub name that is not on this machine.
 
     Args:
         model: a folder, a hub name such as ``"skt/kogpt2-base-v2"``, or None for the bundled stand-in.
@@ -112,7 +112,7 @@ def find_model(model: str | None = None) -> ModelFolder:
 
 
 def _from_hub(name: str) -> Path:
-    """The snapshot folder of a hub model, from this machine's cache or fetched."""
+    """Return the snapshot folder of a hub model, from this machine's cache or fetched."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 

@@ -24,7 +24,7 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def near_duplicate_groups(texts: Sequence[str]) -> list[int]:
-    """The group of every text: equal numbers for texts that ``alike`` links, directly or through others.
+    """Return the group of every text: equal numbers for texts that ``alike`` links, directly or through others.
 
     A group's number is the position of its first text.
     """
@@ -46,7 +46,7 @@ def near_duplicate_groups(texts: Sequence[str]) -> list[int]:
 
 
 def alike(a: Hashes, b: Hashes) -> bool:
-    """Whether two texts, given by their shingles, are near copies, or one holds nearly all of the other."""
+    """Return whether two texts, given by their shingles, are near copies, or one holds nearly all of the other."""
     shared = len(np.intersect1d(a, b, assume_unique=True))
     shorter = min(len(a), len(b))
     contained = shorter >= FEWEST and shared >= CONTAINMENT * shorter
@@ -54,7 +54,7 @@ def alike(a: Hashes, b: Hashes) -> bool:
 
 
 def shingle_hashes(text: str) -> Hashes:
-    """The sorted, distinct hashes of a text's character 5-grams, blanks left out; a shorter text is one shingle."""
+    """Return sorted, distinct hashes of a text's character 5-grams without blanks; a shorter text is one shingle."""
     letters = "".join(text.split())
     points = np.frombuffer(letters.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
     width = min(SHINGLE, len(points))

@@ -114,7 +114,7 @@ class LanguageModelPredictor(Predictor):
         }
 
     def save(self, folder: Path) -> None:
-        """Writes ``model/``, a folder that transformers loads by itself, and ``predictor.json``."""
+        """Write ``model/``, a folder that transformers loads by itself, and ``predictor.json``."""
         self.network.save_pretrained(folder / MODEL)
         self.tokenizer.save_pretrained(folder / MODEL)
         (folder / MODEL / "README.md").write_text(self._card(), "utf-8")
@@ -186,7 +186,7 @@ class LanguageModelPredictor(Predictor):
 
 
 def as_texts(inputs: Any) -> list[str]:
-    """The texts in a string, a list, a column or a DataFrame with a column ``text``; raises ``UserError``."""
+    """Return the texts in a string, a list, a column or a DataFrame with a column ``text``; raise ``UserError``."""
     if isinstance(inputs, str):
         inputs = [inputs]
     if isinstance(inputs, pd.DataFrame):

@@ -68,7 +68,7 @@ class Storage:
         return sorted(info.base_name for info in self._fs.get_file_info(selector) if not info.base_name.startswith("."))
 
     def size(self, path: str) -> int:
-        """Bytes of a file, or of all files under a folder; 0 when there is nothing."""
+        """Return bytes of a file, or of all files under a folder; 0 when there is nothing."""
         info = self._fs.get_file_info(f"{self._root}/{path}")
         if info.type != pafs.FileType.Directory:
             return info.size or 0
@@ -100,7 +100,7 @@ class Storage:
 
 
 def is_no_space(problem: BaseException | None) -> bool:
-    """Whether an exception, or one that caused it, says that a disk is full."""
+    """Return whether an exception, or one that caused it, says that a disk is full."""
     seen: set[int] = set()  # causes may lead round in a circle
     while problem is not None and id(problem) not in seen:
         seen.add(id(problem))

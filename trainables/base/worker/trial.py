@@ -154,7 +154,7 @@ def _explain(problem: Exception) -> str:
 
 
 def _cuda_works() -> bool:
-    """Whether the GPU answers after a failure; gives back the memory that the failed trial held."""
+    """Return whether the GPU answers after a failure; gives back the memory that the failed trial held."""
     try:
         torch.cuda.synchronize()
     except RuntimeError:  # an error that stays with the process, as after a failed assertion on the device

@@ -26,7 +26,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc, unused-ignore]
     """Runs plans; each step ends with the next report of the trial that runs. Task and data come once a process."""
 
     def setup(self, config: dict[str, Any], *, task: Task, data: TrainingData) -> None:
-        """Begins without a plan."""
+        """Begin without a plan."""
         self._task, self._data = task, data
         self._reports: Iterator[TrialReport] | None = None
         self._idle = IDLE_SECONDS[0]
@@ -43,7 +43,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc, unused-ignore]
             self._idle = IDLE_SECONDS[0]
 
     def step(self) -> dict[str, Any]:
-        """Trains until the next report; waits a moment when there is nothing to train."""
+        """Train until the next report; wait a moment when there is nothing to train."""
         if self._reports is None:
             time.sleep(self._idle)
             self._idle = min(2 * self._idle, IDLE_SECONDS[1])

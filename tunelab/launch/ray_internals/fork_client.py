@@ -17,6 +17,7 @@ OOM_SCORE_ADJ = "/proc/self/oom_score_adj"
 
 
 def main(path: str, command: list[str]) -> None:
+    """Ask the fork server at ``path`` for a worker; run ``command`` in this process when it cannot make one."""
     script = [word for word in command[1:] if not word.endswith(SETUP) and not word.startswith(LANGUAGE)]
     plain = script[0].endswith(".py") and not any(word.startswith(OWN_ENVIRONMENT) for word in command)
     if not (plain and asked(path, script)):
@@ -24,7 +25,7 @@ def main(path: str, command: list[str]) -> None:
 
 
 def asked(path: str, script: list[str]) -> bool:
-    """Whether a fork server has made a worker that runs ``script``."""
+    """Return whether a fork server has made a worker that runs ``script``."""
     try:
         with open(OOM_SCORE_ADJ, encoding="ascii") as file:  # Ray has set it for this process
             oom_score_adj = file.read().strip()

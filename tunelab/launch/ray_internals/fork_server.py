@@ -66,7 +66,7 @@ class Server:
         self._ended, self._wake = socket.socketpair()
 
     def serve(self) -> Request | None:
-        """Returns a request in each copy, and None in the server itself at its end."""
+        """Return a request in each copy, and None in the server itself at its end."""
         self._wake.setblocking(False)
         signal.set_wakeup_fd(self._wake.fileno())
         signal.signal(signal.SIGCHLD, lambda number, frame: None)  # else no byte comes
@@ -85,7 +85,7 @@ class Server:
                     return request
 
     def _answer(self) -> Request | None:
-        """Takes one request; gives it back in the copy that is to fulfil it."""
+        """Accept one request; return it in the copy that is to fulfil it."""
         connection, _ = self._listener.accept()
         with connection:
             request, streams = _receive(connection)
@@ -104,7 +104,7 @@ class Server:
         return None
 
     def _prepare(self, line: str) -> bool:
-        """Takes the environment of workers to come; false at the pipe's end."""
+        """Read the environment of future workers; false at the pipe's end."""
         if line and self._seen is None:
             self._load_ray(json.loads(line))
         return bool(line)
@@ -146,7 +146,7 @@ class Server:
 
 
 def _receive(connection: socket.socket) -> tuple[Request | None, list[int]]:
-    """A request and its streams; None when it is not whole."""
+    """Return a request and its streams; None when it is not whole."""
     content, streams, _, _ = socket.recv_fds(connection, 1 << 16, STREAMS)
     while part := connection.recv(1 << 16):
         content += part
@@ -161,7 +161,7 @@ def _of_ray(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_gone(connection: socket.socket) -> bool:
-    """Whether a client has died: Ray has given up on that worker."""
+    """Return whether a client has died: Ray has given up on that worker."""
     poll = select.poll()
     poll.register(connection, 0)
     return any(events & select.POLLHUP for _, events in poll.poll(0))
@@ -199,13 +199,13 @@ def undrawn_ids() -> Iterator[None]:
 
 
 def _draw_differently() -> bool:
-    """Whether two copies of this process draw ids, and different ones."""
+    """Return whether two copies of this process draw ids, and different ones."""
     drawn = {_drawn_by_a_copy(), _drawn_by_a_copy()}
     return len(drawn) == 2 and b"" not in drawn
 
 
 def _cuda_is_loaded() -> bool:
-    """Whether CUDA's driver is in this process, which works in none of its copies; torch loads it when it is used."""
+    """Return whether this process has loaded CUDA's driver, which fails in its copies; torch loads it on first use."""
     return "/libcuda.so" in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
 
 
@@ -227,7 +227,7 @@ def _drawn_by_a_copy() -> bytes:
 
 
 def run_worker(request: Request) -> None:
-    """Runs a request's script as ``python SCRIPT`` would."""
+    """Run a request's script as ``python SCRIPT`` would."""
     _become(request.environment)
     os.chdir(request.folder)
     Path("/proc/self/oom_score_adj").write_text(request.oom_score_adj, encoding="ascii")

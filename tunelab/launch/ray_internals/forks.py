@@ -40,7 +40,7 @@ class ForkServer:
     pipe: IO[bytes] | None = None
 
     def expect_workers(self, environment: Mapping[str, str]) -> None:
-        """Has the server load Ray's part for workers with these variables: it begins before the first one is asked for.
+        """Make the server load Ray's part for workers with these variables before the first one is requested.
 
         Others are then started by Ray, so that a wrong guess costs time and no more.
         """
@@ -50,7 +50,7 @@ class ForkServer:
                 self.pipe.flush()
 
     def in_raylet(self, command: Sequence[str]) -> list[str]:
-        """A raylet's command line with which it asks the server for its workers."""
+        """Return a raylet's command line with which it asks the server for its workers."""
         asking = subprocess.list2cmdline([sys.executable, "-I", "-S", str(CLIENT), self.path])
         return [
             f"{WORKER_COMMAND}{asking} {word.removeprefix(WORKER_COMMAND)}"
@@ -66,7 +66,7 @@ _running = NONE  # of the outermost block
 
 @contextmanager
 def fork_server(address: str | None = None) -> Iterator[ForkServer]:
-    """The fork server of this process for the time of the block; it ends with this process, however that ends.
+    """Yield this process's fork server for the block; it ends with this process, however that ends.
 
     A block within another has the same one. There is none where workers are another cluster's or of a Ray that runs
     already, and where a process that has loaded torch cannot be trusted to fork: elsewhere than on Linux.
@@ -86,19 +86,19 @@ def fork_server(address: str | None = None) -> Iterator[ForkServer]:
 
 
 def starts_ray(address: str | None) -> bool:
-    """Whether a sweep starts a local Ray, and not one that runs already is used."""
+    """Return whether a sweep starts a local Ray, and not one that runs already is used."""
     return given_address(address) is None and not ray_runs()
 
 
 def ray_runs() -> bool:
-    """Whether a Ray runs in this process; loads none to find out."""
+    """Return whether a Ray runs in this process; loads none to find out."""
     ray = sys.modules.get("ray")
     return ray is not None and bool(ray.is_initialized())
 
 
 @contextmanager
 def new_server() -> Iterator[ForkServer]:
-    """A fork server of the block's own."""
+    """Yield a fork server of the block's own."""
     with socket.socket(socket.AF_UNIX) as listener, ExitStack() as scratch:
         path = ""
         with suppress(OSError, UserError):  # no room for temporary files: Ray starts workers by itself then

@@ -137,7 +137,7 @@ def _let_go(ray: Any) -> None:
 
 
 def _started(ray: Any) -> dict[str, Any]:
-    """The processes that this one has started for Ray, by part; empty where Ray keeps no such list."""
+    """Return the processes that this one has started for Ray, by part; empty where Ray keeps no such list."""
     return dict(getattr(ray._private.worker._global_node, "all_processes", {}))
 
 

@@ -1,5 +1,7 @@
-"""Syne Tune's asynchronous searches with their own defaults: ASHA, and ASHA with the conformal quantile regression of
-Salinas et al. 2023 or with the kernel densities of BOHB. Version 0.16 has neither DyHPO nor Hyper-Tune.
+"""Syne Tune's asynchronous searches with their own defaults.
+
+They are ASHA, and ASHA with the conformal quantile regression of Salinas et al. 2023 or with the kernel densities of
+BOHB. Version 0.16 has neither DyHPO nor Hyper-Tune.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def _order_of(text: pd.Series) -> DateOrder | None:
 
 
 def _best_order(text: pd.Series, read: Mapping[str, pd.DataFrame]) -> DateOrder | None:
-    """The order among those that read equally many cells; None for points with the month first, as in 10.20.30."""
+    """Return the order among equally readable ones; None for points with the month first, as in 10.20.30."""
     orders = [order for order in (YEAR_FIRST, DAY_FIRST, MONTH_FIRST) if order in read]
     if bool(text.str.contains("/").any()) and len(orders) > 1:
         orders = [order for order in orders if order != YEAR_FIRST]  # 18/01/02 is hardly ever 2018
@@ -190,7 +190,7 @@ def seconds_of_day(parts: pd.DataFrame) -> pd.Series:
 
 
 def _as_text(cells: pd.Series, order: str) -> pd.Series:
-    """Cells as text: numbers without the ``.0`` of a column with missing cells, or with two decimals."""
+    """Return cells as text: numbers without the ``.0`` of a column with missing cells, or with two decimals."""
     if order == YEAR_MONTH:
         numbers = pd.to_numeric(cells.astype(object), errors="coerce").astype(np.float64)
         return numbers.map(lambda number: "" if pd.isna(number) else f"{number:.2f}").astype(object).astype(str)
@@ -204,12 +204,12 @@ def _digits(cell: object) -> str:
 
 
 def _read_by(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.Series:
-    """Whether each cell is a date by one of the patterns."""
+    """Return whether each cell is a date by one of the patterns."""
     return _valid(_first_parts(text, patterns))
 
 
 def _first_parts(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.DataFrame:
-    """The named parts of each cell by the first pattern that the whole cell fits and that gives a date."""
+    """Return the named parts of each cell by the first pattern that the whole cell fits and that gives a date."""
     parts = _parts(text, patterns[0])
     for pattern in patterns[1:]:
         wrong = ~_valid(parts)
@@ -222,7 +222,7 @@ def _first_parts(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.D
 
 
 def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
-    """The named parts of each cell, as text; missing where the whole cell does not fit."""
+    """Return the named parts of each cell, as text; missing where the whole cell does not fit."""
     matches = (pattern.fullmatch(cell) if _may_be_date(cell) else None for cell in text)
     rows = [{} if match is None else match.groupdict() for match in matches]
     parts = pd.DataFrame(rows, index=text.index, columns=list(_PARTS), dtype=object)
@@ -238,7 +238,7 @@ def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
 
 
 def _may_be_date(cell: str) -> bool:
-    """Whether a cell is short enough, and without digits of other scripts."""
+    """Return whether a cell is short enough, and without digits of other scripts."""
     return len(cell) <= MAX_CELL and (cell.isascii() or not any(c.isdecimal() and not c.isascii() for c in cell))
 
 

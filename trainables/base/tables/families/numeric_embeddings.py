@@ -89,7 +89,7 @@ class Embedded(nn.Module):
         self.width = n_inputs - n_numeric + (0 if embedding is None else n_numeric * embedding.size)
 
     def groups(self) -> list[int]:
-        """Widths of the parts of the output that belong to one column each, in order."""
+        """Return widths of the parts of the output that belong to one column each, in order."""
         size = 0 if self.embedding is None else int(self.embedding.size)
         numeric = self.n_numeric if self.embedding is not None else 0
         return [size] * numeric + [1] * (self.width - numeric * size)

@@ -73,7 +73,7 @@ def _wide_without_mark(head: bytes) -> str | None:
 
 
 def _foreign_letters(content: bytes, codec: str) -> list[str] | None:
-    """Runs of letters beyond ASCII, those of the first piece that has any; None when the bytes do not decode."""
+    """Return runs of letters beyond ASCII of the first piece that has any; None when the bytes do not decode."""
     found: list[str] = []
     try:
         for piece in _decoded(content, codec):
@@ -91,7 +91,7 @@ def _decoded(content: bytes, codec: str) -> Iterator[str]:
 
 
 def _hardly_korean(runs: list[str]) -> bool:
-    """Whether CP949 gives letters beyond EUC-KR, which Korean hardly uses: Shift-JIS or Latin-1 read as CP949 does."""
+    """Return whether CP949 gives letters beyond EUC-KR, rare in Korean, as misread Shift-JIS or Latin-1 does."""
     letters = "".join(runs)
     codes = letters.encode("cp949")  # two bytes a letter; both are above 0xA0 in EUC-KR
     beyond = sum(lead < 0xA1 or trail < 0xA1 for lead, trail in zip(codes[::2], codes[1::2], strict=True))
@@ -99,7 +99,7 @@ def _hardly_korean(runs: list[str]) -> bool:
 
 
 def _is_western(runs: list[str]) -> bool:
-    """Whether the letters are those of Western languages and stand alone or in pairs between ASCII letters."""
+    """Return whether the letters are those of Western languages and stand alone or in pairs between ASCII letters."""
     letters = "".join(runs)
     strange = len(letters) - len(WESTERN.findall(letters))
     in_runs = sum(len(run) for run in runs if WESTERN_RUN.fullmatch(run))

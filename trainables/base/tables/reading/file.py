@@ -181,7 +181,7 @@ def _read_cells(
 
 
 def _with_codes(frame: pd.DataFrame, content: bytes, read: Callable[..., pd.DataFrame]) -> pd.DataFrame:
-    """The frame with columns such as 00489 as the text they are: as numbers they would lose their zeros."""
+    """Return the frame with columns such as 00489 kept as text: as numbers they would lose their zeros."""
     whole = [i for i, column in enumerate(frame.columns) if _is_whole(frame[column])]
     if not whole or _ZERO_FIRST.search(content) is None:
         return frame

@@ -114,7 +114,7 @@ def is_junk(cell: str) -> bool:
 
 
 def _delimiter(lines: list[str], name: str, fewest_columns: int) -> str:
-    """The delimiter that gives the most rows one and the same number of cells."""
+    """Return the delimiter that gives the most rows one and the same number of cells."""
     scores: dict[str, tuple[float, int]] = {}
     for delimiter in DELIMITERS:
         widths = [len(record.cells) for record in _records(lines, delimiter)]
@@ -131,7 +131,7 @@ def _delimiter(lines: list[str], name: str, fewest_columns: int) -> str:
 
 
 def _records(lines: list[str], delimiter: str) -> list[_Record]:
-    """The rows of cells, blank ones left out."""
+    """Return the rows of cells, blank ones left out."""
     reader = csv.reader(iter(lines), delimiter=delimiter)
     return list(_read(reader)) or [_Record([""], 1)]
 
@@ -148,7 +148,7 @@ def _read(reader: Iterator[list[str]]) -> Iterator[_Record]:
 
 
 def _usual(widths: Sequence[int]) -> int:
-    """The most frequent width, the larger of two."""
+    """Return the most frequent width, the larger of two."""
     counts = Counter(widths)
     return max(counts, key=lambda width: (counts[width], width))
 
