@@ -1,0 +1,112 @@
+"""What a notebook's cell shows of a sweep: a fragment of HTML that needs no script, escaped by Jinja2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tunelab.analysis.outcome import count_text, verdict
+from tunelab.records.result import SweepResult
+from tunelab.records.text import format_duration, format_number
+from tunelab.records.trial import TrialRecord, TrialStatus, ranked
+
+SHOWN_TRIALS = 10
+WIDTH, HEIGHT = 640, 200  # of the drawing of curves, pixels
+
+
+def result_html(result: SweepResult) -> str:
+    """Render a result: the verdict, the best trials, the curves and how to continue."""
+    best = result.ranked()[:SHOWN_TRIALS]
+    return _render(
+        title=result.name,
+        lines=[verdict(result), f"{count_text(result)}, {format_duration(result.wall_seconds)}", result.facts.note],
+        trials=best,
+        curves=curve_paths(result.trials),
+        winner=None if result.best is None else result.best.trial,
+    )
+
+
+def progress_html(title: str, lines: Sequence[str], trials: Sequence[TrialRecord]) -> str:
+    """Render a sweep that runs: what is going on, running trials first, then the best ones."""
+    running = [t for t in trials if t.status == TrialStatus.RUNNING]
+    shown = [*running, *ranked(t for t in trials if t.status != TrialStatus.RUNNING)][:SHOWN_TRIALS]
+    return _render(title=title, lines=lines, trials=shown, curves=curve_paths(trials), winner=None)
+
+
+def curve_paths(trials: Sequence[TrialRecord]) -> list[tuple[str, bool]]:
+    """Return the validation curves as SVG paths, and for each whether it is the best trial's.
+
+    The vertical axis is logarithmic when all losses are positive. Losses far above the others lie at the top edge.
+    """
+    import numpy as np
+
+    curves = [(t, [(e.epoch, e.val_loss) for e in t.epochs if np.isfinite(e.val_loss)]) for t in trials]
+    losses = np.array([loss for _, points in curves for _, loss in points])
+    if len(losses) < 2:
+        return []
+    scale = np.log if losses.min() > 0 else np.asarray
+    low, high = float(scale(losses.min())), float(scale(np.quantile(losses, 0.9)))
+    last = max(epoch for _, points in curves for epoch, _ in points)
+    best = next((t.number for t in ranked(trials)), None)
+    paths = []
+    for trial, points in sorted(curves, key=lambda curve: curve[0].number == best):
+        places = [
+            (
+                (epoch - 1) / max(last - 1, 1) * WIDTH,
+                HEIGHT - min(1.0, (float(scale(loss)) - low) / max(high - low, 1e-12)) * (HEIGHT - 4) - 2,
+            )
+            for epoch, loss in points
+        ]
+        if places:
+            paths.append(("M" + " L".join(f"{x:.1f},{y:.1f}" for x, y in places), trial.number == best))
+    return paths
+
+
+def _render(
+    title: str,
+    lines: Sequence[str],
+    trials: Sequence[TrialRecord],
+    curves: Sequence[tuple[str, bool]],
+    winner: int | None,
+) -> str:
+    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    varying = [name for name in names if len({repr(trial.params.get(name)) for trial in trials}) > 1] or names
+    rows = [
+        {
+            "best": trial.number == winner,
+            "cells": [
+                str(trial.number),
+                trial.status.value.replace("_", " "),
+                format_number(trial.val_loss) if trial.best is not None else "",
+                str(len(trial.epochs)),
+                *(_short(trial.params.get(name, "")) for name in varying),
+            ],
+        }
+        for trial in trials
+    ]
+    return (
+        _environment()
+        .get_template("sweep.html")
+        .render(
+            title=title,
+            lines=[line for line in lines if line],
+            head=["trial", "status", "val_loss", "epochs", *varying],
+            rows=rows,
+            curves=curves,
+            width=WIDTH,
+            height=HEIGHT,
+        )
+    )
+
+
+def _short(value: object) -> str:
+    return format_number(value) if isinstance(value, float) else str(value)
+
+
+@cache
+def _environment() -> Environment:
+    folder = Path(__file__).with_name("templates")
+    return Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True)

@@ -1,0 +1,110 @@
+"""A sweep's result as a notebook's user handles it: tables, figures, the Optuna study, the model."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.errors import UserError
+from tunelab.analysis.outcome import verdict
+from tunelab.interactive.fragment import result_html
+from tunelab.interactive.plots import SweepPlots
+from tunelab.records.result import SweepResult
+from tunelab.search.study import study_of
+from tunelab.tracking.open import open_store
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+    from trainables import Predictor
+
+
+class InteractiveResult(SweepResult):
+    """A ``SweepResult`` with what is made from it. Its data is that of the result alone; nothing is kept in memory."""
+
+    @classmethod
+    def from_result(cls, result: SweepResult) -> InteractiveResult:
+        """Give a result these methods."""
+        return cls(**{f.name: getattr(result, f.name) for f in fields(SweepResult)})
+
+    @property
+    def plot(self) -> SweepPlots:
+        """Interactive figures: ``result.plot.curves()``, ``result.plot.importance()`` and others."""
+        return SweepPlots(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table of the trials.
+
+        Returns:
+            One row a trial, by number: ``status``, ``val_loss`` and ``epoch`` of the best epoch, the epochs trained,
+            parameters as ``param_<name>``, the metrics of the best epoch as ``metric_<name>``, ``started`` and
+            ``ended`` in UTC, ``seconds`` of training, ``error`` and ``run_id``.
+        """
+        import pandas as pd
+
+        rows = []
+        for trial in self.trials:
+            best = trial.best
+            rows.append(
+                {
+                    "trial": trial.number,
+                    "status": str(trial.status),
+                    "val_loss": None if best is None else best.val_loss,
+                    "epoch": None if best is None else best.epoch,
+                    "epochs": len(trial.epochs),
+                    **{f"param_{name}": value for name, value in trial.params.items()},
+                    **({} if best is None else {f"metric_{name}": v for name, v in best.metrics.items()}),
+                    "started": pd.Timestamp(trial.started, unit="s", tz="UTC"),
+                    "ended": pd.Timestamp(trial.ended, unit="s", tz="UTC") if trial.ended else None,
+                    "seconds": trial.train_seconds,
+                    "error": trial.error.partition("\n")[0],
+                    "run_id": trial.run_id,
+                }
+            )
+        return pd.DataFrame(rows).set_index("trial")
+
+    def study(self) -> optuna.Study:
+        """Return the sweep as an Optuna study, for ``optuna.visualization`` and ``optuna.importance``.
+
+        Trials that were stopped early are PRUNED; each has its curve and the times at which it began and ended.
+        """
+        return study_of(self)
+
+    def load_model(self) -> Any:
+        """Load the winner's model from the tracking store.
+
+        Returns:
+            A ``Predictor`` (``predict(table)``); of a sweep of a function the model itself, as its library has it: a
+            fitted estimator, a booster, a network where ``build=`` was given, else its state dict.
+
+        Raises:
+            UserError: there is no winner, or the sweep was not tracked, so that no model was kept.
+        """
+        if self.best is None:
+            raise UserError(f"Sweep '{self.name}' has no winner, so there is no model to load.")
+        if not self.best.model_uri:
+            raise UserError(
+                f"Sweep '{self.name}' kept no model: it was not tracked (tracking_uri='off'), or its trials reported "
+                "none. Report it with trial.report(..., model=model)."
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            found: Predictor = open_store(self.tracking_uri).load_model(self.best.model_uri, Path(folder))
+        native = getattr(found, "native", None)
+        return found if native is None else native()
+
+    def report(self, path: str | Path = "report.html") -> Path:
+        """Write the report, one self-contained HTML file and its Markdown twin beside it; return the HTML's path."""
+        from tunelab.report.report import write_report
+
+        target = Path(path)
+        write_report(self, target)
+        return target
+
+    def __repr__(self) -> str:
+        return f"<sweep {self.name}: {verdict(self)}>"
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
