@@ -9,33 +9,45 @@ import importlib
 import pkgutil
 import runpy
 from importlib.metadata import entry_points
-from pathlib import Path
 
 from search_spaces.errors import UserError, describe_error, unknown
+from search_spaces.python_file import PythonFile
 from search_spaces.space import Config, SearchSpace
 from search_spaces.values import ParamValue
 
-__all__ = ["Config", "ParamValue", "SearchSpace", "UserError", "get_space", "space_names", "unknown"]
+__all__ = [
+    "Config",
+    "ParamValue",
+    "PythonFile",
+    "SearchSpace",
+    "UserError",
+    "as_space",
+    "get_space",
+    "space_names",
+    "unknown",
+]
 
 ENTRY_POINTS = "tunelab.spaces"
 
 
 def space_names() -> list[str]:
     """Return names of the spaces in this package: the files that hold ``space``."""
-    no_spaces = {"errors", "optuna_logging", "space", "values"}
+    no_spaces = {"errors", "optuna_logging", "python_file", "space", "values"}
     return sorted({module.name for module in pkgutil.iter_modules(__path__)} - no_spaces)
 
 
 def get_space(name: str) -> SearchSpace:
     """Return a space by the name of its file here, an entry point of a package, or the path of a Python file.
 
-    An entry point names a ``SearchSpace``; a Python file defines one as ``space``. Names of this package come first.
+    An entry point names a ``SearchSpace``; a Python file defines one as ``space``, or under the name behind a colon
+    (``train.py:wide``); there a plain function of an Optuna trial is enough. Names of this package come first.
 
     Raises:
         UserError: there is no such space, it is not a ``SearchSpace``, or nothing can be drawn from it.
     """
-    if name.endswith(".py"):
-        return _space_of_file(Path(name))
+    file = PythonFile.parse(name)
+    if file is not None:
+        return _space_of_file(file)
     if name in space_names():
         space: SearchSpace = importlib.import_module(f"search_spaces.{name}").space
         return space
@@ -60,21 +72,41 @@ def _installed_space(name: str) -> SearchSpace:
     return _checked(space, f"The installed space '{name}' ({entry.value})")
 
 
-def _space_of_file(path: Path) -> SearchSpace:
+def as_space(value: object, where: str) -> SearchSpace:
+    """Return a search space from a ``SearchSpace`` or a plain function of an Optuna trial, after some draws from it.
+
+    Args:
+        value: what the user gave.
+        where: how messages name it.
+
+    Raises:
+        UserError: it is neither, or it cannot be drawn from.
+    """
+    if callable(value) and not isinstance(value, SearchSpace):
+        value = SearchSpace(getattr(value, "__name__", "space"), value)
+    return _checked(value, where)
+
+
+def _space_of_file(file: PythonFile) -> SearchSpace:
+    path = file.path
     if not path.is_file():
         raise UserError(f"Search space file '{path}' does not exist. Give the path of a Python file.")
     try:
-        space = runpy.run_path(str(path), run_name=path.stem).get("space")
+        values = runpy.run_path(str(path), run_name=path.stem)
     except (Exception, SystemExit) as error:
         raise UserError(f"Search space file '{path}' does not run: {describe_error(error)}.") from error
-    return _checked(space, f"Search space file '{path}'")
+    if file.name and file.name not in values:
+        raise UserError(f"Search space file '{path}' defines no '{file.name}'.")
+    return as_space(values.get(file.name or "space"), f"Search space file '{path}'")
 
 
 def _checked(space: object, where: str) -> SearchSpace:
     """Return a user's own space after some draws, so that a mistake in it is found before a sweep begins."""
     if not isinstance(space, SearchSpace):
         kind = type(space).__name__
-        raise UserError(f"{where} must define `space = SearchSpace(name, function)`; it defines {kind}.")
+        raise UserError(
+            f"{where} must define `space`, a SearchSpace or a function of an Optuna trial; it defines {kind}."
+        )
     try:
         space.distributions()
     except Exception as error:

@@ -15,10 +15,12 @@ from types import ModuleType
 from typing import Any
 
 from search_spaces.errors import UserError, describe_error, unknown
+from search_spaces.python_file import PythonFile
 from trainables.base.contract.task import Predictor, Splits, Task, TaskFacts
 from trainables.base.contract.trainable import TASK_FILE, add_to_path
 
 ENTRY_POINTS = "tunelab.tasks"
+FUNCTION_PREFIX = "function:"  # of the name under which a sweep of a function in memory is recorded
 
 
 def task_classes() -> dict[str, type[Task]]:
@@ -45,12 +47,19 @@ def task_names() -> set[str]:
 
 
 def task_class(name: str) -> type[Task]:
-    """Return a task's class by name or by the path of a Python file; raises ``UserError`` when there is none.
+    """Return a task's class by name, by a Python file, or by ``file.py:function``; raise ``UserError`` if none.
 
     Names of shipped tasks come first. Of the installed ones only the one that is asked for is loaded.
     """
-    if name.endswith(".py"):
-        return _task_of_file(Path(name))
+    if name.startswith(FUNCTION_PREFIX):
+        function = name.removeprefix(FUNCTION_PREFIX)
+        raise UserError(
+            f"'{name}' is a Python function that only the program has which defines it. Call run_sweep({function}, "
+            "name=...) there to continue or extend its sweep."
+        )
+    file = PythonFile.parse(name)
+    if file is not None:
+        return _task_of_file(file)
     shipped = shipped_tasks()
     if name in shipped:
         return shipped[name]
@@ -149,7 +158,8 @@ def _installed_task(name: str) -> type[Task]:
     return _complete(cls, f"The installed task '{name}'")
 
 
-def _task_of_file(path: Path) -> type[Task]:
+def _task_of_file(file: PythonFile) -> type[Task]:
+    path = file.path
     if not path.is_file():
         raise UserError(f"Task file '{path}' does not exist. Give the path of a Python file that defines a Task.")
     name = f"{TASK_FILE}{path.stem}"
@@ -164,6 +174,8 @@ def _task_of_file(path: Path) -> type[Task]:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"Task file '{path}' does not run: {describe_error(error)}.") from error
+    if file.name:
+        return _task_of_name(module, file)
     tasks = _tasks_in(module)
     if not tasks:
         raise UserError(f"Task file '{path}' defines no Task. Subclass trainables.Task or TabularTask in it.")
@@ -171,6 +183,20 @@ def _task_of_file(path: Path) -> type[Task]:
         names = ", ".join(sorted(cls.__name__ for cls in tasks))
         raise UserError(f"Task file '{path}' defines several tasks ({names}). Give each a file of its own.")
     return _complete(tasks[0], f"Task file '{path}'")
+
+
+def _task_of_name(module: ModuleType, file: PythonFile) -> type[Task]:
+    """Return the task of ``file.py:name``: a task class, or a training function."""
+    value = getattr(module, file.name, None)
+    if value is None:
+        raise UserError(f"Task file '{file.path}' defines no '{file.name}'.")
+    if inspect.isclass(value) and issubclass(value, Task):
+        return _complete(value, f"Task file '{file.path}'")
+    if not callable(value):
+        raise UserError(f"'{file.name}' in '{file.path}' must be a function of (config, trial) or a Task class.")
+    from trainables.base.functions.file_task import function_task_class
+
+    return function_task_class(value, getattr(module, "space", None), str(file.path))
 
 
 def _complete(cls: type[Task], where: str) -> type[Task]:

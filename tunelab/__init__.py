@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search_spaces import SearchSpace, UserError
     from trainables import TabularTask, Task, TaskFacts
+    from tunelab.interactive.call import run_sweep
+    from tunelab.interactive.load import load_result
     from tunelab.records.result import SweepResult
     from tunelab.records.spec import SweepSpec
-    from tunelab.run import run_sweep
     from tunelab.search.optuna_trials import study_of
-    from tunelab.tracking.open import load_result
 
 __all__ = [
     "SearchSpace",
@@ -44,8 +44,8 @@ _HOMES = {
     "Task": "trainables",
     "TaskFacts": "trainables",
     "UserError": "search_spaces",
-    "load_result": "tunelab.tracking.open",
-    "run_sweep": "tunelab.run",
+    "load_result": "tunelab.interactive.load",
+    "run_sweep": "tunelab.interactive.call",
     "study_of": "tunelab.search.optuna_trials",
 }
 

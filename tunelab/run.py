@@ -10,7 +10,7 @@ from tunelab.figures.worker import FigureProcess
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.search.journal import Journal
-from tunelab.setup.resolve import make_folder, resolve_sweep
+from tunelab.setup.resolve import ResolvedSweep, make_folder, resolve_sweep
 from tunelab.sweep.beginning import begin, earlier_sessions, finished_result
 from tunelab.sweep.conclusion import end, judge
 from tunelab.sweep.loading import LoadingAhead
@@ -36,8 +36,12 @@ def run_sweep(spec: SweepSpec, display: Display | None = None) -> SweepResult:
             resumed.
         KeyboardInterrupt: A signal came before the search had begun.
     """
+    return run_resolved(resolve_sweep(spec), display)
+
+
+def run_resolved(resolved: ResolvedSweep, display: Display | None = None) -> SweepResult:
+    """Run a sweep that was looked up and checked; else as ``run_sweep``."""
     began = time.time()
-    resolved = resolve_sweep(spec)
     shown = WhileSeen(display or Silent())
     interruptions, tracking = Interruptions(), SweepTracking(resolved, shown)
     with interruptions.raised(), closing(FigureProcess()) as figures, prepared(resolved, tracking, shown) as ready:

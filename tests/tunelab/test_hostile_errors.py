@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import bounded_text, describe_error
+from tunelab import load_result
 from tunelab.launch.worker_logs import MAX_ERROR, with_stderr
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
 from tunelab.system.redaction import without_secrets
-from tunelab.tracking.open import load_result
 
 TASK = '''
 """A task whose trials raise texts that no terminal, file or database should have to take as they are."""

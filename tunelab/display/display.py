@@ -101,13 +101,14 @@ def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> l
     """Return what runs on which data: shown before training begins."""
     facts = task.facts
     rows = [len(splits.train.targets), len(splits.validation.targets), len(splits.test)]
+    split = f"{rows[0]:,} training, {rows[1]:,} validation, {rows[2]:,} sealed test rows; "
+    kind = kind_of(facts.kind)
     lines = [
-        f"{facts.title} ({facts.kind}), data: {facts.source}",
-        f"{rows[0]:,} training, {rows[1]:,} validation, {rows[2]:,} sealed test rows; "
-        f"{spec.trials} trials of at most {spec.max_epochs} epochs, {concurrency} at once, "
-        f"sampler {spec.sampler}, scheduler {spec.scheduler}",
+        f"{facts.title} ({facts.kind}), data: {facts.source}" if kind.has_data else f"{facts.title} in {facts.source}",
+        f"{split if kind.has_data else ''}{spec.trials} trials of at most {spec.max_epochs} epochs, "
+        f"{concurrency} at once, sampler {spec.sampler}, scheduler {spec.scheduler}",
         *_stopping(spec, facts.grace_period),
-        f"val_loss: {kind_of(facts.kind).loss_text}; lower is better",
+        f"val_loss: {kind.loss_text}; lower is better",
     ]
     lines += described(task.description())
     return lines + ([facts.note] if facts.note else [])

@@ -8,27 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from trainables import Predictor, Splits, Task
-from tunelab.analysis.objection import objection
+from trainables import Splits, Task
+from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.permutation_importance import column_importance
 from tunelab.evaluation.attempts import Attempts
 from tunelab.evaluation.baselines import baselines
 from tunelab.evaluation.candidates import load_candidates
 from tunelab.evaluation.expected_loss import expected_loss
 from tunelab.evaluation.reference import reference_baseline
+from tunelab.evaluation.reported import evaluate_reported
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.evaluation.winner import Winner, make_winner
 from tunelab.evaluation.winner_figures import WinnerFigures
+from tunelab.evaluation.winner_log import log_winner
 from tunelab.figures.evidence import Evidence, gather
 from tunelab.figures.kinds import kind_figures
 from tunelab.figures.worker import FigureProcess
 from tunelab.records.evaluation import Evaluation
 from tunelab.records.result import SweepResult
 from tunelab.records.tracking_store import TrackingStore
-from tunelab.tracking.descriptions import version_note, version_tags
 from tunelab.tracking.queue import retry_while_unavailable
 
-EXAMPLE_ROWS = 3
 FIGURES = "figures"  # folder among the winner's artifacts
 
 
@@ -63,6 +63,8 @@ def evaluate(
     predictor = winner.predictor
     if predictor is None:
         return replace(result, best=winner.best)
+    if not kind_of(task.facts.kind).has_data:
+        return evaluate_reported(result, task, splits, winner.best, predictor, store, log, on_open)
     before = len(result.test_openings)
     log(f"opening the test split{f' again, for time {before + 1}' if before else ', once'}")
     moment = time.time()
@@ -100,37 +102,6 @@ def evaluate(
         run_id = winner.best.run_id
         retry_while_unavailable(lambda: store.log_files(run_id, Path(folder), FIGURES), logged)
         return logged
-
-
-def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store: TrackingStore) -> SweepResult:
-    """Write the winner's metrics and model to the store, and register the model.
-
-    Returns:
-        The result with the model's URI and version.
-    """
-    best = result.best
-    assert best is not None
-    metrics = {
-        **{f"test_{name}": value for name, value in best.test.items()},
-        **{f"model_val_{name}": value for name, value in best.validation.items()},
-        "model_val_loss": best.val_loss,
-    }
-    tags = {"tunelab.winner": "true"} | ({} if best.seed is None else {"tunelab.model_seed": str(best.seed)})
-    store.log_figures(best.run_id, {}, tags)
-    example = splits.train.inputs[:EXAMPLE_ROWS]
-    uri = store.log_model(best.run_id, predictor, example, result.task, metrics)
-    made = store.register(
-        result.task,
-        uri,
-        best.run_id,
-        best.val_loss,
-        result.data.digest,
-        objection=objection(result),
-        note=version_note(result),
-        tags=version_tags(result),
-    )
-    best = replace(best, model_uri=uri, version=made.version, champion=made.champion, not_champion=made.why)
-    return replace(result, best=best)
 
 
 def _name(winner: Winner) -> str:

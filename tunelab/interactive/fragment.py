@@ -32,7 +32,7 @@ def result_html(result: SweepResult) -> str:
 def progress_html(title: str, lines: Sequence[str], trials: Sequence[TrialRecord]) -> str:
     """Render a sweep that runs: what is going on, running trials first, then the best ones."""
     running = [t for t in trials if t.status == TrialStatus.RUNNING]
-    shown = [*running, *ranked(t for t in trials if t.status != TrialStatus.RUNNING)][:SHOWN_TRIALS]
+    shown = [*running, *ranked([t for t in trials if t.status != TrialStatus.RUNNING])][:SHOWN_TRIALS]
     return _render(title=title, lines=lines, trials=shown, curves=curve_paths(trials), winner=None)
 
 

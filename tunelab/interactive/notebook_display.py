@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from typing import Any
@@ -26,10 +27,9 @@ class NotebookDisplay:
     """Shows a sweep in the cell that runs it."""
 
     def __init__(self) -> None:
-        from IPython.display import HTML, display
-
-        self._html = HTML
-        self._handle: Any = display(HTML(""), display_id=True)
+        shown: Any = importlib.import_module("IPython.display")  # untyped
+        self._html = shown.HTML
+        self._handle = shown.display(shown.HTML(""), display_id=True)
         self._title, self._head, self._note = "", "", ""
         self._trials: list[TrialRecord] = []
         self._shown = 0.0

@@ -90,6 +90,11 @@ class TrialRecord:
     run_id: str = ""
     worker: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Show the trial in one line; its curve alone has hundreds of values."""
+        loss = f" val_loss {self.val_loss:.6g}" if self.has_result else ""
+        return f"<trial {self.number} {self.status}{loss} after {len(self.epochs)} epochs {dict(self.params)}>"
+
     @property
     def best(self) -> Epoch | None:
         """The epoch of the lowest finite validation loss."""

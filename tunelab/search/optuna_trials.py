@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from datetime import datetime
 
 import optuna
 from optuna.distributions import BaseDistribution, json_to_distribution
@@ -37,7 +38,7 @@ def to_optuna(record: TrialRecord, space: SearchSpace) -> FrozenTrial:
 def _frozen(record: TrialRecord, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
     state = STATES[record.status]
     finite = {e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)}
-    return create_trial(
+    frozen = create_trial(
         state=state,
         value=record.val_loss if state in (TrialState.COMPLETE, TrialState.PRUNED) else None,
         params=dict(record.params),
@@ -45,6 +46,11 @@ def _frozen(record: TrialRecord, distributions: dict[str, BaseDistribution]) -> 
         intermediate_values=finite if state != TrialState.RUNNING else {},
         user_attrs={"run_id": record.run_id, "status": str(record.status)},
     )
+    if record.started:  # Optuna's own times would be those of this call
+        frozen.datetime_start = datetime.fromtimestamp(record.started)
+    if record.ended and frozen.datetime_complete is not None:
+        frozen.datetime_complete = datetime.fromtimestamp(record.ended)
+    return frozen
 
 
 def fitting_trials(records: Sequence[TrialRecord], space: SearchSpace) -> list[FrozenTrial]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from search_spaces import PythonFile
 from tunelab.records.spec import OFF
 from tunelab.system.redaction import without_secrets
 from tunelab.system.trust import Named
@@ -24,8 +25,9 @@ def named_files(spec: Mapping[str, Any], folder: Path) -> list[Named]:
     found = []
     for key, what in (("task", "task file"), ("space", "space file")):
         value = spec.get(key)
-        if isinstance(value, str) and value.endswith(".py"):
-            found.append(Named(what, _absolute(value, folder)))
+        file = PythonFile.parse(value) if isinstance(value, str) else None
+        if file is not None:
+            found.append(Named(what, _absolute(str(file.path), folder)))
     options = spec.get("task_options")
     for key, value in _texts(options if isinstance(options, Mapping) else {}):
         path = _absolute(value, folder)

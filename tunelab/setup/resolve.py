@@ -57,20 +57,37 @@ class ResolvedSweep:
         return str(self.folder) if self.spec.storage is None else f"{self.spec.storage.rstrip('/')}/{self.spec.name}"
 
 
-def resolve_sweep(spec: SweepSpec) -> ResolvedSweep:
+@dataclass(frozen=True)
+class InMemory:
+    """What a Python caller gives as objects and not by name.
+
+    Attributes:
+        task: What is learned; looked up by the spec's name when None.
+        space: What is searched; looked up when None.
+    """
+
+    task: Task | None = None
+    space: SearchSpace | None = None
+
+
+def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSweep:
     """Look up task and space and fill in defaults. Nothing is written or started.
+
+    Args:
+        spec: What the user asked for.
+        given: Task and space as objects.
 
     Raises:
         UserError: something does not exist or fit: task, space, store, folder, data, CPUs and GPUs.
     """
-    task = get_task(spec.task, **spec.task_options)
-    if not is_shipped(task):
+    task = get_task(spec.task, **spec.task_options) if given.task is None else given.task
+    if not is_shipped(task) and kind_of(task.facts.kind).has_data:
         from trainables.base.contract.conformance import plain_fault
 
         fault = plain_fault(task, shipped_tasks())
         if fault is not None:
             raise UserError(f"Task '{spec.task}': {fault} `tunelab check-task` tells all that it gets wrong.")
-    space = task.space(spec.space)
+    space = task.space(spec.space) if given.space is None else given.space
     max_epochs = spec.max_epochs or task.facts.max_epochs
     averages = isinstance(kind_of(task.facts.kind), RowKind)
     if spec.ensemble and "ensemble" in spec.model_fields_set and not averages:

@@ -75,8 +75,8 @@ class Models(SweepRuns):
                     name=f"tunelab-{task}",
                     python_model=str(Path(__file__).with_name("served_model.py")),
                     artifacts={"predictor": str(saved), "code": str(code)},
-                    signature=_signature(predictor, example),
-                    input_example=example,
+                    signature=_signature(predictor, example) if len(example) else None,
+                    input_example=example if len(example) else None,
                     pip_requirements=_requirements(packages),
                 )
                 if predictor.pipeline_parts:  # a second time in transformers' own flavour, for those who use that

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from search_spaces.errors import UserError
 
 if TYPE_CHECKING:
-    from tunelab.records.result import SweepResult
     from tunelab.tracking.store import Store
 
 
@@ -38,20 +37,3 @@ def wanted_uri(tracking_uri: str | None) -> str:
     if uri == OFF:
         raise UserError("--tracking-uri off names no store, and this command reads one. Give the one of the sweep.")
     return uri
-
-
-def load_result(sweep: str, tracking_uri: str | None = None) -> SweepResult:
-    """Load the result of a sweep from the tracking store.
-
-    Args:
-        sweep: a sweep's name, its run id, or the beginning of either.
-        tracking_uri: an MLflow store; default ``MLFLOW_TRACKING_URI``, else ``./mlruns/mlflow.db``.
-
-    Returns:
-        The value that ``run_sweep`` returned.
-
-    Raises:
-        UserError: no such store or sweep, several sweeps match, or the sweep is still running.
-    """
-    store = open_store(tracking_uri)
-    return store.load(store.find_sweep(sweep))

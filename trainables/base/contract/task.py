@@ -234,6 +234,11 @@ class Task(ABC):
     options: ClassVar[tuple[TaskOption, ...]] = ()
     bundled_files: tuple[str, ...] = ()
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Names of loaded modules that workers may lack, so that their code travels with the task."""
+        return ()
+
     def check_data(self) -> None:
         """Check that the data is there and undamaged: a quick look, before anything starts.
 

@@ -46,6 +46,8 @@ def send_by_value(task: Task) -> None:
     """Let a task from the user's own file travel to workers by value: they cannot import it by name."""
     from ray import cloudpickle
 
+    for name in task.modules:
+        cloudpickle.register_pickle_by_value(sys.modules[name])
     module = sys.modules[type(task).__module__]
     if module.__name__.startswith(TASK_FILE):
         cloudpickle.register_pickle_by_value(module)

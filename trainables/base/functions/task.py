@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces import SearchSpace
+from search_spaces import SearchSpace, get_space
 from search_spaces.errors import UserError
 from trainables.base.contract.task import (
     METRIC,
     SPLIT_SEED,
     Config,
     EpochReport,
+    Predictor,
     RawSplit,
     SealedTest,
     Splits,
@@ -57,14 +59,14 @@ class FunctionTask(Task):
 
     Args:
         function: ``function(config, trial)``; reports through ``trial.report``, or returns one value or metrics.
-        space: the search space.
+        space: the search space; None when a sweep names one.
         options: see ``FunctionOptions``.
 
     Raises:
         UserError: the function does not take two arguments.
     """
 
-    def __init__(self, function: Train, space: SearchSpace, options: FunctionOptions | None = None) -> None:
+    def __init__(self, function: Train, space: SearchSpace | None, options: FunctionOptions | None = None) -> None:
         self.function = function
         self.search_space = space
         self.function_options = options or FunctionOptions()
@@ -85,12 +87,17 @@ class FunctionTask(Task):
         )
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
-        """Return empty splits: the data is the function's own affair; the digest is that of function and data."""
+        """Return splits without rows: the data is the function's own affair. The digest is that of function and data.
+
+        The sealed test split holds the scoring function, if there is one.
+        """
         sha = hashlib.sha256(self.source.digest.encode())
         sha.update(repr(_data_digest(self.function_options.data)).encode())
         empty = RawSplit([], [])
         data = TrainingData({}, {"function": asdict(self.source)}, sha.hexdigest())
-        return Splits(data, empty, empty, SealedTest(empty))
+        test = self.function_options.test
+        sealed = empty if test is None else RawSplit([test], [None])
+        return Splits(data, empty, empty, SealedTest(sealed))
 
     def fit(
         self,
@@ -127,8 +134,32 @@ class FunctionTask(Task):
 
         return ReportedModel(dict(weights), dict(config), self.function_options.build) if weights else None
 
+    def scores(self, predictor: Predictor, split: RawSplit) -> dict[str, float]:
+        """Return what the sealed scoring function says of the model; nothing for the validation split."""
+        found: dict[str, float] = {}
+        for score in split.inputs:
+            values = score(predictor.native(), predictor.config)  # type: ignore[attr-defined]
+            found |= {str(name): float(value) for name, value in values.items()}
+        return found
+
     def space(self, name: str | None = None) -> SearchSpace:
+        if name is not None:
+            return get_space(name)
+        if self.search_space is None:
+            raise UserError(
+                f"The function '{self.source.name}' has no search space. Give one with --space FILE.py:FUNCTION (in "
+                "Python: space=), or define a function `space(trial)` in its file."
+            )
         return self.search_space
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        name = self.function.__module__
+        module = sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        if module is None or name == "__main__" or file is None:  # a notebook's functions travel by value as they are
+            return ()
+        return () if "site-packages" in file else (name,)
 
 
 def _returned(found: Any, trial: FunctionTrial, objective: Objective) -> EpochReport | None:

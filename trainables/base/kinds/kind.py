@@ -36,12 +36,14 @@ class TargetKind(ABC):
     Attributes:
         name: as ``TaskFacts.kind`` gives it.
         loss_text: Formula and unit of ``val_loss``, for people.
+        has_data: whether tunelab sees the data; False for a user's own function.
         costly: whether a training takes so long that it has a GPU for itself and is not repeated for a comparison.
     """
 
     name: Kind
     costly: bool = False
     loss_text: str = "as the task reports it"
+    has_data: bool = True
 
 
 @dataclass(frozen=True)

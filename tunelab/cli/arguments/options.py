@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from search_spaces.errors import UserError
+from search_spaces.python_file import PythonFile
 from trainables import TaskOption, shipped_tasks, task_class, task_names
 from tunelab.records.spec import SweepSpec, choices_of, shown_as
 
@@ -102,7 +103,7 @@ def named_task(arguments: Sequence[str]) -> str | None:
     previous = ""
     for word in arguments:
         behind_option = previous in ("--space", "--name", "--warm-start")
-        if not behind_option and not word.startswith("-") and (word in known or word.endswith(".py")):
+        if not behind_option and not word.startswith("-") and (word in known or PythonFile.parse(word) is not None):
             return word
         previous = word
     return None

@@ -1,0 +1,39 @@
+"""A training function in a Python file as a task class: ``tunelab sweep train.py:train``."""
+
+from __future__ import annotations
+
+from search_spaces import as_space
+from search_spaces.errors import UserError
+from trainables.base.contract.options import TaskOption
+from trainables.base.contract.task import METRIC
+from trainables.base.functions.task import FunctionOptions, FunctionTask, Train
+from trainables.base.functions.trial import Objective
+
+DIRECTIONS = ("minimize", "maximize")
+
+
+def function_task_class(function: Train, space: object, path: str) -> type[FunctionTask]:
+    """Return a task class for a function of a file, which is made from options of the command line.
+
+    Args:
+        function: ``function(config, trial)``.
+        space: what the file defines as ``space``; None when it defines none.
+        path: of the file, for messages.
+    """
+    own = None if space is None else as_space(space, f"'space' in '{path}'")
+
+    class FileFunction(FunctionTask):
+        options = (
+            TaskOption("metric", "Metric that the function reports and the sweep optimises.", default=METRIC),
+            TaskOption("direction", "Whether lower or higher is better.", choices=DIRECTIONS, default="minimize"),
+        )
+
+        def __init__(self, metric: str = METRIC, direction: str = "minimize") -> None:
+            if direction not in DIRECTIONS:
+                raise UserError(f"--direction must be minimize or maximize, got {direction!r}.")
+            super().__init__(function, own, FunctionOptions(Objective(metric, direction)))
+
+        def __reduce__(self) -> tuple[object, ...]:
+            return FunctionTask, (function, own, self.function_options)
+
+    return FileFunction

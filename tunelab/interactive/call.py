@@ -1,0 +1,186 @@
+"""``tunelab.run_sweep``: a sweep from Python, of a task by name, a function, a task class, or data in memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search_spaces import SearchSpace, as_space, get_space
+from search_spaces.errors import UserError
+from trainables import Task
+from trainables.discovery import FUNCTION_PREFIX
+from tunelab.display.display import Display, Silent, make_display
+from tunelab.interactive.frames import TARGET, keep_frame
+from tunelab.interactive.notebook_display import NotebookDisplay, in_notebook
+from tunelab.interactive.result import InteractiveResult
+from tunelab.records.spec import SweepSpec, make_spec
+from tunelab.run import run_resolved
+from tunelab.setup.resolve import InMemory, resolve_sweep
+from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of
+
+if TYPE_CHECKING:
+    import optuna
+
+    from trainables.base.functions.task import Score, Train
+
+Space = str | Path | SearchSpace | Callable[["optuna.Trial"], Mapping[str, Any]]
+FUNCTION_OPTIONS = ("metric", "direction", "build", "test")  # what only a sweep of a function takes
+
+
+def run_sweep(
+    task: SweepSpec | str | Path | Train | Task | type[Task],
+    display: Display | None = None,
+    *,
+    space: Space | None = None,
+    data: Any = None,
+    target: str | None = None,
+    metric: str | None = None,
+    direction: str | None = None,
+    build: Callable[[Mapping[str, Any]], Any] | None = None,
+    test: Score | None = None,
+    **settings: Any,
+) -> InteractiveResult:
+    """Run a sweep, or continue the interrupted one of the same name.
+
+    Args:
+        task: What is learned: a task's name or Python file (``"wine"``, ``"./train.py:train"``), a training function
+            ``train(config, trial)``, a ``Task`` or its class, or a whole ``SweepSpec``.
+        display: Shows what happens. When None a live table in a notebook and on a terminal, and lines elsewhere; with
+            a ``SweepSpec`` nothing.
+        space: The search space: a name, a Python file, a ``SearchSpace``, or a function of an Optuna trial.
+        data: For a function anything, handed to each trial as ``trial.data``; for ``"table"`` a file, a DataFrame
+            (pandas, polars, Arrow) or arrays ``(X, y)``.
+        target: Column that a table is to predict.
+        metric: Metric that a function's sweep optimises; default ``"val_loss"``.
+        direction: ``"minimize"`` (default) or ``"maximize"``, for a function.
+        build: Makes the network of a function from a configuration, so that the winner's model can predict.
+        test: Scores the winner of a function's sweep once on sealed data: ``test(model, config)`` returns metrics.
+        settings: Fields of ``SweepSpec``: ``trials=50``, ``max_epochs=30``, ``name=...``; others are options of the
+            task.
+
+    Returns:
+        The trials, the winner with its scores and its model.
+
+    Raises:
+        UserError: Bad input; nothing is written.
+        SweepFailed: An exception was raised that no code expects; trials that ended are kept.
+        KeyboardInterrupt: A signal came before the search had begun.
+    """
+    if isinstance(task, SweepSpec):
+        if space is not None or data is not None or settings:
+            raise UserError("A SweepSpec holds everything that a sweep is given: put the other arguments into it.")
+        return _run(task, InMemory(), display or Silent())
+    own = {"metric": metric, "direction": direction, "build": build, "test": test}
+    given = {name: value for name, value in own.items() if value is not None}
+    spec_values, options = _split_settings(settings)
+    if isinstance(task, str | Path):
+        options |= given if "build" not in given and "test" not in given else _refused(given, str(task))
+        if data is not None:
+            options["data"] = _as_path(data, spec_values.get("tracking_uri"))
+        if target is not None or isinstance(data, tuple):
+            options["target"] = TARGET if target is None else target
+        found, spec_values = _space(space, {**spec_values, "task": str(task), "task_options": options})
+        memory = InMemory(space=found)
+    elif isinstance(task, Task) or (isinstance(task, type) and issubclass(task, Task)):
+        found, spec_values = _space(space, spec_values)
+        instance = task if isinstance(task, Task) else _made(task, options)
+        memory = InMemory(instance, found)
+        spec_values = {**spec_values, "task": f"{FUNCTION_PREFIX}{instance.facts.name}"}
+    elif callable(task):
+        if options:
+            raise UserError(_unknown_setting(next(iter(options))))
+        found, spec_values = _space(space, spec_values)
+        function = _function_task(task, found, data, given)
+        memory = InMemory(function, found)
+        spec_values = {**spec_values, "task": f"{FUNCTION_PREFIX}{function.source.name}"}
+    else:
+        raise UserError(
+            f"run_sweep takes a task's name, a Python file, a training function, or a Task; got {type(task).__name__}."
+        )
+    with _display(display) as shown:
+        return _run(make_spec(spec_values), memory, shown)
+
+
+def _run(spec: SweepSpec, memory: InMemory, display: Display) -> InteractiveResult:
+    return InteractiveResult.from_result(run_resolved(resolve_sweep(spec, memory), display))
+
+
+def _split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings of the sweep, and those that are options of its task."""
+    fields = {*SweepSpec.model_fields, "set"}
+    spec = {name: value for name, value in settings.items() if name in fields}
+    return spec, {name: value for name, value in settings.items() if name not in fields}
+
+
+def _refused(given: Mapping[str, Any], task: str) -> dict[str, Any]:
+    name = next(name for name in ("build", "test") if name in given)
+    raise UserError(f"{name}= belongs to a sweep of a training function; '{task}' is a task, which needs none.")
+
+
+def _space(space: Space | None, values: dict[str, Any]) -> tuple[SearchSpace | None, dict[str, Any]]:
+    """Return the space where it is an object, and the settings with its name where it is one."""
+    if space is None:
+        return None, values
+    if isinstance(space, str | Path):
+        get_space(str(space)) if str(space).endswith(".py") else None
+        return None, {**values, "space": str(space)}
+    return as_space(space, "space="), values
+
+
+def _made(task: type[Task], options: Mapping[str, Any]) -> Task:
+    try:
+        return task(**options)
+    except TypeError as error:
+        raise UserError(f"The task {task.__name__} cannot be made: {error}.") from error
+
+
+def _function_task(task: Any, space: SearchSpace | None, data: Any, given: Mapping[str, Any]) -> Any:
+    from trainables.base.functions.task import FunctionOptions, FunctionTask
+    from trainables.base.functions.trial import Objective
+
+    if space is None:
+        raise UserError(
+            "A training function needs space=: a function of an Optuna trial that returns the configuration, e.g. "
+            "space=lambda trial: {'lr': trial.suggest_float('lr', 1e-4, 1e-1, log=True)}."
+        )
+    direction = given.get("direction", "minimize")
+    if direction not in ("minimize", "maximize"):
+        raise UserError(f"direction must be 'minimize' or 'maximize', got {direction!r}.")
+    objective = Objective(given.get("metric", "val_loss"), direction)
+    options = FunctionOptions(objective, data, given.get("build"), given.get("test"))
+    return FunctionTask(task, space, options)
+
+
+def _unknown_setting(name: str) -> str:
+    import difflib
+
+    known = [*SweepSpec.model_fields, "space", "data", *FUNCTION_OPTIONS]
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    hint = f"Did you mean '{near[0]}'?" if near else f"It takes {', '.join(known)}."
+    return f"run_sweep takes no '{name}' for a training function. {hint}"
+
+
+def _as_path(data: Any, tracking_uri: str | None) -> str:
+    """Return a file's path; data in memory becomes a file beside the store."""
+    if isinstance(data, str | Path):
+        return str(data)
+    return str(keep_frame(data, home_of(check_uri(tracking_uri or default_tracking_uri()))))
+
+
+@contextmanager
+def _display(display: Display | None) -> Iterator[Display]:
+    if display is not None:
+        yield display
+    elif in_notebook():
+        cell = NotebookDisplay()
+        try:
+            yield cell
+        finally:
+            cell.close()
+            sys.stdout.flush()
+    else:
+        with make_display() as shown:
+            yield shown
