@@ -1,0 +1,206 @@
+"""``tunelab.run_sweep`` with a function, a task class and data in memory, and what its result offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import torch
+from sklearn.linear_model import SGDClassifier
+from torch import nn
+
+import tunelab
+from search_spaces import UserError
+from tests.displays import Acting
+from tests.toys import Toy
+from tunelab.interactive.result import InteractiveResult
+from tunelab.records.trial import TrialStatus
+
+pytestmark = pytest.mark.usefixtures("ray_session", "in_folder")
+
+INPUTS = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32)
+LABELS = (INPUTS[:, 0] > 0).astype(int)
+
+
+def train(config: Mapping[str, Any], trial: Any) -> None:
+    """A linear network on the first column: what a notebook's cell holds."""
+    inputs = torch.as_tensor(INPUTS)
+    net = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(net.parameters(), config["lr"])
+    for _ in range(trial.max_epochs):
+        loss = ((net(inputs) - inputs[:, :1]) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        trial.report(val_loss=loss.item(), accuracy=0.5, model=net)
+
+
+def classify(config: Mapping[str, Any], trial: Any) -> None:
+    model = SGDClassifier(loss="log_loss", alpha=config["alpha"], random_state=trial.seed)
+    for _ in range(trial.max_epochs):
+        model.partial_fit(INPUTS, LABELS, classes=[0, 1])
+        trial.report(accuracy=model.score(INPUTS, LABELS), model=model)
+
+
+def space(trial: optuna.Trial) -> dict[str, Any]:
+    return {"lr": trial.suggest_float("lr", 1e-4, 0.5, log=True)}
+
+
+def alpha_space(trial: optuna.Trial) -> dict[str, Any]:
+    return {"alpha": trial.suggest_float("alpha", 1e-6, 10.0, log=True)}
+
+
+@pytest.fixture(scope="module")
+def linear(ray_session: None, make_store_uri: Callable[[Path], str], tmp_path_factory: Any) -> InteractiveResult:
+    """A finished sweep of ``train``."""
+    store = make_store_uri(tmp_path_factory.mktemp("linear"))
+    settings = {"trials": 8, "max_epochs": 4, "confirm_top": 0, "tracking_uri": store, "name": "linear"}
+    return tunelab.run_sweep(train, Acting(), space=space, build=lambda config: nn.Linear(3, 1), **settings)
+
+
+def test_a_function_is_searched_stopped_early_and_its_model_loaded_back(linear: InteractiveResult) -> None:
+    assert linear.best is not None
+    assert linear.best.val_loss == min(t.val_loss for t in linear.trials if t.has_result)
+    assert TrialStatus.STOPPED in {t.status for t in linear.trials}
+    model = linear.load_model()  # in this process the network is not known: its weights are
+    assert {name: tuple(value.shape) for name, value in model.items()} == {"weight": (1, 3), "bias": (1,)}
+    net = nn.Linear(3, 1)
+    net.load_state_dict(model)
+    loss = float(((net(torch.as_tensor(INPUTS)) - torch.as_tensor(INPUTS[:, :1])) ** 2).mean())
+    assert loss < linear.best.val_loss  # the weights are those after the step that followed the measured loss
+
+
+def test_a_result_is_a_table_a_study_figures_and_html(linear: InteractiveResult) -> None:
+    frame = linear.to_pandas()
+    assert list(frame.index) == list(range(8))
+    assert frame["val_loss"].tolist() == [t.val_loss for t in linear.trials]
+    assert {"param_lr", "metric_accuracy", "status", "seconds"} <= set(frame)
+    study = linear.study()
+    assert {t.state.name for t in study.trials} == {"COMPLETE", "PRUNED"}
+    assert all(t.duration is not None and t.duration.total_seconds() > 0 for t in study.trials)
+    assert linear.plot.curves().data
+    assert linear.plot.history().data
+    html = linear._repr_html_()
+    assert "linear" in html
+    assert "<svg" in html
+    assert repr(linear).startswith("<sweep linear: Trial ")
+    assert len(repr(linear.trials[3])) < 200
+
+
+def test_a_result_is_loaded_by_name(linear: InteractiveResult) -> None:
+    loaded = tunelab.load_result("lin", linear.tracking_uri)
+    assert isinstance(loaded, InteractiveResult)
+    assert loaded.to_bytes() == linear.to_bytes()
+
+
+def test_the_same_name_extends_the_sweep_and_another_function_is_refused(linear: InteractiveResult) -> None:
+    same = {"max_epochs": 4, "confirm_top": 0, "tracking_uri": linear.tracking_uri, "name": "linear"}
+    more = tunelab.run_sweep(train, Acting(), space=space, build=lambda c: nn.Linear(3, 1), trials=9, **same)
+    assert [t.to_json() for t in more.trials[:8]] == [t.to_json() for t in linear.trials]
+    assert len(more.trials) == 9
+    with pytest.raises(UserError, match="exists and was another one"):
+        tunelab.run_sweep(classify, Acting(), space=alpha_space, metric="accuracy", trials=9, **same)
+
+
+def test_metric_and_direction_are_the_users_and_the_sealed_test_is_opened_once(store_uri: str) -> None:
+    seen: list[Mapping[str, Any]] = []
+
+    def score(model: Any, config: Mapping[str, Any]) -> dict[str, float]:
+        seen.append(config)
+        return {"accuracy": float(model.score(INPUTS, LABELS))}
+
+    result = tunelab.run_sweep(
+        classify,
+        Acting(),
+        space=alpha_space,
+        metric="accuracy",
+        direction="maximize",
+        test=score,
+        **{"trials": 4, "max_epochs": 3, "confirm_top": 0, "tracking_uri": store_uri},
+    )
+    assert result.best is not None
+    assert len(seen) == len(result.test_openings) == 1
+    highest = max(e.metrics["accuracy"] for t in result.trials for e in t.epochs)
+    assert -result.best.val_loss == highest == result.best.test["accuracy"]
+    model = result.load_model()
+    assert isinstance(model, SGDClassifier)
+    assert float(model.score(INPUTS, LABELS)) == highest
+
+
+def test_a_dataframe_and_arrays_are_learned_as_tables(store_uri: str) -> None:
+    frame = pd.DataFrame(INPUTS, columns=["a", "b", "c"]).assign(price=INPUTS[:, 0] * 3 + 1)
+    settings = {"trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri, "set": {"family": "mlp"}}
+    first = tunelab.run_sweep("table", Acting(), data=frame, target="price", **settings)
+    again = tunelab.run_sweep("table", Acting(), data=(INPUTS, INPUTS[:, 0] * 3 + 1), **settings)
+    assert first.facts.kind == again.facts.kind == "regression"
+    assert first.best is not None
+    assert first.load_model().predict(frame[["a", "b", "c"]][:3]).shape == (3, 1)
+    kept = Path(str(first.spec.task_options["data"]))
+    assert kept.parent.name == "data"
+    assert len(pd.read_parquet(kept)) == 80
+
+
+def test_a_task_class_of_a_cell_is_searched(store_uri: str) -> None:
+    class Mine(Toy):
+        pass
+
+    result = tunelab.run_sweep(Mine, Acting(), trials=2, max_epochs=2, confirm_top=0, tracking_uri=store_uri)
+    assert len(result.ranked()) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: tunelab.run_sweep(train), "needs space=: a function of an Optuna trial"),
+        (lambda: tunelab.run_sweep(lambda config: 0, space=space), r"must take two arguments, \(config, trial\)"),
+        (lambda: tunelab.run_sweep(train, space=lambda trial: 3), "space= cannot be drawn from: .*must return a dict"),
+        (lambda: tunelab.run_sweep(train, space=3), "space= must be a SearchSpace or a function of an Optuna trial"),
+        (lambda: tunelab.run_sweep(train, space="mpl"), "Unknown search space 'mpl'. Did you mean 'mlp'"),
+        (lambda: tunelab.run_sweep(train, space="./no.py:space"), "Search space file 'no.py' does not exist"),
+        (lambda: tunelab.run_sweep(train, space=space, trails=3), "takes no 'trails'.*Did you mean 'trials'"),
+        (lambda: tunelab.run_sweep(train, space=space, trials="many"), "--trials .*got 'many'"),
+        (lambda: tunelab.run_sweep(train, space=space, trials=0), "--trials .*got 0"),
+        (lambda: tunelab.run_sweep(train, space=space, direction="up"), "direction must be 'minimize' or 'maximize'"),
+        (lambda: tunelab.run_sweep(train, space=space, sampler="tpee"), "--sampler .*Did you mean 'tpe'"),
+        (lambda: tunelab.run_sweep(train, space=space, ensemble=3), "cannot be averaged"),
+        (lambda: tunelab.run_sweep("wime"), "Unknown task 'wime'. Did you mean 'wine'"),
+        (lambda: tunelab.run_sweep("function:train"), "a Python function that only the program has"),
+        (lambda: tunelab.run_sweep("./no.py:train"), "Task file 'no.py' does not exist"),
+        (lambda: tunelab.run_sweep("wine", test=print), "test= belongs to a sweep of a training function"),
+        (lambda: tunelab.run_sweep("wine", metric="accuracy"), "Task 'wine' takes no --metric"),
+        (lambda: tunelab.run_sweep("wine", colour="red"), "Task 'wine' takes no --colour"),
+        (lambda: tunelab.run_sweep(3), "takes a task's name, a Python file, a training function, or a Task; got int"),
+        (lambda: tunelab.run_sweep("table", data=3, target="y"), "data= must be a file, a DataFrame"),
+        (lambda: tunelab.run_sweep("table", data=(INPUTS, LABELS[:3])), "X has 80 rows and y has 3"),
+        (lambda: tunelab.run_sweep("table", data=(INPUTS[0], LABELS)), "X must have two dimensions"),
+        (lambda: tunelab.run_sweep("table", data=pd.DataFrame({"a": [1, 2]}), target="b"), "b"),
+        (lambda: tunelab.run_sweep(tunelab.SweepSpec(task="wine"), trials=3), "A SweepSpec holds everything"),
+        (lambda: tunelab.load_result("nothing"), "There is no tracking store|does not exist|no store"),
+    ],
+)
+def test_mistakes_get_a_sentence_and_write_nothing(call: Callable[[], Any], words: str, in_folder: Path) -> None:
+    with pytest.raises(UserError, match=words):
+        call()
+    assert not [path for path in in_folder.rglob("*") if path.is_file() and path.suffix != ".parquet"]
+
+
+def test_a_function_of_a_file_is_swept_by_path(in_folder: Path, store_uri: str) -> None:
+    (in_folder / "mine.py").write_text(
+        "def train(config, trial):\n"
+        "    for epoch in range(trial.max_epochs):\n"
+        "        trial.report(val_loss=config['x'] ** 2 + 1 / (epoch + 1))\n"
+        "def space(trial):\n"
+        "    return {'x': trial.suggest_float('x', -1, 1)}\n"
+        "def narrow(trial):\n"
+        "    return {'x': trial.suggest_float('x', 0.5, 1)}\n"
+    )
+    settings = {"trials": 3, "max_epochs": 3, "confirm_top": 0, "tracking_uri": store_uri}
+    result = tunelab.run_sweep("./mine.py:train", Acting(), **settings)
+    assert result.spec.task == "./mine.py:train"
+    narrow = tunelab.run_sweep("./mine.py:train", Acting(), space="./mine.py:narrow", **settings)
+    assert all(t.config["x"] >= 0.5 for t in narrow.trials)
