@@ -45,7 +45,7 @@ class SweepPlots:
                 f"Feature importance of hyperparameters needs at least {MIN_TRIALS} trials with a result and a space "
                 f"that varies; sweep '{self._result.name}' has {count}. Run more trials."
             )
-        return to_plotly(importance_figure(found))
+        return to_plotly(importance_figure(found, len(found)))
 
     def parallel(self) -> go.Figure:
         """Return parallel coordinates of all hyperparameters and the loss."""

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.usefixtures("ray_session", "in_folder")
 INPUTS = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32)
 LABELS = (INPUTS[:, 0] > 0).astype(int)
 
+sweep: Any = tunelab.run_sweep  # untyped: what mistakes give is of the wrong type
+
 
 def train(config: Mapping[str, Any], trial: Any) -> None:
     """A linear network on the first column: what a notebook's cell holds."""
@@ -59,7 +61,7 @@ def alpha_space(trial: optuna.Trial) -> dict[str, Any]:
 def linear(ray_session: None, make_store_uri: Callable[[Path], str], tmp_path_factory: Any) -> InteractiveResult:
     """A finished sweep of ``train``."""
     store = make_store_uri(tmp_path_factory.mktemp("linear"))
-    settings = {"trials": 8, "max_epochs": 4, "confirm_top": 0, "tracking_uri": store, "name": "linear"}
+    settings: dict[str, Any] = {"trials": 8, "max_epochs": 4, "confirm_top": 0, "tracking_uri": store, "name": "linear"}
     return tunelab.run_sweep(train, Acting(), space=space, build=lambda config: nn.Linear(3, 1), **settings)
 
 
@@ -99,7 +101,7 @@ def test_a_result_is_loaded_by_name(linear: InteractiveResult) -> None:
 
 
 def test_the_same_name_extends_the_sweep_and_another_function_is_refused(linear: InteractiveResult) -> None:
-    same = {"max_epochs": 4, "confirm_top": 0, "tracking_uri": linear.tracking_uri, "name": "linear"}
+    same: dict[str, Any] = {"max_epochs": 4, "confirm_top": 0, "tracking_uri": linear.tracking_uri, "name": "linear"}
     more = tunelab.run_sweep(train, Acting(), space=space, build=lambda c: nn.Linear(3, 1), trials=9, **same)
     assert [t.to_json() for t in more.trials[:8]] == [t.to_json() for t in linear.trials]
     assert len(more.trials) == 9
@@ -121,7 +123,10 @@ def test_metric_and_direction_are_the_users_and_the_sealed_test_is_opened_once(s
         metric="accuracy",
         direction="maximize",
         test=score,
-        **{"trials": 4, "max_epochs": 3, "confirm_top": 0, "tracking_uri": store_uri},
+        trials=4,
+        max_epochs=3,
+        confirm_top=0,
+        tracking_uri=store_uri,
     )
     assert result.best is not None
     assert len(seen) == len(result.test_openings) == 1
@@ -134,7 +139,13 @@ def test_metric_and_direction_are_the_users_and_the_sealed_test_is_opened_once(s
 
 def test_a_dataframe_and_arrays_are_learned_as_tables(store_uri: str) -> None:
     frame = pd.DataFrame(INPUTS, columns=["a", "b", "c"]).assign(price=INPUTS[:, 0] * 3 + 1)
-    settings = {"trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri, "set": {"family": "mlp"}}
+    settings: dict[str, Any] = {
+        "trials": 2,
+        "max_epochs": 2,
+        "confirm_top": 0,
+        "tracking_uri": store_uri,
+        "set": {"family": "mlp"},
+    }
     first = tunelab.run_sweep("table", Acting(), data=frame, target="price", **settings)
     again = tunelab.run_sweep("table", Acting(), data=(INPUTS, INPUTS[:, 0] * 3 + 1), **settings)
     assert first.facts.kind == again.facts.kind == "regression"
@@ -156,30 +167,30 @@ def test_a_task_class_of_a_cell_is_searched(store_uri: str) -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: tunelab.run_sweep(train), "needs space=: a function of an Optuna trial"),
-        (lambda: tunelab.run_sweep(lambda config: 0, space=space), r"must take two arguments, \(config, trial\)"),
-        (lambda: tunelab.run_sweep(train, space=lambda trial: 3), "space= cannot be drawn from: .*must return a dict"),
-        (lambda: tunelab.run_sweep(train, space=3), "space= must be a SearchSpace or a function of an Optuna trial"),
-        (lambda: tunelab.run_sweep(train, space="mpl"), "Unknown search space 'mpl'. Did you mean 'mlp'"),
-        (lambda: tunelab.run_sweep(train, space="./no.py:space"), "Search space file 'no.py' does not exist"),
-        (lambda: tunelab.run_sweep(train, space=space, trails=3), "takes no 'trails'.*Did you mean 'trials'"),
-        (lambda: tunelab.run_sweep(train, space=space, trials="many"), "--trials .*got 'many'"),
-        (lambda: tunelab.run_sweep(train, space=space, trials=0), "--trials .*got 0"),
-        (lambda: tunelab.run_sweep(train, space=space, direction="up"), "direction must be 'minimize' or 'maximize'"),
-        (lambda: tunelab.run_sweep(train, space=space, sampler="tpee"), "--sampler .*Did you mean 'tpe'"),
-        (lambda: tunelab.run_sweep(train, space=space, ensemble=3), "cannot be averaged"),
-        (lambda: tunelab.run_sweep("wime"), "Unknown task 'wime'. Did you mean 'wine'"),
-        (lambda: tunelab.run_sweep("function:train"), "a Python function that only the program has"),
-        (lambda: tunelab.run_sweep("./no.py:train"), "Task file 'no.py' does not exist"),
-        (lambda: tunelab.run_sweep("wine", test=print), "test= belongs to a sweep of a training function"),
-        (lambda: tunelab.run_sweep("wine", metric="accuracy"), "Task 'wine' takes no --metric"),
-        (lambda: tunelab.run_sweep("wine", colour="red"), "Task 'wine' takes no --colour"),
-        (lambda: tunelab.run_sweep(3), "takes a task's name, a Python file, a training function, or a Task; got int"),
-        (lambda: tunelab.run_sweep("table", data=3, target="y"), "data= must be a file, a DataFrame"),
-        (lambda: tunelab.run_sweep("table", data=(INPUTS, LABELS[:3])), "X has 80 rows and y has 3"),
-        (lambda: tunelab.run_sweep("table", data=(INPUTS[0], LABELS)), "X must have two dimensions"),
-        (lambda: tunelab.run_sweep("table", data=pd.DataFrame({"a": [1, 2]}), target="b"), "b"),
-        (lambda: tunelab.run_sweep(tunelab.SweepSpec(task="wine"), trials=3), "A SweepSpec holds everything"),
+        (lambda: sweep(train), "needs space=: a function of an Optuna trial"),
+        (lambda: sweep(lambda config: 0, space=space), r"must take two arguments, \(config, trial\)"),
+        (lambda: sweep(train, space=lambda trial: 3), "space= cannot be drawn from: .*must return a dict"),
+        (lambda: sweep(train, space=3), "space= must be a SearchSpace or a function of an Optuna trial"),
+        (lambda: sweep(train, space="mpl"), "Unknown search space 'mpl'. Did you mean 'mlp'"),
+        (lambda: sweep(train, space="./no.py:space"), "Search space file 'no.py' does not exist"),
+        (lambda: sweep(train, space=space, trails=3), "takes no 'trails'.*Did you mean 'trials'"),
+        (lambda: sweep(train, space=space, trials="many"), "--trials .*got 'many'"),
+        (lambda: sweep(train, space=space, trials=0), "--trials .*got 0"),
+        (lambda: sweep(train, space=space, direction="up"), "direction must be 'minimize' or 'maximize'"),
+        (lambda: sweep(train, space=space, sampler="tpee"), "--sampler .*Did you mean 'tpe'"),
+        (lambda: sweep(train, space=space, ensemble=3), "cannot be averaged"),
+        (lambda: sweep("wime"), "Unknown task 'wime'. Did you mean 'wine'"),
+        (lambda: sweep("function:train"), "a Python function that only the program has"),
+        (lambda: sweep("./no.py:train"), "Task file 'no.py' does not exist"),
+        (lambda: sweep("wine", test=print), "test= belongs to a sweep of a training function"),
+        (lambda: sweep("wine", metric="accuracy"), "Task 'wine' takes no --metric"),
+        (lambda: sweep("wine", colour="red"), "Task 'wine' takes no --colour"),
+        (lambda: sweep(3), "takes a task's name, a Python file, a training function, or a Task; got int"),
+        (lambda: sweep("table", data=3, target="y"), "data= must be a file, a DataFrame"),
+        (lambda: sweep("table", data=(INPUTS, LABELS[:3])), "X has 80 rows and y has 3"),
+        (lambda: sweep("table", data=(INPUTS[0], LABELS)), "X must have two dimensions"),
+        (lambda: sweep("table", data=pd.DataFrame({"a": [1, 2]}), target="b"), "b"),
+        (lambda: sweep(tunelab.SweepSpec(task="wine"), trials=3), "A SweepSpec holds everything"),
         (lambda: tunelab.load_result("nothing"), "There is no tracking store|does not exist|no store"),
     ],
 )
@@ -199,7 +210,7 @@ def test_a_function_of_a_file_is_swept_by_path(in_folder: Path, store_uri: str) 
         "def narrow(trial):\n"
         "    return {'x': trial.suggest_float('x', 0.5, 1)}\n"
     )
-    settings = {"trials": 3, "max_epochs": 3, "confirm_top": 0, "tracking_uri": store_uri}
+    settings: dict[str, Any] = {"trials": 3, "max_epochs": 3, "confirm_top": 0, "tracking_uri": store_uri}
     result = tunelab.run_sweep("./mine.py:train", Acting(), **settings)
     assert result.spec.task == "./mine.py:train"
     narrow = tunelab.run_sweep("./mine.py:train", Acting(), space="./mine.py:narrow", **settings)
