@@ -93,7 +93,8 @@ def run_sweep(
         if options:
             raise UserError(_unknown_setting(next(iter(options))))
         found, spec_values = _space(space, spec_values)
-        function = _function_task(task, found, data, given)
+        searched = get_space(str(space)) if isinstance(space, str | Path) else found
+        function = _function_task(task, searched, data, given)
         memory = InMemory(function, found)
         spec_values = {**spec_values, "task": f"{FUNCTION_PREFIX}{function.source.name}"}
     else:
@@ -125,7 +126,6 @@ def _space(space: Space | None, values: dict[str, Any]) -> tuple[SearchSpace | N
     if space is None:
         return None, values
     if isinstance(space, str | Path):
-        get_space(str(space)) if str(space).endswith(".py") else None
         return None, {**values, "space": str(space)}
     return as_space(space, "space="), values
 
