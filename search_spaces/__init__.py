@@ -104,7 +104,7 @@ def _checked(space: object, where: str) -> SearchSpace:
     """Return a user's own space after some draws, so that a mistake in it is found before a sweep begins."""
     if not isinstance(space, SearchSpace):
         kind = type(space).__name__
-        raise UserError(f"{where} must be a SearchSpace or a function of an Optuna trial; it is {kind}.")
+        raise UserError(f"{where} must give a SearchSpace or a function of an Optuna trial; it defines {kind}.")
     try:
         space.distributions()
     except Exception as error:

@@ -170,7 +170,7 @@ def test_a_task_class_of_a_cell_is_searched(store_uri: str) -> None:
         (lambda: sweep(train), "needs space=: a function of an Optuna trial"),
         (lambda: sweep(lambda config: 0, space=space), r"must take two arguments, \(config, trial\)"),
         (lambda: sweep(train, space=lambda trial: 3), "space= cannot be drawn from: .*must return a dict"),
-        (lambda: sweep(train, space=3), "space= must be a SearchSpace or a function of an Optuna trial"),
+        (lambda: sweep(train, space=3), "space= must give a SearchSpace or a function of an Optuna trial"),
         (lambda: sweep(train, space="mpl"), "Unknown search space 'mpl'. Did you mean 'mlp'"),
         (lambda: sweep(train, space="./no.py:space"), "Search space file 'no.py' does not exist"),
         (lambda: sweep(train, space=space, trails=3), "takes no 'trails'.*Did you mean 'trials'"),
