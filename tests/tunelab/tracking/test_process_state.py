@@ -10,9 +10,9 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from tunelab import load_result
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
-from tunelab.tracking.open import load_result
 from tunelab.tracking.uri import default_tracking_uri
 
 
