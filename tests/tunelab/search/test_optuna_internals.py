@@ -18,6 +18,7 @@ def test_the_parts_are_there_in_the_version_they_were_seen_with() -> None:
 
 
 def test_a_switch_does_without_them_and_short_sweeps_draw_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SWITCH, "1")
     patched = StudySampler(get_space("mlp"), "tpe", 5, reference={}, fixed={})
     assert type(patched.study) is BoundedStudy
     monkeypatch.setenv(SWITCH, "0")
