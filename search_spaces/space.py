@@ -24,7 +24,7 @@ PROBES = 256  # random draws that find the conditional branches of a define-by-r
 class SearchSpace:
     """What may vary. Call it with an ``optuna.Trial`` to draw one configuration.
 
-    Choices may be any values: those that are no JSON (tuples, dicts, arrays, functions) are stored as text and given to
+    Choices may be any values: those not in JSON (tuples, dicts, arrays, functions) are stored as text and given to
     ``suggest`` as they were written. Ranges of numbers may depend on other parameters, choices may not.
 
     Attributes:

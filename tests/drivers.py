@@ -37,7 +37,7 @@ PRELOADED = [
 def start_driver(
     values: Mapping[str, Any], folder: Path, *, address: str | None = None, dies_at: str = ""
 ) -> BaseProcess:
-    """Starts a sweep, or goes on with the one of its name.
+    """Starts a sweep, or continues the one of its name.
 
     Args:
         values: of the spec; ``{"resume": NAME}`` for ``tunelab resume NAME``.

@@ -1,4 +1,4 @@
-"""Results of sweeps that nobody ran."""
+"""Made-up results of sweeps that never ran."""
 
 from __future__ import annotations
 

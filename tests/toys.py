@@ -31,7 +31,7 @@ from trainables import (
 )
 
 TOY = str(Path(__file__))  # what a sweep is given as its task
-TEST_MARK = 424_242.0  # the only value in test rows: whoever finds it elsewhere has found a leak
+TEST_MARK = 424_242.0  # the only value in test rows: found elsewhere, it shows a leak
 
 
 def suggest(trial: optuna.trial.BaseTrial) -> Config:
@@ -43,7 +43,7 @@ class Toy(Task):
     """Losses by formula; ``x`` decides.
 
     Args:
-        curve: ``"monotone"``: (x - 0.3)^2 + 1 / epoch, whoever leads at a rung leads at the end. ``"crossing"``: the
+        curve: ``"monotone"``: (x - 0.3)^2 + 1 / epoch, the leader at a rung leads at the end. ``"crossing"``: the
             better the start, the worse the end. ``"noise"``: ``x`` changes nothing, the seed everything. ``"flat"``:
             all trials and epochs alike.
         bad: what trials with ``x`` above ``bad_above`` do in epoch 2: ``"nan"``, ``"raise"``, ``"hang"``, or ``"die"``

@@ -3,7 +3,7 @@
 Same architecture (GPT-2) and tokenizer kind (character BPE) as KoGPT2, about 800,000 parameters, trained from random
 weights on the training documents of the bundled text alone: validation and test documents, from which the benchmark
 takes its prompts and its human reference, stay unseen. Even the number of epochs is chosen on a part of the training
-documents. It stands in where the real model is not at hand; what it writes is no evidence about KoGPT2.
+documents. It is used where the real model is not at hand; what it writes says nothing about KoGPT2.
 """
 
 from __future__ import annotations

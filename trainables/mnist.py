@@ -50,7 +50,7 @@ class MNIST(Task):
         score_direction="maximize",
         grace_period=15,  # pictures that are moved and turned learn slower at first and further in the end
         note=(
-            "A bundled sample of 5,000 images (3,200 train): figures do not compare with those on the full "
+            "A bundled sample of 5,000 images (3,200 train): scores do not compare with those on the full "
             "60,000/10,000 (--data full)."
         ),
     )

@@ -99,7 +99,7 @@ def _finished_paths(storage: Storage) -> Iterator[tuple[str, str]]:
 
 
 def _superfluous_paths(state: Replay, storage: Storage) -> Iterator[tuple[str, str]]:
-    """Of a sweep that can go on: weights of losers, checkpoints of ended trials, older ones of the others."""
+    """Of a sweep that can continue: weights of losers, checkpoints of ended trials, older ones of the others."""
     leading = {weights_path(t.number) for t in ranked(state.trials)[:KEPT_BY_RESUMABLE]}
     running = {t.number for t in state.trials if t.status == TrialStatus.RUNNING}
     kept = leading | {weights_path(number) for number in running}

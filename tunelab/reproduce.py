@@ -25,12 +25,12 @@ INFINITE = 1.7e308  # MLflow keeps inf as the largest float
 
 @dataclass(frozen=True)
 class Difference:
-    """The first figure that differs.
+    """The first metric that differs.
 
     Attributes:
         epoch: where.
-        metric: which figure.
-        before, now: its values; None where one curve has no such epoch or figure.
+        metric: its name.
+        before, now: its values; None where one curve has no such epoch or metric.
     """
 
     epoch: int
@@ -57,7 +57,7 @@ class Reproduction:
         trial: its number.
         sweep: its sweep's name.
         epochs: how many were compared.
-        difference: None when every figure of every epoch is the same, bit for bit.
+        difference: None when every metric of every epoch is the same, bit for bit.
         environment: what differs between then and now and could explain it, by name, (then, now).
         error: what ended the training now, when it failed; type and message.
     """

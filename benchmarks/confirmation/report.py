@@ -80,7 +80,7 @@ def _case_section(case: str, sweeps: Sequence[Simulated]) -> Section:
         )
         intervals.append((task, 100 * better / len(some), low, high))
     texts = {
-        NOISE: "Labels are shuffled: nothing can be learned, and whoever is called better is so by mistake.",
+        NOISE: "Labels are shuffled: nothing can be learned, and every winner called better is a false positive.",
         **{
             case: f"The reference is made worse ({_changes(case)}), so that better ones are easy to find."
             for case in PLANTED
@@ -97,9 +97,9 @@ def _changes(case: str) -> str:
 def _how(results: ConfirmationResults) -> str:
     spec = results.spec
     return (
-        f"Each sweep is real but for Ray: {spec.trials} trials of at most {spec.max_epochs} epochs, the reference "
+        f"Each sweep runs without Ray: {spec.trials} trials of at most {spec.max_epochs} epochs, the reference "
         "first, proposed by TPE, stopped by the platform's own rungs from the first epoch on, trained by the task's "
         f"own fit in one process, one after another. The {spec.top} best and the reference are then trained on "
         f"{spec.seeds} fresh seeds, and judged by the code that judges a user's sweep. On noise, the targets of "
-        "training and validation rows are shuffled anew for each sweep."
+        "training and validation rows are shuffled again for each sweep."
     )

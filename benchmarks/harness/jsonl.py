@@ -1,4 +1,4 @@
-"""Finished pieces of a benchmark, a JSON line each: what an interruption leaves, and what goes on from it reads."""
+"""Finished pieces of a benchmark, a JSON line each: what an interruption leaves, and what a continued run reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``benchmark.lock.json``: everything that fixed a benchmark's numbers, and the folder that it stands in.
+"""``benchmark.lock.json``: everything that fixed a benchmark's numbers, and the folder that it lies in.
 
 A lock has ``kind`` (which benchmark), ``schema``, ``status`` (``"running"`` until the numbers are complete),
 ``resolved`` (what was asked, in full), ``provenance`` (machine, versions, commit, command) and ``results`` (sha256 of

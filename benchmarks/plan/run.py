@@ -72,7 +72,7 @@ class Comparison:
 
 
 def within(comparisons: Sequence[Comparison], figure: str) -> int:
-    """How many predictions of a figure are right to ``TOLERANCE``."""
+    """How many predictions of a quantity are right to ``TOLERANCE``."""
     return sum(abs(c.ratio(figure) - 1) <= TOLERANCE for c in comparisons)
 
 

@@ -63,7 +63,7 @@ def _ranks(ranking: Ranking) -> list[Block]:
     rows: list[list[Cell]] = [
         list(row) for row in zip(ranking.methods, ranking.ranks, ranking.low, ranking.high, ranking.wins, strict=True)
     ]
-    columns = ["method", "average rank", "95 % interval from", "to", "best in so many blocks"]
+    columns = ["method", "average rank", "95 % interval from", "to", "blocks it is best in"]
     return [critical_difference_figure(ranking), Table(columns, rows)]
 
 

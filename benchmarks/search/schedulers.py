@@ -63,7 +63,7 @@ class Verdict(Enum):
 class Scheduler(Protocol):
     """Decides after each epoch, and whose turn it is."""
 
-    ahead: int  # so many trials are proposed before one of them runs
+    ahead: int  # number of trials that are proposed before one of them runs
 
     def add(self, number: int) -> None:
         """Add a proposed trial."""
@@ -72,7 +72,7 @@ class Scheduler(Protocol):
         """Return the trial that runs next; None when a new one should be proposed."""
 
     def judge(self, number: int, curve: list[Epoch]) -> Verdict:
-        """Return whether a trial goes on after the last epoch of its curve."""
+        """Return whether a trial continues after the last epoch of its curve."""
 
     def ended(self, number: int, curve: list[Epoch]) -> None:
         """Record a trial that ended by itself: at its full length, without improving, or diverged."""

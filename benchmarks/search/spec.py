@@ -13,7 +13,7 @@ from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 TASKS = ("wine", "heart_disease", "boston_housing", "auto_mpg")
 METHODS = ("tpe+asha", "tpe+none", "random+asha", "random+none")
 REHEARSED = 3  # trials
-FULL_TRIALS = 12  # a run's budget: the epochs of so many trials at full length
+FULL_TRIALS = 12  # a run's budget: the epochs of this many trials at full length
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SearchSpec:
         tasks: names of bundled tasks.
         methods: names such as ``tpe+asha``.
         seeds: repetitions; each has the same proposals' and trials' seeds for every method.
-        full_trials: a run trains as many epochs as so many trials of full length.
+        full_trials: a run trains as many epochs as this many trials of full length.
         seed: from which the repetitions' seeds are derived.
     """
 

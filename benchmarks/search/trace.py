@@ -77,7 +77,7 @@ class OpenTrial:
 
 
 class Search:
-    """One search; a scheduler may pause trials and go on with them later.
+    """One search; a scheduler may pause trials and continue them later.
 
     Args:
         task, data: what is learned.

@@ -75,7 +75,7 @@ class Run:
 
 
 def competitors(keys: Sequence[str], say: Callable[[str], None]) -> list[Competitor]:
-    """Those asked for that can run here; says who is missing. Raises ``UserError`` for an unknown name."""
+    """Return the requested ones that can run here and log the missing ones. Raise ``UserError`` for an unknown name."""
     known = {c.key: c for c in CONTESTANTS}
     for key in keys:
         if key not in known:
@@ -202,7 +202,7 @@ def _standing(own: list[Run], base: dict[int, Run], concurrency: int) -> Ranking
 
 
 def to_json(runs: Sequence[Run]) -> str:
-    """All runs, for whoever wants other figures."""
+    """All runs, from which other numbers can be computed."""
     return json.dumps(
         [
             {

@@ -17,7 +17,7 @@ from typing import Any
 from search_spaces.errors import UserError
 from tunelab.records.trial import TrialRecord, TrialStatus
 
-WINDOW = 100  # trials that a point of the curve stands for
+WINDOW = 100  # trials that a point of the curve represents
 
 
 @dataclass(frozen=True)

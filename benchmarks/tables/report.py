@@ -39,7 +39,7 @@ def make_tables_document(results: TablesResults) -> Document:
 
 
 def verdict(results: TablesResults) -> str:
-    """Return how ``tunelab`` does against each other system, by mean error of the seeds; else who is first."""
+    """Return how ``tunelab`` does against each other system, by mean error of the seeds; else the best system."""
     systems, means = results.spec.systems, results.errors().mean(axis=1)
     if OURS not in systems:
         return f"{results.ranking.methods[0]} has the best average rank, {results.ranking.ranks[0]:.2f}."

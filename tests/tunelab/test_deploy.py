@@ -131,7 +131,7 @@ def test_the_slurm_script_sweeps_and_goes_on_when_submitted_again(tmp_path: Path
         )
         lines = []
         assert job.stdout is not None
-        for line in job.stdout:  # Ray's head goes on until Slurm ends the job
+        for line in job.stdout:  # Ray's head runs until Slurm ends the job
             lines.append(line)
             if line.startswith("{"):
                 break

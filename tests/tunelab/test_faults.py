@@ -1,4 +1,4 @@
-"""Trials that go wrong in every way they can: recorded as what they were, and the sweep goes on."""
+"""Trials that go wrong in every way they can: recorded as what they were, and the sweep continues."""
 
 from __future__ import annotations
 

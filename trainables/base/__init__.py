@@ -1,1 +1,1 @@
-"""The machinery every task stands on: the contract, the data, the loop, the models."""
+"""The machinery that every task uses: the contract, the data, the loop, the models."""

@@ -152,11 +152,11 @@ def _cell_notes(frame: pd.DataFrame, preprocessing: TablePreprocessing) -> Itera
     columns = preprocessing.columns
     for name in columns.numeric:
         lost = columns.numbers(frame[name]).isna() & frame[name].notna()
-        yield from _note(frame[name], lost, "cells that are no numbers are read as missing")
+        yield from _note(frame[name], lost, "cells that are not numbers are read as missing")
     for name in columns.dates:
         lost = columns.numbers(frame[name]).isna() & frame[name].notna()
         yield from _note(
-            frame[name], lost, f"cells that are no dates from {YEARS[0]} to {YEARS[1]} are read as missing"
+            frame[name], lost, f"cells that are not dates from {YEARS[0]} to {YEARS[1]} are read as missing"
         )
     pooled = preprocessing.pooled_categories
     for name, known in preprocessing.known_categories.items():

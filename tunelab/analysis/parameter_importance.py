@@ -2,8 +2,8 @@
 
 PED-ANOVA (Watanabe et al. 2023, https://arxiv.org/abs/2304.10255; for conditional parameters: 2601.20800) compares
 where the best quarter of the trials lies with where all of them lie. It needs an order of trials only, which fits a
-search with early stopping: a loss after 1 epoch and one after 27 are no values of one function, but a trial that was
-stopped at a rung has a higher loss than those that went on there, and their lowest loss only falls.
+search with early stopping: a loss after 1 epoch and one after 27 are not values of one function, but a trial that was
+stopped at a rung has a higher loss than those that continued there, and their lowest loss only falls.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a winner stands: its headline score beside the reference and the best baseline, and its settings to copy."""
+"""How a winner compares: its headline score beside the reference and the best baseline, and its settings to copy."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def winner_name(result: SweepResult) -> str:
 
 
 def verdict_lines(result: SweepResult) -> Iterator[str]:
-    """Yield who won and by how much, a line each; one line when no trial has a result."""
+    """Yield the winner and its margin, a line each; one line when no trial has a result."""
     best, score = result.best, result.facts.score
     if best is None:
         yield f"No trial has a result (of {len(result.trials)})."

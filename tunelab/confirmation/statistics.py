@@ -6,7 +6,7 @@ luck: the test over rows counts all of them.
 
 Whether a candidate is better is asked in one direction only, so p values are one-sided. Those over rows count the
 trials as Dunnett does, who compares many with one: all differences share the luck of the one, which makes the best of
-them less extreme than the best of so many independent ones. Where nothing can be learned, configurations still differ
+them less extreme than the best of as many independent ones. Where nothing can be learned, configurations still differ
 in how much they overfit, hence the third question: the candidate or the reference must predict better than a constant.
 `tunelab bench confirmation` measures how often all this errs on labels that are noise.
 """

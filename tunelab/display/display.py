@@ -41,7 +41,7 @@ class Silent:
 
 
 class WhileSeen:
-    """Another display until its terminal is closed; a sweep goes on without one."""
+    """Another display until its terminal is closed; a sweep continues without one."""
 
     def __init__(self, display: Display) -> None:
         self._display = display

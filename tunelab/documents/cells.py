@@ -9,7 +9,7 @@ EMPTY = "–"
 
 
 def cell_text(cell: Cell, digits: int = 4) -> str:
-    """Return a cell as text: numbers with so many significant digits, yes or no, a dash for nothing."""
+    """Return a cell as text: numbers with ``digits`` significant digits, yes or no, a dash for nothing."""
     if cell is None:
         return EMPTY
     if isinstance(cell, bool):

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves, confusion, figures by class, and how far confidence can be trusted."""
+"""ROC and precision-recall curves, confusion, scores by class, and how far confidence can be trusted."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def png_bytes(drawing: Drawing) -> bytes:
     """Return a drawing as the bytes of a PNG file."""
     style: Any = _style()  # typed by matplotlib as a union of all its settings' names
     with matplotlib.rc_context(style), warnings.catch_warnings():
-        # without a Korean font, Hangul shows as boxes: that is seen, and one warning a letter helps nobody
+        # without a Korean font, Hangul shows as boxes: that is seen, and one warning a letter does not help
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         width, height = INCHES[drawing.size]
         size = (width * drawing.columns, height * drawing.rows + 0.4)

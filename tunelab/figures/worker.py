@@ -29,9 +29,9 @@ PATIENCE_SECONDS = 10.0  # for the process to end by itself
 
 
 class FigureProcess:
-    """Draws in a process of its own, at low priority, while this one goes on.
+    """Draws in a process of its own, at low priority, while this one continues.
 
-    The process is started once and loads what drawing needs while nobody waits for it. Signals to the terminal's group
+    The process is started once and loads what drawing needs before it is needed. Signals to the terminal's group
     do not reach it; it ends with its pipe, however this process ends.
 
     Attributes:

@@ -18,7 +18,7 @@ MAX_BARREN = 3  # abort after this many consecutive workers died without startin
 
 
 class TuneAdapter:
-    """Stands between a source of trials and the searcher, scheduler and stopper of Ray Tune.
+    """Connects a source of trials to the searcher, scheduler and stopper of Ray Tune.
 
     Actors start empty and are handed one assignment after another as they report. So whichever actor works takes up a
     trial whose worker was lost, also when the cluster has no capacity for another actor any more.

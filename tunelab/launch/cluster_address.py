@@ -16,7 +16,7 @@ from tunelab.system.redaction import without_secrets
 AUTO = "auto"
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 6.0  # to load Ray and hear from the cluster's control process
-# In a process of its own: the call holds the interpreter, and tries for minutes where nobody answers.
+# In a process of its own: the call holds the interpreter, and tries for minutes where nothing answers.
 # One that asks for a token has answered.
 PROBE = """
 import sys, ray

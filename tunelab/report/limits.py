@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def most_trials(columns: int) -> int:
-    """How many trials a table or figure with so many columns or axes shows."""
+    """Return the number of trials that a table or figure with this many columns or axes shows."""
     return max(1, MAX_CELLS // max(1, columns))
 
 

@@ -21,7 +21,7 @@ BEST_ROWS = 10
 
 
 def verdict_section(result: SweepResult) -> Section:
-    """Return the verdict, who won by how much, and everything a reader must know before believing it."""
+    """Return the verdict, the winner's margin, and everything a reader must know before believing it."""
     lines = list(verdict_lines(result))
     blocks: list[Block] = [Text(verdict(result))]
     if len(lines) > 1:

@@ -1,4 +1,4 @@
-"""Which hyperparameters a report shows where there is not room for all: a space of model families has dozens."""
+"""Which hyperparameters a report shows where not all fit: a space of model families has dozens."""
 
 from __future__ import annotations
 

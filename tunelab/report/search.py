@@ -97,12 +97,12 @@ def savings_section(result: SweepResult) -> Section:
         f"{100 * savings.fraction_saved:.0f} % of all epochs were saved."
     )
     if savings.epochs_unused:
-        text += f" Trials that no longer improved left {savings.epochs_unused:,} epochs unused by themselves."
-    text += " What stopping cost is not known from these figures"
+        text += f" Trials that no longer improved left {savings.epochs_unused:,} epochs unused."
+    text += " What stopping cost is not known from these numbers"
     unaudited = ": the same sweep with --audit 5 trains some of them to the end."
     text += unaudited if result.audit is None else "; see the audit."
     rungs: list[list[Cell]] = [[e.level, e.reached, e.stopped, e.reached - e.stopped] for e in savings.rungs]
-    table = Table(["rung (epoch)", "reached it", "stopped there", "went on"], rungs)
+    table = Table(["rung (epoch)", "reached it", "stopped there", "continued"], rungs)
     return Section("What early stopping saved", [Text(text), *([table] if rungs else [])])
 
 

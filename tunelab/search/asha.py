@@ -1,7 +1,7 @@
 """Asynchronous successive halving: at which epochs a trial is judged, and against whom.
 
 Stopping-type ASHA of Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (MLSys): rungs at
-``grace_period * reduction_factor**k`` epochs below the budget; at a rung a trial goes on when it is among the best
+``grace_period * reduction_factor**k`` epochs below the budget; at a rung a trial continues when it is among the best
 ``1 / reduction_factor`` of those that reached the rung. Unlike Ray's scheduler, a trial counts among those it is
 compared with, rungs can be rebuilt from records, and a deterministic variant compares with lower-numbered trials alone.
 """
@@ -37,8 +37,8 @@ class Rungs:
 
     Attributes:
         levels: epochs of the rungs, ascending; empty when nothing stops early.
-        reduction_factor: one in this many goes on.
-        protected: numbers of trials that are judged never, e.g. the reference configuration.
+        reduction_factor: one in this many continues.
+        protected: numbers of trials that are never judged, e.g. the reference configuration.
         values: by level, the value of each trial that reached it, by trial number.
     """
 
@@ -70,7 +70,7 @@ class Rungs:
                 order.pop(bisect_left(order, values.pop(number)))
 
     def should_continue(self, number: int, level: int, *, against: range | None = None) -> bool:
-        """Return whether a trial that reached ``level`` goes on.
+        """Return whether a trial that reached ``level`` continues.
 
         Args:
             number: the trial.

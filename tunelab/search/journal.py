@@ -98,7 +98,7 @@ class Journal:
 class _Flusher(threading.Thread):
     """Flushes a file to the disk soon after an event that should outlive a power failure.
 
-    A disk takes milliseconds for that, during which workers would wait for the launcher. Events of that time are
+    A disk needs milliseconds to do so, during which workers would wait for the launcher. Events of that time are
     flushed together.
     """
 

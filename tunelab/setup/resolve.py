@@ -29,7 +29,7 @@ from tunelab.tracking.uri import check_uri, check_usable, check_writable, defaul
 COMPILERS = ("g++", "clang++")  # what torch.compile looks for
 KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
 CONFIRMATION = "confirm"  # where weights of a confirmation lie, in the storage of a sweep
-ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of what nobody expected
+ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of an unexpected error
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Going on with a sweep: its spec comes from its own journal."""
+"""Resuming a sweep: its spec comes from its own journal."""
 
 from __future__ import annotations
 

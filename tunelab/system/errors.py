@@ -1,6 +1,6 @@
-"""What can end a sweep early, other than its user, and what data can do to the figures that stand beside its result.
+"""What can end a sweep early, other than its user, and what data can do to the numbers shown with its result.
 
-The first is said in a sentence, with exit code 1, and trials that ended are kept. For the second the figure is left
+The first is said in a sentence, with exit code 1, and trials that ended are kept. For the second the number is left
 out, and its place says why.
 """
 
@@ -31,4 +31,4 @@ class RayLost(Failure):
 
 
 class SweepFailed(Failure):
-    """A task, a library or a worker raised what nobody expected."""
+    """A task, a library or a worker raised an unexpected error."""

@@ -23,7 +23,7 @@ def short_folder(limit: int) -> Iterator[Path]:
     """Make a folder whose path has at most ``limit`` characters, for sockets; for the time of the block.
 
     Raises:
-        UserError: there is no room for one.
+        UserError: there is not enough space for one.
     """
     for parent in (tempfile.gettempdir(), *SHORT_PARENTS):
         with suppress(OSError):

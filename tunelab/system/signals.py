@@ -29,7 +29,7 @@ class Interruptions:
 
     @contextmanager
     def answered_by(self, stop: Callable[[], None]) -> Iterator[None]:
-        """In this block the first signal calls ``stop``. Blocks nest; each sets handlers anew: Ray sets its own."""
+        """In this block the first signal calls ``stop``. Blocks nest; each sets handlers again: Ray sets its own."""
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self._asked:

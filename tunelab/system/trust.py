@@ -86,7 +86,7 @@ def check_trusted(named: Sequence[Named], trusted: Iterable[str], whose: str) ->
     why = "changed since you last ran it" if changed else "you have not run before"
     options = " ".join(f"--trust '{one.where}'" for one in strange)
     raise UserError(
-        f"{whose} names {shown}{more}, which {why}; whoever can write that record can name anything. "
+        f"{whose} names {shown}{more}, which {why}; anyone who can write that record can name anything. "
         f"Look at it, then add {options}."
     )
 

@@ -47,7 +47,7 @@ class Models(SweepRuns):
     def log_model(
         self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
     ) -> str:
-        """Log a predictor as a pyfunc model of a run and return its URI; a model with the same figures is logged once.
+        """Log a predictor as a pyfunc model of a run and return its URI; a model with the same metrics is logged once.
 
         Args:
             run_id: the winner's run; its status and end stay as they are.
@@ -278,7 +278,7 @@ class Models(SweepRuns):
 
 
 def _signature(predictor: Predictor, example: Any) -> ModelSignature:
-    """Return what a model takes and gives, for MLflow.
+    """Return a model's inputs and outputs, for MLflow.
 
     A table's columns are of any type: the model reads the cells itself. MLflow would refuse a missing cell or 1.5 where
     the example holds whole numbers, and whole numbers where it holds 1.5.

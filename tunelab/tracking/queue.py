@@ -92,7 +92,7 @@ class TrackingQueue:
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
 
     def start(self) -> None:
-        """Begin to write; before that, trials are taken all the same."""
+        """Begin to write; before that, trials are queued as well."""
         self._thread.start()
 
     def ended(self, trial: TrialRecord) -> None:

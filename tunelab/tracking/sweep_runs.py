@@ -52,7 +52,7 @@ class SweepRuns(Connection):
         if experiment is not None and self._parents(experiment.experiment_id, name):
             raise UserError(
                 f"A sweep named '{name}' is in {self.shown_uri} already, and its journal is not here. Give another "
-                "--name, or go on with it where it was started."
+                "--name, or continue it where it was started."
             )
 
     def start_sweep(self, result: SweepResult, key: str) -> str:

@@ -1,4 +1,4 @@
-"""The MLflow UI as the users' desk: saved views that an experiment brings along, and links into it.
+"""Saved views of the MLflow UI that an experiment brings along, and links into it.
 
 A saved view is an experiment tag that MLflow's menu "Views" lists: the state of the runs page as JSON (read off the
 page of MLflow 3.17). Older UIs do not know the tag and show their own default.

@@ -1,6 +1,6 @@
 """How fast a setting is, measured apart from the samples: fixed lengths, end token ignored, warm-up kept out.
 
-Times are wall-clock of this machine at this moment; compare rows of one run, not figures of two.
+Times are wall-clock of this machine at this moment; compare rows of one run, not numbers of two runs.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _reset_peak(device: torch.device) -> None:
         return
     refs = Path("/proc/self/clear_refs")
     if refs.exists():
-        refs.write_text("5")  # Linux: the high-water mark of resident memory starts anew
+        refs.write_text("5")  # Linux: the high-water mark of resident memory starts again
 
 
 def _peak_mib(device: torch.device) -> float:

@@ -43,7 +43,7 @@ class PromptsSpec(_Strict):
             the human reference.
         words: blank-separated words of such a prompt.
         written: further prompts.
-        begin_token: whether the model's document begin token stands before each prompt.
+        begin_token: whether the model's document begin token precedes each prompt.
     """
 
     held_out: int = Field(default=0, ge=0)
@@ -80,8 +80,8 @@ class BenchmarkSpec(_Strict):
         repeats: continuations a prompt of every setting that draws at random.
         seed: of the run.
         max_new_tokens: of every setting that does not say its own.
-        rows: most sequences decoded at once; null takes what memory allows.
-        threads: of torch; null takes one for a small model, else torch's own choice.
+        rows: most sequences decoded at once; null means what memory allows.
+        threads: of torch; null means one for a small model, else torch's own choice.
         device: ``cpu``, or ``cuda`` for a GPU, where rounding differs from a CPU's and rare ties with it.
         speed: see ``SpeedSpec``.
     """
@@ -146,7 +146,7 @@ class Plan:
 
     @property
     def common_tokens(self) -> int:
-        """The length that every setting may reach: repetition and human text are measured on so much of a text."""
+        """The length that every setting may reach: repetition and human text are measured on this much of a text."""
         return min(s.decoding.max_new_tokens for s in self.settings)
 
     @property

@@ -1,4 +1,4 @@
-"""What a report says in words: sentences that follow from the figures by fixed rules."""
+"""What a report says in words: sentences that follow from the numbers by fixed rules."""
 
 from __future__ import annotations
 

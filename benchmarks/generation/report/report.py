@@ -44,7 +44,7 @@ def model_note(results: Results) -> str:
     if model.is_standin:
         return (
             f"Model: {model.name}, {model.parameters:,} parameters trained on public legislative text, not KoGPT2. The "
-            "figures compare settings on a test double and say nothing of KoGPT2's quality; prompts on everyday topics "
+            "numbers compare settings on a test double and say nothing of KoGPT2's quality; prompts on everyday topics "
             "are outside of all that it has read."
         )
     return f"Model: {model.name}, {model.parameters:,} parameters, licence {model.licence}."
@@ -141,7 +141,7 @@ def _side_by_side(results: Results) -> str:
         f"Side by side in this run: a loop of transformers' generate over single prompts made "
         f"{found.loop_tokens_per_s:,.0f} tokens/s, the engine with {found.jobs:,} continuations together "
         f"{found.engine_tokens_per_s:,.0f} tokens/s: {found.ratio:.1f} times as many (medians of {found.runs} "
-        f"interleaved runs of {found.new_tokens} tokens). Absolute figures depend on what else the machine did."
+        f"interleaved runs of {found.new_tokens} tokens). Absolute numbers depend on what else the machine did."
     )
 
 

@@ -85,7 +85,7 @@ def statistics_table(results: Results, metric: str) -> Table:
         caption += " Indicative only where there are fewer than 6 prompts."
     if any(not can_decide(c.prompts, len(chosen)) for c in chosen):
         caption += (
-            f" Detectable 'none': after correction for {len(chosen)} settings, so few prompts cannot make any "
+            f" Detectable 'none': after correction for {len(chosen)} settings, this number of prompts cannot make any "
             "difference significant. Take more prompts or fewer settings."
         )
     columns = ("setting", "mean", "difference", "low", "high", "p", "p (Holm)", "effect", "detectable", "prompts")

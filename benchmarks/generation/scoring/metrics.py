@@ -31,7 +31,7 @@ DEFINITIONS: dict[str, str] = {
     "together, cut to the same number of n-grams in every row. Of tokens; with _chars of characters without blanks. "
     "Undefined for settings with one text per prompt, which would be compared on fewer texts.",
     "single_distinct_1, single_distinct_2, single_distinct_3": "The same over one text per prompt, averaged over "
-    "repeats, so that greedy search, beam search and human text can stand beside the rest.",
+    "repeats, so that greedy search, beam search and human text can be compared with the rest.",
     "self_bleu": "BLEU-4 of each text against the other repeats of its prompt (Zhu et al. 2018), on the first 64 "
     "characters without blanks, add-one smoothed from 2-grams on (Lin & Och 2004), 0 to 100. Lower is more diverse. "
     "Undefined for settings with one text per prompt. Texts that end before 64 characters share less.",

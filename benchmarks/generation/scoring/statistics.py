@@ -59,7 +59,7 @@ class Comparison:
 
     @property
     def indicative(self) -> bool:
-        """Too few prompts for a test; the figures only point somewhere."""
+        """Too few prompts for a test; the numbers are only indicative."""
         return self.prompts < MIN_PROMPTS
 
     @property

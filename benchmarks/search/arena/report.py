@@ -134,7 +134,7 @@ def _how(results: ArenaResults) -> str:
     budgets = ", ".join(map(str, results.spec.full_trainings))
     return (
         "No model is trained: each configuration has a recorded or estimated learning curve, and simulated workers "
-        "take the curve's time for each epoch on one clock, so that trials end out of order. A budget counts the "
+        "spend the curve's time on each epoch, on one clock, so that trials end out of order. A budget counts the "
         f"epochs of all workers together: those of {budgets} trials at full length. The regret of a search is that of "
         "the lowest validation loss that any trial had shown by then, and of the test loss at the same epoch of that "
         "trial, scaled so that 0 is the best known loss of the task and 1 the worst (TaskSet: an untrained network). "

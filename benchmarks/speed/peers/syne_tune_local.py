@@ -65,7 +65,7 @@ def main() -> None:
     tuner = Tuner(
         trial_backend=LocalBackend(entry_point=str(Path(__file__))),
         scheduler=scheduler,
-        stop_criterion=lambda status: status.num_trials_started >= work.trials,  # those that run go on to their end
+        stop_criterion=lambda status: status.num_trials_started >= work.trials,  # running trials continue to their end
         n_workers=work.concurrency,
         sleep_time=0.1,
         print_update_interval=3600,

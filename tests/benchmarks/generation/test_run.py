@@ -89,7 +89,7 @@ def test_mlflow_has_one_parent_and_one_child_a_setting(finished: Path) -> None:
     store = Store(f"sqlite:///{finished.parent / 'store' / 'mlflow.db'}")
     runs = store.client.search_runs([store.experiment(EXPERIMENT)])
     parents = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
-    assert len(parents) == 1  # the second call logged nothing anew
+    assert len(parents) == 1  # the second call logged nothing again
     assert {r.data.tags["mlflow.parentRunId"] for r in runs if r not in parents} == {parents[0].info.run_id}
     children = {r.info.run_name: r for r in runs if r not in parents}
     assert children["T=0.3"].data.params["top_k"] == "0"

@@ -214,7 +214,7 @@ def test_names_of_columns_and_classes_are_drawn_as_text(name: str) -> None:
     assert shown["data"][0]["name"] == html.escape(printable(name), quote=False)
 
 
-def test_a_stale_list_of_fonts_is_made_anew_once(tmp_path: Path) -> None:
+def test_a_stale_list_of_fonts_is_made_again_once(tmp_path: Path) -> None:
     if hangul_font() is None:
         pytest.skip("no Korean font is installed")
     script = """

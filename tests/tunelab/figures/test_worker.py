@@ -39,7 +39,7 @@ def drawing(name: str, points: int = 20) -> Drawing:
 
 
 def ended(pid: int) -> bool:
-    """Whether a process is gone, or a corpse that nobody has collected yet."""
+    """Whether a process is gone, or a zombie that is not collected yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

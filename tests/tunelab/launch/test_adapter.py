@@ -91,7 +91,7 @@ def test_workers_that_die_before_any_trial_end_the_search(actors: Actors) -> Non
 
 
 def test_a_silent_worker_is_killed_once(tmp_path: Path) -> None:
-    found = Actors(tmp_path, 1, hang_timeout=-1.0)  # whoever has not reported in the future is silent
+    found = Actors(tmp_path, 1, hang_timeout=-1.0)  # an actor that has not reported in the future is silent
     found.adapter.open_actor("a")
     found.report("a", None)
     killed: list[str] = []

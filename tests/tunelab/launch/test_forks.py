@@ -168,7 +168,7 @@ def test_variables_that_ray_has_not_seen_make_no_fork(forks: ForkServer, script:
 
 
 def test_without_a_server_workers_start_by_themselves(script: Path, tmp_path: Path) -> None:
-    assert worker(ForkServer(str(tmp_path / "nobody")), script) == RAY_ITSELF
+    assert worker(ForkServer(str(tmp_path / "missing")), script) == RAY_ITSELF
 
 
 def test_after_a_copy_has_crashed_there_are_no_more(script: Path, tmp_path: Path) -> None:

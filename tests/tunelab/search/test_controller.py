@@ -209,7 +209,7 @@ def test_reports_after_the_end_are_ignored(tmp_path: Path, clock: Clock) -> None
     assert json.loads(before.splitlines()[-1])["status"] == "diverged"
 
 
-def test_a_trial_that_starts_anew_without_its_checkpoint_is_told_once(tmp_path: Path, clock: Clock) -> None:
+def test_a_trial_that_starts_again_without_its_checkpoint_is_told_once(tmp_path: Path, clock: Clock) -> None:
     controller = make_controller(tmp_path, concurrency=1)
     controller.next_assignment()
     rows = [[epoch, 1 / epoch, {}, float(epoch)] for epoch in range(1, 6)]
@@ -237,7 +237,7 @@ def test_optuna_learns_what_became_of_each_trial(tmp_path: Path, clock: Clock, h
         elif number == 32:
             controller.on_crash(32, "The worker died: killed")
         else:
-            controller.on_report(33, TrialReport(rows=[[1, 0.001, {}, 1.0]]))  # goes on, until the sweep is interrupted
+            controller.on_report(33, TrialReport(rows=[[1, 0.001, {}, 1.0]]))  # runs until the sweep is interrupted
     controller.stop(Stop.INTERRUPTED)
     records = controller.finish()
     states = {

@@ -14,7 +14,7 @@ from tunelab.system.environment import git_commit
 
 
 @pytest.fixture(autouse=True)
-def asked_anew() -> Iterator[None]:
+def asked_again() -> Iterator[None]:
     git_commit.cache_clear()
     yield
     git_commit.cache_clear()

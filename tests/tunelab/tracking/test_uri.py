@@ -92,7 +92,7 @@ def test_a_relative_store_is_named_for_another_folder(in_folder: Path) -> None:
 
 
 def test_looking_at_a_store_leaves_the_locks_of_this_process_alone(tmp_path: Path) -> None:
-    """Without them, whoever else closes the database last takes its log away from under an open connection."""
+    """Without them, another process that closes the database last removes its log under an open connection."""
     path = tmp_path / "mlflow.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = WAL")

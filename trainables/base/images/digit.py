@@ -22,7 +22,7 @@ MOSTLY_PAPER = 0.4  # of a framed picture that is neither of the frame's colour 
 FULL = 0.9  # of a frame's inside that is not of the frame's colour
 MIN_CONTRAST = 12.0  # of 255 between ink and background; less is noise
 FRAMED = 0.7  # of the picture's width and height that a frame spans, and of a side that its line covers
-SAME_HEIGHT, SAME_MASS = 0.6, 0.25  # of the largest figure, from which another one is a digit too
+SAME_HEIGHT, SAME_MASS = 0.6, 0.25  # of the largest shape, from which another one is a digit too
 WIDE, TALL = 1.15, 1.8  # width by height, height by width, from which a picture may hold two digits
 NEAR, FAR = 0.06, 0.25  # heights between two digits: in such a picture, and in any other
 THIN, STROKE = 1.5, 2.2  # pixels in the 20 x 20 box: strokes thinner than the first are drawn as wide as the second
@@ -73,7 +73,7 @@ def _open(content: bytes) -> Image.Image:
 
 
 def _colours(image: Image.Image) -> np.ndarray:
-    """(height, width, 3) float64 from 0 to 255, transparent parts filled with what the digit stands out from."""
+    """(height, width, 3) float64 from 0 to 255, transparent parts filled with the colour of the background."""
     deep = image.mode.startswith("I")  # 16 bit grey
     if image.mode not in ("L", "RGB"):
         image = image.convert("I" if deep else "RGBA")
@@ -152,9 +152,9 @@ def _line(box: np.ndarray, axis: int, end: int) -> int:
 
 
 def _require_one_digit(mask: np.ndarray, ink: np.ndarray) -> None:
-    """Raise ``UserError`` when figures of about one height are side by side, or above one another.
+    """Raise ``UserError`` when shapes of about one height are side by side, or above one another.
 
-    A digit whose strokes do not meet is one all the same: it is not as wide, or its parts are close together.
+    A digit whose strokes do not meet is still one digit: it is not as wide, or its parts are close together.
     """
     rows, columns = (np.ptp(np.nonzero(mask)[axis]) + 1 for axis in (0, 1))
     for axis, long in ((0, columns > WIDE * rows), (1, rows > TALL * columns)):

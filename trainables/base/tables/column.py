@@ -148,7 +148,7 @@ def _numeric(present: pd.Series, cells: pd.Series, numbers: pd.Series, notation:
     lost = present.drop(read.index)
     if len(lost):
         shown = ", ".join(repr(str(word)[:20]) for word in lost.value_counts().index[:FEW_WORDS])
-        notes.append(f"{len(lost):,} cells are no numbers ({shown}) and count as missing")
+        notes.append(f"{len(lost):,} cells are not numbers ({shown}) and count as missing")
     if whole and distinct > FEW_VALUES / 2 and (named_id or _GROUP_NAMES.search(str(present.name))):
         notes.append(REPEATED_ID.format(name=f"'{present.name}'"))
     return ColumnRole("numeric", "; ".join(notes), "" if notation == PLAIN else notation)
@@ -169,7 +169,7 @@ def _dates(cells: pd.Series, order: DateOrder) -> ColumnRole:
         moment = f"{read.iloc[at]:%Y-%m-%d}"
         notes.append(f"cells such as '{example}' are read as {how} ({moment}){doubt}")
     if lost:
-        notes.append(f"{lost:,} cells are no dates from {YEARS[0]} to {YEARS[1]} and count as missing")
+        notes.append(f"{lost:,} cells are not dates from {YEARS[0]} to {YEARS[1]} and count as missing")
     return ColumnRole("dates", "; ".join(notes), order.name)
 
 

@@ -47,7 +47,7 @@ def find_leak(frame: pd.DataFrame, target: str, columns: Columns, *, regression:
 
 
 def _decides(values: pd.Series, target: pd.Series) -> bool:
-    """Return whether every value of a column has one value of the target, and enough rows to be no accident."""
+    """Return whether every value of a column has one value of the target, and enough rows to exclude chance."""
     groups = target.groupby(values.to_numpy())
     return len(groups) > 1 and len(values) >= SAME_VALUE * len(groups) and int(groups.nunique().max()) == 1
 

@@ -1,4 +1,4 @@
-"""The split of a published comparison, so that a result can stand in its table."""
+"""The split of a published comparison, so that a result can be compared with its table."""
 
 from __future__ import annotations
 

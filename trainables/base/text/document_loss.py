@@ -37,7 +37,7 @@ class Tokens:
 def total_nats(network: GPT2LMHeadModel, tokens: Tokens) -> tuple[float, int]:
     """Return nats of all documents, each on its own after the begin token, and how many tokens that is.
 
-    The figure does not depend on the block length of training. A document longer than the model is read in windows
+    The loss does not depend on the block length of training. A document longer than the model is read in windows
     that overlap by half, every token scored once.
     """
     nats = [_window_nats(network, batch, tokens.bos_id) for batch in _batched(network, tokens)]

@@ -54,7 +54,7 @@ class Document:
     """One text that is never cut across splits.
 
     Attributes:
-        name: where it stands, e.g. ``"constitution#12"``.
+        name: its place, e.g. ``"constitution#12"``.
         text: one line, NFC.
     """
 
@@ -216,8 +216,8 @@ def held_out_prompts(count: int = 16, words: int = 3) -> tuple[Prompt, ...]:
     """Return prompts from the bundled test documents, spread over their sources, always the same.
 
     Args:
-        count: how many; at most as many as there are test documents that are sentences, begin with words that stand in
-            no training document, and go on for ``MIN_REFERENCE`` characters or more.
+        count: how many; at most as many as there are test documents that are sentences, begin with words that are
+            in no training document, and continue for ``MIN_REFERENCE`` characters or more.
         words: blank-separated words in a prompt.
 
     Raises:

@@ -1,6 +1,6 @@
 """Groups of near-duplicate texts, so that a split never has a text on one side and its near copy on the other.
 
-Two texts are linked when they share half of all their shingles, or when nearly all of the shorter stands in the longer.
+Two texts are linked when they share half of all their shingles, or when nearly all of the shorter is in the longer.
 Pairs are proposed by the rarest shingles of each text (prefix filtering: Chaudhuri et al. 2006; Bayardo et al. 2007): a
 pair that shares enough of the shorter text must share one of these. The exact overlap decides.
 """

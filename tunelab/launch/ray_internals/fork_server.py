@@ -55,7 +55,7 @@ class Server:
     """Answers requests until standard input ends.
 
     It forks nothing when copies would draw the same ids or find a CUDA that does not work in them, no more once a copy
-    has died by a signal that nobody sent, such as SIGABRT, and not for a request whose variables Ray's C++ part has not
+    has died by a crash signal, such as SIGABRT, and not for a request whose variables Ray's C++ part has not
     seen. The client then starts its worker as Ray would.
     """
 
@@ -236,7 +236,7 @@ def run_worker(request: Request) -> None:
     sys.path.insert(0, str(Path(request.script[0]).parent))
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None:
-        numpy.random.seed()  # Python's own generator is seeded anew by itself
+        numpy.random.seed()  # Python's own generator is seeded again by itself
     runpy.run_path(request.script[0], run_name="__main__")
 
 

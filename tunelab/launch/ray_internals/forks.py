@@ -101,7 +101,7 @@ def new_server() -> Iterator[ForkServer]:
     """Yield a fork server of the block's own."""
     with socket.socket(socket.AF_UNIX) as listener, ExitStack() as scratch:
         path = ""
-        with suppress(OSError, UserError):  # no room for temporary files: Ray starts workers by itself then
+        with suppress(OSError, UserError):  # no space for temporary files: Ray starts workers by itself then
             folder = scratch.enter_context(short_folder(MAX_FOLDER))
             listener.bind(str(folder / SOCKET))
             listener.listen()

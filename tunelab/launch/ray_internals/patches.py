@@ -106,7 +106,7 @@ def sparse_ray(workers: int, forks: ForkServer) -> Iterator[None]:
 
     Left out are the autoscaler, the log monitor, the dashboard's server, and the agents for metrics and for runtime
     environments, of which actors have none: together some five seconds of CPU, two of them before the first worker
-    starts. Workers are forks of a process that loads while this one goes on, or else start at once themselves. Ray's
+    starts. Workers are forks of a process that loads while this one continues, or else start at once themselves. Ray's
     processes get a session of their own, where there is ``setsid``: a signal for this process's group, as `timeout` and
     batch systems send it, is the sweep's to answer, and without Ray it could not.
 
@@ -146,7 +146,7 @@ def _without_agents(command: Sequence[str], workers: int) -> list[str]:
     """Return a raylet's command line with a program that only waits in place of each agent, and this many workers.
 
     The raylet waits for files with the agents' ports: they say here, as agents of a minimal installation do, that
-    nobody listens. ``cat`` ends with the pipe from the raylet, however that ends.
+    none listens. ``cat`` ends with the pipe from the raylet, however that ends.
     """
     _raylet: Any = importlib.import_module("ray._raylet")
     given = dict(word.removeprefix("--").split("=", 1) for word in command if word.startswith("--") and "=" in word)

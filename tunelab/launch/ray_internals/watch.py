@@ -19,7 +19,7 @@ from typing import Any
 from tunelab.system.errors import RayLost
 
 LOOK_SECONDS = 0.2
-CLUSTER_LOOKS = 10  # looks at a cluster on other machines, one in so many: each is a connection
+CLUSTER_LOOKS = 10  # looks at a cluster on other machines, one in this many: each is a connection
 CONNECT_SECONDS = 5.0
 END_SECONDS = 10.0  # for Tune to end when it is told to, and for Ray's driver part to let go
 PARTS = ("gcs_server", "raylet")

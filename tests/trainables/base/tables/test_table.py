@@ -140,7 +140,7 @@ def test_columns_are_understood_and_the_rest_left_out_with_its_reason(tmp_path: 
         "note": "has another text in every row",
     }
     assert (shown["rows"], shown["rows_used"]) == (ROWS, ROWS - 1)
-    assert any("3 cells are no numbers" in note for note in shown["notes"])
+    assert any("3 cells are not numbers" in note for note in shown["notes"])
 
 
 @pytest.mark.parametrize(
@@ -274,9 +274,9 @@ def test_dates_out_of_range_are_missing_in_training_and_prediction(tmp_path: Pat
     frame.loc[7, "built"] = "0001-01-01"
     task = Table(written(tmp_path, frame), "price")
     assert task.dates == ("built",)
-    assert any("41 cells are no dates" in note for note in task.description()["notes"])
+    assert any("41 cells are not dates" in note for note in task.description()["notes"])
     found = predict_table_file(trained(task), frame.assign(built="9999-12-31").head(4).to_csv(index=False).encode())
-    assert any("'built': cells that are no dates from 1678 to 2261" in note for note in found.notes)
+    assert any("'built': cells that are not dates from 1678 to 2261" in note for note in found.notes)
 
 
 def test_dates_written_day_first_split_by_time(tmp_path: Path) -> None:

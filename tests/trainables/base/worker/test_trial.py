@@ -21,7 +21,7 @@ from trainables.base.worker.trial import run_trial
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 
-LOSSES = (3.0, 1.0, 2.5, 2.0)  # the best epoch comes before the checkpoint from which a restart goes on
+LOSSES = (3.0, 1.0, 2.5, 2.0)  # the best epoch comes before the checkpoint from which a restart continues
 
 
 class Weighted(Toy):
@@ -82,7 +82,7 @@ def test_a_restored_trial_keeps_the_best_weights_from_before_its_checkpoint(tmp_
     assert loss_of_weights(content) == 1.0
 
 
-def test_a_trial_whose_checkpoint_is_gone_starts_anew(tmp_path: Path) -> None:
+def test_a_trial_whose_checkpoint_is_gone_starts_again(tmp_path: Path) -> None:
     reports = play(Weighted(), plan(tmp_path, checkpoint="checkpoints/trial-00000/epoch-00003", best=0.5))
     assert [row[0] for report in reports for row in report.rows] == [1, 2, 3, 4]
     assert load((tmp_path / weights_path(0)).read_bytes())["epoch"].item() == 2

@@ -69,7 +69,7 @@ _CERTAIN = (  # a cell of these can be read in one way only
 )
 _MONTHS = {"janfebmaraprmayjunjulaugsepoctnovdec"[3 * i : 3 * i + 3]: i + 1 for i in range(12)}
 _DATE_NAME = re.compile(r"date|day|month|time|ym|날짜|일자|일시|년월|연월", re.IGNORECASE)
-_MIN_DISTINCT = {6: 6, 8: 3, 10: 3, 12: 3, 14: 3}  # different numbers of so many digits that are dates by no accident
+_MIN_DISTINCT = {6: 6, 8: 3, 10: 3, 12: 3, 14: 3}  # distinct numbers of this many digits that show dates
 
 
 @dataclass(frozen=True)

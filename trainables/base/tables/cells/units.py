@@ -44,7 +44,7 @@ def usual_unit(suffixes: pd.Series) -> str:
     if not len(counts):
         return ""
     best = str(counts.index[0])
-    return "K" if best in _COUNTS else best  # K, M and B stand for themselves: the number is in ones
+    return "K" if best in _COUNTS else best  # K, M and B are the unit: the number is in ones
 
 
 def read_korean(text: str, bare: float = 1.0) -> float | None:
