@@ -10,7 +10,7 @@ from tunelab.records.trial import TrialRecord, TrialStatus
 
 
 class Acting:
-    """Acts once when so many trials have ended, or at a step.
+    """Acts once when this many trials have ended, or at a step.
 
     Args:
         after: what to do once this many trials have ended.

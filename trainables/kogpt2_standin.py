@@ -1,4 +1,4 @@
-"""Trains the bundled stand-in for KoGPT2: ``python -m trainables.kogpt2_standin [--output FOLDER]``.
+"""Train the bundled stand-in for KoGPT2: ``python -m trainables.kogpt2_standin [--output FOLDER]``.
 
 Same architecture (GPT-2) and tokenizer kind (character BPE) as KoGPT2, about 800,000 parameters, trained from random
 weights on the training documents of the bundled text alone: validation and test documents, from which the benchmark

@@ -24,7 +24,7 @@ class Proposing:
 
 
 def measure_proposing(points: Sequence[int] = POINTS) -> list[Proposing]:
-    """Ask and tell as many trials as the last point says, three in ten of them complete, the others stopped early."""
+    """Ask and tell trials up to the last point, three in ten of them complete, the others stopped early."""
     proposals = StudySampler(space, "tpe", 0, reference={}, fixed={})
     rng = random.Random(0)
     found, since, before = [], time.process_time(), 0

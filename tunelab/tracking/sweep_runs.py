@@ -211,7 +211,7 @@ def _metrics(result: SweepResult) -> dict[str, float]:
 
 
 def _counts(result: SweepResult) -> dict[str, int]:
-    """Return what is counted of a sweep: tags, so that they do not stand among its metrics."""
+    """Return what is counted of a sweep: tags, so that they are not among its metrics."""
     counts = result.counts
     return {
         "trials": len(result.trials),

@@ -62,7 +62,7 @@ class RowCache(Cache):  # type: ignore[misc]  # transformers is untyped
         self.columns = columns
         self.starts = torch.zeros(rows, dtype=torch.int64)
         self.rows = rows
-        self.now = columns  # the column that the next step writes; room before it for a prompt
+        self.now = columns  # the column that the next step writes; space before it for a prompt
 
     def admit(self, row: int, prefill: DynamicCache, prompt: int, length: int) -> None:
         """Copy ``length`` columns, the last ones of the left-padded row ``prompt`` of ``prefill``, into ``row``."""

@@ -28,7 +28,7 @@ class Writer:
     Attributes:
         model, tokenizer, facts: as ``load_model`` gives them.
         engine: on the model.
-        begin: token ids that stand before every prompt.
+        begin: token ids before every prompt.
     """
 
     model: GPT2LMHeadModel

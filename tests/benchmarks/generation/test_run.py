@@ -29,7 +29,7 @@ from tunelab.tracking.store import Store
 
 
 class Recorder(Quiet):
-    """Remembers what was there already, and stops the run once so many things are finished."""
+    """Remembers what was there already, and stops the run once this many things are finished."""
 
     def __init__(self, most: int = 10**9) -> None:
         self.left = most

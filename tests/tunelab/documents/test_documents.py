@@ -1,4 +1,4 @@
-"""Documents stand alone, show every text as text in both formats, and are the same bytes for the same content."""
+"""Documents are self-contained, show every text as text in both formats, and are equal for equal content."""
 
 from __future__ import annotations
 

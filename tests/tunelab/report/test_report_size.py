@@ -27,7 +27,7 @@ def base() -> SweepResult:
 
 
 def many(base: SweepResult, count: int, epochs: int) -> SweepResult:
-    """So many trials, an eighth of them whole, a tenth of them failed."""
+    """This many trials, an eighth of them whole, a tenth of them failed."""
     draw = random.Random(0)
     trials: list[TrialRecord] = []
     for number in range(count):

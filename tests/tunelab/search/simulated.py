@@ -55,7 +55,7 @@ class Slots:
         crashes: trial numbers whose worker dies, with the epoch at which it does, once each.
         ends: trial numbers that end by themselves, with the epoch after which they do.
         parting: seconds until such a trial says so, in a report of its own.
-        halt_after: ends the play after so many reports, as a killed process does; None to play to the end.
+        halt_after: ends the search after this many reports, as a killed process does; None to search to the end.
     """
 
     count: int

@@ -1,4 +1,4 @@
-"""The controller on simulated slots: order, stopping, retries, and going on after a kill, in both modes."""
+"""The controller on simulated slots: order, stopping, retries, and continuing after a kill, in both modes."""
 
 from __future__ import annotations
 

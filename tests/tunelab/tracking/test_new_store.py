@@ -108,7 +108,7 @@ CREATE = "import sys; from tunelab.tracking.store import Store; Store(sys.argv[1
 
 
 def test_a_kill_in_the_middle_of_its_creation_leaves_none(in_folder: Path) -> None:
-    """MLflow makes its tables in dozens of steps, and cannot go on with half of them."""
+    """MLflow makes its tables in dozens of steps, and cannot continue with half of them."""
     path = in_folder / "mlflow.db"
     half = path.with_name(f".{path.name}.new")
     for _ in range(3):

@@ -22,7 +22,7 @@ from trainables.base.tables.columns import Columns
 from trainables.base.tables.reading.layout import unique_names
 from trainables.base.tables.text_features import clean_text, fit_text, text_features
 
-# Rarer values of a column share one indicator. A column has as many as the rows leave room for in memory.
+# Rarer values of a column share one indicator. A column has as many as fit in memory beside the rows.
 MIN_CATEGORIES, MAX_CATEGORIES, INDICATOR_CELLS = 50, 1_000, 20_000_000
 NumericTransform = Literal["standard", "quantile"]
 DATE_PARTS = ("year", "month", "day_of_week", "day_of_year", "hour", "days")

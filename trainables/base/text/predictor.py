@@ -90,7 +90,7 @@ class LanguageModelPredictor(Predictor):
             ``prediction`` (the most likely continuation, word by word: greedy), ``nats_per_token`` and ``perplexity``
             of the given text, its end not counted.
 
-        A text too long to be continued is continued from its last part that leaves room for ``max_new_tokens``.
+        A text too long to be continued is continued from its last part that leaves space for ``max_new_tokens``.
 
         Raises:
             UserError: no texts, or one that is empty or no string.

@@ -99,7 +99,7 @@ def _hardly_korean(runs: list[str]) -> bool:
 
 
 def _is_western(runs: list[str]) -> bool:
-    """Return whether the letters are those of Western languages and stand alone or in pairs between ASCII letters."""
+    """Return whether the letters are those of Western languages and are alone or in pairs between ASCII letters."""
     letters = "".join(runs)
     strange = len(letters) - len(WESTERN.findall(letters))
     in_runs = sum(len(run) for run in runs if WESTERN_RUN.fullmatch(run))
