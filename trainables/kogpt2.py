@@ -103,7 +103,7 @@ class KoGPT2(Task):
         return super().space("standin" if name is None and self.folder.is_standin else name)
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
-        """Documents, split, then tokenised; the bundled text's split is fixed, see ``korean.bundled``.
+        """Return documents, split, then tokenised; the bundled text's split is fixed, see ``korean.bundled``.
 
         Raises:
             UserError: text that cannot be split, a model that does not load, a tokenizer that loses Korean, or too

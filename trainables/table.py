@@ -200,7 +200,7 @@ class Table(TabularTask):
         return splits
 
     def split(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
-        """Row positions of the splits.
+        """Return the row positions of the splits.
 
         Raises:
             UserError: the rows cannot be split this way, or those that train hold one class only.
@@ -285,7 +285,7 @@ def _missing(given: str | Sequence[str] | None) -> list[str] | None:
 
 
 def _slug(text: str) -> str:
-    """Text as a part of a name, for file names and model URIs: letters, digits and dashes."""
+    """Return text as a part of a name, for file names and model URIs: letters, digits and dashes."""
     return re.sub(r"\W+", "-", text.lower()).strip("-")[:MAX_LETTERS]
 
 

@@ -47,7 +47,7 @@ class Removable:
 
 
 def find_removable(home: Path, say: Callable[[str], None] = lambda text: None) -> list[Removable]:
-    """Everything that can be removed.
+    """Return everything that can be removed.
 
     Args:
         home: the folder of the tracking store, where sweeps' folders lie.
@@ -84,7 +84,7 @@ def _of_sweep(folder: Path) -> list[Removable]:
 
 
 def _storage_uri(state: Replay, folder: Path) -> str | None:
-    """Where a sweep's weights lie; None when only its user knows, because the URI holds a password."""
+    """Return where a sweep's weights lie; None when only its user knows, because the URI holds a password."""
     uri = state.sessions[-1].spec["storage"] if state.sessions else None
     if uri is None:
         return str(folder)
@@ -99,7 +99,7 @@ def _finished_paths(storage: Storage) -> Iterator[tuple[str, str]]:
 
 
 def _superfluous_paths(state: Replay, storage: Storage) -> Iterator[tuple[str, str]]:
-    """Of a sweep that can continue: weights of losers, checkpoints of ended trials, older ones of the others."""
+    """Find what a continuing sweep can lose: losers' weights, ended trials' checkpoints, others' older ones."""
     leading = {weights_path(t.number) for t in ranked(state.trials)[:KEPT_BY_RESUMABLE]}
     running = {t.number for t in state.trials if t.status == TrialStatus.RUNNING}
     kept = leading | {weights_path(number) for number in running}
@@ -132,7 +132,7 @@ def _ray_sessions() -> Iterator[Removable]:
 
 
 def _scratch_folders() -> Iterator[Removable]:
-    """Scratch folders of killed sweeps."""
+    """Yield scratch folders of killed sweeps."""
     parents = {Path(parent) for parent in (tempfile.gettempdir(), *SHORT_PARENTS)}
     for mark in sorted(mark for parent in parents for mark in parent.glob(f"{SCRATCH_PREFIX}*/{PROCESS_MARK}")):
         folder = mark.parent

@@ -94,12 +94,12 @@ def _cpus() -> Finding:
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may run on."""
+    """Return CPUs that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
-    """CPUs that the control group allows; None for no limit."""
+    """Return CPUs that the control group allows; None for no limit."""
     try:
         quota, period = path.read_text(encoding="utf-8").split()
     except (OSError, ValueError):
@@ -212,7 +212,7 @@ def _ray(address: str | None) -> Finding:
 
 
 def _private_parts() -> Iterator[Finding]:
-    """Of the private parts of other libraries that are used, those that the installed versions do not have."""
+    """Return the private parts of other libraries that are used and that the installed versions lack."""
     from trainables.base.training.torch_internals import PARTS as TORCH_PARTS
     from tunelab.launch.ray_internals.parts import PARTS as RAY_PARTS
     from tunelab.launch.session import import_ray

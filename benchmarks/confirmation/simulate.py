@@ -107,7 +107,7 @@ def shuffled(splits: Splits, seed: int) -> Splits:
 
 
 def wilson(successes: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927); (0, 1) for none at all."""
+    """Return the 95 % interval of a share (Wilson 1927); (0, 1) for none at all."""
     if not count:
         return 0.0, 1.0
     z, share = 1.959964, successes / count

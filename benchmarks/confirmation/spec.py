@@ -48,7 +48,7 @@ class ConfirmationSpec:
     seed: int = 0
 
     def count(self, case: str) -> int:
-        """How many sweeps of a case each task has."""
+        """Return the number of sweeps that each task has of a case."""
         return self.sweeps if case == NOISE else self.planted
 
     def to_json(self) -> dict[str, Any]:

@@ -14,16 +14,16 @@ class Quiet:
     """Shows nothing."""
 
     def start(self, what: str, total: int, done: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def step(self, tokens: int, finished: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def say(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Terminal:

@@ -153,7 +153,7 @@ def run(plan: Plan, folder: Path, display: Display, goal: Goal | None = None) ->
 
 
 def make_samples(plan: Plan, writer: Writer, places: Sequence[Slot], display: Display) -> list[Sample]:
-    """One chunk of samples."""
+    """Make one chunk of samples."""
     return writer.write(plan, places, display.step)
 
 

@@ -51,7 +51,7 @@ def _costs(comparisons: Sequence[Comparison]) -> Table:
 
 
 def verdict(comparisons: Sequence[Comparison]) -> str:
-    """How many predictions of each quantity are right, in a sentence."""
+    """Return the number of right predictions of each quantity, in a sentence."""
     counts = [f"{NAMES[figure]} of {within(comparisons, figure)}" for figure in FIGURES]
     return (
         f"Within {TOLERANCE:.0%} of what the sweep took: {', '.join(counts[:-1])} and {counts[-1]} "

@@ -67,12 +67,12 @@ class Comparison:
         return low <= self.measured.epochs <= high
 
     def ratio(self, figure: str) -> float:
-        """Predicted over measured."""
+        """Return the predicted value over the measured one."""
         return float(getattr(self.predicted, figure)) / float(getattr(self.measured, figure))
 
 
 def within(comparisons: Sequence[Comparison], figure: str) -> int:
-    """How many predictions of a quantity are right to ``TOLERANCE``."""
+    """Return the number of predictions of a quantity that are right to ``TOLERANCE``."""
     return sum(abs(c.ratio(figure) - 1) <= TOLERANCE for c in comparisons)
 
 
@@ -165,7 +165,7 @@ def compare(task: str, options: Sequence[str]) -> Comparison:
 
 
 def line_of(comparison: Comparison) -> str:
-    """One comparison for people: predicted / measured."""
+    """Return one comparison for people: predicted / measured."""
     p, m = comparison.predicted, comparison.measured
     return (
         f"{comparison.task}: {p.wall_seconds:.0f} / {m.wall_seconds:.0f} s, {p.epochs} "

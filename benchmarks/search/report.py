@@ -134,7 +134,7 @@ def _curves(
     moments: Callable[[SearchTrace], list[float]],
     axis: str,
 ) -> Figure:
-    """Median over repetitions of the lowest loss so far; ``moments`` says when a search's steps were."""
+    """Return the median over repetitions of the lowest loss so far; ``moments`` says when a search's steps were."""
     lines, shown = [], []
     for index, (name, traces) in enumerate(by_method.items()):
         table = [[_at(moments(p), [loss for _, loss in p.steps], x) for x in grid] for p in traces]

@@ -42,7 +42,7 @@ class Sampler(Protocol):
 
 
 def sampler_names() -> set[str]:
-    """All that can be asked for."""
+    """Return all that can be asked for."""
     classes = {name for name in optuna.samplers.__all__ if name.endswith("Sampler")}
     return {*OWN, *SEARCHERS} | {name for name in classes - {DISCRETE} if makes_itself(getattr(optuna.samplers, name))}
 
@@ -147,5 +147,5 @@ def _domain(distribution: BaseDistribution) -> Any:
 
 
 def arguments_of(cls: type, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the known arguments those that a class takes."""
+    """Return those of the known arguments that a class accepts."""
     return {key: value for key, value in known.items() if key in inspect.signature(cls).parameters}

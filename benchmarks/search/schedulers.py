@@ -78,7 +78,7 @@ class Scheduler(Protocol):
         """Record a trial that ended by itself: at its full length, without improving, or diverged."""
 
     def stopped(self) -> list[int]:
-        """Paused trials that have been stopped since the last call."""
+        """Return paused trials that have been stopped since the last call."""
 
 
 class OneByOne:
@@ -225,7 +225,7 @@ def _result(curve: list[Epoch]) -> dict[str, Any]:
 
 
 def scheduler_names() -> set[str]:
-    """All that can be asked for."""
+    """Return all that can be asked for."""
     classes = {name for name in optuna.pruners.__all__ if name.endswith("Pruner")}
     return {*OWN, *RAY} | {name for name in classes - {IDLE_PRUNER} if makes_itself(getattr(optuna.pruners, name))}
 

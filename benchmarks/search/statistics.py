@@ -44,7 +44,7 @@ class Ranking:
     critical_difference: float
 
     def groups(self) -> list[tuple[int, int]]:
-        """Longest runs of places (first, last) whose ends differ by less than the critical difference."""
+        """Return the longest runs of places (first, last) whose ends differ by less than the critical difference."""
         count = len(self.methods)
         ends = [
             max(j for j in range(i, count) if self.ranks[j] - self.ranks[i] < self.critical_difference)
@@ -89,7 +89,7 @@ def rank(methods: Sequence[str], tasks: Sequence[str], losses: np.ndarray, seed:
 
 
 def critical_difference(methods: int, blocks: int) -> float:
-    """Nemenyi's at the 5 % level: the studentised range over sqrt(2), times sqrt(k (k + 1) / 6 n)."""
+    """Return Nemenyi's critical difference at 5 %: the studentised range over sqrt(2), times sqrt(k (k + 1) / 6 n)."""
     quantile = float(stats.studentized_range.ppf(1 - LEVEL, methods, math.inf)) / math.sqrt(2)
     return quantile * math.sqrt(methods * (methods + 1) / (6 * blocks))
 

@@ -101,7 +101,7 @@ def run_contest(
     device: str,
     say: Callable[[str], None],
 ) -> list[Run]:
-    """Every competitor once a round, in an order that turns by one each round.
+    """Run every competitor once a round, in an order that rotates by one each round.
 
     Ours comes before the floor in the first round, since the floor repeats the epochs that ours ran.
 
@@ -202,7 +202,7 @@ def _standing(own: list[Run], base: dict[int, Run], concurrency: int) -> Ranking
 
 
 def to_json(runs: Sequence[Run]) -> str:
-    """All runs, from which other numbers can be computed."""
+    """Return all runs, from which other numbers can be computed."""
     return json.dumps(
         [
             {

@@ -72,7 +72,7 @@ class Probe:
 
 
 def resident_kb() -> int:
-    """Resident memory of this process, kB; Linux only."""
+    """Return the resident memory of this process, kB; Linux only."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 

@@ -130,7 +130,7 @@ def _store_of(result: SweepResult, spec: SweepSpec) -> Store | None:
 
 @contextmanager
 def terminal_may_be_closed() -> Iterator[None]:
-    """In this block printing goes nowhere once its reader is gone; the exit code stays the sweep's."""
+    """Discard what is printed in this block once its reader is gone; the exit code stays the sweep's."""
     try:
         yield
         sys.stdout.flush()
@@ -149,7 +149,7 @@ def parse_assignment(text: str) -> tuple[str, str]:
 
 
 def exit_code(stopped: str, has_result: bool) -> int:
-    """0 for a result, 130 after Ctrl-C, 1 when no trial has a result, or the disk or the store failed."""
+    """Return 0 for a result, 130 after Ctrl-C, 1 when no trial has a result, or the disk or the store failed."""
     if stopped == "interrupted":
         return EXIT_CODE
     return 0 if has_result and stopped in ("", TIME_BUDGET) else 1

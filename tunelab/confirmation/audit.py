@@ -123,7 +123,7 @@ def _same(before: TrialRecord, again: TrialRecord) -> bool:
 
 
 def _spearman(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Spearman's rank correlation; None for fewer than three pairs or when one side has no ranks."""
+    """Return Spearman's rank correlation; None for fewer than three pairs or when one side has no ranks."""
     early, late = [p[0] for p in pairs], [p[1] for p in pairs]
     if len(pairs) < 3 or len(set(early)) < 2 or len(set(late)) < 2:
         return None

@@ -52,7 +52,7 @@ class Difference:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and half width of its 95 % t interval; NaN for no value, infinite half width for one."""
+    """Return the mean and half width of its 95 % t interval; NaN for no value, infinite half width for one."""
     if not values:
         return math.nan, math.nan
     mean = float(np.mean(values))

@@ -21,7 +21,7 @@ class Display(Protocol):
         """Show what runs, once data is loaded and training begins."""
 
     def progress(self, trials: list[TrialRecord]) -> None:
-        """Something changed; called from the launcher's thread, often."""
+        """Show the progress of trials; called often, from the launcher's thread."""
 
     def step(self, text: str) -> None:
         """Show a step after the search, or something the user should know."""
@@ -115,7 +115,7 @@ def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> l
 
 
 def _stopping(spec: SweepSpec, usual_grace: int) -> list[str]:
-    """When the scheduler may stop a trial, and whether ``--max-epochs`` has moved that."""
+    """Return when the scheduler may stop a trial, and whether ``--max-epochs`` has moved that."""
     if spec.scheduler == "none":
         return []
     lines = [
@@ -147,7 +147,7 @@ def described(description: Mapping[str, Any]) -> list[str]:
 
 
 def line_of(trial: TrialRecord) -> str:
-    """One ended trial. What a failed one said is in the summary, once: others mostly say the same."""
+    """Return the line of an ended trial. What a failed one said is in the summary, once."""
     best = trial.best
     head = f"trial {trial.number:>3}  {trial.status.label:<13} {len(trial.epochs):>3} epochs"
     result = "no result" if best is None else f"val_loss {best.val_loss:.4g} at epoch {best.epoch}"

@@ -101,12 +101,12 @@ class _Page:
         return _facts(pairs)
 
     def heads(self, table: Table) -> list[tuple[str, str, bool]]:
-        """(name, help, whether the column holds numbers) for each column."""
+        """Return (name, help, whether the column holds numbers) for each column."""
         numeric = numeric_columns(table)
         return [(name, table.helps.get(name, ""), right) for name, right in zip(table.columns, numeric, strict=True)]
 
     def rows(self, table: Table) -> Iterator[tuple[bool, list[_Shown]]]:
-        """(whether it is marked, its cells) for each row."""
+        """Yield (whether it is marked, its cells) for each row."""
         numeric = numeric_columns(table)
         for index, row in enumerate(table.rows):
             yield (

@@ -10,7 +10,7 @@ from tunelab.records.trial import TrialRecord
 
 
 def learning_curves(trial: TrialRecord, facts: TaskFacts) -> Drawing | None:
-    """Training and validation loss by epoch, and the task's score; None for a trial of one epoch: no curve."""
+    """Return training and validation loss by epoch, and the task's score; None for a trial of one epoch: no curve."""
     epochs = [epoch for epoch in trial.epochs if np.isfinite(epoch.val_loss)]
     best = trial.best
     if len(epochs) < 2 or best is None:

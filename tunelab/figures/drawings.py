@@ -17,7 +17,7 @@ PAGE = "figures.html"
 
 
 def drawings_of(evidence: Evidence, importance: Importance | None = None) -> list[Drawing]:
-    """Every drawing that the task's kind calls for and the data can fill."""
+    """Return every drawing that the task's kind calls for and the data can fill."""
     from tunelab.figures.features import feature_drawings, importance_drawing
 
     found = [*model_drawings(evidence), importance_drawing(importance, evidence), *feature_drawings(evidence)]
@@ -25,7 +25,7 @@ def drawings_of(evidence: Evidence, importance: Importance | None = None) -> lis
 
 
 def model_drawings(evidence: Evidence) -> list[Drawing]:
-    """Those of how the model learned and what it says of the test split."""
+    """Return those of how the model learned and what it says of the test split."""
     from tunelab.figures.curves import learning_curves
 
     found = [learning_curves(evidence.trial, evidence.facts)]

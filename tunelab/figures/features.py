@@ -38,7 +38,7 @@ def feature_drawings(evidence: Evidence) -> list[Drawing]:
 
 
 def _columns(evidence: Evidence) -> Any:
-    """Which raw columns the model reads, by kind; None when it does not say."""
+    """Return which raw columns the model reads, by kind; None when it does not say."""
     return getattr(getattr(evidence.predictor, "preprocessing", None), "columns", None)
 
 
@@ -90,7 +90,7 @@ def _category(column: pd.Series, name: str) -> Chart | None:
 
 
 def correlations(frame: pd.DataFrame, evidence: Evidence) -> Drawing | None:
-    """Pearson correlations of the numeric columns, and of a regression's target."""
+    """Return Pearson correlations of the numeric columns, and of a regression's target."""
     table = frame.iloc[:, :MAX_COLUMNS].apply(pd.to_numeric, errors="coerce")
     kind = kind_of(evidence.facts.kind)
     if isinstance(kind, RowKind) and not kind.classifies:

@@ -28,7 +28,7 @@ def sample_sheet(evidence: Evidence) -> Drawing:
 
 
 def confidently_wrong(evidence: Evidence) -> Drawing | None:
-    """Test images that the model got wrong, those it was surest of first."""
+    """Return test images that the model got wrong, those it was surest of first."""
     truth, shares, classes = evidence.truth(), evidence.class_probabilities(), evidence.classes
     predicted = shares.argmax(axis=1)
     wrong = np.flatnonzero(predicted != truth)

@@ -171,7 +171,7 @@ def _name_columns(names: Sequence[str], ax: Any) -> None:
 
 
 def _draw_images(mark: Images, ax: Any) -> None:
-    """All pictures as one mosaic, so that a sheet of hundred costs no hundred axes."""
+    """Draw all pictures as one mosaic, so that a sheet of a hundred does not need a hundred axes."""
     sheet, places = mosaic(mark)
     ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, aspect="equal", interpolation="nearest")
     for (x, y), caption in zip(places, mark.captions, strict=True):

@@ -147,5 +147,5 @@ class TuneAdapter:
             return None
 
     def fail(self, error: Exception) -> None:
-        """Have Tune end, and the error raised afterwards; the first one counts."""
+        """End Tune and raise the error afterwards; the first one counts."""
         self.failure = self.failure or error

@@ -68,7 +68,7 @@ def check_storage(storage: str | None) -> None:
 
 
 def settle_gpus(asked: float | None, cluster: dict[str, float], kind: str) -> float:
-    """GPUs of one trial: what was asked for, else a share of a GPU where there are any, else 0.
+    """Return GPUs of one trial: what was asked for, else a share of a GPU where there are any, else 0.
 
     Args:
         asked: ``--gpus-per-trial``; None when not given.
@@ -82,7 +82,7 @@ def settle_gpus(asked: float | None, cluster: dict[str, float], kind: str) -> fl
 
 
 def slots(cluster: dict[str, float], resources: Resources) -> int:
-    """How many trials fit at once; raises ``UserError`` when not even one does."""
+    """Return the number of trials that fit at once; raise ``UserError`` when not even one does."""
     room = int(cluster.get("CPU", 0) / resources.cpus + 1e-9)
     if room < 1:
         raise UserError(f"--cpus-per-trial {resources.cpus:g}: there are only {cluster.get('CPU', 0):g} CPUs.")

@@ -48,7 +48,7 @@ OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, tr
 def ray_running(
     address: str | None = None, workers: int | None = None, meanwhile: Callable[[], object] = lambda: None
 ) -> Iterator[dict[str, float]]:
-    """Have Ray running inside the block, silent and without dashboard.
+    """Run Ray inside the block, silent and without dashboard.
 
     A Ray that already runs in this process is used and left running; one started here is shut down and its session
     folder removed.

@@ -34,7 +34,7 @@ class Axis:
     partial: bool
 
     def position(self, value: ParamValue | None) -> float:
-        """Where a value lies; below the axis for None."""
+        """Return where a value lies; below the axis for None."""
         if value is None:
             return self.low - UNUSED_GAP * (self.high - self.low)
         if self.choices:
@@ -93,7 +93,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def linear_ticks(low: float, high: float) -> list[float]:
-    """Four to eight round numbers between two."""
+    """Return four to eight round numbers between two."""
     raw = (high - low) / 5
     unit = 10 ** math.floor(math.log10(raw))
     step = next(unit * m for m in (1, 2, 5, 10) if unit * m >= raw)
@@ -102,5 +102,5 @@ def linear_ticks(low: float, high: float) -> list[float]:
 
 
 def shortened(value: float) -> float:
-    """Five significant digits: enough for a figure, and the same on every machine."""
+    """Return five significant digits: enough for a figure, and the same on every machine."""
     return float(f"{value:.5g}")

@@ -51,7 +51,7 @@ class Comparison:
         return [n if names.count(n) == 1 else f"{n} ({r.task})" for n, r in zip(names, self.sweeps, strict=True)]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return {
             "sweeps": [{"name": r.name, "task": r.task, "run_id": r.parent_run_id} for r in self.sweeps],
             "notes": list(self.notes),

@@ -171,7 +171,7 @@ def _finite(trial: TrialRecord) -> list[Epoch]:
 
 
 def _many_curves(trials: Sequence[TrialRecord], name: str, colour: str, most: int) -> Trace:
-    """One trace with gaps: a trace for each trial would make the page slow."""
+    """Return one trace with gaps: a trace for each trial would make the page slow."""
     xs: list[int | None] = []
     ys: list[float | None] = []
     texts: list[str] = []

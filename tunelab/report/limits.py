@@ -34,7 +34,7 @@ def thinned_text(shown: int, of: int) -> str:
 
 
 def every(points: Sequence[T], most: int) -> list[T]:
-    """At most about ``most`` of a sequence, evenly spaced, the first and the last among them."""
+    """Return at most about ``most`` of a sequence, evenly spaced, the first and the last among them."""
     if len(points) <= most:
         return list(points)
     step = -(-(len(points) - 1) // max(1, most - 1))

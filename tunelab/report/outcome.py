@@ -120,7 +120,7 @@ def published_section(result: SweepResult) -> Section | None:
 
 
 def test_section(result: SweepResult) -> Section:
-    """When the sealed test split was opened."""
+    """Return when the sealed test split was opened."""
     openings = [utc(moment) for moment in result.test_openings]
     if not openings:
         return Section("Test split", [Text("It was never opened: nothing here was measured on it.")])

@@ -107,7 +107,7 @@ def savings_section(result: SweepResult) -> Section:
 
 
 def trials_section(result: SweepResult) -> Section:
-    """Every trial, folded; of very many the best ones."""
+    """Return every trial, folded; of very many the best ones."""
     most = most_trials(len(result.space) + FURTHER_COLUMNS)
     if len(result.trials) <= most:
         all_trials = trial_table(list(result.trials), "")

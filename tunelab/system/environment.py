@@ -40,7 +40,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def git_commit() -> str:
-    """Commit of the checkout this code runs from, with ``+changes`` when it is not clean; empty outside one.
+    """Return the commit of the checkout this code runs from, with ``+changes`` when it is not clean; empty outside one.
 
     Installed into an environment that lies in another project's checkout, it is not tracked there: no commit.
     """

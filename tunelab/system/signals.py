@@ -23,13 +23,13 @@ class Interruptions:
 
     @contextmanager
     def raised(self) -> Iterator[None]:
-        """In this block the first signal raises ``KeyboardInterrupt``."""
+        """Raise ``KeyboardInterrupt`` at the first signal in this block."""
         with self.answered_by(_raise):
             yield
 
     @contextmanager
     def answered_by(self, stop: Callable[[], None]) -> Iterator[None]:
-        """In this block the first signal calls ``stop``. Blocks nest; each sets handlers again: Ray sets its own."""
+        """Call ``stop`` at the first signal in this block. Blocks nest; each sets handlers again: Ray sets its own."""
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self._asked:
@@ -43,7 +43,7 @@ class Interruptions:
 
 @contextmanager
 def put_off() -> Iterator[None]:
-    """In this block the first signal waits for its end: what runs here does not survive being left in the middle."""
+    """Delay the first signal to the end of this block, which must not be left in the middle."""
     came: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -61,21 +61,21 @@ def put_off() -> Iterator[None]:
 
 @contextmanager
 def unanswered() -> Iterator[None]:
-    """In this block SIGINT and SIGTERM end the process at once: for calls that hold the interpreter."""
+    """Let SIGINT and SIGTERM end the process at once in this block: for calls that hold the interpreter."""
     with _handled_by(signal.SIG_DFL, (signal.SIGINT, signal.SIGTERM)):
         yield
 
 
 @contextmanager
 def hangup_ignored() -> Iterator[None]:
-    """In this block started processes learn to ignore a closing terminal, which would end them before the sweep."""
+    """Let processes started in this block ignore a closing terminal, which would end them before the sweep."""
     with _handled_by(signal.SIG_IGN, (signal.SIGHUP,)):
         yield
 
 
 @contextmanager
 def _handled_by(handler: Handler, kinds: Sequence[signal.Signals] = KINDS) -> Iterator[None]:
-    """In this block signals go to a handler, afterwards to those before it; nothing changes outside the main thread."""
+    """Send signals to a handler in this block, afterwards to those before it; only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -136,7 +136,7 @@ class Connection:
         return str(self.client.get_experiment_by_name(name).experiment_id)
 
     def artifact_root(self) -> str:
-        """Where artifacts of a sqlite store lie, as a path."""
+        """Return where artifacts of a sqlite store lie, as a path."""
         return str(_artifacts_of(self._path if self._path is not None else Path("mlruns/mlflow.db")))
 
     def run(self, run_id: str) -> Run:
@@ -202,7 +202,7 @@ def quiet_mlflow() -> None:
 
 
 def _artifacts_of(database: Path) -> Path:
-    """Where a sqlite store keeps its artifacts."""
+    """Return where a sqlite store keeps its artifacts."""
     return database.parent / "artifacts"
 
 

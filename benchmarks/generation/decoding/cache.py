@@ -32,7 +32,7 @@ class _Layer(CacheLayerMixin):  # type: ignore[misc]  # transformers is untyped
         return self.keys[: self.rows, :, window], self.values[: self.rows, :, window]
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Nothing to do: the constructor allocates."""
+        """Do nothing: the constructor allocates."""
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self.end - self.begin + query_length, 0

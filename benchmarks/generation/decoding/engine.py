@@ -106,7 +106,7 @@ class Engine:
         return [c for c in batch.done if c is not None]
 
     def rows_for(self, columns: int) -> int:
-        """How many sequences of ``columns`` tokens are decoded at once."""
+        """Return the number of sequences of ``columns`` tokens that are decoded at once."""
         if self.rows is not None:
             return self.rows
         config = self.model.config
@@ -155,7 +155,7 @@ class _Batch:
         self._settle()
 
     def step(self) -> tuple[int, int]:
-        """One token for every row; returns how many tokens were made and how many jobs finished."""
+        """Make one token for every row; return the number of tokens made and of jobs finished."""
         n = self.active
         logits = self._forward()
         scores = penalised(logits, self.seen[:n], self.settings)
@@ -211,7 +211,7 @@ class _Batch:
             self.seen[row, list(job.prompt)] = True
 
     def _settle(self) -> None:
-        """After rows changed: their settings as columns."""
+        """Set the columns of settings after rows changed."""
         self.settings = self.table.take(self.kind[: self.active].to(self.device))
 
     def _forward(self) -> Tensor:
@@ -257,7 +257,7 @@ class _Batch:
         return finished
 
     def _replace(self, finished: list[int]) -> None:
-        """Finished rows go to waiting jobs; without any, the last rows move into their places."""
+        """Give finished rows to waiting jobs; without any, move the last rows into their places."""
         for row in reversed(finished):  # from the back, so that the row that moves is never a finished one
             if self.waiting:
                 self._admit(row)

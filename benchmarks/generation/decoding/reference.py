@@ -20,7 +20,7 @@ Ids = tuple[int, ...]
 def generate_continuations(
     model: GPT2LMHeadModel, prompts: Sequence[Ids], settings: DecodingSettings, eos_id: int
 ) -> list[Continuation]:
-    """One continuation of each prompt through ``generate``, with its log-probability."""
+    """Return one continuation of each prompt through ``generate``, with its log-probability."""
     tails = [_until_end(row, eos_id) for row in generate_tokens(model, prompts, settings, eos_id)]
     log_p = log_probabilities(model, [(p, ids) for p, (ids, _) in zip(prompts, tails, strict=True)])
     return [Continuation(ids, ended, value) for (ids, ended), value in zip(tails, log_p, strict=True)]

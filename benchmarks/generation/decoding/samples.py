@@ -47,7 +47,7 @@ class Slot:
 
 
 def slots(plan: Plan) -> list[Slot]:
-    """Every sample of the plan, in the order in which they are made and kept."""
+    """Return every sample of the plan, in the order in which they are made and kept."""
     return [
         Slot(setting, index, repeat, continuation_seed(plan.spec.seed, prompt.text, repeat))
         for setting in plan.settings

@@ -59,7 +59,7 @@ class Results:
 
 
 def evaluate(plan: Plan, writer: Writer, scorer: Scorer, samples: Sequence[Sample], lock: Mapping[str, Any]) -> Results:
-    """Scores, tables and statistics of complete samples; no speed."""
+    """Return scores, tables and statistics of complete samples; no speed."""
     scored = score(writer, scorer, plan, [*samples, *writer.human_samples(plan)])
     known = [i for i, prompt in enumerate(plan.prompts) if prompt.reference]
     table = measure([s for s in scored if s.sample.setting != HUMAN], range(len(plan.prompts)), plan.common_tokens)

@@ -79,7 +79,7 @@ class SideBySide:
 
 
 def setting_speed(writer: Writer, plan: Plan, setting: NamedSetting) -> Speed:
-    """One setting's speed, after a warm-up."""
+    """Measure one setting's speed, after a warm-up."""
     spec = plan.spec.speed
     decoding = replace(setting.decoding, max_new_tokens=spec.new_tokens)
     first = replace(decoding, max_new_tokens=1)
@@ -173,7 +173,7 @@ def _reset_peak(device: torch.device) -> None:
 
 
 def _peak_mib(device: torch.device) -> float:
-    """High-water mark in MiB; where it cannot be reset (not Linux), of the whole process's life."""
+    """Return the high-water mark in MiB; where it cannot be reset (not Linux), of the whole process's life."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     status = Path("/proc/self/status")

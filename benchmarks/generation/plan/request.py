@@ -56,7 +56,7 @@ class Request:
         return Goal(self.optimize, TRIALS if self.trials is None else self.trials)
 
     def plan(self) -> Plan:
-        """Everything resolved and checked as far as files tell; raises ``UserError``."""
+        """Return everything resolved and checked as far as files tell; raise ``UserError``."""
         goal = self.goal()
         base = read_spec(self.spec or (OPTIMIZE_SPEC if goal else DEFAULT_SPEC))
         content = base.model_dump()

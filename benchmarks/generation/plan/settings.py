@@ -115,7 +115,7 @@ class DecodingSettings:
         return " ".join([*([] if self.mode == "sample" else [self.mode]), *changed])
 
     def as_dict(self) -> dict[str, Any]:
-        """Every parameter by name, JSON values."""
+        """Return every parameter by name, JSON values."""
         return asdict(self)
 
     def generate_arguments(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ _GREEDY_HINT = " For the likeliest token always, use mode 'greedy'."
 
 
 def parse_settings(values: Mapping[str, Any]) -> DecodingSettings:
-    """One setting from a mapping; raises ``UserError`` for unknown names and wrong values."""
+    """Return one setting from a mapping; raise ``UserError`` for unknown names and wrong values."""
     for name in values:
         if name not in PARAMETERS:
             raise unknown("decoding parameter", str(name), PARAMETERS)
@@ -147,7 +147,7 @@ def parse_settings(values: Mapping[str, Any]) -> DecodingSettings:
 
 
 def expand_grid(values: Mapping[str, Any]) -> list[DecodingSettings]:
-    """Every combination of a mapping whose values may be lists: ``{"temperature": [0.3, 0.9], "top_k": 50}``."""
+    """Return every combination of a mapping whose values may be lists: ``{"temperature": [0.3, 0.9], "top_k": 50}``."""
     axes: list[Sequence[Any]] = []
     for name, value in values.items():
         if isinstance(value, list) and not value:

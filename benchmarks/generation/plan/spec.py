@@ -196,7 +196,7 @@ def resolve(spec: BenchmarkSpec) -> Plan:
 
 
 def resolve_settings(entries: Sequence[Mapping[str, Any]], max_new_tokens: int) -> tuple[NamedSetting, ...]:
-    """Every combination of every entry, named; a combination that comes twice is an error."""
+    """Return every combination of every entry, named; a combination that comes twice is an error."""
     found: list[NamedSetting] = []
     for entry in entries:
         values = {"max_new_tokens": max_new_tokens, **entry}

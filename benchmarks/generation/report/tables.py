@@ -71,7 +71,7 @@ def human_table(results: Results) -> Table | None:
 
 
 def statistics_table(results: Results, metric: str) -> Table:
-    """One metric's comparisons with the baseline."""
+    """Return one metric's comparisons with the baseline."""
     chosen = [c for c in results.comparisons if c.metric == metric]
     rows = tuple(
         (
@@ -117,7 +117,7 @@ def speed_table(results: Results) -> Table | None:
 
 
 def settings_table(results: Results) -> Table:
-    """Every parameter of every setting, as used."""
+    """Return every parameter of every setting, as used."""
     rows = tuple((s.name, *(str(getattr(s.decoding, p)) for p in PARAMETERS)) for s in results.plan.settings)
     return _table(("setting", *PARAMETERS), rows, "Every parameter as it was used; nothing is left to a default.")
 
@@ -135,7 +135,7 @@ def tuning_table(tuning: Tuning, most: int = 20) -> Table:
 
 
 def distance_interval(results: Results, setting: str) -> tuple[float, float]:
-    """95 % interval of the setting's nats per token minus the human text's, over prompts; NaN without them."""
+    """Return a 95 % interval of the setting's nats per token minus the human text's, over prompts; NaN without them."""
     table = results.human_table
     if table is None or table.human is None or setting == HUMAN:
         return math.nan, math.nan
@@ -143,7 +143,7 @@ def distance_interval(results: Results, setting: str) -> tuple[float, float]:
 
 
 def defined(value: float | None) -> float | None:
-    """None for NaN, so that tables show an empty cell."""
+    """Return None for NaN, so that tables show an empty cell."""
     return None if value is None or math.isnan(value) else value
 
 

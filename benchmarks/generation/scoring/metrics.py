@@ -52,7 +52,7 @@ DEFINITIONS: dict[str, str] = {
 
 
 def ngrams(sequence: Sequence[Hashable], n: int) -> list[tuple[Hashable, ...]]:
-    """All n-grams in order; none when the sequence is shorter than n."""
+    """Return all n-grams in order; none when the sequence is shorter than n."""
     return [tuple(sequence[i : i + n]) for i in range(len(sequence) - n + 1)]
 
 
@@ -63,17 +63,17 @@ def pooled_ngrams(sequences: Sequence[Sequence[Hashable]], n: int) -> list[tuple
 
 
 def distinct(grams: Sequence[Hashable]) -> float:
-    """Different n-grams over n-grams, 0 to 1; NaN without any."""
+    """Return the fraction of different n-grams among n-grams, 0 to 1; NaN without any."""
     return len(set(grams)) / len(grams) if grams else math.nan
 
 
 def sequence_repetition(sequence: Sequence[Hashable], n: int) -> float:
-    """1 - distinct-n of one sequence: 0 when nothing repeats; NaN when it is shorter than n."""
+    """Return 1 - distinct-n of one sequence: 0 when nothing repeats; NaN when it is shorter than n."""
     return 1 - distinct(ngrams(sequence, n))
 
 
 def repeated_share(sequence: Sequence[Hashable], n: int) -> float:
-    """Share of the n-grams that occur more than once; NaN when the sequence is shorter than n."""
+    """Return the share of the n-grams that occur more than once; NaN when the sequence is shorter than n."""
     counts = Counter(ngrams(sequence, n))
     total = counts.total()
     return sum(c for c in counts.values() if c > 1) / total if total else math.nan
@@ -108,13 +108,13 @@ def without_blanks(text: str) -> str:
 
 
 def hangul_share(text: str) -> float:
-    """Hangul syllables over characters that are not blank; NaN without any."""
+    """Return Hangul syllables over characters that are not blank; NaN without any."""
     letters = without_blanks(text)
     return len(_HANGUL.findall(letters)) / len(letters) if letters else math.nan
 
 
 def jamo_share(text: str) -> float:
-    """Hangul letters outside a syllable over characters that are not blank; NaN without any."""
+    """Return Hangul letters outside a syllable over characters that are not blank; NaN without any."""
     letters = without_blanks(text)
     return len(_JAMO.findall(letters)) / len(letters) if letters else math.nan
 
@@ -125,7 +125,7 @@ def _bleu(
     references: Sequence[Sequence[Counter[tuple[Hashable, ...]]]],
     lengths: Sequence[int],
 ) -> float:
-    """Sentence BLEU (Papineni et al. 2002) from n-gram counts by order."""
+    """Return the sentence BLEU (Papineni et al. 2002) from n-gram counts by order."""
     if length == 0:
         return 0.0
     log_precision = 0.0

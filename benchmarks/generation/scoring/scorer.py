@@ -117,7 +117,7 @@ def split_ids(tokenizer: PreTrainedTokenizerFast, prompt: str, continuation: str
 
 
 def _windows(head: Ids, tail: Ids, longest: int) -> Iterator[tuple[Ids, Ids]]:
-    """(context, part of the tail) pairs of at most ``longest`` tokens together, whose parts make up the tail."""
+    """Yield (context, part of the tail) pairs of at most ``longest`` tokens together, whose parts make up the tail."""
     whole, begin = head + tail, len(head)
     while begin < len(whole):
         end = min(len(whole), max(longest, begin + longest // 2))

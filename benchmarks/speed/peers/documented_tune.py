@@ -25,7 +25,7 @@ from trainables import get_task
 
 
 def train(config: dict[str, Any], folder: Path) -> None:
-    """One trial, one report an epoch."""
+    """Train one trial with one report an epoch."""
     work, data = read_work(folder)
     for loss in documented_epochs(config, data, work.max_epochs, work.device):
         tune.report({"val_loss": loss})

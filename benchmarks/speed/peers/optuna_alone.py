@@ -32,7 +32,7 @@ def load_study(work: Work) -> optuna.Study:
 
 
 def run(folder: Path) -> None:
-    """One process: takes trials until none is left."""
+    """Run one process, which takes trials until none is left."""
     import torch
 
     from trainables import get_task

@@ -19,7 +19,7 @@ _state: tuple[Work, TrainingData, Task] | None = None
 
 
 def prepare(folder: Path) -> None:
-    """Once a process: imports, data."""
+    """Load imports and data once a process."""
     global _state
     import torch
 

@@ -17,7 +17,7 @@ from benchmarks.speed.work import read_work
 
 
 def train() -> None:
-    """One trial: a report an epoch."""
+    """Train one trial with one report an epoch."""
     from syne_tune import Reporter
 
     from benchmarks.speed.peers.documented_loop import documented_epochs

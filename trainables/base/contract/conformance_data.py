@@ -45,7 +45,7 @@ def data_faults(splits: Splits, kind: TargetKind) -> Iterator[str]:
 
 
 def shared_rows(first: RawSplit, second: RawSplit) -> float:
-    """Share of the rows of ``second`` (inputs and target) that ``first`` holds too."""
+    """Return the share of the rows of ``second`` (inputs and target) that ``first`` holds too."""
     known = set(_row_keys(first))
     rows = _row_keys(second)
     return sum(row in known for row in rows) / len(rows)

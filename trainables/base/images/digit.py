@@ -73,7 +73,7 @@ def _open(content: bytes) -> Image.Image:
 
 
 def _colours(image: Image.Image) -> np.ndarray:
-    """(height, width, 3) float64 from 0 to 255, transparent parts filled with the colour of the background."""
+    """Return (height, width, 3) float64 from 0 to 255, transparent parts filled with the colour of the background."""
     deep = image.mode.startswith("I")  # 16 bit grey
     if image.mode not in ("L", "RGB"):
         image = image.convert("I" if deep else "RGBA")
@@ -145,7 +145,7 @@ def _without_lines(ink: np.ndarray) -> np.ndarray:
 
 
 def _line(box: np.ndarray, axis: int, end: int) -> int:
-    """Depth of a line along a side of a box, in pixels; 0 without one."""
+    """Return the depth of a line along a side of a box, in pixels; 0 without one."""
     covered = box.mean(axis=axis)[::end]
     lines = np.nonzero(covered[: max(2, len(covered) // 6)] > FRAMED)[0]
     return int(lines[-1]) + 1 if len(lines) else 0
@@ -210,7 +210,7 @@ def _otsu(values: np.ndarray) -> float:
 
 
 def _digit_mask(ink: np.ndarray) -> np.ndarray:
-    """Where the digit is: strokes with their soft edges, without specks."""
+    """Return where the digit is: strokes with their soft edges, without specks."""
     parts, count = ndimage.label(ink > 0.25, structure=np.ones((3, 3)))
     if count == 0:
         raise UserError("The picture shows no digit: nothing in it stands out from the background.")

@@ -21,7 +21,7 @@ Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def read_mnist(folder: Path | None) -> Arrays:
-    """Training images (n, 28, 28) uint8 and labels (n,) int64, then the same of the test set.
+    """Return training images (n, 28, 28) uint8 and labels (n,) int64, then the same of the test set.
 
     Args:
         folder: holds the four IDX files, plain or gzipped, itself or in ``MNIST/raw`` below it, where torchvision puts

@@ -39,7 +39,7 @@ class ImageScale:
         return cls(mean, math.sqrt(variance) or 1.0)
 
     def transform(self, images: np.ndarray) -> np.ndarray:
-        """(n, 28, 28) grey values 0 to 255 to (n, 1, 28, 28) float32."""
+        """Scale (n, 28, 28) grey values 0 to 255 to (n, 1, 28, 28) float32."""
         levels = (np.arange(256) / 255 - self.mean) / self.std
         return np.ascontiguousarray(levels.astype(np.float32)[images][:, None])
 

@@ -77,7 +77,7 @@ class ImagePredictor(Predictor):
 
 
 def as_images(inputs: Any) -> np.ndarray:
-    """Grey values 0 to 255, (28, 28), (n, 28, 28), (n, 1, 28, 28) or (n, 784), to (n, 28, 28) uint8.
+    """Reshape grey values 0 to 255, (28, 28), (n, 28, 28), (n, 1, 28, 28) or (n, 784), to (n, 28, 28) uint8.
 
     Raises:
         UserError: another shape, or values outside 0 to 255.

@@ -54,7 +54,7 @@ def binary_metrics(truth: Array, probability: Array, threshold: float = 0.5) -> 
 
 
 def average_precision(positive: Array, score: Array) -> float:
-    """Precision averaged over the steps of recall, with tied scores in one step, as scikit-learn has it.
+    """Return the precision averaged over the steps of recall, with tied scores in one step, as scikit-learn has it.
 
     Args:
         positive: (n,) bool, some of them true.
@@ -143,5 +143,5 @@ def calibration_error(truth: Array, probabilities: Array, bins: int = BINS) -> f
 
 
 def _negative_log(p: Array) -> float:
-    """Mean of -log(p), with p kept away from 0 by float64's epsilon as scikit-learn does."""
+    """Return the mean of -log(p), with p kept away from 0 by float64's epsilon as scikit-learn does."""
     return float(-np.log(np.clip(p, np.finfo(np.float64).eps, 1.0)).mean())

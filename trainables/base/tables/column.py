@@ -99,7 +99,7 @@ def infer_role(values: pd.Series) -> ColumnRole:
 
 
 def _date_order(cells: pd.Series, numbers: pd.Series, notation: str, share: float) -> DateOrder | None:
-    """How a column writes dates: as numbers such as 20180131, or as text that is hardly ever a number."""
+    """Return how a column writes dates: as numbers such as 20180131, or as text that is hardly ever a number."""
     if share >= MOSTLY and unit_of(notation) != YEAR_SIGN:
         return infer_date_order(numbers) if notation == PLAIN else None
     return infer_date_order(cells)
@@ -227,7 +227,7 @@ def reading(cells: pd.Series, numbers: pd.Series, notation: str) -> str:
 
 
 def order_in_time(values: pd.Series) -> np.ndarray:
-    """(n,) numbers that grow with time, from dates or from numbers (years, seconds).
+    """Return (n,) numbers that grow with time, from dates or from numbers (years, seconds).
 
     Raises:
         UserError: a cell that is missing or neither, or dates of which day and month cannot be told apart.

@@ -89,7 +89,7 @@ def _exact(x: pd.DataFrame, y: pd.Series) -> tuple[list[str], list[float]]:
 
 
 def _left(x: pd.DataFrame, y: pd.Series) -> float:
-    """Share of the variance of ``y`` that a linear function of ``x`` leaves."""
+    """Return the share of the variance of ``y`` that a linear function of ``x`` leaves."""
     matrix = np.column_stack([x.to_numpy(), np.ones(len(x))])
     rest = y.to_numpy() - matrix @ _solution(x, y)
     return float((rest @ rest) / ((y - y.mean()) @ (y - y.mean())))

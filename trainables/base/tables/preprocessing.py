@@ -98,7 +98,7 @@ class TablePreprocessing:
         return cls(columns, transformer, texts, numbers.min(axis=0), numbers.max(axis=0))
 
     def transform(self, frame: pd.DataFrame, *, clip: bool = True) -> np.ndarray:
-        """(n, raw columns) to (n, features) float32.
+        """Transform (n, raw columns) to (n, features) float32.
 
         Args:
             frame: the rows, columns in any order.

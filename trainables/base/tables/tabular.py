@@ -50,7 +50,7 @@ class TabularTask(Task):
         """Read the whole table, target included; verify it as far as possible."""
 
     def split(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
-        """Row positions of the splits: 64/16/20 at random, stratified for classes."""
+        """Return the row positions of the splits: 64/16/20 at random, stratified for classes."""
         from trainables.base.contract.splits import split_rows
         from trainables.base.kinds.registry import row_kind
 

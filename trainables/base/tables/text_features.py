@@ -43,7 +43,7 @@ def fit_text(texts: pd.Series) -> Pipeline:
 
 
 def text_features(pipeline: Pipeline, texts: pd.Series) -> np.ndarray:
-    """(n,) text to (n, features) float32."""
+    """Transform (n,) text to (n, features) float32."""
     found: np.ndarray = pipeline.transform(texts).astype(np.float32)
     return found
 

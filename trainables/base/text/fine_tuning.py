@@ -160,7 +160,7 @@ class Randomness:
 
     @contextmanager
     def own(self) -> Iterator[torch.Generator]:
-        """Inside, dropout draws from this run's numbers; yields the generator of the data order."""
+        """Let dropout in this block draw from this run's numbers; yield the generator of the data order."""
         with self._restored():
             self._set(self._dropout)
             yield self._order
@@ -208,7 +208,7 @@ def _train_epoch(
     schedule: Schedule,
     first_step: int,
 ) -> tuple[float, float]:
-    """Mean loss in nats per token, and the last step's learning rate."""
+    """Return the mean loss in nats per token, and the last step's learning rate."""
     network.train()
     trained = [p for p in network.parameters() if p.requires_grad]
     micro = max(1, MICRO_TOKENS[network.device.type] // blocks.shape[1])

@@ -173,7 +173,7 @@ def tokenize(tokenizer: PreTrainedTokenizerFast, documents: Iterable[Document]) 
 
 
 def _special_tokens(folder: ModelFolder, vocabulary: Collection[str]) -> dict[str, str]:
-    """KoGPT2's special tokens where the vocabulary has them, else the ones the folder's own settings name."""
+    """Return KoGPT2's special tokens where the vocabulary has them, else the ones the folder's own settings name."""
     settings = folder.path / "tokenizer_config.json"
     try:
         own = json.loads(settings.read_text("utf-8")) if settings.is_file() else {}

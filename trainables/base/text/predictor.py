@@ -81,7 +81,7 @@ class LanguageModelPredictor(Predictor):
 
     @torch.inference_mode()
     def predict(self, inputs: Any) -> pd.DataFrame:
-        """One row a text.
+        """Return one row a text.
 
         Args:
             inputs: a text, a list or column of texts, or a DataFrame with a column ``text``.

@@ -27,7 +27,7 @@ class Member(Protocol):
     preprocessing: Any
 
     def outputs(self, inputs: Any) -> np.ndarray:
-        """Raw inputs to raw outputs (n, n_outputs): the standardised target, or logits."""
+        """Map raw inputs to raw outputs (n, n_outputs): the standardised target, or logits."""
 
 
 class EnsemblePredictor(Predictor):

@@ -236,7 +236,7 @@ class Batches:
             yield torch.index_select(self._x, 0, rows, out=x), torch.index_select(self._y, 0, rows, out=y)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch: shuffled (inputs, targets) of one batch at a time, on the device."""
+        """Yield one epoch: shuffled (inputs, targets) of one batch at a time, on the device."""
         for x, y in self.blocks():
             yield from zip(torch.split(x, self.size), torch.split(y, self.size), strict=True)
 

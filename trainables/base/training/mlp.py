@@ -145,7 +145,7 @@ class FusedMLPTrainer:
         return self._parameters.state_dict()
 
     def _step(self, x: Tensor, y: Tensor, out: Tensor, lr: float) -> None:
-        """One batch: forward into ``out``, backward, AdamW."""
+        """Train on one batch: forward into ``out``, backward, AdamW."""
         layers, work = self._parameters.layers, self._activations.for_rows(len(x))
         below, alpha = x, 1.0
         for layer, hidden in zip(layers, work.hidden, strict=False):

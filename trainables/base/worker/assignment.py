@@ -71,5 +71,5 @@ def loss_of_weights(content: bytes) -> float:
 
 
 def weights_path(number: int) -> str:
-    """Where a trial's best weights lie in its storage."""
+    """Return where a trial's best weights lie in its storage."""
     return f"weights/trial-{number:05d}.safetensors"

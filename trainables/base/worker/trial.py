@@ -143,7 +143,7 @@ def _row(report: EpochReport, seconds: float) -> list[Any]:
 
 
 def _explain(problem: Exception) -> str:
-    """Type and message first, then where: what a failed trial's record holds."""
+    """Return type and message first, then where: what a failed trial's record holds."""
     message = bounded_text(message_of(problem), MAX_MESSAGE)
     trace = bounded_text("".join(traceback.format_exception(problem)), MAX_TRACE)
     ran_out = isinstance(problem, RuntimeError) and "out of memory" in message  # torch has several kinds of it

@@ -53,5 +53,5 @@ class TrialActor(tune.Trainable):  # type: ignore[misc, unused-ignore]
         return {METRIC: finite(last), REPORT: report}
 
     def get_auto_filled_metrics(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """None of Tune's own: the report says what is needed."""
+        """Keep no checkpoint of Tune's own: the report says what is needed."""
         return {}

@@ -135,7 +135,7 @@ class Server:
                 self._trusted = False
 
     def _let_go(self, streams: list[int]) -> None:
-        """In a copy: takes the worker's streams, and leaves what is the server's."""
+        """In a copy, switch to the worker's streams and leave the server's."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setpgid(0, 0)  # Ray ends whole groups
@@ -179,7 +179,7 @@ def _load(modules: tuple[str, ...]) -> None:
 
 @contextmanager
 def undrawn_ids() -> Iterator[None]:
-    """In this block, decorating a class as an actor draws no id from the generator of Ray's C++ part.
+    """Keep the decoration of actors in this block from drawing an id from the generator of Ray's C++ part.
 
     That seeds itself when it is first drawn from, for good: copies made after that would all draw the same ids.
     """

@@ -155,7 +155,7 @@ def _order_of_numbers(column: pd.Series) -> DateOrder | None:
 
 
 def read_dates(column: pd.Series, order: str = YEAR_FIRST) -> pd.Series:
-    """(n,) UTC timestamps in nanoseconds; missing where a cell is no date of ``YEARS``. Each text is read once.
+    """Return (n,) UTC timestamps in nanoseconds; missing where a cell is not a date of ``YEARS``.
 
     Args:
         column: text, numbers such as 20180131, or dates and times.
@@ -174,12 +174,12 @@ def read_dates(column: pd.Series, order: str = YEAR_FIRST) -> pd.Series:
 
 
 def days_since_1970(moments: pd.Series) -> pd.Series:
-    """(n,) UTC timestamps to float64 days."""
+    """Convert (n,) UTC timestamps to float64 days."""
     return (moments - EPOCH) / pd.Timedelta(days=1)
 
 
 def seconds_of_day(parts: pd.DataFrame) -> pd.Series:
-    """(n,) float64 seconds since midnight from what ``TIME`` found: 0 without a time, missing for 25:00."""
+    """Return (n,) float64 seconds since midnight from what ``TIME`` found: 0 without a time, missing for 25:00."""
     hour, minute, second = (_number(parts[name]) for name in ("hour", "minute", "second"))
     half = parts["half"].str.lower().fillna(parts["before"].map({"오전": "am", "오후": "pm"}))
     twelve = half.notna()

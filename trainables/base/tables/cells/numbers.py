@@ -147,7 +147,7 @@ def _korean_man(cells: pd.Series, unit: str = "") -> pd.Series:
 
 
 def _same_signs(cells: pd.Series) -> pd.Series:
-    """Text with one minus, one blank and Western digits, stripped; empty where it is too long for a number."""
+    """Return text with one minus, one blank and Western digits, stripped; empty where it is too long for a number."""
     text = cells.astype(object).astype(str)
     return text.where(text.str.len() <= MAX_CELL, "").str.translate(_SAME).str.strip()
 
