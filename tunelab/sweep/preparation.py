@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from trainables import Splits, is_shipped, load_data
@@ -56,6 +58,7 @@ def prepared(resolved: ResolvedSweep, tracking: SweepTracking, display: Display)
     own = None if is_shipped(task) else load_data(task, spec.split_seed)
     make_folder(resolved.home)
     display.step(f"{spec.name}: starting Ray, loading {task.facts.name}")
+    import_whole("polars")
     with ThreadPoolExecutor(3) as pool:  # they wait more than they compute, while Ray starts
         loads: list[Future[Any]] = []
 
@@ -77,3 +80,12 @@ def prepared(resolved: ResolvedSweep, tracking: SweepTracking, display: Display)
                 display.step(f"--concurrency {spec.concurrency}: only {capacity} trials fit at once here")
             concurrency = min(spec.concurrency or capacity, capacity)
             yield PreparedSweep(replace(resolved, spec=settled), splits, resources, concurrency)
+
+
+def import_whole(package: str) -> None:
+    """Import an optional package where it is installed, before threads do.
+
+    Libraries look for it in ``sys.modules``; one that another thread is importing would be met half made.
+    """
+    if find_spec(package) is not None:
+        import_module(package)
