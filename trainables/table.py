@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 from search_spaces.errors import UserError, unknown
 from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import SPLIT_SEED, TaskFacts
-from trainables.base.kinds.classification import RARE
-from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.budget import SMALL_ROWS, table_budget
 from trainables.base.tables.references import MLP, table_reference
 from trainables.base.tables.tabular import TabularTask
@@ -145,6 +143,9 @@ class Table(TabularTask):
     def _take_on(self, frame: pd.DataFrame) -> None:
         """Set what a task says of itself from what the table turned out to be."""
         schema, rows = self.schema, len(frame)
+        from trainables.base.kinds.classification import RARE
+        from trainables.base.kinds.registry import row_kind
+
         kind = row_kind(schema.kind)
         self.target = schema.target.name
         rare = schema.kind == "binary" and float(frame[self.target].value_counts(normalize=True).min()) < RARE
@@ -210,6 +211,8 @@ class Table(TabularTask):
 
         rows = self._parted(frame, split_seed)
         notes = [] if self.split_column is not None else [uneven(rows)]
+        from trainables.base.kinds.registry import row_kind
+
         if row_kind(self.schema.kind).classifies:
             classes = frame[self.target]
             trained = set(classes.iloc[rows.train].unique())
@@ -254,6 +257,8 @@ class Table(TabularTask):
             "dropped": {**schema.dropped, **dict.fromkeys(sorted(self._constant), CONSTANT)},
             "notes": [*self._file_notes, *schema.notes, *self._split_notes, *self._load_notes],
         }
+        from trainables.base.kinds.registry import row_kind
+
         if row_kind(schema.kind).classifies:
             shown["classes"] = {str(name): int(n) for name, n in frame[self.target].value_counts().items()}
         return shown

@@ -106,7 +106,7 @@ def test_changed_data_and_foreign_runs_are_refused(
 ) -> None:
     result, uri = sweep
     store = Store(uri)
-    with pytest.raises(UserError, match="no trial"):
+    with pytest.raises(UserError, match="not a trial"):
         reproduce(store, result.parent_run_id)
     with pytest.raises(UserError, match="No run"):
         reproduce(store, "0" * 32)

@@ -28,7 +28,6 @@ from tunelab.records.lookup import LATEST
 from tunelab.records.result import TIME_BUDGET
 from tunelab.records.spec import STORE, SweepSpec, make_spec
 from tunelab.records.spec_file import read_spec_file, spec_yaml
-from tunelab.setup.resume import find_name
 from tunelab.system.signals import EXIT_CODE
 from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of
 
@@ -82,6 +81,8 @@ def spec_of(given: Mapping[str, Any]) -> SweepSpec:
     """
     left = {name: value for name, value in given.items() if name not in OUTPUT_OPTIONS}
     if left["warm_start"] == LATEST:
+        from tunelab.setup.resume import find_name  # loads Arrow
+
         left["warm_start"] = find_name(home_of(check_uri(left["tracking_uri"] or default_tracking_uri())), LATEST)
     config, assignments = given["config"], left.pop("fixed") or []
     values = {} if config is None else read_spec_file(Path(config), left["task"])

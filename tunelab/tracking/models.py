@@ -36,7 +36,10 @@ from tunelab.tracking.sweep_runs import SweepRuns, named_run
 MODEL_SCHEMES = ("models:/", "runs:/")
 RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
 # What a predictor imports. tunelab itself is on no package index: the modules it needs lie beside the model.
-MODEL_REQUIREMENTS = ("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "skops", "pillow")
+MODEL_REQUIREMENTS = (
+    *("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "skops", "pillow"),
+    *("threadpoolctl", "lightgbm"),
+)
 # The same of a language model in transformers' own flavour.
 TEXT_REQUIREMENTS = ("torch", "transformers", "tokenizers", "huggingface_hub")
 

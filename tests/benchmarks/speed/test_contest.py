@@ -14,7 +14,7 @@ from benchmarks.speed.peers.outcome import Outcome
 from benchmarks.speed.processes import Cost, run_measured
 from benchmarks.speed.report import make_speed_document
 from benchmarks.speed.run import Request, Results
-from benchmarks.speed.work import make_work, read_work
+from benchmarks.speed.work import SPACE, make_work, read_work
 from search_spaces import UserError
 from trainables import get_task
 from tunelab.documents.html import to_html
@@ -83,7 +83,7 @@ def test_the_work_is_the_list_that_a_random_sweep_proposes(tmp_path: Path) -> No
     assert again == work
     assert arrays.digest == data.digest
     assert {name: a.tolist() for name, a in arrays.arrays.items()} == {n: a.tolist() for n, a in data.arrays.items()}
-    assert get_task("auto_mpg").space().config(work.params[3]) == work.configs[3]
+    assert get_task("auto_mpg").space(SPACE).config(work.params[3]) == work.configs[3]
 
 
 def test_windows_are_milliseconds_a_trial() -> None:

@@ -113,10 +113,10 @@ def test_a_model_is_found_by_sweep_by_run_and_by_uri(
     assert len(pd.read_csv(io.BytesIO(said[0][1]))) == len(cars())
 
 
-def test_the_winner_averages_trials_and_is_no_worse_than_the_best(table_sweep: SweepResult) -> None:
+def test_the_winner_averages_trials_where_that_helps_and_is_no_worse_than_the_best(table_sweep: SweepResult) -> None:
     best = table_sweep.best
     assert best is not None
-    assert 2 <= len(best.members) <= 3
+    assert len(best.members) in (0, 2, 3)  # an ensemble is made only where it wins on held-out rows
     assert best.val_loss <= table_sweep.ranked()[0].val_loss
     assert len(table_sweep.test_openings) == 1
 

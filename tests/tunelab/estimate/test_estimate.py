@@ -20,7 +20,9 @@ from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
 from tunelab.search.events import Finished, Started
 from tunelab.search.journal import FILE, Journal
+from tunelab.setup.named_files import named_places
 from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
+from tunelab.system.trust import remember
 from tunelab.tracking.store import Store
 
 
@@ -144,6 +146,7 @@ def test_a_damaged_journal_does_not_keep_clean_from_the_others(tmp_path: Path, m
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     notes: list[str] = []
+    remember(named_places({"storage": str(storage)}))  # what only a journal names is left alone
     items = find_removable(tmp_path, notes.append)
     assert [(item.owner, item.what, item.size) for item in items] == [("done", "weights of a confirmation", 1)]
     assert len(notes) == 1
