@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import SearchSpace, as_space, get_space
-from search_spaces.errors import UserError
+from search_spaces.errors import UserError, did_you_mean
 from trainables import Task
 from trainables.discovery import FUNCTION_PREFIX
 from tunelab.display.display import Display, Silent, make_display
@@ -146,21 +146,15 @@ def _function_task(task: Any, space: SearchSpace | None, data: Any, given: Mappi
             "A training function needs space=: a function of an Optuna trial that returns the configuration, e.g. "
             "space=lambda trial: {'lr': trial.suggest_float('lr', 1e-4, 1e-1, log=True)}."
         )
-    direction = given.get("direction", "minimize")
-    if direction not in ("minimize", "maximize"):
-        raise UserError(f"direction must be 'minimize' or 'maximize', got {direction!r}.")
-    objective = Objective(given.get("metric", "val_loss"), direction)
+    objective = Objective(**{name: given[name] for name in ("metric", "direction") if name in given})
     options = FunctionOptions(objective, data, given.get("build"), given.get("test"))
     return FunctionTask(task, space, options)
 
 
 def _unknown_setting(name: str) -> str:
-    import difflib
-
     known = [*SweepSpec.model_fields, "space", "data", *FUNCTION_OPTIONS]
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    hint = f"Did you mean '{near[0]}'?" if near else f"It takes {', '.join(known)}."
-    return f"run_sweep takes no '{name}' for a training function. {hint}"
+    hint = did_you_mean(name, known) or f" It takes {', '.join(known)}."
+    return f"run_sweep takes no '{name}' for a training function.{hint}"
 
 
 def _as_path(data: Any, tracking_uri: str | None) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from search_spaces import as_space
-from search_spaces.errors import UserError
 from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import METRIC
 from trainables.base.functions.task import FunctionOptions, FunctionTask, Train
-from trainables.base.functions.trial import Objective
-
-DIRECTIONS = ("minimize", "maximize")
+from trainables.base.functions.trial import DIRECTIONS, Objective
 
 
 def function_task_class(function: Train, space: object, path: str) -> type[FunctionTask]:
@@ -29,8 +26,6 @@ def function_task_class(function: Train, space: object, path: str) -> type[Funct
         )
 
         def __init__(self, metric: str = METRIC, direction: str = "minimize") -> None:
-            if direction not in DIRECTIONS:
-                raise UserError(f"--direction must be minimize or maximize, got {direction!r}.")
             super().__init__(function, own, FunctionOptions(Objective(metric, direction)))
 
         def __reduce__(self) -> tuple[object, ...]:

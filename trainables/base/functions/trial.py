@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback
 
 Save = Callable[[Path], None]
+DIRECTIONS = ("minimize", "maximize")
 
 
 class TrialStopped(BaseException):
@@ -32,11 +33,15 @@ class Objective:
 
     Attributes:
         metric: name under which the function reports it.
-        direction: ``"minimize"`` or ``"maximize"``.
+        direction: ``"minimize"`` or ``"maximize"``; anything else raises ``UserError``.
     """
 
     metric: str = METRIC
     direction: str = "minimize"
+
+    def __post_init__(self) -> None:
+        if self.direction not in DIRECTIONS:
+            raise UserError(f"direction must be 'minimize' or 'maximize', got {self.direction!r}.")
 
     def loss(self, value: float) -> float:
         """Return the value as a loss, lower is better: its negative when it is maximised."""
