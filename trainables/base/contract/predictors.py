@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 
 from search_spaces.errors import UserError, unknown
+from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.task import Predictor
 
 # lazily imported, so that a table's predictor loads no transformers
@@ -20,14 +20,33 @@ PREDICTORS = {
 
 
 def load(folder: Path) -> Predictor:
-    """Load the predictor that a folder holds; raises ``UserError`` when it holds none."""
-    path = folder / "predictor.json"
-    try:
-        name = json.loads(path.read_text(encoding="utf-8"))["predictor"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"'{folder}' holds no tunelab predictor (no readable predictor.json).") from error
+    """Load the predictor that a folder holds, and have it predict once, where that takes a moment only.
+
+    Raises:
+        UserError: the folder holds none, or one that is damaged; the sentence names the file.
+    """
+    file = folder / "predictor.json"
+    if not file.exists():
+        raise UserError(f"'{folder}' holds no tunelab predictor: it has no predictor.json.")
+    name = entry(read_object(file), "predictor", str, file)
     if name not in PREDICTORS:
-        raise unknown("predictor", str(name), PREDICTORS)
+        raise unknown("predictor", name, PREDICTORS)
     module, _, cls = PREDICTORS[name].partition(":")
     predictor: type[Predictor] = getattr(importlib.import_module(module), cls)
-    return predictor.load(folder)
+    found = predictor.load(folder)
+    with reading(file):
+        _try(found)
+    return found
+
+
+def _try(predictor: Predictor) -> None:
+    """Raise ``ValueError`` when a model that can be loaded predicts something that is not a number."""
+    import numpy as np
+
+    row = predictor.trial_input()
+    if row is None:
+        return
+    with np.errstate(all="ignore"):
+        numbers = predictor.predict(row).select_dtypes("number").to_numpy()
+    if not np.isfinite(numbers).all():
+        raise ValueError("the model predicts values that are not numbers")

@@ -190,6 +190,14 @@ class Predictor(ABC):
             UserError: The inputs lack something that the model reads.
         """
 
+    def trial_input(self) -> Any:
+        """Return one row of raw inputs that a whole model can predict, on which a loaded one is tried.
+
+        Returns:
+            The row, as ``predict`` takes it; None where a prediction would take long.
+        """
+        return None
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the model into an existing folder: safetensors, JSON, skops or text files, never a pickle.

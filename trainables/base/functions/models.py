@@ -18,13 +18,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import UserError, describe_error
+from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.digests import file_digest
 from trainables.base.contract.task import Config, Predictor
+from trainables.base.training.lightgbm_text import check_lightgbm_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 WEIGHTS = "weights.safetensors"
 SKOPS, LIGHTGBM, XGBOOST = "model.skops", "model.lightgbm.txt", "model.xgboost.ubj"
+FORMATS = (WEIGHTS, SKOPS, LIGHTGBM, XGBOOST)
+SHA256 = "sha256"  # of the model's file: XGBoost may end the process over a damaged one
 KEPT = "an nn.Module, a state dict, or a fitted estimator of scikit-learn, LightGBM or XGBoost"
 
 
@@ -157,22 +162,26 @@ class ReportedModel(Predictor):
         (folder / "config.json").write_text(
             json.dumps(dict(self.config), ensure_ascii=False, indent=1), encoding="utf-8"
         )
-        meta = {"predictor": self.kind, "format": self.format}
+        meta = {"predictor": self.kind, "format": self.format, SHA256: file_digest(folder / self.format)}
         (folder / "predictor.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> ReportedModel:
-        try:
-            name = str(json.loads((folder / "predictor.json").read_text(encoding="utf-8"))["format"])
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        file = folder / "predictor.json"
+        meta, config = read_object(file), read_object(folder / "config.json")
+        name = entry(meta, "format", str, file)
+        path = folder / name
+        with reading(path if name in FORMATS else file):
+            if name not in FORMATS:
+                raise ValueError(f"'{name[:40]}' is not a format of models")
+            if SHA256 in meta and file_digest(path) != meta[SHA256]:
+                raise ValueError("it is not the file that was saved")
             if name == WEIGHTS:
-                return cls(load_file(folder / WEIGHTS), config)
-            if name not in (SKOPS, LIGHTGBM, XGBOOST):
-                raise KeyError(name)
-            found = cls({name: _as_bytes((folder / name).read_bytes())}, config)
+                return cls(load_file(path), config)
+            if name == LIGHTGBM:
+                check_lightgbm_text(path.read_text(encoding="utf-8"))
+            found = cls({name: _as_bytes(path.read_bytes())}, config)
             found.native()  # whether the library can read it
-        except Exception as error:
-            raise UserError(f"'{folder}' does not hold a whole model ({describe_error(error)}).") from error
         return found
 
 

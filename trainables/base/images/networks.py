@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from search_spaces.errors import UserError
+from trainables.base.contract.damage import entry, read_object
 from trainables.base.contract.task import Config, EpochReport, TrainingData
 from trainables.base.training.loop import AutogradTrainer, Validation, seeded
 from trainables.base.training.mlp import MLP, fit_mlp
@@ -50,7 +51,9 @@ class ImageScale:
     @classmethod
     def load(cls, folder: Path) -> ImageScale:
         """Read what ``save`` wrote."""
-        return cls(**json.loads((folder / "preprocessing.json").read_text(encoding="utf-8")))
+        path = folder / "preprocessing.json"
+        stored = read_object(path)
+        return cls(entry(stored, "mean", float, path), entry(stored, "std", float, path))
 
 
 class CNN(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,10 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import UserError
+from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.task import Config, Predictor
 from trainables.base.images.digit import read_digit
 from trainables.base.images.networks import SIDE, ImageScale, build_image_model
 from trainables.base.kinds.registry import row_kind
+from trainables.base.training.restoring import restore
 
 BATCH = 1024  # images a forward pass
 
@@ -44,9 +47,7 @@ class ImagePredictor(Predictor):
         self.config = config
         self.facts = facts
         self.preprocessing = preprocessing
-        self.model = build_image_model(config, facts)
-        self.model.load_state_dict(dict(weights))
-        self.model.eval()
+        self.model = restore(partial(build_image_model, config, facts), config, weights)
 
     @staticmethod
     def read_image(content: bytes) -> np.ndarray:
@@ -71,9 +72,17 @@ class ImagePredictor(Predictor):
 
     @classmethod
     def load(cls, folder: Path) -> ImagePredictor:
-        meta = json.loads((folder / "predictor.json").read_text(encoding="utf-8"))
-        weights = load_file(folder / "weights.safetensors")
-        return cls(meta["config"], meta["facts"], weights, ImageScale.load(folder))
+        path, file = folder / "weights.safetensors", folder / "predictor.json"
+        meta = read_object(file)
+        config, facts = entry(meta, "config", dict, file), entry(meta, "facts", dict, file)
+        with reading(path):
+            weights = load_file(path)
+        scale = ImageScale.load(folder)
+        with reading(file):
+            return cls(config, facts, weights, scale)
+
+    def trial_input(self) -> np.ndarray:
+        return np.zeros((1, SIDE, SIDE))
 
 
 def as_images(inputs: Any) -> np.ndarray:

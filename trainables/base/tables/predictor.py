@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
 
+from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.task import Config, Predictor, RawSplit
 from trainables.base.kinds.classification import THRESHOLD
 from trainables.base.kinds.kind import Kind
@@ -82,11 +83,15 @@ class TablePredictor(Predictor):
 
     @classmethod
     def load(cls, folder: Path) -> TablePredictor:
-        meta = json.loads((folder / "predictor.json").read_text(encoding="utf-8"))
-        return cls(
-            kind=meta["kind"],
-            config=meta["config"],
-            facts=meta["facts"],
-            weights=family_of(meta["config"]).load(folder),
-            preprocessing=TablePreprocessing.load(folder),
-        )
+        file = folder / "predictor.json"
+        meta = read_object(file)
+        kind = cast(Kind, entry(meta, "kind", str, file))
+        config, facts = entry(meta, "config", dict, file), entry(meta, "facts", dict, file)
+        with reading(file):
+            weights = family_of(config).load(folder)
+        preprocessing = TablePreprocessing.load(folder)
+        with reading(file):
+            return cls(kind, config, facts, weights, preprocessing)
+
+    def trial_input(self) -> pd.DataFrame:
+        return pd.DataFrame({name: [None] for name in self.preprocessing.columns.names}, dtype=object)

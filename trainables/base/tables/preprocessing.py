@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from search_spaces.errors import UserError
+from trainables.base.contract.damage import read_object, reading
 from trainables.base.tables.cells.dates import days_since_1970, infer_date_order
 from trainables.base.tables.columns import Columns
 from trainables.base.tables.reading.layout import unique_names
@@ -185,26 +186,35 @@ class TablePreprocessing:
     @classmethod
     def load(cls, folder: Path) -> TablePreprocessing:
         """Read what ``save`` wrote; refuse types that scikit-learn's own preprocessing does not need."""
-        stored = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
-        low, high = (np.asarray(stored.pop(bound), dtype=np.float32) for bound in ("low", "high"))
+        columns, low, high = _read_columns(folder / "columns.json")
+        import skops.io  # loads much of scikit-learn
+
+        path = folder / "preprocessing.skops"
+        with reading(path):
+            foreign = set(skops.io.get_untrusted_types(file=path)) - _TRUSTED
+            if foreign:
+                raise UserError(f"'{path.name}' holds types that are not loaded: {', '.join(sorted(foreign))}.")
+            fitted = skops.io.load(path, trusted=sorted(_TRUSTED))
+            return cls(columns, fitted["columns"], fitted["texts"], low, high)
+
+    def _part(self, name: str) -> Any:
+        assert self._transformer is not None
+        return self._transformer.named_transformers_[name]
+
+
+def _read_columns(path: Path) -> tuple[Columns, np.ndarray, np.ndarray]:
+    """Return the columns and the ranges of numbers that a file holds."""
+    stored = read_object(path)
+    with reading(path):
+        with np.errstate(over="ignore"):  # such a bound is none, as the first prediction tells
+            low, high = (np.asarray(stored.pop(bound), dtype=np.float32) for bound in ("low", "high"))
         formats, missing = stored.pop("formats"), stored.pop("missing")
         columns = Columns(
             **{key: tuple(value) for key, value in stored.items()},
             formats=formats,
             missing={name: tuple(cells) for name, cells in missing.items()},
         )
-        import skops.io  # loads much of scikit-learn
-
-        path = folder / "preprocessing.skops"
-        foreign = set(skops.io.get_untrusted_types(file=path)) - _TRUSTED
-        if foreign:
-            raise UserError(f"'{path.name}' holds types that are not loaded: {', '.join(sorted(foreign))}.")
-        fitted = skops.io.load(path, trusted=sorted(_TRUSTED))
-        return cls(columns, fitted["columns"], fitted["texts"], low, high)
-
-    def _part(self, name: str) -> Any:
-        assert self._transformer is not None
-        return self._transformer.named_transformers_[name]
+    return columns, low, high
 
 
 def category_limit(rows: int) -> int:

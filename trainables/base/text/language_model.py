@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
@@ -199,6 +199,7 @@ def _special_tokens(folder: ModelFolder, vocabulary: Collection[str]) -> dict[st
 def load_network(folder: ModelFolder) -> GPT2LMHeadModel:
     """Load the network alone, float32 on CPU, in evaluation mode; raise ``UserError`` for unusable weights."""
     try:
+        _check_size(folder)
         with _quiet_transformers():
             network, info = GPT2LMHeadModel.from_pretrained(
                 folder.path,
@@ -235,6 +236,24 @@ def load_network(folder: ModelFolder) -> GPT2LMHeadModel:
             f"the first is '{missing[0]}'."
         )
     return network
+
+
+def _check_size(folder: ModelFolder) -> None:
+    """Raise ``ValueError`` when the weight files are too small for the network that ``config.json`` describes.
+
+    transformers would take memory for it first, whatever its size.
+    """
+    config, layers = folder.config, int(folder.config["n_layer"])
+    width, size = int(config["n_embd"]), sum(file.stat().st_size for file in folder.weight_files)
+    numbers = (int(config["vocab_size"]) + int(config["n_positions"])) * width + layers * 12 * width**2
+    tensors = size
+    if folder.has_safetensors:
+        tensors = 0
+        for file in folder.weight_files:
+            with safe_open(file, "pt") as stored:
+                tensors += len(stored.keys())
+    if numbers > size or layers > tensors:
+        raise ValueError(f"{size:,} bytes are too few for the {numbers:,} numbers of its config.json")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
+from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.task import Predictor
 from trainables.base.text.document_loss import Tokens, perplexity, total_nats
 from trainables.base.text.korean import Document
@@ -129,9 +130,15 @@ class LanguageModelPredictor(Predictor):
 
     @classmethod
     def load(cls, folder: Path) -> LanguageModelPredictor:
-        meta = json.loads((folder / "predictor.json").read_text("utf-8"))
+        file = folder / "predictor.json"
+        meta = read_object(file)
+        facts, config = entry(meta, "facts", dict, file), entry(meta, "config", dict, file)
+        longest = entry(meta, "max_new_tokens", int, file)
         network, tokenizer, _ = load_model(str(folder / MODEL))
-        return cls(network, tokenizer, meta["facts"], meta["config"], meta["max_new_tokens"])
+        with reading(file):
+            found = cls(network, tokenizer, facts, config, longest)
+            found._card()  # whether the facts are all there
+        return found
 
     @property
     def _name(self) -> str:

@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
+from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.predictors import load
 from trainables.base.contract.task import Predictor
 from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import row_kind
 
+TOLERANCE = 1e-6  # of the sum of weights
 STEPS = 25  # of greedy selection: weights are multiples of one in at most this many
 
 
@@ -67,8 +69,21 @@ class EnsemblePredictor(Predictor):
 
     @classmethod
     def load(cls, folder: Path) -> EnsemblePredictor:
-        weights = json.loads((folder / "predictor.json").read_text(encoding="utf-8"))["weights"]
-        return cls([load(folder / _part(number)) for number in range(len(weights))], weights)
+        file = folder / "predictor.json"
+        weights = entry(read_object(file), "weights", list, file)
+        with reading(file):
+            _check_weights(weights)
+            return cls([load(folder / _part(number)) for number in range(len(weights))], weights)
+
+    def trial_input(self) -> Any:
+        return self.members[0].trial_input()
+
+
+def _check_weights(weights: list[Any]) -> None:
+    """Raise ``ValueError`` unless these are positive weights whose sum is 1."""
+    positive = all(isinstance(weight, float | int) and weight > 0 for weight in weights)
+    if not positive or abs(sum(weights) - 1) > TOLERANCE:
+        raise ValueError("its weights are not positive numbers whose sum is 1")
 
 
 def as_member(predictor: Predictor) -> Member:

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from search_spaces.errors import UserError
+from trainables.base.contract.damage import reading
 from trainables.base.contract.task import Config, EpochReport, TrainingData
 from trainables.base.kinds.kind import Kind
 from trainables.base.tables.budget import usual_epochs
 from trainables.base.tables.families.family import Family, TableModel
 from trainables.base.tables.inputs import TableInputs
+from trainables.base.training.lightgbm_text import check_lightgbm_text
 from trainables.base.training.loop import Validation, stream_seed
 
 OBJECTIVES = {"regression": "regression", "binary": "binary", "multiclass": "multiclass", "images": "multiclass"}
@@ -165,10 +166,11 @@ class Boosting(Family):
         (folder / MODEL_FILE).write_text(as_text(weights), encoding="utf-8")
 
     def load(self, folder: Path) -> dict[str, Tensor]:
-        try:
-            return as_weights((folder / MODEL_FILE).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"'{MODEL_FILE}' in '{folder}' cannot be read. Restore the model's folder.") from error
+        path = folder / MODEL_FILE
+        with reading(path):
+            text = path.read_text(encoding="utf-8")
+            check_lightgbm_text(text)
+        return as_weights(text)
 
 
 class LiveText(Mapping[str, Tensor]):

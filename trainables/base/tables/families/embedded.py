@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -63,7 +64,7 @@ class EmbeddedMLP(nn.Module):
             assert isinstance(layer, nn.Linear)
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
-        self.scales = nn.Parameter(_scales(members, embedded.groups()), requires_grad=members > 1)
+        self.scales = nn.Parameter(_scales(members, embedded), requires_grad=members > 1)
         bound = 1 / math.sqrt(sizes[-1])
         self.head = nn.Parameter(torch.empty(members, sizes[-1], n_outputs).uniform_(-bound, bound))
         self.head_bias = nn.Parameter(torch.empty(members, 1, n_outputs).uniform_(-bound, bound))
@@ -91,11 +92,13 @@ class EmbeddedMLP(nn.Module):
         return torch.baddbmm(self.head_bias, hidden.view(self.members, scaled.shape[1], -1), self.head)
 
 
-def _scales(members: int, groups: Sequence[int]) -> Tensor:
+def _scales(members: int, embedded: Embedded) -> Tensor:
     """Draw the members' first scales (members, width), one from N(0, 1) for each column; ones for a single member."""
     if members == 1:
-        return torch.ones(1, sum(groups))
-    return torch.randn(members, len(groups)).repeat_interleave(torch.tensor(groups), dim=1)
+        return torch.ones(1, embedded.width)
+    columns, size = embedded.embedded_columns
+    drawn = torch.randn(members, columns + embedded.width - columns * size)
+    return torch.cat([drawn[:, :columns].repeat_interleave(size, dim=1), drawn[:, columns:]], dim=1)
 
 
 def averaged(scores: Tensor, kind: RowKind) -> Tensor:
@@ -208,4 +211,4 @@ class EmbeddedColumns(Family):
         return run_epochs(trainer, Validation(kind, data), lr=lr, max_epochs=max_epochs, patience=patience)
 
     def model(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> TableModel:
-        return NetworkModel(build_embedded_mlp(config, facts), weights)
+        return NetworkModel(partial(build_embedded_mlp, config, facts), config, weights)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
+from trainables.base.contract.damage import reading
 from trainables.base.contract.task import Config, EpochReport, TrainingData
 from trainables.base.kinds.kind import Kind
 from trainables.base.tables.inputs import TableInputs
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 ROWS = 8192  # rows of one forward pass at prediction; bounds memory on large inputs
 
@@ -62,17 +63,23 @@ class Family(ABC):
         """Read what ``save`` wrote."""
         from safetensors.torch import load_file
 
-        weights: dict[str, Tensor] = load_file(folder / "weights.safetensors")
+        path = folder / "weights.safetensors"
+        with reading(path):
+            weights: dict[str, Tensor] = load_file(path)
         return weights
 
 
 class NetworkModel:
-    """A torch network on ``TableInputs.x``."""
+    """A torch network on ``TableInputs.x``.
 
-    def __init__(self, network: Any, weights: Mapping[str, Tensor]) -> None:
-        self.network = network
-        network.load_state_dict(dict(weights))
-        network.eval()
+    Args:
+        build, config, weights: as for ``restore``.
+    """
+
+    def __init__(self, build: Callable[[], nn.Module], config: Config, weights: Mapping[str, Tensor]) -> None:
+        from trainables.base.training.restoring import restore
+
+        self.network = restore(build, config, weights)
 
     def outputs(self, inputs: TableInputs) -> np.ndarray:
         import torch

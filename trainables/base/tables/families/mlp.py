@@ -24,5 +24,7 @@ class Perceptron(Family):
         return fit_mlp(config, data, seed, kind=kind, max_epochs=max_epochs, device=device)
 
     def model(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> TableModel:
-        network = MLP(facts["n_inputs"], config["hidden_sizes"], facts["n_outputs"], config["dropout"])
-        return NetworkModel(network, weights)
+        def build() -> MLP:
+            return MLP(facts["n_inputs"], config["hidden_sizes"], facts["n_outputs"], config["dropout"])
+
+        return NetworkModel(build, config, weights)

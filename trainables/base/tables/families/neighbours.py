@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -264,4 +265,4 @@ class Neighbours(Family):
         return run_epochs(trainer, Validation(kind, data), lr=lr, max_epochs=max_epochs, patience=patience)
 
     def model(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> TableModel:
-        return NetworkModel(build_network(config, facts, len(weights["keys"])), weights)
+        return NetworkModel(partial(build_network, config, facts, len(weights["keys"])), config, weights)

@@ -88,11 +88,10 @@ class Embedded(nn.Module):
         self.embedding, self.n_numeric = embedding, n_numeric
         self.width = n_inputs - n_numeric + (0 if embedding is None else n_numeric * embedding.size)
 
-    def groups(self) -> list[int]:
-        """Return widths of the parts of the output that belong to one column each, in order."""
-        size = 0 if self.embedding is None else int(self.embedding.size)
-        numeric = self.n_numeric if self.embedding is not None else 0
-        return [size] * numeric + [1] * (self.width - numeric * size)
+    @property
+    def embedded_columns(self) -> tuple[int, int]:
+        """Number of leading columns that are embedded, and numbers that each becomes; further columns are one each."""
+        return (0, 1) if self.embedding is None else (self.n_numeric, int(self.embedding.size))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.embedding is None:

@@ -1,0 +1,53 @@
+"""Networks from saved weights: no memory is taken before it is known that a configuration and its weights fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+LAYER_COUNTS = ("n_blocks", "convolutions")  # of configurations: how many layers are made in a loop
+
+
+def restore(build: Callable[[], Network], config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Network:
+    """Build a network with weights, in evaluation mode on the CPU.
+
+    It is built on torch's meta device first, which takes no memory: a configuration that is damaged, or made by
+    someone else, may describe a network of any size. The network is as large as its weights, or it is refused.
+
+    Args:
+        build: makes the network that the configuration describes.
+        config: the configuration.
+        weights: state dict.
+
+    Raises:
+        ValueError: the weights are not those of this network, or one of them is not finite.
+    """
+    layers = max(len(config.get("hidden_sizes", ())), *(int(config.get(name, 0)) for name in LAYER_COUNTS))
+    if layers > len(weights):
+        raise ValueError(f"the configuration describes {layers} layers, the weights have {len(weights)} tensors")
+    with torch.device("meta"):
+        network = build()
+    _check_fit(network.state_dict(), weights)
+    network = network.to_empty(device="cpu")
+    network.load_state_dict(dict(weights))
+    return network.eval()
+
+
+def _check_fit(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    for name in sorted({*expected, *weights}):
+        if name not in weights or name not in expected:
+            where = "weights lack" if name not in weights else "network has no place for"
+            raise ValueError(f"the {where} '{name}'")
+        wanted, found = expected[name], weights[name]
+        if wanted.shape != found.shape:
+            raise ValueError(f"'{name}' is {_shape(found)} in the weights, {_shape(wanted)} by the configuration")
+        if wanted.is_floating_point() != found.is_floating_point() or not bool(torch.isfinite(found).all()):
+            raise ValueError(f"'{name}' holds values that no training gives")
+
+
+def _shape(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape)) or "one number"
