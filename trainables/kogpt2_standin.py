@@ -129,7 +129,6 @@ def train_network(
 
 def make_standin(folder: Path) -> None:
     """Train tokenizer and network and write the folder."""
-    import torch
     from rich.console import Console
     from transformers.utils import logging
 
@@ -137,19 +136,18 @@ def make_standin(folder: Path) -> None:
     from trainables.base.text.korean import bundled
     from trainables.base.text.language_model import probe_korean
 
-    say = Console().print
-    torch.set_num_threads(1)
+    show = Console().print
     logging.disable_progress_bar()
     corpus = bundled()
     tokenizer = train_tokenizer([document.text for document in corpus.train])
     probe_korean(tokenizer)
     inner, kept_back = corpus.train[::10], [d for i, d in enumerate(corpus.train) if i % 10]
-    say(
+    show(
         f"{len(corpus.train)} documents, {len(tokenizer)} tokens; choosing the number of epochs on {len(inner)} of them"
     )
     _, losses, _ = train_network(tokenizer, kept_back, inner, epochs=MAX_EPOCHS, schedule_epochs=MAX_EPOCHS)
     epochs = 1 + losses.index(min(losses))
-    say(f"{epochs} of {MAX_EPOCHS} epochs are best there; training on all")
+    show(f"{epochs} of {MAX_EPOCHS} epochs are best there; training on all")
     network, losses, nats_per_char = train_network(
         tokenizer, corpus.train, corpus.validation, epochs=epochs, schedule_epochs=MAX_EPOCHS
     )
@@ -170,7 +168,7 @@ def make_standin(folder: Path) -> None:
         "utf-8",
     )
     size = sum(file.stat().st_size for file in folder.iterdir())
-    say(f"validation perplexity {perplexity(losses[-1]):.1f}; {size / 1e6:.2f} MB in {folder}")
+    show(f"validation perplexity {perplexity(losses[-1]):.1f}; {size / 1e6:.2f} MB in {folder}")
 
 
 def _settings() -> Settings:
@@ -187,4 +185,7 @@ if __name__ == "__main__":
         "--output", type=Path, default=STANDIN, help="where the model goes (default: the bundled folder)"
     )
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    make_standin(parser.parse_args().output)
+    from trainables.base.training.compute import cpu_threads
+
+    with cpu_threads(1):
+        make_standin(parser.parse_args().output)

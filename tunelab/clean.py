@@ -15,11 +15,13 @@ from pathlib import Path
 from search_spaces import UserError
 from trainables.base.worker.assignment import weights_path
 from trainables.base.worker.storage import Storage
+from tunelab.launch.own_ray import sessions_folder
 from tunelab.records.trial import TrialStatus, ranked
 from tunelab.search.journal import is_running, read_events
 from tunelab.search.replay import Replay, replay
 from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
 from tunelab.setup.resume import HIDDEN, sweep_names
+from tunelab.system.machine import command_lines
 from tunelab.system.redaction import without_secrets
 from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX, SHORT_PARENTS
 from tunelab.system.trust import Named, check_trusted
@@ -120,12 +122,8 @@ def _item(owner: str, what: str, storage: Storage, path: str) -> Removable:
 
 def _ray_sessions() -> Iterator[Removable]:
     """Return folders of Ray sessions that sweeps started and whose processes are gone."""
-    used = "\n".join(_command_lines())
-    for mark in sorted(
-        Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp", "ray").glob(
-            f"session_*/{PROCESS_MARK}"
-        )
-    ):
+    used = "\n".join(" ".join(words) for words in command_lines())
+    for mark in sorted(sessions_folder().glob(f"session_*/{PROCESS_MARK}")):
         session = mark.parent
         if session.name not in used and not session.is_symlink() and not _alive(mark):
             yield Removable("Ray", "ended session", str(session), _size(session), lambda s=session: _delete(s))  # type: ignore[misc]
@@ -138,14 +136,6 @@ def _scratch_folders() -> Iterator[Removable]:
         folder = mark.parent
         if not folder.is_symlink() and not _alive(mark):
             yield Removable("Ray", "scratch of a killed sweep", str(folder), _size(folder), lambda f=folder: _delete(f))  # type: ignore[misc]
-
-
-def _command_lines() -> Iterator[str]:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            yield path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:  # the process ended in this moment
-            continue
 
 
 def _alive(mark: Path) -> bool:

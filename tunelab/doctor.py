@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from search_spaces.errors import UserError, describe_error
 from trainables.base.training.machine_memory import available_memory
-from tunelab.system.environment import Machine
+from tunelab.system.machine import cpu_quota, processor, usable_cpus
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import existing_folder, home_of, sqlite_path
 
@@ -83,7 +83,7 @@ def _packages() -> Iterator[Finding]:
 def _cpus() -> Finding:
     usable, quota = usable_cpus(), cpu_quota()
     load = os.getloadavg()[0]
-    value = f"{usable} usable, load {load:.1f}, {Machine.here().processor}"
+    value = f"{usable} usable, load {load:.1f}, {processor()}"
     if quota is not None and quota < usable:
         return Finding(
             "CPUs", value, f"This container may use {quota:g} of them: give --concurrency {max(1, int(quota))}."
@@ -91,20 +91,6 @@ def _cpus() -> Finding:
     if load > 1.5 * usable:
         return Finding("CPUs", value, "Something else keeps them busy; sweeps will be slower than planned.")
     return Finding("CPUs", value)
-
-
-def usable_cpus() -> int:
-    """Return CPUs that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cpu_quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
-    """Return CPUs that the control group allows; None for no limit."""
-    try:
-        quota, period = path.read_text(encoding="utf-8").split()
-    except (OSError, ValueError):
-        return None
-    return None if quota == "max" else int(quota) / int(period)
 
 
 def _memory() -> Finding:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from benchmarks.harness.pieces import RESULTS, PieceSuite
 from benchmarks.harness.suite import REPORT, Notify, run_suite
 from trainables import get_task
 from tunelab.documents.blocks import Document
+from tunelab.system.machine import usable_cpus
 
 __all__ = ["REPORT", "RESULTS", "ConfirmationResults", "ConfirmationSuite", "run"]
 
@@ -73,8 +73,7 @@ class ConfirmationSuite(PieceSuite[ConfirmationResults, Place, Simulated]):
 
     def make(self, places: Sequence[Place]) -> Iterator[Simulated]:
         """Simulate sweeps side by side, a process a core; they come in order."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = min(cores, len(places))
+        workers = min(usable_cpus(), len(places))
         if workers < 2:
             yield from (simulate(self._spec, *place) for place in places)
             return

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from benchmarks.generation.decoding.samples import Sample, Slot, append_samples, read_samples, slots
 from benchmarks.generation.display import Quiet
 from benchmarks.generation.measure.optimize import Trial, Tuning, confirmation_plan, search
@@ -23,6 +21,7 @@ from benchmarks.generation.plan.storage import KIND, PACKAGES, RESULTS, SAMPLES,
 from benchmarks.generation.scoring.scorer import Scorer, load_scorer
 from benchmarks.harness.lockfile import Lock
 from benchmarks.harness.suite import Notify, Suite, run_suite
+from trainables.base.training.compute import cpu_threads
 from tunelab.documents.blocks import Document
 from tunelab.system.trust import Named
 
@@ -71,9 +70,7 @@ class GenerationSuite(Suite[Results]):
 
     @cached_property
     def _writer(self) -> Writer:
-        if self._threads is not None:
-            torch.set_num_threads(self._threads)
-        return load_writer(self._plan)
+        return load_writer(self._plan, self._threads)
 
     @cached_property
     def _scorer(self) -> Scorer:
@@ -97,13 +94,17 @@ class GenerationSuite(Suite[Results]):
             "seed": plan.spec.seed,
             "rows": rows,
             "chunk": min(4 * rows, LARGEST_CHUNK),
-            "threads": torch.get_num_threads(),
+            "threads": self._writer.threads,
             "device": self._writer.model.device.type,
         }
         plain: dict[str, Any] = json.loads(json.dumps(content))
         return {**self.asked(), **plain}
 
     def measure(self, folder: Path, lock: Lock, notify: Notify) -> Results:
+        with cpu_threads(self._writer.threads):
+            return self._measure(folder, lock, notify)
+
+    def _measure(self, folder: Path, lock: Lock, notify: Notify) -> Results:
         plan, writer, scorer, display = self._plan, self._writer, self._scorer, self._display
         tuning = _complete_tuning(plan, writer, scorer, self._goal, folder / TUNING, display) if self._goal else None
         plan = confirmation_plan(plan, tuning) if tuning else plan
@@ -128,6 +129,10 @@ class GenerationSuite(Suite[Results]):
 
     def differences(self, folder: Path, lock: Lock) -> list[str]:
         """Make samples and scores again; speed is not repeated."""
+        with cpu_threads(self._writer.threads):
+            return self._differences(folder, lock)
+
+    def _differences(self, folder: Path, lock: Lock) -> list[str]:
         from benchmarks.generation.differences import differing_figures, differing_samples, differing_trials
 
         plan, found = self._plan, []

@@ -12,6 +12,7 @@ from typing import Any
 
 from tunelab.documents.blocks import Cell
 from tunelab.system.environment import Machine, command, git_commit, versions
+from tunelab.system.machine import usable_cpus
 
 FURTHER_PACKAGES = ("tokenizers", "scipy", "plotly")  # beside those that every result names
 
@@ -35,7 +36,7 @@ def described_machine() -> dict[str, Any]:
     torch = sys.modules.get("torch")
     return {
         **{name: value for name, value in asdict(Machine.here()).items() if name != "host"},
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "usable_cores": usable_cpus(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "threads": torch.get_num_threads() if torch else None,
         "gpu": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,

@@ -17,7 +17,7 @@ from benchmarks.harness.lockfile import Lock
 from benchmarks.harness.suite import REPORT, Notify, Suite, run_suite
 from search_spaces.errors import UserError
 from tunelab.documents.blocks import Document
-from tunelab.system.memory import process_tree
+from tunelab.system.machine import process_tree
 
 __all__ = ["REPORT", "RUNS", "Comparison", "Costs", "PlanResults", "PlanSuite", "run"]
 
@@ -99,7 +99,7 @@ class PlanSuite(Suite[PlanResults]):
         options: of both commands, e.g. ``["--trials", "24"]``.
 
     Raises:
-        UserError: this is not Linux, whose ``/proc`` memory is read from, or there is no such task.
+        UserError: this is not Linux, which alone counts shared memory once, or there is no such task.
     """
 
     kind = "plan"
@@ -107,7 +107,7 @@ class PlanSuite(Suite[PlanResults]):
 
     def __init__(self, tasks: Sequence[str], options: Sequence[str]) -> None:
         if sys.platform != "linux":
-            raise UserError("tunelab bench plan reads /proc, so it runs on Linux only.")
+            raise UserError("tunelab bench plan measures memory as Linux alone counts it, so it runs on Linux only.")
         from trainables import get_task
 
         for name in tasks:

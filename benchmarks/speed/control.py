@@ -16,6 +16,7 @@ from typing import Any
 
 from search_spaces.errors import UserError
 from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.system.machine import resident_bytes
 
 WINDOW = 100  # trials that a point of the curve represents
 
@@ -68,13 +69,7 @@ class Probe:
             self._open.discard(number)
             self.times.append(time.perf_counter())
             self.cpu.append(time.process_time())
-            self.memory.append(resident_kb())
-
-
-def resident_kb() -> int:
-    """Return the resident memory of this process, kB; Linux only."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+            self.memory.append(resident_bytes() // 1024)
 
 
 def measure_control(trials: int, *, tracked: bool) -> Control:

@@ -18,6 +18,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from trainables.base.contract.task import TrainingData
+from trainables.base.training.compute import cpu_threads
 from trainables.base.training.loop import AutogradTrainer, Validation, seeded
 from trainables.base.training.mlp import MLP, FusedMLPTrainer
 
@@ -151,10 +152,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
+    with cpu_threads(options.threads):
+        _print_tables(options.rounds, options.device)
+
+
+def _print_tables(rounds: int, device: str) -> None:
     for workload in WORKLOADS:
         lines = [f"{workload.name}, batch {workload.batch_size}, dropout {workload.dropout:g}"]
-        for t in measure(workload, options.rounds, options.device):
+        for t in measure(workload, rounds, device):
             low, high = t.quartiles
             lines.append(f"  {t.way:<20} {t.median_ms:9.3f} ms   ratio {t.ratio:.3f}  ({low:.3f} to {high:.3f})")
         sys.stdout.write("\n".join(lines) + "\n\n")

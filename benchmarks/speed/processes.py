@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TICK = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
+import psutil
+
 POLL_SECONDS = 0.1
 MARK = "TUNELAB_MEASURED"  # in the environment of everything that is measured: how descendants are found
 
@@ -36,18 +36,17 @@ class Cost:
 
 
 def run_measured(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float) -> Cost:
-    """Run a command to its end and return its cost. Linux only: reads ``/proc``.
+    """Run a command to its end and return its cost. Linux only, where psutil reads other processes' environment.
 
     Processes are found by a mark in their environment, so that those which leave the process tree count too.
     """
-    mark = f"{MARK}={os.getpid()}-{time.monotonic_ns()}"
-    name, _, value = mark.partition("=")
+    mark = (MARK, f"{os.getpid()}-{time.monotonic_ns()}")
     with (cwd / "output.txt").open("w+b") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, env={**env, name: value}, cwd=cwd, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            command, env={**env, MARK: mark[1]}, cwd=cwd, stdout=output, stderr=output, stdin=subprocess.DEVNULL
         )
-        watch = _Watch(mark.encode(), process.pid)
+        watch = _Watch(mark, process.pid)
         watch.start()
         try:
             process.wait(timeout)
@@ -62,10 +61,18 @@ def run_measured(command: Sequence[str], *, env: Mapping[str, str], cwd: Path, t
     return Cost(wall, watch.cpu_seconds(), watch.counts(), process.returncode, text)
 
 
+def _command(process: psutil.Process) -> str:
+    """Return a command line; empty for a process that has ended and whose parent has not asked for its status yet."""
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.ZombieProcess:
+        return ""
+
+
 class _Watch(threading.Thread):
     """Looks at all marked processes several times a second and remembers the last CPU time of each."""
 
-    def __init__(self, mark: bytes, root: int) -> None:
+    def __init__(self, mark: tuple[str, str], root: int) -> None:
         super().__init__(daemon=True)
         self._mark, self._root = mark, root
         self._seen: dict[int, tuple[str, float]] = {}
@@ -91,21 +98,19 @@ class _Watch(threading.Thread):
         return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
 
     def _look(self) -> None:
-        for entry in os.listdir("/proc"):
-            if not entry.isdigit() or int(entry) in self._strangers:
-                continue
-            pid = int(entry)
+        name, value = self._mark
+        for pid in set(psutil.pids()) - self._strangers:
             try:
-                if pid not in self._seen and self._mark not in Path(f"/proc/{pid}/environ").read_bytes():
+                process = psutil.Process(pid)
+                if pid not in self._seen and process.environ().get(name) != value:
                     self._strangers.add(pid)
                     continue
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            except OSError:  # gone, or another user's
+                times = process.cpu_times()
+                command = _command(process)
+            except psutil.Error:  # gone, or another user's
                 continue
-            seconds = (int(fields[11]) + int(fields[12])) / TICK
-            kind = self._kind(pid, command) if command.strip() else self._seen.get(pid, ("other",))[0]
-            self._seen[pid] = (kind, seconds)
+            kind = self._kind(pid, command) if command else self._seen.get(pid, ("other",))[0]
+            self._seen[pid] = (kind, times.user + times.system)
 
     def _kind(self, pid: int, command: str) -> str:
         if pid == self._root:

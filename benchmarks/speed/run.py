@@ -147,7 +147,7 @@ def run(request: Request, folder: Path, notify: Notify) -> Results:
 def check(request: Request) -> None:
     """Raise ``UserError`` before anything starts."""
     if sys.platform != "linux":
-        raise UserError("tunelab bench speed reads /proc, so it runs on Linux only.")
+        raise UserError("tunelab bench speed finds processes by their environment, so it runs on Linux only.")
     if request.device not in ("cpu", "cuda"):
         raise UserError(f"--device must be cpu or cuda, got '{request.device}'.")
     if request.device == "cuda":

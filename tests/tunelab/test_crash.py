@@ -29,7 +29,7 @@ from tunelab.run import run_sweep
 from tunelab.search.journal import FILE
 from tunelab.setup.resume import find_name, last_session, next_name, resumed_spec
 from tunelab.system.errors import SweepFailed
-from tunelab.system.memory import process_tree
+from tunelab.system.machine import process_tree
 from tunelab.system.scratch import SCRATCH_PREFIX
 from tunelab.tracking.store import Store
 

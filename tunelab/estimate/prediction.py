@@ -15,7 +15,7 @@ from tunelab.estimate.simulation import expected_epochs
 from tunelab.records.spec import ResolvedSpec
 from tunelab.search.factory import make_rungs
 from tunelab.setup.resolve import KEEP_WEIGHTS, ResolvedSweep
-from tunelab.system.memory import process_tree
+from tunelab.system.machine import process_tree
 
 IMPORT_SECONDS = 3.0  # Python, torch, Ray and MLflow, before anything can be measured
 STORE_BYTES = 5_100_000  # an empty store and the log that sqlite keeps beside it

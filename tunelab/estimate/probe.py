@@ -22,7 +22,7 @@ from tunelab.search.factory import make_compute, make_controller
 from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits, Stop
 from tunelab.setup.resolve import ResolvedSweep
-from tunelab.system.memory import process_tree
+from tunelab.system.machine import process_tree
 
 PROBE_TRIALS = 8
 PROBE_EPOCHS = 5

@@ -110,7 +110,7 @@ class TuneAdapter:
         """Kill the workers without a report for longer than the time limit.
 
         Args:
-            live: Handles of the actors that run, by Tune's id; None for one without a process yet.
+            live: Handles of the actors that run and have reported, by Tune's id.
             kill: Kills the process of a handle.
         """
         if self._hang_timeout is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from search_spaces import UserError
+from tunelab.launch.own_ray import sessions_folder
+from tunelab.system.machine import command_lines
 from tunelab.system.redaction import without_secrets
 
 AUTO = "auto"
@@ -25,7 +26,8 @@ try:
 except ray.exceptions.AuthenticationError:
     pass
 """
-GCS = re.compile(r"--gcs-address=(\S+:\d+)")
+GCS = "--gcs-address="  # of a raylet's command line
+LOOPBACK = "=127."
 
 
 def given_address(address: str | None) -> str | None:
@@ -87,20 +89,17 @@ def _cluster_of_machine() -> str:
 
 
 def _last_started() -> str:
-    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
     with suppress(OSError):
-        return Path(folder, "ray", "ray_current_cluster").read_text(encoding="utf-8", errors="replace").strip()
+        return (sessions_folder() / "ray_current_cluster").read_text(encoding="utf-8", errors="replace").strip()
     return ""
 
 
 def _running() -> list[str]:
     """Return addresses in the command lines of raylets; a sweep's own Ray, on loopback, is for that sweep alone."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # the process ended in this moment
-            words = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            if "/raylet " in words and (match := GCS.search(words)) and not match[1].startswith("127."):
-                found.append(match[1])
+    for words in command_lines():
+        if words and Path(words[0]).name == "raylet":
+            found += [word.removeprefix(GCS) for word in words if word.startswith(GCS) and LOOPBACK not in word]
     return list(dict.fromkeys(found))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from secrets import token_hex
 
 from search_spaces import UserError
 from search_spaces.errors import describe_error
+from tunelab.launch.own_ray import sessions_folder
 from tunelab.system.redaction import without_secrets
 from tunelab.system.scratch import short_folder
 
@@ -28,30 +28,36 @@ def prepared() -> Iterator[str | None]:
     """Prepare the start of a local Ray; for the time of the block.
 
     Yields:
-        The folder for Ray's sessions, where its own would be too long for a socket or cannot be written; None for
-        Ray's own.
+        The folder in which Ray makes its own, where the usual one is too long for a socket or cannot be written; None
+        for the usual one.
 
     Raises:
         UserError: no folder is short enough, or the process may open too few files.
     """
     _raise_open_files()
-    usual = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray"
+    usual = sessions_folder()
     if len(str(usual)) <= MAX_FOLDER and _writable(usual) and _has_token():
-        try:
-            yield None
-        except UserError:  # Ray did not come up: what it left is this process's
-            for session in usual.glob(f"session_*_{os.getpid()}"):
-                shutil.rmtree(session, ignore_errors=True)
-            raise
+        yield None
         return
-    with short_folder(MAX_FOLDER) as folder:
+    with short_folder(MAX_FOLDER - len("/ray")) as folder:
         added = {} if _has_token() else {"RAY_AUTH_TOKEN_PATH": _write_token(folder)}
-        os.environ.update(added)
-        try:
+        with _environment(RAY_TMPDIR=str(folder), **added):
             yield str(folder)
-        finally:
-            for name in added:
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set environment variables inside the block; restore them on exit."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
                 os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def start_failed(error: BaseException, where: str) -> UserError:

@@ -15,9 +15,9 @@ from typing import Any
 import search_spaces
 import trainables
 from tunelab.launch.cluster_address import check_address, check_answers, given_address
+from tunelab.launch.own_ray import own_sessions
 from tunelab.launch.ray_internals.forks import ForkServer, fork_server, ray_runs, starts_ray
-from tunelab.launch.ray_internals.parts import started_session
-from tunelab.launch.ray_internals.patches import LOOPBACK, patched_ray, silence_raylet
+from tunelab.launch.ray_internals.patches import patched_ray, raylet_silenced
 from tunelab.launch.ray_internals.watch import guarded
 from tunelab.launch.ray_start import prepared, start_failed
 from tunelab.system.scratch import mark_process
@@ -66,24 +66,25 @@ def ray_running(
     """
     if ray_runs():
         meanwhile()
-        yield import_ray().cluster_resources()
+        with raylet_silenced():
+            yield import_ray().cluster_resources()
         return
     local = starts_ray(address)
     found = given_address(address)
     if found is not None:
         address = check_address(found)
         check_answers(address)
-    with fork_server(address) as forks, prepared() if local else nullcontext() as folder:
+    with fork_server(address) as forks, prepared() if local else nullcontext():
         ray = import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
         meanwhile()
-        _start(address, workers or os.cpu_count() or 1, forks if local else None, folder)
+        _start(address, workers or os.cpu_count() or 1, forks if local else None)
         with ExitStack() as block:
             block.callback(_shut_down, local)
             _entered.append(block)
             block.callback(_entered.remove, block)
             block.enter_context(guarded(ray))
-            session = started_session() if local else None
-            if session is not None:
+            block.enter_context(raylet_silenced())
+            for session in own_sessions() if local else ():
                 mark_process(session)
             yield ray.cluster_resources()
 
@@ -100,7 +101,7 @@ def leave_ray() -> None:
         _entered[-1].close()
 
 
-def _start(address: str | None, workers: int, forks: ForkServer | None, folder: str | None) -> None:
+def _start(address: str | None, workers: int, forks: ForkServer | None) -> None:
     """Connect to a cluster, or start a local Ray with a fork server; shut down again when interrupted meanwhile.
 
     A connection holds the interpreter, so that no handler runs: signals have the system's own effect until it is there.
@@ -109,7 +110,6 @@ def _start(address: str | None, workers: int, forks: ForkServer | None, folder: 
         address: Of the cluster.
         workers: See ``ray_running``.
         forks: For a local Ray.
-        folder: For a local Ray's sessions; its own when None.
     """
     ray, local = import_ray(), forks is not None
     try:
@@ -117,12 +117,10 @@ def _start(address: str | None, workers: int, forks: ForkServer | None, folder: 
             ray.init(
                 address=address or ("local" if local else None),
                 include_dashboard=False if local else None,
-                _node_ip_address=LOOPBACK if local else None,
                 runtime_env=None if local else {"py_modules": OUR_PACKAGES},
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 configure_logging=True,
-                _temp_dir=folder,
             )
     except Exception as error:  # Ray raises anything, down to ``Exception`` itself
         with suppress(Exception):  # of a Ray that did not come up; what was raised first matters more
@@ -134,9 +132,8 @@ def _start(address: str | None, workers: int, forks: ForkServer | None, folder: 
 
 
 def _shut_down(local: bool) -> None:
-    session = started_session() if local else None
     import_ray().shutdown()
-    if session is not None:
+    for session in own_sessions() if local else ():
         shutil.rmtree(session, ignore_errors=True)
 
 
@@ -160,9 +157,7 @@ def import_ray() -> Any:
     """Import Ray with our settings and without its chatter; Tune is left for ``import_tune``: Ray starts without it."""
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
-    ray = _quiet("ray")
-    silence_raylet()
-    return ray
+    return _quiet("ray")
 
 
 def import_tune() -> Any:

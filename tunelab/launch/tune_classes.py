@@ -12,9 +12,8 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from trainables import METRIC
-from trainables.base.worker.trial_actor import REPORT
+from trainables.base.worker.trial_actor import HANDLE, REPORT
 from tunelab.launch.adapter import TuneAdapter
-from tunelab.launch.ray_internals.parts import actor_handle
 
 
 class _Unsaved:
@@ -51,6 +50,7 @@ class ActorScheduler(_Unsaved, TrialScheduler):  # type: ignore[misc, unused-ign
     def __init__(self, adapter: TuneAdapter) -> None:
         self._adapter = adapter
         self._pending: deque[Any] = deque()
+        self._handles: dict[str, Any] = {}  # of the actors that have started, by Tune's id
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         self._pending.append(trial)
@@ -59,9 +59,8 @@ class ActorScheduler(_Unsaved, TrialScheduler):  # type: ignore[misc, unused-ign
         self._adapter.on_error(trial.trial_id, _error_text(trial))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        should_continue = self._adapter.on_result(
-            trial.trial_id, result.pop(REPORT), lambda assignment: actor_handle(trial).assign.remote(assignment)
-        )
+        handle = self._handles.setdefault(trial.trial_id, result.pop(HANDLE, None))
+        should_continue = self._adapter.on_result(trial.trial_id, result.pop(REPORT), handle.assign.remote)
         return str(TrialScheduler.CONTINUE if should_continue else TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
@@ -72,8 +71,9 @@ class ActorScheduler(_Unsaved, TrialScheduler):  # type: ignore[misc, unused-ign
             self._pending.remove(trial)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        live = {trial.trial_id: actor_handle(trial) for trial in tune_controller.get_live_trials()}
-        self._adapter.kill_hung(live, ray.kill)
+        live = {trial.trial_id for trial in tune_controller.get_live_trials()}
+        self._handles = {actor: handle for actor, handle in self._handles.items() if actor in live}
+        self._adapter.kill_hung(self._handles, ray.kill)
         while self._pending and self._pending[0].status not in ("PENDING", "PAUSED"):
             self._pending.popleft()
         return self._pending[0] if self._pending else None

@@ -12,6 +12,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tunelab.system.machine import processor
+
 PACKAGES = (
     "tunelab",
     "torch",
@@ -66,7 +68,7 @@ class Machine:
     def here(cls) -> Machine:
         """Describe this machine."""
         system = f"{platform.system()} {platform.machine()}"
-        return cls(_processor(), os.cpu_count() or 1, system, platform.node())
+        return cls(processor(), os.cpu_count() or 1, system, platform.node())
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,3 @@ def _git(folder: Path, *arguments: str) -> str:
         ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
     )
     return done.stdout.strip()
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        return platform.processor()
-    return platform.processor()

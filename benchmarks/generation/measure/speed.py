@@ -5,11 +5,9 @@ Times are wall-clock of this machine at this moment; compare rows of one run, no
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +17,7 @@ from benchmarks.generation.decoding.reference import generate_tokens
 from benchmarks.generation.measure.writer import Writer
 from benchmarks.generation.plan.settings import DecodingSettings
 from benchmarks.generation.plan.spec import NamedSetting, Plan
+from tunelab.system.machine import peak_memory, reset_peak_memory
 
 LOOP_PROMPTS = 4
 ENGINE_JOBS = 1024  # jobs that the engine decodes in the side-by-side measurement
@@ -167,17 +166,11 @@ def _reset_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
-    refs = Path("/proc/self/clear_refs")
-    if refs.exists():
-        refs.write_text("5")  # Linux: the high-water mark of resident memory starts again
+    reset_peak_memory()
 
 
 def _peak_mib(device: torch.device) -> float:
     """Return the high-water mark in MiB; where it cannot be reset (not Linux), of the whole process's life."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_memory() / 2**20

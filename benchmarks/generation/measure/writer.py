@@ -29,6 +29,7 @@ class Writer:
         model, tokenizer, facts: as ``load_model`` gives them.
         engine: on the model.
         begin: token ids before every prompt.
+        threads: CPU threads that torch is to use, see ``cpu_threads``.
     """
 
     model: GPT2LMHeadModel
@@ -36,6 +37,7 @@ class Writer:
     facts: ModelFacts
     engine: Engine
     begin: tuple[int, ...]
+    threads: int
 
     def prompt_ids(self, text: str) -> tuple[int, ...]:
         return (*self.begin, *self.tokenizer(text, add_special_tokens=False).input_ids)
@@ -118,15 +120,21 @@ def check_plan(plan: Plan) -> None:
             )
 
 
-def load_writer(plan: Plan) -> Writer:
-    """Load the plan's model; threads as the plan says, else one for a small model, else torch's own choice."""
+def load_writer(plan: Plan, threads: int | None = None) -> Writer:
+    """Load the plan's model.
+
+    Args:
+        plan: Says which, and may say how many threads.
+        threads: Of a large model where the plan says nothing; torch's own choice when None.
+    """
     model, tokenizer, facts = load_model(plan.spec.model, device=plan.spec.device)
     if plan.spec.threads is not None:
-        torch.set_num_threads(plan.spec.threads)
+        threads = plan.spec.threads
     elif facts.parameters < SMALL_MODEL:
-        torch.set_num_threads(1)
+        threads = 1
     begin = (facts.bos_id,) if plan.spec.prompts.begin_token else ()
-    return Writer(model, tokenizer, facts, Engine(model, facts.eos_id, plan.spec.rows), begin)
+    engine = Engine(model, facts.eos_id, plan.spec.rows)
+    return Writer(model, tokenizer, facts, engine, begin, threads or torch.get_num_threads())
 
 
 def score(writer: Writer, scorer: Scorer, plan: Plan, samples: Sequence[Sample]) -> list[Scored]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from typer.testing import CliRunner
 
@@ -25,6 +26,7 @@ from benchmarks.generation.report.logged import EXPERIMENT, log_benchmark
 from benchmarks.harness.lockfile import read_lock
 from benchmarks.harness.verify import verify
 from search_spaces.errors import UserError
+from trainables.base.training.compute import cpu_threads
 from tunelab.tracking.store import Store
 
 
@@ -34,12 +36,14 @@ class Recorder(Quiet):
     def __init__(self, most: int = 10**9) -> None:
         self.left = most
         self.found: dict[str, tuple[int, int]] = {}
+        self.threads: set[int] = set()
 
     def start(self, what: str, total: int, done: int) -> None:
         self.found[what] = (done, total)
 
     def step(self, tokens: int, finished: int) -> None:
         self.left -= finished
+        self.threads.add(torch.get_num_threads())
         if self.left <= 0:
             raise KeyboardInterrupt
 
@@ -148,7 +152,9 @@ def test_reports_name_the_stand_in_and_the_licence_and_escape_text(finished: Pat
 
 
 def test_a_second_run_and_verify_are_identical(finished: Path, copied: Path) -> None:
-    assert verify(copied) == []
+    with cpu_threads(3):
+        assert verify(copied) == []
+        assert torch.get_num_threads() == 3
     assert CliRunner().invoke(app, ["verify", str(copied)]).output == "identical\n"
 
 
@@ -172,7 +178,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     with (folder / "samples.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"setting": "T=0')  # a line cut off by a crash
     calls = 10
-    run_module.run(plan, folder, Quiet())
+    watch = Recorder()
+    with cpu_threads(3):
+        run_module.run(plan, folder, watch)
+        assert torch.get_num_threads() == 3
+    assert watch.threads == {1}  # of a small model
     assert calls == 12  # 98 samples in chunks of 32: two chunks were there, two were left
     for name in ("samples.jsonl", "results.csv"):
         assert (folder / name).read_bytes() == (finished / name).read_bytes()

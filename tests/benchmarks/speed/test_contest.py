@@ -90,7 +90,7 @@ def test_windows_are_milliseconds_a_trial() -> None:
     assert by_window([0.01 * i for i in range(3 * WINDOW)]) == pytest.approx((10.0, 10.0))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes by their environment")
 def test_the_cost_of_a_command_includes_its_children(tmp_path: Path) -> None:
     busy = "import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass\ntime.sleep(0.3)"
     parent = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {busy!r}]); time.sleep(0.3)"

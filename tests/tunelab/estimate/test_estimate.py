@@ -12,7 +12,7 @@ from tests.fault_toys import FAULT_TOY
 from tests.toys import TOY
 from tunelab.clean import find_removable
 from tunelab.cli.plan import lines_of
-from tunelab.doctor import cpu_quota, examine
+from tunelab.doctor import examine
 from tunelab.estimate import prediction as cost
 from tunelab.estimate.predict import predict
 from tunelab.estimate.simulation import Epochs, expected_epochs
@@ -21,6 +21,7 @@ from tunelab.run import run_sweep
 from tunelab.search.events import Finished, Started
 from tunelab.search.journal import FILE, Journal
 from tunelab.setup.named_files import named_places
+from tunelab.system.machine import cpu_quota
 from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX
 from tunelab.system.trust import remember
 from tunelab.tracking.store import Store

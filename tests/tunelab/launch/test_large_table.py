@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv
 
-from tunelab.system.memory import process_tree
+from tunelab.system.machine import process_tree
 
 ROWS, NUMBERS, CATEGORIES = 1_000_000, 24, 5
 PROMISED = 8e9  # bytes

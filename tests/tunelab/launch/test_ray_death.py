@@ -15,6 +15,7 @@ import pytest
 
 from tests.drivers import journal_lines, wait_until
 from tests.tunelab.launch.test_ray_start import CODE, environment
+from tunelab.launch.ray_internals.parts import patches_on
 from tunelab.launch.ray_internals.watch import run_watched
 from tunelab.system.errors import RayLost
 from tunelab.tracking.store import Store
@@ -38,12 +39,9 @@ class FakeRay:
     """A module with a raylet that is a process, and notes of what it was told."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(["sleep", "60"])
-        info = SimpleNamespace(process=self.process)
-        node = SimpleNamespace(all_processes={"raylet": [info]}, get_session_dir_path=lambda: "/nowhere/session")
-        self._private = SimpleNamespace(
-            worker=SimpleNamespace(_global_node=node), auto_init_hook=SimpleNamespace(enable_auto_connect=True)
-        )
+        command = ["/somewhere/raylet", "-c", "input()", f"--session_dir=/nowhere/session_now_{os.getpid()}"]
+        self.process = subprocess.Popen(command, executable=sys.executable, stdin=subprocess.PIPE)
+        self._private = SimpleNamespace(auto_init_hook=SimpleNamespace(enable_auto_connect=True))
         self.down = 0
 
     def shutdown(self) -> None:
@@ -55,7 +53,7 @@ def ray() -> Any:
     fake = FakeRay()
     yield fake
     fake.process.kill()
-    fake.process.wait()
+    fake.process.communicate()
 
 
 def test_what_needs_ray_gives_its_end_or_its_exception(ray: Any) -> None:
@@ -83,7 +81,7 @@ def test_a_raylet_that_dies_is_an_event(ray: Any) -> None:
         run_watched(act, told.append, ray)
     assert [type(problem) for problem in told] == [RayLost]
     assert ray.down == 1
-    assert not ray._private.auto_init_hook.enable_auto_connect
+    assert ray._private.auto_init_hook.enable_auto_connect is not patches_on()
 
 
 def test_a_signal_reaches_the_main_thread_and_what_runs_is_told(ray: Any) -> None:

@@ -12,34 +12,37 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import ray
 from ray import tune
 
 from trainables.base.contract.task import METRIC, Task, TrainingData
 from trainables.base.contract.trainable import finite
 from trainables.base.worker.assignment import TrialAssignment, TrialReport
 
+HANDLE = "tunelab_handle"  # the key of the actor's own handle, in its first result: how it is given assignments
 REPORT = "tunelab_report"  # the key of a ``TrialReport`` in a result; None when the actor had nothing to do
-IDLE_SECONDS = (0.005, 0.2)  # first and longest wait of a actor without a plan
+IDLE_SECONDS = (0.005, 0.2)  # first and longest wait of an actor without an assignment
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc, unused-ignore]
-    """Runs plans; each step ends with the next report of the trial that runs. Task and data come once a process."""
+    """Runs assignments; each step ends with the next report of the trial. Task and data come once a process."""
 
     def setup(self, config: dict[str, Any], *, task: Task, data: TrainingData) -> None:
-        """Begin without a plan."""
+        """Begin without an assignment."""
         self._task, self._data = task, data
         self._reports: Iterator[TrialReport] | None = None
         self._idle = IDLE_SECONDS[0]
+        self._introduction = {HANDLE: ray.get_runtime_context().current_actor}
 
-    def assign(self, plan: TrialAssignment | None) -> None:
+    def assign(self, assignment: TrialAssignment | None) -> None:
         """End the trial that runs and start the next one, or none for now."""
         self._reports = None  # closes the generator of a trial that was stopped
-        if plan is not None:
+        if assignment is not None:
             from trainables.base.worker.trial import (
                 run_trial,  # torch: loaded in workers only, the launcher needs the class
             )
 
-            self._reports = run_trial(self._task, self._data, plan)
+            self._reports = run_trial(self._task, self._data, assignment)
             self._idle = IDLE_SECONDS[0]
 
     def step(self) -> dict[str, Any]:
@@ -47,7 +50,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc, unused-ignore]
         if self._reports is None:
             time.sleep(self._idle)
             self._idle = min(2 * self._idle, IDLE_SECONDS[1])
-            return {METRIC: finite(math.inf), REPORT: None}
+            introduction, self._introduction = self._introduction, {}
+            return {METRIC: finite(math.inf), REPORT: None, **introduction}
         report = next(self._reports)
         last = report.rows[-1][1] if report.rows else math.inf
         return {METRIC: finite(last), REPORT: report}

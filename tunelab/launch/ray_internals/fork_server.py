@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunelab.system.machine import has_loaded
+
 AT_ONCE = (
     "trainables.base.worker.trial",
 )  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
@@ -206,7 +208,7 @@ def _draw_differently() -> bool:
 
 def _cuda_is_loaded() -> bool:
     """Return whether this process has loaded CUDA's driver, which fails in its copies; torch loads it on first use."""
-    return "/libcuda.so" in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    return has_loaded("libcuda.so")
 
 
 def _drawn_by_a_copy() -> bytes:

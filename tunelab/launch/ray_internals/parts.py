@@ -6,8 +6,6 @@ itself; forks need the patches, so that without these there are none either. Res
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from typing import Any
 
 from trainables.base.contract.private_parts import PrivatePart, is_switched_on
@@ -21,14 +19,12 @@ _SLOW = "A local Ray takes some seconds longer to start; everything else is as i
 _SIGNAL = "A SIGTERM that comes while Ray starts may be lost."
 _NO_FORKS = "Each worker loads torch by itself: three seconds and 300 MB for each trial at once."
 _NEW_WORKERS = "Sweeps start new workers instead of those that wait; everything else is as it was."
-_LINES = "Ray's notes about dead workers may appear on the terminal."
-_NEEDED = "Sweeps cannot run with this version of Ray."
+_LINES = "Ray's notes about dead workers appear on stderr."
 AGENTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # whose ports Ray waits for
 PARTS = (
-    PrivatePart("ray._private.worker", "_global_node", "The session folder of a local Ray is left behind."),
     PrivatePart("ray._private.auto_init_hook", "enable_auto_connect", "After its death, a second Ray may be started."),
-    PrivatePart("ray.tune.experiment.trial", "_TemporaryTrialState", _NEEDED),
     PrivatePart("ray._private.services", "get_node_ip_address", _EXPOSED),
+    PrivatePart("ray.util", "get_node_ip_address", _EXPOSED),
     PrivatePart("ray._private.utils", "set_sigterm_handler", _SIGNAL),
     PrivatePart("ray._private.worker", "print_to_stdstream", _LINES),
     PrivatePart("ray.actor", "ActorClassID.from_random", _NO_FORKS),
@@ -54,18 +50,7 @@ def forks_on() -> bool:
     return patches_on() and is_switched_on(FORKS_SWITCH)
 
 
-def started_session() -> Path | None:
-    """Return the session folder of the local Ray of this process, also of one that did not come up; None without one.
-
-    ``ray.nodes()`` would need a Ray that answers.
-    """
-    node = getattr(importlib.import_module("ray._private.worker"), "_global_node", None)
-    return None if node is None else Path(node.get_session_dir_path())
-
-
-def actor_handle(trial: Any) -> Any:
-    """Return the handle of the actor that a Tune trial is; None before its process is there.
-
-    Tune has no public way to it; without it an actor could not be handed its next assignment.
-    """
-    return trial.temporary_state.ray_actor
+def forbid_restart(ray: Any) -> None:
+    """Keep a call that is under way from starting another Ray after ours has died; without the patch one may start."""
+    if patches_on():
+        ray._private.auto_init_hook.enable_auto_connect = False

@@ -9,14 +9,17 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from threading import current_thread
+from typing import Any, TextIO
 
 from tunelab.launch.ray_internals.forks import ForkServer
 from tunelab.launch.ray_internals.parts import AGENTS, patches_on
 
 LOOPBACK = "127.0.0.1"
+RAY_THREADS = "ray_"  # the beginning of the names of Ray's threads in this process
 MAX_STARTED_WORKERS = 16  # at once, where each loads torch by itself
 NO_PORT = -1
 # What a raylet adds to the environment of its first job's workers, beside its process id.
@@ -43,10 +46,41 @@ def patched_ray(workers: int, forks: ForkServer | None) -> Iterator[None]:
         yield
 
 
-def silence_raylet() -> None:
-    """Keep the raylet's notes about dead workers off stdout, where ``--json`` writes; trials' records hold them."""
+@contextmanager
+def raylet_silenced() -> Iterator[None]:
+    """Keep the raylet's notes about dead workers off stdout inside the block, where ``--json`` writes.
+
+    Trials' records hold them. Without the patch they are written to stderr.
+    """
     if patches_on():
-        importlib.import_module("ray._private.worker").print_to_stdstream = lambda *arguments, **options: None  # type: ignore[attr-defined]
+        with _replaced(importlib.import_module("ray._private.worker"), "print_to_stdstream", _print_nothing):
+            yield
+    else:
+        with redirect_stdout(RayApart(sys.stdout)):
+            yield
+
+
+def _print_nothing(*arguments: Any, **options: Any) -> None:
+    return
+
+
+class RayApart:
+    """Standard output, but for what threads of Ray's write: that goes to stderr.
+
+    Args:
+        stdout: The real one.
+    """
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+
+    def write(self, text: str) -> int:
+        """Write a text to the stream of the current thread."""
+        stream = sys.stderr if current_thread().name.startswith(RAY_THREADS) else self._stdout
+        return stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stdout, name)
 
 
 def use_started_workers() -> None:
@@ -68,10 +102,14 @@ def on_loopback() -> Iterator[None]:
 
     Ray itself replaces this address by the machine's own, and then listens on all of them.
     """
-    with _replaced(
-        importlib.import_module("ray._private.services"), "get_node_ip_address", lambda *arguments, **options: LOOPBACK
-    ):
+    with ExitStack() as replaced:
+        for module in ("ray._private.services", "ray.util"):
+            replaced.enter_context(_replaced(importlib.import_module(module), "get_node_ip_address", _loopback))
         yield
+
+
+def _loopback(*arguments: Any, **options: Any) -> str:
+    return LOOPBACK
 
 
 @contextmanager

@@ -6,16 +6,17 @@ needs Ray runs in a thread of its own, so that the main one can let go of Ray fi
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
+import psutil
+
+from tunelab.launch.own_ray import has_ended, own_processes, own_sessions
+from tunelab.launch.ray_internals.parts import forbid_restart
 from tunelab.system.errors import RayLost
 
 LOOK_SECONDS = 0.2
@@ -90,10 +91,10 @@ def guarded(ray: Any) -> Iterator[None]:
 
 def make_look(ray: Any) -> Callable[[], str]:
     """Return a function that names the part of Ray that has ended; empty while all is well."""
-    started = _started(ray)
-    processes = [(part, info.process) for part in PARTS for info in started.get(part, ())]
+    started = own_processes()
+    processes = {part: started[part] for part in PARTS if part in started}
     if processes:
-        return lambda: next((part for part, process in processes if process.poll() is not None), "")
+        return lambda: next((part for part, process in processes.items() if has_ended(process)), "")
     host, _, port = str(ray.get_runtime_context().gcs_address).rpartition(":")
     looks = failures = 0
 
@@ -122,23 +123,16 @@ _letting_go = Lock()  # the thread that watches and the one that waits may both 
 
 
 def _let_go(ray: Any) -> None:
-    started = _started(ray)
-    session = Path(ray._private.worker._global_node.get_session_dir_path()) if started else None
-    ray._private.auto_init_hook.enable_auto_connect = False  # else a call under way would start another Ray
-    for infos in list(started.values()):
-        for info in infos:
-            with suppress(OSError):
-                os.kill(info.process.pid, signal.SIGKILL)
+    started = own_processes()
+    forbid_restart(ray)
+    for process in started.values():
+        with suppress(psutil.Error):
+            process.kill()
     thread = Thread(target=_shut_down, args=(ray,), name="letting go", daemon=True)
     thread.start()
     thread.join(END_SECONDS)
-    if session is not None:
-        shutil.rmtree(session, ignore_errors=True)
-
-
-def _started(ray: Any) -> dict[str, Any]:
-    """Return the processes that this one has started for Ray, by part; empty where Ray keeps no such list."""
-    return dict(getattr(ray._private.worker._global_node, "all_processes", {}))
+    for folder in own_sessions() if started else ():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _shut_down(ray: Any) -> None:
