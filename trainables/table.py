@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from search_spaces.errors import UserError, unknown
 from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import SPLIT_SEED, TaskFacts
+from trainables.base.kinds.kind import TABLE_KINDS
 from trainables.base.tables.budget import SMALL_ROWS, table_budget
 from trainables.base.tables.references import MLP, table_reference
 from trainables.base.tables.tabular import TabularTask
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 CONSTANT = "has one value in the training rows"
 TRANSFORMS = ("none", "log", "robust")
 MANY_ROWS = 100_000
-KINDS = ("regression", "binary", "multiclass")
 MAX_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
 
 
@@ -69,7 +69,7 @@ class Table(TabularTask):
     options = (
         TaskOption("data", "Table to learn from: CSV or TSV (also .gz) or Parquet."),
         TaskOption("target", "Column to predict."),
-        TaskOption("kind", "What the target is.", choices=KINDS, default="inferred from the target"),
+        TaskOption("kind", "What the target is.", choices=TABLE_KINDS, default="inferred from the target"),
         TaskOption("ignore", "Column to leave out; repeat it, or separate names by commas.", repeatable=True),
         TaskOption("split_column", "Column that says train, validation or test of each row."),
         TaskOption("group_column", "Column whose equal values stay in one split."),
@@ -109,10 +109,7 @@ class Table(TabularTask):
         columns = {option: column for option, (column, _) in reasons.items()}
         texts = {"data": data, "target": target, "kind": kind, "target_transform": target_transform, **columns}
         _check_text(texts | {"ignore": ignore, "treat": treat})
-        given = [option for option, column in columns.items() if column is not None]
-        if len(given) > 1:
-            flags = " and ".join(f"--{option.replace('_', '-')}" for option in given)
-            raise UserError(f"Rows are separated in one way, but {flags} are given. Choose one.")
+        _check_one_way(columns)
         if target_transform is not None and target_transform not in TRANSFORMS:
             raise unknown("target transform", target_transform, TRANSFORMS)
         self.split_column, self.group_column, self.time_column = split_column, group_column, time_column
@@ -130,9 +127,8 @@ class Table(TabularTask):
             missing=_missing(missing),
         )
         self._frame, self.schema = infer_schema(table.frame, target, wishes)
-        if target_transform == "log" and self.schema.kind == "regression" and self._frame[target].min() <= 0:
-            least = self._frame[target].min()
-            raise UserError(f"--target-transform log needs a positive target, but the least '{target}' is {least:g}.")
+        if target_transform == "log" and not self.schema.target_kind.classifies:
+            _check_positive(self._frame[target])
         self._chosen_transform = cast("TargetTransform | None", target_transform)
         self._constant: frozenset[str] = frozenset()
         self._split_notes: tuple[str, ...] = ()
@@ -143,12 +139,8 @@ class Table(TabularTask):
     def _take_on(self, frame: pd.DataFrame) -> None:
         """Set what a task says of itself from what the table turned out to be."""
         schema, rows = self.schema, len(frame)
-        from trainables.base.kinds.classification import RARE
-        from trainables.base.kinds.registry import row_kind
-
-        kind = row_kind(schema.kind)
+        kind = schema.target_kind
         self.target = schema.target.name
-        rare = schema.kind == "binary" and float(frame[self.target].value_counts(normalize=True).min()) < RARE
         self.numeric, self.categorical, self.dates = (
             schema.columns.numeric,
             schema.columns.categorical,
@@ -161,7 +153,7 @@ class Table(TabularTask):
             title=f"{self.target} of {self.path.name}",
             kind=schema.kind,
             source=self.path.name,
-            score="average_precision" if rare else kind.score,
+            score=kind.score_for(frame[self.target]),
             score_direction=kind.score_direction,
             note="",
             **table_budget(rows),
@@ -191,7 +183,7 @@ class Table(TabularTask):
         self.target_transform = self._chosen_transform or "none"
         splits = super().load(split_seed)
         notes = pooled_notes(splits.preprocessing)
-        if self._chosen_transform is None and self.schema.kind == "regression" and self.schema.target.far:
+        if self._chosen_transform is None and self.schema.target.far:
             choice = choose_transform(splits)
             notes.append(choice.note)
             if choice.transform != self.target_transform:
@@ -211,9 +203,7 @@ class Table(TabularTask):
 
         rows = self._parted(frame, split_seed)
         notes = [] if self.split_column is not None else [uneven(rows)]
-        from trainables.base.kinds.registry import row_kind
-
-        if row_kind(self.schema.kind).classifies:
+        if self.schema.target_kind.classifies:
             classes = frame[self.target]
             trained = set(classes.iloc[rows.train].unique())
             if len(trained) < 2:
@@ -257,9 +247,7 @@ class Table(TabularTask):
             "dropped": {**schema.dropped, **dict.fromkeys(sorted(self._constant), CONSTANT)},
             "notes": [*self._file_notes, *schema.notes, *self._split_notes, *self._load_notes],
         }
-        from trainables.base.kinds.registry import row_kind
-
-        if row_kind(schema.kind).classifies:
+        if schema.target_kind.classifies:
             shown["classes"] = {str(name): int(n) for name, n in frame[self.target].value_counts().items()}
         return shown
 
@@ -271,6 +259,19 @@ def _check_text(options: Mapping[str, object]) -> None:
             if not isinstance(part, str | Path | None):
                 flag = f"--{option.replace('_', '-')}"
                 raise UserError(f"{flag} of task 'table' must be text, got {part!r}. Put it in quotes in a YAML file.")
+
+
+def _check_one_way(columns: Mapping[str, str | None]) -> None:
+    """Refuse more than one column that separates the rows, by option."""
+    given = [f"--{option.replace('_', '-')}" for option, column in columns.items() if column is not None]
+    if len(given) > 1:
+        raise UserError(f"Rows are separated in one way, but {' and '.join(given)} are given. Choose one.")
+
+
+def _check_positive(target: pd.Series) -> None:
+    least = target.min()
+    if least <= 0:
+        raise UserError(f"--target-transform log needs a positive target, but the least '{target.name}' is {least:g}.")
 
 
 def _names(ignore: str | Sequence[str] | None, frame: pd.DataFrame) -> list[str]:

@@ -158,9 +158,12 @@ def check(request: Request) -> None:
     if request.control_trials and request.control_trials < 2 * WINDOW:
         raise UserError(f"--control-trials must be 0 or at least {2 * WINDOW}, got {request.control_trials}.")
     from trainables import get_task
+    from trainables.base.kinds.kind import RowKind
+    from trainables.base.kinds.registry import kind_of
 
     for name in request.tasks:
-        if get_task(name).facts.kind != "regression":
+        kind = kind_of(get_task(name).facts.kind)
+        if not isinstance(kind, RowKind) or kind.classifies:
             raise UserError(f"--tasks: the documentation's loop is written for regression, and {name} is none.")
 
 

@@ -95,7 +95,7 @@ def _read(content: bytes, name: str, preprocessing: TablePreprocessing) -> Table
 
 def predict_image_file(predictor: Predictor, content: bytes) -> ImagePrediction:
     """Predict the digit on a picture, given as bytes; raises ``UserError`` as ``read_digit`` does."""
-    if isinstance(getattr(predictor, "preprocessing", None), TablePreprocessing) or predictor.kind == "language_model":
+    if predictor.reads != "picture":
         raise UserError("This model takes no picture. Give it what it was trained on (see 'tunelab results').")
     pixels = read_digit(content)
     row = predictor.predict(pixels[None]).iloc[0]

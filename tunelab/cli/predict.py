@@ -52,12 +52,8 @@ def command(
     with tempfile.TemporaryDirectory() as folder:
         predictor = store.load_model(store.model_uri(model), Path(folder))
     name = "standard input" if source == STREAM else source
-    if predictor.kind == "language_model":
-        _predict_texts(predictor, content, name, output)
-    elif _takes_tables(predictor):
-        _predict_table(predictor, content, name, output)
-    else:
-        _predict_picture(predictor, content, output)
+    predict = {"table": _predict_table, "text": _predict_texts}.get(predictor.reads, _predict_picture)
+    predict(predictor, content, name, output)
 
 
 def read_input(source: str) -> bytes:
@@ -138,12 +134,6 @@ def to_bytes(frame: pd.DataFrame, output: str) -> bytes:
     return gzip.compress(text, mtime=0) if suffix.endswith(".gz") else text
 
 
-def _takes_tables(predictor: Predictor) -> bool:
-    from trainables.base.tables.preprocessing import TablePreprocessing
-
-    return isinstance(getattr(predictor, "preprocessing", None), TablePreprocessing)
-
-
 def _predict_table(predictor: Predictor, content: bytes, name: str, output: str) -> None:
     from trainables.base.prediction_input import predict_table_file
 
@@ -152,7 +142,7 @@ def _predict_table(predictor: Predictor, content: bytes, name: str, output: str)
     _say(*found.notes, *_written(output, f"{len(found.frame):,} rows"))
 
 
-def _predict_picture(predictor: Predictor, content: bytes, output: str) -> None:
+def _predict_picture(predictor: Predictor, content: bytes, name: str, output: str) -> None:
     """On the terminal the picture as the network saw it; into a file a PNG, or the probabilities as a table."""
     import pandas as pd
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -65,14 +65,14 @@ class Evidence:
 
     def predicted_classes(self) -> np.ndarray:
         """Return the positions of the predicted classes (n,), by the model's own threshold where it has one."""
-        kind = row_kind(self.facts.kind)
-        assert isinstance(kind, Classification)
-        return kind.chosen(self.class_probabilities(), self.model_facts)
+        return self._kind().chosen(self.class_probabilities(), self.model_facts)
 
     def truth(self) -> np.ndarray:
         """Return the positions of the true classes (n,)."""
-        position = {value: i for i, value in enumerate(self.model_facts["classes"])}
-        return np.array([position[value] for value in self.test.targets.tolist()], dtype=np.int64)
+        return self._kind().positions(self.test.targets, self.model_facts)
+
+    def _kind(self) -> Classification:
+        return cast(Classification, row_kind(self.facts.kind))
 
 
 def gather(

@@ -161,9 +161,11 @@ class Predictor(ABC):
     Attributes:
         kind: The name by which ``trainables.load_predictor`` finds the class; ``save`` writes it as ``"predictor"``
             into ``predictor.json``.
+        reads: What a file must hold to predict it, see ``tunelab predict``.
     """
 
     kind: ClassVar[str]
+    reads: Literal["table", "picture", "text", "nothing"] = "nothing"
 
     @property
     def pipeline_parts(self) -> Mapping[str, Any]:

@@ -35,6 +35,7 @@ class ImagePredictor(Predictor):
     """
 
     kind: ClassVar[str] = "images"
+    reads = "picture"
 
     def __init__(
         self,

@@ -96,6 +96,11 @@ class Binary(Classification):
 
     name: Kind = "binary"
     loss_text: str = CROSS_ENTROPY
+    n_classes: ClassVar[int | None] = 2
+
+    def score_for(self, targets: pd.Series) -> str:
+        """Return ``average_precision`` where a class is rare: accuracy says little there."""
+        return "average_precision" if float(targets.value_counts(normalize=True).min()) < RARE else self.score
 
     def n_outputs(self, classes: int) -> int:
         return 1

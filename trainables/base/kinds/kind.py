@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["regression", "binary", "multiclass", "images", "language_model", "function"]
 TargetTransform = Literal["none", "log", "robust"]
+TABLE_KINDS: tuple[Kind, ...] = ("regression", "binary", "multiclass")  # what a column of a table can be
 
 
 class GradientBuffers(Protocol):
@@ -52,12 +53,18 @@ class RowKind(TargetKind):
 
     Attributes:
         classifies: whether the target is one of some classes.
+        n_classes: how many classes there must be; None for any number, and for a regression.
         score, score_direction: default headline metric, and whether less or more of it is better.
     """
 
     classifies: ClassVar[bool]
+    n_classes: ClassVar[int | None] = None
     score: ClassVar[str]
     score_direction: ClassVar[Literal["minimize", "maximize"]]
+
+    def score_for(self, targets: pd.Series) -> str:
+        """Return the headline metric for raw targets (n,), where their distribution asks for another than ``score``."""
+        return self.score
 
     @abstractmethod
     def target_facts(self, train: np.ndarray, every: np.ndarray, transform: TargetTransform) -> dict[str, Any]:

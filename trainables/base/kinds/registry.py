@@ -45,6 +45,11 @@ def row_kind(name: str) -> RowKind:
     return kind
 
 
+def kind_of_classes(count: int) -> RowKind:
+    """Return the kind of a target with a number of classes."""
+    return row_kind("binary" if count == 2 else "multiclass")
+
+
 def kind_from_facts(facts: Mapping[str, Any]) -> RowKind:
     """Return the kind of the target that a table's facts describe (see ``RowKind.target_facts``)."""
     if "classes" not in facts:

@@ -37,6 +37,7 @@ class TablePredictor(Predictor):
     """
 
     kind: ClassVar[str] = "table"
+    reads = "table"
 
     def __init__(
         self,

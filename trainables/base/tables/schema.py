@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from search_spaces.errors import UserError, unknown
-from trainables.base.kinds.kind import Kind
+from trainables.base.kinds.kind import Kind, RowKind
+from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.cells.missing import infer_codes
 from trainables.base.tables.column import TREATMENTS, ColumnRole, chosen_role, infer_role
 from trainables.base.tables.columns import SORTS, Columns, category_text
@@ -34,8 +35,13 @@ class Schema:
 
     @property
     def kind(self) -> Kind:
-        """Kind of the target."""
+        """Name of the target's kind."""
         return self.target.kind
+
+    @property
+    def target_kind(self) -> RowKind:
+        """The target's kind: its metrics, and whether it has classes."""
+        return row_kind(self.target.kind)
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def infer_schema(frame: pd.DataFrame, target: str, wishes: Wishes | None = None)
     columns, notes = _with_missing(frame, _columns(read), wishes.missing)
     notes = [*found.notes, *(f"Column '{name}': {role.note}." for name, role in read.items() if role.note), *notes]
     clean = clean_target(frame, found)
-    leak = find_leak(clean, target, columns, regression=found.kind == "regression")
+    leak = find_leak(clean, target, columns, regression=not row_kind(found.kind).classifies)
     return clean, Schema(found, columns, left_out, (*notes, *([leak] if leak else [])))
 
 

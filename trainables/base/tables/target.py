@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError, unknown
-from trainables.base.kinds.kind import Kind
+from trainables.base.kinds.kind import TABLE_KINDS, Kind, RowKind
+from trainables.base.kinds.registry import kind_of_classes, row_kind
 from trainables.base.tables.cells.dates import MOSTLY
 from trainables.base.tables.cells.missing import NO_LABEL, drop_codes, infer_codes, is_word
 from trainables.base.tables.cells.numbers import PLAIN, infer_number_format, read_numbers
 from trainables.base.tables.column import FEW_VALUES, reading, strange_cells
 
-KINDS: tuple[Kind, ...] = ("regression", "binary", "multiclass")
 MAX_CLASSES = 100
 MIN_CLASS_ROWS = 3  # of a class: one for each split
 SHOWN = 5  # classes in a note
@@ -60,61 +60,125 @@ def infer_target(
     Raises:
         UserError: it cannot be learned, or not as ``kind``.
     """
-    if kind is not None and kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
-    name, present = str(values.name), values.dropna()
-    strange = strange_cells(present)
-    if strange or pd.api.types.is_datetime64_any_dtype(values):
-        sort = strange or "dates and times"
-        raise UserError(f"The target '{name}' holds {sort}; numbers, text or true and false can be learned.")
-    present = present[~_as_text(present).isin(list(missing or ()))]
-    cells = present if pd.api.types.is_numeric_dtype(present) else present[~is_word(present)]
-    notation = infer_number_format(cells)
-    numbers = read_numbers(cells, notation)
-    share = float(numbers.notna().mean()) if len(cells) else 0.0
-    example = str(cells[numbers.isna()].iloc[0])[:40] if len(cells) and share < 1 else ""
-    if kind == "regression" and share < MOSTLY and len(cells):
-        raise UserError(f"The target '{name}' is not numeric (e.g. '{example}'), so it cannot be regression.")
-    boolean = pd.api.types.infer_dtype(cells) == "boolean" and kind != "regression"
-    as_numbers = not boolean and (share == 1 or (share >= MOSTLY and kind in (None, "regression")))
-    notes: list[str] = []
-    codes: tuple[str, ...] = tuple(missing or ())
-    if as_numbers:
-        if missing is None and (code := infer_codes({name: numbers}).get(name)) is not None:
-            codes = (f"{code:g}",)
-            notes.append(code_note(name, numbers, code))
-        clean = drop_codes(numbers, _numbers(codes)).dropna()
-    else:
-        labels = present.map(_label)
-        clean = labels[~_is_no_label(labels)]
-        notes += _word_notes(name, clean)
+    if kind is not None and kind not in TABLE_KINDS:
+        raise unknown("kind", kind, TABLE_KINDS)
+    asked = None if kind is None else row_kind(kind)
+    name, cells = str(values.name), _read_cells(values, missing)
+    _check_asked(asked, name, cells)
+    as_numbers = cells.are_numbers(asked)
+    clean, codes, notes = _clean_numbers(name, cells, missing) if as_numbers else _clean_labels(name, cells, missing)
     if not len(clean):
         raise UserError(f"The target '{name}' has no value in any row.")
     counts = clean.value_counts()
     if len(counts) < 2:
         raise UserError(f"The target '{name}' has one value only ({clean.iloc[0]}), so there is nothing to learn.")
-    found = _kind_of(clean, len(counts), as_numbers) if kind is None else _checked(kind, name, len(counts))
-    if found != "regression" and len(counts) > MAX_CLASSES:
-        way_out = "learn it with --kind regression" if share >= MOSTLY else f"one of numbers ('{example}' is none)"
-        raise UserError(
-            f"The target '{name}' has {len(counts):,} different values, more than the {MAX_CLASSES} classes that are "
-            f"learned. Choose another target, or {way_out}."
-        )
+    found = _infer_kind(clean, len(counts), as_numbers) if asked is None else asked
+    _check_classes(found, name, len(counts), cells)
     if len(clean) < len(values):
         notes.insert(0, f"Left out {len(values) - len(clean):,} of {len(values):,} rows: no readable target '{name}'.")
     left_out: tuple[Any, ...] = ()
-    if found != "regression" and not keep_rare:
-        left_out, note = _rare_classes(name, counts)
-        notes += [note] if note else []
-    if kind is None:
+    if found.classifies and not keep_rare:
+        left_out, rare = _rare_classes(name, counts)
+        notes += rare
+    if asked is None:
         distinct = len(counts) - len(left_out)
-        found = "binary" if found == "multiclass" and distinct == 2 else found
-        notes.append(f"'{name}' is taken for {found} ({distinct:,} different values); --kind overrides.")
-    if as_numbers and notation != PLAIN:
-        notes.append(f"Target '{name}': {reading(cells, numbers, notation)}.")
-    far = _far_note(name, clean) if found == "regression" else []
-    notation_read = notation if as_numbers else None
-    return Target(name, found, notation_read, codes, left_out, bool(far), (*notes, *far))
+        found = kind_of_classes(distinct) if found.classifies else found
+        notes.append(f"'{name}' is taken for {found.name} ({distinct:,} different values); --kind overrides.")
+    if as_numbers and cells.notation != PLAIN:
+        notes.append(f"Target '{name}': {reading(cells.cells, cells.numbers, cells.notation)}.")
+    far = [] if found.classifies else _far_note(name, clean)
+    notation = cells.notation if as_numbers else None
+    return Target(name, found.name, notation, codes, left_out, bool(far), (*notes, *far))
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of a target, read as numbers.
+
+    Attributes:
+        present: those that are not empty and not given as missing.
+        cells: of these, those that are not words for "no value".
+        notation: how their numbers are written.
+        numbers: of ``cells``; NaN for one that is not a number.
+    """
+
+    present: pd.Series
+    cells: pd.Series
+    notation: str
+    numbers: pd.Series
+
+    @property
+    def share(self) -> float:
+        """Fraction of the cells that are numbers."""
+        return float(self.numbers.notna().mean()) if len(self.cells) else 0.0
+
+    @property
+    def example(self) -> str:
+        """A cell that is not a number; empty when all are."""
+        return str(self.cells[self.numbers.isna()].iloc[0])[:40] if len(self.cells) and self.share < 1 else ""
+
+    def are_numbers(self, asked: RowKind | None) -> bool:
+        """Return whether the target is read as numbers; a few other cells are then left out where these may be."""
+        number = asked is not None and not asked.classifies
+        if pd.api.types.infer_dtype(self.cells) == "boolean" and not number:
+            return False
+        return self.share == 1 or (self.share >= MOSTLY and (asked is None or number))
+
+
+def _read_cells(values: pd.Series, missing: Sequence[str] | None) -> _Cells:
+    present = values.dropna()
+    strange = strange_cells(present)
+    if strange or pd.api.types.is_datetime64_any_dtype(values):
+        sort = strange or "dates and times"
+        raise UserError(f"The target '{values.name}' holds {sort}; numbers, text or true and false can be learned.")
+    present = present[~_as_text(present).isin(list(missing or ()))]
+    cells = present if pd.api.types.is_numeric_dtype(present) else present[~is_word(present)]
+    notation = infer_number_format(cells)
+    return _Cells(present, cells, notation, read_numbers(cells, notation))
+
+
+def _check_asked(asked: RowKind | None, name: str, cells: _Cells) -> None:
+    """Refuse a regression of cells that are mostly not numbers."""
+    if asked is not None and not asked.classifies and cells.share < MOSTLY and len(cells.cells):
+        raise UserError(f"The target '{name}' is not numeric (e.g. '{cells.example}'), so it cannot be {asked.name}.")
+
+
+def _check_classes(kind: RowKind, name: str, distinct: int, cells: _Cells) -> None:
+    """Refuse a number of classes that the kind cannot have."""
+    if kind.n_classes is not None and distinct != kind.n_classes:
+        raise UserError(
+            f"The target '{name}' has {distinct:,} different values, but {kind.name} needs exactly {kind.n_classes}."
+        )
+    if kind.classifies and distinct > MAX_CLASSES:
+        way_out = (
+            "learn it with --kind regression"
+            if cells.share >= MOSTLY
+            else f"one of numbers ('{cells.example}' is none)"
+        )
+        raise UserError(
+            f"The target '{name}' has {distinct:,} different values, more than the {MAX_CLASSES} classes that are "
+            f"learned. Choose another target, or {way_out}."
+        )
+
+
+def _clean_numbers(
+    name: str, cells: _Cells, missing: Sequence[str] | None
+) -> tuple[pd.Series, tuple[str, ...], list[str]]:
+    """Return the numbers that can be learned, the codes of missing ones, as text, and notes."""
+    codes, notes = tuple(missing or ()), []
+    if missing is None and (code := infer_codes({name: cells.numbers}).get(name)) is not None:
+        codes = (f"{code:g}",)
+        notes.append(code_note(name, cells.numbers, code))
+    return drop_codes(cells.numbers, _numbers(codes)).dropna(), codes, notes
+
+
+def _clean_labels(
+    name: str, cells: _Cells, missing: Sequence[str] | None
+) -> tuple[pd.Series, tuple[str, ...], list[str]]:
+    """Return the labels that can be learned, the cells given as missing, and notes."""
+    labels = cells.present.map(_label)
+    clean = labels[~_is_no_label(labels)]
+    return clean, tuple(missing or ()), _word_notes(name, clean)
 
 
 def clean_target(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
@@ -135,7 +199,7 @@ def clean_target(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
         clean = drop_codes(read_numbers(values, target.notation), _numbers(target.missing))
     rows = clean.notna() & ~clean.isin(list(target.left_out))
     clean = clean[rows].infer_objects()  # true and false with missing cells are objects
-    if target.notation is not None and target.kind != "regression" and bool((clean % 1 == 0).all()):
+    if target.notation is not None and row_kind(target.kind).classifies and bool((clean % 1 == 0).all()):
         clean = clean.astype(np.int64)
     return frame.loc[rows].reset_index(drop=True).assign(**{target.name: clean.to_numpy()})
 
@@ -174,10 +238,10 @@ def _word_notes(name: str, labels: pd.Series) -> list[str]:
     ]
 
 
-def _rare_classes(name: str, counts: pd.Series) -> tuple[tuple[Any, ...], str]:
+def _rare_classes(name: str, counts: pd.Series) -> tuple[tuple[Any, ...], list[str]]:
     rare = counts[counts < MIN_CLASS_ROWS]
     if not len(rare):
-        return (), ""
+        return (), []
     if len(counts) - len(rare) < 2:
         raise UserError(
             f"The target '{name}' has {len(counts) - len(rare)} class(es) with {MIN_CLASS_ROWS} or more rows, but two "
@@ -187,7 +251,7 @@ def _rare_classes(name: str, counts: pd.Series) -> tuple[tuple[Any, ...], str]:
     more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
     rows = "1 row" if rare.sum() == 1 else f"{int(rare.sum()):,} rows"
     note = f"Left out {rows} of classes with fewer than {MIN_CLASS_ROWS} rows, too few to split: {shown}{more}."
-    return tuple(rare.index), note
+    return tuple(rare.index), [note]
 
 
 def _far_note(name: str, clean: pd.Series) -> list[str]:
@@ -204,15 +268,9 @@ def _far_note(name: str, clean: pd.Series) -> list[str]:
     return [f"{values} far from all others: {farthest:g} is {what}. Check them."]
 
 
-def _kind_of(clean: pd.Series, distinct: int, as_numbers: bool) -> Kind:
-    if distinct == 2:
-        return "binary"
+def _infer_kind(clean: pd.Series, distinct: int, as_numbers: bool) -> RowKind:
     few = distinct <= FEW_VALUES and len(clean) >= 5 * distinct
     whole = as_numbers and bool((clean % 1 == 0).all())
-    return "multiclass" if not as_numbers or (whole and few) else "regression"
-
-
-def _checked(kind: str, target: str, distinct: int) -> Kind:
-    if kind == "binary" and distinct != 2:
-        raise UserError(f"The target '{target}' has {distinct:,} different values, but binary needs exactly 2.")
-    return next(known for known in KINDS if known == kind)
+    if distinct == 2 or not as_numbers or (whole and few):
+        return kind_of_classes(distinct)
+    return row_kind("regression")

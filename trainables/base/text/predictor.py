@@ -50,6 +50,7 @@ class LanguageModelPredictor(Predictor):
     """
 
     kind: ClassVar[str] = "language_model"
+    reads = "text"
 
     def __init__(
         self,

@@ -48,6 +48,7 @@ class EnsemblePredictor(Predictor):
         self._members = [as_member(member) for member in members]
         self.task_kind, self.facts = self._members[0].task_kind, self._members[0].facts
         self.preprocessing = self._members[0].preprocessing
+        self.reads = self.members[0].reads
 
     def outputs(self, inputs: Any) -> np.ndarray:
         """As each member's: standardised target (n, 1), logit of class 1 (n, 1), or log-probabilities (n, classes)."""
