@@ -57,9 +57,16 @@ class ImagePredictor(Predictor):
 
     def outputs(self, inputs: Any) -> np.ndarray:
         """Turn pictures (see ``as_images``) into logits (n, classes) float32."""
-        x = torch.from_numpy(self.preprocessing.transform(as_images(inputs)))
+        return self.encoded_outputs(self.encode(inputs))
+
+    def encode(self, inputs: Any) -> torch.Tensor:
+        """Prepare pictures (see ``as_images``) for the network, (n, 1, 28, 28) float32."""
+        return torch.from_numpy(self.preprocessing.transform(as_images(inputs)))
+
+    def encoded_outputs(self, encoded: torch.Tensor) -> np.ndarray:
+        """Turn what ``encode`` returned into logits (n, classes) float32."""
         with torch.inference_mode():
-            return torch.cat([self.model(part) for part in torch.split(x, BATCH)]).numpy()
+            return torch.cat([self.model(part) for part in torch.split(encoded, BATCH)]).numpy()
 
     def predict(self, inputs: Any) -> pd.DataFrame:
         """Return a column ``prediction`` and the probabilities ``p_<class>``."""

@@ -18,7 +18,7 @@ from trainables.base.kinds.metrics import best_threshold
 from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.categories import CategoryEncoding
 from trainables.base.tables.families.registry import family_of
-from trainables.base.tables.inputs import encode_rows
+from trainables.base.tables.inputs import TableInputs, encode_rows
 from trainables.base.tables.preprocessing import TablePreprocessing
 
 if TYPE_CHECKING:
@@ -58,7 +58,15 @@ class TablePredictor(Predictor):
 
     def outputs(self, inputs: pd.DataFrame) -> np.ndarray:
         """Convert (n, raw columns) to the model's raw outputs (n, n_outputs) float32."""
-        return self.model.outputs(encode_rows(inputs, self.preprocessing, self._categories))
+        return self.encoded_outputs(self.encode(inputs))
+
+    def encode(self, inputs: pd.DataFrame) -> TableInputs:
+        """Prepare (n, raw columns) for the model."""
+        return encode_rows(inputs, self.preprocessing, self._categories)
+
+    def encoded_outputs(self, encoded: TableInputs) -> np.ndarray:
+        """Convert what ``encode`` returned to raw outputs (n, n_outputs) float32."""
+        return self.model.outputs(encoded)
 
     def predict(self, inputs: pd.DataFrame) -> pd.DataFrame:
         """Predict raw rows: a column ``prediction``; for classes also ``p_<class>``, the probabilities."""

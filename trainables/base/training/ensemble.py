@@ -28,8 +28,11 @@ class Member(Protocol):
     facts: Mapping[str, Any]
     preprocessing: Any
 
-    def outputs(self, inputs: Any) -> np.ndarray:
-        """Map raw inputs to raw outputs (n, n_outputs): the standardised target, or logits."""
+    def encode(self, inputs: Any) -> Any:
+        """Prepare raw inputs for the model; depends on ``preprocessing`` and ``facts`` alone."""
+
+    def encoded_outputs(self, encoded: Any) -> np.ndarray:
+        """Map what ``encode`` returned to raw outputs (n, n_outputs): the standardised target, or logits."""
 
 
 class EnsemblePredictor(Predictor):
@@ -53,7 +56,13 @@ class EnsemblePredictor(Predictor):
     def outputs(self, inputs: Any) -> np.ndarray:
         """As each member's: standardised target (n, 1), logit of class 1 (n, 1), or log-probabilities (n, classes)."""
         kind = row_kind(self.task_kind)
-        decoded = [kind.decode(member.outputs(inputs)) for member in self._members]
+        encoded: dict[int, Any] = {}  # by preprocessing, which members share and which costs most
+        decoded = []
+        for member in self._members:
+            shared = id(member.preprocessing)
+            if shared not in encoded:
+                encoded[shared] = member.encode(inputs)
+            decoded.append(kind.decode(member.encoded_outputs(encoded[shared])))
         return kind.encode_outputs(np.tensordot(self.weights, decoded, axes=1))
 
     def predict(self, inputs: Any) -> pd.DataFrame:
@@ -89,7 +98,7 @@ def _check_weights(weights: list[Any]) -> None:
 
 def as_member(predictor: Predictor) -> Member:
     """Return the predictor, if it can be averaged; raises ``UserError`` otherwise."""
-    if not (hasattr(predictor, "outputs") and hasattr(predictor, "facts") and hasattr(predictor, "task_kind")):
+    if not (hasattr(predictor, "encoded_outputs") and hasattr(predictor, "facts") and hasattr(predictor, "task_kind")):
         raise UserError(f"Models of kind '{predictor.kind}' cannot be averaged; leave --ensemble out.")
     return cast(Member, predictor)
 
