@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables import Predictor, Splits, Task
 from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import kind_of
+from trainables.base.training.ensemble import SharedInputs, is_member
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
-
-if TYPE_CHECKING:
-    pass
 
 MAX_CANDIDATES = 20  # leading trials whose weights are kept until the end
 
@@ -64,19 +61,21 @@ def load_candidates(result: SweepResult, task: Task, splits: Splits, weights: Le
     kind, arrays = kind_of(task.facts.kind), splits.training.arrays
     if not isinstance(kind, RowKind) or "y_val" not in arrays:
         return None
+    validation = SharedInputs(splits.validation.inputs)
     trials, predictors, decoded, seconds, sizes = [], [], [], [], []
     for trial in weights.kept(result.ranked()[:MAX_CANDIDATES]):
         state = weights.load(trial, task, splits.training)
         predictor = task.predictor(trial.config, state, splits) if state else None
-        outputs = getattr(predictor, "outputs", None)
-        if predictor is None or outputs is None:
+        if predictor is None:
+            return None
+        predictors.append(predictor)
+        if not is_member(predictor):
             return None
         began = time.perf_counter()
-        decoded.append(kind.decode(np.asarray(outputs(splits.validation.inputs))))
+        decoded.append(kind.decode(np.asarray(validation.outputs(predictor))))
         seconds.append(time.perf_counter() - began)
         sizes.append(sum(part.numel() * part.element_size() for part in state.values()))
         trials.append(trial)
-        predictors.append(predictor)
     if not trials:
         return None
     target = np.asarray(arrays["y_val"]).reshape(-1)

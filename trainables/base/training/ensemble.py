@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,25 @@ class Member(Protocol):
         """Map what ``encode`` returned to raw outputs (n, n_outputs): the standardised target, or logits."""
 
 
+class SharedInputs:
+    """Raw inputs that are prepared once for all members with the same preprocessing, which costs more than most models.
+
+    Args:
+        inputs: As ``Member.encode`` takes them.
+    """
+
+    def __init__(self, inputs: Any) -> None:
+        self._inputs = inputs
+        self._encoded: dict[int, Any] = {}
+
+    def outputs(self, member: Member) -> np.ndarray:
+        """Return a member's raw outputs, (n, n_outputs)."""
+        key = id(member.preprocessing)
+        if key not in self._encoded:
+            self._encoded[key] = member.encode(self._inputs)
+        return member.encoded_outputs(self._encoded[key])
+
+
 class EnsemblePredictor(Predictor):
     """A weighted mean of predictors of the same task: of the (transformed) target, or of probabilities.
 
@@ -56,13 +75,8 @@ class EnsemblePredictor(Predictor):
     def outputs(self, inputs: Any) -> np.ndarray:
         """As each member's: standardised target (n, 1), logit of class 1 (n, 1), or log-probabilities (n, classes)."""
         kind = row_kind(self.task_kind)
-        encoded: dict[int, Any] = {}  # by preprocessing, which members share and which costs most
-        decoded = []
-        for member in self._members:
-            shared = id(member.preprocessing)
-            if shared not in encoded:
-                encoded[shared] = member.encode(inputs)
-            decoded.append(kind.decode(member.encoded_outputs(encoded[shared])))
+        shared = SharedInputs(inputs)
+        decoded = [kind.decode(shared.outputs(member)) for member in self._members]
         return kind.encode_outputs(np.tensordot(self.weights, decoded, axes=1))
 
     def predict(self, inputs: Any) -> pd.DataFrame:
@@ -96,11 +110,16 @@ def _check_weights(weights: list[Any]) -> None:
         raise ValueError("its weights are not positive numbers whose sum is 1")
 
 
+def is_member(predictor: Predictor) -> TypeGuard[Member]:
+    """Return whether the predictor can be averaged."""
+    return all(hasattr(predictor, name) for name in ("encoded_outputs", "facts", "task_kind"))
+
+
 def as_member(predictor: Predictor) -> Member:
     """Return the predictor, if it can be averaged; raises ``UserError`` otherwise."""
-    if not (hasattr(predictor, "encoded_outputs") and hasattr(predictor, "facts") and hasattr(predictor, "task_kind")):
+    if not is_member(predictor):
         raise UserError(f"Models of kind '{predictor.kind}' cannot be averaged; leave --ensemble out.")
-    return cast(Member, predictor)
+    return predictor
 
 
 def select_greedily(

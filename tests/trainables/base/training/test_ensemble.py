@@ -11,7 +11,7 @@ import pytest
 from search_spaces import UserError
 from trainables import Predictor, RawSplit, Splits, TabularTask, get_task, load_predictor
 from trainables.base.kinds.registry import row_kind
-from trainables.base.training.ensemble import EnsemblePredictor, as_member, select_greedily
+from trainables.base.training.ensemble import EnsemblePredictor, SharedInputs, as_member, select_greedily
 
 PLAIN: dict[str, Any] = {"hidden_sizes": [16], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 32}
 NEIGHBOURS: dict[str, Any] = {
@@ -64,8 +64,8 @@ def test_an_average_lies_between_its_members(trained: tuple[TabularTask, Splits,
 
 def greedy_weights(members: list[Predictor], validation: RawSplit, at_most: int) -> tuple[list[float], float]:
     ready = [as_member(member) for member in members]
-    kind = row_kind(ready[0].task_kind)
-    decoded = np.stack([kind.decode(member.outputs(validation.inputs)) for member in ready])
+    kind, shared = row_kind(ready[0].task_kind), SharedInputs(validation.inputs)
+    decoded = np.stack([kind.decode(shared.outputs(member)) for member in ready])
     target = kind.encode_target(np.asarray(validation.targets), ready[0].facts)
     weights, loss = select_greedily(kind, decoded, target, at_most)
     return weights.tolist(), loss
