@@ -37,6 +37,7 @@ COMMANDS = {
     "sweep": CommandEntry("tunelab.cli.sweep", "Search hyperparameters and log the best model"),
     "resume": CommandEntry("tunelab.cli.resume", "Continue or extend a sweep"),
     "plan": CommandEntry("tunelab.cli.plan", "Predict a sweep's time, memory and disk"),
+    "whatif": CommandEntry("tunelab.cli.whatif", "Replay a sweep under other rules of early stopping"),
     "results": CommandEntry("tunelab.cli.results", "List the sweeps, or show the outcome of one"),
     "report": CommandEntry("tunelab.cli.report", "Write a sweep's report (HTML and Markdown)"),
     "compare": CommandEntry("tunelab.cli.compare", "Compare sweeps"),

@@ -115,7 +115,7 @@ class SearchController:
             status=TrialStatus.RUNNING,
             started=time.time(),
         )
-        state.journal.append(Proposed.from_trial(record))
+        state.journal.append(Proposed.from_trial(record, protected=number in state.rungs.protected))
         self.records.append(record)
         return self._assign(number)
 

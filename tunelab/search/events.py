@@ -31,6 +31,7 @@ class Proposed:
         seed: Of initialisation, data order and dropout.
         max_epochs: Its budget.
         time: Unix time in seconds.
+        protected: True if no rung stops it.
     """
 
     name: ClassVar[str] = "proposed"
@@ -40,11 +41,13 @@ class Proposed:
     seed: int
     max_epochs: int
     time: float
+    protected: bool = False
 
     @classmethod
-    def from_trial(cls, trial: TrialRecord) -> Proposed:
+    def from_trial(cls, trial: TrialRecord, *, protected: bool) -> Proposed:
         """Describe a new trial."""
-        return cls(trial.number, dict(trial.params), dict(trial.config), trial.seed, trial.max_epochs, trial.started)
+        params, config = dict(trial.params), dict(trial.config)
+        return cls(trial.number, params, config, trial.seed, trial.max_epochs, trial.started, protected)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Replay:
         trials: In order of numbers.
         checkpoints: (epoch, path) of the last checkpoint, by trial number.
         longest: By trial number, the curve that a trial had before it was restarted: what its rungs saw.
+        protected: Numbers of the trials that no rung stops.
         sessions: The beginning of each session, in order.
         parent_run_id: Of the sweep's parent run; empty when there is none yet.
         test_openings: Unix times at which the test split was opened.
@@ -42,6 +43,7 @@ class Replay:
     trials: tuple[TrialRecord, ...]
     checkpoints: dict[int, tuple[int, str]]
     longest: dict[int, tuple[Epoch, ...]]
+    protected: frozenset[int] = frozenset()
     sessions: tuple[Started, ...] = ()
     parent_run_id: str = ""
     test_openings: tuple[float, ...] = ()
@@ -77,6 +79,7 @@ class _State:
         self._trials: dict[int, TrialRecord] = {}
         self._checkpoints: dict[int, tuple[int, str]] = {}
         self._longest: dict[int, tuple[Epoch, ...]] = {}
+        self._protected: set[int] = set()
         self._sessions: list[Started] = []
         self._parent_run_id = ""
         self._test_openings: list[float] = []
@@ -89,6 +92,8 @@ class _State:
             trial = self._changed(event)
             self._trials[trial.number] = trial
         match event:
+            case Proposed():
+                self._protected |= {event.trial} if event.protected else set()
             case Checkpointed():
                 self._checkpoints[event.trial] = (event.epoch, event.uri)
             case Started():
@@ -141,6 +146,7 @@ class _State:
             trials=tuple(self._trials[n] for n in sorted(self._trials)),
             checkpoints=self._checkpoints,
             longest=self._longest,
+            protected=frozenset(self._protected),
             sessions=tuple(self._sessions),
             parent_run_id=self._parent_run_id,
             test_openings=tuple(self._test_openings),

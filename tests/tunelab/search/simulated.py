@@ -135,12 +135,13 @@ def make_controller(
     restored: Replay | None = None,
     space: SearchSpace | None = None,
     retries: int = 1,
+    rungs: Rungs | None = None,
 ) -> SearchController:
     """A controller on the toy's search space."""
     return SearchController(
         SearchLimits(trials, max_epochs, concurrency, retries=retries),
         StudySampler(space or SearchSpace("toy", suggest), sampler, seed, reference={"x": 0.5, "idle": "a"}, fixed={}),
-        Rungs(rung_levels(1, 3, max_epochs), 3),
+        rungs or Rungs(rung_levels(1, 3, max_epochs), 3),
         Journal(folder),
         seed,
         order=partial(DeterministicOrder, history_window=history_window) if history_window else AsynchronousOrder,
