@@ -88,8 +88,8 @@ def test_the_headline_says_when_a_trial_can_be_stopped_and_what_lowered_that(sto
         return "\n".join(headline(spec, task, splits, 2))
 
     assert "300 epochs" in shown()
-    assert "A trial can be stopped early after 11 epochs." in shown()
-    assert "--max-epochs 4 lowers the grace period, which is 11 epochs otherwise." in shown(max_epochs=4)
+    assert "A trial can be stopped early after 17 epochs." in shown()
+    assert "--max-epochs 4 lowers the grace period, which is 17 epochs otherwise." in shown(max_epochs=4)
     assert "lowers" not in shown(max_epochs=4, grace_period=2)
     assert "stopped early" not in shown(max_epochs=4, scheduler="none")
     with pytest.raises(UserError, match="--grace-period 5 is above --max-epochs 4"):
