@@ -6,8 +6,10 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pandas as pd
@@ -177,29 +179,50 @@ class TablePreprocessing:
 
     def save(self, folder: Path) -> None:
         """Write ``preprocessing.skops`` and ``columns.json``."""
-        import skops.io  # loads much of scikit-learn
-
-        skops.io.dump({"columns": self._transformer, "texts": self._texts}, folder / "preprocessing.skops")
+        (folder / "preprocessing.skops").write_bytes(self._as_skops)
         stored = asdict(self.columns) | {"low": self._low.tolist(), "high": self._high.tolist()}
         (folder / "columns.json").write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> TablePreprocessing:
-        """Read what ``save`` wrote; refuse types that scikit-learn's own preprocessing does not need."""
-        columns, low, high = _read_columns(folder / "columns.json")
+        """Read what ``save`` wrote; refuse types that scikit-learn's own preprocessing does not need.
+
+        Members of an ensemble hold the same bytes, which are read once: they share one object, and prepare inputs once.
+        """
+        described, path = folder / "columns.json", folder / "preprocessing.skops"
+        columns, low, high = _read_columns(described)
+        with reading(path):
+            content = described.read_bytes(), path.read_bytes()
+            found = _LOADED.get(content)
+            if found is None:
+                fitted = _read_skops(content[1], path.name)
+                found = _LOADED[content] = cls(columns, fitted["columns"], fitted["texts"], low, high)
+            return found
+
+    @cached_property
+    def _as_skops(self) -> bytes:
         import skops.io  # loads much of scikit-learn
 
-        path = folder / "preprocessing.skops"
-        with reading(path):
-            foreign = set(skops.io.get_untrusted_types(file=path)) - _TRUSTED
-            if foreign:
-                raise UserError(f"'{path.name}' holds types that are not loaded: {', '.join(sorted(foreign))}.")
-            fitted = skops.io.load(path, trusted=sorted(_TRUSTED))
-            return cls(columns, fitted["columns"], fitted["texts"], low, high)
+        content: bytes = skops.io.dumps({"columns": self._transformer, "texts": self._texts})
+        return content
 
     def _part(self, name: str) -> Any:
         assert self._transformer is not None
         return self._transformer.named_transformers_[name]
+
+
+_LOADED: WeakValueDictionary[tuple[bytes, bytes], TablePreprocessing] = WeakValueDictionary()
+
+
+def _read_skops(content: bytes, name: str) -> dict[str, Any]:
+    """Return what the bytes of a skops file hold; raises ``UserError`` for types that are not ours."""
+    import skops.io  # loads much of scikit-learn
+
+    foreign = set(skops.io.get_untrusted_types(data=content)) - _TRUSTED
+    if foreign:
+        raise UserError(f"'{name}' holds types that are not loaded: {', '.join(sorted(foreign))}.")
+    fitted: dict[str, Any] = skops.io.loads(content, trusted=sorted(_TRUSTED))
+    return fitted
 
 
 def _read_columns(path: Path) -> tuple[Columns, np.ndarray, np.ndarray]:

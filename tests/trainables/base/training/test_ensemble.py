@@ -100,3 +100,14 @@ def test_a_model_without_outputs_cannot_be_averaged() -> None:
 
     with pytest.raises(UserError, match="'speaker' cannot be averaged"):
         EnsemblePredictor([Speaker()], [1.0])
+
+
+def test_members_of_a_loaded_ensemble_share_their_preprocessing(
+    trained: tuple[TabularTask, Splits, list[Predictor]], tmp_path: Path
+) -> None:
+    _, splits, members = trained
+    ensemble = EnsemblePredictor(members, [0.5, 0.3, 0.2])
+    ensemble.save(tmp_path)
+    loaded = EnsemblePredictor.load(tmp_path)
+    assert len({id(as_member(member).preprocessing) for member in loaded.members}) == 1
+    np.testing.assert_array_equal(loaded.outputs(splits.validation.inputs), ensemble.outputs(splits.validation.inputs))
