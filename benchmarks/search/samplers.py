@@ -7,7 +7,6 @@ import inspect
 import logging
 import math
 import warnings
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import optuna
@@ -17,6 +16,7 @@ from search_spaces import Config, ParamValue, SearchSpace, UserError
 from trainables import METRIC
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord
+from tunelab.search.samplers import make_by_class
 from tunelab.search.study import StudySampler
 
 OWN = ("tpe", "random")
@@ -85,9 +85,7 @@ class NamedStudySampler(StudySampler):
         if self._class is None:
             return super()._make_sampler(number)
         known = {"seed": derive_seed(self._own_seed, "sampler", number), "warn_independent_sampling": False}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it is experimental: the user chose it by name
-            made = self._class(**arguments_of(self._class, known))
+        made = make_by_class(self._class, known)
         assert isinstance(made, optuna.samplers.BaseSampler)
         return made
 
@@ -144,8 +142,3 @@ def _domain(distribution: BaseDistribution) -> Any:
     assert isinstance(distribution, FloatDistribution)
     draw_float = tune.loguniform if distribution.log else tune.uniform
     return draw_float(distribution.low, distribution.high)
-
-
-def arguments_of(cls: type, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the known arguments that a class accepts."""
-    return {key: value for key, value in known.items() if key in inspect.signature(cls).parameters}

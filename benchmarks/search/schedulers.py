@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 import optuna
 
-from benchmarks.search.samplers import NamedStudySampler, Sampler, arguments_of, makes_itself
+from benchmarks.search.samplers import NamedStudySampler, Sampler, makes_itself
 from search_spaces import UserError
 from trainables import METRIC, TaskFacts
 from tunelab.records.trial import Epoch
 from tunelab.search.asha import Rungs, rung_levels
+from tunelab.search.samplers import arguments_of
 
 REDUCTION_FACTOR = 3
 OWN = ("asha", "none")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from search_spaces import ParamValue, UserError
 from search_spaces.errors import did_you_mean
@@ -20,6 +21,8 @@ NAME = re.compile(r"[\w][\w.-]{0,79}")
 SWITCHES = ("deterministic", "bf16", "compile")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SAMPLERS = ("tpe", "random", "gp", "cmaes", "qmc", "grid", "nsga2")
+OWN_SAMPLER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*|.+\.py:[^\W\d]\w*")  # module:Class, file.py:Class
 BUDGET, SEARCH, TRUST, RESOURCES, STORE = "Budget", "Search", "Trust", "Resources", "Store"
 
 
@@ -31,16 +34,26 @@ class Shown:
         panel: Heading under which the option is listed.
         metavar: Placeholder of its value; empty for a switch, or where the choices are shown.
         default: What holds when it is not given, where the field's default does not say it.
+        choices: Values that a shell completes, of a field that also takes others.
     """
 
     panel: str
     metavar: str = ""
     default: str = ""
+    choices: tuple[str, ...] = ()
 
 
-def option(panel: str, default: Any, help: str, metavar: str = "", shown: str = "", **constraints: Any) -> Any:
+def option(
+    panel: str,
+    default: Any,
+    help: str,
+    metavar: str = "",
+    shown: str = "",
+    choices: tuple[str, ...] = (),
+    **constraints: Any,
+) -> Any:
     """Make a field of ``SweepSpec`` that is an option of the command line, see ``Shown``."""
-    extra: dict[str, Any] = {"panel": panel, "metavar": metavar, "default": shown}
+    extra: dict[str, Any] = {"panel": panel, "metavar": metavar, "default": shown, "choices": choices}
     return Field(default, description=help, json_schema_extra=extra, **constraints)
 
 
@@ -79,7 +92,14 @@ class SweepSpec(BaseModel):
         BUDGET, None, "Number of epochs before a trial can be stopped early.", "N", "the task's", ge=1
     )
     reduction_factor: int = option(BUDGET, 3, "ASHA: keep the best 1/N of the trials at each rung.", "N", ge=2)
-    sampler: Literal["tpe", "random"] = option(SEARCH, "tpe", "How configurations are proposed.")
+    sampler: str = option(
+        SEARCH,
+        "tpe",
+        "How configurations are proposed; also a class of Optuna's kind as MODULE:CLASS or FILE.py:CLASS. A resumed "
+        "sweep continues as it would have with all but such a class, which must draw from its seed alone for that.",
+        "|".join(SAMPLERS),
+        choices=SAMPLERS,
+    )
     space: str | None = option(SEARCH, None, "Search space: a name, or a Python file.", "SPACE", "the task's")
     fixed: dict[str, ParamValue] = option(
         SEARCH, {}, "Fix a hyperparameter; repeat it for more.", "NAME=VALUE", alias="set"
@@ -138,6 +158,14 @@ class SweepSpec(BaseModel):
     def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, bool) and info.field_name not in SWITCHES:  # else true would be the number 1
             raise ValueError("cannot be true or false")
+        return value
+
+    @field_validator("sampler")
+    @classmethod
+    def _sampler(cls, value: str) -> str:
+        if value not in SAMPLERS and OWN_SAMPLER.fullmatch(value) is None:
+            expected = f"{', '.join(map(repr, SAMPLERS))}, MODULE:CLASS or FILE.py:CLASS"
+            raise PydanticCustomError("literal_error", "must be {expected}", {"expected": expected})
         return value
 
     @field_validator("time_budget", "hang_timeout", mode="before")
@@ -250,12 +278,15 @@ def unknown_key(key: str, known: Sequence[str]) -> str:
 def shown_as(field: FieldInfo) -> Shown | None:
     """Return how the help shows a field; None for one that is not an option."""
     extra = field.json_schema_extra
-    return Shown(**{key: str(value) for key, value in extra.items()}) if isinstance(extra, dict) else None
+    return Shown(**cast("dict[str, Any]", extra)) if isinstance(extra, dict) else None
 
 
 def choices_of(field: FieldInfo) -> tuple[str, ...]:
-    """Return the values that a field may have; empty when they cannot be listed."""
-    return get_args(field.annotation) if str(field.annotation).startswith("typing.Literal") else ()
+    """Return the values that a field may have, or that a shell completes; empty when they cannot be listed."""
+    if str(field.annotation).startswith("typing.Literal"):
+        return get_args(field.annotation)
+    shown = shown_as(field)
+    return () if shown is None else shown.choices
 
 
 def public_spec(spec: Spec) -> Spec:

@@ -47,7 +47,7 @@ class AsynchronousOrder:
         self._cleared[record.number] = max(self._cleared.get(record.number, 0), record.last_epoch)
 
     def restore(self, earlier: Replay) -> None:
-        self._state.study.restore(earlier.trials)
+        self._state.study.restore(earlier.trials, earlier.ended_between)
         for trial in earlier.trials:
             seen = trial.epochs
             if trial.status == TrialStatus.RUNNING:

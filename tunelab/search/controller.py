@@ -100,7 +100,7 @@ class SearchController:
             return NoTrial.WAIT
         if self._requeued:
             return self._assign(self._requeued.pop(0))
-        if number >= state.limits.trials:
+        if number >= state.limits.trials or state.study.is_exhausted:
             return NoTrial.WAIT if state.running else NoTrial.DONE
         if not self._order.may_propose(number):
             self._order.count_waiting(free)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tunelab.records.trial import TrialRecord, TrialStatus
@@ -46,19 +47,21 @@ class DeterministicOrder:
         Of trials up to ``number - history_window`` it learns everything, of those up to ``number - concurrency``
         whether they passed the first rung: most do not, and waiting for the few that continue would leave slots empty.
         """
-        records = self._state.records
-        whole = max(0, number - self._history_window + 1)
-        begun = max(whole, number - self._state.limits.concurrency + 1)
-        if any(record.status == TrialStatus.RUNNING for record in records[:whole]):
+        known = self._known_to(number, self._state.records)
+        if any(record.status == TrialStatus.RUNNING for record in known):
             return False
-        first = [r for r in records[whole:begun] if self._state.rungs.levels and not self._passed.get(r.number)]
-        if any(record.status == TrialStatus.RUNNING for record in first):
-            return False
-        for record in [*records[:whole], *first]:
+        for record in known:
             if record.number not in self._told:
                 self._told.add(record.number)
                 self._state.study.tell(record)
         return True
+
+    def _known_to(self, number: int, records: Sequence[TrialRecord]) -> list[TrialRecord]:
+        """Return the trials that a proposal learns from, in the order in which the study is told of them."""
+        whole = max(0, number - self._history_window + 1)
+        begun = max(whole, number - self._state.limits.concurrency + 1)
+        first = [r for r in records[whole:begun] if self._state.rungs.levels and not self._passed.get(r.number)]
+        return [*records[:whole], *first]
 
     def count_waiting(self, slots: int) -> None:
         now = time.monotonic()
@@ -89,13 +92,18 @@ class DeterministicOrder:
         self._passed.pop(record.number, None)
 
     def restore(self, earlier: Replay) -> None:
-        self._state.study.restore([replace(trial, status=TrialStatus.RUNNING) for trial in earlier.trials])
         for trial in earlier.trials:
             if trial.status != TrialStatus.RUNNING:
                 stopped = trial.status == TrialStatus.STOPPED  # at the last rung that it reached
                 reached = sum(level <= trial.last_epoch for level in self._state.rungs.levels)
                 self._passed[trial.number] = reached - stopped
             self._state.rungs.record(trial.number, trial.epochs)
+        told = []
+        for number in range(len(earlier.trials)):
+            known = [r.number for r in self._known_to(number, earlier.trials) if r.status != TrialStatus.RUNNING]
+            told.append([n for n in known if n not in self._told])
+            self._told.update(known)
+        self._state.study.restore(earlier.trials, told)
 
     def _resolve(self) -> None:
         """Decide, in order of numbers, whatever lower-numbered trials allow to decide."""

@@ -124,12 +124,14 @@ class SweepIdentity:
         digest: Of the data.
         task_file: sha256 of the task's file; empty for a task by name.
         space: The search space's distributions, as JSON values by parameter.
+        sampler_file: sha256 of the file of the user's own sampler; empty for others.
     """
 
     spec: Mapping[str, Any]
     digest: str = ""
     task_file: str = ""
     space: Mapping[str, Any] = field(default_factory=dict)
+    sampler_file: str = ""
 
 
 @dataclass(frozen=True)

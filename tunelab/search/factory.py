@@ -21,6 +21,7 @@ from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits
 from tunelab.search.order import OrderFactory
 from tunelab.search.replay import Replay
+from tunelab.search.samplers import GRID, find_sampler
 from tunelab.search.study import StudySampler
 
 
@@ -62,6 +63,47 @@ def make_compute(spec: SweepSpec) -> Compute:
     return Compute(device, max(1, int(spec.cpus_per_trial)), spec.bf16, spec.compile)
 
 
+def make_study(
+    spec: ResolvedSpec, task: Task, space: SearchSpace, warm_start: Sequence[FrozenTrial] = ()
+) -> StudySampler:
+    """Return the study of a sweep.
+
+    Args:
+        spec: Gives sampler, seed and fixed parameters.
+        task: Gives the reference configuration.
+        space: What is searched.
+        warm_start: Finished trials of an earlier sweep to learn from.
+
+    Raises:
+        UserError: The sampler cannot be made, or cannot search this space.
+    """
+    return StudySampler(
+        space, spec.sampler, spec.seed, reference=task.reference, fixed=spec.fixed, warm_start=warm_start
+    )
+
+
+def settle_sampler(spec: ResolvedSpec, given_trials: int | None, task: Task, space: SearchSpace) -> ResolvedSpec:
+    """Check a sweep's sampler, and return the spec with no more trials than the grid has configurations.
+
+    Args:
+        spec: With its defaults filled in.
+        given_trials: Number of trials that the user asked for; None for the whole grid.
+        task: Gives the reference configuration.
+        space: What is searched.
+
+    Raises:
+        UserError: The sampler cannot be made, or cannot search this space.
+    """
+    kind = find_sampler(spec.sampler)
+    if not kind.is_own and kind.name != GRID:
+        return spec
+    study = make_study(spec, task, space)
+    if kind.is_own:
+        study.try_out()
+        return spec
+    return spec.model_copy(update={"trials": min(given_trials or study.grid_size, study.grid_size)})
+
+
 def make_controller(
     spec: ResolvedSpec,
     task: Task,
@@ -88,9 +130,7 @@ def make_controller(
     order: OrderFactory = AsynchronousOrder
     if spec.deterministic:
         order = partial(DeterministicOrder, history_window=history_window(limits.concurrency))
-    study = StudySampler(
-        space, spec.sampler, spec.seed, reference=task.reference, fixed=spec.fixed, warm_start=warm_start
-    )
+    study = make_study(spec, task, space, warm_start)
     return SearchController(
         limits,
         study,

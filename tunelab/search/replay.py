@@ -30,6 +30,8 @@ class Replay:
     Attributes:
         trials: In order of numbers.
         checkpoints: (epoch, path) of the last checkpoint, by trial number.
+        ended_between: For each trial, the numbers of those that ended since the proposal before it; a last entry holds
+            those that ended since the last proposal.
         longest: By trial number, the curve that a trial had before it was restarted: what its rungs saw.
         protected: Numbers of the trials that no rung stops.
         sessions: The beginning of each session, in order.
@@ -44,6 +46,7 @@ class Replay:
     checkpoints: dict[int, tuple[int, str]]
     longest: dict[int, tuple[Epoch, ...]]
     protected: frozenset[int] = frozenset()
+    ended_between: tuple[tuple[int, ...], ...] = ((),)
     sessions: tuple[Started, ...] = ()
     parent_run_id: str = ""
     test_openings: tuple[float, ...] = ()
@@ -80,6 +83,7 @@ class _State:
         self._checkpoints: dict[int, tuple[int, str]] = {}
         self._longest: dict[int, tuple[Epoch, ...]] = {}
         self._protected: set[int] = set()
+        self._ended_between: list[list[int]] = [[]]
         self._sessions: list[Started] = []
         self._parent_run_id = ""
         self._test_openings: list[float] = []
@@ -94,6 +98,9 @@ class _State:
         match event:
             case Proposed():
                 self._protected |= {event.trial} if event.protected else set()
+                self._ended_between.append([])
+            case Ended():
+                self._ended_between[-1].append(event.trial)
             case Checkpointed():
                 self._checkpoints[event.trial] = (event.epoch, event.uri)
             case Started():
@@ -147,6 +154,7 @@ class _State:
             checkpoints=self._checkpoints,
             longest=self._longest,
             protected=frozenset(self._protected),
+            ended_between=tuple(map(tuple, self._ended_between)),
             sessions=tuple(self._sessions),
             parent_run_id=self._parent_run_id,
             test_openings=tuple(self._test_openings),

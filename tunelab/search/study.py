@@ -4,46 +4,64 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import replace
+from itertools import chain
 
 import optuna
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search_spaces import Config, ParamValue, SearchSpace
+from search_spaces import Config, ParamValue, SearchSpace, UserError
+from search_spaces.errors import describe_error
 from search_spaces.optuna_logging import quiet_optuna
 from tunelab.records.seeds import derive_seed
-from tunelab.records.trial import TrialRecord
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.fixed_parameters import fitting_params
+from tunelab.search.grid import Point, grid_points
 from tunelab.search.optuna_internals import make_study
 from tunelab.search.optuna_trials import STATES, to_optuna
+from tunelab.search.samplers import GRID, find_sampler
 
 TURNS = 2  # trials of each branch after its reference, before the sampler chooses branches
 TURN_EVERY = 4  # one in this many later trials is of the branch whose turn it is
 STUDY_NAME = "tunelab"  # fixed: Optuna's HyperbandPruner draws brackets from it
 
 
+class StoppableStudy(optuna.Study):
+    """A study whose sampler may end it, as Optuna's exhaustive ones do when nothing is left."""
+
+    is_stopped = False
+
+    def stop(self) -> None:
+        """Take note that no further trial is wanted."""
+        self.is_stopped = True
+
+
 class StudySampler:
     """Draws one trial after another from an Optuna study.
 
-    Each trial has a new sampler, seeded by the sweep's seed and the trial's number: a proposal depends on these and on
-    what the study was told, not on the sampler's past, so that a resumed sweep continues as it would have.
+    Where a sampler keeps nothing between proposals, each trial has a new one, seeded by the sweep's seed and the
+    trial's number: a proposal depends on these and on what the study was told. A sampler that remembers is made once;
+    when a sweep is resumed it makes the earlier proposals again. Either way a resumed sweep continues as it would have.
 
     Args:
         space: The search space.
-        sampler: ``"tpe"`` (default of sweeps) or ``"random"``.
+        sampler: By name, see ``tunelab.search.samplers``.
         seed: The sweep's seed.
         reference: Parameters of trial 0, and of one trial for each further choice of the space's branch; those outside
             the space are drawn like any other.
         fixed: Parameters held at a value.
         warm_start: Finished trials of an earlier study to learn from.
+
+    Attributes:
+        is_as_before: False if the sampler proposed other configurations when an interrupted sweep was restored.
     """
 
     def __init__(
         self,
         space: SearchSpace,
-        sampler: Literal["tpe", "random"],
+        sampler: str,
         seed: int,
         *,
         reference: Mapping[str, ParamValue],
@@ -51,23 +69,85 @@ class StudySampler:
         warm_start: Sequence[FrozenTrial] = (),
     ) -> None:
         self._space = space
-        self._sampler = sampler
+        self._kind = find_sampler(sampler)
         self._seed = seed
         inside = fitting_params(reference, space.distributions())
         self._reference = {**inside, **fixed} if inside else {}
         self._fixed = dict(fixed)
         self._branches = [] if space.branch in fixed else space.branches()
+        self._warm_start = warm_start
+        self._before = len(warm_start)  # Optuna's numbers start after these
+        self._grid: list[Point] = []
+        self.references = max(1, len(self._branches)) if self._reference else 0
+        if self._kind.name == GRID:
+            leading = [self._reference_of(number) for number in range(self.references)]
+            self._grid, self.references = grid_points(space, fixed, leading, derive_seed(seed, "grid", 0))
+        self.is_as_before = True
+        self._begin()
+
+    def _begin(self) -> None:
+        """Open an empty study."""
         self.storage = InMemoryStorage()
         with quiet_optuna():
             self._study_id = self.storage.create_new_study([StudyDirection.MINIMIZE], STUDY_NAME)
-        self.study = make_study(STUDY_NAME, self.storage)
-        self._before = len(warm_start)  # Optuna's numbers start after these
-        self.study.add_trials(warm_start)
+        if self._kind.remembers:  # it may look for its own trials, however old
+            sampler = self._holding_fixed(self._kind.make(derive_seed(self._seed, "whole sampler", 0)))
+            self.study: optuna.Study = StoppableStudy(STUDY_NAME, self.storage, sampler)
+        else:
+            self.study = make_study(STUDY_NAME, self.storage)
+        self.study.add_trials(self._warm_start)
 
-    def restore(self, trials: Sequence[TrialRecord]) -> None:
-        """Add the trials of an interrupted sweep, in order of their numbers; running ones stay open."""
+    def restore(self, trials: Sequence[TrialRecord], told: Sequence[Sequence[int]]) -> None:
+        """Take back the trials of an interrupted sweep; those that the study is not told of stay open.
+
+        Args:
+            trials: In order of their numbers.
+            told: For each trial, the numbers of those that the study was told of since the proposal before; a last
+                entry holds those since the last proposal.
+        """
+        if self._kind.remembers:
+            self.is_as_before = self._propose_again(trials, told)
+            if self.is_as_before:
+                return
+            self._begin()
         for trial in trials:
-            self.study.add_trial(to_optuna(trial, self._space))
+            self.study.add_trial(to_optuna(replace(trial, status=TrialStatus.RUNNING), self._space))
+        for number in chain(*told):
+            self.tell(trials[number])
+
+    def _propose_again(self, trials: Sequence[TrialRecord], told: Sequence[Sequence[int]]) -> bool:
+        """Make the proposals of an interrupted sweep again; return False if one differs."""
+        for number, known in enumerate(told):
+            for other in known:
+                self.tell(trials[other])
+            if number < len(trials) and self.suggest(number)[0] != dict(trials[number].params):
+                return False
+        return True
+
+    @property
+    def grid_size(self) -> int:
+        """Number of configurations of the grid; 0 for other samplers."""
+        return len(self._grid)
+
+    def try_out(self) -> None:
+        """Draw from the sampler, and discard what came.
+
+        Raises:
+            UserError: It cannot propose for this space.
+        """
+        try:
+            for number in range(self.references + 2):
+                params, config = self.suggest(number)
+                epochs = (Epoch(1, 1.0 + number, {}, 0.0),)
+                self.tell(TrialRecord(number, params, config, 0, 1, TrialStatus.FINISHED, epochs))
+        except Exception as error:
+            raise UserError(f"--sampler {self._kind.name} cannot propose: {describe_error(error)}.") from error
+        self._begin()
+
+    @property
+    def is_exhausted(self) -> bool:
+        """True if the sampler wants no further trial."""
+        return isinstance(self.study, StoppableStudy) and self.study.is_stopped
 
     def suggest(self, number: int) -> tuple[dict[str, ParamValue], Config]:
         """Draw the next trial.
@@ -78,7 +158,8 @@ class StudySampler:
         Returns:
             Its parameters and its configuration.
         """
-        self.study.sampler = self._make_sampler(number)
+        if not self._kind.remembers:
+            self.study.sampler = self._make_sampler(number)
         planned = self._planned(number)
         if planned:
             self.study.enqueue_trial(planned)
@@ -88,25 +169,25 @@ class StudySampler:
         config = self._space(trial)
         return dict(trial.params), config
 
-    @property
-    def references(self) -> int:
-        """Number of leading trials that are reference configurations: one a branch of the space, or one."""
-        return max(1, len(self._branches)) if self._reference else 0
-
     def _planned(self, number: int) -> dict[str, ParamValue]:
         """Return the parameters of a trial that the sampler does not choose: a reference, or a branch whose turn it is.
 
         Each branch has its reference, then ``TURNS`` trials of its own, then every ``TURN_EVERY``-th trial in rotation:
         a sampler that has seen one bad trial of a branch would hardly draw it again.
         """
+        if self._grid:
+            return self._grid[number % len(self._grid)]
         if number < self.references:
-            return {**self._reference, **(self._turn(number) if self._branches else {})}
+            return self._reference_of(number)
         if not self._branches:
             return {}
         turn = number - self.references
         if turn < TURNS * len(self._branches):
             return self._turn(turn)
         return self._turn(turn // TURN_EVERY) if turn % TURN_EVERY == 0 else {}
+
+    def _reference_of(self, number: int) -> dict[str, ParamValue]:
+        return {**self._reference, **(self._turn(number) if self._branches else {})}
 
     def _turn(self, number: int) -> dict[str, ParamValue]:
         name, choices = str(self._space.branch), self._branches
@@ -125,6 +206,7 @@ class StudySampler:
                 self.storage.set_trial_intermediate_value(trial_id, epoch.epoch, epoch.val_loss)
         state = STATES[record.status]
         values = None if state == TrialState.FAIL else [record.val_loss]
+        self.study.sampler.after_trial(self.study, self.storage.get_trial(trial_id), state, values)
         self.storage.set_trial_state_values(trial_id, state, values)
 
     def trial_id(self, number: int) -> int:
@@ -132,8 +214,7 @@ class StudySampler:
         return self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number + self._before)
 
     def _make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        seed = derive_seed(self._seed, "sampler", number)
-        base: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=seed)
-        if self._sampler == "tpe":
-            base = optuna.samplers.TPESampler(seed=seed)
+        return self._holding_fixed(self._kind.make(derive_seed(self._seed, "sampler", number)))
+
+    def _holding_fixed(self, base: optuna.samplers.BaseSampler) -> optuna.samplers.BaseSampler:
         return optuna.samplers.PartialFixedSampler(self._fixed, base) if self._fixed else base

@@ -7,7 +7,7 @@ from typing import Any
 from search_spaces import SearchSpace, UserError
 from tunelab.records.spec import SweepSpec, public_spec
 from tunelab.search.events import SweepIdentity
-from tunelab.system.hashing import task_file_digest
+from tunelab.system.hashing import python_file_digest
 
 FIXED_FOR_GOOD = (
     *("task", "task_options", "space", "seed", "split_seed", "max_epochs", "grace_period", "reduction_factor"),
@@ -23,7 +23,8 @@ def identity(spec: SweepSpec, digest: str, space: SearchSpace) -> SweepIdentity:
         digest: Of the data.
         space: What is searched.
     """
-    return SweepIdentity(public_spec(spec).to_json(), digest, task_file_digest(spec.task), space.describe())
+    task_file, sampler_file = python_file_digest(spec.task), python_file_digest(spec.sampler)
+    return SweepIdentity(public_spec(spec).to_json(), digest, task_file, space.describe(), sampler_file)
 
 
 def check_same(before: SweepIdentity, now: SweepIdentity) -> None:
@@ -56,6 +57,8 @@ def differences(before: SweepIdentity, now: SweepIdentity) -> list[str]:
         changed.append(f"the data's digest was {before.digest[:12]}, is {now.digest[:12]}")
     if before.task_file != now.task_file:
         changed.append(f"the task's file '{now.spec['task']}' has changed")
+    if before.sampler_file != now.sampler_file:
+        changed.append(f"the sampler's file '{now.spec['sampler']}' has changed")
     for name in sorted({*before.space, *now.space}):
         old, new = before.space.get(name), now.space.get(name)
         if old != new:

@@ -16,18 +16,20 @@ BY_NAME = ("model",)  # options of tasks whose value may be a name that is fetch
 
 
 def named_files(spec: Mapping[str, Any], folder: Path) -> list[Named]:
-    """Return what a spec has a sweep run or read: task file, space file, data, models.
+    """Return what a spec has a sweep run or read: task, space and sampler files, data, models.
 
     Args:
         spec: as a journal or a store holds it.
         folder: what relative paths are relative to.
     """
     found = []
-    for key, what in (("task", "task file"), ("space", "space file")):
+    for key, what in (("task", "task file"), ("space", "space file"), ("sampler", "sampler file")):
         value = spec.get(key)
         file = PythonFile.parse(value) if isinstance(value, str) else None
         if file is not None:
             found.append(Named(what, _absolute(str(file.path), folder)))
+        elif key == "sampler" and isinstance(value, str) and ":" in value:  # a module that would be imported
+            found.append(Named("sampler", value, is_place=True))
     options = spec.get("task_options")
     for key, value in _texts(options if isinstance(options, Mapping) else {}):
         path = _absolute(value, folder)

@@ -18,7 +18,7 @@ from trainables.base.kinds.registry import kind_of
 from trainables.base.worker.storage import Storage
 from tunelab.launch.resources import Resources, check_cluster, settle_gpus
 from tunelab.records.spec import ResolvedSpec, SweepSpec
-from tunelab.search.factory import fill_defaults
+from tunelab.search.factory import fill_defaults, settle_sampler
 from tunelab.search.fixed_parameters import check_fixed
 from tunelab.search.journal import read_events
 from tunelab.search.optuna_trials import fitting_trials
@@ -107,6 +107,7 @@ def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSwee
         fixed=check_fixed(space, spec.fixed),
         storage=None if spec.storage is None else _checked_storage(spec.storage),
     )
+    filled = settle_sampler(filled, spec.trials, task, space)
     warm_start = earlier_trials(home, spec.warm_start, space)
     check_usable(uri)
     check_cluster(resources_of(filled))

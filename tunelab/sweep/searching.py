@@ -56,6 +56,11 @@ def search(
             queue.start()
 
     controller = _make_controller(begun, on_trial_end)
+    if not controller.state.study.is_as_before:
+        display.step(
+            f"--sampler {prepared.resolved.spec.sampler} proposes other configurations than before the interruption: "
+            "the sweep continues from its trials, and not as it would have"
+        )
     watched = WatchedSearch(controller, display, queue, on_first_report)
     began = time.time()
     with interruptions.answered_by(lambda: controller.stop(Stop.INTERRUPTED)):

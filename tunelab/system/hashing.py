@@ -1,4 +1,4 @@
-"""The digest of a user's task file, by which a sweep recognises it."""
+"""The digest of a Python file that a user names, by which a sweep recognises it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from search_spaces import PythonFile
 from trainables.base.contract.digests import file_digest
 
 
-def task_file_digest(task: str) -> str:
-    """Return the sha256 of the file of a task (``my_task.py`` or ``train.py:train``); empty for a task by name."""
-    file = PythonFile.parse(task)
+def python_file_digest(name: str) -> str:
+    """Return the sha256 of the file of a name such as ``my_task.py`` or ``train.py:train``; empty for other names."""
+    file = PythonFile.parse(name)
     return "" if file is None else file_digest(file.path)

@@ -20,7 +20,7 @@ from tunelab.records.data import DataDescription
 from tunelab.records.lookup import Named, find_named
 from tunelab.records.result import SweepResult
 from tunelab.records.spec_file import spec_yaml
-from tunelab.system.hashing import task_file_digest
+from tunelab.system.hashing import python_file_digest
 from tunelab.tracking.connection import (
     STATUS,
     TAG_LIMIT,
@@ -243,7 +243,7 @@ def _sweep_tags(result: SweepResult) -> dict[str, str]:
         "tunelab.spec": json.dumps(result.spec.to_json(), ensure_ascii=False)[:TAG_LIMIT],
         **provenance_tags(),
     }
-    task_file = task_file_digest(result.spec.task)  # a re-run must meet the same file
+    task_file = python_file_digest(result.spec.task)  # a re-run must meet the same file
     return {**tags, "tunelab.task_file": task_file} if task_file else tags
 
 
