@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from search_spaces.optuna_logging import quiet_optuna
@@ -55,6 +56,9 @@ class SearchSpace:
             raise TypeError(f"suggest must return a dict of what fit takes, not {type(config).__name__}")
         return {str(key): plain(value, str(key)) for key, value in config.items()}
 
+    def __reduce__(self) -> tuple[type[SearchSpace], tuple[object, ...]]:
+        return SearchSpace, (self.name, self.suggest, self.branch)  # without what was drawn: workers need no Optuna
+
     def config(self, params: Mapping[str, ParamValue]) -> Config:
         """Return the configuration that fixed parameters give; a number out of range warns.
 
@@ -74,6 +78,11 @@ class SearchSpace:
             TypeError: ``suggest`` returns no dict, or values that cannot be stored. What else it raises passes through.
             ValueError: a parameter whose kind or choices depend on another one.
         """
+        return dict(self._met)
+
+    @cached_property
+    def _met(self) -> dict[str, BaseDistribution]:
+        """What random draws meet: once a space, since they take a tenth of a second."""
         import optuna
 
         from search_spaces.values import widened

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trainables import TabularTask, Task, TaskFacts
     from tunelab.interactive.call import run_sweep
     from tunelab.interactive.load import load_result
+    from tunelab.launch.kept_ray import shutdown
     from tunelab.records.result import SweepResult
     from tunelab.records.spec import SweepSpec
     from tunelab.search.optuna_trials import study_of
@@ -33,6 +34,7 @@ __all__ = [
     "UserError",
     "load_result",
     "run_sweep",
+    "shutdown",
     "study_of",
 ]
 
@@ -46,6 +48,7 @@ _HOMES = {
     "UserError": "search_spaces",
     "load_result": "tunelab.interactive.load",
     "run_sweep": "tunelab.interactive.call",
+    "shutdown": "tunelab.launch.kept_ray",
     "study_of": "tunelab.search.optuna_trials",
 }
 

@@ -40,12 +40,22 @@ def run_sweep(spec: SweepSpec, display: Display | None = None) -> SweepResult:
     return run_resolved(resolve_sweep(spec), display)
 
 
-def run_resolved(resolved: ResolvedSweep, display: Display | None = None) -> SweepResult:
-    """Run a sweep that was looked up and checked; else as ``run_sweep``."""
+def run_resolved(resolved: ResolvedSweep, display: Display | None = None, *, keep_ray: bool = False) -> SweepResult:
+    """Run a sweep that was looked up and checked; else as ``run_sweep``.
+
+    Args:
+        resolved: The sweep.
+        display: Shows what happens; nothing is shown when None.
+        keep_ray: Leave a Ray that is started here running for the next sweep of this process.
+    """
     began = time.time()
     shown = WhileSeen(display or Silent())
     interruptions, tracking = Interruptions(), SweepTracking(resolved, shown)
-    with interruptions.raised(), closing(FigureProcess()) as figures, prepared(resolved, tracking, shown) as ready:
+    with (
+        interruptions.raised(),
+        closing(FigureProcess()) as figures,
+        prepared(resolved, tracking, shown, keep_ray=keep_ray) as ready,
+    ):
         if earlier_sessions(ready) is None:
             tracking.store.check_new_name(resolved.task.facts.name, resolved.spec.name)
         make_folder(resolved.folder)

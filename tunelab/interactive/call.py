@@ -16,6 +16,7 @@ from tunelab.display.display import Display, Silent, make_display
 from tunelab.interactive.frames import TARGET, keep_frame
 from tunelab.interactive.notebook_display import NotebookDisplay, in_notebook
 from tunelab.interactive.result import InteractiveResult
+from tunelab.launch.kept_ray import leave_other
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.run import run_resolved
 from tunelab.setup.resolve import InMemory, resolve_sweep
@@ -44,6 +45,8 @@ def run_sweep(
     **settings: Any,
 ) -> InteractiveResult:
     """Run a sweep, or continue the interrupted one of the same name.
+
+    The Ray that it starts stays for the next sweep of this process, until ``tunelab.shutdown()``.
 
     Args:
         task: What is learned: a task's name or Python file (``"wine"``, ``"./train.py:train"``), a training function
@@ -106,7 +109,8 @@ def run_sweep(
 
 
 def _run(spec: SweepSpec, memory: InMemory, display: Display) -> InteractiveResult:
-    return InteractiveResult.from_result(run_resolved(resolve_sweep(spec, memory), display))
+    leave_other(spec.address)
+    return InteractiveResult.from_result(run_resolved(resolve_sweep(spec, memory), display, keep_ray=True))
 
 
 def _split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

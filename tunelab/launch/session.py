@@ -8,13 +8,14 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import search_spaces
 import trainables
 from tunelab.launch.cluster_address import check_address, check_answers, given_address
+from tunelab.launch.kept_ray import in_use, keep_running, shutdown_kept
 from tunelab.launch.own_ray import own_sessions
 from tunelab.launch.ray_internals.forks import ForkServer, fork_server, ray_runs, starts_ray
 from tunelab.launch.ray_internals.patches import patched_ray, raylet_silenced
@@ -46,7 +47,11 @@ OUR_PACKAGES = [str(Path(package.__path__[0])) for package in (search_spaces, tr
 
 @contextmanager
 def ray_running(
-    address: str | None = None, workers: int | None = None, meanwhile: Callable[[], object] = lambda: None
+    address: str | None = None,
+    workers: int | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+    *,
+    keep: bool = False,
 ) -> Iterator[dict[str, float]]:
     """Run Ray inside the block, silent and without dashboard.
 
@@ -57,6 +62,7 @@ def ray_running(
         address: An existing cluster; this machine when None.
         workers: Processes that a local Ray without a fork server starts at once; one a CPU when None.
         meanwhile: Called before Ray starts, to begin what can run beside that.
+        keep: Leave a Ray that is started here running for the next sweep of this process, see ``kept_ray``.
 
     Yields:
         The cluster's resources.
@@ -64,29 +70,41 @@ def ray_running(
     Raises:
         UserError: No cluster answers at ``address``.
     """
-    if ray_runs():
-        meanwhile()
-        with raylet_silenced():
-            yield import_ray().cluster_resources()
-        return
+    with in_use():
+        if ray_runs():
+            meanwhile()
+            with raylet_silenced():
+                yield import_ray().cluster_resources()
+            return
+        shutdown_kept()  # what is left of one that died
+        with ExitStack() as block:
+            _enter(block, address, workers, meanwhile)
+            if keep:
+                keep_running(block.pop_all(), given_address(address))
+            else:
+                _entered.append(block)
+                block.callback(_entered.remove, block)
+            with raylet_silenced():
+                yield import_ray().cluster_resources()
+
+
+def _enter(block: ExitStack, address: str | None, workers: int | None, meanwhile: Callable[[], object]) -> None:
+    """Start Ray or connect to a cluster; what ends it is added to the block."""
     local = starts_ray(address)
     found = given_address(address)
     if found is not None:
         address = check_address(found)
         check_answers(address)
-    with fork_server(address) as forks, prepared() if local else nullcontext():
-        ray = import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
-        meanwhile()
-        _start(address, workers or os.cpu_count() or 1, forks if local else None)
-        with ExitStack() as block:
-            block.callback(_shut_down, local)
-            _entered.append(block)
-            block.callback(_entered.remove, block)
-            block.enter_context(guarded(ray))
-            block.enter_context(raylet_silenced())
-            for session in own_sessions() if local else ():
-                mark_process(session)
-            yield ray.cluster_resources()
+    forks = block.enter_context(fork_server(address))
+    if local:
+        block.enter_context(prepared())
+    ray = import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
+    meanwhile()
+    _start(address, workers or os.cpu_count() or 1, forks if local else None)
+    block.callback(_shut_down, local)
+    block.enter_context(guarded(ray))
+    for session in own_sessions() if local else ():
+        mark_process(session)
 
 
 _entered: list[ExitStack] = []  # of the Ray that this process has started or connected to: what its end takes
@@ -95,7 +113,7 @@ _entered: list[ExitStack] = []  # of the Ray that this process has started or co
 def leave_ray() -> None:
     """End or leave the Ray of ``ray_running`` before its block ends: what follows needs none and outlives its death.
 
-    A Ray that ran in this process before is left as it is.
+    A Ray that ran in this process before, or that stays for the next sweep, is left as it is.
     """
     if _entered:
         _entered[-1].close()
@@ -167,6 +185,7 @@ def import_tune() -> Any:
 
 
 def _quiet(module: str) -> Any:
+    logging.getLogger("ray.widgets").setLevel(logging.CRITICAL)  # in a notebook it asks for ipywidgets as it loads
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         imported = importlib.import_module(module)

@@ -36,13 +36,16 @@ class PreparedSweep:
 
 
 @contextmanager
-def prepared(resolved: ResolvedSweep, tracking: SweepTracking, display: Display) -> Iterator[PreparedSweep]:
+def prepared(
+    resolved: ResolvedSweep, tracking: SweepTracking, display: Display, *, keep_ray: bool = False
+) -> Iterator[PreparedSweep]:
     """Start Ray for the time of the block, and load the data and the store beside that.
 
     Args:
         resolved: The sweep.
         tracking: Opens the store.
         display: Shows the step.
+        keep_ray: Leave a Ray that is started here running for the next sweep of this process.
 
     Yields:
         The sweep, ready to begin.
@@ -68,7 +71,7 @@ def prepared(resolved: ResolvedSweep, tracking: SweepTracking, display: Display)
             if not tracking.opens_late:
                 loads.append(pool.submit(tracking.open))
 
-        with ray_running(spec.address, spec.concurrency, load) as cluster:
+        with ray_running(spec.address, spec.concurrency, load, keep=keep_ray) as cluster:
             try:
                 settled, resources = with_gpus(spec, cluster, task)
                 check_storage(spec.storage)

@@ -8,7 +8,9 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -83,6 +85,18 @@ def _in_words(value: Any) -> str:
 
 
 def _versions(names: set[str]) -> dict[str, str]:
-    owners = metadata.packages_distributions()
+    owners = _distributions(_installed())
     found = {dist for name in names if name not in sys.stdlib_module_names for dist in owners.get(name, [])}
     return {name: metadata.version(name) for name in sorted(found)}
+
+
+def _installed() -> tuple[tuple[str, float], ...]:
+    """Return the folders of installed packages with the times of their last change, which an installation moves."""
+    folders = [Path(entry) for entry in sys.path if entry.endswith("-packages")]  # site-packages, dist-packages
+    return tuple((str(folder), folder.stat().st_mtime) for folder in folders if folder.is_dir())
+
+
+@lru_cache(maxsize=1)
+def _distributions(installed: tuple[tuple[str, float], ...]) -> Mapping[str, list[str]]:
+    """Return the distributions of each top-level module; looking through all takes most of a second."""
+    return metadata.packages_distributions()
