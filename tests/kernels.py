@@ -119,7 +119,8 @@ def descendants(pid: int) -> dict[int, str]:
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
         except OSError:  # it ended in this moment
             continue
-    found, level = {}, {pid}
+    found: dict[int, str] = {}
+    level = {pid}
     while level:
         level = {child for child, parent in parents.items() if parent in level}
         found |= {child: command_line(child) for child in level}

@@ -13,7 +13,7 @@ def caveats(result: SweepResult) -> list[str]:
     if result.optimism is not None:
         lines.append(result.optimism.sentence)
     lines += [*_cut_short(result), *_never_predicted(result)]
-    if result.best is not None and result.confirmation is None:
+    if result.best is not None and result.confirmation is None and result.front is None:
         lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
         lines.append(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tunelab.analysis.confirmation_cost import DEFAULT_TOP, estimated_seconds
+from tunelab.analysis.front import front_text
 from tunelab.analysis.objection import objection
 from tunelab.records.baseline import Baseline
 from tunelab.records.best import Best
+from tunelab.records.front import ParetoFront
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
@@ -27,6 +29,8 @@ def verdict(result: SweepResult) -> str:
     if best is None:
         count = len(result.trials)
         return f"None of {count} trials has a result: {count_text(result)}."
+    if result.front is not None:
+        return _front_verdict(result.front, best)
     against = objection(result)
     text = f"Not a champion: {against}. " if against else ""
     text += f"{_who(best)} won of {len(result.trials)} trials, with a validation loss of {format_number(best.val_loss)}"
@@ -44,6 +48,16 @@ def verdict(result: SweepResult) -> str:
         if rivals:
             text += f", {_against(result, best.test[score], rivals[0])}"
     return text + "."
+
+
+def _front_verdict(front: ParetoFront, best: Best) -> str:
+    point = next((p for p in front.points if p.trial == best.trial), None)
+    metrics = [objective.metric for objective in front.objectives]
+    text = front_text(front)
+    if point is None:
+        return text
+    values = ", ".join(f"{m} {format_number(value)}" for m, value in zip(metrics, point.values, strict=True))
+    return f"{text} Trial {point.trial} has the best {metrics[0]} of those that may hold: {values}."
 
 
 def _who(best: Best) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from tunelab.analysis.outcome import verdict
 from tunelab.records.baseline import Baseline
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
@@ -75,6 +76,9 @@ def verdict_lines(result: SweepResult) -> Iterator[str]:
     best, score = result.best, result.facts.score
     if best is None:
         yield f"No trial has a result (of {len(result.trials)})."
+        return
+    if result.front is not None:
+        yield verdict(result)
         return
     who = winner_name(result)
     if score not in best.test:

@@ -85,11 +85,15 @@ def confirm_count(result: SweepResult, task: Task, confirm_top: int | None, seed
 
 
 def choose_winner(result: SweepResult) -> TrialRecord:
-    """Return the trial that the confirmation chose, else the best by cross-validation or by validation loss."""
+    """Return the trial that the confirmation chose, else the best by cross-validation or by validation loss.
+
+    Of several objectives it is the leader of the Pareto front.
+    """
     ranked = leaders(result)
-    if result.confirmation is None:
+    leader = None if result.front is None else result.front.leader
+    if result.confirmation is None and leader is None:
         return ranked[0]
-    chosen = result.confirmation.winner
+    chosen = leader.trial if leader is not None else result.confirmation.winner if result.confirmation else None
     return next((t for t in ranked if t.number == chosen), ranked[0])
 
 

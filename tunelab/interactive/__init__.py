@@ -1,9 +1,11 @@
 """What callers in Python and notebooks handle."""
 
 import warnings
-from contextlib import suppress
-from importlib import import_module
 
-with warnings.catch_warnings(), suppress(ImportError):  # Optuna imports tqdm, which in a notebook asks for ipywidgets
-    warnings.simplefilter("ignore")
-    import_module("tqdm.auto")
+# Libraries that load while a sweep runs, in threads, write these into a cell. Filters that are set only while they load
+# would not do: threads that change filters at the same time restore each other's.
+for message in (
+    "IProgress not found",
+    'Field name "schema" in "JsonSchemaSpec"',
+):  # of tqdm, which Optuna loads; MLflow
+    warnings.filterwarnings("ignore", message=message)

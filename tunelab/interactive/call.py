@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from trainables.discovery import FUNCTION_PREFIX
 from tunelab.display.display import Display, Silent, make_display
 from tunelab.interactive.frames import TARGET, keep_frame
 from tunelab.interactive.notebook_display import NotebookDisplay, in_notebook
-from tunelab.interactive.result import InteractiveResult
+from tunelab.interactive.result import Build, InteractiveResult
 from tunelab.launch.kept_ray import leave_other
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.run import run_resolved
@@ -38,9 +38,9 @@ def run_sweep(
     space: Space | None = None,
     data: Any = None,
     target: str | None = None,
-    metric: str | None = None,
-    direction: str | None = None,
-    build: Callable[[Mapping[str, Any]], Any] | None = None,
+    metric: str | Sequence[str] | None = None,
+    direction: str | Sequence[str] | None = None,
+    build: Build | None = None,
     test: Score | None = None,
     **settings: Any,
 ) -> InteractiveResult:
@@ -57,8 +57,9 @@ def run_sweep(
         data: For a function anything, handed to each trial as ``trial.data``; for ``"table"`` a file, a DataFrame
             (pandas, polars, Arrow) or arrays ``(X, y)``.
         target: Column that a table is to predict.
-        metric: Metric that a function's sweep optimises; default ``"val_loss"``.
-        direction: ``"minimize"`` (default) or ``"maximize"``, for a function.
+        metric: Metric that a function's sweep optimises; default ``"val_loss"``. Several, e.g. ``["val_loss",
+            "latency_ms"]``, are optimised together: the result has their Pareto front.
+        direction: ``"minimize"`` (default) or ``"maximize"``, for a function; a list where there are several metrics.
         build: Makes the network of a function from a configuration, so that the winner's model can predict.
         test: Scores the winner of a function's sweep once on sealed data: ``test(model, config)`` returns metrics.
         settings: Fields of ``SweepSpec``: ``trials=50``, ``max_epochs=30``, ``name=...``; others are options of the
@@ -105,12 +106,12 @@ def run_sweep(
             f"run_sweep takes a task's name, a Python file, a training function, or a Task; got {type(task).__name__}."
         )
     with _display(display) as shown:
-        return _run(make_spec(spec_values), memory, shown)
+        return _run(make_spec(spec_values), memory, shown, build)
 
 
-def _run(spec: SweepSpec, memory: InMemory, display: Display) -> InteractiveResult:
+def _run(spec: SweepSpec, memory: InMemory, display: Display, build: Build | None = None) -> InteractiveResult:
     leave_other(spec.address)
-    return InteractiveResult.from_result(run_resolved(resolve_sweep(spec, memory), display, keep_ray=True))
+    return InteractiveResult.from_result(run_resolved(resolve_sweep(spec, memory), display, keep_ray=True), build)
 
 
 def _split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -142,16 +143,16 @@ def _made(task: type[Task], options: Mapping[str, Any]) -> Task:
 
 
 def _function_task(task: Any, space: SearchSpace | None, data: Any, given: Mapping[str, Any]) -> Any:
+    from trainables.base.contract.objective import make_objectives
     from trainables.base.functions.task import FunctionOptions, FunctionTask
-    from trainables.base.functions.trial import Objective
 
     if space is None:
         raise UserError(
             "A training function needs space=: a function of an Optuna trial that returns the configuration, e.g. "
             "space=lambda trial: {'lr': trial.suggest_float('lr', 1e-4, 1e-1, log=True)}."
         )
-    objective = Objective(**{name: given[name] for name in ("metric", "direction") if name in given})
-    options = FunctionOptions(objective, data, given.get("build"), given.get("test"))
+    first, *further = make_objectives(given.get("metric"), given.get("direction"))
+    options = FunctionOptions(first, tuple(further), data, given.get("build"), given.get("test"))
     return FunctionTask(task, space, options)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tunelab.analysis.front import mark
 from tunelab.analysis.outcome import count_text, verdict
+from tunelab.records.front import FrontPoint, ParetoFront
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_duration, format_number
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
@@ -18,14 +20,19 @@ WIDTH, HEIGHT = 640, 200  # of the drawing of curves, pixels
 
 
 def result_html(result: SweepResult) -> str:
-    """Render a result: the verdict, the best trials, the curves and how to continue."""
+    """Render a result: the verdict, the best trials or the Pareto front, and the curves."""
     best = result.ranked()[:SHOWN_TRIALS]
+    front = result.front
+    if front is not None:
+        by_number = {trial.number: trial for trial in result.trials}
+        best = [by_number[point.trial] for point in front.points]
     return _render(
         title=result.name,
         lines=[verdict(result), f"{count_text(result)}, {format_duration(result.wall_seconds)}", result.facts.note],
         trials=best,
         curves=curve_paths(result.trials),
         winner=None if result.best is None else result.best.trial,
+        front=front,
     )
 
 
@@ -71,16 +78,20 @@ def _render(
     trials: Sequence[TrialRecord],
     curves: Sequence[tuple[str, bool]],
     winner: int | None,
+    front: ParetoFront | None = None,
 ) -> str:
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     varying = [name for name in names if len({repr(trial.params.get(name)) for trial in trials}) > 1] or names
+    points = {point.trial: point for point in front.points} if front is not None else {}
+    metrics = ["val_loss"] if front is None else [objective.metric for objective in front.objectives]
     rows = [
         {
             "best": trial.number == winner,
             "cells": [
                 str(trial.number),
                 trial.status.value.replace("_", " "),
-                format_number(trial.val_loss) if trial.best is not None else "",
+                *_values(trial, points.get(trial.number)),
+                *([mark(points[trial.number])] if points else []),
                 str(len(trial.epochs)),
                 *(_short(trial.params.get(name, "")) for name in varying),
             ],
@@ -93,13 +104,19 @@ def _render(
         .render(
             title=title,
             lines=[line for line in lines if line],
-            head=["trial", "status", "val_loss", "epochs", *varying],
+            head=["trial", "status", *metrics, *(["fresh seeds"] if points else []), "epochs", *varying],
             rows=rows,
             curves=curves,
             width=WIDTH,
             height=HEIGHT,
         )
     )
+
+
+def _values(trial: TrialRecord, point: FrontPoint | None) -> list[str]:
+    if point is not None:
+        return [format_number(value) for value in point.values]
+    return [format_number(trial.val_loss) if trial.best is not None else ""]
 
 
 def _short(value: object) -> str:

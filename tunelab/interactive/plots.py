@@ -12,6 +12,7 @@ from tunelab.documents.blocks import Figure
 from tunelab.documents.plotly_json import figure_json
 from tunelab.records.result import SweepResult
 from tunelab.report.figures import curves_figure, history_figure, importance_figure, parallel_figure
+from tunelab.report.front import front_figure
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -46,6 +47,19 @@ class SweepPlots:
                 f"that varies; sweep '{self._result.name}' has {count}. Run more trials."
             )
         return to_plotly(importance_figure(found, len(found)))
+
+    def pareto(self) -> go.Figure:
+        """Return all trials over two objectives, with the Pareto front.
+
+        Raises:
+            UserError: the sweep has one objective.
+        """
+        if self._result.front is None:
+            raise UserError(
+                f"Sweep '{self._result.name}' has one objective and so no Pareto front: give run_sweep several, "
+                "metric=['val_loss', 'latency_ms']."
+            )
+        return to_plotly(front_figure(self._result, self._result.front))
 
     def parallel(self) -> go.Figure:
         """Return parallel coordinates of all hyperparameters and the loss."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,25 @@ if TYPE_CHECKING:
 
     from trainables import Predictor
 
+Build = Callable[[Mapping[str, Any]], Any]
+
 
 class InteractiveResult(SweepResult):
-    """A ``SweepResult`` with what is made from it. Its data is that of the result alone; nothing is kept in memory."""
+    """A ``SweepResult`` with what is made from it. Its data is that of the result alone; models stay in the store."""
+
+    _build: Build | None = None  # not a field: no part of the data
 
     @classmethod
-    def from_result(cls, result: SweepResult) -> InteractiveResult:
-        """Give a result these methods."""
-        return cls(**{f.name: getattr(result, f.name) for f in fields(SweepResult)})
+    def from_result(cls, result: SweepResult, build: Build | None = None) -> InteractiveResult:
+        """Give a result these methods.
+
+        Args:
+            result: The data.
+            build: Makes the network of a function from a configuration, for ``load_model``.
+        """
+        made = cls(**{f.name: getattr(result, f.name) for f in fields(SweepResult)})
+        object.__setattr__(made, "_build", build)  # the class is frozen
+        return made
 
     @property
     def plot(self) -> SweepPlots:
@@ -73,12 +85,16 @@ class InteractiveResult(SweepResult):
         """
         return study_of(self)
 
-    def load_model(self) -> Any:
+    def load_model(self, build: Build | None = None) -> Any:
         """Load the winner's model from the tracking store.
+
+        Args:
+            build: Makes the network of a function from a configuration; that of ``run_sweep`` when None. A result that
+                was loaded by name needs it again.
 
         Returns:
             A ``Predictor`` (``predict(table)``); of a sweep of a function the model itself, as its library has it: a
-            fitted estimator, a booster, a network where ``build=`` was given, else its state dict.
+            fitted estimator, a booster, a network where ``build`` is known, else its state dict.
 
         Raises:
             UserError: there is no winner, or the sweep was not tracked, so that no model was kept.
@@ -90,10 +106,13 @@ class InteractiveResult(SweepResult):
                 f"Sweep '{self.name}' kept no model: it was not tracked (tracking_uri='off'), or its trials reported "
                 "none. Report it with trial.report(..., model=model)."
             )
+        from trainables.base.functions.models import ReportedModel  # loads torch
+
         with tempfile.TemporaryDirectory() as folder:
             found: Predictor = open_store(self.tracking_uri).load_model(self.best.model_uri, Path(folder))
-        native = getattr(found, "native", None)
-        return found if native is None else native()
+        if isinstance(found, ReportedModel):
+            return replace(found, build=build or self._build).native()
+        return found
 
     def report(self, path: str | Path = "report.html") -> Path:
         """Write the report, one self-contained HTML file and its Markdown twin beside it; return the HTML's path."""

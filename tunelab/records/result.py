@@ -22,6 +22,7 @@ from tunelab.records.confirmation import Confirmation
 from tunelab.records.cross_validation import CrossValidation
 from tunelab.records.data import DataDescription
 from tunelab.records.evaluation import Evaluation
+from tunelab.records.front import ParetoFront
 from tunelab.records.optimism import Optimism
 from tunelab.records.spec import ResolvedSpec, SweepSpec
 from tunelab.records.trial import TrialCounts, TrialRecord, ranked
@@ -59,6 +60,7 @@ class SweepResult:
         optimism: The loss to expect on new rows; None where it was not estimated.
         cross_validation: Comparison of the leaders where there are few validation rows; None when there was none.
         confirmation: The outcome of retraining on fresh seeds; None when there was none.
+        front: The Pareto front of a search with several objectives; None where there is one.
         audit: What early stopping cost; None when it was not audited.
         test_openings: When the test split was opened, unix times.
         idle_seconds: Slot time that deterministic order cost, seconds.
@@ -85,6 +87,7 @@ class SweepResult:
     optimism: Optimism | None = None
     cross_validation: CrossValidation | None = None
     confirmation: Confirmation | None = None
+    front: ParetoFront | None = None
     audit: Audit | None = None
     test_openings: tuple[float, ...] = ()
     idle_seconds: float = 0.0
@@ -156,6 +159,7 @@ class SweepResult:
             found = values.pop("format", 1)
             if found == FORMAT:
                 values["trials"] = [TrialRecord.from_json(trial) for trial in values["trials"]]
+                values.setdefault("front", None)  # results of before have none
                 return _reader().validate_python({f.name: values[f.name] for f in fields(cls)})
         except DAMAGE as error:
             raise UserError(f"The stored result of this sweep is damaged ({describe_error(error)}).") from error
@@ -165,7 +169,7 @@ class SweepResult:
         )
 
 
-_EVIDENCE = ("evaluation", "optimism", "cross_validation", "confirmation", "audit")
+_EVIDENCE = ("evaluation", "optimism", "cross_validation", "confirmation", "front", "audit")
 
 
 def _plain(value: Any) -> Any:

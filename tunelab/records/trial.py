@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from search_spaces import ParamValue
+from trainables.base.contract.objective import CONSTRAINT, Objective
 
 Row = list[Any]  # an epoch on its way through Ray and the journal: [epoch, val_loss, metrics, seconds]
 
@@ -107,6 +108,23 @@ class TrialRecord:
         best = self.best
         return best.val_loss if best is not None and self.has_result else math.inf
 
+    def losses(self, objectives: Sequence[Objective]) -> tuple[float, ...]:
+        """Return the losses of a trial with a result, one an objective, lower is better: those of its best epoch."""
+        best = self.best
+        assert best is not None
+        return (best.val_loss, *(o.loss(best.metrics[o.metric]) for o in objectives[1:]))
+
+    @property
+    def constraints(self) -> dict[str, float]:
+        """Values of the constraints at the best epoch, by name; above 0 where one is violated."""
+        metrics = {} if self.best is None else self.best.metrics
+        return {n.removeprefix(CONSTRAINT): value for n, value in metrics.items() if n.startswith(CONSTRAINT)}
+
+    @property
+    def is_feasible(self) -> bool:
+        """True if no constraint is violated."""
+        return all(value <= 0 for value in self.constraints.values())
+
     @property
     def has_result(self) -> bool:
         """True if the trial finished or was stopped early."""
@@ -168,5 +186,8 @@ class TrialCounts:
 
 
 def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the trials with a result, best validation loss first; the lower number wins a tie."""
-    return sorted((t for t in trials if t.has_result), key=lambda t: (t.val_loss, t.number))
+    """Return the trials with a result, best validation loss first; the lower number wins a tie.
+
+    Trials that violate a constraint come last.
+    """
+    return sorted((t for t in trials if t.has_result), key=lambda t: (not t.is_feasible, t.val_loss, t.number))

@@ -44,7 +44,7 @@ def verdict_section(result: SweepResult) -> Section:
         blocks.append(Note(result.confirmation.verdict, warning=result.confirmation.better is False))
         if result.best is not None and result.best.members:
             blocks.append(Note("Fresh seeds judged single trials: the mean of trials that won was not trained again."))
-    elif result.best is not None:
+    elif result.best is not None and result.front is None:
         blocks.append(Note(not_confirmed(result)))
     if result.facts.note:
         blocks.append(Note(result.facts.note))

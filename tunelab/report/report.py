@@ -21,6 +21,7 @@ from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult
 from tunelab.report.evidence import audit_section, confirmation_section
+from tunelab.report.front import front_section
 from tunelab.report.outcome import (
     baselines_section,
     best_section,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["log_report", "make_document", "to_html", "to_markdown", "utc", "write_document", "write_report"]
 
 ARTIFACT_FOLDER = "report"
+FRONT_FILE = "pareto_front.html"
 
 
 def make_document(result: SweepResult, *, now: float | None = None) -> Document:
@@ -59,6 +61,7 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
     importance = parameter_importance(result)
     sections: list[Section | None] = [
         verdict_section(result),
+        front_section(result),
         baselines_section(result),
         published_section(result),
         best_section(result) if result.ranked() else None,
@@ -114,7 +117,11 @@ def write_document(document: Document, path: Path) -> Path:
 
 
 def log_report(store: TrackingStore, result: SweepResult) -> None:
-    """Log both files to the parent run, in the folder ``report``."""
+    """Log both files to the parent run, in the folder ``report``, and a page with the Pareto front if there is one."""
+    front = front_section(result)
     with tempfile.TemporaryDirectory() as folder:
         write_report(result, Path(folder) / "report.html")
+        if front is not None:
+            page = to_html(Document(f"{result.name}: {result.facts.title}", "", [front]))
+            (Path(folder) / FRONT_FILE).write_text(page, encoding="utf-8")
         store.log_files(result.parent_run_id, Path(folder), ARTIFACT_FOLDER)

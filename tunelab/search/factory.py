@@ -8,7 +8,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from search_spaces import SearchSpace
+from search_spaces import SearchSpace, UserError
 from trainables import Task
 from trainables.base.training.compute import Compute
 from tunelab.records.spec import ResolvedSpec, SweepSpec
@@ -28,6 +28,8 @@ from tunelab.search.study import StudySampler
 def fill_defaults(spec: SweepSpec, task: Task, **settled: Any) -> ResolvedSpec:
     """Return a spec with the task's own trials, epochs and grace period where it gives none.
 
+    With several objectives nothing stops early unless the spec asks for it.
+
     Args:
         spec: As the user gave it.
         task: Has the defaults.
@@ -35,6 +37,8 @@ def fill_defaults(spec: SweepSpec, task: Task, **settled: Any) -> ResolvedSpec:
     """
     facts = task.facts
     max_epochs = spec.max_epochs or facts.max_epochs
+    if facts.objectives and "scheduler" not in spec.model_fields_set:
+        settled["scheduler"] = "none"
     return ResolvedSpec.from_spec(
         spec,
         trials=spec.trials or facts.trials,
@@ -78,7 +82,13 @@ def make_study(
         UserError: The sampler cannot be made, or cannot search this space.
     """
     return StudySampler(
-        space, spec.sampler, spec.seed, reference=task.reference, fixed=spec.fixed, warm_start=warm_start
+        space,
+        spec.sampler,
+        spec.seed,
+        reference=task.reference,
+        fixed=spec.fixed,
+        warm_start=warm_start,
+        objectives=task.facts.objectives,
     )
 
 
@@ -94,6 +104,9 @@ def settle_sampler(spec: ResolvedSpec, given_trials: int | None, task: Task, spa
     Raises:
         UserError: The sampler cannot be made, or cannot search this space.
     """
+    if task.facts.objectives and spec.sampler == "cmaes":
+        names = " and ".join(objective.metric for objective in task.facts.objectives)
+        raise UserError(f"--sampler cmaes optimises one metric, not {names}: choose tpe, nsga2, gp, qmc or random.")
     kind = find_sampler(spec.sampler)
     if not kind.is_own and kind.name != GRID:
         return spec

@@ -6,14 +6,17 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, json_to_distribution
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces import SearchSpace
 from search_spaces.optuna_logging import quiet_optuna
 from search_spaces.space import contains
+from trainables.base.contract.objective import Objective
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.fixed_parameters import fitting_params
@@ -28,22 +31,54 @@ STATES = {
 }
 
 
-def to_optuna(record: TrialRecord, space: SearchSpace) -> FrozenTrial:
-    """Return a trial as Optuna keeps it, for a study rebuilt from records."""
+def to_optuna(record: TrialRecord, space: SearchSpace, objectives: Sequence[Objective] = ()) -> FrozenTrial:
+    """Return a trial as Optuna keeps it, for a study rebuilt from records.
+
+    Args:
+        record: The trial.
+        space: Of the study.
+        objectives: Of a study with several; its values are losses.
+    """
     probe = optuna.trial.FixedTrial(dict(record.params))
     space(probe)
-    return _frozen(record, probe.distributions)
+    return _frozen(record, probe.distributions, losses_of(record, objectives), curve_of(record, objectives))
 
 
-def _frozen(record: TrialRecord, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
+def losses_of(record: TrialRecord, objectives: Sequence[Objective] = ()) -> list[float] | None:
+    """Return the values that a study is told of a trial, lower is better; None where it has none.
+
+    With several objectives a trial that was stopped early has none: Optuna knows no order of such trials.
+    """
     state = STATES[record.status]
-    finite = {e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)}
+    if objectives:
+        return list(record.losses(objectives)) if state is TrialState.COMPLETE else None
+    return [record.val_loss] if state in (TrialState.COMPLETE, TrialState.PRUNED) else None
+
+
+def curve_of(record: TrialRecord, objectives: Sequence[Objective] = ()) -> dict[int, float]:
+    """Return the finite validation losses by epoch; none with several objectives, where Optuna takes no curves."""
+    return {} if objectives else {e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)}
+
+
+def constraint_attributes(record: TrialRecord) -> dict[str, Any]:
+    """Return the attributes in which Optuna keeps a trial's constraints."""
+    return dict(create_trial(state=TrialState.RUNNING, constraints=record.constraints).system_attrs)
+
+
+def _frozen(
+    record: TrialRecord,
+    distributions: dict[str, BaseDistribution],
+    values: Sequence[float] | None,
+    curve: dict[int, float],
+) -> FrozenTrial:
+    state = STATES[record.status]
     frozen = create_trial(
         state=state,
-        value=record.val_loss if state in (TrialState.COMPLETE, TrialState.PRUNED) else None,
+        values=values,
         params=dict(record.params),
         distributions=distributions,
-        intermediate_values=finite if state != TrialState.RUNNING else {},
+        intermediate_values=curve if state != TrialState.RUNNING else {},
+        constraints=record.constraints if state != TrialState.RUNNING else {},
         user_attrs={"run_id": record.run_id, "status": str(record.status)},
     )
     if record.started:  # Optuna's own times would be those of this call
@@ -53,23 +88,33 @@ def _frozen(record: TrialRecord, distributions: dict[str, BaseDistribution]) -> 
     return frozen
 
 
-def fitting_trials(records: Sequence[TrialRecord], space: SearchSpace) -> list[FrozenTrial]:
+def fitting_trials(
+    records: Sequence[TrialRecord], space: SearchSpace, objectives: Sequence[Objective] = ()
+) -> list[FrozenTrial]:
     """Return what a study of ``space`` can learn from the trials of another one.
 
     These are the trials with a result, reduced to the parameters whose values lie in the space.
+
+    Args:
+        records: Of the other study.
+        space: Of this one.
+        objectives: Of this one, where there are several: trials that did not report them all are left out.
     """
     distributions = space.distributions()
     fitting = []
     for record in records:
         kept = fitting_params(record.params, distributions)
-        if record.has_result and kept:
+        known = record.best is not None and {o.metric for o in objectives[1:]} <= set(record.best.metrics)
+        values = losses_of(record, objectives) if known else None
+        if values is not None and kept:
             fitting.append(
                 create_trial(
                     state=STATES[record.status],
-                    value=record.val_loss,
+                    values=values,
                     params=kept,
                     distributions={name: distributions[name] for name in kept},
-                    intermediate_values={e.epoch: e.val_loss for e in record.epochs if math.isfinite(e.val_loss)},
+                    intermediate_values=curve_of(record, objectives),
+                    constraints=record.constraints,
                 )
             )
     return fitting
@@ -79,12 +124,18 @@ def study_of(result: SweepResult) -> optuna.Study:
     """Return a sweep as an Optuna study, for ``optuna.visualization`` and ``optuna.importance``.
 
     Its trials have their curves, and are COMPLETE, PRUNED or FAIL. Trials outside the space are left out: a reference
-    configuration may be one.
+    configuration may be one. With several objectives the study has their directions and values.
     """
+    objectives = result.facts.objectives
+    directions = [StudyDirection[objective.direction.upper()] for objective in objectives]
     known = {name: json_to_distribution(json.dumps(d)) for name, d in result.space.items()}
     with quiet_optuna():
-        study = optuna.create_study(study_name=result.name, direction="minimize")
+        study = optuna.create_study(study_name=result.name, directions=directions or [StudyDirection.MINIMIZE])
     for record in result.trials:
         if all(name in known and contains(known[name], value) for name, value in record.params.items()):
-            study.add_trial(_frozen(record, {name: known[name] for name in record.params}))
+            values = losses_of(record, objectives)
+            if values is not None and objectives:
+                values = [objective.loss(value) for objective, value in zip(objectives, values, strict=True)]
+            distributions = {name: known[name] for name in record.params}
+            study.add_trial(_frozen(record, distributions, values, curve_of(record, objectives)))
     return study

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -15,12 +14,13 @@ from optuna.trial import FrozenTrial, TrialState
 from search_spaces import Config, ParamValue, SearchSpace, UserError
 from search_spaces.errors import describe_error
 from search_spaces.optuna_logging import quiet_optuna
+from trainables.base.contract.objective import Objective
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.fixed_parameters import fitting_params
 from tunelab.search.grid import Point, grid_points
 from tunelab.search.optuna_internals import make_study
-from tunelab.search.optuna_trials import STATES, to_optuna
+from tunelab.search.optuna_trials import STATES, constraint_attributes, curve_of, losses_of, to_optuna
 from tunelab.search.samplers import GRID, find_sampler
 
 TURNS = 2  # trials of each branch after its reference, before the sampler chooses branches
@@ -53,6 +53,7 @@ class StudySampler:
             the space are drawn like any other.
         fixed: Parameters held at a value.
         warm_start: Finished trials of an earlier study to learn from.
+        objectives: What is optimised, where it is more than ``val_loss``. The study minimises their losses.
 
     Attributes:
         is_as_before: False if the sampler proposed other configurations when an interrupted sweep was restored.
@@ -67,8 +68,10 @@ class StudySampler:
         reference: Mapping[str, ParamValue],
         fixed: Mapping[str, ParamValue],
         warm_start: Sequence[FrozenTrial] = (),
+        objectives: Sequence[Objective] = (),
     ) -> None:
         self._space = space
+        self._objectives = objectives
         self._kind = find_sampler(sampler)
         self._seed = seed
         inside = fitting_params(reference, space.distributions())
@@ -89,10 +92,13 @@ class StudySampler:
         """Open an empty study."""
         self.storage = InMemoryStorage()
         with quiet_optuna():
-            self._study_id = self.storage.create_new_study([StudyDirection.MINIMIZE], STUDY_NAME)
+            directions = [StudyDirection.MINIMIZE] * max(1, len(self._objectives))
+            self._study_id = self.storage.create_new_study(directions, STUDY_NAME)
         if self._kind.remembers:  # it may look for its own trials, however old
             sampler = self._holding_fixed(self._kind.make(derive_seed(self._seed, "whole sampler", 0)))
             self.study: optuna.Study = StoppableStudy(STUDY_NAME, self.storage, sampler)
+        elif self._objectives:  # a front has no best trials to look at alone
+            self.study = optuna.Study(STUDY_NAME, self.storage)
         else:
             self.study = make_study(STUDY_NAME, self.storage)
         self.study.add_trials(self._warm_start)
@@ -111,7 +117,7 @@ class StudySampler:
                 return
             self._begin()
         for trial in trials:
-            self.study.add_trial(to_optuna(replace(trial, status=TrialStatus.RUNNING), self._space))
+            self.study.add_trial(to_optuna(replace(trial, status=TrialStatus.RUNNING), self._space, self._objectives))
         for number in chain(*told):
             self.tell(trials[number])
 
@@ -138,7 +144,7 @@ class StudySampler:
         try:
             for number in range(self.references + 2):
                 params, config = self.suggest(number)
-                epochs = (Epoch(1, 1.0 + number, {}, 0.0),)
+                epochs = (Epoch(1, 1.0 + number, {o.metric: 1.0 for o in self._objectives[1:]}, 0.0),)
                 self.tell(TrialRecord(number, params, config, 0, 1, TrialStatus.FINISHED, epochs))
         except Exception as error:
             raise UserError(f"--sampler {self._kind.name} cannot propose: {describe_error(error)}.") from error
@@ -201,11 +207,12 @@ class StudySampler:
         trial_id = self.trial_id(record.number)
         if self.storage.get_trial(trial_id).state != TrialState.RUNNING:
             return
-        for epoch in record.epochs:
-            if math.isfinite(epoch.val_loss):
-                self.storage.set_trial_intermediate_value(trial_id, epoch.epoch, epoch.val_loss)
+        for epoch, loss in curve_of(record, self._objectives).items():
+            self.storage.set_trial_intermediate_value(trial_id, epoch, loss)
+        for key, value in constraint_attributes(record).items():
+            self.storage.set_trial_system_attr(trial_id, key, value)
         state = STATES[record.status]
-        values = None if state == TrialState.FAIL else [record.val_loss]
+        values = losses_of(record, self._objectives)
         self.study.sampler.after_trial(self.study, self.storage.get_trial(trial_id), state, values)
         self.storage.set_trial_state_values(trial_id, state, values)
 

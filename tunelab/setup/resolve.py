@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -13,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from search_spaces import SearchSpace, UserError
 from trainables import Task, get_task, is_shipped, shipped_tasks
+from trainables.base.contract.objective import Objective
 from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import kind_of
 from trainables.base.worker.storage import Storage
@@ -108,7 +110,7 @@ def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSwee
         storage=None if spec.storage is None else _checked_storage(spec.storage),
     )
     filled = settle_sampler(filled, spec.trials, task, space)
-    warm_start = earlier_trials(home, spec.warm_start, space)
+    warm_start = earlier_trials(home, spec.warm_start, space, task.facts.objectives)
     check_usable(uri)
     check_cluster(resources_of(filled))
     if spec.compile and spec.address is None and not any(map(shutil.which, COMPILERS)):
@@ -129,12 +131,14 @@ def with_gpus(spec: ResolvedSpec, cluster: dict[str, float], task: Task) -> tupl
     return settled, resources_of(settled)
 
 
-def earlier_trials(home: Path, name: str | None, space: SearchSpace) -> tuple[FrozenTrial, ...]:
+def earlier_trials(
+    home: Path, name: str | None, space: SearchSpace, objectives: Sequence[Objective] = ()
+) -> tuple[FrozenTrial, ...]:
     """Return the trials of a sweep by name that a study of ``space`` can learn from; ``UserError`` without any."""
     if name is None:
         return ()
     records = replay(read_events(home / "sweeps" / name)).trials
-    trials = fitting_trials(records, space)
+    trials = fitting_trials(records, space, objectives)
     if not trials:
         why = "there is no such sweep" if not records else "none of its trials has a result in this search space"
         raise UserError(f"--warm-start '{name}': {why} in '{home}'.")

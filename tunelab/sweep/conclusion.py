@@ -9,9 +9,11 @@ from dataclasses import replace
 from functools import partial
 
 from search_spaces.errors import bounded_text, describe_error
+from tunelab.analysis.front import pareto_front
 from tunelab.confirmation.audit import audit
 from tunelab.confirmation.confirm import confirm, confirm_count
 from tunelab.confirmation.cross_validation import cross_validate, leaders_to_compare
+from tunelab.confirmation.front import confirm_front
 from tunelab.display.display import Display
 from tunelab.launch.session import leave_ray
 from tunelab.records.best import Best
@@ -46,7 +48,8 @@ def judge(
     if not ranked:
         return outcome
     # what there is to say when the rest is cut short
-    outcome = replace(outcome, result=replace(outcome.result, best=Best.from_trial(ranked[0])))
+    found = replace(outcome.result, best=Best.from_trial(ranked[0]), front=pareto_front(outcome.result))
+    outcome = replace(outcome, result=found)
     if outcome.is_cut_short:
         return outcome
     opened: list[float] = []
@@ -78,9 +81,25 @@ def judge(
 def _confirm(
     result: SweepResult, *, begun: BegunSweep, tracking: SweepTracking, log: Callable[[str], None]
 ) -> SweepResult:
-    """Compare leaders by folds, train the best on fresh seeds and stopped trials to their end, as far as asked for."""
+    """Compare leaders by folds, train the best on fresh seeds and stopped trials to their end, as far as asked for.
+
+    Of several objectives the points of the Pareto front are trained on fresh seeds.
+    """
     prepared = begun.prepared
     spec, task = prepared.resolved.spec, prepared.resolved.task
+    if result.front is not None:
+        front = confirm_front(
+            result,
+            task,
+            prepared.splits,
+            prepared.resources,
+            top=spec.confirm_top,
+            seeds=spec.confirm_seeds,
+            log=log,
+        )
+        result = replace(result, front=front)
+        tracking.log_confirmation(result)
+        return result
     leaders = leaders_to_compare(result, task, prepared.splits)
     if leaders:
         compared = cross_validate(result, task, prepared.splits, leaders, log)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tunelab.confirmation.confirm import log_confirmation
+from tunelab.confirmation.front import log_front
 from tunelab.display.display import Display
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import OFF
@@ -100,9 +101,11 @@ class SweepTracking:
         return replace(result, trials=trials, parent_run_id=self._parent_run_id)
 
     def log_confirmation(self, result: SweepResult) -> None:
-        """Write the confirmation's scores to the runs of the confirmed trials."""
+        """Write the confirmation's scores to the runs of the confirmed trials, and mark those on the Pareto front."""
         if result.confirmation is not None and self.store.keeps:
             retry_while_unavailable(lambda: log_confirmation(result, self.store), result)
+        if result.front is not None and self.store.keeps:
+            retry_while_unavailable(lambda: log_front(result, self.store), result)
 
     def write(self, result: SweepResult, *, resumed: bool) -> SweepResult:
         """Write the result and its report, and end the parent run.

@@ -28,7 +28,8 @@ def sweep_note(result: SweepResult, experiment_id: str = "") -> str:
     if best is not None:
         parts[0] = f"{plain(verdict(result))}\n\n{parts[0]}"  # the page shows the first lines alone
         parts.append(_rivals_table(result))
-        parts.append(plain(not_confirmed(result) if result.confirmation is None else result.confirmation.verdict))
+        if result.front is None:  # whose verdict says it
+            parts.append(plain(not_confirmed(result) if result.confirmation is None else result.confirmation.verdict))
         if winner_params(result):
             parts.append(f"Configuration of {winner_name(result)}:\n\n```\n{set_options(result)}\n```")
         parts.append(_links(result, experiment_id))

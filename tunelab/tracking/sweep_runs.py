@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from search_spaces import UserError
 from trainables import TaskFacts
+from tunelab.analysis.front import front_text
 from tunelab.analysis.standing import score_text
 from tunelab.records.data import DataDescription
 from tunelab.records.lookup import Named, find_named
@@ -106,6 +107,8 @@ class SweepRuns(Connection):
             "mlflow.note.content": sweep_note(result, run.info.experiment_id)[:TAG_LIMIT],
             **{f"tunelab.{name}": str(count) for name, count in _counts(result).items()},
         }
+        if result.front is not None:
+            tags["tunelab.pareto"] = front_text(result.front)
         best, score = result.best, result.facts.score
         if best is not None:
             tags |= {"tunelab.best_trial": str(best.trial), "tunelab.best_run_id": best.run_id}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,7 +71,10 @@ def test_a_function_is_searched_stopped_early_and_its_model_loaded_back(linear: 
     assert linear.best is not None
     assert linear.best.val_loss == min(t.val_loss for t in linear.trials if t.has_result)
     assert TrialStatus.STOPPED in {t.status for t in linear.trials}
-    model = linear.load_model()  # in this process the network is not known: its weights are
+    assert isinstance(linear.load_model(), nn.Linear)  # as build= makes it
+    loaded = tunelab.load_result(linear.name, linear.tracking_uri)
+    assert isinstance(loaded.load_model(build=lambda config: nn.Linear(3, 1)), nn.Linear)
+    model = loaded.load_model()  # the network is not known: its weights are
     assert {name: tuple(value.shape) for name, value in model.items()} == {"weight": (1, 3), "bias": (1,)}
     net = nn.Linear(3, 1)
     net.load_state_dict(model)
@@ -215,3 +220,35 @@ def test_a_function_of_a_file_is_swept_by_path(in_folder: Path, store_uri: str) 
     assert result.spec.task == "./mine.py:train"
     narrow = tunelab.run_sweep("./mine.py:train", Acting(), space="./mine.py:narrow", **settings)
     assert all(t.config["x"] >= 0.5 for t in narrow.trials)
+
+
+class Counted(torch.utils.data.TensorDataset):
+    """Notes in a file each process that unpickles it."""
+
+    file = ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "file": self.file}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        with Path(self.file).open("a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}\n")
+
+
+def test_data_sets_are_loaded_once_a_worker_and_not_once_a_trial(in_folder: Path) -> None:
+    def loop(config: Mapping[str, Any], trial: Any) -> None:
+        training, validation = trial.data
+        trial.report(val_loss=config["lr"] * len(training) + len(validation), worker=os.getpid())
+
+    sets = Counted(torch.as_tensor(INPUTS)), Counted(torch.as_tensor(INPUTS[:20]))
+    for one in sets:
+        one.file = str(in_folder / "loads.txt")
+    result = tunelab.run_sweep(
+        loop, Acting(), space=space, data=sets, trials=8, max_epochs=1, confirm_top=0, tracking_uri="off"
+    )
+    assert len(result.ranked()) == 8
+    loads = Counter((in_folder / "loads.txt").read_text().split())
+    workers = {str(t.worker["pid"]) for t in result.trials}
+    assert workers <= set(loads)
+    assert all(loads[worker] == len(sets) for worker in workers)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from trainables.base.contract.objective import METRIC as METRIC  # every task reports it
+from trainables.base.contract.objective import Objective
 from trainables.base.contract.options import TaskOption
 from trainables.base.kinds.kind import Kind  # at run time too: a stored result's facts are checked against it
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 Config = Mapping[str, Any]
 
-METRIC = "val_loss"  # every task reports it, lower is better
 SPLIT_SEED = 20_261_101  # one split for all sweeps unless asked otherwise, so that their results compare
 
 
@@ -47,6 +48,7 @@ class TaskFacts:
         grace_period: Default number of epochs before the scheduler can stop a trial (``--grace-period``); more where
             an epoch is only a few optimizer steps.
         note: What a user must know before believing a result; shown with every result.
+        objectives: What a search with several objectives optimises, the first of which ``val_loss`` is; empty for one.
     """
 
     name: str
@@ -61,6 +63,7 @@ class TaskFacts:
     max_epochs: int = 27
     grace_period: int = 1
     note: str = ""
+    objectives: tuple[Objective, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from search_spaces import as_space
+from trainables.base.contract.objective import DIRECTIONS, METRIC, make_objectives
 from trainables.base.contract.options import TaskOption
-from trainables.base.contract.task import METRIC
 from trainables.base.functions.task import FunctionOptions, FunctionTask, Train
-from trainables.base.functions.trial import DIRECTIONS, Objective
 
 
 def function_task_class(function: Train, space: object, path: str) -> type[FunctionTask]:
@@ -21,12 +22,26 @@ def function_task_class(function: Train, space: object, path: str) -> type[Funct
 
     class FileFunction(FunctionTask):
         options = (
-            TaskOption("metric", "Metric that the function reports and the sweep optimises.", default=METRIC),
-            TaskOption("direction", "Whether lower or higher is better.", choices=DIRECTIONS, default="minimize"),
+            TaskOption(
+                "metric",
+                "Metric that the function reports and the sweep optimises; repeat it for several objectives.",
+                repeatable=True,
+                default=METRIC,
+            ),
+            TaskOption(
+                "direction",
+                "Whether lower or higher is better; repeat it, one for each metric.",
+                choices=DIRECTIONS,
+                repeatable=True,
+                default="minimize",
+            ),
         )
 
-        def __init__(self, metric: str = METRIC, direction: str = "minimize") -> None:
-            super().__init__(function, own, FunctionOptions(Objective(metric, direction)))
+        def __init__(
+            self, metric: str | Sequence[str] | None = None, direction: str | Sequence[str] | None = None
+        ) -> None:
+            first, *further = make_objectives(metric, direction)
+            super().__init__(function, own, FunctionOptions(first, tuple(further)))
 
         def __reduce__(self) -> tuple[object, ...]:
             return FunctionTask, (function, own, self.function_options)

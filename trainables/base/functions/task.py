@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import SearchSpace, get_space
 from search_spaces.errors import UserError
+from trainables.base.contract.objective import Objective
 from trainables.base.contract.task import (
-    METRIC,
     SPLIT_SEED,
     Config,
     EpochReport,
@@ -26,7 +26,7 @@ from trainables.base.contract.task import (
     TrainingData,
 )
 from trainables.base.functions.source import FunctionSource, describe_function
-from trainables.base.functions.trial import FunctionTrial, Objective
+from trainables.base.functions.trial import FunctionTrial
 
 if TYPE_CHECKING:
     import torch
@@ -42,16 +42,23 @@ class FunctionOptions:
     """What a sweep of a function is given beside the function.
 
     Attributes:
-        objective: the metric that is optimised, and its direction.
+        objective: the metric that is optimised, and its direction; the best epoch of a trial is chosen by it.
+        further: the other metrics of a search with several objectives.
         data: handed to each trial as ``trial.data``; loaded once a worker.
         build: makes the network from a configuration, so that the winner's model can predict.
         test: scores the winner's model once on data that the search never saw: ``test(model, config)`` gives metrics.
     """
 
     objective: Objective = field(default_factory=Objective)
+    further: tuple[Objective, ...] = ()
     data: Any = None
     build: Callable[[Config], torch.nn.Module] | None = None
     test: Score | None = None
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All metrics that are optimised."""
+        return (self.objective, *self.further)
 
 
 class FunctionTask(Task):
@@ -84,6 +91,7 @@ class FunctionTask(Task):
             trials=32,
             max_epochs=100,
             note=_promise(self.function_options),
+            objectives=self.function_options.objectives if self.function_options.further else (),
         )
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
@@ -93,6 +101,8 @@ class FunctionTask(Task):
         """
         sha = hashlib.sha256(self.source.digest.encode())
         sha.update(repr(_data_digest(self.function_options.data)).encode())
+        if self.function_options.objectives != (Objective(),):
+            sha.update(repr(self.function_options.objectives).encode())
         empty = RawSplit([], [])
         data = TrainingData({}, {"function": asdict(self.source)}, sha.hexdigest())
         test = self.function_options.test
@@ -111,11 +121,11 @@ class FunctionTask(Task):
     ) -> Iterator[EpochReport]:
         from trainables.base.functions.stepping import seeded, step_through  # loads torch
 
-        objective = self.function_options.objective
+        objectives = self.function_options.objectives
 
         def run(send: Callable[[EpochReport], None]) -> EpochReport | None:
             trial = FunctionTrial(
-                objective,
+                objectives,
                 send,
                 seed=seed,
                 max_epochs=max_epochs,
@@ -124,7 +134,7 @@ class FunctionTask(Task):
                 data=self.function_options.data,
             )
             found = self.function(dict(config), trial)
-            return _returned(found, trial, objective)
+            return _returned(found, trial, objectives)
 
         with seeded(seed):
             yield from step_through(run)
@@ -162,20 +172,21 @@ class FunctionTask(Task):
         return () if "site-packages" in file else (name,)
 
 
-def _returned(found: Any, trial: FunctionTrial, objective: Objective) -> EpochReport | None:
+def _returned(found: Any, trial: FunctionTrial, objectives: Sequence[Objective]) -> EpochReport | None:
     """Return the report that a function's return value is, when it never called ``trial.report``."""
     if trial.epoch:
         return None
-    values = {objective.metric: found} if isinstance(found, int | float) and not isinstance(found, bool) else found
-    if not isinstance(values, Mapping) or objective.metric not in values:
+    metrics = [objective.metric for objective in objectives]
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    values = {metrics[0]: found} if is_number and len(metrics) == 1 else found
+    if not isinstance(values, Mapping) or not set(metrics) <= set(values):
+        example = ", ".join(f"{metric}=..." for metric in metrics)
+        wanted = f"the value of {metrics[0]}" if len(metrics) == 1 else f"a dict of {' and '.join(metrics)}"
         raise UserError(
-            f"The function reported nothing: call trial.report({objective.metric}=...) after each epoch, or return "
-            f"the value of {objective.metric}; it returned {type(found).__name__}."
+            f"The function reported nothing: call trial.report({example}) after each epoch, or return {wanted}; it "
+            f"returned {type(found).__name__}."
         )
-    metrics = {str(name): float(value) for name, value in values.items()}
-    loss = objective.loss(metrics[objective.metric])
-    metrics.pop(METRIC, None)
-    return EpochReport(1, loss, metrics)
+    return trial.as_report(values)
 
 
 def _check_signature(function: Train, name: str) -> None:

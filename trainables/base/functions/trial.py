@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from trainables.base.contract.task import METRIC, EpochReport
+from trainables.base.contract.objective import CONSTRAINT, METRIC, Objective
+from trainables.base.contract.task import EpochReport
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback as LightningCallback  # type: ignore[import-not-found, unused-ignore]
     from transformers import TrainerCallback
 
 Save = Callable[[Path], None]
-DIRECTIONS = ("minimize", "maximize")
 
 
 class TrialStopped(BaseException):
@@ -25,27 +24,6 @@ class TrialStopped(BaseException):
     It ends the training function and is not an error. It derives from ``BaseException`` so that ``except Exception`` in
     the user's code does not swallow it.
     """
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What a search of a function optimises.
-
-    Attributes:
-        metric: name under which the function reports it.
-        direction: ``"minimize"`` or ``"maximize"``; anything else raises ``UserError``.
-    """
-
-    metric: str = METRIC
-    direction: str = "minimize"
-
-    def __post_init__(self) -> None:
-        if self.direction not in DIRECTIONS:
-            raise UserError(f"direction must be 'minimize' or 'maximize', got {self.direction!r}.")
-
-    def loss(self, value: float) -> float:
-        """Return the value as a loss, lower is better: its negative when it is maximised."""
-        return -value if self.direction == "maximize" else value
 
 
 class FunctionTrial:
@@ -61,7 +39,7 @@ class FunctionTrial:
 
     def __init__(
         self,
-        objective: Objective,
+        objectives: Sequence[Objective],
         send: Callable[[EpochReport], None],
         *,
         seed: int,
@@ -75,7 +53,8 @@ class FunctionTrial:
         self.max_epochs = max_epochs
         self.checkpoint = checkpoint
         self.data = data
-        self._objective = objective
+        self._objective, *self._further = objectives
+        self._constraints: dict[str, float] = {}
         self._send = send
         self._epoch = 0
         self._best = math.inf
@@ -120,21 +99,58 @@ class FunctionTrial:
         epoch: int | None = None,
     ) -> None:
         """Report one epoch whose numbers are in a mapping, so that any name can be given; else as ``report``."""
+        self._send(self.as_report(values, model=model, checkpoint=checkpoint, epoch=epoch))
+
+    def as_report(
+        self,
+        values: Mapping[str, Any],
+        *,
+        model: Any = None,
+        checkpoint: Save | None = None,
+        epoch: int | None = None,
+    ) -> EpochReport:
+        """Return the next epoch's report without sending it; arguments and errors are those of ``report``."""
         numbers = {name: _number(name, value) for name, value in values.items()}
-        if self._objective.metric not in numbers:
-            given = ", ".join(numbers) or "nothing"
-            raise UserError(
-                f"trial.report must report '{self._objective.metric}', which the sweep optimises; it reported {given}."
-            )
+        for objective in (self._objective, *self._further):
+            if objective.metric not in numbers:
+                given = ", ".join(numbers) or "nothing"
+                raise UserError(
+                    f"trial.report must report '{objective.metric}', which the sweep optimises; it reported {given}."
+                )
         self._epoch = self._epoch + 1 if epoch is None else epoch
         loss = self._objective.loss(numbers[self._objective.metric])
+        if not all(math.isfinite(numbers[objective.metric]) for objective in self._further):
+            loss = math.nan  # the trial has diverged
         weights: Mapping[str, Any] | None = None
         if model is not None and loss < self._best:
             from trainables.base.functions.models import to_tensors  # loads torch
 
             weights, self._best = to_tensors(model), loss
         numbers.pop(METRIC, None)
-        self._send(EpochReport(self._epoch, loss, numbers, weights, checkpoint))
+        return EpochReport(self._epoch, loss, {**numbers, **self._constraints}, weights, checkpoint)
+
+    def set_constraint(self, name: str, value: float) -> None:
+        """Say how far the trial is from fulfilling a condition, as Optuna's ``Trial.set_constraint`` does.
+
+        It counts from the next report on. Trials that violate a constraint are not on the Pareto front, and samplers
+        learn to avoid them.
+
+        Args:
+            name: of the constraint.
+            value: 0 or less where it is fulfilled, e.g. ``parameters - 1_000_000``.
+
+        Raises:
+            UserError: the sweep has one objective, or the value is not a finite number.
+        """
+        if not self._further:
+            raise UserError(
+                "trial.set_constraint needs a sweep with several objectives: metric=['val_loss', 'latency_ms']. With "
+                "one, report a worse value, or raise an exception where a configuration is not allowed."
+            )
+        number = _number(name, value)
+        if not math.isfinite(number):
+            raise UserError(f"trial.set_constraint: '{name}' must be a finite number, got {number}.")
+        self._constraints[f"{CONSTRAINT}{name}"] = number
 
     def lightning_callback(self, metric: str | None = None) -> LightningCallback:
         """Return a callback for a Lightning ``Trainer`` that reports each validation epoch and keeps the module.

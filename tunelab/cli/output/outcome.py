@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlparse
 
 from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.caveats import caveats, test_openings
+from tunelab.analysis.front import mark
 from tunelab.analysis.outcome import count_text
 from tunelab.analysis.published import place_sentence, published_place
 from tunelab.analysis.standing import (
@@ -49,6 +50,7 @@ def print_result(result: SweepResult, store: Store | None = None) -> None:
     """
     _print_lines([result.facts.title, *([result.facts.note] if result.facts.note else [])])
     _print_trials(result)
+    _print_front(result)
     _print_scores(result)
     print_evaluation(result)
     errors = [trial for trial in result.trials if trial.error]
@@ -124,6 +126,19 @@ def _print_trials(result: SweepResult) -> None:
         drop_first=["run id", *reversed(names), "epochs"],
         marked=next((i for i, trial in enumerate(shown) if trial.number in winners), None),
     )
+
+
+def _print_front(result: SweepResult) -> None:
+    """Print the points of the Pareto front: their values in the search, and what fresh seeds say of them."""
+    front = result.front
+    if front is None:
+        return
+    names = [objective.metric for objective in front.objectives]
+    rows: list[list[object]] = [
+        [p.trial, *p.values, *(p.means or [None] * len(names)), mark(p), p.beaten_by] for p in front.points
+    ]
+    columns = ["trial", *names, *(f"{name}, fresh seeds" for name in names), "outcome", "beaten by"]
+    print_table(columns, rows, title="The Pareto front, the best first metric first")
 
 
 def _print_scores(result: SweepResult) -> None:

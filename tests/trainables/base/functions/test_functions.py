@@ -17,8 +17,9 @@ from torch import nn
 
 from search_spaces import SearchSpace, UserError
 from trainables import EpochReport, load_predictor
+from trainables.base.contract.objective import Objective
 from trainables.base.functions.task import FunctionOptions, FunctionTask
-from trainables.base.functions.trial import FunctionTrial, Objective
+from trainables.base.functions.trial import FunctionTrial
 
 SPACE = SearchSpace("toy", lambda trial: {"width": trial.suggest_int("width", 1, 4)})
 INPUTS = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
