@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
+from trainables.base.contract.bounded_input import read_bounded, read_file
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.tracking.open import open_store
 
@@ -59,10 +60,10 @@ def command(
 def read_input(source: str) -> bytes:
     """Return the bytes of a file or of standard input; raise ``UserError`` when there are none."""
     if source == STREAM:
-        content = sys.stdin.buffer.read()
+        content = read_bounded(sys.stdin.buffer, "standard input")
     else:
         try:
-            content = Path(source).read_bytes()
+            content = read_file(Path(source), source)
         except OSError as error:
             raise UserError(f"INPUT '{source}' cannot be read: {error.strerror}.") from error
     if not content:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from search_spaces.errors import UserError, describe_error
+from trainables.base.contract.bounded_input import unpack_gzip
 from trainables.base.contract.task import TaskFacts
 from tunelab.records.audit import Audit
 from tunelab.records.baseline import Baseline
@@ -31,8 +31,10 @@ from tunelab.system.environment import Environment
 TIME_BUDGET = "time budget reached"  # ``stopped`` of a search that its time budget ended
 FORMAT = 2  # of a stored result; 1 had mappings without types in it
 
+MAX_BYTES = 256 * 2**20  # of a stored result, unpacked; one of 2,000 trials of 200 epochs has a tenth
+
 # What reading raises when the content is not compressed JSON, or lacks a part.
-DAMAGE = (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ class SweepResult:
             UserError: The content is something else, damaged, or of another format.
         """
         try:
-            values = json.loads(gzip.decompress(content), parse_constant=_constant)
+            values = json.loads(unpack_gzip(content, "result", MAX_BYTES), parse_constant=_constant)
             found = values.pop("format", 1)
             if found == FORMAT:
                 values["trials"] = [TrialRecord.from_json(trial) for trial in values["trials"]]

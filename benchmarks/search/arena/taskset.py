@@ -22,6 +22,7 @@ import optuna
 from benchmarks.search.arena.curves import Curve, CurveTask, LossRange
 from benchmarks.search.schedulers import TrialLength
 from search_spaces import Config, SearchSpace, UserError
+from trainables.base.contract.bounded_input import check_archive
 from trainables.base.contract.digests import file_digest
 
 GRACE_PERIOD = 1
@@ -83,7 +84,9 @@ def _files(folder: Path) -> list[Path]:
 def _read_table(path: Path) -> CurveTask:
     try:
         names, configs, validation, test = (_read_json if path.suffix == ".json" else _read_archive)(path)
-    except (KeyError, TypeError, ValueError) as error:
+    except UserError:
+        raise
+    except (LookupError, TypeError, ValueError, EOFError, OSError, MemoryError) as error:
         raise UserError(f"'{path}' is not a table of TaskSet: {error}.") from error
     if validation.ndim != 2 or validation.shape != test.shape or configs.shape != (len(validation), len(names)):
         raise UserError(f"'{path}' is not a table of TaskSet: its arrays differ in length.")
@@ -112,6 +115,7 @@ def _read_table(path: Path) -> CurveTask:
 
 def _read_archive(path: Path) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     """Return names, configurations, validation and test losses."""
+    check_archive(path, str(path))
     with np.load(path, allow_pickle=False) as archive:
         names = [str(name) for name in archive["names"]]
         configs, validation, test = (archive[key].astype(np.float64) for key in ("configs", "valid", "test"))

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import UserError, describe_error
+from trainables.base.contract.bounded_input import check_archive
 from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.digests import file_digest
 from trainables.base.contract.task import Config, Predictor
@@ -180,6 +181,8 @@ class ReportedModel(Predictor):
                 return cls(load_file(path), config)
             if name == LIGHTGBM:
                 check_lightgbm_text(path.read_text(encoding="utf-8"))
+            if name == SKOPS:
+                check_archive(path, name)
             found = cls({name: _as_bytes(path.read_bytes())}, config)
             found.native()  # whether the library can read it
         return found

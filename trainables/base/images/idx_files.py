@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import tempfile
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from search_spaces.errors import UserError, describe_error
+from trainables.base.contract.bounded_input import unpack_gzip
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -64,9 +64,11 @@ def _read(path: Path) -> np.ndarray:
             return np.asarray(read_sn3_pascalvincent_tensor(str(path)).numpy())
         with tempfile.TemporaryDirectory() as plain:  # torchvision reads plain files only
             unpacked = Path(plain, path.stem)
-            unpacked.write_bytes(gzip.decompress(path.read_bytes()))
+            unpacked.write_bytes(unpack_gzip(path.read_bytes(), str(path)))
             return np.asarray(read_sn3_pascalvincent_tensor(str(unpacked)).numpy())
-    except (OSError, EOFError, ValueError, KeyError, IndexError, AssertionError, RuntimeError) as error:
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, IndexError, AssertionError, RuntimeError) as error:
         raise UserError(f"'{path}' is no readable IDX file ({describe_error(error)}).") from error
 
 

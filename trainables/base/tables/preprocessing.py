@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from search_spaces.errors import UserError
+from trainables.base.contract.bounded_input import check_archive
 from trainables.base.contract.damage import read_object, reading
 from trainables.base.tables.cells.dates import days_since_1970, infer_date_order
 from trainables.base.tables.columns import Columns
@@ -218,6 +220,7 @@ def _read_skops(content: bytes, name: str) -> dict[str, Any]:
     """Return what the bytes of a skops file hold; raises ``UserError`` for types that are not ours."""
     import skops.io  # loads much of scikit-learn
 
+    check_archive(io.BytesIO(content), name)
     foreign = set(skops.io.get_untrusted_types(data=content)) - _TRUSTED
     if foreign:
         raise UserError(f"'{name}' holds types that are not loaded: {', '.join(sorted(foreign))}.")

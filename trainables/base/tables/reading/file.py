@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,14 @@ from pathlib import Path
 import pandas as pd
 
 from search_spaces.errors import UserError
+from trainables.base.contract.bounded_input import read_file, unpack_gzip
 from trainables.base.tables.reading.encoding import Encoding, find_encoding
-from trainables.base.tables.reading.layout import Layout, find_layout, is_junk, named, unique_names
+from trainables.base.tables.reading.layout import MAX_NAMED, Layout, find_layout, is_junk, named
 
-MAX_NAMED = 30  # columns that a message lists
+GZIP = b"\x1f\x8b"
 PROBED_BYTES = 64 * 1024  # at the beginning, which tell the layout
+MAX_PROBED = 64 * PROBED_BYTES  # where the first lines are longer than that
+HEAD_LINES = 3
 OTHER_TEXT = {
     "JSON": re.compile(r"\s*[\[{]\s*([\[{\"\d}\]-]|null|true|false)"),
     "HTML or XML": re.compile(r"\s*<[a-z!?]", re.IGNORECASE),
@@ -42,7 +43,7 @@ class TableFile:
 def read_table_file(path: Path, *, header: bool = True) -> TableFile:
     """Read a table file; raises ``UserError`` that says what is wrong with it, see ``read_table_bytes``."""
     try:
-        content = path.read_bytes()
+        content = read_file(path, str(path))
     except FileNotFoundError as error:
         raise UserError(f"The table '{path}' does not exist. Give the path of a CSV, TSV or Parquet file.") from error
     except OSError as error:
@@ -76,13 +77,17 @@ def read_table_bytes(
         UserError: an empty or damaged file, another kind of file or encoding, no delimiter found, or a row that is
             longer than the header.
     """
-    content = _unpacked(content, name)
+    if content[:2] == GZIP:
+        content = unpack_gzip(content, name)
     if not content.strip():
         raise UserError(f"'{name}' is empty. Give a table with a header line and rows.")
     if content[:4] == b"PK\x03\x04":
         raise UserError(f"'{name}' is an Excel workbook or a ZIP archive. Save it as CSV (UTF-8) or Parquet.")
     if content[:4] == b"PAR1":
-        table = _parquet(content, name)
+        from trainables.base.tables.reading.parquet import read_parquet  # pyarrow
+
+        frame, repaired = read_parquet(content, name)
+        table = TableFile(frame, tuple(repaired))
     else:
         table = _text(content, name, header=header, fewest_columns=fewest_columns, verbatim=verbatim)
     if not len(table.frame):
@@ -90,38 +95,14 @@ def read_table_bytes(
     return table
 
 
-def _unpacked(content: bytes, name: str) -> bytes:
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"'{name}' is a damaged gzip file: {error}.") from error
-
-
-def _parquet(content: bytes, name: str) -> TableFile:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"'{name}' is a damaged Parquet file: {str(error).rstrip('.')}.") from error
-    columns, notes = unique_names([str(column) for column in table.column_names])
-    frame: pd.DataFrame = table.rename_columns(columns).to_pandas(ignore_metadata=True)
-    for column in frame.select_dtypes("timedelta"):
-        frame[column] = frame[column].dt.total_seconds() / 3600  # hours, as times of day are read
-    return TableFile(frame, tuple(notes))
-
-
 def _text(content: bytes, name: str, *, header: bool, fewest_columns: int, verbatim: bool) -> TableFile:
     encoding = find_encoding(content, name)
-    head = content[encoding.start : PROBED_BYTES].decode(encoding.codec, errors="ignore")
+    probed = _probed(content)
+    head = content[encoding.start : probed].decode(encoding.codec, errors="ignore")
     other = next((sort for sort, start in OTHER_TEXT.items() if start.match(head)), None)
     if other is not None:
         raise UserError(f"'{name}' is {other}, not a table. Save it as CSV, TSV or Parquet.")
-    complete = len(content) <= PROBED_BYTES
-    layout = find_layout(head, name, complete=complete, header=header, fewest_columns=fewest_columns)
+    layout = find_layout(head, name, complete=len(content) <= probed, header=header, fewest_columns=fewest_columns)
     body = encoding.start + len(head[: layout.start].encode(encoding.codec))
     if not content[body:].strip():
         raise UserError(f"'{name}' has a header but no rows.")
@@ -146,6 +127,14 @@ def _text(content: bytes, name: str, *, header: bool, fewest_columns: int, verba
             frame = frame[~empty].reset_index(drop=True)
             notes.append(f"Left out {'1 empty row' if empty.sum() == 1 else f'{int(empty.sum()):,} empty rows'}.")
     return TableFile(frame, tuple(note for note in notes if note))
+
+
+def _probed(content: bytes) -> int:
+    """Return how many bytes tell the layout: a header of thousands of names is longer than other beginnings."""
+    size = PROBED_BYTES
+    while size < min(len(content), MAX_PROBED) and len(content[:size].splitlines()) <= HEAD_LINES:
+        size *= 4
+    return size
 
 
 def _read_cells(

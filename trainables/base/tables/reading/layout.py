@@ -15,6 +15,7 @@ PROBED_ROWS = 200
 MANY_NUMBERS = 0.5  # share of the names that are numbers from which a header looks like data
 YEARS = (1800, 2100)  # numbers that name a column of a table with a column a year
 SHOWN = 3  # names in a note
+MAX_NAMED = 30  # columns that a message lists
 COLUMN, NUMBERED = "column_{}", re.compile(r"column_\d+")  # the names of a table without a header, from 1
 _EXCEL_HINT = re.compile(r"\"?sep=(\t|[^\w\s\"'])\"?\r?\n", re.IGNORECASE)  # the first line that Excel writes or wants
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -192,16 +193,21 @@ def _looks_like_data(header: _Record, rows: Sequence[_Record]) -> bool:
 def unique_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return column names in one line, stripped and all different, and a note on those that were numbered."""
     stripped = [_BREAKS.sub(" ", name).strip() or f"Unnamed: {i}" for i, name in enumerate(names)]
-    taken, unique, renamed = set(stripped), [], []
+    taken, unique, renamed = set(stripped), dict[str, None](), []
+    numbers: dict[str, int] = {}
     for name in stripped:
         if name in unique:
-            number = next(n for n in range(2, len(stripped) + 2) if f"{name} ({n})" not in taken)
-            renamed.append(f"'{name} ({number})'")
-            taken.add(f"{name} ({number})")
+            number = numbers.get(name, 2)
+            while f"{name} ({number})" in taken:
+                number += 1
+            numbers[name] = number + 1
             name = f"{name} ({number})"
-        unique.append(name)
-    notes = [f"Columns of the same name are numbered: {', '.join(renamed)}."] if renamed else []
-    return unique, notes
+            renamed.append(f"'{name}'")
+            taken.add(name)
+        unique[name] = None
+    more = f" and {len(renamed) - MAX_NAMED} more" if len(renamed) > MAX_NAMED else ""
+    notes = [f"Columns of the same name are numbered: {', '.join(renamed[:MAX_NAMED])}{more}."] if renamed else []
+    return list(unique), notes
 
 
 def _blank(cells: Sequence[str]) -> bool:
