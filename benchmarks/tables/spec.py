@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from benchmarks.tables.systems import SYSTEMS, missing_system
 from search_spaces.errors import UserError, unknown
 from trainables import get_task
 from trainables.base.tables.tabular import TabularTask
 from tunelab.records.spec import make_spec
+from tunelab.records.yaml_file import read_yaml
 
 FILE = "tables.yaml"
 KEYS = ("tables", "systems", "seeds", "time_budget")
@@ -72,12 +71,9 @@ def read_tables(folder: Path) -> TablesSpec:
         UserError: the file cannot be read, or something in it is not what it should be.
     """
     path = folder / FILE
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be read ({error.strerror}). Give a folder that holds {FILE}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' is not YAML: {' '.join(str(error).split())}.") from error
+    if not path.is_file():
+        raise UserError(f"'{path}' does not exist. Give a folder that holds {FILE}.")
+    values = read_yaml(path, "The list of tables")
     if not isinstance(values, dict) or not isinstance(values.get("tables"), list) or not values["tables"]:
         raise UserError(f"'{path}' must have a list 'tables', e.g. - {{data: houses.csv, target: price}}.")
     for key in values:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,7 @@ import yaml
 from search_spaces import UserError
 from trainables import shipped_tasks, task_class
 from tunelab.records.spec import SweepSpec, public_spec, spec_keys, unknown_key
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """The safe loader, for which a repeated key is an error: it is unclear which value is meant."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [str(key.value) for key, _ in node.value]  # before others are merged in, which these may override
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"'{key}' is given twice", node.start_mark)
-        found: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return found
+from tunelab.records.yaml_file import read_yaml
 
 
 def read_spec_file(path: Path, task: str | None = None) -> dict[str, Any]:
@@ -68,13 +56,7 @@ def spec_yaml(spec: SweepSpec) -> str:
 
 
 def _read_mapping(path: Path) -> dict[Any, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    except OSError as error:
-        raise UserError(f"--config '{path}' cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = str(error).replace("\n", " ")
-        raise UserError(f"--config '{path}' is not valid YAML: {detail}.") from error
+    content = read_yaml(path, "--config")
     if not isinstance(content, dict):
         raise UserError(
             f"--config '{path}' must hold keys and values such as 'trials: 32', not {type(content).__name__}."

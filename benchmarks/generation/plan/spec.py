@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.generation.plan.settings import PARAMETERS, DecodingSettings, brief, expand_grid
 from search_spaces.errors import UserError, unknown
 from trainables.base.text.model_folder import ModelFolder, find_model
+from tunelab.records.yaml_file import read_yaml
 from tunelab.system.trust import Named
 
 FOLDER = Path(__file__).parent
@@ -158,16 +158,7 @@ class Plan:
 
 def read_spec(path: Path) -> BenchmarkSpec:
     """Read a benchmark file; raise ``UserError`` when it is missing, not YAML, or has an unknown entry."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"The benchmark file '{path}' cannot be read ({error.strerror}).") from None
-    except (
-        yaml.YAMLError,
-        ValueError,
-        RecursionError,
-    ) as error:  # also bad dates, endless numbers, thousands of brackets
-        raise UserError(f"The benchmark file '{path}' is no YAML: {' '.join(str(error).split())[:200]}.") from None
+    content = read_yaml(path, "The benchmark file")
     if not isinstance(content, dict):
         raise UserError(f"The benchmark file '{path}' must be a mapping with 'name', 'prompts' and 'settings'.")
     return parse_spec(content, str(path))

@@ -60,7 +60,7 @@ def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_don
         ("tables: [{task: wine}]\nsystems: [lightgbm, sklearn]", "Did you mean 'scikit-learn'"),
         ("tables: [{task: wine}]\nseeds: [-1]", "whole numbers from 0"),
         ("tables: [{task: wine}]\nsedes: [1]", "Did you mean 'seeds'"),
-        ("tables: [", "is not YAML"),
+        ("tables: [", "is not valid YAML"),
     ],
 )
 def test_a_list_of_tables_that_cannot_be_run_is_refused(text: str, says: str, tmp_path: Path) -> None:

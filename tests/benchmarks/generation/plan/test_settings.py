@@ -127,7 +127,7 @@ def test_a_prompt_of_ones_own_may_have_a_reference() -> None:
 @pytest.mark.parametrize("text", ["[" * 1_500, "repeats: " + "9" * 5000, "name: 2026-99-99"])
 def test_files_that_yaml_stumbles_over_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(text, "utf-8")
-    with pytest.raises(UserError, match="is no YAML"):
+    with pytest.raises(UserError, match="is not valid YAML"):
         read_spec(tmp_path / "bad.yaml")
 
 
