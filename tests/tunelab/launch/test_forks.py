@@ -167,6 +167,56 @@ def test_variables_that_ray_has_not_seen_make_no_fork(forks: ForkServer, script:
     assert worker(forks, script, RAY_JOB_ID="02000000") == RAY_ITSELF
 
 
+def ask_as(user: int, path: str, script: Path) -> str:
+    """What a request of another user's ends with: an answer, nothing, or the name of an error."""
+    given, result = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgid(user)
+            os.setuid(user)
+            with socket.socket(socket.AF_UNIX) as server:
+                server.connect(path)
+                request = {
+                    "script": [str(script)],
+                    "environment": dict(os.environ),
+                    "folder": "/",
+                    "open_files": [9, 9],
+                }
+                socket.send_fds(server, [json.dumps(request).encode()], [0, 1, 2])
+                server.shutdown(socket.SHUT_WR)
+                answer = server.recv(64).decode() or "nothing"
+        except OSError as error:
+            answer = type(error).__name__
+        finally:
+            os.write(result, answer.encode())
+            os._exit(0)
+    os.close(result)
+    os.waitpid(pid, 0)
+    with os.fdopen(given) as told:
+        return told.read()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes other users")
+def test_other_users_of_the_machine_get_no_worker(forks: ForkServer, script: Path) -> None:
+    """Neither through the folder nor, where somebody has opened that, through the socket."""
+    folder = Path(forks.path).parent
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert Path(forks.path).stat().st_mode & 0o777 == 0o600
+    nobody = 65_534
+    assert ask_as(nobody, forks.path, script) == "PermissionError"
+    folder.chmod(0o755)
+    assert ask_as(nobody, forks.path, script) == "PermissionError"
+    Path(forks.path).chmod(0o666)
+    try:
+        assert ask_as(nobody, forks.path, script) in ("nothing", "ConnectionResetError", "BrokenPipeError")
+        assert ask_as(1_000, forks.path, script) in ("nothing", "ConnectionResetError", "BrokenPipeError")
+        assert told(worker(forks, script))["forked"]
+    finally:
+        Path(forks.path).chmod(0o600)
+        folder.chmod(0o700)
+
+
 def test_without_a_server_workers_start_by_themselves(script: Path, tmp_path: Path) -> None:
     assert worker(ForkServer(str(tmp_path / "missing")), script) == RAY_ITSELF
 

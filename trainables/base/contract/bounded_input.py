@@ -8,7 +8,7 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 from zipfile import BadZipFile, ZipFile
 
 from search_spaces.errors import UserError
@@ -16,6 +16,12 @@ from search_spaces.errors import UserError
 VARIABLE = "TUNELAB_MAX_UNPACKED_GIB"
 DEFAULT_GIB = 2.0
 PIECE = 1 << 20  # bytes
+
+
+class Readable(Protocol):
+    """Gives its bytes piece by piece, and none at its end."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 def max_unpacked() -> int:
@@ -45,7 +51,7 @@ def read_file(path: Path, name: str) -> bytes:
         return stream.read() if path.is_file() else read_bounded(stream, name)
 
 
-def read_bounded(stream: IO[bytes], name: str, limit: int | None = None, what: str = "gives") -> bytes:
+def read_bounded(stream: Readable, name: str, limit: int | None = None, what: str = "gives") -> bytes:
     """Read a stream to its end, a piece at a time.
 
     Args:

@@ -17,6 +17,7 @@ import select
 import selectors
 import signal
 import socket
+import struct
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ AT_ONCE = (
     "trainables.base.worker.trial",
 )  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
 WITH_RAY = ("ray._private.workers.default_worker", "trainables.base.worker.trial_actor")
+CREDENTIALS = "3i"  # struct ucred: process, user, group
 STREAMS = 3  # standard input, output and error, which a request brings along
 EXPECTED_SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # Ray ends workers by these
 
@@ -87,9 +89,11 @@ class Server:
                     return request
 
     def _answer(self) -> Request | None:
-        """Accept one request; return it in the copy that is to fulfil it."""
+        """Accept one request of this user's; return it in the copy that is to fulfil it."""
         connection, _ = self._listener.accept()
         with connection:
+            if not _is_own(connection):
+                return None
             request, streams = _receive(connection)
             try:
                 if request is not None and self._may_fork(request) and not _is_gone(connection):
@@ -145,6 +149,13 @@ class Server:
             os.dup2(stream, number)
         for own in (self._listener, self._ended, self._wake):
             own.close()
+
+
+def _is_own(connection: socket.socket) -> bool:
+    """Return whether a client is a process of this user, as the kernel says: a request names code to run."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(CREDENTIALS))
+    _, user, _ = struct.unpack(CREDENTIALS, credentials)
+    return bool(user == os.geteuid())
 
 
 def _receive(connection: socket.socket) -> tuple[Request | None, list[int]]:

@@ -102,8 +102,9 @@ def new_server() -> Iterator[ForkServer]:
     with socket.socket(socket.AF_UNIX) as listener, ExitStack() as scratch:
         path = ""
         with suppress(OSError, UserError):  # no space for temporary files: Ray starts workers by itself then
-            folder = scratch.enter_context(short_folder(MAX_FOLDER))
+            folder = scratch.enter_context(short_folder(MAX_FOLDER))  # which only this user can enter
             listener.bind(str(folder / SOCKET))
+            (folder / SOCKET).chmod(0o600)
             listener.listen()
             path = str(folder / SOCKET)
         if not path:
