@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,31 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130  # exit code of a run stopped by Ctrl-C
+
+
+@contextmanager
+def _continued(folder: Path) -> Iterator[None]:
+    """End the command in order when Ctrl-C stops the block; what is done is kept in the folder."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. What is done is kept in {folder}; the same command continues from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _notify(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return tuple(text.split(",")) if text else None
+
+
+def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:
+    try:
+        return tuple(int(number) for number in text.split(",")) if text else None
+    except ValueError:
+        raise UserError(f"--{option} '{text}' must be whole numbers with commas, e.g. 1,8.") from None
 
 
 @app.command()
@@ -108,11 +135,8 @@ def generation(
     from tunelab.tracking.uri import default_tracking_uri
 
     store = None if tracking_uri == "off" else Store(tracking_uri or default_tracking_uri())
-    try:
+    with _continued(folder):
         results = run(plan, folder, Terminal(), request.goal())
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is kept in {folder}; the same command continues from there.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
     if store is not None:
         from benchmarks.generation.report.logged import log_benchmark
 
@@ -162,7 +186,7 @@ def speed(
         control_trials=control_trials,
         loop_rounds=loop_rounds,
     )
-    benchmark.run(request, output, lambda text: typer.echo(text, err=True))
+    benchmark.run(request, output, _notify)
     typer.echo(f"Report: {output / benchmark.REPORT}")
 
 
@@ -219,24 +243,10 @@ def search(
         raise UserError("--workers needs --tables: without recorded curves, trials train one after another.")
     sizes = {"full_trials": _numbers("full-trials", full_trials), "workers": _numbers("workers", workers)}
     values = {key: value for key, value in {**given, **sizes}.items() if value is not None}
-    try:
+    with _continued(output):
         lines = compare_by_training(values, output) if tables is None else compare_on_curves(tables, values, output)
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is kept in {output}; the same command continues from there.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
     for line in lines:
         typer.echo(line)
-
-
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return tuple(text.split(",")) if text else None
-
-
-def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:
-    try:
-        return tuple(int(number) for number in text.split(",")) if text else None
-    except ValueError:
-        raise UserError(f"--{option} '{text}' must be whole numbers with commas, e.g. 1,8.") from None
 
 
 @app.command()
@@ -251,7 +261,7 @@ def plan(
     from benchmarks.plan import run as benchmark
     from benchmarks.plan.report import verdict
 
-    found = benchmark.run(tasks.split(","), ["--trials", str(trials)], output, lambda text: typer.echo(text, err=True))
+    found = benchmark.run(tasks.split(","), ["--trials", str(trials)], output, _notify)
     typer.echo(verdict(found))
     typer.echo(f"Report: {output / benchmark.REPORT}")
 
@@ -279,19 +289,14 @@ def optimism(
     """
     from benchmarks.optimism.spec import OptimismSpec, check
 
-    given = {"tasks": tuple(tasks.split(",")) if tasks else None, "simulated": simulated, "sweeps": sweeps}
-    given |= {"trials": trials, "max_epochs": max_epochs, "rows": rows, "seed": seed}
-    values = {key: value for key, value in given.items() if value is not None}
-    spec = OptimismSpec.from_json({**OptimismSpec().to_json(), **values})
+    sizes = {"simulated": simulated, "sweeps": sweeps, "trials": trials, "max_epochs": max_epochs, "rows": rows}
+    spec = OptimismSpec.from_options(tasks=_names(tasks), seed=seed, **sizes)
     check(spec)
     from benchmarks.optimism.report import verdict
     from benchmarks.optimism.run import REPORT, run
 
-    try:
-        results = run(spec, output, lambda text: typer.echo(text, err=True))
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is kept in {output}; the same command continues from there.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with _continued(output):
+        results = run(spec, output, _notify)
     typer.echo(verdict(results))
     typer.echo(f"Report: {output / REPORT}")
 
@@ -320,19 +325,14 @@ def confirmation(
     """
     from benchmarks.confirmation.spec import ConfirmationSpec, check
 
-    given = {"tasks": tuple(tasks.split(",")) if tasks else None, "sweeps": sweeps, "planted": planted}
-    given |= {"trials": trials, "max_epochs": max_epochs, "seed": seed}
-    values = {key: value for key, value in given.items() if value is not None}
-    spec = ConfirmationSpec.from_json({**ConfirmationSpec().to_json(), **values})
+    sizes = {"sweeps": sweeps, "planted": planted, "trials": trials, "max_epochs": max_epochs}
+    spec = ConfirmationSpec.from_options(tasks=_names(tasks), seed=seed, **sizes)
     check(spec)
     from benchmarks.confirmation.report import verdict
     from benchmarks.confirmation.run import REPORT, run
 
-    try:
-        results = run(spec, output, lambda text: typer.echo(text, err=True))
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is kept in {output}; the same command continues from there.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with _continued(output):
+        results = run(spec, output, _notify)
     typer.echo(verdict(results.sweeps))
     typer.echo(f"Report: {output / REPORT}")
 
@@ -358,11 +358,8 @@ def tables(
     from benchmarks.tables.report import verdict
     from benchmarks.tables.run import REPORT, run
 
-    try:
-        results = run(spec, output, lambda text: typer.echo(text, err=True))
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is kept in {output}; the same command continues from there.", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    with _continued(output):
+        results = run(spec, output, _notify)
     typer.echo(verdict(results))
     typer.echo(f"Report: {output / REPORT}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,9 +12,8 @@ from typing import Any
 from benchmarks.confirmation.simulate import Simulated, simulate
 from benchmarks.confirmation.spec import CASES, ConfirmationSpec, check
 from benchmarks.harness.lockfile import Lock
-from benchmarks.harness.pieces import RESULTS, PieceSuite
+from benchmarks.harness.pieces import RESULTS, PieceSuite, data_digests
 from benchmarks.harness.suite import REPORT, Notify, run_suite
-from trainables import get_task
 from tunelab.documents.blocks import Document
 from tunelab.system.machine import usable_cpus
 
@@ -52,18 +50,14 @@ class ConfirmationSuite(PieceSuite[ConfirmationResults, Place, Simulated]):
     kind = "confirmation"
     done = "sweeps.jsonl"
     pieces = "sweeps"
+    spec_class = ConfirmationSpec
 
     def __init__(self, spec: ConfirmationSpec) -> None:
         check(spec)
         self._spec = spec
 
-    @classmethod
-    def from_lock(cls, lock: Lock) -> ConfirmationSuite:
-        return cls(ConfirmationSpec.from_json(lock["resolved"]["spec"]))
-
     def resolved(self) -> dict[str, Any]:
-        digests = {name: get_task(name).load().training.digest for name in self._spec.tasks}
-        return {"spec": self._spec.to_json(), "data": digests}
+        return {"spec": self._spec.to_json(), "data": data_digests(self._spec.tasks)}
 
     def places(self) -> Iterator[Place]:
         for task in self._spec.tasks:
@@ -100,18 +94,12 @@ class ConfirmationSuite(PieceSuite[ConfirmationResults, Place, Simulated]):
         return ConfirmationResults(self._spec, tuple(pieces), lock)
 
     def write(self, folder: Path, results: ConfirmationResults) -> list[str]:
-        content = json.dumps(self.repeatable(results.sweeps), indent=1)
-        (folder / RESULTS).write_text(content + "\n", encoding="utf-8")
-        return [RESULTS]
+        return self.write_content(folder, self.repeatable(results.sweeps))
 
     def document(self, results: ConfirmationResults) -> Document:
         from benchmarks.confirmation.report import make_confirmation_document
 
         return make_confirmation_document(results)
-
-    def kept(self, folder: Path) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-        return found
 
     def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         name = next(key for key in then if then[key] != now[key])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from benchmarks.harness.spec import SuiteSpec
 from search_spaces import UserError, unknown
 from trainables import task_classes
 from trainables.base.tables.tabular import TabularTask
@@ -24,7 +24,7 @@ CASES = (NOISE, *PLANTED)
 
 
 @dataclass(frozen=True)
-class ConfirmationSpec:
+class ConfirmationSpec(SuiteSpec):
     """A benchmark.
 
     Attributes:
@@ -50,13 +50,6 @@ class ConfirmationSpec:
     def count(self, case: str) -> int:
         """Return the number of sweeps that each task has of a case."""
         return self.sweeps if case == NOISE else self.planted
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "tasks": list(self.tasks)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> ConfirmationSpec:
-        return cls(**{**values, "tasks": tuple(values["tasks"])})
 
 
 def check(spec: ConfirmationSpec) -> None:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from benchmarks.harness.jsonl import append_line, read_lines
 from benchmarks.harness.lockfile import Lock
 from benchmarks.harness.suite import Notify, R, Suite
+from trainables import get_task
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 RESULTS = "results.json"
 MAX_SHOWN = 10  # differences between pieces
+
+
+def data_digests(tasks: Iterable[str]) -> dict[str, str]:
+    """Return the digest of what each bundled task's trials get, by name."""
+    return {name: get_task(name).load().training.digest for name in tasks}
+
 
 PlaceT = TypeVar("PlaceT", bound=Hashable)
 PieceT = TypeVar("PieceT", bound="DataclassInstance")
@@ -30,11 +37,22 @@ class PieceSuite(Suite[R], Generic[R, PlaceT, PieceT]):
         done: name of the file with a line for each finished piece.
         pieces: what several pieces are called: ``"searches"``.
         seconds: name of a piece's field that no repetition reproduces.
+        spec_class: of what is asked for; its ``from_json`` reads what ``resolved`` says under ``"spec"``.
+        under: entry of the results file that holds the pieces; empty where it is the list of them.
     """
 
     done: ClassVar[str]
     pieces: ClassVar[str]
     seconds: ClassVar[str] = "seconds"
+    spec_class: ClassVar[Any]
+    under: ClassVar[str] = ""
+
+    @abstractmethod
+    def __init__(self, spec: Any) -> None: ...
+
+    @classmethod
+    def from_lock(cls, lock: Lock) -> Self:
+        return cls(cls.spec_class.from_json(lock["resolved"]["spec"]))
 
     @abstractmethod
     def places(self) -> Iterator[PlaceT]:
@@ -61,10 +79,6 @@ class PieceSuite(Suite[R], Generic[R, PlaceT, PieceT]):
         """Return a line about a piece that was just made, empty for none; ``done`` holds all pieces so far."""
 
     @abstractmethod
-    def kept(self, folder: Path) -> list[dict[str, Any]]:
-        """Return the pieces of a complete folder as ``repeatable`` gave them."""
-
-    @abstractmethod
     def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         """Name the first difference between two unequal pieces of one place."""
 
@@ -83,6 +97,17 @@ class PieceSuite(Suite[R], Generic[R, PlaceT, PieceT]):
         unequal = [self.difference(a, b) for a, b in zip(self.kept(folder), now, strict=True) if a != b]
         rest = len(unequal) - MAX_SHOWN
         return [*unequal[:MAX_SHOWN], f"and {rest} more {self.pieces}"] if rest > 0 else unequal
+
+    def write_content(self, folder: Path, content: Any) -> list[str]:
+        """Write the results file and return its name, as ``Suite.write`` does."""
+        (folder / RESULTS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        return [RESULTS]
+
+    def kept(self, folder: Path) -> list[dict[str, Any]]:
+        """Return the pieces of a complete folder as ``repeatable`` gave them."""
+        content: Any = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+        found: list[dict[str, Any]] = content[self.under] if self.under else content
+        return found
 
     def repeatable(self, pieces: Sequence[PieceT]) -> list[dict[str, Any]]:
         """Return what a repetition must give again, JSON values: everything but seconds."""

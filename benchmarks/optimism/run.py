@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.lockfile import Lock
-from benchmarks.harness.pieces import RESULTS, PieceSuite
+from benchmarks.harness.pieces import RESULTS, PieceSuite, data_digests
 from benchmarks.harness.suite import REPORT, Notify, run_suite
 from benchmarks.optimism.simulate import Measured, measure
 from benchmarks.optimism.spec import SIMULATION, OptimismSpec, check
-from trainables import get_task
 from tunelab.documents.blocks import Document
 
 __all__ = ["REPORT", "RESULTS", "OptimismResults", "OptimismSuite", "run"]
@@ -64,18 +62,14 @@ class OptimismSuite(PieceSuite[OptimismResults, Place, Piece]):
     kind = "optimism"
     done = "sweeps.jsonl"
     pieces = "sweeps"
+    spec_class = OptimismSpec
 
     def __init__(self, spec: OptimismSpec) -> None:
         check(spec)
         self._spec = spec
 
-    @classmethod
-    def from_lock(cls, lock: Lock) -> OptimismSuite:
-        return cls(OptimismSpec.from_json(lock["resolved"]["spec"]))
-
     def resolved(self) -> dict[str, Any]:
-        digests = {name: get_task(name).load().training.digest for name in self._spec.tasks}
-        return {"spec": self._spec.to_json(), "data": digests}
+        return {"spec": self._spec.to_json(), "data": data_digests(self._spec.tasks)}
 
     def places(self) -> Iterator[Place]:
         yield from ((SIMULATION, number) for number in range(self._spec.simulated))
@@ -106,18 +100,12 @@ class OptimismSuite(PieceSuite[OptimismResults, Place, Piece]):
         return OptimismResults(self._spec, tuple(pieces), lock)
 
     def write(self, folder: Path, results: OptimismResults) -> list[str]:
-        content = json.dumps(self.repeatable(results.sweeps), indent=1)
-        (folder / RESULTS).write_text(content + "\n", encoding="utf-8")
-        return [RESULTS]
+        return self.write_content(folder, self.repeatable(results.sweeps))
 
     def document(self, results: OptimismResults) -> Document:
         from benchmarks.optimism.report import make_optimism_document
 
         return make_optimism_document(results)
-
-    def kept(self, folder: Path) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-        return found
 
     def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         return f"{then['task']}, sweep {then['number']}: was {then['measured']!r}, is {now['measured']!r}"

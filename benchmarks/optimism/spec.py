@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from benchmarks.harness.spec import SuiteSpec
 from search_spaces import UserError, unknown
 from trainables import task_classes
 from trainables.base.tables.tabular import TabularTask
@@ -16,7 +15,7 @@ LEAST = {"simulated": 0, "sweeps": 0, "trials": 2, "max_epochs": 1, "rows": 100,
 
 
 @dataclass(frozen=True)
-class OptimismSpec:
+class OptimismSpec(SuiteSpec):
     """A benchmark of the expected loss.
 
     Attributes:
@@ -38,15 +37,6 @@ class OptimismSpec:
     rows: int = 2_000
     space: str = "mlp_small"
     seed: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values; ``from_json`` reads them back."""
-        return {**asdict(self), "tasks": list(self.tasks)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> OptimismSpec:
-        """Read what ``to_json`` gave."""
-        return cls(**{**values, "tasks": tuple(values["tasks"])})
 
 
 def check(spec: OptimismSpec) -> None:

@@ -33,7 +33,7 @@ def compare_by_training(options: Mapping[str, Any], folder: Path) -> list[str]:
         if len(values["full_trials"]) != 1:
             raise UserError("--full-trials takes one number without --tables.")
         values["full_trials"] = values["full_trials"][0]
-    spec = SearchSpec.from_json({**SearchSpec().to_json(), **values})
+    spec = SearchSpec.from_options(**values)
     check(spec)
     typer.echo(needed_repetitions(len(spec.methods), len(spec.tasks), spec.seeds), err=True)
     results = run(spec, folder, lambda text: typer.echo(text, err=True))

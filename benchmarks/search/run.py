@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.lockfile import Lock
-from benchmarks.harness.pieces import RESULTS, PieceSuite
+from benchmarks.harness.pieces import RESULTS, PieceSuite, data_digests
 from benchmarks.harness.suite import REPORT, Notify, run_suite
 from benchmarks.search.spec import SearchSpec, check
 from benchmarks.search.statistics import Ranking, rank
@@ -59,18 +59,15 @@ class SearchSuite(PieceSuite[SearchResults, Place, SearchTrace]):
     kind = "search"
     done = "searches.jsonl"
     pieces = "searches"
+    under = "searches"
+    spec_class = SearchSpec
 
     def __init__(self, spec: SearchSpec) -> None:
         self._spec = spec
         self._methods = {method.name: method for method in check(spec)}
 
-    @classmethod
-    def from_lock(cls, lock: Lock) -> SearchSuite:
-        return cls(SearchSpec.from_json(lock["resolved"]["spec"]))
-
     def resolved(self) -> dict[str, Any]:
-        digests = {name: get_task(name).load().training.digest for name in self._spec.tasks}
-        return {"spec": self._spec.to_json(), "data": digests}
+        return {"spec": self._spec.to_json(), "data": data_digests(self._spec.tasks)}
 
     def places(self) -> Iterator[Place]:
         for task in self._spec.tasks:
@@ -103,20 +100,15 @@ class SearchSuite(PieceSuite[SearchResults, Place, SearchTrace]):
         return SearchResults(self._spec, tuple(pieces), ranking_of(self._spec, pieces), budgets, lock)
 
     def write(self, folder: Path, results: SearchResults) -> list[str]:
-        content = {"ranking": asdict(results.ranking), "searches": self.repeatable(results.traces)}
-        (folder / RESULTS).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        content = {"ranking": asdict(results.ranking), self.under: self.repeatable(results.traces)}
         seconds = json.dumps([list(trace.seconds) for trace in results.traces])
         (folder / SECONDS).write_text(seconds + "\n", encoding="utf-8")
-        return [RESULTS]
+        return self.write_content(folder, content)
 
     def document(self, results: SearchResults) -> Document:
         from benchmarks.search.report import make_search_document
 
         return make_search_document(results)
-
-    def kept(self, folder: Path) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["searches"]
-        return found
 
     def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         where = f"{then['task']}, {then['method']}, repetition {then['repetition']}"

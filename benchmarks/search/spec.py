@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from benchmarks.harness.spec import SuiteSpec
 from search_spaces import UserError, unknown
 from trainables import get_task, task_classes
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
@@ -35,7 +34,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class SearchSpec:
+class SearchSpec(SuiteSpec):
     """A benchmark.
 
     Attributes:
@@ -51,13 +50,6 @@ class SearchSpec:
     seeds: int = 5
     full_trials: int = FULL_TRIALS
     seed: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "tasks": list(self.tasks), "methods": list(self.methods)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> SearchSpec:
-        return cls(**{**values, "tasks": tuple(values["tasks"]), "methods": tuple(values["methods"])})
 
 
 def check(spec: SearchSpec) -> list[Method]:

@@ -84,14 +84,11 @@ class TablesSuite(PieceSuite[TablesResults, Place, TableScore]):
     kind = "tables"
     done = "scores.jsonl"
     pieces = "scores"
+    spec_class = TablesSpec
 
     def __init__(self, spec: TablesSpec) -> None:
         check(spec)
         self._spec = spec
-
-    @classmethod
-    def from_lock(cls, lock: Lock) -> TablesSuite:
-        return cls(TablesSpec.from_json(lock["resolved"]["spec"]))
 
     @cached_property
     def _tables(self) -> dict[str, tuple[TabularTask, Splits]]:
@@ -137,18 +134,12 @@ class TablesSuite(PieceSuite[TablesResults, Place, TableScore]):
         return TablesResults(spec, tuple(pieces), rank(spec.systems, names, losses, seed=0), lock)
 
     def write(self, folder: Path, results: TablesResults) -> list[str]:
-        content = json.dumps([asdict(score) for score in results.scores], indent=1)
-        (folder / RESULTS).write_text(content + "\n", encoding="utf-8")
-        return [RESULTS]
+        return self.write_content(folder, [asdict(score) for score in results.scores])
 
     def document(self, results: TablesResults) -> Document:
         from benchmarks.tables.report import make_tables_document
 
         return make_tables_document(results)
-
-    def kept(self, folder: Path) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-        return found
 
     def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         return f"{then['table']}, seed {then['seed']}, {then['system']}: was {then['value']}, is {now['value']}"

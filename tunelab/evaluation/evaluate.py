@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from trainables import Splits, Task
+from trainables import Predictor, RawSplit, Splits, Task
 from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.permutation_importance import column_importance
 from tunelab.evaluation.attempts import Attempts
@@ -24,7 +24,9 @@ from tunelab.evaluation.winner_log import log_winner
 from tunelab.figures.evidence import Evidence, gather
 from tunelab.figures.kinds import kind_figures
 from tunelab.figures.worker import FigureProcess
+from tunelab.records.baseline import Baseline
 from tunelab.records.evaluation import Evaluation
+from tunelab.records.importance import Importance
 from tunelab.records.result import SweepResult
 from tunelab.records.tracking_store import TrackingStore
 from tunelab.tracking.queue import retry_while_unavailable
@@ -65,12 +67,7 @@ def evaluate(
         return replace(result, best=winner.best)
     if not kind_of(task.facts.kind).has_data:
         return evaluate_reported(result, task, splits, winner.best, predictor, store, log, on_open)
-    before = len(result.test_openings)
-    log(f"opening the test split{f' again, for time {before + 1}' if before else ', once'}")
-    moment = time.time()
-    on_open(moment)
-    test = splits.test.open()
-    result = replace(result, test_openings=(*result.test_openings, moment))
+    result, test = _open_test(result, splits, log, on_open)
     validation, scores = task.scores(predictor, splits.validation), task.scores(predictor, test)
     winner = replace(winner, best=replace(winner.best, validation=validation, test=scores))
     facts, attempt = splits.training.facts, Attempts(log)
@@ -81,27 +78,61 @@ def evaluate(
         models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
         models += attempt("reference", lambda: reference_baseline(result, winner, task, splits, weights, test)) or ()
         importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
-        evaluation = attempt("tables", lambda: _measure(evidence)) or Evaluation()
         outputs = None if evidence is None else evidence.outputs
         optimism = attempt(
             "expected loss", lambda: expected_loss(result, winner, candidates, task, splits, test, outputs)
         )
-        notes = [*(f"{model.name} {model.note}" for model in models if model.note), *attempt.failed]
-        if importance is not None and importance.note:
-            notes.append(f"permutation importance {importance.note}")
-        measured = importance if importance is not None and importance.columns else None
-        evaluation = replace(evaluation, importance=measured, notes=tuple(notes))
+        evaluation = _evaluation(evidence, importance, models, attempt)
         result = replace(result, best=winner.best, baselines=models, evaluation=evaluation, optimism=optimism)
         if not winner.best.run_id:
             return result
         figures.complete(importance, f"{result.name}: {_name(winner)}", result.facts.title)
-        log("logging the model")
-        logged = retry_while_unavailable(lambda: log_winner(result, predictor, splits, store), result)
-        log("drawing figures")
-        figures.wait()
-        run_id = winner.best.run_id
-        retry_while_unavailable(lambda: store.log_files(run_id, Path(folder), FIGURES), logged)
-        return logged
+        return _log(result, predictor, splits, store, figures, Path(folder), log)
+
+
+def _open_test(
+    result: SweepResult, splits: Splits, log: Callable[[str], None], on_open: Callable[[float], None]
+) -> tuple[SweepResult, RawSplit]:
+    """Open the test split; return the result that counts the opening, and the rows."""
+    before = len(result.test_openings)
+    log(f"opening the test split{f' again, for time {before + 1}' if before else ', once'}")
+    moment = time.time()
+    on_open(moment)
+    return replace(result, test_openings=(*result.test_openings, moment)), splits.test.open()
+
+
+def _evaluation(
+    evidence: Evidence | None,
+    importance: Importance | None,
+    models: Sequence[Baseline],
+    attempt: Attempts,
+) -> Evaluation:
+    """Return what was measured on the test rows, and notes of what was not."""
+    found = attempt("tables", lambda: _measure(evidence)) or Evaluation()
+    notes = [*(f"{model.name} {model.note}" for model in models if model.note), *attempt.failed]
+    if importance is not None and importance.note:
+        notes.append(f"permutation importance {importance.note}")
+    measured = importance if importance is not None and importance.columns else None
+    return replace(found, importance=measured, notes=tuple(notes))
+
+
+def _log(
+    result: SweepResult,
+    predictor: Predictor,
+    splits: Splits,
+    store: TrackingStore,
+    figures: WinnerFigures,
+    folder: Path,
+    log: Callable[[str], None],
+) -> SweepResult:
+    """Write model and figures to the winner's run; return the result with its version in the registry."""
+    log("logging the model")
+    logged = retry_while_unavailable(lambda: log_winner(result, predictor, splits, store), result)
+    log("drawing figures")
+    figures.wait()
+    run_id = "" if logged.best is None else logged.best.run_id
+    retry_while_unavailable(lambda: store.log_files(run_id, folder, FIGURES), logged)
+    return logged
 
 
 def _name(winner: Winner) -> str:

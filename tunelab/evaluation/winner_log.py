@@ -7,7 +7,7 @@ from dataclasses import replace
 from trainables import Predictor, Splits
 from tunelab.analysis.objection import objection
 from tunelab.records.result import SweepResult
-from tunelab.records.tracking_store import TrackingStore
+from tunelab.records.tracking_store import ModelEntry, TrackingStore
 from tunelab.tracking.descriptions import version_note, version_tags
 
 EXAMPLE_ROWS = 3
@@ -31,14 +31,16 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
     example = splits.train.inputs[:EXAMPLE_ROWS]
     uri = store.log_model(best.run_id, predictor, example, result.task, metrics)
     made = store.register(
-        result.task,
-        uri,
-        best.run_id,
-        best.val_loss,
-        result.data.digest,
-        objection=objection(result),
-        note=version_note(result),
-        tags=version_tags(result),
+        ModelEntry(
+            result.task,
+            uri,
+            best.run_id,
+            best.val_loss,
+            result.data.digest,
+            objection=objection(result),
+            note=version_note(result),
+            tags=version_tags(result),
+        )
     )
     best = replace(best, model_uri=uri, version=made.version, champion=made.champion, not_champion=made.why)
     return replace(result, best=best)

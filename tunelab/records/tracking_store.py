@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +25,31 @@ class Registration:
     version: str = ""
     champion: bool = False
     why: str = ""
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model for the registry.
+
+    Attributes:
+        task: Name of the task.
+        model_uri: The logged model.
+        run_id: The winner's run.
+        val_loss: Validation loss by which champions are compared.
+        digest: Digest of the data; losses of other data do not compare.
+        objection: What speaks against the model; it then does not become the champion.
+        note: Description of the version, Markdown.
+        tags: Further tags of the version.
+    """
+
+    task: str
+    model_uri: str
+    run_id: str
+    val_loss: float
+    digest: str
+    objection: str = ""
+    note: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class TrackingStore(Protocol):
@@ -62,18 +87,7 @@ class TrackingStore(Protocol):
     ) -> str:
         """Log a model to a run; return its URI."""
 
-    def register(
-        self,
-        task: str,
-        model_uri: str,
-        run_id: str,
-        val_loss: float,
-        digest: str,
-        *,
-        objection: str = "",
-        note: str = "",
-        tags: Mapping[str, str] | None = None,
-    ) -> Registration:
+    def register(self, entry: ModelEntry) -> Registration:
         """Register a model; it may become the champion."""
 
     def log_sweep(self, result: SweepResult) -> None:
@@ -120,18 +134,7 @@ class NullStore:
     ) -> str:
         return ""
 
-    def register(
-        self,
-        task: str,
-        model_uri: str,
-        run_id: str,
-        val_loss: float,
-        digest: str,
-        *,
-        objection: str = "",
-        note: str = "",
-        tags: Mapping[str, str] | None = None,
-    ) -> Registration:
+    def register(self, entry: ModelEntry) -> Registration:
         return Registration()
 
     def log_sweep(self, result: SweepResult) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from trainables.base.worker.assignment import TrialReport
 from tunelab.display.display import Display
 from tunelab.launch.tuner import run_trials
+from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.controller import SearchController
 from tunelab.search.factory import make_compute, make_controller
@@ -17,6 +18,7 @@ from tunelab.search.limits import SearchLimits, Stop
 from tunelab.sweep.beginning import BegunSweep
 from tunelab.sweep.loading import LoadingAhead
 from tunelab.sweep.outcome import Outcome
+from tunelab.sweep.preparation import PreparedSweep
 from tunelab.sweep.tracking import SweepTracking
 from tunelab.system.errors import DiskFull
 from tunelab.system.signals import Interruptions
@@ -42,54 +44,68 @@ def search(
     Returns:
         The result with all trials, and an exception that the search did not expect.
     """
-    prepared, problem = begun.prepared, None
     queue = tracking.make_queue(begun.journal, begun.earlier.trials if begun.earlier is not None else ())
-
-    def on_trial_end(trial: TrialRecord) -> None:
-        begun.weights.ended(trial)
-        if queue is not None:
-            queue.ended(trial)
-
-    def on_first_report() -> None:
-        loading.start()
-        if queue is not None:
-            queue.start()
-
-    controller = _make_controller(begun, on_trial_end)
+    controller = _make_controller(begun, queue)
     if not controller.state.study.is_as_before:
         display.step(
-            f"--sampler {prepared.resolved.spec.sampler} proposes other configurations than before the interruption: "
-            "the sweep continues from its trials, and not as it would have"
+            f"--sampler {begun.prepared.resolved.spec.sampler} proposes other configurations than before the "
+            "interruption: the sweep continues from its trials, and not as it would have"
         )
-    watched = WatchedSearch(controller, display, queue, on_first_report)
+    watched = WatchedSearch(controller, display, queue, loading.start)
     began = time.time()
     with interruptions.answered_by(lambda: controller.stop(Stop.INTERRUPTED)):
-        try:
-            task, data = prepared.resolved.task, prepared.splits.training
-            run_trials(watched, task, data, prepared.resources, prepared.concurrency)
-        except DiskFull as full:
-            controller.stop(Stop.DISK)
-            display.step(str(full))
-        except Exception as unexpected:  # noqa: BLE001 trials that ended are kept; raised again at the end
-            controller.stop(Stop.FAILED)
-            problem = unexpected
-        trials = controller.finish()
-        display.progress(list(trials))
-        result = replace(
-            begun.result,
-            trials=trials,
-            fit_seconds=begun.result.fit_seconds + time.time() - began,
-            idle_seconds=controller.idle_seconds,
-            stopped=controller.stopped.value if controller.stopped is not None else begun.result.stopped,
-        )
+        problem = _run(watched, controller, begun.prepared, display)
+        result = _finish(begun.result, controller, display, time.time() - began)
         result = tracking.deliver(result, queue)
     if controller.stopped is not None:  # also when a signal came while the store was waited for
         result = replace(result, stopped=controller.stopped.value)
     return Outcome(result, problem)
 
 
-def _make_controller(begun: BegunSweep, on_trial_end: Callable[[TrialRecord], None]) -> SearchController:
+def _run(
+    watched: WatchedSearch, controller: SearchController, prepared: PreparedSweep, display: Display
+) -> Exception | None:
+    """Run the trials; return an exception that was not expected: trials that ended are kept, and it is raised later."""
+    task, data = prepared.resolved.task, prepared.splits.training
+    try:
+        run_trials(watched, task, data, prepared.resources, prepared.concurrency)
+    except DiskFull as full:
+        controller.stop(Stop.DISK)
+        display.step(str(full))
+    except Exception as unexpected:  # noqa: BLE001 raised again at the end
+        controller.stop(Stop.FAILED)
+        return unexpected
+    return None
+
+
+def _finish(result: SweepResult, controller: SearchController, display: Display, seconds: float) -> SweepResult:
+    """End the trials that still run, and add what the search gave to the result.
+
+    Args:
+        result: As it was before the search.
+        controller: The search.
+        display: Shows the trials.
+        seconds: The search took.
+    """
+    trials = controller.finish()
+    display.progress(list(trials))
+    return replace(
+        result,
+        trials=trials,
+        fit_seconds=result.fit_seconds + seconds,
+        idle_seconds=controller.idle_seconds,
+        stopped=controller.stopped.value if controller.stopped is not None else result.stopped,
+    )
+
+
+def _make_controller(begun: BegunSweep, queue: TrackingQueue | None) -> SearchController:
     prepared = begun.prepared
+
+    def on_trial_end(trial: TrialRecord) -> None:
+        begun.weights.ended(trial)
+        if queue is not None:
+            queue.ended(trial)
+
     spec = prepared.resolved.spec
     limits = SearchLimits(
         trials=spec.trials,
@@ -118,7 +134,7 @@ class WatchedSearch:
     Args:
         controller: Takes the reports.
         display: Shows the trials.
-        queue: Delivers the trials that run; None when tracking is off.
+        queue: Delivers the trials, from the first report on; None when tracking is off.
         on_first_report: Called once.
     """
 
@@ -142,6 +158,8 @@ class WatchedSearch:
         if not self._has_begun:
             self._has_begun = True
             self._on_first_report()
+            if self._queue is not None:
+                self._queue.start()
         should_continue = self._controller.on_report(number, report)
         record = self._controller.records[number]
         if self._queue is not None and record.status == TrialStatus.RUNNING:

@@ -1,4 +1,4 @@
-"""Winners' models in the store and in the registry."""
+"""Winners' models in the store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import mlflow
 import pandas as pd
 from mlflow.entities import Run, RunTag
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types.schema import AnyType, ColSpec, Schema
@@ -27,11 +24,11 @@ import trainables
 from search_spaces.errors import UserError, did_you_mean
 from trainables import Predictor, load_predictor
 from tunelab.records.lookup import Named, find_named
-from tunelab.records.tracking_store import Registration
 from tunelab.records.trial import TrialStatus
 from tunelab.tracking.connection import STATUS, STORE_ERRORS
 from tunelab.tracking.process_state import fluent
-from tunelab.tracking.sweep_runs import SweepRuns, named_run
+from tunelab.tracking.registry import Registry
+from tunelab.tracking.sweep_runs import named_run
 
 MODEL_SCHEMES = ("models:/", "runs:/")
 RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
@@ -44,8 +41,8 @@ MODEL_REQUIREMENTS = (
 TEXT_REQUIREMENTS = ("torch", "transformers", "tokenizers", "huggingface_hub")
 
 
-class Models(SweepRuns):
-    """Logs, registers and loads predictors."""
+class Models(Registry):
+    """Logs and loads predictors."""
 
     def log_model(
         self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
@@ -121,70 +118,6 @@ class Models(SweepRuns):
         for model in self.client.search_logged_models(experiments, filter_string=query):
             if model.model_uri not in kept:
                 self.client.delete_logged_model(model.model_id)
-
-    def register(
-        self,
-        task: str,
-        model_uri: str,
-        run_id: str,
-        val_loss: float,
-        digest: str,
-        *,
-        objection: str = "",
-        note: str = "",
-        tags: Mapping[str, str] | None = None,
-    ) -> Registration:
-        """Register a model as ``tunelab-<task>``, once.
-
-        It becomes the champion of its data when that has none yet, or when its validation loss is lower. The alias
-        ``champion-<digest>`` names the champion of each data set, ``champion`` the latest of these.
-
-        Args:
-            task: Name of the task.
-            model_uri: The logged model.
-            run_id: The winner's run.
-            val_loss: Validation loss by which champions are compared.
-            digest: Digest of the data; losses of other data do not compare.
-            objection: What speaks against the model; it then does not become the champion.
-            note: Description of the version, Markdown.
-            tags: Further tags of the version.
-        """
-        name = f"tunelab-{task}"
-        with suppress(MlflowException):  # it exists already
-            self.client.create_registered_model(name, description=f"Winners of sweeps on {task}, by validation loss.")
-        kept = {**(tags or {}), "tunelab.val_loss": repr(val_loss), "tunelab.digest": digest}
-        known = [v for v in self.client.search_model_versions(f"name = '{name}'") if v.source == model_uri]
-        if known:
-            version = known[0].version
-        else:
-            model_id = model_uri.rpartition("/")[2]  # a server refuses a model's URI without it
-            with fluent(self.uri):  # the registry looks the model up in the process-wide store
-                made = self.client.create_model_version(
-                    name, model_uri, run_id=run_id, tags=kept, model_id=model_id, description=note or None
-                )
-            version = made.version
-        alias = f"champion-{digest[:12]}"
-        champion = self._champion(name, alias, digest)
-        if champion is not None and str(champion.version) == str(version):
-            return Registration(str(version), champion=True)
-        if objection:
-            return Registration(str(version), False, f"It is not a champion: {objection}.")
-        if champion is not None and val_loss >= float(champion.tags["tunelab.val_loss"]):
-            rival = float(champion.tags["tunelab.val_loss"])
-            why = f"The champion is still version {champion.version} (val_loss {rival:.4g})."
-            return Registration(str(version), False, why)
-        for each in (alias, "champion"):
-            self.client.set_registered_model_alias(name, each, version)
-        return Registration(str(version), champion=True)
-
-    def _champion(self, name: str, alias: str, digest: str) -> ModelVersion | None:
-        """Return the champion among the models of one data set; None when there is none."""
-        for each in (alias, "champion"):  # a store of an earlier version has the second alias alone
-            with suppress(MlflowException):  # no version has this alias
-                found = self.client.get_model_version_by_alias(name, each)
-                if found.tags.get("tunelab.digest") == digest:
-                    return found
-        return None
 
     def load_model(self, uri: str, folder: Path) -> Predictor:
         """Return the predictor of a URI such as ``models:/tunelab-wine@champion``; raise ``UserError`` without one."""

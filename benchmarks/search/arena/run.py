@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -59,15 +58,13 @@ class ArenaSuite(PieceSuite[ArenaResults, Place, ArenaTrace]):
     kind = "arena"
     done = "searches.jsonl"
     pieces = "searches"
+    under = "searches"
+    spec_class = ArenaSpec
     seconds = "decision_seconds"
 
     def __init__(self, spec: ArenaSpec) -> None:
         self._spec = spec
         self._tasks = {task.name: task for task in check_arena(spec)}
-
-    @classmethod
-    def from_lock(cls, lock: Lock) -> ArenaSuite:
-        return cls(ArenaSpec.from_json(lock["resolved"]["spec"]))
 
     def resolved(self) -> dict[str, Any]:
         digests = {name: task.digest for name, task in self._tasks.items()}
@@ -100,18 +97,13 @@ class ArenaSuite(PieceSuite[ArenaResults, Place, ArenaTrace]):
         return ArenaResults(self._spec, tuple(tasks), tuple(traces), tuple(rankings), lock)
 
     def write(self, folder: Path, results: ArenaResults) -> list[str]:
-        content = {"rankings": [asdict(r) for r in results.rankings], "searches": self.repeatable(results.traces)}
-        (folder / RESULTS).write_text(json.dumps(content) + "\n", encoding="utf-8")
-        return [RESULTS]
+        content = {"rankings": [asdict(r) for r in results.rankings], self.under: self.repeatable(results.traces)}
+        return self.write_content(folder, content)
 
     def document(self, results: ArenaResults) -> Document:
         from benchmarks.search.arena.report import make_arena_document
 
         return make_arena_document(results)
-
-    def kept(self, folder: Path) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["searches"]
-        return found
 
     def difference(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         where = f"{then['task']}, {then['method']}, {then['workers']} workers, repetition {then['repetition']}"

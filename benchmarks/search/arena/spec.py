@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from benchmarks.harness.spec import SuiteSpec
 from benchmarks.search.arena.curves import CurveTask
 from benchmarks.search.arena.methods import make_searcher
 from benchmarks.search.arena.tables import pick_tasks, read_tables
@@ -22,7 +21,7 @@ REPETITIONS = 30
 
 
 @dataclass(frozen=True)
-class ArenaSpec:
+class ArenaSpec(SuiteSpec):
     """A benchmark on recorded learning curves.
 
     Attributes:
@@ -42,16 +41,6 @@ class ArenaSpec:
     repetitions: int = REPETITIONS
     full_trainings: tuple[int, ...] = FULL_TRAININGS
     seed: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> ArenaSpec:
-        """Return the spec that ``to_json`` wrote."""
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**fields)
 
 
 def check_arena(spec: ArenaSpec) -> list[CurveTask]:

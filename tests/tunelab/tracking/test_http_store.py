@@ -15,6 +15,7 @@ from tunelab.cli.compare import command as compare
 from tunelab.cli.predict import command as predict
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
+from tunelab.records.tracking_store import ModelEntry
 from tunelab.report.report import make_document, to_html, to_markdown
 from tunelab.reproduce import reproduce
 from tunelab.run import run_sweep
@@ -65,7 +66,7 @@ def test_a_server_and_a_file_hold_the_same_search_and_model(
     assert one is not None
     assert other is not None
     assert (one.trial, one.val_loss, one.test, one.version) == (other.trial, other.val_loss, other.test, "1")
-    again = Store(uris["http"]).register("wine", other.model_uri, other.run_id, other.val_loss, "")
+    again = Store(uris["http"]).register(ModelEntry("wine", other.model_uri, other.run_id, other.val_loss, ""))
     assert (again.version, again.champion) == ("1", True)  # a repeated evaluation finds its version
     rows = tmp_path / "rows.csv"
     get_task("wine").load().validation.inputs.to_csv(rows, index=False)

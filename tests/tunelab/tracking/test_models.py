@@ -17,6 +17,7 @@ from mlflow.entities import LoggedModelOutput
 
 from trainables import Predictor, get_task
 from trainables.base.contract.predictors import PREDICTORS
+from tunelab.records.tracking_store import ModelEntry
 from tunelab.tracking.models import MODEL_REQUIREMENTS, TEXT_REQUIREMENTS
 from tunelab.tracking.process_state import fluent
 from tunelab.tracking.store import Store
@@ -125,7 +126,7 @@ def test_the_noted_model_of_a_run_is_meant_whatever_the_order(store: Store, firs
 def test_a_new_winner_of_a_run_leaves_its_registered_models(store: Store, cars: tuple[Predictor, pd.DataFrame]) -> None:
     run_id = trial_run(store)
     one = log(store, run_id, cars)
-    store.register("auto_mpg", one, run_id, 0.5, "digest")
+    store.register(ModelEntry("auto_mpg", one, run_id, 0.5, "digest"))
     half = store.client.create_logged_model(store.run(run_id).info.experiment_id, "half", run_id)
     two, three = log(store, run_id, cars, test_rmse=3.0), log(store, run_id, cars, test_rmse=2.0)
     assert len({one, two, three}) == 3
@@ -155,14 +156,14 @@ def test_the_champion_is_beaten_on_its_own_data_alone(store: Store) -> None:
     uris = [store.client.create_logged_model(experiment, f"m{i}", run_id).model_uri for i in range(4)]
 
     def register(number: int, val_loss: float, digest: str, objection: str = "") -> tuple[bool, str]:
-        made = store.register("auto_mpg", uris[number], run_id, val_loss, digest, objection=objection)
+        made = store.register(ModelEntry("auto_mpg", uris[number], run_id, val_loss, digest, objection=objection))
         assert made.version == str(number + 1)
         return made.champion, made.why
 
     assert register(0, 0.5, "a") == (True, "")
     assert register(1, 0.1, "b", "luck") == (False, "It is not a champion: luck.")
     assert register(1, 0.1, "b") == (True, "")
-    assert register(2, 0.6, "a") == (False, "The champion is still version 1 (val_loss 0.5).")
+    assert register(2, 0.6, "a") == (False, "The champion is still version 1 (val_loss 0.5000).")
     assert register(3, 0.4, "a", "luck") == (False, "It is not a champion: luck.")
     assert store.client.get_model_version_by_alias("tunelab-auto_mpg", "champion").version in ("2", 2)
     assert register(3, 0.4, "a") == (True, "")
@@ -183,6 +184,6 @@ def test_each_table_of_the_users_has_a_champion_of_its_own(
     run_id = trial_run(store)
     uri = log(store, run_id, cars)
     for name in sorted(names):
-        assert store.register(name, uri, run_id, 0.5, name).champion
+        assert store.register(ModelEntry(name, uri, run_id, 0.5, name)).champion
         (tmp_path / name).mkdir()
         assert store.load_model(f"models:/tunelab-{name}@champion", tmp_path / name).kind == "table"

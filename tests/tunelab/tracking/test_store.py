@@ -16,6 +16,7 @@ from search_spaces import UserError
 from tests.tunelab.conftest import Shelf
 from tunelab import study_of
 from tunelab.records.result import SweepResult
+from tunelab.records.tracking_store import ModelEntry
 from tunelab.records.trial import TrialStatus
 from tunelab.system.environment import git_commit
 from tunelab.tracking.store import Store
@@ -88,7 +89,7 @@ def test_a_champion_is_beaten_on_its_own_data_alone(store_uri: str, tmp_path: Pa
     def register(name: str, loss: float, digest: str) -> tuple[str, bool]:
         (tmp_path / "mlruns" / name).mkdir(exist_ok=True)
         run_id = store.client.create_run(experiment).info.run_id
-        found = store.register("wine", str(tmp_path / "mlruns" / name), run_id, loss, digest)
+        found = store.register(ModelEntry("wine", str(tmp_path / "mlruns" / name), run_id, loss, digest))
         return found.version, found.champion
 
     assert register("first", 0.5, "d1") == ("1", True)

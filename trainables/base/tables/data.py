@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,21 +55,16 @@ def build_splits(
         "n_ordered": preprocessing.n_ordered,
         "categories": categories.to_json(),
     }
-    inputs = {"val": encode_rows(validation.inputs, preprocessing, categories)}
-    inputs["train"] = _training_rows(train.inputs, preprocessing, categories, signals)
-    arrays = {}
-    for name, part in (("train", train), ("val", validation)):
-        arrays[f"x_{name}"] = inputs[name].x
-        if columns.categorical:
-            arrays[f"codes_{name}"] = inputs[name].codes
-        arrays[f"y_{name}"] = encoding.encode_target(part.targets, facts)
-    facts["n_inputs"] = int(arrays["x_train"].shape[1])
-    held_out = encode_rows(test.inputs, preprocessing, categories)
-    sealed = {
-        "x_test": held_out.x,
-        "codes_test": held_out.codes,
-        "y_test": encoding.encode_target(test.targets, facts),
+    inputs = {
+        "train": _training_rows(train.inputs, preprocessing, categories, signals),
+        "val": encode_rows(validation.inputs, preprocessing, categories),
+        "test": encode_rows(test.inputs, preprocessing, categories),
     }
+    facts["n_inputs"] = int(inputs["train"].x.shape[1])
+    parts = {"train": train, "val": validation, "test": test}
+    targets = {name: encoding.encode_target(part.targets, facts) for name, part in parts.items()}
+    arrays = _arrays(inputs, targets, ("train", "val"), with_codes=bool(columns.categorical))
+    sealed = _arrays(inputs, targets, ("test",), with_codes=True)
     return Splits(
         training=TrainingData(arrays, facts, digest_arrays(arrays, sealed)),
         train=train,
@@ -76,6 +72,19 @@ def build_splits(
         test=SealedTest(test),
         preprocessing=preprocessing,
     )
+
+
+def _arrays(
+    inputs: Mapping[str, TableInputs], targets: Mapping[str, np.ndarray], names: Sequence[str], *, with_codes: bool
+) -> dict[str, np.ndarray]:
+    """Return the arrays of some splits, by kind of array and split."""
+    arrays = {}
+    for name in names:
+        arrays[f"x_{name}"] = inputs[name].x
+        if with_codes:
+            arrays[f"codes_{name}"] = inputs[name].codes
+        arrays[f"y_{name}"] = targets[name]
+    return arrays
 
 
 def _training_rows(

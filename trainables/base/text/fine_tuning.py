@@ -97,18 +97,11 @@ def fine_tune(
             train_loss, lr = _train_epoch(network, optimizer, blocks, settings.batch_size, schedule, first_step)
         nats, count = total_nats(network, validation)
         val_loss = nats / count
-        yield EpochReport(
-            epoch,
-            val_loss,
-            {
-                "train_loss": train_loss,
-                "lr": lr,
-                "val_perplexity": perplexity(val_loss),
-                "val_nats_per_char": nats / val_characters,
-            },
-            {name: weight for name, weight in network.state_dict().items() if name != TIED},
-            partial(_save, network, optimizer, randomness, settings, seed, max_epochs, epoch),
-        )
+        metrics = {"train_loss": train_loss, "lr": lr, "val_perplexity": perplexity(val_loss)}
+        metrics["val_nats_per_char"] = nats / val_characters
+        weights = {name: weight for name, weight in network.state_dict().items() if name != TIED}
+        save = partial(_save, network, optimizer, randomness, settings, seed, max_epochs, epoch)
+        yield EpochReport(epoch, val_loss, metrics, weights, save)
         if not (math.isfinite(val_loss) and math.isfinite(train_loss)):
             return
 

@@ -1,0 +1,34 @@
+"""docs/architecture.md names files, folders and names that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PACKAGES = ("search_spaces", "trainables", "tunelab", "benchmarks")
+PLACES = sorted(set(re.findall(rf"`((?:{'|'.join(PACKAGES)})/[\w./]*)`", TEXT)))
+CHANGES = TEXT[TEXT.index("## Where does my change go?") :]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_path_exists(place: str) -> None:
+    assert (ROOT / place).is_file() if place.endswith(".py") else (ROOT / place).is_dir()
+
+
+def test_where_a_change_goes_is_said_in_whole_paths() -> None:
+    files = re.findall(r"`([\w./]+\.py)`", CHANGES)
+    assert len(files) > 20
+    assert [file for file in files if file not in PLACES] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [(name, place) for name, place in re.findall(r"`(\w+)`[^|`]{0,12} (?:in|of) `([\w/]+\.py)`", CHANGES)]
+    + [(name, place) for place, name in re.findall(r"`([\w/]+\.py)` \(`(\w+)`\)", CHANGES)],
+)
+def test_a_name_is_in_the_file_that_is_said(name: str, place: str) -> None:
+    assert re.search(rf"^\s*(?:class |def )?{name}\b", (ROOT / place).read_text(encoding="utf-8"), re.MULTILINE)
