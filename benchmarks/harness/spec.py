@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, Self
 
 
@@ -16,7 +16,15 @@ class SuiteSpec:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Read what ``to_json`` gave."""
+        """Read what ``to_json`` gave.
+
+        Raises:
+            KeyError: A field is missing.
+            TypeError: A field is unknown.
+        """
+        missing = [field.name for field in fields(cls) if field.name not in values]  # type: ignore[arg-type]
+        if missing:
+            raise KeyError(missing[0])
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
     @classmethod
