@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from search_spaces.errors import UserError, unknown
+from trainables.base.contract.names import task_name
 from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import SPLIT_SEED, TaskFacts
 from trainables.base.kinds.kind import TABLE_KINDS
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 CONSTANT = "has one value in the training rows"
 TRANSFORMS = ("none", "log", "robust")
 MANY_ROWS = 100_000
-MAX_LETTERS = 26  # of the name of file and target in that of the task: with a time, a sweep's name has at most 80
 
 
 class Table(TabularTask):
@@ -149,7 +148,7 @@ class Table(TabularTask):
         self.numeric_transform = "standard" if rows < 1_000 else "quantile"  # a thousand rows make fair quantiles
         self.facts = replace(
             type(self).facts,
-            name="-".join(filter(None, ["table", _slug(self.path.name.partition(".")[0]), _slug(self.target)])),
+            name=task_name("table", self.path, self.target),
             title=f"{self.target} of {self.path.name}",
             kind=schema.kind,
             source=self.path.name,
@@ -288,11 +287,6 @@ def _missing(given: str | Sequence[str] | None) -> list[str] | None:
     texts = [given] if not isinstance(given, list | tuple) else given
     parts = [part.strip() for text in texts for part in str(text).split(",") if part.strip()]
     return [] if parts == ["none"] else parts
-
-
-def _slug(text: str) -> str:
-    """Return text as a part of a name, for file names and model URIs: letters, digits and dashes."""
-    return re.sub(r"\W+", "-", text.lower()).strip("-")[:MAX_LETTERS]
 
 
 def _groups(column: pd.Series) -> np.ndarray:

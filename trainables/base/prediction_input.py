@@ -65,6 +65,8 @@ def predict_table_file(predictor: Predictor, content: bytes, name: str = "input"
             model that takes no table.
     """
     preprocessing = getattr(predictor, "preprocessing", None)
+    if predictor.reads == "table" and predictor.columns:
+        return _predict_columns(predictor, content, name)
     if not isinstance(preprocessing, TablePreprocessing):
         raise UserError(f"This model takes no table: it predicts {predictor.kind.replace('_', ' ')}.")
     table = _read(content, name, preprocessing)
@@ -82,6 +84,16 @@ def predict_table_file(predictor: Predictor, content: bytes, name: str = "input"
         notes.append(f"Replaced by the model's own: {', '.join(replaced)}.")
     notes += _cell_notes(cells, preprocessing)
     return TablePrediction(pd.concat([frame.drop(columns=replaced), predictions], axis=1), tuple(notes))
+
+
+def _predict_columns(predictor: Predictor, content: bytes, name: str) -> TablePrediction:
+    """Predict every row of a file with a model that reads some columns as they are written."""
+    table = read_table_bytes(content, name, fewest_columns=1, verbatim=True)
+    predictions = predictor.predict(table.frame)  # refuses missing columns
+    replaced = [column for column in table.frame.columns if column in predictions.columns]
+    notes = [*table.notes, *([f"Replaced by the model's own: {', '.join(replaced)}."] if replaced else [])]
+    frame = table.frame.drop(columns=replaced)
+    return TablePrediction(pd.concat([frame, predictions.set_axis(frame.index)], axis=1), tuple(notes))
 
 
 def _read(content: bytes, name: str, preprocessing: TablePreprocessing) -> TableFile:

@@ -38,11 +38,12 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
         budget: Seconds that it should take, approximately.
 
     Returns:
-        None when the inputs are not a table. Without columns, but with a note,
+        None when the inputs are not a table of several columns. Without columns, but with a note,
         when even few repeats on few rows would take several times the budget.
     """
     if (
         not isinstance(split.inputs, pd.DataFrame)
+        or len(split.inputs.columns) < 2
         or len(split.targets) < 2
         or not isinstance(kind_of(task.facts.kind), RowKind)
     ):

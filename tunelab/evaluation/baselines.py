@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -50,6 +51,8 @@ def _simple_models(task: Task, splits: Splits, test: RawSplit) -> Iterator[Basel
         try:
             features = task.plain_features(splits) if name in LINEAR else partial(task.features, splits)
             x = features(parts[0].inputs)
+            if name in LINEAR and not issparse(x):
+                model = make_pipeline(StandardScaler(), model)
             with threadpool_limits(1 if x is None or x.size < MANY_CELLS else None):
                 model.fit(x, y)
                 outputs = [raw_outputs(model, features(part.inputs), facts) for part in parts[1:]]
@@ -107,13 +110,13 @@ def _failed(name: str, problem: BaseException) -> Baseline:
 
 
 def _regressors() -> dict[str, Any]:
-    return {"mean": DummyRegressor(), "linear": make_pipeline(StandardScaler(), Ridge(alpha=RIDGE))}
+    return {"mean": DummyRegressor(), "linear": Ridge(alpha=RIDGE)}
 
 
 def _classifiers() -> dict[str, Any]:
     return {
         "majority": DummyClassifier(strategy="prior"),
-        "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        "logistic": LogisticRegression(max_iter=1000),
     }
 
 

@@ -13,6 +13,7 @@ from trainables.base.contract.task import Predictor
 PREDICTORS = {
     "table": "trainables.base.tables.predictor:TablePredictor",
     "images": "trainables.base.images.predictor:ImagePredictor",
+    "text": "trainables.base.text.text_predictor:TextPredictor",
     "language_model": "trainables.base.text.predictor:LanguageModelPredictor",
     "ensemble": "trainables.base.training.ensemble:EnsemblePredictor",
     "reported": "trainables.base.functions.models:ReportedModel",

@@ -165,10 +165,13 @@ class Predictor(ABC):
         kind: The name by which ``trainables.load_predictor`` finds the class; ``save`` writes it as ``"predictor"``
             into ``predictor.json``.
         reads: What a file must hold to predict it, see ``tunelab predict``.
+        columns: Names of the columns that a model of a table reads as they are written; empty for a model whose
+            preprocessing says how cells are read.
     """
 
     kind: ClassVar[str]
     reads: Literal["table", "picture", "text", "nothing"] = "nothing"
+    columns: tuple[str, ...] = ()
 
     @property
     def pipeline_parts(self) -> Mapping[str, Any]:
@@ -350,6 +353,8 @@ class Task(ABC):
 
     def plain_features(self, splits: Splits) -> Callable[[Any], np.ndarray | None]:
         """Return a function from raw inputs to the matrix for a linear model; the one of ``features`` by default.
+
+        A sparse matrix of scipy is taken as it is, a plain one is standardised first.
 
         Args:
             splits: the task's data; all that is fitted is fitted on its training rows.

@@ -133,6 +133,7 @@ def fit_tensors(
     device: str = "cpu",
     patience: int = PATIENCE,
     augment: Augment | None = None,
+    rows_at_once: int | None = None,
 ) -> Iterator[EpochReport]:
     """Train any model, one report an epoch.
 
@@ -149,12 +150,15 @@ def fit_tensors(
         device: of torch.
         patience: epochs without a better validation loss until training ends; a quarter of them halves ``lr``.
         augment: changes a training batch, drawing from the generator it is given.
+        rows_at_once: validation rows of a forward pass; None for as many as fit vectors or pictures.
 
     Yields:
         Reports with ``train_loss``, ``lr``, and ``val_rmse``, ``val_mae``, ``val_r2`` in the target's unit or
         ``val_accuracy``, ``val_auc``, ``val_f1``, ``val_log_loss``.
     """
-    trainer = AutogradTrainer(model, data, config, seed, kind=kind, device=device, augment=augment)
+    trainer = AutogradTrainer(
+        model, data, config, seed, kind=kind, device=device, augment=augment, rows_at_once=rows_at_once
+    )
     return run_epochs(trainer, Validation(kind, data), lr=float(config["lr"]), max_epochs=max_epochs, patience=patience)
 
 
@@ -171,7 +175,9 @@ class AutogradTrainer:
         kind: Kind,
         device: str,
         augment: Augment | None = None,
+        rows_at_once: int | None = None,
     ) -> None:
+        self._rows_at_once = rows_at_once
         self._model = model.to(device)
         self._network = compiled(self._model)
         self._kind, self._device, self._augment = row_kind(kind), torch.device(device), augment
@@ -205,7 +211,7 @@ class AutogradTrainer:
     @torch.inference_mode()
     def validate(self) -> Tensor:
         self._model.eval()
-        step = 8192 if self._x_val.ndim == 2 else 1024  # images make large activations
+        step = self._rows_at_once or (8192 if self._x_val.ndim == 2 else 1024)  # images make large activations
         return torch.cat([self._network(part) for part in torch.split(self._x_val, step)]).float().cpu()
 
     def weights(self) -> Mapping[str, Tensor]:

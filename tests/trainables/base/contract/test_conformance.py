@@ -15,6 +15,7 @@ import torch
 
 import trainables
 from search_spaces import SearchSpace
+from tests.reviews import write_reviews
 from trainables import EpochReport, SealedTest, Splits, TabularTask, Task, TaskFacts, shipped_tasks
 from trainables.base.contract.conformance import CHECKS, check_task
 
@@ -38,6 +39,8 @@ def test_every_task_conforms(name: str, tmp_path: Path) -> None:
         path = tmp_path / "points.csv"
         Toy().read().to_csv(path, index=False)
         options = {"data": path, "target": "y"}
+    if name == "text":
+        options = {"data": write_reviews(tmp_path), "text": "글", "target": "평"}
     before = torch.get_rng_state()
     assert faults(trainables.get_task(name, **options)) == {}
     assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,140 @@
+"""Texts of the user's own: what is learned of them, what is refused, and that a model says the same after loading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from search_spaces import UserError
+from tests.reviews import reviews, write_reviews
+from trainables import Splits, get_task, load_predictor
+from trainables.base.prediction_input import predict_table_file
+from trainables.base.text.characters import Characters
+from trainables.base.text.networks import build_text_model
+from trainables.base.text.text_predictor import TextPredictor
+from trainables.text import Text
+
+FAMILIES = ("ngrams", "recurrent", "attention")
+
+
+def configuration(task: Text, family: str) -> dict[str, Any]:
+    return dict(task.space().config({**task.reference, "family": family}))
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Text, Splits]:
+    task = Text(write_reviews(tmp_path_factory.mktemp("texts")), "글", "평")
+    return task, task.load()
+
+
+def train(task: Text, splits: Splits, family: str, epochs: int = 15) -> TextPredictor:
+    config = configuration(task, family)
+    *_, last = task.fit(config, splits.training, 0, max_epochs=epochs)
+    assert last.weights is not None
+    return task.predictor(config, last.weights, splits)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_learns_korean_reviews_and_is_kept(
+    family: str, learned: tuple[Text, Splits], tmp_path: Path
+) -> None:
+    task, splits = learned
+    model = train(task, splits, family, epochs=20)
+    test = splits.test.open()
+    assert task.scores(model, test)["accuracy"] >= 0.8
+    model.save(tmp_path)
+    loaded = load_predictor(tmp_path)
+    pd.testing.assert_frame_equal(loaded.predict(test.inputs), model.predict(test.inputs), check_exact=True)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_a_model_says_of_a_text_does_not_depend_on_its_neighbours(
+    family: str, learned: tuple[Text, Splits]
+) -> None:
+    task, splits = learned
+    config = configuration(task, family)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build_text_model(config, splits.training.facts).eval()
+    if family == "ngrams":
+        torch.nn.init.normal_(network.table)  # type: ignore[arg-type]
+    x = torch.from_numpy(splits.training.arrays["x_val"])
+    with torch.inference_mode():
+        alone = torch.cat([network(row[None]) for row in x])
+        torch.testing.assert_close(network(x), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_a_number_is_learned_of_texts(tmp_path: Path) -> None:
+    task = Text(write_reviews(tmp_path), "글", "점수")
+    splits = task.load()
+    model = train(task, splits, "ngrams")
+    assert (task.facts.kind, task.facts.score) == ("regression", "rmse")
+    assert task.scores(model, splits.test.open())["r2"] > 0.5
+
+
+def test_leaving_a_word_out_shows_what_it_contributes(learned: tuple[Text, Splits]) -> None:
+    model = train(*learned, "ngrams")
+    found = model.explain("배우의 연기가 정말 지루했다.")
+    assert found["word"].tolist() == ["배우의", "연기가", "정말", "지루했다."]
+    assert found.set_index("word")["contribution"].idxmax() == "지루했다."
+
+
+def test_a_file_is_predicted_with_its_cells_as_they_were(learned: tuple[Text, Splits]) -> None:
+    model = train(*learned, "ngrams")
+    frame = reviews(5, seed=1).assign(id=["007", "1E5", "NA", "", "true"])
+    found = predict_table_file(model, frame.to_csv(index=False).encode()).frame
+    assert found["id"].tolist() == ["007", "1E5", "NA", "", "true"]
+    assert set(found["prediction"]) <= {"좋음", "나쁨"}
+    np.testing.assert_allclose(found[["p_나쁨", "p_좋음"]].sum(axis=1), 1, rtol=1e-6)
+    with pytest.raises(UserError, match="lacks the column '글'"):
+        predict_table_file(model, b"a,b\n1,2\n")
+
+
+def test_copies_of_a_text_stay_in_one_split(tmp_path: Path) -> None:
+    path = tmp_path / "copies.csv"
+    pd.concat([reviews(40)] * 3).to_csv(path, index=False)
+    splits = Text(path, "글", "평").load()
+    train, validation, test = (set(part.inputs["글"]) for part in (splits.train, splits.validation, splits.test.open()))
+    assert train.isdisjoint(validation | test)
+    assert validation.isdisjoint(test)
+
+
+def test_characters_that_training_never_saw_are_unknown_and_long_texts_are_cut() -> None:
+    known = Characters.fit(["가나다 가나다", "가나다"])
+    assert set(known.alphabet) == {"가", "나", "다"}  # one blank is rare
+    assert known.transform(["가X", "가나다가나다가나다"]).tolist()[0][:4] == [2, 4, 1, 3]
+    assert known.transform(["가" * 50]).shape == (1, known.length)
+    assert known.cut(["가" * 50, "가"]) == 1
+    assert known.transform(["\u1100\u1161"])[0, 1] == known.transform(["가"])[0, 1]  # composed or not
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "says"),
+    [
+        ({}, {"text": None}, "needs --text, the column with the texts. It is one of: 글, 평, 점수"),
+        ({}, {"target": None}, "needs --target, the column to predict"),
+        ({}, {"text": "글씨"}, "Did you mean '글'"),
+        ({}, {"target": "글"}, "a model would only copy it"),
+        ({"평": "좋음"}, {}, "one value only"),
+        ({"글": None}, {}, "0 usable rows"),
+        ({"글": "같은 글"}, {}, "1 different texts"),
+        ({}, {"rows": 3}, "at least 20|row\\(s\\)|class"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused_in_a_sentence(
+    change: dict[str, Any], options: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    path, given = tmp_path / "bad.csv", {"text": "글", "target": "평", **options}
+    reviews(given.pop("rows", 40)).assign(**change).to_csv(path, index=False)
+    with pytest.raises(UserError, match=says):
+        get_task("text", data=path, **given)
+
+
+def test_a_file_is_needed() -> None:
+    with pytest.raises(UserError, match="--text review --target stars"):
+        get_task("text")

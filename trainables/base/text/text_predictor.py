@@ -1,0 +1,118 @@
+"""A trained model of texts: a column of texts in, the class with probabilities (or the target in its unit) out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from search_spaces.errors import UserError
+from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.task import Config, Predictor
+from trainables.base.kinds.kind import Kind
+from trainables.base.kinds.registry import row_kind
+from trainables.base.text.characters import Characters
+from trainables.base.text.networks import build_text_model
+from trainables.base.training.restoring import restore
+
+BATCH = 256  # texts of a forward pass
+
+
+class TextPredictor(Predictor):
+    """Alphabet and network of one trial.
+
+    Args:
+        kind: ``"regression"``, ``"binary"`` or ``"multiclass"``.
+        config: The trial's configuration.
+        facts: ``TrainingData.facts`` of the data it was trained on; ``text`` is the column that it reads.
+        weights: State dict of the network.
+        characters: Fitted on the training texts.
+    """
+
+    kind: ClassVar[str] = "text"
+    reads: Literal["table", "picture", "text", "nothing"] = "table"
+
+    def __init__(
+        self,
+        kind: Kind,
+        config: Config,
+        facts: Mapping[str, Any],
+        weights: Mapping[str, Tensor],
+        characters: Characters,
+    ) -> None:
+        self.task_kind = kind
+        self.config = config
+        self.facts = facts
+        self.columns = (str(facts["text"]),)
+        self.preprocessing = characters
+        self.model = restore(lambda: build_text_model(config, facts), config, weights)
+
+    def outputs(self, inputs: pd.DataFrame) -> np.ndarray:
+        """Convert n rows with the column of texts to raw outputs (n, n_outputs) float32."""
+        return self.encoded_outputs(self.encode(inputs))
+
+    def encode(self, inputs: pd.DataFrame) -> Tensor:
+        """Prepare n rows for the network: character numbers (n, length) int32.
+
+        Raises:
+            UserError: The column is missing.
+        """
+        (column,) = self.columns
+        if column not in inputs.columns:
+            raise UserError(f"The input lacks the column '{column}'. The model reads: {column}.")
+        cells = inputs[column]
+        return torch.from_numpy(self.preprocessing.transform(cells.where(cells.notna(), "").astype(str).tolist()))
+
+    def encoded_outputs(self, encoded: Tensor) -> np.ndarray:
+        """Convert what ``encode`` returned to raw outputs (n, n_outputs) float32."""
+        with torch.inference_mode():
+            return torch.cat([self.model(part) for part in torch.split(encoded, BATCH)]).numpy()
+
+    def predict(self, inputs: pd.DataFrame) -> pd.DataFrame:
+        """Predict rows: a column ``prediction``; for classes also ``p_<class>``, the probabilities."""
+        return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts, inputs.index)
+
+    def explain(self, text: str) -> pd.DataFrame:
+        """Say what each word of a text contributes, by leaving it out.
+
+        Args:
+            text: To predict.
+
+        Returns:
+            A row a word, in the text's order: ``word`` and ``contribution``, by how much the probability of the
+            predicted class (for a number: the prediction, in the target's unit) falls without it.
+        """
+        words = text.split()
+        without = [" ".join(words[:i] + words[i + 1 :]) for i in range(len(words))]
+        found = self.predict(pd.DataFrame({self.columns[0]: [text, *without]}))
+        column = f"p_{found['prediction'].iloc[0]}" if row_kind(self.task_kind).classifies else "prediction"
+        values = found[column].to_numpy(dtype=float)
+        return pd.DataFrame({"word": words, "contribution": values[0] - values[1:]})
+
+    def trial_input(self) -> pd.DataFrame:
+        return pd.DataFrame({name: ["a"] for name in self.columns})
+
+    def save(self, folder: Path) -> None:
+        save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, folder / "weights.safetensors")
+        self.preprocessing.save(folder)
+        meta = {"predictor": self.kind, "kind": self.task_kind, "config": self.config, "facts": self.facts}
+        (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> TextPredictor:
+        path, file = folder / "weights.safetensors", folder / "predictor.json"
+        meta = read_object(file)
+        kind = cast(Kind, entry(meta, "kind", str, file))
+        config, facts = entry(meta, "config", dict, file), entry(meta, "facts", dict, file)
+        with reading(path):
+            weights = load_file(path)
+        characters = Characters.load(folder)
+        with reading(file):
+            return cls(kind, config, facts, weights, characters)
