@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import torch
     from sklearn.pipeline import Pipeline
 
-    from trainables.base.contract.splits import RowSplit
     from trainables.base.text.text_predictor import TextPredictor
 
 STEPS, MIN_EPOCHS, MAX_EPOCHS = 2_000, 6, 40  # of the optimizer in a whole trial, and the epochs that these may be
@@ -167,13 +166,14 @@ class Text(Task):
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
 
+        from trainables.base.contract.splits import split_distinct
         from trainables.base.kinds.registry import row_kind
         from trainables.base.tables.reading.file import read_table_file
         from trainables.base.text.characters import Characters
 
         frame = self._read(read_table_file(self.path).frame)
         kind, targets = row_kind(self.facts.kind), frame[self.target].to_numpy()
-        rows = _split(frame[self.text].to_numpy(), targets if kind.classifies else None, split_seed)
+        rows = split_distinct(frame[self.text].to_numpy(), split_seed, targets if kind.classifies else None)
         parts = {
             name: RawSplit(frame.iloc[part][[self.text]].reset_index(drop=True), targets[part])
             for name, part in (("train", rows.train), ("val", rows.validation), ("test", rows.test))
@@ -285,21 +285,6 @@ def _fitted(task: Text, splits: Splits) -> Pipeline:
         _FITTED.clear()
         _FITTED[digest] = fit_text(clean_text(splits.train.inputs[task.text]))
     return _FITTED[digest]
-
-
-def _split(texts: np.ndarray, classes: np.ndarray | None, seed: int) -> RowSplit:
-    """Split 64/16/20 so that copies of a text stay in one split, with the classes in proportion where that can be."""
-    import numpy as np
-
-    from trainables.base.contract.splits import RowSplit, split_groups, split_rows
-
-    _, first, copy_of = np.unique(texts, return_index=True, return_inverse=True)
-    kept = None if classes is None else classes[first]
-    if kept is not None and np.unique(kept, return_counts=True)[1].min() < 3:
-        return split_groups(copy_of, seed)
-    found = split_rows(len(first), seed, kept)
-    rows = (np.flatnonzero(np.isin(copy_of, part)) for part in (found.train, found.validation, found.test))
-    return RowSplit(*rows)
 
 
 def _usual_epochs(training_rows: int) -> int:

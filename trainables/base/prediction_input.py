@@ -11,7 +11,6 @@ import pandas as pd
 
 from search_spaces.errors import UserError
 from trainables.base.contract.task import Predictor
-from trainables.base.images.digit import read_digit
 from trainables.base.tables.cells.dates import NO_DATE, YEARS
 from trainables.base.tables.cells.missing import is_word
 from trainables.base.tables.preprocessing import TablePreprocessing
@@ -39,13 +38,14 @@ class ImagePrediction:
     """What a picture shows.
 
     Attributes:
-        prediction: the digit.
+        prediction: the class.
         probabilities: by class.
-        pixels: (28, 28) uint8, what the network was given: light ink on black, scaled and centred.
+        pixels: what the network was given, uint8: (28, 28), light ink on black, scaled and centred; or (side, side, 3)
+            in colours.
     """
 
-    prediction: int
-    probabilities: dict[int, float]
+    prediction: str
+    probabilities: dict[str, float]
     pixels: np.ndarray
 
 
@@ -106,17 +106,23 @@ def _read(content: bytes, name: str, preprocessing: TablePreprocessing) -> Table
 
 
 def predict_image_file(predictor: Predictor, content: bytes) -> ImagePrediction:
-    """Predict the digit on a picture, given as bytes; raises ``UserError`` as ``read_digit`` does."""
-    if predictor.reads != "picture":
+    """Predict what a picture shows, given as bytes; raises ``UserError`` as the model's ``read_image`` does."""
+    read_image = getattr(predictor, "read_image", None)
+    if predictor.reads != "picture" or read_image is None:
         raise UserError("This model takes no picture. Give it what it was trained on (see 'tunelab results').")
-    pixels = read_digit(content)
-    row = predictor.predict(pixels[None]).iloc[0]
-    shares = {int(str(name)[2:]): float(row[name]) for name in row.index if str(name).startswith("p_")}
-    return ImagePrediction(int(row["prediction"]), shares, pixels)
+    pixels = read_image(content)
+    predicted = predictor.predict(pixels[None])
+    row = predicted.iloc[0]
+    shares = {str(name)[2:]: float(row[name]) for name in row.index if str(name).startswith("p_")}
+    return ImagePrediction(str(predicted["prediction"].iloc[0]), shares, pixels)
 
 
 def text_picture(pixels: np.ndarray) -> str:
-    """Return a (28, 28) picture as 14 lines of 28 shaded characters, for a terminal."""
+    """Return a picture as 14 lines of 28 shaded characters, for a terminal."""
+    if pixels.ndim == 3:
+        from PIL import Image
+
+        pixels = np.asarray(Image.fromarray(pixels).convert("L").resize((28, 28)))
     halves = pixels.reshape(pixels.shape[0] // 2, 2, pixels.shape[1]).mean(axis=1)  # a character is twice as high
     shade = np.round(halves * (len(SHADES) - 1) / 255).astype(int)
     return "\n".join("".join(SHADES[value] for value in row) for row in shade)
@@ -128,13 +134,13 @@ def draw_prediction(found: ImagePrediction) -> bytes:
 
     figure = Figure(figsize=(7, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.imshow(found.pixels, cmap="gray_r", vmin=0, vmax=255)
+    left.imshow(found.pixels, cmap="gray_r", vmin=0, vmax=255)  # of a digit; colours are drawn as they are
     left.set_title(f"{found.prediction}  ({found.probabilities[found.prediction]:.1%})")
     left.set_axis_off()
     classes = list(found.probabilities)
     right.barh([str(name) for name in classes], [found.probabilities[name] for name in classes])
     right.invert_yaxis()
-    right.set(xlim=(0, 1), xlabel="probability", ylabel="digit")
+    right.set(xlim=(0, 1), xlabel="probability", ylabel="class")
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=120)
     return drawn.getvalue()

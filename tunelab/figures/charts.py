@@ -80,7 +80,7 @@ class Heatmap(Mark):
 
 @dataclass(frozen=True)
 class Images(Mark):
-    """Grey pictures (n, height, width) uint8, dark ink on white, each with a caption."""
+    """Pictures uint8, each with a caption: grey (n, height, width), dark ink on white, or in colours (..., 3)."""
 
     pixels: npt.NDArray[np.uint8]
     captions: Sequence[str]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from tunelab.documents.blocks import Document, Figure, Section
 from tunelab.documents.html import to_html
@@ -162,8 +165,10 @@ def _trace(mark: Mark, colour: str) -> Json:
     if isinstance(mark, Heatmap):
         return _heatmap(mark)
     assert isinstance(mark, Images)
-    sheet = np.repeat(mosaic(mark)[0][:, :, None], 3, axis=2)
-    return {"type": "image", "z": sheet.tolist(), "hoverinfo": "skip"}
+    written = io.BytesIO()
+    Image.fromarray(mosaic(mark)[0]).convert("RGB").save(written, format="PNG", optimize=True)
+    source = "data:image/png;base64," + base64.b64encode(written.getvalue()).decode()
+    return {"type": "image", "source": source, "hoverinfo": "skip"}
 
 
 def _bars(mark: Bars, colour: str) -> Json:

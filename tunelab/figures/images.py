@@ -7,7 +7,7 @@ import numpy as np
 from tunelab.figures.charts import Chart, Drawing, Images
 from tunelab.figures.evidence import Evidence
 
-EACH = 10  # samples of a class
+EACH, ROWS = 10, 20  # samples of a class, and classes
 WRONG = 20
 
 
@@ -20,9 +20,9 @@ def image_drawings(evidence: Evidence) -> list[Drawing]:
 def sample_sheet(evidence: Evidence) -> Drawing:
     """Return the first training images of each class, a row each."""
     images, targets = np.asarray(evidence.train.inputs), np.asarray(evidence.train.targets)
-    rows = [np.flatnonzero(targets == value)[:EACH] for value in evidence.model_facts["classes"]]
+    rows = [np.flatnonzero(targets == value)[:EACH] for value in evidence.model_facts["classes"][:ROWS]]
     shown = np.concatenate([part for part in rows if len(part) == EACH] or rows)
-    sheet = Images(255 - images[shown], [""] * len(shown), EACH)
+    sheet = Images(_on_white(images[shown]), [""] * len(shown), EACH)
     title = f"Samples of the training split ({len(targets):,} images)"
     return Drawing("samples", title, [Chart([sheet])], 1, "", "large")
 
@@ -39,6 +39,11 @@ def confidently_wrong(evidence: Evidence) -> Drawing | None:
         f"{classes[predicted[i]]}: {shares[i, predicted[i]]:.1%}\ntrue {classes[truth[i]]}: {shares[i, truth[i]]:.1%}"
         for i in worst
     ]
-    sheet = Images(255 - np.asarray(evidence.test.inputs)[worst], captions, 5)
+    sheet = Images(_on_white(np.asarray(evidence.test.inputs)[worst]), captions, 5)
     note = f"{len(worst)} of {len(wrong):,} wrong among {len(truth):,} test images; predicted class and true class."
     return Drawing("confidently_wrong", "Most confidently wrong, test split", [Chart([sheet])], 1, note, "large")
+
+
+def _on_white(images: np.ndarray) -> np.ndarray:
+    """Return digits (n, height, width), light ink on black, as dark ink on white; colour pictures as they are."""
+    return 255 - images if images.ndim == 3 else images

@@ -8,12 +8,15 @@ from tunelab.figures.charts import Images
 
 
 def mosaic(mark: Images) -> tuple[np.ndarray, list[tuple[float, float]]]:
-    """One grey picture (height, width) uint8 that holds all, and where their captions go: (x, y) in its pixels."""
-    count, height, width = mark.pixels.shape
+    """Return one picture that holds all, and where their captions go, (x, y) in its pixels.
+
+    The picture is uint8, grey (height, width) or in colours (height, width, 3), as the pictures are.
+    """
+    count, height, width, *colours = mark.pixels.shape
     rows = -(-count // mark.columns)
     lines = max((caption.count("\n") + 1 for caption in mark.captions if caption), default=0)
     gap = 2 + lines * height // 5
-    sheet = np.full((rows * (height + gap), mark.columns * (width + 4)), 255, dtype=np.uint8)
+    sheet = np.full((rows * (height + gap), mark.columns * (width + 4), *colours), 255, dtype=np.uint8)
     places = []
     for number, pixels in enumerate(mark.pixels):
         top, left = (number // mark.columns) * (height + gap), (number % mark.columns) * (width + 4)

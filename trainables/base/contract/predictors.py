@@ -13,6 +13,7 @@ from trainables.base.contract.task import Predictor
 PREDICTORS = {
     "table": "trainables.base.tables.predictor:TablePredictor",
     "images": "trainables.base.images.predictor:ImagePredictor",
+    "pictures": "trainables.base.images.picture_predictor:PicturePredictor",
     "text": "trainables.base.text.text_predictor:TextPredictor",
     "language_model": "trainables.base.text.predictor:LanguageModelPredictor",
     "ensemble": "trainables.base.training.ensemble:EnsemblePredictor",

@@ -78,6 +78,25 @@ def split_rows(n_rows: int, seed: int, classes: np.ndarray | None = None) -> Row
     return RowSplit(np.sort(train), np.sort(validation), np.sort(test))
 
 
+def split_distinct(values: np.ndarray, seed: int, classes: np.ndarray | None = None) -> RowSplit:
+    """Split 64/16/20 at random so that equal rows are in one split.
+
+    Args:
+        values: (n_rows,) what a row holds, e.g. its text or a digest of it.
+        seed: fixes the split.
+        classes: (n_rows,) class of each row; each split has them in proportion, where each has three distinct rows.
+    """
+    _, first, copy_of = np.unique(values, return_index=True, return_inverse=True)
+    kept = None if classes is None else classes[first]
+    if kept is not None and np.unique(kept, return_counts=True)[1].min() < 3:
+        return split_groups(copy_of, seed)
+    found = split_rows(len(first), seed, kept)
+    train, validation, test = (
+        np.flatnonzero(np.isin(copy_of, part)) for part in (found.train, found.validation, found.test)
+    )
+    return RowSplit(train, validation, test)
+
+
 def _dealt_classes(classes: np.ndarray, seed: int) -> RowSplit:
     """Make splits in which every class has a training row, where the other two have fewer rows than classes."""
     generator = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import entry, read_object
 from trainables.base.contract.task import Config, EpochReport, TrainingData
-from trainables.base.training.loop import AutogradTrainer, Validation, seeded
+from trainables.base.training.loop import fit_annealed, seeded
 from trainables.base.training.mlp import MLP, fit_mlp
 
 SIDE = 28  # pixels
@@ -181,16 +181,6 @@ def fit_images(
         return fit_mlp(config, data, seed, kind="multiclass", max_epochs=max_epochs, device=device, augment=augment)
     with seeded(seed):
         model = build_image_model(config, data.facts)
-    trainer = AutogradTrainer(model, data, config, seed, kind="multiclass", device=device, augment=augment)
-    return _annealed(trainer, Validation("multiclass", data), float(config["lr"]), max_epochs)
-
-
-def _annealed(trainer: AutogradTrainer, validation: Validation, lr: float, max_epochs: int) -> Iterator[EpochReport]:
-    """Train with a learning rate that falls from ``lr`` along a half cosine; end when the loss is not finite."""
-    for epoch in range(1, max_epochs + 1):
-        used = lr * (1 + math.cos(math.pi * (epoch - 1) / max_epochs)) / 2
-        train_loss = trainer.train_epoch(used)
-        val_loss, metrics = validation.judge(trainer.validate())
-        yield EpochReport(epoch, val_loss, {"train_loss": train_loss, "lr": used, **metrics}, weights=trainer.weights())
-        if not math.isfinite(val_loss):
-            return
+    return fit_annealed(
+        model, data, config, seed, kind="multiclass", max_epochs=max_epochs, device=device, augment=augment
+    )

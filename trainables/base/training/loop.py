@@ -162,6 +162,35 @@ def fit_tensors(
     return run_epochs(trainer, Validation(kind, data), lr=float(config["lr"]), max_epochs=max_epochs, patience=patience)
 
 
+def fit_annealed(
+    model: nn.Module,
+    data: TrainingData,
+    config: Config,
+    seed: int,
+    *,
+    kind: Kind,
+    max_epochs: int,
+    device: str = "cpu",
+    augment: Augment | None = None,
+    rows_at_once: int | None = None,
+) -> Iterator[EpochReport]:
+    """Train any model with a learning rate that falls along a half cosine over ``max_epochs``, whatever the loss does.
+
+    Args and reports are those of ``fit_tensors``; training ends early only when the loss is not finite.
+    """
+    trainer = AutogradTrainer(
+        model, data, config, seed, kind=kind, device=device, augment=augment, rows_at_once=rows_at_once
+    )
+    validation, lr = Validation(kind, data), float(config["lr"])
+    for epoch in range(1, max_epochs + 1):
+        used = lr * (1 + math.cos(math.pi * (epoch - 1) / max_epochs)) / 2
+        train_loss = trainer.train_epoch(used)
+        val_loss, metrics = validation.judge(trainer.validate())
+        yield EpochReport(epoch, val_loss, {"train_loss": train_loss, "lr": used, **metrics}, weights=trainer.weights())
+        if not math.isfinite(val_loss):
+            return
+
+
 class AutogradTrainer:
     """Any module with fused AdamW; global random numbers (``nn.Dropout``) come from the trial's own stream."""
 

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 
 Network = TypeVar("Network", bound=nn.Module)
-LAYER_COUNTS = ("n_blocks", "convolutions", "n_layers")  # of configurations: how many layers are made in a loop
+LAYER_COUNTS = (
+    "n_blocks",
+    "convolutions",
+    "n_layers",
+    "blocks",
+    "stages",
+)  # of configurations: how many layers are made in a loop
 
 
 def restore(build: Callable[[], Network], config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Network:

@@ -15,6 +15,7 @@ import torch
 
 import trainables
 from search_spaces import SearchSpace
+from tests.pictures import write_pictures
 from tests.reviews import write_reviews
 from trainables import EpochReport, SealedTest, Splits, TabularTask, Task, TaskFacts, shipped_tasks
 from trainables.base.contract.conformance import CHECKS, check_task
@@ -41,6 +42,8 @@ def test_every_task_conforms(name: str, tmp_path: Path) -> None:
         options = {"data": path, "target": "y"}
     if name == "text":
         options = {"data": write_reviews(tmp_path), "text": "글", "target": "평"}
+    if name == "images":
+        options = {"data": write_pictures(tmp_path, each=10), "side": 24}
     before = torch.get_rng_state()
     assert faults(trainables.get_task(name, **options)) == {}
     assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,158 @@
+"""Pictures of the user's own: how files are read, what is left out or refused, and what is learned."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from search_spaces import UserError
+from tests.pictures import SHAPES, draw_shape, write_pictures
+from trainables import get_task, load_predictor
+from trainables.base.images.photograph import read_photograph
+from trainables.base.images.picture_predictor import PicturePredictor
+from trainables.base.prediction_input import draw_prediction, predict_image_file, text_picture
+from trainables.images import Images
+
+SIDE = 24
+CONFIG = {
+    **{"channels": 8, "stages": 2, "blocks": 1, "dropout": 0.0, "lr": 1e-2, "weight_decay": 1e-4, "batch_size": 16},
+    **{"augment": True, "flip": True, "shift": 0.1, "zoom": 0.1, "light": 0.1},
+}
+
+
+def written(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    content = io.BytesIO()
+    image.save(content, format=kind, **options)
+    return content.getvalue()
+
+
+def test_shapes_are_learned_kept_and_predicted_from_a_file(tmp_path: Path) -> None:
+    task = Images(write_pictures(tmp_path, each=40), side=SIDE)
+    splits = task.load()
+    *_, last = task.fit(CONFIG, splits.training, 0, max_epochs=15)
+    assert last.weights is not None
+    model = task.predictor(CONFIG, last.weights, splits)
+    test = splits.test.open()
+    assert task.scores(model, test)["accuracy"] >= 0.8
+    (tmp_path / "model").mkdir()
+    model.save(tmp_path / "model")
+    loaded = load_predictor(tmp_path / "model")
+    pd.testing.assert_frame_equal(loaded.predict(test.inputs), model.predict(test.inputs), check_exact=True)
+    found = predict_image_file(loaded, written(draw_shape("circle", np.random.default_rng(5))))
+    assert set(found.probabilities) == set(SHAPES)
+    assert found.prediction == max(found.probabilities, key=lambda name: found.probabilities[name])
+    assert len(text_picture(found.pixels).splitlines()) == 14
+    assert draw_prediction(found).startswith(b"\x89PNG")
+
+
+def test_covering_what_decides_lowers_the_probability(tmp_path: Path) -> None:
+    task = Images(write_pictures(tmp_path, each=40), side=SIDE)
+    splits = task.load()
+    *_, last = task.fit(CONFIG, splits.training, 0, max_epochs=15)
+    assert last.weights is not None
+    model = task.predictor(CONFIG, last.weights, splits)
+    assert isinstance(model, PicturePredictor)
+    picture = splits.test.open().inputs[0]
+    falls = model.explain(picture)
+    assert falls.shape == (8, 8)
+    assert falls.max() > 0
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_pictures_of_every_mode_are_read(mode: str) -> None:
+    grey = np.linspace(0, 255, 50 * 30).reshape(30, 50)
+    if mode == "I;16":
+        image = Image.fromarray((grey * 257).astype(np.uint16))
+    else:
+        image = Image.fromarray(grey.astype(np.uint8)).convert("RGB").convert(mode)
+    read = read_photograph(written(image, "TIFF" if mode == "CMYK" else "PNG"), SIDE)
+    assert read.shape == (SIDE, SIDE, 3)
+    assert read[-1].mean() > read[0].mean() + 100  # dark above, light below
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "BMP", "GIF"])
+def test_pictures_of_every_format_are_read(kind: str) -> None:
+    image = draw_shape("square", np.random.default_rng(0), 300, 200)
+    read = read_photograph(written(image, kind), SIDE).astype(float)
+    assert np.abs(read - read_photograph(written(image), SIDE)).mean() < 12
+
+
+def test_a_picture_is_turned_as_its_camera_says() -> None:
+    image = Image.fromarray(np.vstack([np.zeros((30, 30, 3)), np.full((30, 30, 3), 255)]).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    read = read_photograph(written(image, "JPEG", exif=exif), SIDE)
+    assert read[0].mean() > 200 > 50 > read[-1].mean()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "no picture"),
+        (b"hello", "no picture"),
+        (written(Image.new("RGB", (64, 64), "red"))[:60], "damaged"),
+    ],
+)
+def test_what_is_no_picture_is_said(content: bytes, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        read_photograph(content, SIDE)
+
+
+def test_broken_and_stray_files_are_left_out_and_said(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path, each=10)
+    (root / "circle" / "broken.png").write_bytes(b"no picture")
+    (root / "circle" / "notes.txt").write_text("not a picture")
+    (root / "empty").mkdir()
+    (root / "stray.png").write_bytes((root / "circle" / "0.png").read_bytes())
+    task = Images(root, side=SIDE)
+    splits = task.load()
+    notes = " ".join(task.description()["notes"])
+    assert "'empty' has no picture and is no class." in notes
+    assert "Left out 1 pictures that lie in no folder of a class." in notes
+    assert "Left out 1 of 31 files that cannot be read: 'broken.png'" in notes
+    rows = len(splits.train.targets) + len(splits.validation.targets) + len(splits.test)
+    assert rows == 30
+
+
+def test_a_table_of_paths_and_labels_is_read_as_a_folder_is(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path, each=10)
+    files = sorted(root.rglob("*.png"))
+    frame = pd.DataFrame(
+        {"분류": [f.parent.name for f in files], "file": [str(f.relative_to(tmp_path)) for f in files]}
+    )
+    frame.to_csv(tmp_path / "list.csv", index=False)
+    folder, table = Images(root, side=SIDE).load(), Images(tmp_path / "list.csv", side=SIDE).load()
+    assert folder.training.digest == table.training.digest
+
+
+def test_copies_of_a_picture_stay_in_one_split(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path, each=8)
+    for path in list(root.rglob("*.png")):
+        path.with_name(f"copy-{path.name}").write_bytes(path.read_bytes())
+    splits = Images(root, side=SIDE).load()
+    parts = [{p.tobytes() for p in part.inputs} for part in (splits.train, splits.validation, splits.test.open())]
+    assert parts[0].isdisjoint(parts[1] | parts[2])
+    assert parts[1].isdisjoint(parts[2])
+
+
+@pytest.mark.parametrize(
+    ("shapes", "each", "options", "says"),
+    [
+        (SHAPES[:1], 10, {}, "1 class\\(es\\) \\('circle'\\), but two are needed"),
+        (SHAPES, 2, {}, "The class 'circle' has 2 picture\\(s\\)"),
+        (SHAPES, 10, {"side": 4}, "--side of task 'images' must be from 16 to 512"),
+        (SHAPES, 10, {"data": "nowhere"}, "'nowhere' does not exist"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused_in_a_sentence(
+    shapes: tuple[str, ...], each: int, options: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    given = {"data": write_pictures(tmp_path, each=each, shapes=shapes), **options}
+    with pytest.raises(UserError, match=says):
+        get_task("images", **given)

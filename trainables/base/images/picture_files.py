@@ -1,0 +1,181 @@
+"""The picture files of a user with their classes: a folder with one folder a class, or a table of paths and labels."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from search_spaces.errors import UserError
+from trainables.base.images.photograph import SUFFIXES, read_photograph
+
+PATH_NAMES = ("path", "file", "filename", "image", "파일", "경로")
+LABEL_NAMES = ("label", "class", "target", "라벨", "분류")
+MAX_CLASSES, MIN_CLASS_PICTURES = 1_000, 3
+MAX_FILE_BYTES = 200_000_000
+MAX_BYTES = 8 << 30  # of all pixels in memory
+SHOWN = 3  # files in a note
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """Files and their classes.
+
+    Attributes:
+        paths: Of the files, in a fixed order.
+        labels: The class of each.
+        notes: What the user should know, a sentence each.
+    """
+
+    paths: tuple[Path, ...]
+    labels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures that could be read.
+
+    Attributes:
+        pixels: (n, side, side, 3) uint8.
+        labels: (n,) object, the class of each.
+        notes: What the user should know, a sentence each.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    notes: tuple[str, ...]
+
+
+def check_classes(files: PictureFiles, source: Path) -> PictureFiles:
+    """Return the files, if they can be learned from.
+
+    Args:
+        files: As ``of_folder`` or ``of_table`` gives them.
+        source: Where they were found, for the error.
+
+    Raises:
+        UserError: Fewer than two classes, too many, or a class with fewer than three pictures.
+    """
+    counts = Counter(files.labels)
+    if len(counts) < 2:
+        names = ", ".join(map(repr, counts)) or "none"
+        raise UserError(
+            f"'{source}' has pictures of {len(counts)} class(es) ({names}), but two are needed: one folder a class, "
+            "each with pictures in it."
+        )
+    if len(counts) > MAX_CLASSES:
+        raise UserError(f"'{source}' has {len(counts):,} classes, more than the {MAX_CLASSES:,} that are learned.")
+    _check_counts(counts, "has")
+    return files
+
+
+def read_pictures(files: PictureFiles, side: int) -> Pictures:
+    """Read all pictures; those that cannot be read are left out, and said.
+
+    Args:
+        files: As ``check_classes`` gives them.
+        side: Pixels of the square that each becomes.
+
+    Raises:
+        UserError: The pixels do not fit in memory, or a class has too few pictures that can be read.
+    """
+    needed = len(files.paths) * side * side * 3
+    if needed > MAX_BYTES:
+        raise UserError(
+            f"{len(files.paths):,} pictures of {side} x {side} pixels take {needed / 2**30:.1f} GiB, more than the "
+            f"{MAX_BYTES >> 30} GiB that are kept in memory. Choose a smaller --side."
+        )
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # Pillow decodes outside the interpreter's lock
+        read = list(pool.map(lambda path: _read(path, side), files.paths))
+    good = [i for i, found in enumerate(read) if not isinstance(found, str)]
+    bad = [(files.paths[i], found) for i, found in enumerate(read) if isinstance(found, str)]
+    labels = [files.labels[i] for i in good]
+    _check_counts(Counter(dict.fromkeys(files.labels, 0)) + Counter(labels), "has readable")
+    lost = sorted(set(files.labels) - set(labels))
+    if lost:
+        raise UserError(f"No picture of the class '{lost[0]}' can be read: {bad[0][1]}")
+    notes = list(files.notes)
+    if bad:
+        shown = "; ".join(f"'{path.name}': {why.rstrip('.')}" for path, why in bad[:SHOWN])
+        more = f" and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
+        notes.append(f"Left out {len(bad):,} of {len(read):,} files that cannot be read: {shown}{more}.")
+    pixels = np.stack([read[i] for i in good]) if good else np.empty((0, side, side, 3), np.uint8)
+    return Pictures(pixels, np.array(labels, dtype=object), tuple(notes))
+
+
+def _read(path: Path, side: int) -> np.ndarray | str:
+    """Return the pixels of a file, or why it cannot be read."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            return f"It has more than {MAX_FILE_BYTES:,} bytes."
+        return read_photograph(path.read_bytes(), side)
+    except OSError as error:
+        return f"{error.strerror}."
+    except UserError as error:
+        return str(error)
+
+
+def of_folder(folder: Path) -> PictureFiles:
+    """Find the pictures of a folder that has one folder a class, each with pictures at any depth."""
+    paths: list[Path] = []
+    labels: list[str] = []
+    empty, outside = [], 0
+    for child in sorted(folder.iterdir()):
+        if child.name.startswith("."):
+            continue
+        if not child.is_dir():
+            outside += child.suffix.lower() in SUFFIXES
+            continue
+        files = sorted(path for path in child.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        if not files:
+            empty.append(child.name)
+        paths += files
+        labels += [child.name] * len(files)
+    notes = [f"'{name}' has no picture and is no class." for name in empty]
+    if outside:
+        notes.append(f"Left out {outside:,} pictures that lie in no folder of a class.")
+    return PictureFiles(tuple(paths), tuple(labels), tuple(notes))
+
+
+def of_table(frame: pd.DataFrame, folder: Path) -> PictureFiles:
+    """Find the pictures that a table names.
+
+    Args:
+        frame: A column of paths and one of labels, known by their names, else the first two.
+        folder: What the paths are relative to.
+
+    Raises:
+        UserError: The table has one column only.
+    """
+    if len(frame.columns) < 2:
+        raise UserError("A table of pictures needs two columns, path and label.")
+    path = next((name for name in frame.columns if str(name).lower() in PATH_NAMES), frame.columns[0])
+    others = [name for name in frame.columns if name != path]
+    label = next((name for name in others if str(name).lower() in LABEL_NAMES), others[0])
+    rows = frame[frame[path].notna() & frame[label].notna()]
+    notes = [f"'{path}' is the path and '{label}' the class of each picture."]
+    if len(rows) < len(frame):
+        notes.append(f"Left out {len(frame) - len(rows):,} rows without a path or a class.")
+    paths = tuple(folder / str(cell) for cell in rows[path])
+    return PictureFiles(paths, tuple(str(cell).strip() for cell in rows[label]), tuple(notes))
+
+
+def _check_counts(counts: Counter[str], has: str) -> None:
+    label, fewest = min(counts.items(), key=lambda item: item[1])
+    if 0 < fewest < MIN_CLASS_PICTURES:
+        raise UserError(
+            f"The class '{label}' {has} {fewest} picture(s), but each needs {MIN_CLASS_PICTURES}, one for each split. "
+            "Add pictures or remove the class."
+        )
+
+
+def shown_classes(labels: Sequence[str]) -> dict[str, int]:
+    """Return how many pictures each class has, in the order of their names."""
+    return dict(sorted(Counter(labels).items()))

@@ -1,0 +1,113 @@
+"""A trained network on colour pictures: squares of pixels in, class and probabilities out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from search_spaces.errors import UserError
+from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.task import Config, Predictor
+from trainables.base.images.photograph import read_photograph
+from trainables.base.images.residual import build_picture_model
+from trainables.base.kinds.registry import row_kind
+from trainables.base.training.restoring import restore
+
+BATCH = 64  # pictures of a forward pass
+PATCHES = 8  # squares along a side that are covered in turn for ``explain``
+
+
+class PicturePredictor(Predictor):
+    """The network of one trial.
+
+    Args:
+        config: The trial's configuration.
+        facts: ``TrainingData.facts`` of the data it was trained on, ``side`` among them.
+        weights: State dict of the network.
+    """
+
+    kind: ClassVar[str] = "pictures"
+    reads: Literal["table", "picture", "text", "nothing"] = "picture"
+    preprocessing = None
+
+    def __init__(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+        self.task_kind = "images"
+        self.config = config
+        self.facts = facts
+        self.model = restore(lambda: build_picture_model(config, facts), config, weights)
+
+    def read_image(self, content: bytes) -> np.ndarray:
+        """Read the bytes of a picture file as (side, side, 3) uint8; raises ``UserError``."""
+        return read_photograph(content, int(self.facts["side"]))
+
+    def outputs(self, inputs: Any) -> np.ndarray:
+        """Turn pictures (n, side, side, 3), grey values 0 to 255, into logits (n, classes) float32."""
+        return self.encoded_outputs(self.encode(inputs))
+
+    def encode(self, inputs: Any) -> Tensor:
+        """Prepare pictures for the network, (n, 3, side, side) uint8.
+
+        Raises:
+            UserError: Another shape.
+        """
+        pixels, side = np.asarray(inputs), int(self.facts["side"])
+        if pixels.ndim != 4 or pixels.shape[1:] != (side, side, 3):
+            raise UserError(f"Pictures must have shape (n, {side}, {side}, 3), got {pixels.shape}.")
+        return torch.from_numpy(np.ascontiguousarray(pixels.astype(np.uint8).transpose(0, 3, 1, 2)))
+
+    def encoded_outputs(self, encoded: Tensor) -> np.ndarray:
+        """Turn what ``encode`` returned into logits (n, classes) float32."""
+        with torch.inference_mode():
+            return torch.cat([self.model(part) for part in torch.split(encoded, BATCH)]).numpy()
+
+    def predict(self, inputs: Any) -> pd.DataFrame:
+        """Return a column ``prediction`` and the probabilities ``p_<class>``."""
+        return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts)
+
+    def explain(self, picture: np.ndarray) -> np.ndarray:
+        """Say what each part of a picture contributes, by covering it (Zeiler and Fergus 2014).
+
+        Args:
+            picture: (side, side, 3) uint8.
+
+        Returns:
+            (8, 8) float64, by how much the probability of the predicted class falls when that square is covered with
+            the picture's mean colour.
+        """
+        edges = np.linspace(0, int(self.facts["side"]), PATCHES + 1).astype(int)
+        covered = np.repeat(np.asarray(picture)[None], PATCHES**2 + 1, axis=0).copy()
+        mean = covered[0].mean(axis=(0, 1)).astype(np.uint8)
+        for number in range(PATCHES**2):
+            row, column = divmod(number, PATCHES)
+            covered[number + 1, edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = mean
+        shares = row_kind(self.task_kind).decode(self.outputs(covered))
+        chosen = shares[:, int(shares[0].argmax())]
+        falls: np.ndarray = (chosen[0] - chosen[1:]).reshape(PATCHES, PATCHES)
+        return falls
+
+    def trial_input(self) -> np.ndarray:
+        side = int(self.facts["side"])
+        return np.zeros((1, side, side, 3), dtype=np.uint8)
+
+    def save(self, folder: Path) -> None:
+        save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, folder / "weights.safetensors")
+        meta = {"predictor": self.kind, "kind": self.task_kind, "config": self.config, "facts": self.facts}
+        (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> PicturePredictor:
+        path, file = folder / "weights.safetensors", folder / "predictor.json"
+        meta = read_object(file)
+        config, facts = entry(meta, "config", dict, file), entry(meta, "facts", dict, file)
+        with reading(path):
+            weights = load_file(path)
+        with reading(file):
+            return cls(config, facts, weights)
