@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-first-half test-second-half test-slow check ui bench clean-setup
+.PHONY: help setup sweep test test-first-half test-second-half test-slow check docs package ui bench clean-setup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -33,11 +33,18 @@ test-second-half: setup
 test-slow: setup  ## run the tests that kill, disturb and spread whole sweeps
 	$(BIN)/python -m pytest -m slow
 
-check: setup  ## ruff, strict mypy and the layers of imports
+check: setup  ## ruff, strict mypy, the layers of imports, the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/build.py
+
+docs: setup  ## build the documentation: docs/_build/html/index.html
+	$(BIN)/python docs/build.py
+
+package: setup  ## build the wheel into dist
+	$(BIN)/python -m hatchling build --target wheel
 
 ui: setup  ## open the MLflow UI on 127.0.0.1
 	$(BIN)/tunelab ui

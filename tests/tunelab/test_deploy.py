@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,18 @@ def test_a_manifest_fits_its_schema(document: dict[str, Any]) -> None:
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": group["template"]["spec"]}
         kubernetes_validate.validate(pod, KUBERNETES, strict=True)
+
+
+def test_the_image_is_built_from_files_that_exist() -> None:
+    root = DEPLOY.parent
+    lines = (DEPLOY / "Dockerfile").read_text("utf-8").replace("\\\n", " ").splitlines()
+    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from=" not in line]
+    sources = {source for words in copied for source in words}
+    assert {source for source in sources if not (root / source).exists()} == set()
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    assert {*project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"], project["project"]["readme"]} <= sources
+    known = {"FROM", "RUN", "COPY", "USER", "WORKDIR", "#", ""}
+    assert {line.partition(" ")[0] for line in lines} <= known
 
 
 SLURM_COMMANDS = {  # on an allocation of one node, which is this machine

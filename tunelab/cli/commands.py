@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,13 +56,9 @@ class PanelCommand(TyperCommand):
     """A command whose help lists its options under headings, with their defaults."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        panels: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            if not getattr(parameter, "hidden", False):
-                panels.setdefault(_panel_of(parameter), []).append(_help_row(parameter))
-        for title in sorted(panels, key=PANELS.index):
+        for title, rows in help_panels(self.get_params(ctx)).items():
             with formatter.section(title):
-                formatter.write_dl(panels[title], col_max=NAME_WIDTH)
+                formatter.write_dl(rows, col_max=NAME_WIDTH)
 
 
 class HelpfulGroup(TyperGroup):
@@ -136,6 +132,22 @@ def _explain_unknown(word: str) -> str:
     if word.endswith(TABLE_SUFFIXES):
         return str(table_hint(word))
     return f"No such command '{word}'.{did_you_mean(word, COMMANDS)} `tunelab --help` lists them."
+
+
+def help_panels(parameters: Iterable[Any]) -> dict[str, list[tuple[str, str]]]:
+    """Return what a help says of arguments and options.
+
+    Args:
+        parameters: Those of a command, as Typer has them.
+
+    Returns:
+        By heading, in the order of ``PANELS``, the names with their placeholder, and the text with the default.
+    """
+    panels: dict[str, list[tuple[str, str]]] = {}
+    for parameter in parameters:
+        if not getattr(parameter, "hidden", False):
+            panels.setdefault(_panel_of(parameter), []).append(_help_row(parameter))
+    return {title: panels[title] for title in sorted(panels, key=PANELS.index)}
 
 
 def _panel_of(parameter: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
-from tunelab.cli.output.json_output import print_json
+from tunelab.cli.output.json_output import finite, print_json
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ def command(
     figures: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Copy the winner's figures there (PNG and HTML).")
     ] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write metrics.json, trials.csv and winner.csv there.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a sweep's best trials, scores and baselines; without a name, list the sweeps."""
@@ -35,10 +39,13 @@ def command(
     from tunelab.cli.output.tables import print_table
 
     store = open_store(tracking_uri)
-    if figures is not None and sweep is None:
-        raise UserError("--figures needs a sweep's name: tunelab results SWEEP --figures FOLDER.")
+    for option, folder in (("--figures", figures), ("--export", export)):
+        if folder is not None and sweep is None:
+            raise UserError(f"{option} needs a sweep's name: tunelab results SWEEP {option} FOLDER.")
     if sweep is not None:
         result = store.load(store.find_sweep(sweep))
+        if export is not None:
+            write_export(result, export)
         if figures is not None:
             copy_figures(store, result, figures)
         if as_json:
@@ -54,14 +61,43 @@ def command(
         print_table(list(rows[0]) if rows else ["sweep"], [list(row.values()) for row in shown], drop_first=["run_id"])
 
 
+def write_export(result: SweepResult, folder: Path) -> None:
+    """Write a result as small files for other tools, such as DVC.
+
+    Args:
+        result: The sweep.
+        folder: Gets ``metrics.json`` (the metrics of its MLflow run), ``trials.csv`` (a row a trial) and, when it has a
+            winner, ``winner.csv`` (the winner's epochs; those of the heaviest member of an ensemble).
+    """
+    import pandas as pd
+
+    from tunelab.interactive.result import InteractiveResult
+    from tunelab.tracking.sweep_runs import sweep_metrics
+
+    make_folder("--export", folder)
+    metrics = json.dumps(finite(sweep_metrics(result)), indent=2, sort_keys=True)
+    (folder / "metrics.json").write_text(f"{metrics}\n", encoding="utf-8")
+    InteractiveResult.from_result(result).to_pandas().to_csv(folder / "trials.csv")
+    if result.best is not None:
+        winner = next(trial for trial in result.trials if trial.number == result.best.trial)
+        rows = [{"epoch": epoch.epoch, "val_loss": epoch.val_loss, **epoch.metrics} for epoch in winner.epochs]
+        pd.DataFrame(rows).to_csv(folder / "winner.csv", index=False)
+    sys.stderr.write(f"Wrote metrics.json and tables to {folder}\n")
+
+
+def make_folder(option: str, folder: Path) -> None:
+    """Create the folder that an option names; raise ``UserError`` when it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{option} '{folder}' cannot be created: {error.strerror}.") from error
+
+
 def copy_figures(store: Store, result: SweepResult, folder: Path) -> None:
     """Copy the winner's figures out of the store; raise ``UserError`` when there are none."""
     if result.best is None or not result.best.run_id:
         raise UserError(f"Sweep '{result.name}' has no winner in the store, hence no figures.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--figures '{folder}' cannot be created: {error.strerror}.") from error
+    make_folder("--figures", folder)
     names = store.copy_files(result.best.run_id, "figures", folder)
     if not names:
         raise UserError(f"The winner of '{result.name}' has no figures in the store.")

@@ -116,7 +116,7 @@ class SweepRuns(Connection):
             if score in best.test:
                 tags["tunelab.score"] = f"{score} {score_text(result, best.test[score])}"
         now = int(time.time() * 1000)
-        metrics = [Metric(k, float(v), now, 0) for k, v in _metrics(result).items() if math.isfinite(v)]
+        metrics = [Metric(k, float(v), now, 0) for k, v in sweep_metrics(result).items() if math.isfinite(v)]
         run_id = result.parent_run_id
         self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(k, v) for k, v in tags.items()])
         with tempfile.TemporaryDirectory() as folder:
@@ -200,7 +200,7 @@ class SweepRuns(Connection):
         raise UserError(f"No sweep '{wanted}'. {hint}")
 
 
-def _metrics(result: SweepResult) -> dict[str, float]:
+def sweep_metrics(result: SweepResult) -> dict[str, float]:
     """Return the metrics of a sweep's run in the order in which its page lists them."""
     found, best, score = {}, result.best, result.facts.score
     if best is not None:

@@ -1,0 +1,32 @@
+"""Build these pages for the web, strictly and without a network: ``python docs/build.py``.
+
+English pages go to ``docs/_build/html``, Korean ones to ``ko`` in it. The folder can be opened from disk
+(``index.html``) or published as it is by any web server; it holds ``.nojekyll`` for GitHub Pages. A second build reads
+the unchanged pages from its cache.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+STRICT = ("--quiet", "--fail-on-warning", "--keep-going", "--nitpicky")
+
+
+def build(language: str, source: Path, target: Path) -> int:
+    """Build one language; return the exit status of Sphinx."""
+    cache = DOCS / "_build" / "doctrees" / language
+    options = ("--conf-dir", DOCS, "--define", f"language={language}", "--doctree-dir", cache)
+    return subprocess.run([sys.executable, "-m", "sphinx", *STRICT, *map(str, options), source, target]).returncode
+
+
+def main() -> int:
+    """Build both languages; return 0 when neither has a warning."""
+    html = DOCS / "_build" / "html"
+    return build("en", DOCS, html) or build("ko", DOCS / "ko", html / "ko")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

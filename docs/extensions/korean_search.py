@@ -1,0 +1,42 @@
+"""Search in Korean: particles follow a word without a space, so words are indexed as pairs of syllables.
+
+``검증은`` is indexed as ``검증`` and ``증은``, so that a search for ``검증`` finds it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sphinx.application import Sphinx
+from sphinx.search import SearchLanguage
+from sphinx.util.typing import ExtensionMetadata
+
+
+class SearchKorean(SearchLanguage):
+    """Pairs of Hangul syllables; other scripts by words."""
+
+    lang = "ko"
+    language_name = "Korean"
+    js_splitter_code = """
+var splitQuery = (query) =>
+  (query.match(/[가-힣]+|(?:(?![가-힣])[\\p{Letter}\\p{Number}_])+/gu) || []).flatMap((word) =>
+    /[가-힣]/.test(word) && word.length > 2
+      ? Array.from({ length: word.length - 1 }, (_, i) => word.slice(i, i + 2))
+      : [word]);
+"""
+
+    def split(self, input: str) -> list[str]:
+        """Return the terms of a text."""
+        words = re.findall(r"[가-힣]+|[^\W가-힣]+", input)
+        return [term for word in words for term in self._terms(word)]
+
+    def _terms(self, word: str) -> list[str]:
+        if len(word) < 3 or not "가" <= word[0] <= "힣":
+            return [word]
+        return [word[i : i + 2] for i in range(len(word) - 1)]
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the language."""
+    app.add_search_language(SearchKorean)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,98 @@
+"""The wheel alone is enough: installed into an empty environment, used from an empty folder.
+
+The environment has the running one's libraries, which take minutes to install, and nothing of this checkout.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PACKAGES: list[str] = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+LOOK = """
+import importlib.metadata, json, sys
+import benchmarks, search_spaces, trainables, tunelab
+from tunelab.analysis.published import published_rows
+from trainables.base.text.language_model import load_model
+
+rows = {name: len(trainables.load_data(trainables.get_task(name)).train.targets) for name in ("wine", "mnist")}
+homes = [package.__file__ for package in (benchmarks, search_spaces, trainables, tunelab)]
+print(json.dumps({
+    "version": importlib.metadata.version("tunelab"),
+    "homes": homes,
+    "rows": rows,
+    "published": len(published_rows("california_housing")),
+    "tokens": len(load_model(None)[1]("대한민국의 주권은 국민에게 있다")["input_ids"]),
+}))
+"""
+
+
+def run(*command: object, cwd: Path) -> str:
+    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder, cwd=ROOT)
+    (found,) = folder.glob("tunelab-*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ``bin`` of an environment with the wheel; of the running one it has the libraries, not the checkout."""
+    home = tmp_path_factory.mktemp("environment")
+    venv.create(home, with_pip=False)
+    python = home / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-index", "--no-deps", wheel, cwd=home)
+    (site,) = home.glob("lib/python*/site-packages")
+    libraries = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "libraries.pth").write_text("\n".join(libraries) + "\n", "utf-8")
+    return home / "bin"
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    made = {"__pycache__", ".mypy_cache", ".ruff_cache"}
+    for package in PACKAGES:
+        files = {path for path in (ROOT / package).rglob("*") if path.is_file() and not made & set(path.parts)}
+        assert {str(path.relative_to(ROOT)) for path in files} <= inside
+    assert wheel.name.startswith(f"tunelab-{PROJECT['project']['version']}-")
+    assert not [name for name in inside if name.partition("/")[0] not in PACKAGES and ".dist-info/" not in name]
+
+
+def test_it_works_from_an_empty_folder(environment: Path, tmp_path: Path) -> None:
+    found = json.loads(run(environment / "python", "-c", LOOK, cwd=tmp_path))
+    assert found["version"] == PROJECT["project"]["version"]
+    assert all(Path(home).is_relative_to(environment.parent) for home in found["homes"])
+    assert found["rows"] == {"wine": 113, "mnist": 3200}
+    assert found["published"] > 3
+    assert found["tokens"] > 3
+    assert found["version"] in run(environment / "tunelab", "--version", cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_sweeps_from_an_empty_folder(environment: Path, tmp_path: Path) -> None:
+    limits = ["--trials", 2, "--max-epochs", 2, "--tracking-uri", "off", "--concurrency", 1]
+    result = json.loads(run(environment / "tunelab", "sweep", "wine", *limits, "--json", cwd=tmp_path))
+    assert result["trials"]["finished"] == 2
+    assert result["best"]["test"]["accuracy"] > 0.2
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    first = next(line for line in changelog.splitlines() if line.startswith("## "))
+    assert first.startswith(f"## [{PROJECT['project']['version']}]")
