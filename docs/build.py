@@ -18,8 +18,16 @@ STRICT = ("--quiet", "--fail-on-warning", "--keep-going", "--nitpicky")
 def build(language: str, source: Path, target: Path) -> int:
     """Build one language; return the exit status of Sphinx."""
     cache = DOCS / "_build" / "doctrees" / language
-    options = ("--conf-dir", DOCS, "--define", f"language={language}", "--doctree-dir", cache)
+    options = ["--conf-dir", DOCS, "--define", f"language={language}", "--doctree-dir", cache]
+    if is_outdated(cache / "environment.pickle"):
+        options.append("--fresh-env")
     return subprocess.run([sys.executable, "-m", "sphinx", *STRICT, *map(str, options), source, target]).returncode
+
+
+def is_outdated(cache: Path) -> bool:
+    """Return True if an extension is newer than a cache: Sphinx compares its settings and pages alone."""
+    newest = max(path.stat().st_mtime for path in (DOCS / "extensions").glob("*.py"))
+    return cache.is_file() and cache.stat().st_mtime < newest
 
 
 def main() -> int:

@@ -27,6 +27,7 @@ locale_dirs = [str(Path(__file__).parent / "locale")]
 
 # The language of each build is given by `make docs`; English is the default.
 language = "en"
+smartquotes = False  # two dashes are options of a command line, not a long dash
 
 myst_enable_extensions = ["dollarmath", "deflist", "attrs_inline"]
 myst_fence_as_directive = ["mermaid"]
@@ -40,7 +41,6 @@ autodoc_class_signature = "separated"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
-suppress_warnings = ["autodoc.import_object_pickle", "sphinx_autodoc_typehints.forward_reference"]
 
 html_theme = "furo"
 html_title = f"tunelab {release}"

@@ -25,12 +25,12 @@ import benchmarks, search_spaces, trainables, tunelab
 from tunelab.analysis.published import published_rows
 from trainables.base.text.language_model import load_model
 
-rows = {name: len(trainables.load_data(trainables.get_task(name)).train.targets) for name in ("wine", "mnist")}
+data = {name: trainables.load_data(trainables.get_task(name), trainables.SPLIT_SEED) for name in ("wine", "mnist")}
 homes = [package.__file__ for package in (benchmarks, search_spaces, trainables, tunelab)]
 print(json.dumps({
     "version": importlib.metadata.version("tunelab"),
     "homes": homes,
-    "rows": rows,
+    "rows": {name: len(splits.train.targets) for name, splits in data.items()},
     "published": len(published_rows("california_housing")),
     "tokens": len(load_model(None)[1]("대한민국의 주권은 국민에게 있다")["input_ids"]),
 }))

@@ -21,3 +21,13 @@ def test_both_readmes_show_every_command() -> None:
     for link in ("docs/guarantees.md", "docs/cluster.md", "CONTRIBUTING.md", "CC BY-NC-SA 4.0"):
         assert link in ENGLISH
         assert link in KOREAN
+
+
+def test_both_readmes_are_short_and_their_links_lead_somewhere() -> None:
+    for text, name in ((ENGLISH, "README.md"), (KOREAN, "README.ko.md")):
+        assert len(text.splitlines()) <= 150, name
+        links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
+        assert [link for link in links if not (ROOT / link).is_file()] == []
+    images = re.findall(r"!\[[^]]*\]\(([^)]+)\)", ENGLISH)
+    assert images == re.findall(r"!\[[^]]*\]\(([^)]+)\)", KOREAN)
+    assert [image for image in images if (ROOT / image).stat().st_size > 200_000] == []

@@ -1,6 +1,7 @@
 """Search in Korean: particles follow a word without a space, so words are indexed as pairs of syllables.
 
-``검증은`` is indexed as ``검증`` and ``증은``, so that a search for ``검증`` finds it.
+``검증은`` is indexed as ``검증~`` and ``증은~``, so that a search for ``검증`` finds it. The sign makes terms of three
+letters: Sphinx's search does not insist on shorter ones.
 """
 
 from __future__ import annotations
@@ -20,9 +21,7 @@ class SearchKorean(SearchLanguage):
     js_splitter_code = """
 var splitQuery = (query) =>
   (query.match(/[가-힣]+|(?:(?![가-힣])[\\p{Letter}\\p{Number}_])+/gu) || []).flatMap((word) =>
-    /[가-힣]/.test(word) && word.length > 2
-      ? Array.from({ length: word.length - 1 }, (_, i) => word.slice(i, i + 2))
-      : [word]);
+    /[가-힣]/.test(word) ? Array.from({ length: word.length - 1 }, (_, i) => word.slice(i, i + 2) + "~") : [word]);
 """
 
     def split(self, input: str) -> list[str]:
@@ -31,9 +30,9 @@ var splitQuery = (query) =>
         return [term for word in words for term in self._terms(word)]
 
     def _terms(self, word: str) -> list[str]:
-        if len(word) < 3 or not "가" <= word[0] <= "힣":
+        if not "가" <= word[0] <= "힣":
             return [word]
-        return [word[i : i + 2] for i in range(len(word) - 1)]
+        return [f"{word[i : i + 2]}~" for i in range(len(word) - 1)]
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

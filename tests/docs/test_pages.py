@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from search_spaces.errors import UserError
 from tests.docs.pages import (
@@ -21,7 +22,7 @@ from tests.docs.pages import (
     without_comments,
 )
 from tunelab.cli.commands import COMMANDS, load_command
-from tunelab.cli.main import UsageError
+from tunelab.cli.main import UsageError, app
 
 PAPERS = [ROOT / "README.md", ROOT / "README.ko.md", ROOT / "CONTRIBUTING.md"]
 
@@ -29,8 +30,13 @@ PAPERS = [ROOT / "README.md", ROOT / "README.ko.md", ROOT / "CONTRIBUTING.md"]
 def complaint(words: list[str]) -> str:
     """What the command line says against a command; empty when it would begin."""
     name, rest = words[0], words[1:]
+    if name.startswith("-"):
+        own = {flag for parameter in get_command(app).params for flag in parameter.opts}
+        return "" if name in own else "no such option"
     if name not in COMMANDS:
         return "no such command"
+    if not rest:  # named, not called
+        return ""
     try:
         command = load_command(name, rest)
         if rest and rest[0] in getattr(command, "commands", {}):

@@ -248,6 +248,26 @@ def moved(store: str, tmp_path: Path) -> Iterator[str]:
     away.rename(home)
 
 
+def test_results_are_exported_for_other_tools(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    code, _, err = tunelab("results", "cars", "--export", str(tmp_path / "out"))
+    assert code == 0, err
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert table_sweep.best is not None
+    assert metrics["best_val_loss"] == table_sweep.best.val_loss
+    assert metrics["test_rmse"] == table_sweep.best.test["rmse"]
+    trials = pd.read_csv(tmp_path / "out" / "trials.csv")
+    assert trials["trial"].tolist() == [trial.number for trial in table_sweep.trials]
+    winner = pd.read_csv(tmp_path / "out" / "winner.csv")
+    assert winner["val_loss"].min() == pytest.approx(trials["val_loss"].min())
+    code, _, err = tunelab("results", "--export", str(tmp_path / "none"))
+    assert (code, "--export needs a sweep's name" in err) == (2, True)
+    (tmp_path / "file").write_text("")
+    code, _, err = tunelab("results", "cars", "--export", str(tmp_path / "file"))
+    assert (code, "--export" in err) == (2, True)
+
+
 def test_a_store_that_was_moved_needs_neither_its_old_place_nor_the_data(
     table_sweep: SweepResult, moved: str, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
 ) -> None:
