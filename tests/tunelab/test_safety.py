@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from search_spaces import UserError
 from tests.drivers import start_offline
+from tests.toys import Toy
 from tunelab.launch.worker_logs import WorkerStderr, with_stderr
+from tunelab.records.data import DataDescription
 from tunelab.records.spec import make_spec, public_spec
 from tunelab.search.events import SweepIdentity
 from tunelab.search.journal import Journal
@@ -44,6 +47,17 @@ def test_a_password_in_a_uri_is_never_shown(password: str) -> None:
     assert f"pw-{password}" not in json.dumps(public_spec(spec).to_json(), ensure_ascii=False)
     assert f"pw-{password}" not in without_secrets(f"cannot reach {uri}: refused")
     assert f"pw-{password}" not in with_stderr(f"RuntimeError: {uri}", f"warning: {uri}")
+
+
+def test_what_a_task_says_of_its_data_holds_no_password() -> None:
+    class Remote(Toy):
+        def description(self) -> dict[str, Any]:
+            return {"data": URI.format("hunter2"), "parts": [{"from": "s3://key:hunter2@bucket/x"}], "rows": 3}
+
+    task = Remote()
+    details = DataDescription.from_splits(task, task.load(), 0).details
+    assert "hunter2" not in json.dumps(details)
+    assert details["rows"] == 3
 
 
 @pytest.mark.parametrize(

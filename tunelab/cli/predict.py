@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from trainables import Predictor
 
+FORMULA = re.compile(r"[=@\t\r]|[-+](?![\d.,\s]*(?:[eE][-+]?\d+)?%?\s*$)")  # but no number with a sign
 STREAM = "-"  # standard input or output
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq")
 PICTURE = ".png"
@@ -140,7 +142,7 @@ def _predict_table(predictor: Predictor, content: bytes, name: str, output: str)
 
     found = predict_table_file(predictor, content, name)
     write_output(output, to_bytes(found.frame, output))
-    _say(*found.notes, *_written(output, f"{len(found.frame):,} rows"))
+    _say(*found.notes, *_formulas(found.frame, output), *_written(output, f"{len(found.frame):,} rows"))
 
 
 def _predict_picture(predictor: Predictor, content: bytes, name: str, output: str) -> None:
@@ -176,6 +178,22 @@ def _predict_texts(predictor: Predictor, content: bytes, name: str, output: str)
     frame = pd.concat([pd.DataFrame({"text": texts}), predictions], axis=1)
     write_output(output, to_bytes(frame, output))
     _say(*_written(output, f"{len(frame):,} texts"))
+
+
+def _formulas(frame: pd.DataFrame, output: str) -> Iterator[str]:
+    """Yield a note where a spreadsheet would compute cells of a text: they stay as they are, the model's labels too."""
+    if format_of(output, TABLES) in (".parquet", ".pq"):
+        return
+    for place, name in enumerate(map(str, frame.columns)):
+        column = frame.iloc[:, place]
+        cells = [] if column.dtype.kind in "biuf" else [str(cell) for cell in column.dropna().unique()]
+        cell = next((text for text in (name, *cells) if FORMULA.match(text)), None)
+        if cell is not None:
+            yield (
+                f"A cell of '{name}' begins as a formula does ({cell[:30]!r}) and is written as it is: "
+                "import the file into a spreadsheet as text, do not open it there."
+            )
+            return
 
 
 def _written(output: str, what: str) -> list[str]:

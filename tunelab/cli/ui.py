@@ -52,6 +52,8 @@ def command(
     settings["PYTHONWARNINGS"] = "ignore"  # of its libraries, about each other
     settings["MLFLOW_BACKEND_STORE_URI"] = store.uri  # a command line can be seen by all of the machine's users
     arguments = ["server", "--host", host, "--port", str(port), "--workers", "1"]
+    arguments += ["--uvicorn-opts", f"--app-dir {os.sep}"]  # for its modules, instead of the working directory
+    settings["PYTHONSAFEPATH"] = "1"  # a mlflow.py of the working directory is not the package
     line = [sys.executable, "-m", "mlflow", *arguments, "--artifacts-destination", store.artifact_root()]
     sys.stderr.write("Starting the MLflow UI ...\n")
     sys.stderr.flush()

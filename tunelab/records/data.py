@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainables import Splits, Task
+from tunelab.system.redaction import values_without_secrets
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class DataDescription:
         digest: sha256 over all rows of all splits.
         split_seed: Seed of the split.
         train_rows, validation_rows, test_rows: Number of rows of each split.
-        details: What the task says of its data, JSON values by name: dropped columns, notes, ...
+        details: What the task says of its data, JSON values by name: dropped columns, notes, ...; no URI in
+            it holds a password.
     """
 
     digest: str
@@ -42,5 +44,5 @@ class DataDescription:
             train_rows=len(splits.train.targets),
             validation_rows=len(splits.validation.targets),
             test_rows=len(splits.test),
-            details=task.description(),
+            details=values_without_secrets(task.description()),
         )

@@ -6,6 +6,8 @@ The time is linear in the length of a text, whatever it holds: exception texts o
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _WORD = re.compile(r"\S+")
 _SCHEME = re.compile(r"[a-z][\w+.-]*\Z", re.IGNORECASE)
@@ -17,6 +19,17 @@ _QUERY = re.compile(r"([?&])([^=&?\s]*)=([^&\s]+)")  # the name ends before the 
 def without_secrets(text: str) -> str:
     """Return a text with the user part and secret query values of every URI in it replaced by ``***``."""
     return _WORD.sub(lambda word: _without_queries(_without_users(word[0])), text)
+
+
+def values_without_secrets(value: Any) -> Any:
+    """Return JSON values with the secrets of every text in them hidden, at any depth."""
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, Mapping):
+        return {name: values_without_secrets(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [values_without_secrets(inner) for inner in value]
+    return value
 
 
 def _without_users(word: str) -> str:

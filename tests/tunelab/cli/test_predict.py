@@ -101,6 +101,20 @@ def test_a_table_gives_a_table(
     assert {path.name for path in tmp_path.iterdir()} == {"cars.csv", "out.csv"}
 
 
+@pytest.mark.parametrize("cell", ["=HYPERLINK(1)", "@SUM(1)", "-1+cmd", "\t=1"])
+def test_cells_that_begin_as_formulas_come_back_as_written_and_are_said(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], cell: str
+) -> None:
+    frame = cars()
+    content = frame.assign(memo=cell, signed="-1.5").to_csv(index=False).encode()
+    code, out, err = tunelab("predict", "cars", "-", stdin=content)
+    assert code == 0, err
+    assert list(pd.read_csv(io.BytesIO(out), dtype=str)["memo"]) == [cell] * len(frame)
+    assert "A cell of 'memo' begins as a formula does" in err
+    plain = frame.assign(signed="-1.5").to_csv(index=False).encode()
+    assert "formula" not in tunelab("predict", "cars", "-", stdin=plain)[2]
+
+
 def test_a_model_is_found_by_sweep_by_run_and_by_uri(
     table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]]
 ) -> None:

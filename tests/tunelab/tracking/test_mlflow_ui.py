@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,13 +30,17 @@ START_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
-def ui(shelf: Shelf) -> Iterator[str]:
-    """``tunelab ui`` on the shelf; gives its address."""
+def ui(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """``tunelab ui`` on the shelf, in a folder with files called as its modules are; gives its address."""
+    folder = tmp_path_factory.mktemp("shadows")
+    for name in ("mlflow", "uvicorn", "fastapi", "random", "types"):
+        (folder / f"{name}.py").write_text("raise SystemExit('the wrong module')")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
         sys.executable,
+        "-P",
         "-c",
         "from tunelab.cli.main import main; main()",
         "ui",
@@ -44,7 +49,15 @@ def ui(shelf: Shelf) -> Iterator[str]:
         "--tracking-uri",
         shelf.uri,
     ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    root = str(Path(__file__).parents[3])
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": root},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     address = f"http://127.0.0.1:{port}"
     end = time.monotonic() + START_SECONDS
     while not _answers(f"{address}/health"):
