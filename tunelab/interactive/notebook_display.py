@@ -37,7 +37,7 @@ class NotebookDisplay:
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
         """Show what runs."""
         self._title, self._note = str(spec.name), ""
-        self._head = headline(spec, task, splits, concurrency)[-1]
+        self._head = " · ".join(headline(spec, task, splits, concurrency)[:2])
         self._update()
 
     def progress(self, trials: list[TrialRecord]) -> None:
