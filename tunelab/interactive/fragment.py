@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,13 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tunelab.analysis.front import mark
 from tunelab.analysis.outcome import count_text, verdict
-from tunelab.records.front import FrontPoint, ParetoFront
+from tunelab.records.front import FrontPoint, ParetoFront, PointOutcome
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_duration, format_number
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
+from tunelab.report.front import GROUPS, OTHERS
 
 SHOWN_TRIALS = 10
 WIDTH, HEIGHT = 640, 200  # of the drawing of curves, pixels
+LOG_FROM = 5  # ratio of the largest and the smallest value from which an axis is logarithmic
 
 
 def result_html(result: SweepResult) -> str:
@@ -27,10 +30,11 @@ def result_html(result: SweepResult) -> str:
         by_number = {trial.number: trial for trial in result.trials}
         best = [by_number[point.trial] for point in front.points]
     return _render(
+        points=() if front is None else front_places(result, front),
         title=result.name,
         lines=[verdict(result), f"{count_text(result)}, {format_duration(result.wall_seconds)}", result.facts.note],
         trials=best,
-        curves=curve_paths(result.trials),
+        curves=curve_paths(result.trials) if front is None else (),
         winner=None if result.best is None else result.best.trial,
         front=front,
     )
@@ -72,6 +76,37 @@ def curve_paths(trials: Sequence[TrialRecord]) -> list[tuple[str, bool]]:
     return paths
 
 
+def front_places(result: SweepResult, front: ParetoFront) -> list[tuple[float, float, float, str]]:
+    """Return where trials lie over the first two objectives: x, y and radius in pixels, and the colour.
+
+    Trials on the front come last, so that they are drawn on top. An axis is logarithmic when its values are positive
+    and differ much.
+    """
+    on_front = {point.trial: point for point in front.points}
+    trials = sorted(result.ranked(), key=lambda trial: trial.number in on_front)
+    values = [[o.loss(x) for o, x in zip(front.objectives, t.losses(front.objectives), strict=True)] for t in trials]
+    across, up = (_positions([value[axis] for value in values]) for axis in (0, 1))
+    return [
+        (4 + x * (WIDTH - 8), HEIGHT - 4 - y * (HEIGHT - 8), *_dot(on_front.get(trial.number)))
+        for trial, x, y in zip(trials, across, up, strict=True)
+    ]
+
+
+def _positions(values: Sequence[float]) -> list[float]:
+    """Return values as fractions of an axis, 0 to 1."""
+    low, high = min(values), max(values)
+    if low > 0 and high / low > LOG_FROM:
+        values = [math.log(value) for value in values]
+        low, high = min(values), max(values)
+    return [(value - low) / (high - low) if high > low else 0.5 for value in values]
+
+
+def _dot(point: FrontPoint | None) -> tuple[float, str]:
+    if point is None:
+        return 2.5, OTHERS
+    return 5.0, next(colour for _, colour, outcomes in GROUPS if point.outcome in outcomes)
+
+
 def _render(
     title: str,
     lines: Sequence[str],
@@ -79,10 +114,11 @@ def _render(
     curves: Sequence[tuple[str, bool]],
     winner: int | None,
     front: ParetoFront | None = None,
+    points: Sequence[tuple[float, float, float, str]] = (),
 ) -> str:
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     varying = [name for name in names if len({repr(trial.params.get(name)) for trial in trials}) > 1] or names
-    points = {point.trial: point for point in front.points} if front is not None else {}
+    on_front = {point.trial: point for point in front.points} if front is not None else {}
     metrics = ["val_loss"] if front is None else [objective.metric for objective in front.objectives]
     rows = [
         {
@@ -90,8 +126,8 @@ def _render(
             "cells": [
                 str(trial.number),
                 trial.status.value.replace("_", " "),
-                *_values(trial, points.get(trial.number)),
-                *([mark(points[trial.number])] if points else []),
+                *_values(trial, on_front.get(trial.number)),
+                *([mark(on_front[trial.number])] if on_front else []),
                 str(len(trial.epochs)),
                 *(_short(trial.params.get(name, "")) for name in varying),
             ],
@@ -104,13 +140,20 @@ def _render(
         .render(
             title=title,
             lines=[line for line in lines if line],
-            head=["trial", "status", *metrics, *(["fresh seeds"] if points else []), "epochs", *varying],
+            head=["trial", "status", *metrics, *(["fresh seeds"] if on_front else []), "epochs", *varying],
             rows=rows,
             curves=curves,
+            points=points,
+            axes=metrics[:2],
+            groups=[(name, colour) for name, colour, outcomes in GROUPS if _shown(front, outcomes)],
             width=WIDTH,
             height=HEIGHT,
         )
     )
+
+
+def _shown(front: ParetoFront | None, outcomes: Sequence[PointOutcome]) -> bool:
+    return front is not None and any(point.outcome in outcomes for point in front.points)
 
 
 def _values(trial: TrialRecord, point: FrontPoint | None) -> list[str]:

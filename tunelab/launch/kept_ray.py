@@ -44,8 +44,8 @@ _timer: Timer | None = None
 def shutdown() -> None:
     """End the Ray that stays between sweeps, and its workers; do nothing where there is none.
 
-    The next sweep starts another one. Called by itself when the process ends, and after a quarter of an hour without a
-    sweep.
+    The next sweep starts another one. It happens by itself when the process ends, and after a quarter of an hour
+    without a sweep. Call it before a ``ray.init`` of your own.
 
     Raises:
         UserError: A sweep runs.

@@ -77,6 +77,7 @@ def test_report_notebook_and_figures_show_the_front(two: InteractiveResult) -> N
     html = two._repr_html_()
     assert "latency_ms" in html
     assert "fresh seeds" in html
+    assert html.count("<circle") == len(two.trials)
     assert str(two.front.points[0].outcome) in html
     names = {trace.name for trace in two.plot.pareto().data}
     assert names & {"holds on fresh seeds", "unclear", "luck"}
