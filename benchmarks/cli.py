@@ -52,8 +52,12 @@ def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:
 def generation(
     spec: Annotated[Path | None, typer.Argument(help="Benchmark file (YAML); default the built-in benchmark.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for results; default bench-generation-NAME.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model folder or hub name; default the bundled stand-in.")] = None,
-    scorer: Annotated[str | None, typer.Option(help="'character-5-gram', or a second model's folder or name.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model folder, hub name, models:/…, or a sweep; default the bundled stand-in.")
+    ] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help="'character-5-gram', or a second model, named as --model is.")
+    ] = None,
     prompt: Annotated[
         list[str] | None, typer.Option(help="A prompt of your own; give it several times for more.")
     ] = None,
@@ -127,6 +131,7 @@ def generation(
         optimize=optimize,
         trials=trials,
         speed=speed,
+        tracking_uri=tracking_uri,
     )
     plan = request.plan()
     folder = request.folder(output, plan)
@@ -140,7 +145,7 @@ def generation(
     if store is not None:
         from benchmarks.generation.report.logged import log_benchmark
 
-        typer.echo(f"Logged as run {log_benchmark(store, folder, results)} in {store.shown_uri}")
+        typer.echo(f"Logged as run {log_benchmark(store, folder, results, typer.echo)} in {store.shown_uri}")
     typer.echo(f"Report: {folder / 'report.html'}")
 
 

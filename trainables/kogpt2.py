@@ -77,7 +77,9 @@ class KoGPT2(Task):
         "frozen_blocks": 0.0,
     }
     options: ClassVar[tuple[TaskOption, ...]] = (
-        TaskOption("model", "Folder or hub name of a GPT-2 model.", default="the bundled stand-in"),
+        TaskOption(
+            "model", "GPT-2 model: a folder, a hub name, models:/…, or a sweep.", default="the bundled stand-in"
+        ),
         TaskOption("data", "Text file (blank lines separate documents), or a folder of them.", default="bundled text"),
     )
     bundled_files = ("korean/constitution.txt", *(f"korean/{number}.txt" for number in range(1_809_890, 1_809_900)))

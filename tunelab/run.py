@@ -18,6 +18,7 @@ from tunelab.sweep.loading import LoadingAhead
 from tunelab.sweep.preparation import prepared
 from tunelab.sweep.searching import search
 from tunelab.sweep.tracking import SweepTracking
+from tunelab.system.autologging import no_autologging
 from tunelab.system.signals import Interruptions
 
 
@@ -52,6 +53,7 @@ def run_resolved(resolved: ResolvedSweep, display: Display | None = None, *, kee
     shown = WhileSeen(display or Silent())
     interruptions, tracking = Interruptions(), SweepTracking(resolved, shown)
     with (
+        no_autologging(),
         interruptions.raised(),
         closing(FigureProcess()) as figures,
         prepared(resolved, tracking, shown, keep_ray=keep_ray) as ready,
@@ -60,7 +62,7 @@ def run_resolved(resolved: ResolvedSweep, display: Display | None = None, *, kee
             tracking.store.check_new_name(resolved.task.facts.name, resolved.spec.name)
         make_folder(resolved.folder)
         with closing(Journal(resolved.folder)) as journal:
-            earlier = earlier_sessions(ready)  # once more, now that no other process writes
+            earlier = tracking.restore(earlier_sessions(ready))  # looked up once more: now no other process writes
             finished = finished_result(ready, earlier, tracking)
             if finished is not None:
                 shown.step(f"{finished.name} is finished; `tunelab resume` with --trials extends it")

@@ -204,7 +204,7 @@ def test_a_saved_predictor_is_a_model_that_transformers_loads(task: KoGPT2, spli
     assert told.strip().endswith(answer.prediction[0].strip())
 
 
-@pytest.mark.parametrize("bad", [[], [""], [3], pd.DataFrame({"prompt": ["모든"]})])
+@pytest.mark.parametrize("bad", [[""], [3], pd.DataFrame({"prompt": ["모든"]})])
 def test_texts_that_cannot_be_continued_are_refused(bad: object) -> None:
     network, tokenizer, _ = load_model()
     with pytest.raises(UserError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -98,10 +99,11 @@ def _predict_columns(predictor: Predictor, content: bytes, name: str) -> TablePr
 
 def _read(content: bytes, name: str, preprocessing: TablePreprocessing) -> TableFile:
     """Return the file, with a header unless the model was trained on a file without one."""
-    table = read_table_bytes(content, name, fewest_columns=1, verbatim=True)
+    read = partial(read_table_bytes, content, name, fewest_columns=1, fewest_rows=0, verbatim=True)
+    table = read()
     names = preprocessing.columns.names
     if all(NUMBERED.fullmatch(column) for column in names) and not set(names) & set(table.frame.columns):
-        return read_table_bytes(content, name, header=False, fewest_columns=1, verbatim=True)
+        return read(header=False)
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -64,11 +64,14 @@ class TrackingStore(Protocol):
     def check_new_name(self, task: str, name: str) -> None:
         """Raise ``UserError`` when a sweep of this name exists."""
 
-    def experiment(self, name: str) -> str:
-        """Return the id of an experiment, which is created when it does not exist."""
+    def restore_sweep(self, parent_run_id: str, notify: Callable[[str], None]) -> bool:
+        """Restore what was deleted of a sweep; return False if its parent run is gone for good."""
 
-    def start_sweep(self, result: SweepResult, key: str) -> str:
+    def start_sweep(self, result: SweepResult, key: str, notify: Callable[[str], None], known: str = "") -> str:
         """Create or continue the parent run of a sweep; return its id."""
+
+    def experiment_of(self, run_id: str) -> str:
+        """Return the id of a run's experiment."""
 
     def children(self, parent_run_id: str) -> Mapping[int, Any]:
         """Return the runs of a sweep's trials by trial number."""
@@ -111,10 +114,13 @@ class NullStore:
     def check_new_name(self, task: str, name: str) -> None:
         return
 
-    def experiment(self, name: str) -> str:
+    def restore_sweep(self, parent_run_id: str, notify: Callable[[str], None]) -> bool:
+        return False
+
+    def start_sweep(self, result: SweepResult, key: str, notify: Callable[[str], None], known: str = "") -> str:
         return ""
 
-    def start_sweep(self, result: SweepResult, key: str) -> str:
+    def experiment_of(self, run_id: str) -> str:
         return ""
 
     def children(self, parent_run_id: str) -> Mapping[int, Any]:

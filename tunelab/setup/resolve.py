@@ -25,12 +25,14 @@ from tunelab.search.fixed_parameters import check_fixed
 from tunelab.search.journal import read_events
 from tunelab.search.optuna_trials import fitting_trials
 from tunelab.search.replay import replay
+from tunelab.setup.named_models import local_model
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
 
 COMPILERS = ("g++", "clang++")  # what torch.compile looks for
 KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
 CONFIRMATION = "confirm"  # where weights of a confirmation lie, in the storage of a sweep
+MODEL = "model"  # the option of a task that names a language model
 ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of an unexpected error
 
 
@@ -82,6 +84,7 @@ def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSwee
     Raises:
         UserError: something does not exist or fit: task, space, store, folder, data, CPUs and GPUs.
     """
+    spec = _with_local_model(spec)
     task = get_task(spec.task, **spec.task_options) if given.task is None else given.task
     if not is_shipped(task) and kind_of(task.facts.kind).has_data:
         from trainables.base.contract.conformance import plain_fault
@@ -117,6 +120,14 @@ def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSwee
         raise UserError(f"--compile: torch.compile needs a C++ compiler ({', '.join(COMPILERS)}); none is installed.")
     task.check_data()
     return ResolvedSweep(filled, task, space, home, folder, warm_start)
+
+
+def _with_local_model(spec: SweepSpec) -> SweepSpec:
+    """Return the spec with the folder of a model that it names as a store does: tasks know folders and hub names."""
+    model = spec.task_options.get(MODEL)
+    if not isinstance(model, str):
+        return spec
+    return spec.model_copy(update={"task_options": {**spec.task_options, MODEL: local_model(model, spec.tracking_uri)}})
 
 
 def resources_of(spec: SweepSpec) -> Resources:

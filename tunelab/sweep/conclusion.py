@@ -27,7 +27,6 @@ from tunelab.sweep.tracking import SweepTracking
 from tunelab.system.errors import DiskFull, SweepFailed
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import Interruptions
-from tunelab.tracking.autologging import no_autologging
 
 MAX_TRACE = 100_000  # characters of a traceback in ``ERROR_FILE``
 
@@ -63,10 +62,9 @@ def judge(
 
         leave_ray()  # whose death would end this process
         task, splits = begun.prepared.resolved.task, begun.prepared.splits
-        with no_autologging():
-            return evaluate(
-                result, task, splits, begun.weights, tracking.store, loading.figure_process, display.step, on_open
-            )
+        return evaluate(
+            result, task, splits, begun.weights, tracking.store, loading.figure_process, display.step, on_open
+        )
 
     def wait_for_imports(result: SweepResult) -> SweepResult:
         loading.wait()

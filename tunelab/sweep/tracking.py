@@ -18,6 +18,7 @@ from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.events import ParentRun
 from tunelab.search.journal import Journal
 from tunelab.search.limits import Stop
+from tunelab.search.replay import Replay
 from tunelab.setup.resolve import ResolvedSweep
 from tunelab.system.errors import StoreAway, SweepFailed
 from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingQueue, retry_while_unavailable
@@ -46,7 +47,7 @@ class SweepTracking:
         self.is_on = self._uri != OFF
         self.opens_late = self.is_on and is_new(self._uri) and not resolved.folder.exists()
         self._display = display
-        self._parent_run_id = ""
+        self._parent_run_id = self._known_parent = ""
         self._parent_noted = False
         self._begin: Callable[[], tuple[TrackingStore, SweepResult]]
 
@@ -59,6 +60,23 @@ class SweepTracking:
         """Open the store, unless it is open or tracking is off."""
         if not self.store.keeps and self.is_on:
             self.store = self._connect()
+
+    def restore(self, earlier: Replay | None) -> Replay | None:
+        """Restore what was deleted in the store of a sweep that continues, and say so.
+
+        Args:
+            earlier: What its sessions before left, as the journal has it.
+
+        Returns:
+            The same as far as the store still has it: without the parent run, or the runs of trials, that are gone.
+        """
+        if earlier is None or not earlier.parent_run_id or not self.store.keeps:
+            return earlier
+        is_there = self.store.restore_sweep(earlier.parent_run_id, self._display.step)
+        runs = self.store.children(earlier.parent_run_id) if is_there else {}
+        self._known_parent = earlier.parent_run_id if is_there else ""
+        trials = tuple(trial if trial.number in runs else replace(trial, run_id="") for trial in earlier.trials)
+        return replace(earlier, trials=trials, parent_run_id=self._known_parent)
 
     def begin(self, result: SweepResult, key: str, journal: Journal) -> SweepResult:
         """Give the sweep its parent run: now, or with the first trial where the store opens late.
@@ -156,7 +174,7 @@ class SweepTracking:
         """Return the open store, and the result with its parent run's id, new or that of an interrupted sweep."""
         store = self.store if self.store.keeps else self._connect()
         if not self._parent_run_id:
-            self._parent_run_id = store.start_sweep(result, key)
+            self._parent_run_id = store.start_sweep(result, key, self._display.step, self._known_parent)
         self.store = store  # from here on the run can be given an end, whatever comes
         if not self._parent_noted:
             journal.append(ParentRun(self._parent_run_id))

@@ -22,7 +22,18 @@ from search_spaces.errors import MAX_WORDS, bounded_text
 from tunelab.records.trial import TrialStatus
 from tunelab.system.environment import git_commit, versions
 from tunelab.system.redaction import without_secrets
-from tunelab.tracking.uri import DATABASES, check_sqlite, check_uri, check_writable, scheme_of, sqlite_path
+from tunelab.tracking.schema import check_revision
+from tunelab.tracking.uri import (
+    DATABASES,
+    MLFLOW_TABLES,
+    REVISION_QUERY,
+    VERSION_TABLE,
+    check_sqlite,
+    check_uri,
+    check_writable,
+    scheme_of,
+    sqlite_path,
+)
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_DISABLE_ASYNC_LOGGING", "true")
@@ -34,11 +45,11 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Run, RunTag
+from mlflow.entities import Metric, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE, ErrorCode
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -123,11 +134,9 @@ class Connection:
             ) from error
 
     def experiment(self, name: str) -> str:
-        """Return the id of an experiment, created when there is none; restored when it was deleted."""
+        """Return the id of an experiment, created when there is none."""
         found = self.client.get_experiment_by_name(name)
         if found is not None:
-            if found.lifecycle_stage == "deleted":
-                self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         location = None if self._path is None else _artifacts_of(self._path).as_uri()
         with suppress(MlflowException):  # another sweep may create it in this moment
@@ -182,13 +191,11 @@ class Connection:
         values = [Metric(k, v, now, 0) for k, v in new.items()]
         self.client.log_batch(run_id, values, tags=[RunTag(k, v[:TAG_LIMIT]) for k, v in (tags or {}).items()])
 
-    def _search(self, experiment_id: str, query: str) -> list[Run]:
+    def _search(self, experiment_id: str, query: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
         found: list[Run] = []
-        token = None
+        token, order = None, ["attributes.start_time DESC"]
         while True:
-            page = self.client.search_runs(
-                [experiment_id], query, max_results=1000, page_token=token, order_by=["attributes.start_time DESC"]
-            )
+            page = self.client.search_runs([experiment_id], query, view, 1000, order, token)
             found += list(page)
             token = page.token
             if not token:
@@ -252,12 +259,16 @@ def _create_whole(path: Path, uri: str) -> None:
 
 
 def _check_database(uri: str) -> None:
-    """Connect once: MLflow would try ten times, over a minute and a half."""
+    """Connect once, and look at the schema: MLflow would try ten times, over a minute and a half, or migrate it."""
     url = make_url(uri)
     timeout = TIMEOUTS.get(url.get_driver_name())
     engine = create_engine(url, connect_args={timeout: CONNECT_SECONDS} if timeout else {})
     try:
-        engine.connect().close()
+        with engine.connect() as connection:
+            tables = inspect(connection).get_table_names()
+            if MLFLOW_TABLES & set(tables):
+                rows = connection.execute(text(REVISION_QUERY)).all() if VERSION_TABLE in tables else []
+                check_revision(str(rows[0][0]) if rows else "", without_secrets(uri))
     finally:
         engine.dispose()
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import mlflow
 from mlflow.tracking import fluent as state
-from mlflow.utils.autologging_utils import disable_autologging
+
+from tunelab.system.autologging import no_autologging
 
 # MLflow writes the first two when they are set; the others choose an experiment or a run of its user's.
 VARIABLES = (
@@ -30,7 +31,7 @@ def fluent(uri: str) -> Iterator[None]:
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
-        with disable_autologging():
+        with no_autologging():
             yield
     finally:
         mlflow.set_tracking_uri(variables["MLFLOW_TRACKING_URI"])  # type: ignore[arg-type, unused-ignore]  # None unsets

@@ -183,7 +183,7 @@ class TrackingQueue:
 
     def _write(self, trial: TrialRecord) -> None:
         if not self._experiment:
-            self._experiment = self._store.experiment(self._parent.task)
+            self._experiment = self._store.experiment_of(self._parent.parent_run_id)
         if self._must_look:
             runs = self._store.children(self._parent.parent_run_id)
             self._known |= {n: run.info.run_id for n, run in runs.items() if n not in self._run_ids}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Param
 
-from tunelab.tracking.connection import PARAM_LIMIT, Connection, provenance_tags
+from tunelab.tracking.connection import PARAM_LIMIT, provenance_tags
+from tunelab.tracking.deletions import Deletions
 
 
-class Groups(Connection):
+class Groups(Deletions):
     """Writes a parent run with its children at once."""
 
     def log_group(
@@ -24,6 +25,7 @@ class Groups(Connection):
         params: Mapping[str, Any],
         tags: Mapping[str, str],
         folder: Path,
+        notify: Callable[[str], None],
     ) -> str:
         """Log a finished parent run with a child run each, once for a key; return the id of the parent.
 
@@ -37,8 +39,9 @@ class Groups(Connection):
             params: Parameters of the parent.
             tags: Tags of the parent.
             folder: Its files become the parent's artifacts.
+            notify: Is told of a deleted experiment that is restored.
         """
-        where = self.experiment(experiment)
+        where = self.needed_experiment(experiment, notify)
         for found in self._search(where, f"tags.`tunelab.group` = '{key}'"):
             if found.info.status == "FINISHED":
                 return str(found.info.run_id)

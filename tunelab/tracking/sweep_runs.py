@@ -6,6 +6,7 @@ import json
 import math
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from search_spaces import UserError
+from search_spaces.errors import UserError, did_you_mean
 from trainables import TaskFacts
 from tunelab.analysis.front import front_text
 from tunelab.analysis.standing import score_text
@@ -25,12 +26,12 @@ from tunelab.system.hashing import python_file_digest
 from tunelab.tracking.connection import (
     STATUS,
     TAG_LIMIT,
-    Connection,
     json_object,
     milliseconds,
     provenance_tags,
     read_tag,
 )
+from tunelab.tracking.deletions import Deletions
 from tunelab.tracking.descriptions import (
     baseline_metrics,
     short_verdict,
@@ -44,19 +45,18 @@ RESULT_FILE = "sweep.json.gz"
 CONFIG_FILE = "sweep.yaml"  # `tunelab sweep --config` repeats the sweep with it
 
 
-class SweepRuns(Connection):
+class SweepRuns(Deletions):
     """Writes and finds sweeps."""
 
     def check_new_name(self, task: str, name: str) -> None:
         """Raise ``UserError`` when a sweep of this name is in the store: its journal is elsewhere, or was removed."""
-        experiment = self.client.get_experiment_by_name(task)
-        if experiment is not None and self._parents(experiment.experiment_id, name):
+        if any(run.data.tags.get("tunelab.task") == task for run in self._parents(name)):
             raise UserError(
                 f"A sweep named '{name}' is in {self.shown_uri} already, and its journal is not here. Give another "
                 "--name, or continue it where it was started."
             )
 
-    def start_sweep(self, result: SweepResult, key: str) -> str:
+    def start_sweep(self, result: SweepResult, key: str, notify: Callable[[str], None], known: str = "") -> str:
         """Return the id of the parent run: a new one, or the one that an interruption left, set to RUNNING.
 
         What such a run lacks, because the interruption came before all of it was written, is added.
@@ -64,15 +64,17 @@ class SweepRuns(Connection):
         Args:
             result: of the sweep so far.
             key: tells this sweep from others of its name; the journal has it too.
+            notify: is told of a deleted experiment that is restored.
+            known: id of the parent run, where the journal has noted it: it decides, whatever the run and its
+                experiment are called by now.
         """
-        experiment = self.experiment(result.task)
-        found = [r for r in self._parents(experiment, result.name) if r.data.tags.get("tunelab.key") == key]
-        if found:
-            run = found[0]
+        run = self._run_if_there(known) if known else None
+        run = run or next((r for r in self._parents(result.name) if r.data.tags.get("tunelab.key") == key), None)
+        if run is not None:
             self.client.update_run(run.info.run_id, status="RUNNING")
         else:
             run = self.client.create_run(
-                experiment,
+                self.needed_experiment(result.task, notify),
                 start_time=milliseconds(result.started),
                 tags={**_sweep_tags(result), "tunelab.key": key},
                 run_name=result.name,
@@ -90,8 +92,17 @@ class SweepRuns(Connection):
                 self.client.log_inputs(run_id, data)
         return run_id
 
-    def _parents(self, experiment_id: str, name: str) -> list[Run]:
-        return self._search(experiment_id, f"tags.`tunelab.sweep` = '{name}' and tags.`tunelab.kind` = 'sweep'")
+    def _parents(self, name: str) -> list[Run]:
+        query = f"tags.`tunelab.sweep` = '{name}' and tags.`tunelab.kind` = 'sweep'"
+        return [
+            run
+            for experiment in self.client.search_experiments()
+            for run in self._search(experiment.experiment_id, query)
+        ]
+
+    def experiment_of(self, run_id: str) -> str:
+        """Return the id of a run's experiment."""
+        return str(self.client.get_run(run_id).info.experiment_id)
 
     def children(self, parent_run_id: str) -> dict[int, Run]:
         """Return the trial runs of a sweep by trial number."""
@@ -179,10 +190,15 @@ class SweepRuns(Connection):
         """Return the parent runs of all sweeps, newest first."""
         ids = [e.experiment_id for e in self.client.search_experiments()]
         found = [run for i in ids for run in self._search(i, "tags.`tunelab.kind` = 'sweep'")]
-        return sorted(found, key=lambda run: -int(run.info.start_time))
+        named = [run for run in found if {"tunelab.sweep", "tunelab.task"} <= run.data.tags.keys()]  # anyone edits tags
+        return sorted(named, key=lambda run: -int(run.info.start_time))
 
-    def find_sweep(self, wanted: str) -> str:
+    def find_sweep(self, wanted: str, others: Sequence[str] = ()) -> str:
         """Find the parent run id of a sweep by name, by run id, by the beginning of either, or as ``@latest``.
+
+        Args:
+            wanted: what the user gave.
+            others: names of other things that the user may mean, for the hint.
 
         Raises:
             UserError: none or several match.
@@ -195,9 +211,9 @@ class SweepRuns(Connection):
             tags = self.client.get_run(wanted).data.tags
             what = f"a trial of sweep '{tags['tunelab.sweep']}'" if "tunelab.trial" in tags else "of another tool"
             raise UserError(f"Run '{wanted}' is {what}; this takes a sweep. `tunelab results` lists them.")
-        known = [r.data.tags["tunelab.sweep"] for r in runs[:10]]
-        hint = f"There are: {', '.join(known)}." if known else f"The store {self.shown_uri} holds none."
-        raise UserError(f"No sweep '{wanted}'. {hint}")
+        names = [r.data.tags["tunelab.sweep"] for r in runs]
+        hint = f"There are: {', '.join(names[:10])}." if names else f"The store {self.shown_uri} holds none."
+        raise UserError(f"No sweep '{wanted}'.{did_you_mean(wanted, [*names, *others])} {hint}")
 
 
 def sweep_metrics(result: SweepResult) -> dict[str, float]:

@@ -14,13 +14,16 @@ from urllib.parse import urlsplit
 from search_spaces import UserError
 from tunelab.records.spec import OFF
 from tunelab.system.redaction import without_secrets
+from tunelab.tracking.schema import check_revision
 
 SERVERS = ("http", "https")
 DATABASES = ("postgresql", "mysql", "mssql")
 SCHEME = re.compile(r"([a-z]+)(?:\+\w+)?:")
 NEEDS_QUOTES = re.compile("[%?]")
 LOCKED_SECONDS = 1.0
-MLFLOW_TABLES = {"experiments", "alembic_version"}  # one of them is there from the first moment on
+VERSION_TABLE = "alembic_version"
+REVISION_QUERY = f"SELECT version_num FROM {VERSION_TABLE}"
+MLFLOW_TABLES = {"experiments", VERSION_TABLE}  # one of them is there from the first moment on
 
 
 def default_tracking_uri() -> str:
@@ -121,7 +124,9 @@ def check_exists(uri: str) -> None:
 
 
 def check_sqlite(path: Path) -> None:
-    """Raise ``UserError`` for a file that is not an MLflow database, which MLflow would try for minutes.
+    """Raise ``UserError`` for a file that is not an MLflow database, or is one with another schema.
+
+    MLflow would try the first for minutes, and may migrate the second without a question.
 
     The file is read by sqlite alone: to open and close it by hand would drop the locks that this process holds on it,
     and another could then take the log from under it.
@@ -135,6 +140,7 @@ def check_sqlite(path: Path) -> None:
             raise sqlite3.DatabaseError
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=LOCKED_SECONDS)) as database:
             tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            rows = database.execute(REVISION_QUERY).fetchall() if VERSION_TABLE in tables else []
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):  # locked, or left by a killed process: MLflow will see
             return
@@ -143,6 +149,8 @@ def check_sqlite(path: Path) -> None:
         ) from error
     if tables and not tables & MLFLOW_TABLES:
         raise UserError(f"The database '{path}' is another program's: MLflow made none of it. Give another file.")
+    if tables:
+        check_revision(str(rows[0][0]) if rows else "", f"'{path}'")
 
 
 def check_writable(folder: Path, option: str = "--tracking-uri") -> None:

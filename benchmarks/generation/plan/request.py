@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.generation.plan.goal import TRIALS, Goal, check_goal
 from benchmarks.generation.plan.spec import (
+    CHARACTER_NGRAM,
     DEFAULT_SPEC,
     OPTIMIZE_SPEC,
     Plan,
@@ -21,6 +22,7 @@ from benchmarks.generation.plan.spec import (
 from benchmarks.generation.plan.storage import KIND, PACKAGES, asked
 from benchmarks.harness.lockfile import check_folder
 from search_spaces.errors import UserError
+from tunelab.setup.named_models import local_model
 
 TEXT_PARAMETERS = ("mode",)
 WHOLE_PARAMETERS = ("top_k", "no_repeat_ngram_size", "num_beams")
@@ -37,6 +39,7 @@ class Request:
         changes: entries of the file to be replaced; None keeps the file's.
         optimize, trials: metric to search settings for, and how many to try.
         speed: whether speed is measured.
+        tracking_uri: of the store that knows models by sweeps' and models' names; the default one when None.
     """
 
     spec: Path | None = None
@@ -46,6 +49,7 @@ class Request:
     optimize: str | None = None
     trials: int | None = None
     speed: bool = True
+    tracking_uri: str | None = None
 
     def goal(self) -> Goal | None:
         """Return what is searched for, if anything."""
@@ -72,7 +76,10 @@ class Request:
             content["name"] = "own"
         if not self.speed:
             content["speed"]["repeats"] = 0
-        plan = resolve(with_changes(parse_spec(content, "command line"), **self.changes))
+        spec = with_changes(parse_spec(content, "command line"), **self.changes)
+        named = {"model": spec.model, "scorer": None if spec.scorer == CHARACTER_NGRAM else spec.scorer}
+        local = {key: name and local_model(name, self.tracking_uri) for key, name in named.items()}
+        plan = resolve(with_changes(spec, **local))
         if goal:
             check_goal(goal, plan)
         find_models(plan)

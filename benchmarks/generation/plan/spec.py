@@ -71,7 +71,8 @@ class BenchmarkSpec(_Strict):
 
     Attributes:
         name: for the report's title and the output folder.
-        model: a folder or a hub name; null is the bundled stand-in.
+        model: a folder, a hub name, or a name that a store knows (``models:/…``, a sweep); null is the bundled
+            stand-in.
         scorer: ``character-5-gram`` (trained on the bundled training text) or a folder or hub name of a second model.
         prompts: see ``PromptsSpec``.
         settings: a list of mappings of decoding parameters; a list value expands to every combination; ``name`` names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tunelab.tracking.store import Store
 EXPERIMENT = "benchmark generation"
 
 
-def log_benchmark(store: Store, folder: Path, results: Results) -> str:
+def log_benchmark(store: Store, folder: Path, results: Results, notify: Callable[[str], None]) -> str:
     """Log a benchmark once and return the parent's run id, the earlier one when it was logged before."""
     lock = results.lock
     key = hashlib.sha256(json.dumps([lock["resolved"], lock["results"]], sort_keys=True).encode()).hexdigest()
@@ -37,7 +37,8 @@ def log_benchmark(store: Store, folder: Path, results: Results) -> str:
         "mlflow.note.content": model_note(results),
     }
     name = f"{spec.name}, {results.model.name}"
-    return store.log_group(EXPERIMENT, name, key, _children(results), params=params, tags=tags, folder=folder)
+    children = _children(results)
+    return store.log_group(EXPERIMENT, name, key, children, params=params, tags=tags, folder=folder, notify=notify)
 
 
 def _children(results: Results) -> Iterator[tuple[str, dict[str, Any], dict[str, float]]]:

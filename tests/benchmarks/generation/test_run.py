@@ -115,9 +115,9 @@ def test_a_group_that_was_cut_off_in_mlflow_leaves_nothing_behind(
     with monkeypatch.context() as patch:
         patch.setattr(store, "log_files", stop)
         with pytest.raises(KeyboardInterrupt):
-            log_benchmark(store, tmp_path / "out", results)
-    parent = log_benchmark(store, tmp_path / "out", results)
-    assert log_benchmark(store, tmp_path / "out", results) == parent
+            log_benchmark(store, tmp_path / "out", results, print)
+    parent = log_benchmark(store, tmp_path / "out", results, print)
+    assert log_benchmark(store, tmp_path / "out", results, print) == parent
     runs = store.client.search_runs([store.experiment(EXPERIMENT)])
     assert {r.info.status for r in runs} == {"FINISHED"}
     assert {r.data.tags.get("mlflow.parentRunId", r.info.run_id) for r in runs} == {parent}

@@ -120,9 +120,10 @@ def test_a_model_is_found_by_sweep_by_run_and_by_uri(
 ) -> None:
     assert table_sweep.best is not None
     content = cars().to_csv(index=False).encode()
-    names = ("cars", table_sweep.best.run_id, table_sweep.best.run_id[:8], "models:/tunelab-auto_mpg/1")
+    uris = ("models:/tunelab-auto_mpg/1", "models:/tunelab-auto_mpg", "tunelab-auto_mpg", "tunelab-auto_mpg/1")
+    names = ("cars", table_sweep.best.run_id, table_sweep.best.run_id[:8], *uris)
     said = [tunelab("predict", name, "-", stdin=content) for name in names]
-    assert [code for code, *_ in said] == [0] * 4, said
+    assert [code for code, *_ in said] == [0] * 7, said
     assert len({out for _, out, _ in said}) == 1
     assert len(pd.read_csv(io.BytesIO(said[0][1]))) == len(cars())
 
@@ -146,6 +147,8 @@ def test_refusals_write_nothing(
         ("cars", str(source)): ("weight", "origin"),
         ("cars", str(tmp_path / "absent.csv")): ("cannot be read",),
         ("no-such-sweep", str(source)): ("No sweep 'no-such-sweep'",),
+        ("crs", str(source)): ("Did you mean 'cars'?",),
+        ("models:/tunelab-auto-mpg@champion", str(source)): ("Did you mean 'models:/tunelab-auto_mpg@champion'?",),
         ("models:/tunelab-nothing@champion", str(source)): ("No model",),
         (loser.run_id, str(source)): ("only the winner",),
     }
@@ -159,6 +162,96 @@ def test_refusals_write_nothing(
     assert code == 2
     assert "--output" in err
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+ROWS = (
+    b"id,weight,cylinders,displacement,horsepower,acceleration,origin\n"
+    b"00012,2900,4,150,90,15.0,1\n1E5,NA,8,150,,1.5e1,2\n"
+)
+
+
+def test_several_files_give_a_table_with_their_names_or_a_table_each(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    inputs, out = tmp_path / "in", tmp_path / "out"
+    inputs.mkdir()
+    (inputs / "a.csv").write_bytes(ROWS)
+    (inputs / "b.tsv").write_bytes(ROWS.replace(b",", b"\t"))
+    (inputs / "notes.md").write_text("no table")
+    (inputs / "none.csv").write_bytes(ROWS.partition(b"\n")[0] + b"\n")
+    code, alone, err = tunelab("predict", "cars", str(inputs / "a.csv"))
+    assert code == 0, err
+    code, together, err = tunelab("predict", "cars", str(inputs / "a.csv"), str(inputs / "b.tsv"))
+    assert code == 0, err
+    lines, a, b = alone.splitlines(), inputs / "a.csv", inputs / "b.tsv"
+    files = [f"{path},".encode() + line for path in (a, b) for line in lines[1:]]
+    assert together.splitlines() == [b"file," + lines[0], *files]
+    code, _, err = tunelab("predict", "cars", str(inputs), "-o", str(out))  # a folder for a folder
+    assert code == 0, err
+    assert sorted(path.name for path in out.iterdir()) == ["a.csv", "b.tsv", "none.csv"]
+    assert (out / "a.csv").read_bytes() == alone
+    assert (out / "b.tsv").read_bytes() == alone.replace(b",", b"\t")
+    assert (out / "none.csv").read_bytes() == lines[0] + b"\n"
+    assert "Wrote 4 rows of 3 files" in err
+    code, _, err = tunelab("predict", "cars", str(inputs), "-o", str(tmp_path / "all.parquet"))
+    assert list(pd.read_parquet(tmp_path / "all.parquet")["file"]) == [str(a)] * 2 + [str(b)] * 2, err
+
+
+def test_several_files_of_which_one_cannot_be_predicted_write_nothing(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    good, bad, other = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "other" / "good.csv"
+    other.parent.mkdir()
+    good.write_bytes(ROWS)
+    other.write_bytes(ROWS)
+    bad.write_text("a,b\n1,2\n")
+    (tmp_path / "empty").mkdir()
+    out = str(tmp_path / "out")
+    cases = {
+        (str(good), str(bad)): "bad.csv",
+        (str(good), str(tmp_path / "absent.csv")): "absent.csv' cannot be read",
+        (str(good), str(good)): "is given twice",
+        (str(good), "-"): "comes alone",
+        (str(good), str(other)): "Two inputs are called good.csv",
+        (str(tmp_path / "empty"),): "No file to predict",
+    }
+    for files, message in cases.items():
+        code, said, err = tunelab("predict", "cars", *files, "-o", out, stdin=ROWS)
+        assert (code, said) == (2, b""), err
+        assert message in err
+    code, _, err = tunelab("predict", "cars", str(good), str(bad), "-o", str(tmp_path))
+    assert code == 2
+    assert good.read_bytes() == ROWS
+    code, _, err = tunelab("predict", "cars", str(tmp_path / "other"), "-o", str(tmp_path / "other"))
+    assert code == 2
+    assert "would replace the input" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "empty", "good.csv", "other"]
+
+
+def test_several_pictures_give_a_row_each(
+    image_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    pixels = get_task("mnist").load().train.inputs[:2]
+    for name, picture in zip(("one.png", "two.bmp"), pixels, strict=True):
+        Image.fromarray(255 - picture).resize((140, 140)).save(tmp_path / name)
+    (tmp_path / "table.csv").write_bytes(ROWS)
+    code, out, err = tunelab("predict", "digits", str(tmp_path))
+    assert code == 0, err
+    frame = pd.read_csv(io.BytesIO(out))
+    assert list(frame["file"]) == [str(tmp_path / "one.png"), str(tmp_path / "two.bmp")]
+    assert frame.filter(like="p_").sum(axis=1).to_numpy() == pytest.approx([1, 1])
+
+
+def test_a_header_alone_gives_a_header_alone(
+    table_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]]
+) -> None:
+    header = ROWS.partition(b"\n")[0]
+    for content in (header, header + b"\n", header + b"\r\n\r\n"):
+        code, out, err = tunelab("predict", "cars", "-", stdin=content)
+        assert (code, out) == (0, header + b",prediction\n"), err
+    code, out, err = tunelab("predict", "cars", "-", stdin=b"a,b\n")
+    assert (code, out) == (2, b"")
+    assert "lacks the column" in err
 
 
 def test_outputs_are_what_their_names_say(

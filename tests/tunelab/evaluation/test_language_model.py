@@ -12,7 +12,10 @@ from urllib.parse import urlparse
 import mlflow
 import pandas as pd
 import pytest
+import torch
 
+from benchmarks.generation.plan.request import Request
+from search_spaces import UserError
 from tests.drivers import ray_address, start_driver, wait_until
 from trainables.base.text.document_loss import total_nats
 from trainables.base.text.korean import bundled
@@ -22,9 +25,11 @@ from trainables.base.text.predictor import LanguageModelPredictor
 from trainables.kogpt2 import KoGPT2
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
+from tunelab.records.tracking_store import ModelEntry
 from tunelab.run import run_sweep
 from tunelab.search.events import Checkpointed, Event, Reported
 from tunelab.search.journal import read_events
+from tunelab.setup.resolve import resolve_sweep
 from tunelab.tracking.store import Store
 
 TEXTS = pd.DataFrame({"text": ["모든 국민은", "대통령은"]})
@@ -43,13 +48,51 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> LanguageModelPredicto
     return predictor
 
 
-def test_the_pipeline_writes_what_the_predictor_writes_and_says_what_it_is(
-    predictor: LanguageModelPredictor, make_store_uri: Callable[[Path], str], tmp_path: Path
-) -> None:
-    store = Store(make_store_uri(tmp_path / "store"))
+@pytest.fixture(scope="module")
+def store(
+    predictor: LanguageModelPredictor, make_store_uri: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
+) -> Store:
+    """A store with the model as version 1 of ``tunelab-kogpt2``, and as the winner of a sweep ``laws``."""
+    store = Store(make_store_uri(tmp_path_factory.mktemp("store") / "mlruns"))
     where = store.experiment("texts")
     run = store.client.create_run(where, tags={"tunelab.status": "finished"}).info.run_id
-    store.log_model(run, predictor, TEXTS, "kogpt2", {"val_loss": 3.0})
+    uri = store.log_model(run, predictor, TEXTS, "kogpt2", {"val_loss": 3.0})
+    store.register(ModelEntry("kogpt2", uri, run, 3.0, "d1"))
+    sweep = {"tunelab.kind": "sweep", "tunelab.sweep": "laws", "tunelab.task": "kogpt2", "tunelab.best_run_id": run}
+    store.client.create_run(where, tags=sweep)
+    return store
+
+
+@pytest.mark.parametrize(
+    "name", ["models:/tunelab-kogpt2/1", "models:/tunelab-kogpt2@champion", "models:/tunelab-kogpt2", "laws"]
+)
+def test_a_model_is_found_by_a_store_s_names_wherever_a_language_model_is_wanted(
+    name: str, store: Store, predictor: LanguageModelPredictor, in_folder: Path
+) -> None:
+    plan = Request(changes={"model": name, "device": "cpu"}, tracking_uri=store.uri).plan()
+    folder = Path(str(plan.spec.model))
+    assert folder.name.startswith("laws-" if name == "laws" else "tunelab-kogpt2")
+    network, _, facts = load_model(str(folder))
+    assert facts.is_standin
+    assert torch.equal(network.transformer.wte.weight, predictor.network.transformer.wte.weight)
+    spec = make_spec({"task": "kogpt2", "task_options": {"model": name}, "tracking_uri": store.uri})
+    assert resolve_sweep(spec).spec.task_options["model"] == str(folder)  # the same copy
+    assert not list(folder.parent.glob("tmp*"))
+
+
+def test_a_name_that_a_store_lacks_is_refused_with_the_nearest(store: Store, in_folder: Path) -> None:
+    with pytest.raises(UserError, match="Did you mean 'models:/tunelab-kogpt2/1'"):
+        Request(changes={"model": "models:/tunelab-kogtp2/1"}, tracking_uri=store.uri).plan()
+    with pytest.raises(UserError, match="Did you mean 'laws'"):
+        store.model_uri("lawz")
+    with pytest.raises(UserError, match="Did you mean 'tunelab-kogpt2'"):
+        store.model_uri("tunelab-kogpt")
+
+
+def test_the_pipeline_writes_what_the_predictor_writes_and_says_what_it_is(
+    predictor: LanguageModelPredictor, store: Store
+) -> None:
+    where = store.experiment("texts")
     (model,) = (m for m in store.client.search_logged_models([where]) if m.name == "tunelab-kogpt2-transformers")
     folder = Path(urlparse(model.artifact_location).path)
     files = {

@@ -205,7 +205,7 @@ def test_what_is_no_sweep_is_refused(shelf: Shelf, in_folder: Path, wanted: str,
 def test_a_running_sweep_and_an_empty_one_are_refused(shelf: Shelf, store_uri: str) -> None:
     store = Store(store_uri)
     empty = replace(shelf.results["toy"], trials=(), best=None, name="empty")
-    empty = replace(empty, parent_run_id=store.start_sweep(empty, "empty"))
+    empty = replace(empty, parent_run_id=store.start_sweep(empty, "empty", print))
     with pytest.raises(UserError, match="still running"):
         report("empty", tracking_uri=store_uri)
     store.log_sweep(empty)

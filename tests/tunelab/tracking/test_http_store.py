@@ -72,7 +72,7 @@ def test_a_server_and_a_file_hold_the_same_search_and_model(
     get_task("wine").load().validation.inputs.to_csv(rows, index=False)
     outputs = {where: tmp_path / f"{where}.csv" for where in uris}
     for where, uri in uris.items():
-        predict("models:/tunelab-wine@champion", str(rows), output=str(outputs[where]), tracking_uri=uri)
+        predict("models:/tunelab-wine@champion", [str(rows)], output=str(outputs[where]), tracking_uri=uri)
     assert outputs["sqlite"].read_bytes() == outputs["http"].read_bytes()
 
 

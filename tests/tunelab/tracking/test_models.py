@@ -73,6 +73,31 @@ def test_a_model_takes_the_cells_that_a_table_may_hold(store: Store, cars: tuple
         model.predict(whole.drop(columns="weight"))
 
 
+@pytest.mark.parametrize(
+    ("task", "kind"), [("wine", "classifier"), ("heart_disease", "classifier"), ("auto_mpg", "regressor")]
+)
+def test_mlflow_evaluates_a_model_and_an_empty_frame_gives_an_empty_answer(store: Store, task: str, kind: str) -> None:
+    learned = get_task(task)
+    splits = learned.load()
+    report = next(iter(learned.fit(CONFIG, splits.training, 0, max_epochs=1)))
+    assert report.weights is not None
+    predictor = learned.predictor(CONFIG, report.weights, splits)
+    assert predictor is not None
+    rows, targets = splits.validation.inputs, splits.validation.targets
+    uri = log(store, trial_run(store), (predictor, rows))
+    with fluent(store.uri), mlflow.start_run(experiment_id=store.experiment("evaluation")):
+        found = mlflow.models.evaluate(uri, rows.assign(truth=targets), targets="truth", model_type=kind)
+        model = mlflow.pyfunc.load_model(uri)
+    scores = learned.scores(predictor, splits.validation)
+    if kind == "classifier":
+        assert found.metrics["accuracy_score"] == pytest.approx(scores["accuracy"])
+    else:
+        assert found.metrics["root_mean_squared_error"] == pytest.approx(scores["rmse"], rel=1e-5)
+    empty = model.predict(rows.iloc[:0])
+    assert list(empty.columns) == list(predictor.predict(rows).columns)
+    assert len(empty) == 0
+
+
 ROOT = Path(__file__).parents[3]
 OWN = ("search_spaces", "trainables")
 

@@ -97,7 +97,7 @@ def write(uri: str, folder: Path, index: int, count: int) -> None:
     store = Store(uri)
     trials = tuple(made_up(number) for number in range(count))
     result = made_up_result(trials, Toy.facts, f"writer-{index}", uri)
-    parent = store.start_sweep(result, result.name)
+    parent = store.start_sweep(result, result.name, print)
     home = folder / result.name
     home.mkdir()
     journal = Journal(home)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
+from sklearn.linear_model import LinearRegression
 
 from tunelab import load_result
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
+from tunelab.system.autologging import no_autologging
+from tunelab.tracking.process_state import fluent
 from tunelab.tracking.uri import default_tracking_uri
 
 
@@ -34,7 +39,42 @@ def theirs(tmp_path: Path, migrated_database: Path, monkeypatch: pytest.MonkeyPa
     mlflow.tracking.fluent._active_experiment_id = None
 
 
-def test_a_sweep_leaves_the_process_as_it_is(ray_session: None, store_uri: str, theirs: str) -> None:
+@pytest.fixture
+def autologging() -> Iterator[None]:
+    """Autologging of all libraries, as a user switches it on."""
+    mlflow.autolog(log_models=False, silent=True)
+    yield
+    mlflow.autolog(disable=True, silent=True)
+
+
+def fit() -> None:
+    """A fit of the user's own."""
+    LinearRegression().fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+
+
+def runs(uri: str) -> list[Run]:
+    client = MlflowClient(uri, registry_uri=uri)
+    return list(client.search_runs([experiment.experiment_id for experiment in client.search_experiments()]))
+
+
+def test_a_fit_inside_a_block_is_not_logged_whatever_blocks_it_holds(
+    theirs: str, autologging: None, store_uri: str
+) -> None:
+    with no_autologging():
+        fit()
+        with fluent(store_uri):
+            fit()
+        fit()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(fit).result()
+    assert not runs(theirs)
+    assert not runs(store_uri)
+    fit()
+    assert len(runs(theirs)) == 1
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_the_process_as_it_is(ray_session: None, store_uri: str, theirs: str, autologging: None) -> None:
     with mlflow.start_run(run_name="theirs") as run:
         spec = {"task": "wine", "trials": 2, "max_epochs": 2, "confirm_top": 0, "name": "s", "tracking_uri": store_uri}
         result = run_sweep(make_spec(spec))
@@ -48,10 +88,11 @@ def test_a_sweep_leaves_the_process_as_it_is(ray_session: None, store_uri: str, 
     assert result.best is not None
     assert result.best.version == "1"
     assert load_result("s", store_uri).best == result.best
-    client = MlflowClient(theirs, registry_uri=theirs)
-    assert not client.search_registered_models()
-    (found,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    assert (found.info.status, found.data.metrics) == ("FINISHED", {"still": 1.0})
+    assert not MlflowClient(theirs, registry_uri=theirs).search_registered_models()
+    (found,) = runs(theirs)
+    assert (found.info.status, found.data.metrics, found.data.params) == ("FINISHED", {"still": 1.0}, {})
+    fit()
+    assert len(runs(theirs)) == 2
 
 
 @pytest.mark.parametrize("uri", ["file:///tmp/mlruns", "file:mlruns", "./mlruns", "/tmp/mlruns", ""])

@@ -13,6 +13,7 @@ import pytest
 
 from search_spaces import UserError
 from tunelab.cli.main import main
+from tunelab.tracking.schema import mlflow_revisions
 from tunelab.tracking.store import Store
 from tunelab.tracking.uri import absolute_uri, check_usable, default_tracking_uri, home_of, sqlite_path
 
@@ -86,6 +87,51 @@ def test_a_database_of_another_program_is_refused_and_stays_as_it_is(
     assert [found.name for found in in_folder.iterdir()] == ["others.db"]
 
 
+OLDER = ("451aebb31d03", "an earlier MLflow")  # the first schema there was; its tables are not all of today's
+
+
+@pytest.mark.parametrize(
+    ("revision", "message"),
+    [OLDER, ("bd07f7e963c5", "an earlier MLflow"), (None, "an earlier MLflow"), ("ffffffffffff", "a later MLflow")],
+)
+@pytest.mark.parametrize("lacks_tables", [True, False])
+def test_a_store_of_another_schema_is_neither_changed_nor_used(
+    revision: str | None,
+    message: str,
+    lacks_tables: bool,
+    store_uri: str,
+    in_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MLflow would migrate a database that lacks one of its tables, and says nothing of it."""
+    path = in_folder / "mlruns" / "mlflow.db"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM alembic_version")
+        if revision is not None:
+            database.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+        if lacks_tables:
+            database.execute("DROP TABLE logged_models")
+    before = tables_of(path)
+    for line in ("results", "sweep wine", "predict x mlruns/mlflow.db", "ui"):
+        monkeypatch.setattr(sys, "argv", ["tunelab", *line.split(), "--tracking-uri", store_uri])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        assert end.value.code == 2
+        assert message in " ".join((said.err + said.out).split()), line
+        assert "Traceback" not in said.err
+    with pytest.raises(UserError, match=message):
+        Store(store_uri)
+    assert tables_of(path) == before
+
+
+def tables_of(path: Path) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(path)) as database:
+        tables = database.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+        return [*tables, *database.execute("SELECT version_num FROM alembic_version")]
+
+
 def test_a_relative_store_is_named_for_another_folder(in_folder: Path) -> None:
     assert absolute_uri("sqlite:///a/b.db?timeout=3") == f"sqlite:///{in_folder}/a/b.db?timeout=3"
     assert absolute_uri("http://host:5000") == "http://host:5000"
@@ -97,6 +143,8 @@ def test_looking_at_a_store_leaves_the_locks_of_this_process_alone(tmp_path: Pat
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("CREATE TABLE experiments (name TEXT)")
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES (?)", (mlflow_revisions().head,))
         database.commit()
         check_usable(f"sqlite:///{path}")
         code = f"import sqlite3; d = sqlite3.connect({str(path)!r}); d.execute('DELETE FROM experiments'); d.close()"

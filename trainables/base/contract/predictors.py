@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import unknown
 from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.task import Predictor
 
@@ -28,8 +28,6 @@ def load(folder: Path) -> Predictor:
         UserError: the folder holds none, or one that is damaged; the sentence names the file.
     """
     file = folder / "predictor.json"
-    if not file.exists():
-        raise UserError(f"'{folder}' holds no tunelab predictor: it has no predictor.json.")
     name = entry(read_object(file), "predictor", str, file)
     if name not in PREDICTORS:
         raise unknown("predictor", name, PREDICTORS)

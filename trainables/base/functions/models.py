@@ -138,6 +138,9 @@ class ReportedModel(Predictor):
             UserError: only the weights of a network are known.
         """
         model = self.native()
+        if hasattr(inputs, "__len__") and not len(inputs) and not isinstance(model, dict | torch.nn.Module):
+            labels = model.classes_ if hasattr(model, "predict_proba") else ()
+            return pd.DataFrame(columns=["prediction", *(f"p_{label}" for label in labels)])
         if isinstance(model, dict):
             raise UserError(
                 "This model is a network's weights, and tunelab does not know the network: give run_sweep "

@@ -103,6 +103,8 @@ def as_images(inputs: Any) -> np.ndarray:
         values = np.asarray(inputs, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise UserError("Pictures must be numbers: grey values 0 to 255 of shape (n, 28, 28).") from error
+    if values.shape[:1] == (0,):
+        return np.zeros((0, SIDE, SIDE), np.uint8)
     if values.size == 0 or values.size % SIDE**2 or values.shape[-1] not in (SIDE, SIDE**2):
         raise UserError(f"Pictures must have shape (n, {SIDE}, {SIDE}) or (n, {SIDE**2}), got {values.shape}.")
     if not (values.min() >= 0 and values.max() <= 255):  # NaN fails too

@@ -66,6 +66,8 @@ class TablePredictor(Predictor):
 
     def encoded_outputs(self, encoded: TableInputs) -> np.ndarray:
         """Convert what ``encode`` returned to raw outputs (n, n_outputs) float32."""
+        if not len(encoded):
+            return np.zeros((0, int(self.facts["n_outputs"])), np.float32)
         return self.model.outputs(encoded)
 
     def predict(self, inputs: pd.DataFrame) -> pd.DataFrame:

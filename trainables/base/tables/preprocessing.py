@@ -118,6 +118,8 @@ class TablePreprocessing:
                 f"The input lacks the column(s) {', '.join(map(repr, missing))}. "
                 f"The model reads: {', '.join(self.columns.names)}."
             )
+        if not len(frame):
+            return np.zeros((0, len(self.feature_names)), np.float32)
         blocks: list[np.ndarray] = []
         if self._transformer is not None:
             with warnings.catch_warnings():

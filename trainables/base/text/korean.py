@@ -35,6 +35,8 @@ HELD_OUT = 0.12  # share of the characters for validation, and again for test
 
 MOST_OF_TEXT = 0.6  # share of the characters in one document from which it is cut
 MIN_PARAGRAPH = 40  # characters of a paragraph of such a text
+MIN_GROUPS = 3  # one a split
+NEAR_COPIES = " Its paragraphs are near copies of each other, so validation and test repeat what training has."
 MIN_HELD_OUT = 60  # characters to validate, and to test on
 MIN_CHARACTERS, MIN_HANGUL = 20, 0.5  # a shorter or less Korean line of a bill is a table cell or a formula
 MIN_PROMPT_HANGUL, MIN_REFERENCE = 0.8, 30  # words rather than dates and numbers; characters after a prompt
@@ -133,8 +135,11 @@ def read_corpus(path: Path, split_seed: int = SPLIT_SEED) -> Corpus:
         else f"One document holds most of the text: it is cut into {sum(map(len, cut)):,} paragraphs."
     )
     documents = [d for name, group in zip(names, cut, strict=True) for d in _documents(name, map(_one_line, group))]
+    alike = cut is not texts and len(set(near_duplicate_groups([d.text for d in documents]))) < MIN_GROUPS
+    if alike:  # one text, cut into parts that repeat each other: no split keeps them apart
+        note += NEAR_COPIES
     try:
-        corpus = split_documents(documents, split_seed)
+        corpus = split_documents(documents, split_seed, keep_together=not alike)
     except UserError as error:
         raise UserError(f"'{path}': {error}") from None
     for split, part in (("validation", corpus.validation), ("test", corpus.test)):
@@ -183,17 +188,23 @@ def text_files(path: Path) -> list[Path]:
     return files
 
 
-def split_documents(documents: Sequence[Document], seed: int) -> Corpus:
+def split_documents(documents: Sequence[Document], seed: int, *, keep_together: bool = True) -> Corpus:
     """Drop exact copies, keep near-duplicates together and deal out whole groups in an order drawn by ``seed``.
+
+    Args:
+        documents: all of them.
+        seed: equal seeds give equal splits.
+        keep_together: False to deal out near-duplicates one by one.
 
     Raises:
         UserError: fewer than three unlike documents.
     """
     distinct = list({document.text: document for document in reversed(documents)}.values())[::-1]
     groups: dict[int, list[Document]] = {}
-    for document, group in zip(distinct, near_duplicate_groups([d.text for d in distinct]), strict=True):
+    numbers = near_duplicate_groups([d.text for d in distinct]) if keep_together else range(len(distinct))
+    for document, group in zip(distinct, numbers, strict=True):
         groups.setdefault(group, []).append(document)
-    if len(groups) < 3:
+    if len(groups) < MIN_GROUPS:
         raise UserError(
             f"Training, validation and test need at least 3 documents that are not near copies of each other; "
             f"found {len(groups)}. In a single file, separate documents by blank lines; in a folder, give more files."

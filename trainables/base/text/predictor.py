@@ -95,7 +95,7 @@ class LanguageModelPredictor(Predictor):
         A text too long to be continued is continued from its last part that leaves space for ``max_new_tokens``.
 
         Raises:
-            UserError: no texts, or one that is empty or no string.
+            UserError: a text that is empty or no string.
         """
         ids = [self._ids(text) for text in as_texts(inputs)]
         rows = [row for start in range(0, len(ids), BATCH) for row in self._continuations(ids[start : start + BATCH])]
@@ -107,6 +107,8 @@ class LanguageModelPredictor(Predictor):
     def score(self, inputs: Any) -> dict[str, float]:
         """``perplexity``, ``loss`` (nats per token) and ``nats_per_char`` of whole documents, their ends counted."""
         texts = as_texts(inputs)
+        if not texts:
+            raise UserError("There are no documents to score; give at least one.")
         tokens = tokenize(self.tokenizer, [Document("text", text) for text in texts])
         nats, count = total_nats(self.network, tokens)
         return {
@@ -206,6 +208,4 @@ def as_texts(inputs: Any) -> list[str]:
     for text in texts:
         if not isinstance(text, str) or not text.strip():
             raise UserError(f"Every text must be a string that is not empty, got {text!r}.")
-    if not texts:
-        raise UserError("There are no texts to continue; give at least one.")
     return texts

@@ -126,6 +126,26 @@ def test_a_lone_document_is_cut_into_its_paragraphs_and_said(tmp_path: Path) -> 
     assert len(read_corpus(lines).train) > 15
 
 
+REPEATED = {
+    "a story": "동백꽃\n\n김유정\n\n"
+    + "\n".join(f"  오늘도 또 우리 수탉이 막 쫓기었다. 이것은 {i}번째 단락이다." for i in range(60)),
+    "a form letter": "\n".join(
+        f"안녕하세요 고객님, 주문하신 상품 {i}번이 오늘 오후에 출발하였습니다. 감사합니다." for i in range(40)
+    ),
+    "a song in one line": " ".join(f"{i}절. 아리랑 아리랑 아라리요 아리랑 고개를 넘어간다." for i in range(50)),
+}
+
+
+@pytest.mark.parametrize("text", REPEATED.values(), ids=REPEATED.keys())
+def test_a_lone_text_that_repeats_itself_is_split_and_said(text: str, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(text, "utf-8")
+    corpus = read_corpus(tmp_path / "text.txt")
+    assert "near copies of each other" in corpus.note
+    characters = [sum(len(d.text) for d in part) for part in (corpus.train, corpus.validation, corpus.test)]
+    assert characters[0] > 0.6 * sum(characters)
+    assert min(characters) > 60
+
+
 def test_a_split_of_a_few_characters_is_refused(tmp_path: Path) -> None:
     texts = [*(d.text for d in bundled().train[:2]), "짧은 글", "더 짧다"]
     (tmp_path / "few.txt").write_text("\n\n".join(texts), "utf-8")

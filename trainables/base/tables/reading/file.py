@@ -59,7 +59,13 @@ def column_list(frame: pd.DataFrame) -> str:
 
 
 def read_table_bytes(
-    content: bytes, name: str, *, header: bool = True, fewest_columns: int = 2, verbatim: bool = False
+    content: bytes,
+    name: str,
+    *,
+    header: bool = True,
+    fewest_columns: int = 2,
+    fewest_rows: int = 1,
+    verbatim: bool = False,
 ) -> TableFile:
     """Read the bytes of a table file.
 
@@ -69,6 +75,7 @@ def read_table_bytes(
         name: what errors call it.
         header: whether a text has a line of names; without one its columns are ``column_1``, ``column_2``, ...
         fewest_columns: a text with fewer has an unknown delimiter.
+        fewest_rows: 0 if a header alone is a table too.
         verbatim: whether the cells of a text stay as they are written, empty ones as empty text. Otherwise numbers and
             booleans are converted where a whole column allows it, and empty cells are missing. Words such as NA are
             text either way: whether they mean a missing cell depends on the column.
@@ -90,7 +97,7 @@ def read_table_bytes(
         table = TableFile(frame, tuple(repaired))
     else:
         table = _text(content, name, header=header, fewest_columns=fewest_columns, verbatim=verbatim)
-    if not len(table.frame):
+    if len(table.frame) < fewest_rows:
         raise UserError(f"'{name}' has a header but no rows.")
     return table
 
@@ -105,7 +112,7 @@ def _text(content: bytes, name: str, *, header: bool, fewest_columns: int, verba
     layout = find_layout(head, name, complete=len(content) <= probed, header=header, fewest_columns=fewest_columns)
     body = encoding.start + len(head[: layout.start].encode(encoding.codec))
     if not content[body:].strip():
-        raise UserError(f"'{name}' has a header but no rows.")
+        return TableFile(pd.DataFrame(columns=list(layout.names), dtype=str))
 
     def read(columns: list[int] | None = None, as_text: bool = verbatim) -> pd.DataFrame:
         return _read_cells(content, body, encoding, layout, name, columns, as_text)
