@@ -21,6 +21,7 @@ from trainables.base.contract.task import Config, EpochReport, TrainingData
 from trainables.base.kinds.kind import Kind
 from trainables.base.tables.budget import usual_epochs
 from trainables.base.tables.families.family import Family, TableModel
+from trainables.base.tables.families.unseen import KnownRows
 from trainables.base.tables.inputs import TableInputs
 from trainables.base.training.lightgbm_text import check_lightgbm_text
 from trainables.base.training.loop import Validation, stream_seed
@@ -110,15 +111,26 @@ def matrix(inputs: TableInputs, n_numeric: int) -> tuple[np.ndarray, list[int]]:
 
 
 class BoostedModel:
-    """A LightGBM model of ``TableInputs``."""
+    """A LightGBM model of ``TableInputs``.
 
-    def __init__(self, text: str, n_numeric: int) -> None:
-        self._booster, self._n_numeric = lightgbm.Booster(model_str=text), n_numeric
+    Args:
+        text: LightGBM's own of the model.
+        facts: of the data that it was trained on.
+    """
+
+    def __init__(self, text: str, facts: Mapping[str, Any]) -> None:
+        self._booster, self._n_numeric = lightgbm.Booster(model_str=text), int(facts["n_ordered"])
+        self._counts = category_counts(facts)
 
     def outputs(self, inputs: TableInputs) -> np.ndarray:
-        x, _ = matrix(inputs, self._n_numeric)
-        found = self._booster.predict(x, raw_score=True, num_threads=torch.get_num_threads())
-        return np.asarray(found, dtype=np.float32).reshape(len(x), -1)
+        rows = KnownRows.from_matrix(*matrix(inputs, self._n_numeric), self._counts)
+        found = self._booster.predict(rows.x, raw_score=True, num_threads=torch.get_num_threads())
+        return rows.average(np.asarray(found, dtype=np.float32).reshape(len(rows.x), -1))
+
+
+def category_counts(facts: Mapping[str, Any]) -> list[int]:
+    """Return how many categories each categorical column of the training rows has."""
+    return [len(known) for known in facts.get("categories", {}).get("values", {}).values()]
 
 
 class Boosting(Family):
@@ -145,12 +157,13 @@ class Boosting(Family):
         )
         step = rounds_per_epoch(len(x))
         validation = Validation(kind, data)
-        outputs, best, best_rounds = np.zeros((len(x_val), 1)), math.inf, 0
+        rows = KnownRows.from_matrix(x_val, categorical, category_counts(data.facts))
+        outputs, best, best_rounds = np.zeros((len(rows.x), 1)), math.inf, 0
         for epoch in range(1, max_epochs + 1):
             since = booster.rounds
             booster.add(step)
-            outputs = outputs + booster.outputs(x_val, since)
-            val_loss, metrics = validation.judge(torch.from_numpy(outputs))
+            outputs = outputs + booster.outputs(rows.x, since)
+            val_loss, metrics = validation.judge(torch.from_numpy(rows.average(outputs)))
             metrics = {"rounds": float(booster.rounds), "lr": float(config["learning_rate"]), **metrics}
             yield EpochReport(epoch, val_loss, metrics, weights=LiveText(booster, booster.rounds))
             if val_loss < best:
@@ -160,7 +173,7 @@ class Boosting(Family):
                 return
 
     def model(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> TableModel:
-        return BoostedModel(as_text(weights), int(facts["n_ordered"]))
+        return BoostedModel(as_text(weights), facts)
 
     def save(self, weights: Mapping[str, Tensor], folder: Path) -> None:
         (folder / MODEL_FILE).write_text(as_text(weights), encoding="utf-8")

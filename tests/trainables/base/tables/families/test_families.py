@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -160,3 +161,27 @@ def test_every_family_reads_a_table_of_categories_alone(family: str, tmp_path: P
     predictor = task.predictor(reference(task, family), best.weights, splits)
     assert task.scores(predictor, splits.validation)["accuracy"] > 0.7
     assert len(predictor.predict(RawSplit(splits.validation.inputs, None).inputs)) == len(splits.validation.targets)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_unseen_category_is_predicted_among_the_known_ones(family: str, tmp_path: Path) -> None:
+    """One of four districts is dear: a fifth is neither that one nor cheaper than all; of two columns likewise."""
+    districts, kinds = ["Aston", "Brook", "Clay", "Dale"], ["flat", "house", "loft"]
+    rows = [
+        f"{districts[i % 4]},{kinds[i % 3]},{area},{(5000 if i % 4 == 0 else 300) + 500 * (i % 3 == 1) + area}"
+        for i, area in enumerate(np.random.default_rng(0).integers(20, 120, 300).tolist())
+    ]
+    (tmp_path / "homes.csv").write_text("district,kind,area,price\n" + "\n".join(rows))
+    task = get_task("table", data=tmp_path / "homes.csv", target="price")
+    assert isinstance(task, TabularTask)
+    splits = task.load()
+    best: Any = min(train(task, splits, family), key=lambda report: report.val_loss)
+    predictor = task.predictor(reference(task, family), best.weights, splits)
+    asked = [(d, k, 60) for d in [*districts, "Elm"] for k in [*kinds, "barn"]]
+    frame = pd.DataFrame(asked, columns=["district", "kind", "area"])
+    frame["price"] = predictor.predict(frame)["prediction"]
+    known = frame[frame["district"].isin(districts) & frame["kind"].isin(kinds)]["price"]
+    unseen = frame.drop(known.index)
+    assert unseen["price"].between(known.min() - 150, known.max() + 150).all(), unseen
+    nowhere = unseen[unseen["district"] == "Elm"]["price"]
+    assert nowhere.between(700, 3500).all(), nowhere  # the mean of the districts is 1,500
