@@ -41,7 +41,7 @@ class KnownRows:
         few = {
             position: count for position, count in zip(categorical, counts, strict=True) if 0 < count <= MAX_CATEGORIES
         }
-        is_unseen = (x[:, list(few)] < 0).any(axis=1)
+        is_unseen: np.ndarray = np.any(x[:, list(few)] < 0, axis=1)
         if not is_unseen.any():
             return cls(x, is_unseen)
         draws, stand_ins = np.arange(DRAWS), np.repeat(x[is_unseen], DRAWS, axis=0).reshape(-1, DRAWS, x.shape[1])
