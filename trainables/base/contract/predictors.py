@@ -33,8 +33,8 @@ def load(folder: Path) -> Predictor:
         raise unknown("predictor", name, PREDICTORS)
     module, _, cls = PREDICTORS[name].partition(":")
     predictor: type[Predictor] = getattr(importlib.import_module(module), cls)
-    found = predictor.load(folder)
-    with reading(file):
+    with reading(file):  # whatever a predictor does not say itself
+        found = predictor.load(folder)
         _try(found)
     return found
 
