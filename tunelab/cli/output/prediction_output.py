@@ -104,6 +104,7 @@ def formula_notes(frame: pd.DataFrame, output: str) -> Iterator[str]:
                 f"A cell of '{name}' begins as a formula does ({cell[:30]!r}) and is written as it is: "
                 "import the file into a spreadsheet as text, do not open it there."
             )
+            return
 
 
 def joined(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
