@@ -17,6 +17,7 @@ from trainables.base.tables.cells.missing import is_word
 from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.base.tables.reading.file import TableFile, read_table_bytes
 from trainables.base.tables.reading.layout import NUMBERED
+from trainables.base.tables.series.forecast import forecast, is_forecaster
 
 SHADES = " ░▒▓█"  # of a picture in the terminal, from background to ink
 
@@ -26,7 +27,8 @@ class TablePrediction:
     """A table with its predictions.
 
     Attributes:
-        frame: the input's columns in their order, then ``prediction`` and, for classes, ``p_<class>``; a row each.
+        frame: the input's columns in their order, then ``prediction`` and, for classes, ``p_<class>``; a row each. Of
+            a series its next steps instead, with the ends of their intervals.
         notes: what the user should know, a sentence each: columns and cells that were not used.
     """
 
@@ -66,6 +68,10 @@ def predict_table_file(predictor: Predictor, content: bytes, name: str = "input"
             model that takes no table.
     """
     preprocessing = getattr(predictor, "preprocessing", None)
+    if is_forecaster(predictor):
+        table = read_table_bytes(content, name, fewest_columns=2)
+        shown, notes = forecast(predictor, table.frame)
+        return TablePrediction(shown, (*table.notes, *notes))
     if predictor.reads == "table" and predictor.columns:
         return _predict_columns(predictor, content, name)
     if not isinstance(preprocessing, TablePreprocessing):

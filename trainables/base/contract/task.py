@@ -370,6 +370,18 @@ class Task(ABC):
         found = self.features(splits, inputs)
         return None if found is None else (found, [])
 
+    def guesses(self, splits: Splits, inputs: Any) -> Mapping[str, np.ndarray]:
+        """Return predictions that need no model, as further baselines; none by default.
+
+        Args:
+            splits: The task's data.
+            inputs: n rows, as ``RawSplit.inputs`` holds them.
+
+        Returns:
+            (n,) numbers in the target's unit by the name of the baseline, of a regression only.
+        """
+        return {}
+
     def space(self, name: str | None = None) -> SearchSpace:
         """Return a search space: the one named, else the one of this task's name or type.
 

@@ -44,6 +44,11 @@ def test_every_task_conforms(name: str, tmp_path: Path) -> None:
         options = {"data": write_reviews(tmp_path), "text": "글", "target": "평"}
     if name == "images":
         options = {"data": write_pictures(tmp_path, each=10), "side": 24}
+    if name == "series":
+        path = tmp_path / "series.csv"
+        values = np.random.default_rng(0).normal(size=120)
+        pd.DataFrame({"day": pd.date_range("2024-01-01", periods=120), "y": values}).to_csv(path, index=False)
+        options = {"data": path, "time": "day", "target": "y", "horizon": 2}
     before = torch.get_rng_state()
     assert faults(trainables.get_task(name, **options)) == {}
     assert torch.equal(torch.get_rng_state(), before)

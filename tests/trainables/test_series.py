@@ -1,0 +1,193 @@
+"""Time series of the user's own: the grid, what a row knows, what is forecast, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from search_spaces import UserError
+from trainables import Predictor, Splits, get_task
+from trainables.base.prediction_input import predict_table_file
+from trainables.base.tables.series.forecast import interval_widths
+from trainables.base.tables.series.grid import Layout, Step, place
+from trainables.base.tables.series.rows import AHEAD, lag_rows, next_rows
+from trainables.series import Series
+
+BOOSTING = {
+    **{"family": "boosting", "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 5, "feature_fraction": 1.0},
+    **{"bagging_fraction": 1.0, "lambda_l2": 1.0},
+}
+
+
+def sales(days: int = 220, seed: int = 0) -> pd.DataFrame:
+    """Daily sales with a week, and rain that lowers them."""
+    draw, day = np.random.default_rng(seed), np.arange(days)
+    rain = draw.integers(0, 2, days)
+    week = np.array([0, 2, 3, 3, 5, 14, 10])[day % 7]
+    values = 100 + 3 * week - 6 * rain + draw.normal(0, 1, days)
+    stamps = pd.date_range("2024-01-01", periods=days).strftime("%Y년 %m월 %d일")
+    return pd.DataFrame({"날짜": stamps, "매출": values.round(2), "비": rain})
+
+
+def written(folder: Path, frame: pd.DataFrame) -> Path:
+    path = folder / "sales.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Series, Splits, Predictor]:
+    path = written(tmp_path_factory.mktemp("series"), sales())
+    task = Series(path, "날짜", "매출", horizon=5, known="비")
+    splits = task.load()
+    *_, last = task.fit(BOOSTING, splits.training, 0, max_epochs=5)
+    assert last.weights is not None
+    return task, splits, task.predictor(BOOSTING, last.weights, splits)
+
+
+def layout(**changes: Any) -> Layout:
+    plain = {"time": "t", "target": "y", "group": "", "order": "", "notation": "plain", "step": Step("numbers", 1)}
+    return Layout(**{**plain, "season": 4, "horizon": 3, **changes})
+
+
+def test_a_row_knows_nothing_after_its_origin() -> None:
+    frame = pd.DataFrame({"t": range(40), "y": np.arange(40.0), "rain": np.arange(40.0) * 10, "known": np.arange(40.0)})
+    (series,), _ = place(frame, layout(past=("rain",), known=("known",)))
+    origins, ahead = np.repeat(np.arange(10, 30), 3), np.tile([1, 2, 3], 20)
+    rows = lag_rows(series, layout(past=("rain",), known=("known",)), origins, ahead)
+    future = {"y", "known at the moment", AHEAD, "steps since the start", "origin", "moment"}
+    assert (rows["y"] == origins + ahead).all()
+    assert (rows["known at the moment"] == origins + ahead).all()
+    assert (rows["rain at the origin"] == 10 * origins).all()
+    for name in set(rows.columns) - future - {"rain at the origin"}:
+        assert (rows[name].fillna(0) <= origins).all(), name  # missing before the series begins
+    assert (rows["lag 1"] == origins).all()
+    assert (rows["one season before"] == origins + ahead - 4).all()
+
+
+def test_rows_are_split_by_the_moment_that_they_forecast(learned: tuple[Series, Splits, Predictor]) -> None:
+    task, splits, _ = learned
+    frame = task.read()
+    rows = task.split(frame, 0)
+    moments = [frame["moment"].to_numpy()[part] for part in (rows.train, rows.validation, rows.test)]
+    assert moments[0].max() < moments[1].min()
+    assert moments[1].max() < moments[2].min()
+    assert [len(part) for part in moments] == [
+        len(splits.train.targets),
+        len(splits.validation.targets),
+        len(splits.test),
+    ]
+
+
+def test_a_model_beats_the_season_before_and_its_intervals_hold(learned: tuple[Series, Splits, Predictor]) -> None:
+    task, splits, model = learned
+    test = splits.test.open()
+    scores, naive = task.scores(model, test), task.guesses(splits, test.inputs)["seasonal naive"]
+    assert scores["rmse"] < np.sqrt(np.mean((test.targets - naive) ** 2))
+    assert 0.75 <= scores["coverage_90"] <= 1
+
+
+def test_the_next_steps_are_forecast_from_a_file(learned: tuple[Series, Splits, Predictor], tmp_path: Path) -> None:
+    _, _, model = learned
+    future = pd.DataFrame({"날짜": pd.date_range("2024-08-08", periods=5).strftime("%Y-%m-%d"), "비": 1})
+    frame = pd.concat([sales(), future])
+    found = predict_table_file(model, frame.to_csv(index=False).encode()).frame
+    assert found["날짜"].tolist() == [f"2024-08-{day:02}" for day in range(8, 13)]
+    assert (found["lower_90"] < found["prediction"]).all()
+    assert (found["prediction"] < found["upper_90"]).all()
+    dry = predict_table_file(
+        model, frame.assign(비=frame["비"].where(frame["매출"].notna(), 0)).to_csv().encode()
+    ).frame
+    assert dry["prediction"].mean() > found["prediction"].mean() + 2  # rain is known ahead
+    with pytest.raises(UserError, match=r"lacks the column\(s\) '매출'"):
+        predict_table_file(model, "날짜,비\n2024-01-01,1\n".encode())
+
+
+def test_many_series_are_learned_by_one_model(tmp_path: Path) -> None:
+    shops = [sales(80, seed).assign(점포=name) for seed, name in enumerate(("강남", "부산"))]
+    task = Series(written(tmp_path, pd.concat(shops)), "날짜", "매출", horizon=3, group="점포")
+    splits = task.load()
+    *_, last = task.fit(BOOSTING, splits.training, 0, max_epochs=2)
+    assert last.weights is not None
+    model = task.predictor(BOOSTING, last.weights, splits)
+    found = predict_table_file(model, pd.concat(shops).to_csv(index=False).encode()).frame
+    assert found["점포"].tolist() == ["강남"] * 3 + ["부산"] * 3
+
+
+@pytest.mark.parametrize(
+    ("stamps", "step", "season"),
+    [
+        (pd.date_range("2020-01-31", periods=60, freq="ME").strftime("%Y-%m-%d"), Step("months", 1), 12),
+        ([f"{year}Q{quarter}" for year in range(2010, 2025) for quarter in range(1, 5)], Step("months", 3), 4),
+        (
+            pd.date_range("2020-01-01", periods=60, freq="h").strftime("%Y-%m-%dT%H:%M:%S+09:00"),
+            Step("seconds", 3600),
+            24,
+        ),
+        (pd.date_range("2020-01-01", periods=60, freq="15min").astype(str), Step("seconds", 900), 96),
+        (pd.date_range("2020-01-05", periods=60, freq="W").astype(str), Step("seconds", 7 * 86400), 52),
+        (np.arange(60) * 2, Step("numbers", 2), 1),
+    ],
+)
+def test_the_step_of_time_and_its_season_are_found(stamps: Any, step: Step, season: int, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"t": stamps, "y": np.random.default_rng(0).normal(size=60)})
+    task = Series(written(tmp_path, frame), "t", "y", horizon=1)
+    assert (task.description()["step"], task.description()["season"]) == (str(step), season)
+
+
+def test_gaps_and_a_repeated_moment_are_mended_and_said() -> None:
+    frame = pd.DataFrame({"t": [0, 1, 2, *range(4, 100), 99], "y": [*np.arange(99.0), 200.0]})
+    (series,), notes = place(frame, layout())
+    assert np.flatnonzero(np.isnan(series.values)).tolist() == [3]
+    assert series.values[-1] == (98 + 200) / 2
+    assert notes == ["Took the mean of 1 rows that repeat a moment.", "1 moments have no row and count as missing."]
+
+
+def test_the_last_known_value_is_where_a_forecast_begins() -> None:
+    frame = pd.DataFrame({"t": range(30), "y": [*np.arange(25.0), *[np.nan] * 5]})
+    (series,), _ = place(frame, layout())
+    rows = next_rows(series, layout())
+    assert rows["moment"].tolist() == [25, 26, 27]
+    assert (rows["lag 1"] == 24).all()
+
+
+def test_intervals_take_the_conformal_rank() -> None:
+    residuals = np.arange(1.0, 100.0)  # 99 of them: the 90th smallest
+    assert interval_widths(residuals, np.ones(99, dtype=int), 1) == [90.0]
+    assert interval_widths(np.array([1.0, -3.0]), np.array([1, 2]), 2) == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "says"),
+    [
+        ({}, {"time": None}, "needs --time, the column of the moments. It is one of: 날짜, 매출, 비"),
+        ({}, {"target": "매"}, "Did you mean '매출'"),
+        ({}, {"time": "매출", "target": "비"}, "neither dates nor whole numbers"),
+        ({}, {"horizon": 400}, "forecasting 400 steps needs at least 430"),
+        ({}, {"horizon": 0}, "--horizon of task 'series' must be from 1 to"),
+        ({"매출": None}, {}, "no value|not numeric"),
+        ({"매출": 5}, {}, "one value only"),
+        ({"날짜": "2024-01-01"}, {}, "one moment a series"),
+        ({"날짜": [f"2024-01-{1 + i % 28:02}" for i in range(220)]}, {}, "Are these several series"),
+        ({}, {"known": "날씨"}, "Unknown column '날씨'"),
+        ({}, {"known": "매출"}, "must be different columns"),
+    ],
+)
+def test_what_cannot_be_forecast_is_refused_in_a_sentence(
+    change: dict[str, Any], options: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, sales().assign(**change))
+    with pytest.raises(UserError, match=says):
+        get_task("series", data=path, **{"time": "날짜", "target": "매출", **options})
+
+
+def test_irregular_moments_are_refused(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    stamps = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(draw.uniform(0, 100, 200)), unit="D")
+    path = written(tmp_path, pd.DataFrame({"t": stamps.astype(str), "y": draw.normal(size=200)}))
+    with pytest.raises(UserError, match=r"irregular|have no row|more than"):
+        get_task("series", data=path, time="t", target="y")

@@ -1,0 +1,113 @@
+"""Forecasts of a trained model: the steps after the last known value of each series, with an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from search_spaces.errors import UserError
+from trainables.base.contract.task import Predictor
+from trainables.base.tables.series.grid import Layout, place
+from trainables.base.tables.series.rows import AHEAD, MOMENT, next_rows
+
+SERIES = "series"  # fact of a model: its layout, and how wide its intervals are
+COVERAGE = 0.9
+
+
+def is_forecaster(predictor: Predictor) -> bool:
+    """Return whether a model forecasts series."""
+    return SERIES in (getattr(predictor, "facts", None) or {})
+
+
+def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Forecast the steps after the last known value of each series.
+
+    Args:
+        predictor: A model with the fact ``series``.
+        frame: The past, with the columns of the training table; known columns may go on into the future, in rows
+            without a target.
+
+    Returns:
+        A row a step and series: the time, the group, ``prediction`` in the target's unit, and the ends of the interval
+        that holds 90 % of values; and notes, a sentence each.
+
+    Raises:
+        UserError: A column is missing, or moments cannot be read.
+    """
+    stored = predictor.facts[SERIES]
+    layout = Layout.from_json(stored["layout"])
+    needed = (layout.time, layout.target, *([layout.group] if layout.group else []), *layout.known, *layout.past)
+    lost = [name for name in needed if name not in frame.columns]
+    if lost:
+        raise UserError(
+            f"The input lacks the column(s) {', '.join(map(repr, lost))}. A forecast needs the past: give the table as "
+            f"for training, with {', '.join(needed)}."
+        )
+    found, notes = place(frame.assign(**{layout.target: frame[layout.target].replace("", None)}), layout)
+    empty = [series.group for series in found if not np.isfinite(series.values).any()]
+    if empty:
+        raise UserError(f"The column '{layout.target}' has no value{f' of {empty[0]!r}' if empty[0] else ''}.")
+    rows = pd.concat([next_rows(series, layout) for series in found], ignore_index=True)
+    predicted = predictor.predict(rows)["prediction"].to_numpy(dtype=np.float64)
+    width = np.asarray(stored["width"])[rows[AHEAD].to_numpy(dtype=int) - 1]
+    shown = pd.DataFrame({layout.time: _written(layout, rows[MOMENT].to_numpy())})
+    if layout.group:
+        shown[layout.group] = rows[layout.group]
+    low, high = f"lower_{COVERAGE:.0%}".rstrip("%"), f"upper_{COVERAGE:.0%}".rstrip("%")
+    return shown.assign(prediction=predicted, **{low: predicted - width, high: predicted + width}), notes
+
+
+def interval_widths(residuals: np.ndarray, ahead: np.ndarray, horizon: int) -> list[float]:
+    """Return half the width of the interval of each step ahead, from residuals on validation rows.
+
+    The width is split-conformal (Vovk et al. 2005): the ⌈(n + 1) · 0.9⌉-th smallest absolute residual, or the largest
+    where n is too small for that. A step with few residuals of its own takes those of all steps.
+
+    Args:
+        residuals: (n,) in the target's unit.
+        ahead: (n,) steps ahead of each.
+        horizon: Number of steps.
+    """
+    size = np.abs(residuals)
+    return [_width(size[ahead == step] if np.sum(ahead == step) >= 20 else size) for step in range(1, horizon + 1)]
+
+
+def coverage(targets: np.ndarray, predicted: np.ndarray, ahead: np.ndarray, widths: Sequence[float]) -> float:
+    """Return the share of targets (n,) inside their intervals."""
+    return float(np.mean(np.abs(targets - predicted) <= np.asarray(widths)[ahead - 1]))
+
+
+def naive_scale(series: Sequence[np.ndarray], season: int) -> float:
+    """Return the mean absolute difference of values one season apart, by which MASE divides (Hyndman and Koehler 2006).
+
+    Args:
+        series: The values that training knows, of each series.
+        season: Steps.
+    """
+    apart = [np.abs(values[season:] - values[:-season]) for values in series if len(values) > season]
+    differences = np.concatenate(apart) if apart else np.empty(0)
+    differences = differences[np.isfinite(differences)]
+    return float(differences.mean()) if len(differences) and differences.mean() > 0 else float("nan")
+
+
+def series_fact(layout: Layout, widths: Sequence[float]) -> Mapping[str, Any]:
+    """Return the fact ``series`` of a model."""
+    return {"layout": layout.to_json(), "width": [float(width) for width in widths]}
+
+
+def _width(size: np.ndarray) -> float:
+    rank = min(len(size), int(np.ceil((len(size) + 1) * COVERAGE)))
+    return float(np.sort(size)[rank - 1]) if len(size) else float("nan")
+
+
+def _written(layout: Layout, counts: np.ndarray) -> pd.Series:
+    """Return moments as a file holds them: whole numbers, dates, or dates with the time of day."""
+    times = layout.step.times(counts)
+    if layout.step.unit == "numbers":
+        return times
+    days = layout.step.unit == "months" or bool((times == times.dt.normalize()).all())
+    written: pd.Series = times.dt.strftime("%Y-%m-%d" if days else "%Y-%m-%d %H:%M:%S")
+    return written
