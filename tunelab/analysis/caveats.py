@@ -30,6 +30,11 @@ def caveats(result: SweepResult) -> list[str]:
 
 
 def _cut_short(result: SweepResult) -> list[str]:
+    if not result.stopped and len(result.trials) < result.spec.trials:
+        return [
+            f"`tunelab steer` finished the search after {len(result.trials)} of {result.spec.trials} trials. `tunelab "
+            f"resume {result.name} --trials {result.spec.trials + 1}` continues it."
+        ]
     if result.stopped != TIME_BUDGET or result.counts.finished or result.best is None:
         return []
     return [

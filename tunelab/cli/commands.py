@@ -36,6 +36,8 @@ COMMANDS = {
     "space": CommandEntry("tunelab.cli.space", "Show what a task's search space varies"),
     "sweep": CommandEntry("tunelab.cli.sweep", "Search hyperparameters and log the best model"),
     "resume": CommandEntry("tunelab.cli.resume", "Continue or extend a sweep"),
+    "watch": CommandEntry("tunelab.cli.watch", "Show the live table of a sweep that runs elsewhere"),
+    "steer": CommandEntry("tunelab.cli.steer", "Pause, continue, extend or finish a sweep that runs"),
     "plan": CommandEntry("tunelab.cli.plan", "Predict a sweep's time, memory and disk"),
     "whatif": CommandEntry("tunelab.cli.whatif", "Replay a sweep under other rules of early stopping"),
     "results": CommandEntry("tunelab.cli.results", "List the sweeps, or show the outcome of one"),

@@ -19,6 +19,7 @@ from tunelab.cli.arguments.options import (
     given_options,
     option,
     options_of_tasks,
+    parse_assignment,
     spec_parameters,
     task_parameters,
     with_parameters,
@@ -139,14 +140,6 @@ def terminal_may_be_closed() -> Iterator[None]:
         if error.errno not in (errno.EIO, errno.EPIPE):
             raise
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 until the process ends
-
-
-def parse_assignment(text: str) -> tuple[str, str]:
-    """``lr=0.01`` to a name and a value; raises ``UserError`` for anything else."""
-    name, sign, value = text.partition("=")
-    if not (sign and name.strip() and value.strip()):
-        raise UserError(f"--set '{text}' must be NAME=VALUE, e.g. --set lr=0.01.")
-    return name.strip(), value.strip()
 
 
 def exit_code(stopped: str, has_result: bool) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trainables import Splits, Task
 from trainables.base.kinds.registry import kind_of
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.system.terminal import printable
+
+if TYPE_CHECKING:
+    from tunelab.display.live_table import LiveTable
 
 
 class Display(Protocol):
@@ -63,7 +66,7 @@ class WhileSeen:
 
 
 @contextmanager
-def make_display() -> Iterator[Display]:
+def make_display() -> Iterator[Lines | LiveTable]:
     """Yield a live table when stderr is a terminal, plain lines when not."""
     if not sys.stderr.isatty():
         yield Lines()
@@ -85,7 +88,11 @@ class Lines:
         self._shown: set[int] = set()
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        _say("\n".join(headline(spec, task, splits, concurrency)))
+        self.begin(headline(spec, task, splits, concurrency))
+
+    def begin(self, lines: Sequence[str], total: int = 0) -> None:
+        """Show what runs; the number of trials is among the lines."""
+        _say("\n".join(lines))
 
     def progress(self, trials: list[TrialRecord]) -> None:
         for trial in trials:
@@ -94,6 +101,10 @@ class Lines:
                 _say(line_of(trial))
 
     def step(self, text: str) -> None:
+        _say(text)
+
+    def note(self, text: str) -> None:
+        """Show a line."""
         _say(text)
 
 

@@ -52,10 +52,22 @@ class LiveTable:
         self._score = ""
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        for line in headline(spec, task, splits, concurrency):
+        lines = headline(spec, task, splits, concurrency)
+        self.begin(lines, int(spec.trials or 0), spec.time_budget or math.inf, f"val_{task.facts.score}")
+
+    def begin(self, lines: Sequence[str], total: int, budget: float = math.inf, score: str = "") -> None:
+        """Show what runs, and draw the table from now on.
+
+        Args:
+            lines: What runs.
+            total: Number of trials.
+            budget: Seconds that the search may take.
+            score: Metric that is shown beside ``val_loss``.
+        """
+        for line in lines:
             self._console.print(printable(line), markup=False)
-        self._score = f"val_{task.facts.score}"
-        self._progress = Progress(int(spec.trials or 0), time.time(), spec.time_budget or math.inf)
+        self._score = score
+        self._progress = Progress(total, time.time(), budget)
         self._live.start()
 
     def progress(self, trials: list[TrialRecord]) -> None:
@@ -66,6 +78,10 @@ class LiveTable:
 
     def step(self, text: str) -> None:
         self._live.stop()
+        self._console.print(printable(text), markup=False)
+
+    def note(self, text: str) -> None:
+        """Show a line above the table, which stays."""
         self._console.print(printable(text), markup=False)
 
     def close(self) -> None:

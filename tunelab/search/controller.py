@@ -12,13 +12,15 @@ from tunelab.records.seeds import trial_seed
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.asha import Rungs
 from tunelab.search.asynchronous import AsynchronousOrder
-from tunelab.search.events import Checkpointed, Proposed, Reported, Restarted
+from tunelab.search.events import Checkpointed, Proposed, Reported, Restarted, Steered
+from tunelab.search.inbox import Inbox
 from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits, Stop
 from tunelab.search.order import OrderFactory
 from tunelab.search.replay import Replay
 from tunelab.search.source import STATUS_OF_OUTCOME, NoTrial
 from tunelab.search.state import SearchState
+from tunelab.search.steering import ADD, Steering
 from tunelab.search.study import StudySampler
 
 
@@ -51,10 +53,11 @@ class SearchController:
         restored: Replay | None = None,
         on_trial_end: Callable[[TrialRecord], None] = lambda record: None,
     ) -> None:
-        self.state = SearchState(limits, study, rungs, journal, on_trial_end)
+        steering = Steering() if restored is None else Steering(restored.steered, restored.steering_ids)
+        self.state = SearchState(limits, study, rungs, journal, on_trial_end, steering)
+        self._inbox = Inbox(journal.path.parent)
         self._order = order(self.state)
         self._seed = seed
-        self._requeued: list[int] = []
         self._attempts: dict[int, int] = {}
         self._checkpoints: dict[int, tuple[int, str]] = {}
         self._seconds_before: dict[int, float] = {}  # training time of a restarted trial up to its checkpoint
@@ -90,21 +93,28 @@ class SearchController:
     def next_assignment(self) -> TrialAssignment | NoTrial:
         """Return the next trial to run, in order of numbers; interrupted and retried trials first."""
         state = self.state
+        self._receive()
         state.check_deadline()
         self._order.count_waiting(0)
         if self.stopped is not None:
             return NoTrial.DONE
-        free = state.limits.concurrency - len(state.running)
         number = len(self.records)
-        if free <= 0:
-            return NoTrial.WAIT
-        if self._requeued:
-            return self._assign(self._requeued.pop(0))
-        if number >= state.limits.trials or state.study.is_exhausted:
+        is_last = number >= state.steering.trials(state.limits.trials) or state.study.is_exhausted
+        if is_last and not state.requeued:
             return NoTrial.WAIT if state.running else NoTrial.DONE
+        free = (state.steering.slots(number) or state.limits.concurrency) - len(state.running)
+        if free <= 0 or state.steering.is_paused(number):
+            return NoTrial.WAIT
+        if state.requeued:
+            return self._assign(state.requeued.pop(0))
         if not self._order.may_propose(number):
             self._order.count_waiting(free)
             return NoTrial.WAIT
+        return self._assign(self._propose(number))
+
+    def _propose(self, number: int) -> int:
+        """Draw a trial; return its number."""
+        state = self.state
         params, config = state.study.suggest(number)
         record = TrialRecord(
             number=number,
@@ -117,11 +127,12 @@ class SearchController:
         )
         state.journal.append(Proposed.from_trial(record, protected=number in state.rungs.protected))
         self.records.append(record)
-        return self._assign(number)
+        return number
 
     def on_report(self, number: int, report: TrialReport) -> bool:
         """Record a report of a running trial; return False if the trial must end now."""
         state = self.state
+        self._receive()
         if not state.is_open(number):  # decided meanwhile, in deterministic mode
             state.running.pop(number, None)
             if report.rows:
@@ -129,8 +140,14 @@ class SearchController:
             return False
         state.running[number] = time.monotonic()
         record = self._extend(self.records[number], report)
+        end = state.steering.last_epoch(number)
         if report.no_space:
             self.stop(Stop.DISK)  # not the trial's fault: it stays open and continues when there is space
+        elif end is not None and record.last_epoch >= end:  # by command
+            state.rungs.forget(number, above=end)
+            kept = tuple(e for e in record.epochs if e.epoch <= end)
+            self._order.end(replace(record, epochs=kept), TrialStatus.STOPPED)
+            return False
         elif report.outcome != "running":
             self._order.end(replace(record, error=report.error), STATUS_OF_OUTCOME[report.outcome])
             return False
@@ -177,6 +194,19 @@ class SearchController:
             self.state.study.tell(record)
         return tuple(self.records)
 
+    def _receive(self) -> None:
+        """Take new commands."""
+        for command in self._inbox.receive():
+            if not self.state.steering.knows(command.id):
+                self._take(self.state.steering.settle(command, self.state))
+
+    def _take(self, command: Steered) -> None:
+        """Let a command count, which is in the journal before."""
+        self.state.journal.append(command)
+        self.state.steering.take(command)
+        if command.command == ADD:
+            self.state.study.add(command.before, command.values["params"])
+
     def _assign(self, number: int) -> TrialAssignment:
         record, limits = self.records[number], self.state.limits
         self.state.running[number] = time.monotonic()
@@ -218,11 +248,13 @@ class SearchController:
         self.records[number] = replace(record, epochs=kept)
         self._order.restart(record, epoch)
         self._seconds_before[number] = kept[-1].seconds if kept else 0.0
-        self._requeued.append(number)
+        self.state.requeued.append(number)
 
     def _restore(self, earlier: Replay) -> None:
         """Take back the trials of an interrupted sweep; those that ran are queued again."""
         self._checkpoints = dict(earlier.checkpoints)
+        for number, params in self.state.steering.added.items():
+            self.state.study.add(number, params)
         self._order.restore(earlier)
         self.records.extend(earlier.trials)
         for trial in earlier.trials:

@@ -93,17 +93,24 @@ class DeterministicOrder:
 
     def restore(self, earlier: Replay) -> None:
         for trial in earlier.trials:
-            if trial.status != TrialStatus.RUNNING:
-                stopped = trial.status == TrialStatus.STOPPED  # at the last rung that it reached
-                reached = sum(level <= trial.last_epoch for level in self._state.rungs.levels)
-                self._passed[trial.number] = reached - stopped
             self._state.rungs.record(trial.number, trial.epochs)
+        for trial in earlier.trials:
+            if trial.status != TrialStatus.RUNNING:
+                self._passed[trial.number] = self._count_passed(trial)
         told = []
         for number in range(len(earlier.trials)):
             known = [r.number for r in self._known_to(number, earlier.trials) if r.status != TrialStatus.RUNNING]
             told.append([n for n in known if n not in self._told])
             self._told.update(known)
         self._state.study.restore(earlier.trials, told)
+
+    def _count_passed(self, trial: TrialRecord) -> int:
+        """Return at how many rungs an ended trial was let through: a command may have stopped it anywhere."""
+        reached = [level for level in self._state.rungs.levels if level <= trial.last_epoch]
+        if trial.status is not TrialStatus.STOPPED or trial.last_epoch not in reached:
+            return len(reached)
+        passes = self._state.rungs.should_continue(trial.number, reached[-1], against=range(trial.number))
+        return len(reached) - (not passes)
 
     def _resolve(self) -> None:
         """Decide, in order of numbers, whatever lower-numbered trials allow to decide."""

@@ -178,6 +178,27 @@ class Finished:
     time: float = 0.0
 
 
+@dataclass(frozen=True)
+class Steered:
+    """A command of ``tunelab steer`` has been taken.
+
+    Attributes:
+        id: Of the command.
+        command: ``pause``, ``continue``, ``stop``, ``add``, ``concurrency``, ``until`` or ``finish``.
+        before: Number of the trial before which it takes effect.
+        values: ``trial`` and ``epoch`` of ``stop``, ``params`` of ``add``, ``slots`` of ``concurrency``, ``time`` (unix
+            seconds) of ``until``.
+        time: Unix time in seconds at which it was taken.
+    """
+
+    name: ClassVar[str] = "steered"
+    id: str
+    command: str
+    before: int
+    values: Mapping[str, Any]
+    time: float
+
+
 Event: TypeAlias = (
     Format
     | Proposed
@@ -190,12 +211,13 @@ Event: TypeAlias = (
     | ParentRun
     | TestOpened
     | Finished
+    | Steered
 )
 KINDS: dict[str, type[Event]] = {
     kind.name: kind
     for kind in (
         *(Format, Proposed, Reported, Checkpointed, Restarted, Ended),
-        *(Tracked, Started, ParentRun, TestOpened, Finished),
+        *(Tracked, Started, ParentRun, TestOpened, Finished, Steered),
     )
 }
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)  # raised by events that no sweep writes

@@ -23,29 +23,44 @@ def check_fixed(space: SearchSpace, fixed: Mapping[str, ParamValue]) -> dict[str
     Raises:
         UserError: A name is unknown, or a value lies outside the space.
     """
-    distributions = space.distributions()
+    return check_values(space.distributions(), fixed, "--set")
+
+
+def check_values(
+    distributions: Mapping[str, BaseDistribution], given: Mapping[str, ParamValue], where: str
+) -> dict[str, ParamValue]:
+    """Return given values of hyperparameters as values of their parameters' types.
+
+    Args:
+        distributions: Of the space, by name.
+        given: Values by name.
+        where: What messages begin with, such as ``--set``.
+
+    Raises:
+        UserError: A name is unknown, or a value lies outside the space.
+    """
     checked: dict[str, ParamValue] = {}
-    for name, value in fixed.items():
+    for name, value in given.items():
         if name not in distributions:
             raise unknown("hyperparameter", name, distributions)
-        checked[name] = _in_domain(name, value, distributions[name])
+        checked[name] = _in_domain(name, value, distributions[name], where)
     return checked
 
 
-def _in_domain(name: str, value: ParamValue, domain: BaseDistribution) -> ParamValue:
+def _in_domain(name: str, value: ParamValue, domain: BaseDistribution, where: str) -> ParamValue:
     if isinstance(domain, CategoricalDistribution):
         for choice in domain.choices:
             same = str(choice) == str(value) or (isinstance(choice, bool) and str(choice).lower() == str(value).lower())
             if same:
                 return choice
-        raise UserError(f"--set {name}={value}: {name} must be one of {', '.join(map(str, domain.choices))}.")
+        raise UserError(f"{where} {name}={value}: {name} must be one of {', '.join(map(str, domain.choices))}.")
     if not isinstance(domain, IntDistribution | FloatDistribution):
-        raise UserError(f"--set {name}={value}: {name} cannot be fixed.")
+        raise UserError(f"{where} {name}={value}: {name} cannot be fixed.")
     whole = isinstance(domain, IntDistribution)
     try:
         number = int(str(value)) if whole else float(str(value))
     except ValueError as error:
-        raise UserError(f"--set {name}={value}: {name} must be a{' whole' if whole else ''} number.") from error
+        raise UserError(f"{where} {name}={value}: {name} must be a{' whole' if whole else ''} number.") from error
     if not domain.low <= number <= domain.high:
-        raise UserError(f"--set {name}={value}: {name} must lie between {domain.low} and {domain.high}.")
+        raise UserError(f"{where} {name}={value}: {name} must lie between {domain.low} and {domain.high}.")
     return number

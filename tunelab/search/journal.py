@@ -135,25 +135,55 @@ def read_events(folder: Path) -> Iterator[Event]:
     Raises:
         UserError: The journal is damaged, or has a newer format.
     """
-    path = folder / FILE
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:
-        return
-    for number, line in enumerate(lines[:-1], start=1):
+    yield from JournalTail(folder).read()
+
+
+class JournalTail:
+    """Reads a folder's journal, also while a sweep writes it.
+
+    Args:
+        folder: The sweep's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._bytes = self._lines = 0  # that were read
+
+    def read(self) -> Iterator[Event]:
+        """Yield the events that were written since the last call; a torn last line is left for the next one.
+
+        Yields:
+            Events in order.
+
+        Raises:
+            UserError: The journal is damaged, or has a newer format.
+        """
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._bytes)
+                content = file.read()
+        except FileNotFoundError:
+            return
+        whole = content[: content.rfind(b"\n") + 1]
+        self._bytes += len(whole)
+        for line in whole.decode("utf-8", errors="replace").split("\n")[:-1]:
+            self._lines += 1
+            yield self._parse(line)
+
+    def _parse(self, line: str) -> Event:
         try:
             event = from_line(line)
             newer = isinstance(event, Format) and event.version > FORMAT
         except MALFORMED as error:
             raise UserError(
-                f"The journal '{path}' is damaged at line {number}; this sweep cannot be resumed."
+                f"The journal '{self._path}' is damaged at line {self._lines}; this sweep cannot be resumed."
             ) from error
         if newer:
             raise UserError(
-                f"The journal '{path}' was written by a newer version of tunelab, in a format that this one cannot "
-                "read: resume the sweep with that version."
+                f"The journal '{self._path}' was written by a newer version of tunelab, in a format that this one "
+                "cannot read: resume the sweep with that version."
             )
-        yield event
+        return event
 
 
 def is_running(folder: Path) -> bool:

@@ -18,9 +18,12 @@ from tunelab.search.events import (
     Reported,
     Restarted,
     Started,
+    Steered,
+    SweepIdentity,
     TestOpened,
     Tracked,
 )
+from tunelab.search.steering import FINISH
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Replay:
             those that ended since the last proposal.
         longest: By trial number, the curve that a trial had before it was restarted: what its rungs saw.
         protected: Numbers of the trials that no rung stops.
+        steered: Commands that count; one to finish does not once the sweep was extended.
+        steering_ids: Ids of all commands.
         sessions: The beginning of each session, in order.
         parent_run_id: Of the sweep's parent run; empty when there is none yet.
         test_openings: Unix times at which the test split was opened.
@@ -47,6 +52,8 @@ class Replay:
     longest: dict[int, tuple[Epoch, ...]]
     protected: frozenset[int] = frozenset()
     ended_between: tuple[tuple[int, ...], ...] = ((),)
+    steered: tuple[Steered, ...] = ()
+    steering_ids: frozenset[str] = frozenset()
     sessions: tuple[Started, ...] = ()
     parent_run_id: str = ""
     test_openings: tuple[float, ...] = ()
@@ -66,7 +73,7 @@ def replay(events: Iterable[Event]) -> Replay:
     Raises:
         UserError: The events are none that a sweep writes.
     """
-    state = _State()
+    state = ReplayState()
     for number, event in enumerate(events, start=1):
         try:
             state.apply(event)
@@ -75,8 +82,13 @@ def replay(events: Iterable[Event]) -> Replay:
     return state.frozen()
 
 
-class _State:
-    """What the events up to now add up to."""
+def extends(now: SweepIdentity, before: SweepIdentity) -> bool:
+    """Return whether a session asks for more trials than the one before it."""
+    return int(now.spec.get("trials") or 0) > int(before.spec.get("trials") or 0)
+
+
+class ReplayState:
+    """What the events up to now add up to: for a journal that is still written."""
 
     def __init__(self) -> None:
         self._trials: dict[int, TrialRecord] = {}
@@ -84,11 +96,23 @@ class _State:
         self._longest: dict[int, tuple[Epoch, ...]] = {}
         self._protected: set[int] = set()
         self._ended_between: list[list[int]] = [[]]
+        self._steered: list[Steered] = []
+        self._steering_ids: set[str] = set()
         self._sessions: list[Started] = []
         self._parent_run_id = ""
         self._test_openings: list[float] = []
         self._finished: Finished | None = None
         self._clock = _Clock()
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        """The trials so far, in order of numbers."""
+        return [self._trials[n] for n in sorted(self._trials)]
+
+    @property
+    def finished(self) -> Finished | None:
+        """The end of the last session; None while it has not ended."""
+        return self._finished
 
     def apply(self, event: Event) -> None:
         """Take one event into account."""
@@ -103,7 +127,12 @@ class _State:
                 self._ended_between[-1].append(event.trial)
             case Checkpointed():
                 self._checkpoints[event.trial] = (event.epoch, event.uri)
+            case Steered():
+                self._steered.append(event)
+                self._steering_ids.add(event.id)
             case Started():
+                if self._sessions and extends(event, self._sessions[-1]):
+                    self._steered = [command for command in self._steered if command.command != FINISH]
                 self._sessions.append(event)
                 self._finished = None
             case ParentRun():
@@ -150,11 +179,13 @@ class _State:
         """Return the state, once all events are taken."""
         self._clock.stop()
         return Replay(
-            trials=tuple(self._trials[n] for n in sorted(self._trials)),
+            trials=tuple(self.trials),
             checkpoints=self._checkpoints,
             longest=self._longest,
             protected=frozenset(self._protected),
             ended_between=tuple(map(tuple, self._ended_between)),
+            steered=tuple(self._steered),
+            steering_ids=frozenset(self._steering_ids),
             sessions=tuple(self._sessions),
             parent_run_id=self._parent_run_id,
             test_openings=tuple(self._test_openings),

@@ -11,6 +11,7 @@ from tunelab.search.asha import Rungs
 from tunelab.search.events import Ended
 from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits, Stop
+from tunelab.search.steering import Steering
 from tunelab.search.study import StudySampler
 
 SAME_ERROR_LIMIT = 3  # this many first trials that fail with one error end the sweep
@@ -25,10 +26,12 @@ class SearchState:
         rungs: The early stopping; no levels for none.
         journal: Where everything is written before it counts.
         on_trial_end: Called with each record that is final.
+        steering: Commands that were taken.
 
     Attributes:
         records: All trials, by number.
         running: By number of a running trial, when it last reported, in monotonic seconds.
+        requeued: Numbers of the trials that wait to continue.
         stopped: Why the search ends early; None while it does not.
     """
 
@@ -39,19 +42,26 @@ class SearchState:
         rungs: Rungs,
         journal: Journal,
         on_trial_end: Callable[[TrialRecord], None],
+        steering: Steering,
     ) -> None:
         self.limits = limits
         self.study = study
         self.rungs = rungs
         self.journal = journal
+        self.steering = steering
         self.records: list[TrialRecord] = []
         self.running: dict[int, float] = {}
+        self.requeued: list[int] = []
         self.stopped: Stop | None = None
         self._on_trial_end = on_trial_end
 
     def is_open(self, number: int) -> bool:
         """Return whether nothing has decided a trial's end yet."""
         return self.records[number].status is TrialStatus.RUNNING
+
+    def is_under_way(self, number: int) -> bool:
+        """Return whether a trial runs or waits to continue, and has not ended by itself."""
+        return self.is_open(number) and (number in self.running or number in self.requeued)
 
     def close(self, record: TrialRecord, status: TrialStatus) -> TrialRecord:
         """End a trial for good.
@@ -76,7 +86,7 @@ class SearchState:
 
     def check_deadline(self) -> None:
         """End the search when its time is over."""
-        if time.time() >= self.limits.deadline:
+        if time.time() >= min(self.limits.deadline, self.steering.deadline):
             self.stop(Stop.TIME_BUDGET)
 
     def _stop_on_same_error(self) -> None:

@@ -81,6 +81,7 @@ class StudySampler:
         self._warm_start = warm_start
         self._before = len(warm_start)  # Optuna's numbers start after these
         self._grid: list[Point] = []
+        self._added: dict[int, dict[str, ParamValue]] = {}
         self.references = max(1, len(self._branches)) if self._reference else 0
         if self._kind.name == GRID:
             leading = [self._reference_of(number) for number in range(self.references)]
@@ -175,14 +176,21 @@ class StudySampler:
         config = self._space(trial)
         return dict(trial.params), config
 
+    def add(self, number: int, params: Mapping[str, ParamValue]) -> None:
+        """Give a trial that is not drawn yet some of its parameters; the sampler draws the others."""
+        self._added[number] = dict(params)
+
     def _planned(self, number: int) -> dict[str, ParamValue]:
-        """Return the parameters of a trial that the sampler does not choose: a reference, or a branch whose turn it is.
+        """Return parameters that the sampler does not choose: an added trial, a reference, a branch whose turn it is.
 
         Each branch has its reference, then ``TURNS`` trials of its own, then every ``TURN_EVERY``-th trial in rotation:
         a sampler that has seen one bad trial of a branch would hardly draw it again.
         """
+        if number in self._added:
+            return self._added[number]
         if self._grid:
-            return self._grid[number % len(self._grid)]
+            place = number - sum(other < number for other in self._added)
+            return self._grid[place % len(self._grid)]
         if number < self.references:
             return self._reference_of(number)
         if not self._branches:

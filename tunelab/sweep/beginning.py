@@ -15,6 +15,7 @@ from tunelab.records.trial import TrialStatus
 from tunelab.search.events import Started
 from tunelab.search.journal import Journal, read_events
 from tunelab.search.replay import Replay, replay
+from tunelab.search.steering import Steering
 from tunelab.setup.fingerprint import check_same, identity
 from tunelab.setup.named_files import named_files, named_places
 from tunelab.setup.resolve import KEEP_WEIGHTS
@@ -61,7 +62,11 @@ def earlier_sessions(prepared: PreparedSweep) -> Replay | None:
 def finished_result(prepared: PreparedSweep, earlier: Replay | None, tracking: SweepTracking) -> SweepResult | None:
     """Return the result of a sweep that is complete and in the store; None where something is left to do."""
     complete = earlier is not None and earlier.is_finished and earlier.parent_run_id and tracking.store.keeps
-    if earlier is None or not complete or len(earlier.trials) < prepared.resolved.spec.trials:
+    if earlier is None or not complete:
+        return None
+    spec = prepared.resolved.spec
+    extended = spec.trials > int(earlier.sessions[-1].spec["trials"])
+    if len(earlier.trials) < Steering(earlier.steered).trials(spec.trials, finish=not extended):
         return None
     return tracking.store.load(earlier.parent_run_id)
 

@@ -42,7 +42,7 @@ class Clock:
         return self.now
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
-        for module in ("controller", "state", "deterministic"):
+        for module in ("controller", "state", "deterministic", "steering"):
             monkeypatch.setattr(f"tunelab.search.{module}.time", self)
         return self
 

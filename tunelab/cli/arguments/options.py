@@ -125,6 +125,23 @@ def given_options(task: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: declared[name].read(value) if name in declared else value for name, value in values.items()}
 
 
+def parse_assignment(text: str, where: str = "--set", example: str = "lr=0.01") -> tuple[str, str]:
+    """Return the name and the value of ``lr=0.01``.
+
+    Args:
+        text: What was given.
+        where: What the message begins with.
+        example: What it should look like.
+
+    Raises:
+        UserError: It is not NAME=VALUE.
+    """
+    name, sign, value = text.partition("=")
+    if not (sign and name.strip() and value.strip()):
+        raise UserError(f"{where} '{text}' must be NAME=VALUE, e.g. {where} {example}.")
+    return name.strip(), value.strip()
+
+
 def with_parameters(function: Callable[..., Any], parameters: Sequence[Parameter]) -> Callable[..., Any]:
     """Return a function of keyword arguments alone whose signature lists them, as Typer reads it."""
 

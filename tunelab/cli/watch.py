@@ -1,0 +1,62 @@
+"""``tunelab watch``: the live table of a sweep that runs in another terminal or on another machine's shared folder."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from search_spaces.errors import UserError
+from tunelab.cli.arguments.completion import complete_sweep
+
+POLL_SECONDS = 0.25
+
+
+def command(
+    sweep: Annotated[
+        str, typer.Argument(help="Name of a sweep, or its beginning; @latest.", autocompletion=complete_sweep)
+    ],
+    tracking_uri: Annotated[str | None, typer.Option(help="Store of the sweep.")] = None,
+) -> None:
+    """Show running and best trials of a sweep until its search ends; Ctrl-C ends the view, not the sweep."""
+    from tunelab.cli.steer import sentence
+    from tunelab.display.display import make_display
+    from tunelab.search.events import Started, Steered, TestOpened
+    from tunelab.search.journal import JournalTail, is_running
+    from tunelab.search.replay import ReplayState
+    from tunelab.setup.resume import find_name, last_session
+    from tunelab.tracking.uri import check_uri, default_tracking_uri, environment_uri, home_of
+
+    home = home_of(check_uri(tracking_uri or environment_uri() or default_tracking_uri()))
+    name = find_name(home, sweep)
+    folder, session = home / "sweeps" / name, last_session(home, name)
+    if not is_running(folder):
+        raise UserError(f"Sweep '{name}' does not run. `tunelab results {name}` shows its outcome.")
+    spec, state, tail = session.spec, ReplayState(), JournalTail(folder)
+    with make_display() as display:
+        display.begin(
+            [
+                f"{name}: {spec['trials']} trials of at most {spec['max_epochs']} epochs, {session.concurrency} at "
+                f"once, sampler {spec['sampler']}, scheduler {spec['scheduler']}",
+            ],
+            int(spec["trials"]),
+        )
+        judged, runs = False, True
+        while runs and state.finished is None and not judged:
+            runs = is_running(folder)  # before reading: what was written last is shown
+            for event in tail.read():
+                state.apply(event)
+                if isinstance(event, Started | TestOpened):
+                    judged = isinstance(event, TestOpened)
+                if isinstance(event, Steered):
+                    display.note(sentence(event))
+            display.progress(state.trials)
+            time.sleep(POLL_SECONDS)
+        display.step(_ending(name, judged=judged, finished=state.finished is not None))
+
+
+def _ending(name: str, *, judged: bool, finished: bool) -> str:
+    if judged:
+        return "The search has ended; the winner is being evaluated."
+    return f"The sweep has ended: tunelab results {name}" if finished else f"It was cut short: tunelab resume {name}"
