@@ -14,13 +14,12 @@ from trainables import Splits, Task
 from tunelab.confirmation.confirm import choose_winner, median_run
 from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import assignment_for, retrain_on_ray
-from tunelab.records.audit import Audit, AuditRow
+from tunelab.records.audit import AGREEMENT, Audit, AuditRow
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import best_until
 
-AGREEMENT = 0.5  # rank correlation below which ranks at a rung say little about the end
 RELEVANT_REGRET = 0.01  # of the winner's loss
 
 

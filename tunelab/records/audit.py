@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+AGREEMENT = 0.5  # rank correlation below which ranks at a rung say little about the end
+
 
 @dataclass(frozen=True)
 class AuditRow:

@@ -32,7 +32,14 @@ from tunelab.report.outcome import (
     verdict_section,
 )
 from tunelab.report.repeat import provenance, repeat_section
-from tunelab.report.search import curve_sections, importance_section, savings_section, space_sections, trials_section
+from tunelab.report.search import (
+    advice_section,
+    curve_sections,
+    importance_section,
+    savings_section,
+    space_sections,
+    trials_section,
+)
 from tunelab.report.use import use_section
 from tunelab.report.winner import column_section, winner_section
 
@@ -73,6 +80,7 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
         *curve_sections(result),
         savings_section(result),
         audit_section(result),
+        advice_section(result, importance),
         failures_section(result),
         test_section(result),
         trials_section(result),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tunelab.analysis.advice import advice
 from tunelab.analysis.outcome import reference_trial
 from tunelab.analysis.parameter_importance import MIN_TRIALS
 from tunelab.analysis.savings import estimate_savings
-from tunelab.documents.blocks import Block, Cell, Folded, Note, Panels, Section, Table, Text
+from tunelab.documents.blocks import Block, Cell, Folded, Items, Note, Panels, Section, Table, Text
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.report.figures import (
@@ -104,6 +105,12 @@ def savings_section(result: SweepResult) -> Section:
     rungs: list[list[Cell]] = [[e.level, e.reached, e.stopped, e.reached - e.stopped] for e in savings.rungs]
     table = Table(["rung (epoch)", "reached it", "stopped there", "continued"], rungs)
     return Section("What early stopping saved", [Text(text), *([table] if rungs else [])])
+
+
+def advice_section(result: SweepResult, importance: Mapping[str, float]) -> Section | None:
+    """Return what to do next; None where there is nothing to say."""
+    lines = advice(result, importance)
+    return Section("Advice for the next sweep", [Items(lines)]) if lines else None
 
 
 def trials_section(result: SweepResult) -> Section:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -31,17 +32,28 @@ STATES = {
 }
 
 
-def to_optuna(record: TrialRecord, space: SearchSpace, objectives: Sequence[Objective] = ()) -> FrozenTrial:
+def to_optuna(
+    record: TrialRecord,
+    space: SearchSpace,
+    domains: Mapping[str, BaseDistribution],
+    objectives: Sequence[Objective] = (),
+) -> FrozenTrial:
     """Return a trial as Optuna keeps it, for a study rebuilt from records.
 
     Args:
         record: The trial.
         space: Of the study.
+        domains: Its distributions. Where the space has dropped a choice of the trial, the other parameters count.
         objectives: Of a study with several; its values are losses.
     """
     probe = optuna.trial.FixedTrial(dict(record.params))
-    space(probe)
-    return _frozen(record, probe.distributions, losses_of(record, objectives), curve_of(record, objectives))
+    try:
+        space(probe)
+        distributions = probe.distributions
+    except ValueError:
+        record = replace(record, params=fitting_params(record.params, domains))
+        distributions = {name: domains[name] for name in record.params}
+    return _frozen(record, distributions, losses_of(record, objectives), curve_of(record, objectives))
 
 
 def losses_of(record: TrialRecord, objectives: Sequence[Objective] = ()) -> list[float] | None:

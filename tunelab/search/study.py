@@ -74,7 +74,8 @@ class StudySampler:
         self._objectives = objectives
         self._kind = find_sampler(sampler)
         self._seed = seed
-        inside = fitting_params(reference, space.distributions())
+        self._domains = space.distributions()
+        inside = fitting_params(reference, self._domains)
         self._reference = {**inside, **fixed} if inside else {}
         self._fixed = dict(fixed)
         self._branches = [] if space.branch in fixed else space.branches()
@@ -118,7 +119,8 @@ class StudySampler:
                 return
             self._begin()
         for trial in trials:
-            self.study.add_trial(to_optuna(replace(trial, status=TrialStatus.RUNNING), self._space, self._objectives))
+            opened = replace(trial, status=TrialStatus.RUNNING)
+            self.study.add_trial(to_optuna(opened, self._space, self._domains, self._objectives))
         for number in chain(*told):
             self.tell(trials[number])
 

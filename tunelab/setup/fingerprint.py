@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from search_spaces import SearchSpace, UserError
+from search_spaces.changes import change_space
 from tunelab.records.spec import SweepSpec, public_spec
 from tunelab.search.events import SweepIdentity
 from tunelab.system.hashing import python_file_digest
@@ -44,6 +45,35 @@ def check_same(before: SweepIdentity, now: SweepIdentity) -> None:
             f"A sweep named '{name}' exists and was another one: {'; '.join(changed)}. Give another --name, or the "
             f"old settings to continue it; `tunelab resume {name} --new-space` starts a new one that learns from it."
         )
+
+
+def space_of_session(session: SweepIdentity, space: SearchSpace) -> SearchSpace:
+    """Return the space that a session searched.
+
+    Args:
+        session: What it noted.
+        space: The space without changes.
+    """
+    ranges = {name: (low, high) for name, (low, high) in (session.spec.get("widen") or {}).items()}
+    return change_space(space, ranges, session.spec.get("drop") or {})
+
+
+def check_changes(before: SweepIdentity, spec: SweepSpec) -> None:
+    """Check that a sweep keeps the ranges that were widened and the choices that were dropped.
+
+    Raises:
+        UserError: A change was taken back, which only another sweep can do.
+    """
+    kept = spec.to_json()
+    for option in ("widen", "drop"):
+        for name, values in (before.spec.get(option) or {}).items():
+            now = kept[option].get(name, [])
+            wider = option == "widen" and now and now[0] <= values[0] and now[1] >= values[1]
+            if not wider and not (option == "drop" and {*values} <= {*now}):
+                raise UserError(
+                    f"Sweep '{spec.name}' was continued with --{option} for {name}, which is missing now: continue it "
+                    f"with `tunelab resume {spec.name}`, or give another --name."
+                )
 
 
 def differences(before: SweepIdentity, now: SweepIdentity) -> list[str]:

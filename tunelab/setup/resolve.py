@@ -13,6 +13,7 @@ from secrets import token_hex
 from optuna.trial import FrozenTrial
 
 from search_spaces import SearchSpace, UserError
+from search_spaces.changes import change_space
 from trainables import Task, get_task, is_shipped, shipped_tasks
 from trainables.base.contract.objective import Objective
 from trainables.base.kinds.kind import RowKind
@@ -42,7 +43,9 @@ class ResolvedSweep:
 
     Attributes:
         spec: every default filled in.
-        task, space: looked up.
+        task: looked up.
+        space: what is searched, with the spec's wider ranges and without the choices that it drops.
+        own_space: the same without these changes.
         home: folder of the tracking store, where sweeps' folders lie.
         folder: of this sweep: journal, weights, checkpoints.
         warm_start: trials of an earlier sweep that the sampler learns from.
@@ -51,6 +54,7 @@ class ResolvedSweep:
     spec: ResolvedSpec
     task: Task
     space: SearchSpace
+    own_space: SearchSpace
     home: Path
     folder: Path
     warm_start: tuple[FrozenTrial, ...] = ()
@@ -92,7 +96,8 @@ def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSwee
         fault = plain_fault(task, shipped_tasks())
         if fault is not None:
             raise UserError(f"Task '{spec.task}': {fault} `tunelab check-task` tells all that it gets wrong.")
-    space = task.space(spec.space) if given.space is None else given.space
+    own_space = task.space(spec.space) if given.space is None else given.space
+    space = change_space(own_space, spec.widen, spec.drop)
     max_epochs = spec.max_epochs or task.facts.max_epochs
     averages = isinstance(kind_of(task.facts.kind), RowKind)
     if spec.ensemble and "ensemble" in spec.model_fields_set and not averages:
@@ -119,7 +124,7 @@ def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSwee
     if spec.compile and spec.address is None and not any(map(shutil.which, COMPILERS)):
         raise UserError(f"--compile: torch.compile needs a C++ compiler ({', '.join(COMPILERS)}); none is installed.")
     task.check_data()
-    return ResolvedSweep(filled, task, space, home, folder, warm_start)
+    return ResolvedSweep(filled, task, space, own_space, home, folder, warm_start)
 
 
 def _with_local_model(spec: SweepSpec) -> SweepSpec:

@@ -12,6 +12,7 @@ from tunelab.records.lookup import Named, find_named
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.search.events import Started, SweepIdentity
 from tunelab.search.journal import FILE, read_events
+from tunelab.search.replay import replay
 from tunelab.setup.named_files import named_files, named_places
 from tunelab.system.redaction import without_secrets
 from tunelab.system.trust import check_trusted
@@ -60,6 +61,11 @@ def last_session(home: Path, name: str) -> Started:
     return session
 
 
+def is_finished(home: Path, name: str) -> bool:
+    """Return whether a sweep has reached its end, so that it can only be extended."""
+    return replay(read_events(home / "sweeps" / name)).is_finished
+
+
 def check_named(session: Started, name: str, trusted: Sequence[str]) -> None:
     """Check that this user has named the files and places that a sweep's journal names.
 
@@ -87,6 +93,10 @@ def resumed_spec(session: SweepIdentity, changes: Mapping[str, Any]) -> SweepSpe
         UserError: fewer trials than before, or a URI with a password, which is kept nowhere and must be given again.
     """
     values = {**session.spec, **{key: value for key, value in changes.items() if value is not None}}
+    for key in ("widen", "drop"):  # what earlier sessions changed stays
+        values[key] = {**(session.spec.get(key) or {}), **(changes.get(key) or {})}
+    for name, dropped in (session.spec.get("drop") or {}).items():
+        values["drop"][name] = list(dict.fromkeys([*dropped, *values["drop"][name]]))
     for key in ("tracking_uri", "storage"):
         if HIDDEN in str(values.get(key)):
             option = "--" + key.replace("_", "-")

@@ -16,7 +16,7 @@ from tunelab.search.events import Started
 from tunelab.search.journal import Journal, read_events
 from tunelab.search.replay import Replay, replay
 from tunelab.search.steering import Steering
-from tunelab.setup.fingerprint import check_same, identity
+from tunelab.setup.fingerprint import check_changes, check_same, identity, space_of_session
 from tunelab.setup.named_files import named_files, named_places
 from tunelab.setup.resolve import KEEP_WEIGHTS
 from tunelab.sweep.preparation import PreparedSweep
@@ -55,7 +55,10 @@ def earlier_sessions(prepared: PreparedSweep) -> Replay | None:
     found = replay(read_events(resolved.folder))
     if not found.sessions:
         return None
-    check_same(found.sessions[0], identity(resolved.spec, prepared.splits.training.digest, resolved.space))
+    first, last = found.sessions[0], found.sessions[-1]
+    check_changes(last, resolved.spec)
+    searched = space_of_session(first, resolved.own_space)
+    check_same(first, identity(resolved.spec, prepared.splits.training.digest, searched))
     return found
 
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from trainables.base.kinds.registry import kind_of
+from tunelab.analysis.advice import advice
 from tunelab.analysis.caveats import caveats, test_openings
 from tunelab.analysis.front import mark
 from tunelab.analysis.outcome import count_text
+from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.analysis.published import place_sentence, published_place
 from tunelab.analysis.standing import (
     headline,
@@ -176,6 +178,10 @@ def _print_verdict(result: SweepResult, store: Store | None) -> None:
     _print_lines([f"  {line}" for line in caveats(result)])
     if best is None:
         return
+    told = advice(result, parameter_importance(result))
+    if told:
+        _print_lines(["", "Advice"])
+        _print_whole([f"  {line}" for line in told])  # they hold commands
     if winner_params(result):
         which = f" of trial {best.trial}, the heaviest member" if best.members else ""
         _print_lines(["", f"Configuration{which}, to copy"])

@@ -1,0 +1,192 @@
+"""Advice for what follows a sweep, in sentences: where it hit a limit, and what did not matter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from search_spaces import ParamValue
+from tunelab.analysis.parameter_importance import MIN_TRIALS
+from tunelab.records.audit import AGREEMENT
+from tunelab.records.result import SweepResult
+from tunelab.records.text import format_number, format_tick
+from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.search.asha import rung_levels
+
+EDGE = 0.05  # of a range: a winner that lies so near to an end may want more of it
+NEAR = 0.25  # of a range: where the median of the leading trials lies then
+LEADING = 5  # trials
+WHOLE_NUMBERS = 5  # fewer values of a whole number have no inside
+IMMATERIAL = 0.02  # of the importance: a parameter below it hardly mattered
+MIN_RANKED = 10  # trials from which a gain of further ones can be told
+SHARE_OF_LOG = 1 / 3  # of a logarithmic range is added beyond its end, 1 / 2 of a linear one
+SHARE_OF_LINEAR = 1 / 2
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What as many trials again would gain.
+
+    Attributes:
+        mean: Expected decrease of the lowest validation loss.
+        deviation: Standard deviation of it.
+        noise: Standard deviation of the winner's validation loss over fresh seeds; None where none were trained.
+    """
+
+    mean: float
+    deviation: float
+    noise: float | None
+
+    @property
+    def pays(self) -> bool | None:
+        """Whether the gain is larger than what a new seed changes; None where that is not known."""
+        return None if self.noise is None else self.mean > self.noise
+
+
+def advice(result: SweepResult, importance: Mapping[str, float]) -> list[str]:
+    """Return advice for the next sweep, a sentence or two each; empty without a winner, or with several objectives.
+
+    Args:
+        result: Of the sweep.
+        importance: Of its hyperparameters, by ``parameter_importance``.
+    """
+    if result.best is None or result.facts.objectives:
+        return []
+    return [*_edges(result), *_immaterial(result, importance), *_scheduler(result), *_more_trials(result)]
+
+
+def expected_gain(result: SweepResult) -> Gain | None:
+    """Estimate what as many trials again would gain; None from fewer than ten trials with a result.
+
+    The best of a random half of the trials is worse than the best of all by what doubling them gained; doubling them
+    again gains no more, unless the sampler is only just finding its way. The k-th best is the best of a random half
+    with a probability of 2 ** -k.
+    """
+    losses = np.array([trial.val_loss for trial in result.ranked()])
+    if len(losses) < MIN_RANKED:
+        return None
+    weights = 0.5 ** np.arange(1, len(losses) + 1)
+    behind = losses - losses[0]
+    mean = float(weights @ behind / weights.sum())
+    deviation = math.sqrt(float(weights @ (behind - mean) ** 2 / weights.sum()))
+    return Gain(mean, deviation, _seed_noise(result))
+
+
+def _seed_noise(result: SweepResult) -> float | None:
+    found = result.confirmation
+    losses = () if found is None else found.winner_row.val_losses
+    return float(np.std(losses, ddof=1)) if len(losses) > 1 else None
+
+
+def _more_trials(result: SweepResult) -> Iterator[str]:
+    gain = expected_gain(result)
+    if gain is None:
+        return
+    count = len(result.ranked())
+    text = f"{count} more trials would gain about {format_number(gain.mean, 2)} ± {format_number(gain.deviation, 2)}"
+    if gain.noise is None:
+        yield f"{text} in validation loss; what a new seed alone changes was not measured (--confirm-top 3)."
+    elif gain.pays:
+        yield (
+            f"{text} in validation loss, more than the {format_number(gain.noise, 2)} by which a new seed alone moves "
+            f"it: tunelab resume {result.name} --trials {len(result.trials) + count}"
+        )
+    else:
+        yield (
+            f"{text} in validation loss; a new seed alone moves it by {format_number(gain.noise, 2)}. More trials are "
+            "not worth it."
+        )
+
+
+def _edges(result: SweepResult) -> Iterator[str]:
+    """Yield the parameters whose best value lies at an end of the range, with the command that widens it."""
+    leading = result.ranked()[:LEADING]
+    winner = next((t for t in leading if result.best is not None and t.number == result.best.trial), None)
+    if winner is None:
+        return
+    for name, value in winner.params.items():
+        domain = result.space.get(name)
+        wider = None if domain is None or name in result.spec.fixed else _wider(domain, name, value, leading)
+        if wider is not None:
+            low, high = map(format_tick, wider)
+            yield (
+                f"The best {name}, {_shown(value)}, lies at the edge of its range: tunelab resume {result.name} "
+                f"--trials {2 * len(result.trials)} --widen {name}={low}:{high}"
+            )
+
+
+def _wider(
+    domain: Mapping[str, Any], name: str, value: ParamValue, leading: list[TrialRecord]
+) -> tuple[float, float] | None:
+    """Return a range that reaches further where the winner and the leading trials lie; None where they lie inside."""
+    bounds = domain.get("attributes", {})
+    low, high, is_log = bounds.get("low"), bounds.get("high"), bool(bounds.get("log"))
+    whole = domain.get("name") == "IntDistribution"
+    if low is None or high is None or high <= low or (whole and high - low + 1 < WHOLE_NUMBERS):
+        return None
+    places = [_place(t.params[name], low, high, is_log) for t in leading if name in t.params]
+    own, middle = _place(value, low, high, is_log), float(np.median(places))
+    if own <= EDGE and middle <= NEAR and low not in (0, 1):  # 0 and 1 are ends by nature, of fractions and counts
+        least = low * (low / high) ** SHARE_OF_LOG if is_log else low - SHARE_OF_LINEAR * (high - low)
+        least = max(least, 0.0) if low > 0 else least
+        return (float(max(1, round(least)) if whole and low > 0 else round(least) if whole else least), float(high))
+    if own >= 1 - EDGE and middle >= 1 - NEAR and high != 1:
+        most = high * (high / low) ** SHARE_OF_LOG if is_log else high + SHARE_OF_LINEAR * (high - low)
+        return (float(low), float(round(most) if whole else most))
+    return None
+
+
+def _place(value: Any, low: float, high: float, is_log: bool) -> float:
+    """Return where a value lies in its range, from 0 to 1."""
+    if is_log:
+        return math.log(value / low) / math.log(high / low)
+    return float((value - low) / (high - low))
+
+
+def _immaterial(result: SweepResult, importance: Mapping[str, float]) -> Iterator[str]:
+    if len(result.ranked()) < MIN_TRIALS or len(importance) < 2:
+        return
+    names = [name for name, share in importance.items() if share < IMMATERIAL]
+    if names:
+        best = next(iter(result.ranked())).params
+        held = " ".join(f"--set {name}={_shown(best[name])}" for name in names if name in best)
+        yield (
+            f"{_listed(names)} hardly mattered (less than {IMMATERIAL:.0%} of the importance each)"
+            + (f"; a next sweep can hold {'it' if len(names) == 1 else 'them'}: {held}" if held else ".")
+        )
+
+
+def _scheduler(result: SweepResult) -> Iterator[str]:
+    spec, ranked = result.spec, result.ranked()
+    if spec.scheduler == "none":
+        return
+    levels = rung_levels(spec.grace_period, spec.reduction_factor, spec.max_epochs)
+    if len(ranked) >= MIN_RANKED and not any(t.status is TrialStatus.STOPPED for t in result.trials):
+        why = (
+            f"all trials ended by themselves before epoch {levels[0]}"
+            if levels and all(t.last_epoch < levels[0] for t in ranked)
+            else "no rung lies below the last epoch"
+            if not levels
+            else "all trials passed all rungs"
+        )
+        yield f"The scheduler stopped no trial: {why}. A shorter --grace-period than {spec.grace_period} saves epochs."
+    audit = result.audit
+    if audit is not None and audit.rank_correlation is not None and audit.rank_correlation < AGREEMENT:
+        longer = min(audit.level * spec.reduction_factor, spec.max_epochs)
+        yield (
+            f"The grace period of {audit.level} epochs is too short: ranks there and at the end have a correlation of "
+            f"{audit.rank_correlation:.2f}. Give --grace-period {longer}; `tunelab whatif {result.name} --grace-period "
+            f"{longer}` tells what that costs."
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _shown(value: ParamValue) -> str:
+    return format_tick(value) if isinstance(value, float) else str(value)
