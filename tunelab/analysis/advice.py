@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,35 +15,15 @@ from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number, format_tick
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import rung_levels
+from tunelab.search.stopping import MIN_RANKED, Gain, expected_gain
 
 EDGE = 0.05  # of a range: a winner that lies so near to an end may want more of it
 NEAR = 0.25  # of a range: where the median of the leading trials lies then
 LEADING = 5  # trials
 WHOLE_NUMBERS = 5  # fewer values of a whole number have no inside
 IMMATERIAL = 0.02  # of the importance: a parameter below it hardly mattered
-MIN_RANKED = 10  # trials from which a gain of further ones can be told
 SHARE_OF_LOG = 1 / 3  # of a logarithmic range is added beyond its end, 1 / 2 of a linear one
 SHARE_OF_LINEAR = 1 / 2
-
-
-@dataclass(frozen=True)
-class Gain:
-    """What as many trials again would gain.
-
-    Attributes:
-        mean: Expected decrease of the lowest validation loss.
-        deviation: Standard deviation of it.
-        noise: Standard deviation of the winner's validation loss over fresh seeds; None where none were trained.
-    """
-
-    mean: float
-    deviation: float
-    noise: float | None
-
-    @property
-    def pays(self) -> bool | None:
-        """Whether the gain is larger than what a new seed changes; None where that is not known."""
-        return None if self.noise is None else self.mean > self.noise
 
 
 def advice(result: SweepResult, importance: Mapping[str, float]) -> list[str]:
@@ -59,23 +38,6 @@ def advice(result: SweepResult, importance: Mapping[str, float]) -> list[str]:
     return [*_edges(result), *_immaterial(result, importance), *_scheduler(result), *_more_trials(result)]
 
 
-def expected_gain(result: SweepResult) -> Gain | None:
-    """Estimate what as many trials again would gain; None from fewer than ten trials with a result.
-
-    The best of a random half of the trials is worse than the best of all by what doubling them gained; doubling them
-    again gains no more, unless the sampler is only just finding its way. The k-th best is the best of a random half
-    with a probability of 2 ** -k.
-    """
-    losses = np.array([trial.val_loss for trial in result.ranked()])
-    if len(losses) < MIN_RANKED:
-        return None
-    weights = 0.5 ** np.arange(1, len(losses) + 1)
-    behind = losses - losses[0]
-    mean = float(weights @ behind / weights.sum())
-    deviation = math.sqrt(float(weights @ (behind - mean) ** 2 / weights.sum()))
-    return Gain(mean, deviation, _seed_noise(result))
-
-
 def _seed_noise(result: SweepResult) -> float | None:
     found = result.confirmation
     losses = () if found is None else found.winner_row.val_losses
@@ -83,23 +45,25 @@ def _seed_noise(result: SweepResult) -> float | None:
 
 
 def _more_trials(result: SweepResult) -> Iterator[str]:
-    gain = expected_gain(result)
+    gain = expected_gain(result.trials)
     if gain is None:
         return
-    count = len(result.ranked())
-    text = f"{count} more trials would gain about {format_number(gain.mean, 2)} ± {format_number(gain.deviation, 2)}"
-    if gain.noise is None:
-        yield f"{text} in validation loss; what a new seed alone changes was not measured (--confirm-top 3)."
-    elif gain.pays:
+    count, noise = len(result.ranked()), _seed_noise(result)
+    text = f"{gain_text(count, gain)} in validation loss"
+    if noise is None:
+        yield f"{text}; what a new seed alone changes was not measured (--confirm-top 3)."
+    elif gain.mean > noise:
         yield (
-            f"{text} in validation loss, more than the {format_number(gain.noise, 2)} by which a new seed alone moves "
-            f"it: tunelab resume {result.name} --trials {len(result.trials) + count}"
+            f"{text}, more than the {format_number(noise, 2)} by which a new seed alone moves it: tunelab resume "
+            f"{result.name} --trials {len(result.trials) + count}"
         )
     else:
-        yield (
-            f"{text} in validation loss; a new seed alone moves it by {format_number(gain.noise, 2)}. More trials are "
-            "not worth it."
-        )
+        yield f"{text}; a new seed alone moves it by {format_number(noise, 2)}. More trials are not worth it."
+
+
+def gain_text(count: int, gain: Gain) -> str:
+    """Return ``30 more trials would gain about 0.002 ± 0.003``."""
+    return f"{count} more trials would gain about {format_number(gain.mean, 2)} ± {format_number(gain.deviation, 2)}"
 
 
 def _edges(result: SweepResult) -> Iterator[str]:

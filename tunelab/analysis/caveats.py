@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from tunelab.analysis.advice import gain_text
 from tunelab.analysis.outcome import not_confirmed
 from tunelab.records.result import TIME_BUDGET, SweepResult
 from tunelab.records.text import count_times
+from tunelab.search.stopping import AUTO, StopRule, expected_gain
 
 
 def caveats(result: SweepResult) -> list[str]:
@@ -31,9 +33,13 @@ def caveats(result: SweepResult) -> list[str]:
 
 def _cut_short(result: SweepResult) -> list[str]:
     if not result.stopped and len(result.trials) < result.spec.trials:
+        rule = StopRule(result.spec.stop)
+        what = f"--stop {rule.text}" if rule.holds(result.trials) else "`tunelab steer`"
+        gain = expected_gain(result.trials) if rule.text == AUTO else None
+        why = "" if gain is None else f": {gain_text(len(result.ranked()), gain)} in validation loss"
         return [
-            f"`tunelab steer` finished the search after {len(result.trials)} of {result.spec.trials} trials. `tunelab "
-            f"resume {result.name} --trials {result.spec.trials + 1}` continues it."
+            f"{what} ended the search after {len(result.trials)} of {result.spec.trials} trials{why}. `tunelab resume "
+            f"{result.name} --stop never --trials {result.spec.trials + 1}` continues it."
         ]
     if result.stopped != TIME_BUDGET or result.counts.finished or result.best is None:
         return []

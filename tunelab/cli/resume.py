@@ -20,7 +20,7 @@ HELP = {
     "storage": "Where weights and checkpoints lie, when its URI has a password.",
     "tracking_uri": "Store of the sweep.",
 }
-CHANGEABLE = ("trials", "time_budget", "concurrency", "address", "storage", "tracking_uri")
+CHANGEABLE = ("trials", "time_budget", "stop", "concurrency", "address", "storage", "tracking_uri")
 WIDEN = "Draw further trials from a wider range; repeatable. All trials are kept."
 DROP = "Draw further trials without a choice; repeatable. All trials are kept."
 TRUST = "A file, folder or address that the sweep's journal names and you vouch for; repeatable."

@@ -18,6 +18,7 @@ from tunelab.system.redaction import without_secrets
 
 OFF = "off"  # the tracking URI of a sweep that is not tracked
 NAME = re.compile(r"[\w][\w.-]{0,79}")
+STOP_RULE = re.compile(r"never|auto|target=-?\d+(\.\d*)?(e[-+]?\d+)?")
 SWITCHES = ("deterministic", "bf16", "compile")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -86,6 +87,12 @@ class SweepSpec(BaseModel):
         "TIME",
         "no limit",
         gt=0,
+    )
+    stop: str = option(
+        BUDGET,
+        "never",
+        "End the search before its last trial: at a validation loss, or when more trials would gain next to nothing.",
+        "never|auto|target=X",
     )
     scheduler: Literal["asha", "none"] = option(BUDGET, "asha", "Early stopping of trials that fall behind, or none.")
     grace_period: int | None = option(
@@ -177,6 +184,13 @@ class SweepSpec(BaseModel):
         if match is None:
             raise ValueError("must be seconds or a number with s, m, h or d, e.g. 10m")
         return float(match[1]) * SECONDS[match[2] or "s"]
+
+    @field_validator("stop")
+    @classmethod
+    def _stop(cls, value: str) -> str:
+        if STOP_RULE.fullmatch(value) is None:
+            raise ValueError("must be never, auto or target=X with a number, e.g. target=0.2")
+        return value
 
     @field_validator("name", "warm_start")
     @classmethod

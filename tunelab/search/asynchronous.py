@@ -23,6 +23,9 @@ class AsynchronousOrder:
     def may_propose(self, number: int) -> bool:
         return True
 
+    def known(self) -> list[TrialRecord]:
+        return [record for record in self._state.records if record.status is not TrialStatus.RUNNING]
+
     def count_waiting(self, slots: int) -> None:
         return
 

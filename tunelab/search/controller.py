@@ -20,7 +20,8 @@ from tunelab.search.order import OrderFactory
 from tunelab.search.replay import Replay
 from tunelab.search.source import STATUS_OF_OUTCOME, NoTrial
 from tunelab.search.state import SearchState
-from tunelab.search.steering import ADD, Steering
+from tunelab.search.steering import ADD, FINISH, Steering
+from tunelab.search.stopping import StopRule
 from tunelab.search.study import StudySampler
 
 
@@ -34,6 +35,7 @@ class SearchController:
         journal: Where everything is written before it counts.
         seed: The sweep's seed.
         order: When reports take effect; at once by default.
+        stop: When the search ends before its last trial; never by default.
         restored: What an interrupted sweep's journal holds.
         on_trial_end: Called with each record that is final.
 
@@ -50,6 +52,7 @@ class SearchController:
         seed: int,
         *,
         order: OrderFactory = AsynchronousOrder,
+        stop: StopRule = StopRule(),
         restored: Replay | None = None,
         on_trial_end: Callable[[TrialRecord], None] = lambda record: None,
     ) -> None:
@@ -58,6 +61,7 @@ class SearchController:
         self._inbox = Inbox(journal.path.parent)
         self._order = order(self.state)
         self._seed = seed
+        self._stop_rule = stop
         self._attempts: dict[int, int] = {}
         self._checkpoints: dict[int, tuple[int, str]] = {}
         self._seconds_before: dict[int, float] = {}  # training time of a restarted trial up to its checkpoint
@@ -110,6 +114,9 @@ class SearchController:
         if not self._order.may_propose(number):
             self._order.count_waiting(free)
             return NoTrial.WAIT
+        if self._stop_rule.holds(self._order.known()):
+            self._take(Steered(f"stop {number}", FINISH, number, {}, time.time()))
+            return NoTrial.WAIT if state.running else NoTrial.DONE
         return self._assign(self._propose(number))
 
     def _propose(self, number: int) -> int:

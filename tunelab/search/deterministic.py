@@ -56,6 +56,9 @@ class DeterministicOrder:
                 self._state.study.tell(record)
         return True
 
+    def known(self) -> list[TrialRecord]:
+        return [self._state.records[number] for number in sorted(self._told)]
+
     def _known_to(self, number: int, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return the trials that a proposal learns from, in the order in which the study is told of them."""
         whole = max(0, number - self._history_window + 1)

@@ -22,6 +22,7 @@ from tunelab.search.limits import SearchLimits
 from tunelab.search.order import OrderFactory
 from tunelab.search.replay import Replay
 from tunelab.search.samplers import GRID, find_sampler
+from tunelab.search.stopping import StopRule
 from tunelab.search.study import StudySampler
 
 
@@ -151,6 +152,7 @@ def make_controller(
         journal,
         spec.seed,
         order=order,
+        stop=StopRule(spec.stop),
         restored=restored,
         on_trial_end=on_trial_end,
     )

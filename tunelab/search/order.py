@@ -20,6 +20,9 @@ class SearchOrder(Protocol):
     def may_propose(self, number: int) -> bool:
         """Return whether trial ``number`` can be drawn now."""
 
+    def known(self) -> list[TrialRecord]:
+        """Return the ended trials that a decision before the next trial may depend on."""
+
     def count_waiting(self, slots: int) -> None:
         """Take note that from now on this many free slots wait for a proposal."""
 

@@ -11,12 +11,13 @@ from optuna.distributions import FloatDistribution, IntDistribution, distributio
 
 from tests.results import made_up_result
 from trainables.wine import Wine
-from tunelab.analysis.advice import advice, expected_gain
+from tunelab.analysis.advice import advice
 from tunelab.records.audit import Audit
 from tunelab.records.best import Best
 from tunelab.records.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.search.stopping import expected_gain
 
 SPACE = {
     "lr": json.loads(distribution_to_json(FloatDistribution(1e-4, 1e-1, log=True))),
@@ -84,13 +85,12 @@ def test_a_grace_period_that_the_audit_shows_too_short() -> None:
 
 def test_further_trials_are_held_against_what_a_seed_changes() -> None:
     found = swept([trial(n, 0.1 + 0.01 * n, 0.01, stopped=n > 3) for n in range(20)])
-    gain = expected_gain(found)
+    gain = expected_gain(found.trials)
     assert gain is not None
     assert gain.mean == pytest.approx(0.01, rel=0.01)  # 0.01 / 4 + 0.02 / 8 + ...
-    assert gain.pays is None
     assert "was not measured (--confirm-top 3)" in told(found)
     for spread, sentence in ((0.02, "More trials are not worth it"), (0.001, "--trials 40")):
         row = ConfirmationRow(0, "trial 0", (0.1 - spread, 0.1, 0.1 + spread), 0, 0.1, 0.01)
         confirmation = Confirmation((row,), 0, None, None, None, "", (1, 2, 3))
         assert sentence in told(replace(found, confirmation=confirmation))
-    assert expected_gain(swept(found.trials[:9])) is None
+    assert expected_gain(found.trials[:9]) is None

@@ -23,6 +23,7 @@ from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits
 from tunelab.search.replay import Replay
 from tunelab.search.source import NoTrial
+from tunelab.search.stopping import StopRule
 from tunelab.search.study import StudySampler
 
 Loss = Callable[[TrialAssignment, int], float]  # plan and epoch to validation loss
@@ -136,6 +137,7 @@ def make_controller(
     space: SearchSpace | None = None,
     retries: int = 1,
     rungs: Rungs | None = None,
+    stop: str = "never",
 ) -> SearchController:
     """A controller on the toy's search space."""
     return SearchController(
@@ -145,5 +147,6 @@ def make_controller(
         Journal(folder),
         seed,
         order=partial(DeterministicOrder, history_window=history_window) if history_window else AsynchronousOrder,
+        stop=StopRule(stop),
         restored=restored,
     )
