@@ -15,6 +15,12 @@ from tunelab.search.events import MALFORMED
 
 FILE = "steering.jsonl"
 POLL_SECONDS = 0.2
+NEEDED: Mapping[str, tuple[str, type | tuple[type, ...]]] = {  # what belongs to a command, and its type
+    "stop": ("trial", int),
+    "add": ("params", dict),
+    "concurrency": ("slots", int),
+    "until": ("time", (int, float)),
+}
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,9 @@ class Inbox:
 
 def _from_line(line: bytes) -> Command | None:
     try:
-        return Command(**json.loads(line))
+        command = Command(**json.loads(line))
+        name, kind = NEEDED.get(command.command, ("", dict))
+        fits = isinstance(command.values.get(name, {}), kind) and isinstance(command.before, int | None)
     except MALFORMED:
         return None
+    return command if fits else None

@@ -114,7 +114,9 @@ def test_stopping_an_ended_trial_changes_nothing_and_damaged_lines_are_passed_ov
     controller = playing(tmp_path, clock, lambda controller: None)
     before = controller.finish()
     controller.state.journal.close()
-    (tmp_path / FILE).write_text('{"command": 3\n[]\n')
+    (tmp_path / FILE).write_text(
+        '{"command": 3\n[]\n{"command": "stop", "values": {"trial": "x"}}\n{"command": "pause", "before": "x"}\n'
+    )
     send(tmp_path, Command("stop", {"trial": 0}))
     again = make_controller(tmp_path, trials=7, concurrency=2, restored=replay(read_events(tmp_path)))
     Slots(2, loss, pace(1), clock).play(again)
