@@ -96,11 +96,11 @@ def _wider(
     own, middle = _place(value, low, high, is_log), float(np.median(places))
     if own <= EDGE and middle <= NEAR and low not in (0, 1):  # 0 and 1 are ends by nature, of fractions and counts
         least = low * (low / high) ** SHARE_OF_LOG if is_log else low - SHARE_OF_LINEAR * (high - low)
-        least = max(least, 0.0) if low > 0 else least
-        return (float(max(1, round(least)) if whole and low > 0 else round(least) if whole else least), float(high))
+        nature = -math.inf if low < 0 else 1.0 if whole else 0.0
+        return float(max(nature, round(least) if whole else least)), float(high)
     if own >= 1 - EDGE and middle >= 1 - NEAR and high != 1:
         most = high * (high / low) ** SHARE_OF_LOG if is_log else high + SHARE_OF_LINEAR * (high - low)
-        return (float(low), float(round(most) if whole else most))
+        return float(low), float(round(most) if whole else most)
     return None
 
 
@@ -130,13 +130,9 @@ def _scheduler(result: SweepResult) -> Iterator[str]:
         return
     levels = rung_levels(spec.grace_period, spec.reduction_factor, spec.max_epochs)
     if len(ranked) >= MIN_RANKED and not any(t.status is TrialStatus.STOPPED for t in result.trials):
-        why = (
-            f"all trials ended by themselves before epoch {levels[0]}"
-            if levels and all(t.last_epoch < levels[0] for t in ranked)
-            else "no rung lies below the last epoch"
-            if not levels
-            else "all trials passed all rungs"
-        )
+        why = "all trials passed all rungs" if levels else "no rung lies below the last epoch"
+        if levels and all(t.last_epoch < levels[0] for t in ranked):
+            why = f"all trials ended by themselves before epoch {levels[0]}"
         yield f"The scheduler stopped no trial: {why}. A shorter --grace-period than {spec.grace_period} saves epochs."
     audit = result.audit
     if audit is not None and audit.rank_correlation is not None and audit.rank_correlation < AGREEMENT:
