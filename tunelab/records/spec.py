@@ -71,6 +71,12 @@ class SweepSpec(BaseModel):
     task_options: dict[str, Any] = Field(
         default_factory=dict, description="Options of the task, e.g. {data: houses.csv, target: price}."
     )
+    widen: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="Wider ranges of hyperparameters by name, e.g. {lr: [1.0e-6, 0.1]}."
+    )
+    drop: dict[str, list[ParamValue]] = Field(
+        default_factory=dict, description="Choices of hyperparameters that are not drawn, e.g. {batch_size: [512]}."
+    )
     trials: int | None = option(BUDGET, None, "Number of configurations to try.", "N", "the task's", ge=1)
     max_epochs: int | None = option(
         BUDGET,
