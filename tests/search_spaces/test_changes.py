@@ -5,7 +5,7 @@ from __future__ import annotations
 import optuna
 import pytest
 
-from search_spaces import Config, SearchSpace, UserError
+from search_spaces import Config, ParamValue, SearchSpace, UserError
 from search_spaces.changes import change_space
 
 
@@ -13,7 +13,7 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
     config: Config = {
         "lr": trial.suggest_float("lr", 1e-4, 1e-2, log=True),
         "width": trial.suggest_int("width", 8, 64, step=8),
-        "sizes": trial.suggest_categorical("sizes", [(8,), (16, 8), (32,)]),
+        "sizes": trial.suggest_categorical("sizes", [(8,), (16, 8), (32,)]),  # type: ignore[list-item]
         "family": trial.suggest_categorical("family", ["a", "b"]),
     }
     if config["family"] == "b":
@@ -31,7 +31,7 @@ def test_the_changed_space_draws_from_what_was_asked_for() -> None:
     assert (found["width"].high, found["width"].step) == (128, 8)  # type: ignore[attr-defined]
     assert found["sizes"].choices == ("(8,)", "(32,)")  # type: ignore[attr-defined]
     assert changed.branches() == ["b"]
-    params = {"lr": 2e-6, "width": 128, "sizes": "(32,)", "family": "b", "inner": 0.5}
+    params: dict[str, ParamValue] = {"lr": 2e-6, "width": 128, "sizes": "(32,)", "family": "b", "inner": 0.5}
     assert changed.config(params)["sizes"] == [32]
     assert SPACE.distributions()["width"].high == 64  # type: ignore[attr-defined]
     assert change_space(SPACE, {}, {}) is SPACE
