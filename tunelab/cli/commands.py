@@ -99,11 +99,11 @@ class Commands(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         rows = [(name, entry.summary) for name, entry in COMMANDS.items()]
-        formatter.write(f"{self.help}\n\nUsage: tunelab COMMAND ...  (`tunelab COMMAND --help` lists its options)\n\n")
+        formatter.write(f"{self.help}\nUsage: tunelab COMMAND ...  (`tunelab COMMAND --help` lists its options)\n\n")
         formatter.indent()
         formatter.write_dl(rows)
         formatter.dedent()
-        formatter.write("\nOptions: -h, --help, --version, --install-completion (bash, zsh, fish)\n")
+        formatter.write("Options: -h, --help, --version, --install-completion (bash, zsh, fish)\n")
         formatter.write(f"{self.epilog}\n")
 
 
