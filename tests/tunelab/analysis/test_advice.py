@@ -12,11 +12,14 @@ from optuna.distributions import FloatDistribution, IntDistribution, distributio
 from tests.results import made_up_result
 from trainables.wine import Wine
 from tunelab.analysis.advice import advice
+from tunelab.cli.output.outcome import print_result
+from tunelab.documents.markdown import to_markdown
 from tunelab.records.audit import Audit
 from tunelab.records.best import Best
 from tunelab.records.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.report.report import make_document
 from tunelab.search.stopping import expected_gain
 
 SPACE = {
@@ -94,3 +97,12 @@ def test_further_trials_are_held_against_what_a_seed_changes() -> None:
         confirmation = Confirmation((row,), 0, None, None, None, "", (1, 2, 3))
         assert sentence in told(replace(found, confirmation=confirmation))
     assert expected_gain(found.trials[:9]) is None
+
+
+def test_report_and_terminal_show_the_advice(capsys: pytest.CaptureFixture[str]) -> None:
+    found = swept([trial(n, 0.1 + 0.01 * n, 0.09, stopped=n == 4) for n in range(6)])
+    command = "tunelab resume wine-1 --trials 12 --widen lr=0.0001:1"
+    page = to_markdown(make_document(found))
+    assert command in page.partition("Advice for the next sweep")[2]
+    print_result(found)
+    assert command in capsys.readouterr().out.partition("Advice\n")[2]
