@@ -7,7 +7,7 @@ from typing import Any
 
 from tunelab.documents.blocks import Block, Cell, Code, Section, Text
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import SweepSpec
+from tunelab.records.spec import SweepSpec, shown_as
 from tunelab.report.outcome import utc
 from tunelab.system.environment import Machine
 
@@ -25,6 +25,8 @@ def repeat_command(result: SweepResult) -> str:
     for name, field in SweepSpec.model_fields.items():
         key = field.alias or name
         value = values[key]
+        if shown_as(field) is None:  # no option of `tunelab sweep`
+            continue
         if key not in ELSEWHERE and value is not None and (key in ALWAYS or value != field.default):
             options[key] = value
     options |= spec.task_options
@@ -57,6 +59,9 @@ def repeat_section(result: SweepResult) -> Section:
         Text(f"The same sweep again, with tunelab {environment.versions.get('tunelab', '')}{where}:"),
         Code(repeat_command(result)),
     ]
+    if result.spec.widen or result.spec.drop:
+        changes = "a wider range or without a choice (`widen` and `drop` in a --config file)"
+        blocks.append(Text(f"Later trials were drawn from {changes}, which this command does not repeat."))
     runs = _winning_runs(result)
     if runs:
         what = "The winner alone" if len(runs) == 1 else "The trials that the winner averages"
