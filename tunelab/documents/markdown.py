@@ -50,6 +50,13 @@ def plain(text: str) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
 
 
+def fenced(text: str) -> str:
+    """Return text as a block of code, whatever backticks it holds."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{printable(text)}\n{fence}"
+
+
 def _paragraph(text: str) -> str:
     return LIST_MARK.sub(r"\1\\\2", plain(text))
 
@@ -77,7 +84,7 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Code(text):
-            return _fenced(printable(text))
+            return fenced(text)
         case Link(text, address):
             return f"[{plain(text)}](<{_address(address)}>)"
         case Folded(summary, inner):
@@ -118,9 +125,3 @@ def _line(cells: Iterable[str]) -> str:
 def _cell(value: Cell, digits: int) -> str:
     text = cell_text(value, digits)
     return text if is_number(value) else plain(text)
-
-
-def _fenced(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{text}\n{fence}"

@@ -7,7 +7,7 @@ import re
 from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import not_confirmed, verdict
 from tunelab.analysis.standing import REFERENCE, headline, rivals, score_text, set_options, winner_name, winner_params
-from tunelab.documents.markdown import plain
+from tunelab.documents.markdown import fenced, plain
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 
@@ -24,24 +24,24 @@ def trial_run_name(sweep: str, trial: TrialRecord, *, winner: bool = False) -> s
 def sweep_note(result: SweepResult, experiment_id: str = "") -> str:
     """Describe a sweep's run: what it is and, once there is one, its verdict, the winner's configuration and links."""
     facts, spec, best = result.facts, result.spec, result.best
-    parts = [f"**{facts.title}**: a sweep of {spec.trials} trials of at most {spec.max_epochs} epochs."]
+    parts = [f"**{plain(facts.title)}**: a sweep of {spec.trials} trials of at most {spec.max_epochs} epochs."]
     if best is not None:
         parts[0] = f"{plain(verdict(result))}\n\n{parts[0]}"  # the page shows the first lines alone
         parts.append(_rivals_table(result))
         if result.front is None:  # whose verdict says it
             parts.append(plain(not_confirmed(result) if result.confirmation is None else result.confirmation.verdict))
         if winner_params(result):
-            parts.append(f"Configuration of {winner_name(result)}:\n\n```\n{set_options(result)}\n```")
+            parts.append(f"Configuration of {winner_name(result)}:\n\n{fenced(set_options(result))}")
         parts.append(_links(result, experiment_id))
-    parts.append(f"Data: {facts.source} ({facts.licence}). {facts.note}".strip())
+    parts.append(plain(f"Data: {facts.source} ({facts.licence}). {facts.note}".strip()))
     if len(result.test_openings) > 1:
-        parts.append(f"**Warning:** {test_openings(result)}.")
+        parts.append(f"**Warning:** {plain(test_openings(result))}.")
     return "\n\n".join(part for part in parts if part)
 
 
 def winner_note(result: SweepResult, experiment_id: str) -> str:
     """Describe the run of a sweep's winner."""
-    parent = f"[{result.name}](#/experiments/{experiment_id}/runs/{result.parent_run_id})"
+    parent = f"[{plain(result.name)}](#/experiments/{experiment_id}/runs/{result.parent_run_id})"
     return f"{WINNER} The winner of the sweep {parent}.\n\n{plain(verdict(result))}\n\n{_rivals_table(result)}".strip()
 
 
@@ -88,9 +88,11 @@ def _rivals_table(result: SweepResult) -> str:
     best, compared = result.best, rivals(result)
     if best is None or not compared:
         return ""
-    rows = [f"| {WINNER} {winner_name(result)} | {score_text(result, best.test[result.facts.score])} | |"]
-    rows += [f"| {rival.name} | {score_text(result, rival.score)} | {rival.relation} |" for rival in compared]
-    return "\n".join([f"| model | {headline(result)} | the winner is |", "|---|---|---|", *rows])
+    rows = [("model", headline(result), "the winner is")]
+    rows.append((f"{WINNER} {winner_name(result)}", score_text(result, best.test[result.facts.score]), ""))
+    rows += [(rival.name, score_text(result, rival.score), rival.relation) for rival in compared]
+    first, *lines = [f"| {' | '.join(map(plain, cells))} |" for cells in rows]
+    return "\n".join([first, "|---|---|---|", *lines])
 
 
 def _links(result: SweepResult, experiment_id: str) -> str:

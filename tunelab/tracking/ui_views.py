@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from tunelab.documents.markdown import plain
 from tunelab.records.result import SweepResult
 from tunelab.tracking.descriptions import baseline_metrics
 from tunelab.tracking.names import stored_names
@@ -53,8 +54,8 @@ def experiment_tags(result: SweepResult) -> dict[str, str]:
     facts = result.facts
     score = f"{facts.score} ({'higher' if facts.score_direction == 'maximize' else 'lower'} is better)"
     note = (
-        f"**{facts.title}** ({facts.kind}). Data: {facts.source} ({facts.licence}). "
-        f"Trials minimise `val_loss`; the headline score is {score}. {facts.note}\n\n"
+        f"**{plain(facts.title)}** ({plain(facts.kind)}). {plain(f'Data: {facts.source} ({facts.licence}).')} "
+        f"Trials minimise `val_loss`; the headline score is {plain(f'{score}. {facts.note}')}\n\n"
         "Each sweep is a run, its trials are nested under it. "
         "The menu *Views* holds *Sweeps*, *Sweeps compared* and *Trials*."
     )

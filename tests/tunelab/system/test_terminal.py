@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,38 @@ def test_a_result_is_shown_on_any_terminal(shelf: Shelf, captured: Capture, enco
     result = shelf.results["와인"]
     print_result(replace(result, facts=replace(result.facts, title="Wëin – 와인 \udc80")))
     assert "best of 10 trials" in read()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tasks"],
+        ["space", "wine"],
+        ["results"],
+        ["results", "와인"],
+        ["report", "와인", "--output", "page.html"],
+        ["compare", "와인", "와인 둘"],
+        ["resume", "없음"],
+        ["--help"],
+    ],
+)
+def test_commands_are_shown_on_any_terminal(
+    shelf: Shelf,
+    in_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    captured: Capture,
+    words: list[str],
+    encoding: str,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", shelf.uri)
+    monkeypatch.setattr(sys, "argv", ["tunelab", *words])
+    read = captured(encoding)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (0, None, 2)
+    assert "Traceback" not in read()
+    assert read().strip()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 from tests.tunelab.conftest import Shelf
 from tunelab.records.spec import make_spec
-from tunelab.tracking.descriptions import sweep_note
+from tunelab.tracking.descriptions import sweep_note, version_note, winner_note
 from tunelab.tracking.store import Store
+from tunelab.tracking.ui_views import experiment_tags
 
 
 def test_a_sweeps_run_has_its_scores_beside_those_of_baselines(shelf: Shelf) -> None:
@@ -65,3 +71,38 @@ def test_a_sweep_keeps_the_file_that_repeats_it(shelf: Shelf) -> None:
     for name in ("task", "trials", "max_epochs", "confirm_top", "confirm_seeds", "audit", "seed"):
         assert getattr(spec, name) == getattr(result.spec, name)
     assert spec.name is None
+
+
+def kinds(content: str) -> list[str]:
+    """The elements that a page makes of Markdown, texts apart."""
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(content)
+    inner = [child for token in tokens for child in (token.children or []) if child.type != "text"]
+    return [token.type for token in tokens] + [child.type for child in inner if child.type != "softbreak"]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<img src=x onerror=alert(1)>",
+        "**bold** _x_ `code` [link](http://example.org) | a ~~gone~~",
+        "```\n# heading\n- item",
+        "\x1b[2J\u202etxet",
+    ],
+)
+def test_no_name_of_a_users_becomes_markup_in_a_note(shelf: Shelf, hostile: str) -> None:
+    """Titles made of columns and files, notes of tasks, units, values of hyperparameters, names of baselines."""
+
+    def notes(text: str) -> list[str]:
+        result = shelf.results["와인"]
+        facts = replace(result.facts, title=text, source=text, licence=text, note=text, unit=text)
+        found = replace(
+            result,
+            facts=facts,
+            trials=tuple(replace(t, params={text: text}, config={text: text}) for t in result.trials),
+            baselines=tuple(replace(model, name=f"{text} {i}") for i, model in enumerate(result.baselines)),
+        )
+        experiment = experiment_tags(found)["mlflow.note.content"]
+        return [sweep_note(found, "7"), winner_note(found, "7"), version_note(found), experiment]
+
+    assert list(map(kinds, notes(hostile))) == list(map(kinds, notes("harmless")))
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", "".join(notes(hostile)))
