@@ -22,7 +22,7 @@ extensions = [
     "extensions.languages",
     "extensions.pages_from_code",
 ]
-exclude_patterns = ["_build", "extensions", "ko"]
+exclude_patterns = ["_build", "extensions", "ko", "notebooks"]
 locale_dirs = [str(Path(__file__).parent / "locale")]
 
 # The language of each build is given by `make docs`; English is the default.
