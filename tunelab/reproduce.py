@@ -13,11 +13,12 @@ from trainables import Splits, Task, get_task, load_data
 from trainables.base.contract.digests import file_digest
 from trainables.base.training.compute import Compute
 from tunelab.launch.retraining import repeat_trial
+from tunelab.records.measure import Measure
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.setup.named_files import named_files
 from tunelab.system.environment import Machine, git_commit, versions
 from tunelab.system.trust import check_trusted
-from tunelab.tracking.connection import json_object, read_tag
+from tunelab.tracking.connection import json_object, measure_of, read_tag
 from tunelab.tracking.store import Store
 
 INFINITE = 1.7e308  # MLflow keeps inf as the largest float
@@ -111,21 +112,21 @@ def reproduce(store: Store, run_id: str, trusted: Sequence[str] = ()) -> Reprodu
         trial=record.number,
         sweep=tags["tunelab.sweep"],
         epochs=len(record.epochs),
-        difference=first_difference(record.epochs, now.epochs),
+        difference=first_difference(record.epochs, now.epochs, measure_of(run)),
         environment=_changes({**made_with, "commit": tags.get("mlflow.source.git.commit", "")}, record, now),
         error="" if record.error else now.error.partition("\n")[0],
     )
 
 
-def first_difference(before: Sequence[Epoch], now: Sequence[Epoch]) -> Difference | None:
+def first_difference(before: Sequence[Epoch], now: Sequence[Epoch], measure: Measure = Measure()) -> Difference | None:
     """Return the first epoch and metric in which two curves differ; training time is not compared."""
     after = {epoch.epoch: epoch for epoch in now}
     for old in before:
         new = after.get(old.epoch)
         if new is None:
-            return Difference(old.epoch, "val_loss", old.val_loss, None)
-        figures = {"val_loss": old.val_loss, **old.metrics}
-        others = {"val_loss": new.val_loss, **new.metrics}
+            return Difference(old.epoch, measure.name, measure.value(old.val_loss), None)
+        figures = {**old.metrics, measure.name: measure.value(old.val_loss)}
+        others = {**new.metrics, measure.name: measure.value(new.val_loss)}
         for name in figures | others:
             one, other = figures.get(name), others.get(name)
             if one is None or other is None or not _same(one, other):

@@ -33,7 +33,7 @@ def _contradiction(result: SweepResult) -> str:
     loss is below what one more run of it would reach: then it was a lucky run. An ensemble is judged by its own loss
     against the reference's mean.
     """
-    found, best = result.confirmation, result.best
+    found, best, measure = result.confirmation, result.best, result.measure
     assert best is not None
     if found is None:
         return ""
@@ -41,20 +41,21 @@ def _contradiction(result: SweepResult) -> str:
     if best.members:
         if reference is not None and best.val_loss >= reference.mean:
             return (
-                f"on fresh seeds the reference alone has a lower validation loss ({format_number(reference.mean)}) "
-                f"than this ensemble ({format_number(best.val_loss)})"
+                f"on fresh seeds the reference alone has a {measure.better} {measure.phrase} "
+                f"({format_number(measure.value(reference.mean))}) than this ensemble "
+                f"({format_number(measure.value(best.val_loss))})"
             )
         return ""
     row = found.winner_row
     if reference is not None and row.difference is not None and row.difference > 0:
+        theirs, own = format_number(measure.value(reference.mean)), format_number(measure.value(row.mean))
         return (
-            f"on fresh seeds the reference has a lower validation loss ({format_number(reference.mean)}) "
-            f"than the winner ({format_number(row.mean)})"
+            f"on fresh seeds the reference has a {measure.better} {measure.phrase} ({theirs}) than the winner ({own})"
         )
     if best.seed is None and best.trial == found.winner and best.val_loss < _lowest_expected(found):
         return (
-            f"its validation loss of {format_number(best.val_loss)} was luck: on fresh seeds the same configuration "
-            f"has {format_number(row.mean)} ± {format_number(row.half_width, 2)}"
+            f"its {measure.phrase} of {format_number(measure.value(best.val_loss))} was luck: on fresh seeds the same "
+            f"configuration has {format_number(measure.value(row.mean))} ± {format_number(row.half_width, 2)}"
         )
     return ""
 

@@ -33,10 +33,10 @@ def verdict(result: SweepResult) -> str:
         return _front_verdict(result.front, best)
     against = objection(result)
     text = f"Not a champion: {against}. " if against else ""
-    text += f"{_who(best)} won of {len(result.trials)} trials, with a validation loss of {format_number(best.val_loss)}"
+    text += f"{_who(best)} won of {len(result.trials)} trials, with {_measured(result, best.val_loss)}"
     reference = reference_trial(result)
     if reference is not None and reference.number != best.trial:
-        text += f" (reference configuration: {format_number(reference.val_loss)})"
+        text += f" (reference configuration: {format_number(result.measure.value(reference.val_loss))})"
     elif reference is not None and not best.members:
         text += " (it is the reference configuration"
         text += ")" if result.confirmation is not None else ": the search found none better)"
@@ -58,6 +58,12 @@ def _front_verdict(front: ParetoFront, best: Best) -> str:
         return text
     values = ", ".join(f"{m} {format_number(value)}" for m, value in zip(metrics, point.values, strict=True))
     return f"{text} Trial {point.trial} has the best {metrics[0]} of those that may hold: {values}."
+
+
+def _measured(result: SweepResult, loss: float) -> str:
+    measure = result.measure
+    article = "an" if measure.phrase[:1] in "aeiou" else "a"
+    return f"{article} {measure.phrase} of {format_number(measure.value(loss))}"
 
 
 def _who(best: Best) -> str:

@@ -82,7 +82,8 @@ def verdict_lines(result: SweepResult) -> Iterator[str]:
         return
     who = winner_name(result)
     if score not in best.test:
-        yield f"{who[0].upper()}{who[1:]} won with val_loss {format_number(best.val_loss)}."
+        measure = result.measure
+        yield f"{who[0].upper()}{who[1:]} won with {measure.name} {format_number(measure.value(best.val_loss))}."
         return
     compared = rivals(result)
     lost = next((rival for rival in compared if rival.name != REFERENCE and rival.gain <= 0), None)

@@ -106,13 +106,16 @@ def copy_figures(store: Store, result: SweepResult, folder: Path) -> None:
 
 def _row(run: Any) -> dict[str, Any]:
     """Return what the list of sweeps says of one."""
-    metrics, tags = run.data.metrics, run.data.tags
+    from tunelab.tracking.connection import measure_of  # loads MLflow
+
+    metrics, tags, measure = run.data.metrics, run.data.tags, measure_of(run)
     return {
         "sweep": tags["tunelab.sweep"],
         "task": tags["tunelab.task"],
         "status": run.info.status.lower(),
         "trials": int(tags.get("tunelab.trials") or metrics.get("trials", 0)),
-        "best_val_loss": metrics.get("best_val_loss"),
+        "metric": measure.name,
+        "best": metrics.get(measure.best_name),
         "score": tags.get("tunelab.score", ""),
         "started": run.info.start_time / 1000,
         "run_id": run.info.run_id,

@@ -167,7 +167,7 @@ def confirm_with(
     losses = {n: [r.val_loss for r in runs if r.has_result] for n, runs in by_trial.items()}
     constant = constant_losses(task.facts.kind, splits)
     preferred = None if result.cross_validation is None else result.cross_validation.winner
-    found = decide_verdict(losses, rows_of, reference, constant, len(result.ranked()), preferred)
+    found = decide_verdict(losses, rows_of, reference, constant, len(result.ranked()), preferred, result.measure)
     return replace(found, seeds=tuple(fresh), train_seconds=sum(r.train_seconds for r in records))
 
 

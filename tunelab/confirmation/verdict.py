@@ -11,6 +11,7 @@ import numpy as np
 
 from tunelab.confirmation.statistics import LEVEL, Difference, compare, mean_interval
 from tunelab.records.confirmation import Confirmation, ConfirmationRow
+from tunelab.records.measure import Measure
 
 REFERENCE = "reference"  # its name among the rows
 NO_TRIAL = -1  # the number of a reference that no trial had
@@ -23,6 +24,7 @@ def decide_verdict(
     constant: np.ndarray | None,
     searched: int,
     preferred: int | None = None,
+    measure: Measure = Measure(),
 ) -> Confirmation:
     """Compare configurations over fresh seeds and over validation rows, and name the winner.
 
@@ -34,6 +36,7 @@ def decide_verdict(
         searched: Number of trials with a result that the candidates were chosen from.
         preferred: The trial that a cross-validation chose, which wins when all of its runs have a result; the lowest
             mean wins when None.
+        measure: How losses are shown in the verdict.
 
     Returns:
         The confirmation, without seeds and training time.
@@ -64,7 +67,7 @@ def decide_verdict(
         reference=None if compared is None else compared.trial,
         better=None if compared is None else bool(winner.better),
         constant_val_loss=None if constant is None else float(constant.mean()),
-        verdict=_sentence(winner, compared, whole[0] is compared and not favoured, constant),
+        verdict=_sentence(winner, compared, whole[0] is compared and not favoured, constant, measure),
     )
 
 
@@ -97,27 +100,32 @@ def _row(number: int, values: Sequence[float], runs: int, is_reference: bool, d:
 
 
 def _sentence(
-    winner: ConfirmationRow, reference: ConfirmationRow | None, reference_is_best: bool, constant: np.ndarray | None
+    winner: ConfirmationRow,
+    reference: ConfirmationRow | None,
+    reference_is_best: bool,
+    constant: np.ndarray | None,
+    measure: Measure,
 ) -> str:
-    scores = f"{winner.mean:.4g} ± {winner.half_width:.2g}"
+    name, value = measure.name, measure.value
+    scores = f"{value(winner.mean):.4g} ± {winner.half_width:.2g}"
     if reference is None:
-        return f"On fresh seeds {winner.name} is best with val_loss {scores}; there is no reference to compare with."
-    other = f"{reference.mean:.4g} ± {reference.half_width:.2g}"
+        return f"On fresh seeds {winner.name} is best with {name} {scores}; there is no reference to compare with."
+    other = f"{value(reference.mean):.4g} ± {reference.half_width:.2g}"
     if reference_is_best:
-        return f"No trial is better than the reference: on fresh seeds it has the best val_loss, {other}."
+        return f"No trial is better than the reference: on fresh seeds it has the best {name}, {other}."
     if winner.better:
         return (
-            f"On fresh seeds {winner.name} is better than the reference: val_loss {scores} against {other}, "
-            f"difference {winner.difference:.3g} ± {winner.difference_half_width:.2g}."
+            f"On fresh seeds {winner.name} is better than the reference: {name} {scores} against {other}, "
+            f"difference {value(winner.difference or 0.0):.3g} ± {winner.difference_half_width:.2g}."
         )
     why = "so large a difference arises from seeds alone"
     if winner.difference is None or winner.p_seeds is None:
         why = "too few runs on fresh seeds ended with a result"
     elif (winner.p_constant or 0) >= LEVEL and constant is not None:
-        why = f"neither is shown to predict better than a constant, whose val_loss is {constant.mean():.4g}"
+        why = f"neither is shown to predict better than a constant, whose {name} is {value(float(constant.mean())):.4g}"
     elif winner.p_seeds < LEVEL:
         why = "over validation rows so large a difference arises by chance among the trials searched"
     return (
-        f"No difference to the reference is shown: {winner.name} has val_loss {scores} on fresh seeds, "
+        f"No difference to the reference is shown: {winner.name} has {name} {scores} on fresh seeds, "
         f"the reference {other}; {why}."
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from trainables import Splits, Task
 from trainables.base.kinds.registry import kind_of
+from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.system.terminal import printable
@@ -86,8 +87,10 @@ class Lines:
 
     def __init__(self) -> None:
         self._shown: set[int] = set()
+        self._measure = Measure()
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        self._measure = Measure.from_facts(task.facts)
         self.begin(headline(spec, task, splits, concurrency))
 
     def begin(self, lines: Sequence[str], total: int = 0) -> None:
@@ -98,7 +101,7 @@ class Lines:
         for trial in trials:
             if trial.status != TrialStatus.RUNNING and trial.number not in self._shown:
                 self._shown.add(trial.number)
-                _say(line_of(trial))
+                _say(line_of(trial, self._measure))
 
     def step(self, text: str) -> None:
         _say(text)
@@ -119,7 +122,7 @@ def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> l
         f"{split if kind.has_data else ''}{spec.trials} trials of at most {spec.max_epochs} epochs, "
         f"{concurrency} at once, sampler {spec.sampler}, scheduler {spec.scheduler}",
         *_stopping(spec, facts.grace_period),
-        f"val_loss: {kind.loss_text}; lower is better",
+        Measure.from_facts(facts).description,
     ]
     lines += described(task.description())
     return lines + ([facts.note] if facts.note else [])
@@ -157,11 +160,13 @@ def described(description: Mapping[str, Any]) -> list[str]:
     return lines + [str(note) for note in description.get("notes", [])]
 
 
-def line_of(trial: TrialRecord) -> str:
+def line_of(trial: TrialRecord, measure: Measure) -> str:
     """Return the line of an ended trial. What a failed one said is in the summary, once."""
     best = trial.best
     head = f"trial {trial.number:>3}  {trial.status.label:<13} {len(trial.epochs):>3} epochs"
-    result = "no result" if best is None else f"val_loss {best.val_loss:.4g} at epoch {best.epoch}"
+    result = "no result"
+    if best is not None:
+        result = f"{measure.name} {measure.value(best.val_loss):.4g} at epoch {best.epoch}"
     return f"{head}  {result}  {short_config(trial)}"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from trainables import Splits, Task
 from tunelab.display.display import headline, short_config
+from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
 from tunelab.records.text import format_duration
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 0.25
 BEST_ROWS = 5
 BAR_ROWS, HEAD_ROWS = 2, 4  # above the table, and its own head with the blank lines around
-COLUMNS = {"trial": 5, "status": 13, "epoch": 5, "val_loss": 9, "best": 9}  # with their cells
+CELLS = {"trial": 5, "status": 13, "epoch": 5}  # of the columns that every table has
+NUMBER = 9  # cells of a number
 CONFIG_CELLS = 20  # that a configuration takes at least
 STYLES = {
     TrialStatus.RUNNING: "cyan",
@@ -50,8 +52,10 @@ class LiveTable:
         self._progress = Progress(0, 0.0)
         self._drawn = 0.0
         self._score = ""
+        self._measure = Measure()
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
+        self._measure = Measure.from_facts(task.facts)
         lines = headline(spec, task, splits, concurrency)
         self.begin(lines, int(spec.trials or 0), spec.time_budget or math.inf, f"val_{task.facts.score}")
 
@@ -102,7 +106,7 @@ class LiveTable:
             ProgressBar(total=self._progress.total, completed=ended, width=min(40, width // 3)),
             self._progress.text(trials, time.time()),
         )
-        return Group(bar, draw_trials(trials, width, height - BAR_ROWS, self._score))
+        return Group(bar, draw_trials(trials, width, height - BAR_ROWS, self._score, self._measure))
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,9 @@ class Progress:
         return f"{text}, {failed} failed" if failed else text
 
 
-def draw_trials(trials: Sequence[TrialRecord], width: int, height: int, score: str = "") -> Table:
+def draw_trials(
+    trials: Sequence[TrialRecord], width: int, height: int, score: str = "", measure: Measure = Measure()
+) -> Table:
     """Draw running and best trials as a table that fits a terminal.
 
     Where it is narrow, the configuration is cut, then left out, and then columns from the right. Best trials fill the
@@ -141,13 +147,14 @@ def draw_trials(trials: Sequence[TrialRecord], width: int, height: int, score: s
         trials: All trials.
         width: Cells of a line.
         height: Lines.
-        score: Metric of an epoch that is shown beside ``val_loss``, e.g. ``val_rmse``; only where trials report it.
+        score: Metric of an epoch that is shown beside the loss, e.g. ``val_rmse``; only where trials report it.
+        measure: How the loss is shown.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    columns = columns_of(trials, score)
+    columns = columns_of(trials, score, measure)
     fitting = [name for i, name in enumerate(columns) if width >= cells_of(list(columns.values())[: i + 1])]
     with_config = width >= cells_of(list(columns.values())) + CONFIG_CELLS
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=with_config)
@@ -163,29 +170,31 @@ def draw_trials(trials: Sequence[TrialRecord], width: int, height: int, score: s
     for trial in shown:
         cells = [
             Text(text, style=STYLES[trial.status] if name == "status" else "")
-            for name, text in cells_by_name(trial, columns).items()
+            for name, text in cells_by_name(trial, columns, measure).items()
         ]
         config = [printable(short_config(trial, varying))] if with_config else []
         table.add_row(*cells[: len(fitting)], *config, style="bold" if best and trial is best[0] else None)
     return table
 
 
-def columns_of(trials: Sequence[TrialRecord], score: str) -> dict[str, int]:
-    """Return the names of the columns with their cells; the headline score takes the place of the last ``val_loss``."""
+def columns_of(trials: Sequence[TrialRecord], score: str, measure: Measure) -> dict[str, int]:
+    """Return the names of the columns with their cells; the headline score takes the place of the last loss."""
+    loss = {measure.name: max(NUMBER, len(measure.name))}
     if not any(score in epoch.metrics for trial in trials for epoch in trial.epochs[-1:]):
-        return COLUMNS
-    return {"trial": 5, "status": 13, "epoch": 5, score: max(9, len(score)), "val_loss": 9}
+        return CELLS | loss | {"best": NUMBER}
+    return CELLS | {score: max(NUMBER, len(score))} | loss
 
 
-def cells_by_name(trial: TrialRecord, columns: Iterable[str]) -> dict[str, str]:
-    """Return the texts of a trial's row: of the last epoch, and the lowest ``val_loss`` in the last column."""
+def cells_by_name(trial: TrialRecord, columns: Iterable[str], measure: Measure) -> dict[str, str]:
+    """Return the texts of a trial's row: of the last epoch, and the best loss in the last column."""
     last, low = (trial.epochs[-1] if trial.epochs else None), trial.best
     *names, lowest = columns
     known = {"trial": str(trial.number), "status": trial.status.label}
     if last is not None:
-        known |= {"epoch": str(last.epoch), "val_loss": f"{last.val_loss:.4g}"}
         known |= {name: f"{value:.4g}" for name, value in last.metrics.items() if name in names}
-    return {name: known.get(name, "") for name in names} | {lowest: "" if low is None else f"{low.val_loss:.4g}"}
+        known |= {"epoch": str(last.epoch), measure.name: f"{measure.value(last.val_loss):.4g}"}
+    shown = "" if low is None else f"{measure.value(low.val_loss):.4g}"
+    return {name: known.get(name, "") for name in names} | {lowest: shown}
 
 
 def varying_keys(trials: Sequence[TrialRecord]) -> list[str]:

@@ -24,7 +24,7 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
     metrics = {
         **{f"test_{name}": value for name, value in best.test.items()},
         **{f"model_val_{name}": value for name, value in best.validation.items()},
-        "model_val_loss": best.val_loss,
+        f"model_{result.measure.name}": result.measure.value(best.val_loss),
     }
     tags = {"tunelab.winner": "true"} | ({} if best.seed is None else {"tunelab.model_seed": str(best.seed)})
     store.log_figures(best.run_id, {}, tags)
@@ -37,6 +37,7 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
             best.run_id,
             best.val_loss,
             result.data.digest,
+            measure=result.measure,
             objection=objection(result),
             note=version_note(result),
             tags=version_tags(result),

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tunelab.analysis.front import mark
 from tunelab.analysis.outcome import count_text, verdict
 from tunelab.records.front import FrontPoint, ParetoFront, PointOutcome
+from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_duration, format_number
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
@@ -34,32 +35,35 @@ def result_html(result: SweepResult) -> str:
         title=result.name,
         lines=[verdict(result), f"{count_text(result)}, {format_duration(result.wall_seconds)}", result.facts.note],
         trials=best,
-        curves=curve_paths(result.trials) if front is None else (),
+        curves=curve_paths(result.trials, result.measure) if front is None else (),
+        measure=result.measure,
         winner=None if result.best is None else result.best.trial,
         front=front,
     )
 
 
-def progress_html(title: str, lines: Sequence[str], trials: Sequence[TrialRecord]) -> str:
+def progress_html(title: str, lines: Sequence[str], trials: Sequence[TrialRecord], measure: Measure) -> str:
     """Render a sweep that runs: what is going on, running trials first, then the best ones."""
     running = [t for t in trials if t.status == TrialStatus.RUNNING]
     shown = [*running, *ranked([t for t in trials if t.status != TrialStatus.RUNNING])][:SHOWN_TRIALS]
-    return _render(title=title, lines=lines, trials=shown, curves=curve_paths(trials), winner=None)
+    return _render(
+        title=title, lines=lines, trials=shown, curves=curve_paths(trials, measure), measure=measure, winner=None
+    )
 
 
-def curve_paths(trials: Sequence[TrialRecord]) -> list[tuple[str, bool]]:
+def curve_paths(trials: Sequence[TrialRecord], measure: Measure) -> list[tuple[str, bool]]:
     """Return the validation curves as SVG paths, and for each whether it is the best trial's.
 
-    The vertical axis is logarithmic when all losses are positive. Losses far above the others lie at the top edge.
+    The vertical axis is logarithmic when all values are positive. Values far worse than the others lie at an edge.
     """
     import numpy as np
 
-    curves = [(t, [(e.epoch, e.val_loss) for e in t.epochs if np.isfinite(e.val_loss)]) for t in trials]
-    losses = np.array([loss for _, points in curves for _, loss in points])
-    if len(losses) < 2:
+    curves = [(t, [(e.epoch, measure.value(e.val_loss)) for e in t.epochs if np.isfinite(e.val_loss)]) for t in trials]
+    values = np.array([value for _, points in curves for _, value in points])
+    if len(values) < 2:
         return []
-    scale = np.log if losses.min() > 0 else np.asarray
-    low, high = float(scale(losses.min())), float(scale(np.quantile(losses, 0.9)))
+    scale = np.log if values.min() > 0 else np.asarray
+    low, high = map(float, scale(np.quantile(values, [0.1, 1.0] if measure.is_maximised else [0.0, 0.9])))
     last = max(epoch for _, points in curves for epoch, _ in points)
     best = next((t.number for t in ranked(trials)), None)
     paths = []
@@ -67,9 +71,9 @@ def curve_paths(trials: Sequence[TrialRecord]) -> list[tuple[str, bool]]:
         places = [
             (
                 (epoch - 1) / max(last - 1, 1) * WIDTH,
-                HEIGHT - min(1.0, (float(scale(loss)) - low) / max(high - low, 1e-12)) * (HEIGHT - 4) - 2,
+                HEIGHT - min(1.0, max(0.0, (float(scale(value)) - low) / max(high - low, 1e-12))) * (HEIGHT - 4) - 2,
             )
-            for epoch, loss in points
+            for epoch, value in points
         ]
         if places:
             paths.append(("M" + " L".join(f"{x:.1f},{y:.1f}" for x, y in places), trial.number == best))
@@ -112,6 +116,7 @@ def _render(
     lines: Sequence[str],
     trials: Sequence[TrialRecord],
     curves: Sequence[tuple[str, bool]],
+    measure: Measure,
     winner: int | None,
     front: ParetoFront | None = None,
     points: Sequence[tuple[float, float, float, str]] = (),
@@ -119,14 +124,14 @@ def _render(
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     varying = [name for name in names if len({repr(trial.params.get(name)) for trial in trials}) > 1] or names
     on_front = {point.trial: point for point in front.points} if front is not None else {}
-    metrics = ["val_loss"] if front is None else [objective.metric for objective in front.objectives]
+    metrics = [measure.name] if front is None else [objective.metric for objective in front.objectives]
     rows = [
         {
             "best": trial.number == winner,
             "cells": [
                 str(trial.number),
                 trial.status.value.replace("_", " "),
-                *_values(trial, on_front.get(trial.number)),
+                *_values(trial, measure, on_front.get(trial.number)),
                 *([mark(on_front[trial.number])] if on_front else []),
                 str(len(trial.epochs)),
                 *(_short(trial.params.get(name, "")) for name in varying),
@@ -146,6 +151,7 @@ def _render(
             points=points,
             axes=metrics[:2],
             groups=[(name, colour) for name, colour, outcomes in GROUPS if _shown(front, outcomes)],
+            measure=measure.phrase,
             width=WIDTH,
             height=HEIGHT,
         )
@@ -156,10 +162,10 @@ def _shown(front: ParetoFront | None, outcomes: Sequence[PointOutcome]) -> bool:
     return front is not None and any(point.outcome in outcomes for point in front.points)
 
 
-def _values(trial: TrialRecord, point: FrontPoint | None) -> list[str]:
+def _values(trial: TrialRecord, measure: Measure, point: FrontPoint | None) -> list[str]:
     if point is not None:
         return [format_number(value) for value in point.values]
-    return [format_number(trial.val_loss) if trial.best is not None else ""]
+    return [format_number(measure.value(trial.val_loss)) if trial.best is not None else ""]
 
 
 def _short(value: object) -> str:

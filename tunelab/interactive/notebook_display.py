@@ -10,6 +10,7 @@ from typing import Any
 from trainables import Splits, Task
 from tunelab.display.display import headline
 from tunelab.interactive.fragment import progress_html
+from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, TrialStatus
 
@@ -31,12 +32,14 @@ class NotebookDisplay:
         self._html = shown.HTML
         self._handle = shown.display(shown.HTML(""), display_id=True)
         self._title, self._head, self._note = "", "", ""
+        self._measure = Measure()
         self._trials: list[TrialRecord] = []
         self._shown = 0.0
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
         """Show what runs."""
         self._title, self._note = str(spec.name), ""
+        self._measure = Measure.from_facts(task.facts)
         self._head = " · ".join(headline(spec, task, splits, concurrency)[:2])
         self._update()
 
@@ -59,5 +62,5 @@ class NotebookDisplay:
         self._shown = time.monotonic()
         ended = sum(t.status != TrialStatus.RUNNING for t in self._trials)
         count = f"{ended} trials ended" if self._trials else ""
-        page = progress_html(self._title, [self._head, count, self._note], self._trials)
+        page = progress_html(self._title, [self._head, count, self._note], self._trials, self._measure)
         self._handle.update(self._html(page))

@@ -51,20 +51,21 @@ class InteractiveResult(SweepResult):
         """Return a table of the trials.
 
         Returns:
-            One row a trial, by number: ``status``, ``val_loss`` and ``epoch`` of the best epoch, the epochs trained,
+            One row a trial, by number: ``status``, the metric that the sweep optimised (``val_loss``, or a function's
+            own under its name) and ``epoch`` of the best epoch, the epochs trained,
             parameters as ``param_<name>``, the metrics of the best epoch as ``metric_<name>``, ``started`` and
             ``ended`` in UTC, ``seconds`` of training, ``error`` and ``run_id``.
         """
         import pandas as pd
 
-        rows = []
+        rows, measure = [], self.measure
         for trial in self.trials:
             best = trial.best
             rows.append(
                 {
                     "trial": trial.number,
                     "status": str(trial.status),
-                    "val_loss": None if best is None else best.val_loss,
+                    measure.name: None if best is None else measure.value(best.val_loss),
                     "epoch": None if best is None else best.epoch,
                     "epochs": len(trial.epochs),
                     **{f"param_{name}": value for name, value in trial.params.items()},

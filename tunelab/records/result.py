@@ -23,6 +23,7 @@ from tunelab.records.cross_validation import CrossValidation
 from tunelab.records.data import DataDescription
 from tunelab.records.evaluation import Evaluation
 from tunelab.records.front import ParetoFront
+from tunelab.records.measure import Measure
 from tunelab.records.optimism import Optimism
 from tunelab.records.spec import ResolvedSpec, SweepSpec
 from tunelab.records.trial import TrialCounts, TrialRecord, ranked
@@ -94,6 +95,11 @@ class SweepResult:
     test_openings: tuple[float, ...] = ()
     idle_seconds: float = 0.0
     space: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def measure(self) -> Measure:
+        """How the loss is shown: under which name, in which sign."""
+        return Measure.from_facts(self.facts)
 
     @property
     def counts(self) -> TrialCounts:

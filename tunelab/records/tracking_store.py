@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from trainables import Predictor
+from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
 
@@ -37,6 +38,7 @@ class ModelEntry:
         run_id: The winner's run.
         val_loss: Validation loss by which champions are compared.
         digest: Digest of the data; losses of other data do not compare.
+        measure: How that loss is shown.
         objection: What speaks against the model; it then does not become the champion.
         note: Description of the version, Markdown.
         tags: Further tags of the version.
@@ -47,6 +49,7 @@ class ModelEntry:
     run_id: str
     val_loss: float
     digest: str
+    measure: Measure = field(default_factory=Measure)
     objection: str = ""
     note: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)

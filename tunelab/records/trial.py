@@ -93,7 +93,7 @@ class TrialRecord:
 
     def __repr__(self) -> str:
         """Show the trial in one line; its curve alone has hundreds of values."""
-        loss = f" val_loss {self.val_loss:.6g}" if self.has_result else ""
+        loss = f" loss {self.val_loss:.6g}" if self.has_result else ""
         return f"<trial {self.number} {self.status}{loss} after {len(self.epochs)} epochs {dict(self.params)}>"
 
     @property

@@ -101,11 +101,14 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
     yield "task", [r.task for r in results]
     yield "trials", [len(r.trials) for r in results]
     yield "ended how", [count_text(r) for r in results]
-    yield "best val_loss", [r.best.val_loss if r.best else None for r in results]
-    yield "reference val_loss", [_loss(reference_trial(r)) for r in results]
+    for name in dict.fromkeys(r.measure.name for r in results):
+        yield f"best {name}", [_shown(r, name, r.best.val_loss if r.best else None) for r in results]
+        yield f"reference {name}", [_shown(r, name, _loss(reference_trial(r))) for r in results]
     if any(r.confirmation is not None for r in results):
         rows = [r.confirmation.winner_row if r.confirmation is not None else None for r in results]
-        yield "winner on fresh seeds, val_loss", [_finite(row.mean if row is not None else None) for row in rows]
+        means = list(zip(results, [_finite(None if row is None else row.mean) for row in rows], strict=True))
+        for name in dict.fromkeys(r.measure.name for r in results):
+            yield f"winner on fresh seeds, {name}", [_shown(r, name, mean) for r, mean in means]
         yield "± (half of the 95 % interval)", [_finite(row.half_width if row is not None else None) for row in rows]
         yield (
             "better than the reference on fresh seeds",
@@ -127,6 +130,11 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
 def verdicts_of(result: SweepResult) -> list[str]:
     """Return what came out of a sweep, and what fresh seeds say of it where they were asked, a sentence each."""
     return [verdict(result), *([] if result.confirmation is None else [result.confirmation.verdict])]
+
+
+def _shown(result: SweepResult, name: str, loss: float | None) -> float | None:
+    """Return a loss as its sweep shows it; None in a row of another sweep's measure."""
+    return None if loss is None or result.measure.name != name else result.measure.value(loss)
 
 
 def _finite(value: float | None) -> float | None:
@@ -222,7 +230,9 @@ def make_comparison_document(comparison: Comparison, link: str, made: str) -> Do
 def _progress(comparison: Comparison, task: str) -> list[Figure]:
     """Return the best loss so far over epochs and over seconds, a step line for each sweep of a task."""
     pairs = [(n, r) for n, r in zip(comparison.names, comparison.sweeps, strict=True) if r.task == task and r.ranked()]
-    drawings = []
+    if not pairs:
+        return []
+    drawings, measure = [], pairs[0][1].measure
     axes: dict[str, Callable[[BestSoFar], float]] = {
         "epochs trained, all trials together": lambda step: step.epochs,
         "seconds since the first proposal": lambda step: step.seconds,
@@ -232,21 +242,21 @@ def _progress(comparison: Comparison, task: str) -> list[Figure]:
         losses: list[float] = []
         for index, (name, result) in enumerate(pairs):
             steps = best_so_far(result)
-            losses += [step.val_loss for step in steps]
+            values = [result.measure.value(step.val_loss) for step in steps]
+            losses += values
             traces.append(
                 {
                     **{"type": "scatter", "mode": "lines", "name": name},
                     "x": [shortened(position(step)) for step in steps],
-                    "y": [shortened(step.val_loss) for step in steps],
+                    "y": [shortened(value) for value in values],
                     "line": {"shape": "hv", "width": 2, "color": COLOURS[index % len(COLOURS)]},
                 }
             )
         layout = {
             "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
-            "yaxis": {**loss_scale(losses), "title": {"text": "lowest val_loss"}},
+            "yaxis": {**loss_scale(losses), "title": {"text": f"{measure.extreme} {measure.name}"}},
             "showlegend": True,  # plotly leaves out the legend of a single line
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         }
-        if traces:
-            drawings.append(Figure(traces, layout, f"{task}: the lowest validation loss so far, over {axis}."))
+        drawings.append(Figure(traces, layout, f"{task}: the {measure.extreme} {measure.phrase} so far, over {axis}."))
     return drawings

@@ -11,6 +11,7 @@ from tunelab.display.display import short_config
 from tunelab.documents.blocks import Figure
 from tunelab.documents.style import COLOURS
 from tunelab.figures.ticks import log_axis
+from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.axes import Axis, axis_of, axis_of_losses, shortened
@@ -47,8 +48,10 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Figure:
     places, trials = [place for place, _ in reversed(shown)], [t for _, t in reversed(shown)]  # the best drawn last
     axes = axes_of(result, names)
     axes_and_values = [(axis, [axis.position(t.params.get(axis.name)) for t in trials]) for axis in axes]
-    losses = axis_of_losses("val_loss", [t.val_loss for t in trials])
-    axes_and_values.append((losses, [losses.position(t.val_loss) for t in trials]))
+    measure = result.measure
+    values = [measure.value(t.val_loss) for t in trials]
+    losses = axis_of_losses(measure.name, values)
+    axes_and_values.append((losses, [losses.position(value) for value in values]))
     trace = {
         "type": "parcoords",
         "line": {
@@ -83,8 +86,8 @@ def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:
 
 def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
     """For each parameter, the loss of every trial over its value; see ``slice_trials``."""
-    trials = slice_trials(result, names)
-    scale = loss_scale([t.val_loss for t in trials])
+    trials, measure = slice_trials(result, names), result.measure
+    scale = loss_scale([measure.value(t.val_loss) for t in trials])
     groups = [
         ("stopped early", STOPPED, [t for t in trials if t.status is TrialStatus.STOPPED]),
         ("finished", FINISHED, [t for t in trials if t.status is TrialStatus.FINISHED]),
@@ -94,7 +97,7 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
     for axis in axes_of(result, names):
         positions, texts = axis.ticks()
         traces = [
-            _points([axis.position(t.params.get(axis.name)) for t in some], some, name, colour)
+            _points([axis.position(t.params.get(axis.name)) for t in some], some, measure, name, colour)
             for name, colour, some in groups
             if some
         ]
@@ -104,7 +107,7 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
             "showlegend": False,
             "margin": {"l": 45, "r": 10, "t": 32, "b": 35},
         }
-        drawings.append(Figure(traces, layout, f"val_loss by {axis.name}", height=250))
+        drawings.append(Figure(traces, layout, f"{measure.name} by {axis.name}", height=250))
     return drawings
 
 
@@ -113,15 +116,15 @@ def slice_trials(result: SweepResult, names: Sequence[str]) -> list[TrialRecord]
     return thinned(result.ranked(), most_trials(len(names)))
 
 
-def _points(xs: Sequence[float], trials: Sequence[TrialRecord], name: str, colour: str) -> Trace:
+def _points(xs: Sequence[float], trials: Sequence[TrialRecord], measure: Measure, name: str, colour: str) -> Trace:
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
         "x": list(xs),
-        "y": [shortened(t.val_loss) for t in trials],
+        "y": [shortened(measure.value(t.val_loss)) for t in trials],
         "text": [f"trial {t.number}, {len(t.epochs)} epochs\n{short_config(t)}" for t in trials],
-        "hovertemplate": "%{text}<br>val_loss %{y}<extra>" + name + "</extra>",
+        "hovertemplate": "%{text}<br>" + measure.name + " %{y}<extra>" + name + "</extra>",
         "marker": {"color": colour, "size": 11 if name == "winner" else 7, "opacity": 0.8},
     }
 
@@ -133,20 +136,22 @@ def curves_figure(result: SweepResult, reference: int | None) -> Figure:
         result: the sweep.
         reference: the number of the reference configuration's trial.
     """
-    ranked = result.ranked()
+    ranked, measure = result.ranked(), result.measure
     shown = ranked[:MAX_CURVES]
     special = {} if reference is None else {reference: ("reference", REFERENCE)}
     if result.best is not None:
         special[result.best.trial] = ("winner", WINNER)
     traces = [
-        _many_curves([t for t in shown if t.status is status], name, colour, _most_points(len(shown)))
+        _many_curves([t for t in shown if t.status is status], measure, name, colour, _most_points(len(shown)))
         for status, name, colour in (
             (TrialStatus.STOPPED, "stopped early", STOPPED),
             (TrialStatus.FINISHED, "finished", FINISHED),
         )
     ]
-    traces += [_curve(t, *special[t.number]) for t in sorted(ranked, key=lambda t: -t.number) if t.number in special]
-    losses = [e.val_loss for t in shown for e in _finite(t)]
+    traces += [
+        _curve(t, measure, *special[t.number]) for t in sorted(ranked, key=lambda t: -t.number) if t.number in special
+    ]
+    losses = [measure.value(e.val_loss) for t in shown for e in _finite(t)]
     left_out = f" The {MAX_CURVES} best of {len(ranked):,} trials." if len(ranked) > MAX_CURVES else ""
     if any(len(t.epochs) > _most_points(len(shown)) for t in shown):
         left_out += " Long curves are drawn through some of their epochs."
@@ -154,10 +159,10 @@ def curves_figure(result: SweepResult, reference: int | None) -> Figure:
         [trace for trace in traces if trace["x"]],
         {
             "xaxis": {"title": {"text": "epoch"}, "rangemode": "tozero"},
-            "yaxis": {**loss_scale(losses), "title": {"text": "val_loss"}},
+            "yaxis": {**loss_scale(losses), "title": {"text": measure.name}},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },
-        f"Validation loss after each epoch of each trial with a result.{left_out}",
+        f"The {measure.phrase} after each epoch of each trial with a result.{left_out}",
         height=460,
     )
 
@@ -170,7 +175,7 @@ def _finite(trial: TrialRecord) -> list[Epoch]:
     return [e for e in trial.epochs if math.isfinite(e.val_loss)]
 
 
-def _many_curves(trials: Sequence[TrialRecord], name: str, colour: str, most: int) -> Trace:
+def _many_curves(trials: Sequence[TrialRecord], measure: Measure, name: str, colour: str, most: int) -> Trace:
     """Return one trace with gaps: a trace for each trial would make the page slow."""
     xs: list[int | None] = []
     ys: list[float | None] = []
@@ -178,7 +183,7 @@ def _many_curves(trials: Sequence[TrialRecord], name: str, colour: str, most: in
     for trial in trials:
         epochs = every(_finite(trial), most)
         xs += [*(e.epoch for e in epochs), None]
-        ys += [*(shortened(e.val_loss) for e in epochs), None]
+        ys += [*(shortened(measure.value(e.val_loss)) for e in epochs), None]
         texts += [f"trial {trial.number}"] * (len(epochs) + 1)
     line = {"color": colour, "width": 1}
     return {
@@ -187,11 +192,11 @@ def _many_curves(trials: Sequence[TrialRecord], name: str, colour: str, most: in
     }
 
 
-def _curve(trial: TrialRecord, name: str, colour: str) -> Trace:
+def _curve(trial: TrialRecord, measure: Measure, name: str, colour: str) -> Trace:
     epochs = every(_finite(trial), MAX_POINTS // MAX_CURVES * 10)
     return {
         **{"type": "scatter", "mode": "lines+markers", "name": f"{name} (trial {trial.number})"},
-        **{"x": [e.epoch for e in epochs], "y": [shortened(e.val_loss) for e in epochs]},
+        **{"x": [e.epoch for e in epochs], "y": [shortened(measure.value(e.val_loss)) for e in epochs]},
         **{"line": {"color": colour, "width": 2.5}, "marker": {"size": 5, "color": colour}},
     }
 
@@ -199,28 +204,34 @@ def _curve(trial: TrialRecord, name: str, colour: str) -> Trace:
 def history_figure(result: SweepResult) -> Figure:
     """Each trial's loss when it ended, and the best loss so far, over the seconds of the search."""
     began = min(t.started for t in result.trials)
-    ranked = result.ranked()
+    ranked, measure = result.ranked(), result.measure
     steps = best_so_far(result)
     shown = thinned(ranked, most_trials(HISTORY_COLUMNS))
     groups = [("stopped early", STOPPED, TrialStatus.STOPPED), ("finished", FINISHED, TrialStatus.FINISHED)]
     traces = [
-        _points([round(t.ended - began, 3) for t in some], some, name, colour)
+        _points([round(t.ended - began, 3) for t in some], some, measure, name, colour)
         for name, colour, status in groups
         if (some := [t for t in shown if t.status is status])
     ]
     step: Trace = {
         **{"type": "scatter", "mode": "lines", "name": "best so far"},
-        **{"x": [round(step.seconds, 3) for step in steps], "y": [shortened(step.val_loss) for step in steps]},
+        **{
+            "x": [round(step.seconds, 3) for step in steps],
+            "y": [shortened(measure.value(step.val_loss)) for step in steps],
+        },
         **{"line": {"color": WINNER, "shape": "hv", "width": 2}},
     }
     return Figure(
         [*traces, step],
         {
             "xaxis": {"title": {"text": "seconds since the first proposal"}, "rangemode": "tozero"},
-            "yaxis": {**loss_scale([t.val_loss for t in ranked]), "title": {"text": "val_loss"}},
+            "yaxis": {
+                **loss_scale([measure.value(t.val_loss) for t in ranked]),
+                "title": {"text": measure.name},
+            },
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },
-        "Each trial's lowest validation loss at the time it ended, and the lowest so far."
+        f"Each trial's {measure.extreme} {measure.phrase} at the time it ended, and the {measure.extreme} so far."
         + thinned_text(len(shown), len(ranked)),
     )
 

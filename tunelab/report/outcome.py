@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import not_confirmed, verdict
 from tunelab.analysis.published import WINNER, place_sentence, published_place
@@ -12,6 +11,7 @@ from tunelab.analysis.standing import headline, verdict_lines
 from tunelab.documents.blocks import Block, Cell, Items, Note, Section, Table, Text
 from tunelab.documents.cells import cell_text
 from tunelab.records.baseline import Baseline
+from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.report.limits import MAX_ROWS
@@ -56,22 +56,22 @@ def best_section(result: SweepResult) -> Section:
     top = result.ranked()[:BEST_ROWS]
     winners = () if result.best is None else result.best.members or (result.best.trial,)
     marked = tuple(i for i, t in enumerate(top) if t.number in winners)
-    caption = f"The best {len(top)} by validation loss in the search."
-    loss = Text(f"val_loss: {kind_of(result.facts.kind).loss_text}; lower is better.", soft=True)
-    return Section("Best configurations", [loss, trial_table(top, caption, marked, run_ids=False)])
+    caption = f"The best {len(top)} by {result.measure.phrase} in the search."
+    loss = Text(f"{result.measure.description}.", soft=True)
+    return Section("Best configurations", [loss, trial_table(top, result.measure, caption, marked, run_ids=False)])
 
 
 def trial_table(
-    trials: list[TrialRecord], caption: str, marked: tuple[int, ...] = (), *, run_ids: bool = True
+    trials: list[TrialRecord], measure: Measure, caption: str, marked: tuple[int, ...] = (), *, run_ids: bool = True
 ) -> Table:
     """Return trials with their loss, epochs and parameters; very many parameters share a column."""
     names = parameter_names(trials)
     together = len(names) > MAX_COLUMNS
-    columns = ["trial", "status", "val_loss", "best epoch", "epochs", *(["configuration"] if together else names)]
+    columns = ["trial", "status", measure.name, "best epoch", "epochs", *(["configuration"] if together else names)]
     rows: list[list[Cell]] = []
     for t in trials:
         best = t.best
-        found: list[Cell] = [None, None] if best is None else [best.val_loss, best.epoch]
+        found: list[Cell] = [None, None] if best is None else [measure.value(best.val_loss), best.epoch]
         params = [_configuration(t)] if together else [t.params.get(name) for name in names]
         rows.append([str(t.number), t.status.label, *found, len(t.epochs), *params])
     if run_ids and any(t.run_id for t in trials):

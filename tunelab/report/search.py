@@ -31,10 +31,10 @@ def importance_section(result: SweepResult, importance: Mapping[str, float]) -> 
     if not importance:
         return None
     text = (
-        "By conditional PED-ANOVA (Watanabe et al. 2023) over the order of the trials by validation loss: the share of "
-        "each hyperparameter in reaching the best quarter of the trials. A large share says that the value matters, "
-        "not which one is good: see the slices. Other tools use other methods (fANOVA, random forests, Shapley "
-        "values), and their numbers differ, also in order."
+        f"By conditional PED-ANOVA (Watanabe et al. 2023) over the order of the trials by {result.measure.phrase}: the "
+        "share of each hyperparameter in reaching the best quarter of the trials. A large share says that the value "
+        "matters, not which one is good: see the slices. Other tools use other methods (fANOVA, random forests, "
+        "Shapley values), and their numbers differ, also in order."
     )
     blocks: list[Block] = [Text(text)]
     count = len(result.ranked())
@@ -56,7 +56,7 @@ def space_sections(result: SweepResult, importance: Mapping[str, float]) -> list
     if not varied:
         return []
     caption = (
-        "The lowest validation loss of each trial over each hyperparameter: "
+        f"The {result.measure.extreme} {result.measure.phrase} of each trial over each hyperparameter: "
         "grey was stopped early, blue finished, orange won."
     )
     caption += thinned_text(len(slice_trials(result, varied)), len(ranked))
@@ -117,9 +117,9 @@ def trials_section(result: SweepResult) -> Section:
     """Return every trial, folded; of very many the best ones."""
     most = most_trials(len(result.space) + FURTHER_COLUMNS)
     if len(result.trials) <= most:
-        all_trials = trial_table(list(result.trials), "")
+        all_trials = trial_table(list(result.trials), result.measure, "")
         return Section("All trials", [Folded(f"All {len(result.trials)} trials", [all_trials])])
     shown = (result.ranked() or list(result.trials))[:most]
     caption = f"The others are in the sweep's result: tunelab results {result.name} --json."
     title = f"The best {len(shown):,} of {len(result.trials):,} trials"
-    return Section("All trials", [Folded(title, [trial_table(shown, caption)])])
+    return Section("All trials", [Folded(title, [trial_table(shown, result.measure, caption)])])

@@ -135,19 +135,24 @@ def fitting_trials(
 def study_of(result: SweepResult) -> optuna.Study:
     """Return a sweep as an Optuna study, for ``optuna.visualization`` and ``optuna.importance``.
 
-    Its trials have their curves, and are COMPLETE, PRUNED or FAIL. Trials outside the space are left out: a reference
-    configuration may be one. With several objectives the study has their directions and values.
+    Its trials have their curves, and are COMPLETE, PRUNED or FAIL; values and directions are the user's own. Trials
+    outside the space are left out: a reference configuration may be one.
     """
     objectives = result.facts.objectives
     directions = [StudyDirection[objective.direction.upper()] for objective in objectives]
+    if not objectives:
+        directions = [StudyDirection.MAXIMIZE if result.measure.is_maximised else StudyDirection.MINIMIZE]
     known = {name: json_to_distribution(json.dumps(d)) for name, d in result.space.items()}
     with quiet_optuna():
-        study = optuna.create_study(study_name=result.name, directions=directions or [StudyDirection.MINIMIZE])
+        study = optuna.create_study(study_name=result.name, directions=directions)
     for record in result.trials:
         if all(name in known and contains(known[name], value) for name, value in record.params.items()):
             values = losses_of(record, objectives)
             if values is not None and objectives:
                 values = [objective.loss(value) for objective, value in zip(objectives, values, strict=True)]
+            elif values is not None:
+                values = [result.measure.value(value) for value in values]
+            curve = {epoch: result.measure.value(loss) for epoch, loss in curve_of(record, objectives).items()}
             distributions = {name: known[name] for name in record.params}
-            study.add_trial(_frozen(record, distributions, values, curve_of(record, objectives)))
+            study.add_trial(_frozen(record, distributions, values, curve))
     return study

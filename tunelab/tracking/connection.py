@@ -19,6 +19,8 @@ from filelock import FileLock
 
 from search_spaces import UserError
 from search_spaces.errors import MAX_WORDS, bounded_text
+from trainables.base.contract.task import METRIC
+from tunelab.records.measure import Measure
 from tunelab.records.trial import TrialStatus
 from tunelab.system.environment import git_commit, versions
 from tunelab.system.redaction import without_secrets
@@ -67,6 +69,7 @@ PLACES = (  # tables and columns where MLflow keeps the absolute places of artif
     ("logged_models", "artifact_location"),
     ("model_versions", "storage_location"),
 )
+MEASURE, DIRECTION = "tunelab.metric", "tunelab.direction"  # tags, see measure_tags
 TAG_LIMIT = 7_900  # MLflow refuses tags above 8,000 characters
 PARAM_LIMIT = 5_900
 STATUS = {
@@ -292,6 +295,17 @@ def json_object(text: str) -> dict[str, Any]:
 def milliseconds(seconds: float) -> int:
     """Convert seconds to whole milliseconds, as MLflow counts time."""
     return round(seconds * 1000)
+
+
+def measure_tags(measure: Measure) -> dict[str, str]:
+    """Return the tags of a sweep or a trial whose metric is not ``val_loss``: its name, and ``maximize``."""
+    name = {} if measure.name == METRIC else {MEASURE: measure.name}
+    return {**name, **({DIRECTION: "maximize"} if measure.is_maximised else {})}
+
+
+def measure_of(run: Run) -> Measure:
+    """Return the measure that a run's tags name."""
+    return Measure(run.data.tags.get(MEASURE, METRIC), run.data.tags.get(DIRECTION) == "maximize")
 
 
 def provenance_tags() -> dict[str, str]:

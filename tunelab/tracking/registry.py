@@ -12,7 +12,7 @@ from tunelab.records.tracking_store import ModelEntry, Registration
 from tunelab.tracking.process_state import fluent
 from tunelab.tracking.sweep_runs import SweepRuns
 
-VAL_LOSS, DIGEST = "tunelab.val_loss", "tunelab.digest"  # tags of a version
+DIGEST = "tunelab.digest"  # tag of a version
 CHAMPION = "champion"
 
 
@@ -35,9 +35,15 @@ class Registry(SweepRuns):
             return Registration(version, champion=True)
         if entry.objection:
             return Registration(version, False, f"It is not a champion: {entry.objection}.")
-        if champion is not None and entry.val_loss >= float(champion.tags[VAL_LOSS]):
-            rival = format_number(float(champion.tags[VAL_LOSS]))
-            return Registration(version, False, f"The champion is still version {champion.version} (val_loss {rival}).")
+        if champion is not None:
+            measure = entry.measure
+            rival = champion.tags.get(f"tunelab.{measure.name}")
+            if rival is None:
+                why = f"The champion is still version {champion.version}, which another metric chose."
+                return Registration(version, False, why)
+            if entry.val_loss >= measure.value(float(rival)):
+                held = f"{measure.name} {format_number(float(rival))}"
+                return Registration(version, False, f"The champion is still version {champion.version} ({held}).")
         for each in (alias, CHAMPION):
             self.client.set_registered_model_alias(name, each, version)
         return Registration(version, champion=True)
@@ -45,12 +51,13 @@ class Registry(SweepRuns):
     def _version(self, name: str, entry: ModelEntry) -> str:
         """Return the version of a logged model, which is made when there is none."""
         with suppress(MlflowException):  # it exists already
-            about = f"Winners of sweeps on {entry.task}, by validation loss."
+            about = f"Winners of sweeps on {entry.task}, by {entry.measure.phrase}."
             self.client.create_registered_model(name, description=about)
         for known in self.client.search_model_versions(f"name = '{name}'"):
             if known.source == entry.model_uri:
                 return str(known.version)
-        tags = {**entry.tags, VAL_LOSS: repr(entry.val_loss), DIGEST: entry.digest}
+        value = repr(entry.measure.value(entry.val_loss))
+        tags = {**entry.tags, f"tunelab.{entry.measure.name}": value, DIGEST: entry.digest}
         model_id = entry.model_uri.rpartition("/")[2]  # a server refuses a model's URI without it
         with fluent(self.uri):  # the registry looks the model up in the process-wide store
             made = self.client.create_model_version(

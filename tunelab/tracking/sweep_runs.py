@@ -27,6 +27,7 @@ from tunelab.tracking.connection import (
     STATUS,
     TAG_LIMIT,
     json_object,
+    measure_tags,
     milliseconds,
     provenance_tags,
     read_tag,
@@ -221,7 +222,7 @@ def sweep_metrics(result: SweepResult) -> dict[str, float]:
     found, best, score = {}, result.best, result.facts.score
     if best is not None:
         test = {f"test_{name}": value for name, value in best.test.items()}
-        found["best_val_loss"] = best.val_loss
+        found[result.measure.best_name] = result.measure.value(best.val_loss)
         found |= {name: value for name, value in test.items() if name == f"test_{score}"}
         found |= baseline_metrics(result)
         found |= test
@@ -259,6 +260,7 @@ def _sweep_tags(result: SweepResult) -> dict[str, str]:
         "tunelab.sweep": result.name,
         "tunelab.task": result.task,
         "tunelab.digest": result.data.digest,
+        **measure_tags(result.measure),
         "tunelab.spec": json.dumps(result.spec.to_json(), ensure_ascii=False)[:TAG_LIMIT],
         **provenance_tags(),
     }

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from mlflow.entities import Metric, Param, Run, RunTag
 
 from search_spaces import UserError
+from trainables.base.contract.task import METRIC
+from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.tracking.connection import (
@@ -15,6 +17,8 @@ from tunelab.tracking.connection import (
     STATUS,
     Connection,
     json_object,
+    measure_of,
+    measure_tags,
     milliseconds,
     provenance_tags,
     read_tag,
@@ -26,9 +30,10 @@ from tunelab.tracking.names import stored_names
 class TrialRuns(Connection):
     """Writes trials and reads one back from its run alone.
 
-    A trial's metrics are ``val_loss``, ``seconds`` of training, those that its task reports, and at the end
-    ``best_val_loss``, ``best_epoch``, ``epochs`` and ``train_seconds``. A winner has its model's ``test_…`` and
-    ``model_…`` as well, a confirmed trial ``confirm_…``. Nothing of Ray's is among them.
+    A trial's metrics are ``val_loss`` (of a function its own metric, under its name and in its sign), ``seconds`` of
+    training, those that its task reports, and at the end ``best_val_loss`` (``best_<name>``), ``best_epoch``,
+    ``epochs`` and ``train_seconds``. A winner has its model's ``test_…`` and ``model_…`` as well, a confirmed trial
+    ``confirm_…``. Nothing of Ray's is among them.
     """
 
     def log_trial(self, experiment_id: str, parent: SweepResult, trial: TrialRecord, known: str | None) -> str:
@@ -55,12 +60,12 @@ class TrialRuns(Connection):
         else:
             run_id, run = known, self.client.get_run(known)
             params = {name: value for name, value in params.items() if name not in run.data.params}
-            steps = [m.step for m in self.client.get_metric_history(run_id, "val_loss")]
+            steps = [m.step for m in self.client.get_metric_history(run_id, parent.measure.name)]
             logged = max(steps, default=0)
-        metrics = [m for e in trial.epochs if e.epoch > logged for m in _metrics(e, trial.started)]
+        metrics = [m for e in trial.epochs if e.epoch > logged for m in _metrics(e, parent.measure, trial.started)]
         tags = [RunTag(k, v) for k, v in end_tags.items()]
         if trial.status != TrialStatus.RUNNING:
-            metrics += _final_metrics(trial)
+            metrics += _final_metrics(trial, parent.measure)
         for start in range(0, max(len(metrics), 1), 1000):  # MLflow's limit of one batch
             self.client.log_batch(run_id, metrics[start : start + 1000], [Param(k, v) for k, v in params.items()], tags)
             params, tags = {}, []
@@ -98,7 +103,8 @@ class TrialRuns(Connection):
         )
 
     def _curve(self, run: Run) -> tuple[Epoch, ...]:
-        summary = {"best_val_loss", "best_epoch", "epochs", "train_seconds"}
+        measure = measure_of(run)
+        summary = {measure.best_name, "best_epoch", "epochs", "train_seconds"}
         names = [name for name in run.data.metrics if name not in summary and not name.startswith(("test_", "model_"))]
         by_epoch: dict[int, dict[str, float]] = {}
         for name in names:
@@ -106,8 +112,10 @@ class TrialRuns(Connection):
                 by_epoch.setdefault(point.step, {})[name] = point.value
         curve = []
         for epoch, metrics in sorted(by_epoch.items()):
-            if "val_loss" in metrics:
-                loss, seconds = metrics.pop("val_loss"), metrics.pop("seconds", 0.0)
+            if measure.name in metrics:
+                seconds, loss = metrics.pop("seconds", 0.0), measure.value(metrics[measure.name])
+                if measure.name == METRIC:
+                    metrics.pop(METRIC)
                 curve.append(Epoch.from_row([epoch, loss, metrics, seconds]))
         return tuple(curve)
 
@@ -122,6 +130,7 @@ def _trial_tags(parent: SweepResult, trial: TrialRecord) -> dict[str, str]:
         "tunelab.max_epochs": str(trial.max_epochs),
         "tunelab.status": str(trial.status),
         "tunelab.digest": parent.data.digest,
+        **measure_tags(parent.measure),
         "tunelab.params": json.dumps(dict(trial.params), ensure_ascii=False),
         "tunelab.config": json.dumps(dict(trial.config), ensure_ascii=False),
         **provenance_tags(),
@@ -140,15 +149,15 @@ def _end_tags(sweep: str, trial: TrialRecord) -> dict[str, str]:
     return tags
 
 
-def _metrics(epoch: Epoch, started: float) -> Iterable[Metric]:
+def _metrics(epoch: Epoch, measure: Measure, started: float) -> Iterable[Metric]:
     moment = milliseconds(started + epoch.seconds)
-    values = {"val_loss": epoch.val_loss, "seconds": epoch.seconds, **epoch.metrics}
+    values = {**epoch.metrics, measure.name: measure.value(epoch.val_loss), "seconds": epoch.seconds}
     return [Metric(name, value, moment, epoch.epoch) for name, value in values.items()]
 
 
-def _final_metrics(trial: TrialRecord) -> list[Metric]:
+def _final_metrics(trial: TrialRecord, measure: Measure) -> list[Metric]:
     moment = milliseconds(trial.ended)
     figures = {"epochs": float(len(trial.epochs)), "train_seconds": trial.train_seconds}
     if trial.best is not None and trial.has_result:
-        figures |= {"best_val_loss": trial.best.val_loss, "best_epoch": float(trial.best.epoch)}
+        figures |= {measure.best_name: measure.value(trial.best.val_loss), "best_epoch": float(trial.best.epoch)}
     return [Metric(name, value, moment, len(trial.epochs)) for name, value in figures.items()]

@@ -51,11 +51,12 @@ def view_link(base: str, experiment_id: str, view: str) -> str:
 
 def experiment_tags(result: SweepResult) -> dict[str, str]:
     """Return what a task's experiment says of itself: a description, and views of its sweeps and of their trials."""
-    facts = result.facts
+    facts, measure = result.facts, result.measure
+    aim = "maximise" if measure.is_maximised else "minimise"
     score = f"{facts.score} ({'higher' if facts.score_direction == 'maximize' else 'lower'} is better)"
     note = (
         f"**{plain(facts.title)}** ({plain(facts.kind)}). {plain(f'Data: {facts.source} ({facts.licence}).')} "
-        f"Trials minimise `val_loss`; the headline score is {plain(f'{score}. {facts.note}')}\n\n"
+        f"Trials {aim} `{plain(measure.name)}`; the headline score is {plain(f'{score}. {facts.note}')}\n\n"
         "Each sweep is a run, its trials are nested under it. "
         "The menu *Views* holds *Sweeps*, *Sweeps compared* and *Trials*."
     )
@@ -69,7 +70,7 @@ def experiment_tags(result: SweepResult) -> dict[str, str]:
 
 def _sweeps_state(result: SweepResult) -> dict[str, Any]:
     score = f"test_{result.facts.score}"
-    metrics = ["best_val_loss", score, *baseline_metrics(result), "wall_seconds"]
+    metrics = [result.measure.best_name, score, *baseline_metrics(result), "wall_seconds"]
     params = COMPARED
     tags = ["tunelab.verdict", "tunelab.stopped"]
     return _state([*_columns("metrics", metrics), *_columns("params", params), *_columns("tags", tags)])
@@ -78,14 +79,15 @@ def _sweeps_state(result: SweepResult) -> dict[str, Any]:
 def _compare_state(result: SweepResult) -> dict[str, Any]:
     """Return the state of a page that compares sweeps: settings coloured by the test score, and the scores as bars."""
     score = f"test_{result.facts.score}"
-    axes = {"selectedParams": COMPARED, "selectedMetrics": ["best_val_loss", score], "showAllRuns": True}
+    best = result.measure.best_name
+    axes = {"selectedParams": COMPARED, "selectedMetrics": [best, score], "showAllRuns": True}
     bars = [score, *baseline_metrics(result)]
     charts: list[dict[str, Any]] = [
         {"type": "PARALLEL", "metricSectionId": _AXES, **axes},
-        *({"type": "BAR", "metricSectionId": _LOSSES, "metricKey": name} for name in ["best_val_loss", *bars]),
+        *({"type": "BAR", "metricSectionId": _LOSSES, "metricKey": name} for name in [best, *bars]),
     ]
     return {
-        **_state([*_columns("metrics", ["best_val_loss", *bars]), *_columns("params", COMPARED)]),
+        **_state([*_columns("metrics", [best, *bars]), *_columns("params", COMPARED)]),
         "searchFilter": "tags.`tunelab.kind` = 'sweep'",
         **_charts(charts, "All settings, coloured by the test score", "Scores"),
     }
@@ -104,26 +106,26 @@ def _charts(charts: Sequence[Mapping[str, Any]], above: str, below: str) -> dict
 
 def _trials_state(result: SweepResult) -> dict[str, Any]:
     """Return trials of all sweeps of the experiment, best first: parallel coordinates, losses and curves."""
-    params = unconditional(result)[:MAX_AXES]
-    metrics = ["best_val_loss", f"val_{result.facts.score}", "best_epoch", "epochs"]
+    params, measure = unconditional(result)[:MAX_AXES], result.measure
+    metrics = [measure.best_name, f"val_{result.facts.score}", "best_epoch", "epochs"]
     columns = [*_columns("metrics", metrics), *_columns("params", params)]
-    axes = {"selectedParams": params, "selectedMetrics": ["best_val_loss"], "showAllRuns": True}
+    axes = {"selectedParams": params, "selectedMetrics": [measure.best_name], "showAllRuns": True}
     charts = [
         {"type": "PARALLEL", "metricSectionId": _AXES, **axes},
         {
             "type": "LINE",
             "metricSectionId": _LOSSES,
-            "metricKey": "val_loss",
-            "selectedMetricKeys": ["val_loss"],
+            "metricKey": measure.name,
+            "selectedMetricKeys": [measure.name],
             **_LINE,
         },
-        {"type": "BAR", "metricSectionId": _LOSSES, "metricKey": "best_val_loss"},
+        {"type": "BAR", "metricSectionId": _LOSSES, "metricKey": measure.best_name},
     ]
     return {
         **_state([*columns, *_columns("tags", ["tunelab.status", "tunelab.winner"])]),
         "searchFilter": "tags.`tunelab.kind` = 'trial'",
-        "orderByKey": "metrics.`best_val_loss`",
-        "orderByAsc": True,
+        "orderByKey": f"metrics.`{measure.best_name}`",
+        "orderByAsc": not measure.is_maximised,
         "runsHiddenMode": "FIRST_20_RUNS",
         **_charts(charts, "Hyperparameters", "Losses"),
     }

@@ -21,7 +21,9 @@ from search_spaces import UserError
 from tests.displays import Acting
 from tests.toys import Toy
 from tunelab.interactive.result import InteractiveResult
+from tunelab.records.text import format_number
 from tunelab.records.trial import TrialStatus
+from tunelab.tracking.open import open_store
 
 pytestmark = pytest.mark.usefixtures("ray_session", "in_folder")
 
@@ -140,6 +142,27 @@ def test_metric_and_direction_are_the_users_and_the_sealed_test_is_opened_once(s
     model = result.load_model()
     assert isinstance(model, SGDClassifier)
     assert float(model.score(INPUTS, LABELS)) == highest
+    check_that_people_see_the_accuracy(result, highest)
+
+
+def check_that_people_see_the_accuracy(result: InteractiveResult, highest: float) -> None:
+    """Table, verdict, study, report, cell and MLflow have the user's own metric, in its own sign, and no other."""
+    assert result.to_pandas()["accuracy"].max() == highest
+    assert f"with an accuracy of {format_number(highest)}" in repr(result)
+    study = result.study()
+    assert (study.direction, study.best_value) == (optuna.study.StudyDirection.MAXIMIZE, highest)
+    report = result.report(Path("report.html"))
+    pages = report.read_text(encoding="utf-8") + report.with_suffix(".md").read_text(encoding="utf-8")
+    assert "accuracy: as the function reports it; higher is better" in pages
+    assert "val_loss" not in pages
+    assert "validation loss" not in pages
+    assert "val_loss" not in result._repr_html_()
+    store = open_store(result.tracking_uri)
+    run = store.run(result.trials[0].run_id)
+    assert run.data.metrics["best_accuracy"] == max(e.metrics["accuracy"] for e in result.trials[0].epochs)
+    assert store.run(result.parent_run_id).data.metrics["best_accuracy"] == highest
+    assert not [name for name in run.data.metrics if "val_loss" in name]
+    assert store.load_trial(run.info.run_id).epochs == result.trials[0].epochs
 
 
 def test_a_dataframe_and_arrays_are_learned_as_tables(store_uri: str) -> None:

@@ -37,7 +37,7 @@ def as_trainable(
 
         budget = max_epochs or task.facts.max_epochs
         for report in task.fit(config, training, seed, max_epochs=budget):
-            tune.report({METRIC: finite(report.val_loss), "epoch": report.epoch, **report.metrics})
+            tune.report({**report.metrics, METRIC: finite(report.val_loss), "epoch": report.epoch})
 
     return train
 

@@ -126,7 +126,8 @@ class FunctionTrial:
             from trainables.base.functions.models import to_tensors  # loads torch
 
             weights, self._best = to_tensors(model), loss
-        numbers.pop(METRIC, None)
+        if self._objective.metric == METRIC:
+            del numbers[METRIC]
         return EpochReport(self._epoch, loss, {**numbers, **self._constraints}, weights, checkpoint)
 
     def set_constraint(self, name: str, value: float) -> None:

@@ -18,9 +18,7 @@ KINDS: dict[str, TargetKind] = {
         Multiclass(),
         Images(),
         TargetKind("language_model", costly=True, loss_text="mean cross entropy of a token, −ln p(token), nats"),
-        TargetKind(
-            "function", loss_text="the objective that the function reports, negated if maximised", has_data=False
-        ),
+        TargetKind("function", loss_text="as the function reports it", has_data=False),
     )
 }
 assert set(KINDS) == set(get_args(Kind))

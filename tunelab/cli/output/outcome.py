@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.advice import advice
 from tunelab.analysis.caveats import caveats, test_openings
 from tunelab.analysis.front import mark
@@ -114,17 +113,17 @@ def _print_trials(result: SweepResult) -> None:
         if len(shown) == 1 or len({trial.params.get(name) for trial in shown}) > 1
     ]
     print_table(
-        ["trial", *([score] if scored else []), "val_loss", "status", "epochs", *names, "run id"],
+        ["trial", *([score] if scored else []), result.measure.name, "status", "epochs", *names, "run id"],
         [
             [f"{trial.number} {WINNER if trial.number in winners else ''}".strip()]
             + ([_metric(trial, score)] if scored else [])
-            + [trial.val_loss, trial.status.label, len(trial.epochs)]
+            + [result.measure.value(trial.val_loss), trial.status.label, len(trial.epochs)]
             + [trial.params.get(name) for name in names]
             + [trial.run_id[:8]]
             for trial in shown
         ],
         title=f"{result.name}: the best of {len(result.trials)} trials, {WINNER} the winner\n"
-        f"val_loss: {kind_of(result.facts.kind).loss_text}; lower is better",
+        f"{result.measure.description}",
         drop_first=["run id", *reversed(names), "epochs"],
         marked=next((i for i, trial in enumerate(shown) if trial.number in winners), None),
     )
