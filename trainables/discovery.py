@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import pkgutil
-import sys
 import traceback
 import warnings
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -16,8 +15,9 @@ from typing import Any
 
 from search_spaces.errors import UserError, describe_error, unknown
 from search_spaces.python_file import PythonFile
+from trainables.base.contract.own_code import import_file
 from trainables.base.contract.task import Predictor, Splits, Task, TaskFacts
-from trainables.base.contract.trainable import TASK_FILE, add_to_path
+from trainables.base.contract.trainable import TASK_FILE
 
 ENTRY_POINTS = "tunelab.tasks"
 FUNCTION_PREFIX = "function:"  # of the name under which a sweep of a function in memory is recorded
@@ -120,11 +120,23 @@ def load_data(task: Task, split_seed: int) -> Splits:
         raise UserError(f"Task '{task.facts.name}' cannot load its data: {describe_error(error)} ({where}).") from error
 
 
-def load_predictor(folder: Path) -> Predictor:
-    """Return the predictor that ``Predictor.save`` wrote into ``folder``, without running pickled code."""
+def load_predictor(folder: Path, trusted: Sequence[str] = ()) -> Predictor:
+    """Return the predictor that a folder holds, without running pickled code.
+
+    Args:
+        folder: As ``save_predictor`` left it.
+        trusted: Python files whose code may run, where the predictor is of a user's own class.
+    """
     from trainables.base.contract.predictors import load
 
-    return load(folder)
+    return load(folder, trusted)
+
+
+def save_predictor(predictor: Predictor, folder: Path) -> None:
+    """Write a predictor into an empty folder, with a note of its class where that is the user's own."""
+    from trainables.base.contract.predictors import save
+
+    save(predictor, folder)
 
 
 def _tasks_in(module: ModuleType) -> list[type[Task]]:
@@ -162,17 +174,11 @@ def _task_of_file(file: PythonFile) -> type[Task]:
     path = file.path
     if not path.is_file():
         raise UserError(f"Task file '{path}' does not exist. Give the path of a Python file that defines a Task.")
-    name = f"{TASK_FILE}{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise UserError(f"Task file '{path}' is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    add_to_path(path.resolve().parent)
     try:
-        spec.loader.exec_module(module)
+        module = import_file(path, f"{TASK_FILE}{path.stem}")
+    except UserError:
+        raise
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
         raise UserError(f"Task file '{path}' does not run: {describe_error(error)}.") from error
     if file.name:
         return _task_of_name(module, file)

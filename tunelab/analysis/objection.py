@@ -1,4 +1,4 @@
-"""What speaks against a winner: fresh seeds that contradict it, or a baseline that is better on validation rows.
+"""What speaks against a winner: a model that cannot be loaded, fresh seeds, or a baseline that is better.
 
 A winner with an objection is registered but does not become the champion, and the verdict begins with the objection.
 """
@@ -23,7 +23,7 @@ def objection(result: SweepResult) -> str:
     """Return what speaks against the winner, one clause without a full stop; empty when nothing does."""
     if result.best is None:
         return ""
-    return _contradiction(result) or _better_baseline(result)
+    return result.best.fault or _contradiction(result) or _better_baseline(result)
 
 
 def _contradiction(result: SweepResult) -> str:

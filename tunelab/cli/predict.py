@@ -72,6 +72,10 @@ def command(
         ),
     ] = STREAM,
     tracking_uri: Annotated[str | None, typer.Option(help="The store that holds the model.")] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Python file whose code the model may run; repeat it for more."),
+    ] = None,
 ) -> None:
     """Predict with a logged model: a table gives a table, a picture of a digit the digit.
 
@@ -82,7 +86,7 @@ def command(
     check_output(output, several=not is_one)
     store = open_store(tracking_uri)
     with tempfile.TemporaryDirectory() as folder:
-        predictor = store.load_model(store.model_uri(model), Path(folder))
+        predictor = store.load_model(store.model_uri(model), Path(folder), trust or [])
     answers = {file.source: _answer(predictor, file) for file in fitting(inputs, _sort(predictor))}
     if is_one:
         _write_one(next(iter(answers.values())), output)

@@ -14,7 +14,7 @@ EXAMPLE_ROWS = 3
 
 
 def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store: TrackingStore) -> SweepResult:
-    """Write the winner's metrics and model to the store, and register the model.
+    """Write the winner's metrics and model to the store, load the model back, and register it.
 
     Returns:
         The result with the model's URI and version.
@@ -30,6 +30,8 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
     store.log_figures(best.run_id, {}, tags)
     example = splits.train.inputs[:EXAMPLE_ROWS]
     uri = store.log_model(best.run_id, predictor, example, result.task, metrics)
+    best = replace(best, model_uri=uri, fault=store.load_back(uri, predictor, example))
+    result = replace(result, best=best)
     made = store.register(
         ModelEntry(
             result.task,
@@ -43,5 +45,5 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
             tags=version_tags(result),
         )
     )
-    best = replace(best, model_uri=uri, version=made.version, champion=made.champion, not_champion=made.why)
+    best = replace(best, version=made.version, champion=made.champion, not_champion=made.why)
     return replace(result, best=best)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,12 +86,14 @@ class InteractiveResult(SweepResult):
         """
         return study_of(self)
 
-    def load_model(self, build: Build | None = None) -> Any:
+    def load_model(self, build: Build | None = None, *, trust: Sequence[str | Path] = ()) -> Any:
         """Load the winner's model from the tracking store.
 
         Args:
             build: Makes the network of a function from a configuration; that of ``run_sweep`` when None. A result that
                 was loaded by name needs it again.
+            trust: Python files whose code may run, where the model is of a class of your own and you have not run a
+                sweep with that file before.
 
         Returns:
             A ``Predictor`` (``predict(table)``); of a sweep of a function the model itself, as its library has it: a
@@ -110,7 +112,9 @@ class InteractiveResult(SweepResult):
         from trainables.base.functions.models import ReportedModel  # loads torch
 
         with tempfile.TemporaryDirectory() as folder:
-            found: Predictor = open_store(self.tracking_uri).load_model(self.best.model_uri, Path(folder))
+            found: Predictor = open_store(self.tracking_uri).load_model(
+                self.best.model_uri, Path(folder), [str(path) for path in trust]
+            )
         if isinstance(found, ReportedModel):
             return replace(found, build=build or self._build).native()
         return found

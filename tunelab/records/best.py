@@ -44,6 +44,7 @@ class Best:
         version: Its version as ``tunelab-<task>`` in the registry; empty without one.
         champion: Whether it is the champion.
         not_champion: Why it is not; empty when it is, or without a model.
+        fault: What went wrong when the logged model was loaded back, a clause; empty when it predicts as before.
         members: Numbers of the trials it averages, the heaviest first, when it is an ensemble.
         costs: Weight, time and size of each of these.
         seed: Seed of the model where it was trained after the search, because the search had stopped the trial; None
@@ -61,6 +62,7 @@ class Best:
     version: str = ""
     champion: bool = False
     not_champion: str = ""
+    fault: str = ""
     members: tuple[int, ...] = ()
     costs: tuple[EnsembleMember, ...] = ()
     seed: int | None = None

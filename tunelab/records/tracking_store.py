@@ -93,6 +93,9 @@ class TrackingStore(Protocol):
     ) -> str:
         """Log a model to a run; return its URI."""
 
+    def load_back(self, model_uri: str, predictor: Predictor, example: Any) -> str:
+        """Load a logged model and compare its predictions; return what is wrong with it, empty when nothing is."""
+
     def register(self, entry: ModelEntry) -> Registration:
         """Register a model; it may become the champion."""
 
@@ -141,6 +144,9 @@ class NullStore:
     def log_model(
         self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
     ) -> str:
+        return ""
+
+    def load_back(self, model_uri: str, predictor: Predictor, example: Any) -> str:
         return ""
 
     def register(self, entry: ModelEntry) -> Registration:

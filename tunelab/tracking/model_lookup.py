@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from search_spaces.errors import UserError, did_you_mean
+from search_spaces.errors import UserError, describe_error, did_you_mean
 from trainables import Predictor, load_predictor
+from trainables.base.contract.own_code import own_classes
 from tunelab.records.lookup import Named, find_named
+from tunelab.system.trust import Named as NamedFile
+from tunelab.system.trust import check_trusted, digest_of
 from tunelab.tracking.connection import STORE_ERRORS
 from tunelab.tracking.process_state import fluent
 from tunelab.tracking.sweep_runs import SweepRuns, named_run
@@ -27,9 +32,46 @@ RUN_ID = re.compile(r"[0-9a-f]{4,32}")  # or its beginning
 class ModelLookup(SweepRuns):
     """Finds and loads predictors."""
 
-    def load_model(self, uri: str, folder: Path) -> Predictor:
-        """Return the predictor of a URI such as ``models:/tunelab-wine@champion``; raise ``UserError`` without one."""
-        return load_predictor(self.fetch_predictor(uri, folder))
+    def load_model(self, uri: str, folder: Path, trusted: Sequence[str] = ()) -> Predictor:
+        """Return the predictor of a URI such as ``models:/tunelab-wine@champion``.
+
+        Args:
+            uri: Of the model.
+            folder: Empty; the model's files are put there.
+            trusted: Python files that the user named, whose code may run where the predictor is of a class of theirs.
+
+        Raises:
+            UserError: There is no such model, it is damaged, or its class is in a file that the user has not named.
+        """
+        saved = self.fetch_predictor(uri, folder)
+        given = [*trusted]
+        for own in own_classes(saved):
+            if own.file and not own.package and own.sha256 not in map(digest_of, map(Path, trusted)):
+                check_trusted([NamedFile("Python file", own.file)], trusted, f"The model '{uri}'")
+                given.append(own.file)
+        return load_predictor(saved, given)
+
+    def load_back(self, uri: str, predictor: Predictor, example: Any) -> str:
+        """Load a logged model and compare it with the one in memory.
+
+        Args:
+            uri: The logged model.
+            predictor: As it was before it was logged.
+            example: A few raw input rows.
+
+        Returns:
+            What is wrong with it, a clause; empty when it predicts the same.
+        """
+        with fluent(self.uri), tempfile.TemporaryDirectory() as folder:
+            local = mlflow.artifacts.download_artifacts(uri, dst_path=folder)
+            try:
+                saved = Path(local) / "artifacts" / "predictor"
+                loaded = load_predictor(saved, [own.file for own in own_classes(saved)])
+                differs = predictor.difference(loaded, example)
+            except Exception as error:  # noqa: BLE001 whatever a user's own class raises keeps it from being champion
+                why = str(error) if isinstance(error, UserError) else describe_error(error)
+                return f"its model cannot be loaded back ({why.rstrip('.')})"
+        return f"its model predicts otherwise after it was loaded back ({differs})" if differs else ""
 
     def fetch_predictor(self, uri: str, folder: Path) -> Path:
         """Copy a model to an empty folder and return where its predictor lies; raise ``UserError`` without one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import tempfile
 import warnings
@@ -19,7 +20,7 @@ from mlflow.types.schema import AnyType, ColSpec, Schema
 
 import search_spaces
 import trainables
-from trainables import Predictor
+from trainables import Predictor, save_predictor
 from tunelab.records.trial import TrialStatus
 from tunelab.tracking.connection import STATUS
 from tunelab.tracking.model_lookup import ModelLookup
@@ -62,7 +63,7 @@ class Models(Registry, ModelLookup):
             warnings.simplefilter("ignore")  # hints about integer columns and type hints of our own model file
             saved, code = Path(folder) / "predictor", Path(folder) / "code.zip"
             saved.mkdir()
-            predictor.save(saved)
+            save_predictor(predictor, saved)
             _write_code(code)
             with mlflow.start_run(run_id=run_id):
                 info = mlflow.pyfunc.log_model(
@@ -73,6 +74,8 @@ class Models(Registry, ModelLookup):
                     input_example=example if len(example) else None,
                     pip_requirements=_requirements(packages),
                 )
+                if predictor.flavour:
+                    _log_native(predictor, task)
                 if predictor.pipeline_parts:  # a second time in transformers' own flavour, for those who use that
                     self._log_pipeline(predictor, task)
         tags = {"tunelab.model_figures": fingerprint, "tunelab.model_uri": str(info.model_uri)}
@@ -112,6 +115,17 @@ class Models(Registry, ModelLookup):
         for model in self.client.search_logged_models(experiments, filter_string=query):
             if model.model_uri not in kept:
                 self.client.delete_logged_model(model.model_id)
+
+
+def _log_native(predictor: Predictor, task: str) -> None:
+    """Log a model to the active run in the flavour of its own library as well, where that needs no pickle."""
+    flavour = predictor.flavour
+    module = importlib.import_module(f"mlflow.{flavour}")
+    options = {"serialization_format": "skops"} if flavour == "sklearn" else {}
+    packages = ("scikit-learn", "skops") if flavour == "sklearn" else (flavour,)
+    module.log_model(
+        predictor.native(), name=f"tunelab-{task}-{flavour}", pip_requirements=_requirements(packages), **options
+    )
 
 
 def _signature(predictor: Predictor, example: Any) -> ModelSignature:

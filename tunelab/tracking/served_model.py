@@ -23,7 +23,9 @@ class ServedModel(PythonModel):  # type: ignore[misc, unused-ignore]
             sys.path.append(context.artifacts["code"])
         from trainables import load_predictor
 
-        self._predictor = load_predictor(Path(context.artifacts["predictor"]))
+        folder = Path(context.artifacts["predictor"])
+        # whoever loads an MLflow model runs the code beside it; a class of a user's own is among that
+        self._predictor = load_predictor(folder, [str(source) for source in folder.rglob("own_class.py")])
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None

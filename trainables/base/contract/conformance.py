@@ -284,7 +284,8 @@ def _missing_key(subject: Subject) -> None:
 
 
 def _predictor(subject: Subject) -> None:
-    from trainables.base.contract.predictors import load
+    from trainables.base.contract.own_code import own_classes
+    from trainables.base.contract.predictors import load, save
 
     task, splits = subject.task, subject.splits
     weights = subject.reports[-1].weights
@@ -301,10 +302,10 @@ def _predictor(subject: Subject) -> None:
     )
     inputs = validation.inputs[:ROWS]
     with tempfile.TemporaryDirectory() as folder:
-        predictor.save(Path(folder))
+        save(predictor, Path(folder))
         pickled = [p.name for p in Path(folder).rglob("*") if p.suffix in (".pkl", ".pickle", ".pt", ".pth", ".joblib")]
         _demand(not pickled, f"save() writes {', '.join(pickled)}; models are kept without pickle.")
-        loaded = load(Path(folder))
+        loaded = load(Path(folder), [own.file for own in own_classes(Path(folder))])
     fault = same_outputs(predictor.predict(inputs), loaded.predict(inputs), len(inputs))
     _demand(fault is None, f"The saved and loaded predictor differs: {fault}.")
 

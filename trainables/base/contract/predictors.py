@@ -1,12 +1,15 @@
-"""The predictors there are, by the name in their folder."""
+"""Saving predictors and loading them back: those of tunelab by their name, those of users by their class."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
+from contextvars import ContextVar
 from pathlib import Path
 
-from search_spaces.errors import unknown
+from search_spaces.errors import UserError, describe_error, unknown
 from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.own_code import FILE, OwnClass
 from trainables.base.contract.task import Predictor
 
 # lazily imported, so that a table's predictor loads no transformers
@@ -21,13 +24,39 @@ PREDICTORS = {
 }
 
 
-def load(folder: Path) -> Predictor:
+_trusted: ContextVar[Sequence[str]] = ContextVar("trusted", default=())  # also for the members of an ensemble
+
+
+def save(predictor: Predictor, folder: Path) -> None:
+    """Write a predictor into an empty folder, and where its class is defined, if that is the user's own."""
+    predictor.save(folder)
+    own = OwnClass.of(type(predictor))
+    if own is not None:
+        own.save(folder)
+
+
+def load(folder: Path, trusted: Sequence[str] | None = None) -> Predictor:
     """Load the predictor that a folder holds, and have it predict once, where that takes a moment only.
 
+    Args:
+        folder: As ``save`` left it.
+        trusted: Python files that the user named, whose code may run; those of the ensemble that loads this member,
+            when None.
+
     Raises:
-        UserError: the folder holds none, or one that is damaged; the sentence names the file.
+        UserError: the folder holds none, one that is damaged, or one whose class is in a file that was not named.
     """
+    token = _trusted.set(_trusted.get() if trusted is None else trusted)
+    try:
+        return _load(folder)
+    finally:
+        _trusted.reset(token)
+
+
+def _load(folder: Path) -> Predictor:
     file = folder / "predictor.json"
+    if (folder / FILE).exists():
+        return _load_own(folder)
     name = entry(read_object(file), "predictor", str, file)
     if name not in PREDICTORS:
         raise unknown("predictor", name, PREDICTORS)
@@ -36,6 +65,20 @@ def load(folder: Path) -> Predictor:
     with reading(file):  # whatever a predictor does not say itself
         found = predictor.load(folder)
         _try(found)
+    return found
+
+
+def _load_own(folder: Path) -> Predictor:
+    """Load a predictor of a user's class."""
+    cls = OwnClass.load(folder / FILE).find(_trusted.get())
+    if not issubclass(cls, Predictor):
+        raise UserError(f"The model's class '{cls.__name__}' is not a Predictor.")
+    try:
+        found: Predictor = cls.load(folder)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"The class '{cls.__name__}' cannot load its model: {describe_error(error)}.") from error
     return found
 
 

@@ -198,6 +198,30 @@ class Predictor(ABC):
             UserError: The inputs lack something that the model reads.
         """
 
+    def difference(self, other: Any, inputs: Any) -> str:
+        """Return in what another predictor, loaded back from this one's files, differs; empty when in nothing.
+
+        Args:
+            other: The loaded one.
+            inputs: A few rows, as ``predict`` takes them.
+        """
+        import pandas as pd
+
+        try:
+            pd.testing.assert_frame_equal(self.predict(inputs), other.predict(inputs), check_exact=False, rtol=1e-5)
+        except AssertionError as error:
+            return str(error).partition("\n")[0]
+        return ""
+
+    @property
+    def flavour(self) -> str:
+        """MLflow's flavour that also keeps ``native()``, without pickle; empty for none."""
+        return ""
+
+    def native(self) -> Any:
+        """Return the model as its own library has it; this object, where there is no other form."""
+        return self
+
     def trial_input(self) -> Any:
         """Return one row of raw inputs that a whole model can predict, on which a loaded one is tried.
 

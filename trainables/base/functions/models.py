@@ -31,6 +31,54 @@ WEIGHTS = "weights.safetensors"
 SKOPS, LIGHTGBM, XGBOOST = "model.skops", "model.lightgbm.txt", "model.xgboost.ubj"
 FORMATS = (WEIGHTS, SKOPS, LIGHTGBM, XGBOOST)
 SHA256 = "sha256"  # of the model's file: XGBoost may end the process over a damaged one
+GUIDE = "LOAD.md"  # how to load the files without tunelab
+_GUIDES = {
+    WEIGHTS: """# How to load this network
+
+```python
+import json
+from safetensors.torch import load_file
+
+network = Net(**json.load(open("config.json")))  # your own class, made as in your training function
+network.load_state_dict(load_file("weights.safetensors"))
+network.eval()
+```
+
+MLflow's PyTorch flavour would pickle the network, or trace it with an example of its input, which a training function
+does not give; these files run no code when they are loaded.
+""",
+    SKOPS: """# How to load this estimator
+
+```python
+import skops.io
+
+estimator = skops.io.load("model.skops", trusted=[])
+```
+
+The same run holds it in MLflow's own flavour: `mlflow.sklearn.load_model`, kept by skops, not by pickle.
+""",
+    LIGHTGBM: """# How to load this booster
+
+```python
+import lightgbm
+
+booster = lightgbm.Booster(model_file="model.lightgbm.txt")
+```
+
+The same run holds it in MLflow's own flavour: `mlflow.lightgbm.load_model`.
+""",
+    XGBOOST: """# How to load this booster
+
+```python
+import xgboost
+
+booster = xgboost.Booster()
+booster.load_model("model.xgboost.ubj")
+```
+
+The same run holds it in MLflow's own flavour: `mlflow.xgboost.load_model`.
+""",
+}
 KEPT = "an nn.Module, a state dict, or a fitted estimator of scikit-learn, LightGBM or XGBoost"
 
 
@@ -96,6 +144,19 @@ class ReportedModel(Predictor):
     def format(self) -> str:
         """Name of the file that holds the model."""
         return next((name for name in (SKOPS, LIGHTGBM, XGBOOST) if name in self.weights), WEIGHTS)
+
+    @property
+    def flavour(self) -> str:
+        return {SKOPS: "sklearn", LIGHTGBM: "lightgbm", XGBOOST: "xgboost"}.get(self.format, "")
+
+    def difference(self, other: Any, inputs: Any) -> str:
+        """Compare the tensors and the configuration: what a function's model takes is not known."""
+        if not isinstance(other, ReportedModel) or self.weights.keys() != other.weights.keys():
+            return "the names of its tensors differ"
+        changed = [name for name, value in self.weights.items() if not torch.equal(value.cpu(), other.weights[name])]
+        if changed:
+            return f"the tensor '{changed[0]}' differs"
+        return "" if json.loads(json.dumps(dict(self.config))) == dict(other.config) else "its configuration differs"
 
     def native(self) -> Any:
         """Return the model as its own library has it.
@@ -166,6 +227,7 @@ class ReportedModel(Predictor):
         (folder / "config.json").write_text(
             json.dumps(dict(self.config), ensure_ascii=False, indent=1), encoding="utf-8"
         )
+        (folder / GUIDE).write_text(_GUIDES[self.format], encoding="utf-8")
         meta = {"predictor": self.kind, "format": self.format, SHA256: file_digest(folder / self.format)}
         (folder / "predictor.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
 

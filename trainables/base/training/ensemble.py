@@ -12,7 +12,7 @@ import pandas as pd
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import entry, read_object, reading
-from trainables.base.contract.predictors import load
+from trainables.base.contract.predictors import load, save
 from trainables.base.contract.task import Predictor
 from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import row_kind
@@ -87,7 +87,7 @@ class EnsemblePredictor(Predictor):
         for number, member in enumerate(self.members):
             part = folder / _part(number)
             part.mkdir()
-            member.save(part)
+            save(member, part)
         meta = {"predictor": self.kind, "kind": self.task_kind, "weights": self.weights}
         (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
 
