@@ -29,6 +29,7 @@ locale_dirs = [str(Path(__file__).parent / "locale")]
 language = "en"
 smartquotes = False  # two dashes are options of a command line, not a long dash
 
+highlight_language = "none"  # of blocks that name no language: commands and what they print
 myst_enable_extensions = ["dollarmath", "deflist", "attrs_inline"]
 myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 3

@@ -87,6 +87,11 @@ def test_a_command_that_does_not_exist_is_found() -> None:
     assert complaint(["swep"])
 
 
+def test_no_page_has_the_name_of_one_that_sphinx_makes_itself() -> None:
+    names = {page.relative_to(folder).as_posix() for folder in (DOCS, KOREAN) for page in folder.glob("*.md")}
+    assert names.isdisjoint({"search.md", "genindex.md", "py-modindex.md"})
+
+
 def test_korean_pages_are_those_that_have_to_be_there() -> None:
     expected = {path.relative_to(DOCS) for path in translated_pages()}
     assert {path.relative_to(KOREAN) for path in KOREAN.rglob("*.md")} == expected

@@ -9,7 +9,7 @@ SMALL_ROWS = 5_000  # below, spaces and references have smaller batches
 STEPS = 4_000  # of the optimizer in a whole trial, at a usual batch size: 64 to 256, as the rows are
 SMALL_BATCH, USUAL_BATCH, BATCHES = 64, 256, 50  # an epoch of the tables in between has 50 batches
 MIN_EPOCHS, MAX_EPOCHS = 27, 300
-GRACE_SHARE = 18  # a trial can first be stopped after one in this many of its epochs: measured, see docs/search.md
+GRACE_SHARE = 18  # a trial can first be stopped after one in this many of its epochs: docs/search-methods.md
 TRAINING_SHARE = 0.64  # of the rows
 
 
