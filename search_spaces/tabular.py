@@ -13,8 +13,9 @@ import optuna
 from search_spaces.mlp import suggest_mlp
 from search_spaces.space import Config, SearchSpace
 
-FAMILIES = ("mlp", "neighbours", "boosting", "embedded")
+FAMILIES = ("mlp", "boosting", "neighbours", "embedded")  # in the order of their turns: the cheap ones first
 BATCH_SIZES = (64, 128, 256, 512)
+SHARED_BY = 4  # times as many rows in a batch of ``neighbours``, which share the cost of embedding the candidates
 
 
 def suggest_table(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int] = BATCH_SIZES) -> Config:
@@ -31,7 +32,7 @@ def suggest_neighbours(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int]
     config: Config = {
         "embedding": "periodic",
         "n_frequencies": trial.suggest_int("neighbours_n_frequencies", 16, 64, log=True),
-        "frequency_scale": trial.suggest_float("neighbours_frequency_scale", 0.005, 1.0, log=True),
+        "frequency_scale": trial.suggest_float("neighbours_frequency_scale", 0.005, 0.5, log=True),
         "embedding_size": trial.suggest_int("neighbours_embedding_size", 8, 32, log=True),
         "dim": trial.suggest_int("dim", 32, 192, log=True),
         "n_blocks": trial.suggest_int("n_blocks", 0, 1),
@@ -40,10 +41,10 @@ def suggest_neighbours(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int]
         config["block_width"] = trial.suggest_int("block_width", 64, 384, log=True)
         config["dropout"] = trial.suggest_float("neighbours_dropout", 0.0, 0.5)
     return config | {
-        "candidates": trial.suggest_float("candidates", 0.1, 0.6),
-        "lr": trial.suggest_float("neighbours_lr", 3e-4, 3e-2, log=True),
+        "candidates": trial.suggest_float("candidates", 0.2, 0.8),
+        "lr": trial.suggest_float("neighbours_lr", 1e-3, 5e-2, log=True),
         "weight_decay": trial.suggest_float("neighbours_weight_decay", 1e-6, 1e-2, log=True),
-        "batch_size": trial.suggest_categorical("neighbours_batch_size", batch_sizes),
+        "batch_size": trial.suggest_categorical("neighbours_batch_size", [SHARED_BY * size for size in batch_sizes]),
     }
 
 
@@ -73,8 +74,8 @@ def suggest_embedded(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int]) 
     return config | {
         "hidden_sizes": [width] * depth,
         "members": trial.suggest_categorical("members", (1, 8, 16, 32)),
-        "dropout": trial.suggest_float("embedded_dropout", 0.0, 0.5),
-        "lr": trial.suggest_float("embedded_lr", 1e-4, 1e-2, log=True),
+        "dropout": trial.suggest_float("embedded_dropout", 0.0, 0.3),
+        "lr": trial.suggest_float("embedded_lr", 1e-4, 2e-2, log=True),
         "weight_decay": trial.suggest_float("embedded_weight_decay", 1e-6, 1e-1, log=True),
         "batch_size": trial.suggest_categorical("embedded_batch_size", batch_sizes),
     }

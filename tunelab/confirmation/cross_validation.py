@@ -19,6 +19,7 @@ from tunelab.launch.retraining import assignment_for, retrain_here
 from tunelab.records.cross_validation import CrossValidation, CrossValidationRow
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
+from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord
 
 MIN_VALIDATION_ROWS = 500  # with as many rows, validation losses decide
@@ -40,8 +41,7 @@ def leaders_to_compare(result: SweepResult, task: Task, splits: Splits) -> list[
         Two to four leaders, as many as cost no more epochs than the search. Empty when validation rows are enough,
         in a small sweep, and when rows cannot be dealt into folds.
     """
-    few = len(splits.validation.targets) < MIN_VALIDATION_ROWS
-    if not few or len(result.trials) < DEFAULT_MIN_TRIALS or not rows_are_exchangeable(result, task, splits.training):
+    if len(result.trials) < DEFAULT_MIN_TRIALS or not needs_folds(result.spec, task, splits):
         return []
     for count in range(min(MAX_LEADERS, len(result.ranked())), 1, -1):
         leaders = result.ranked()[:count]
@@ -50,14 +50,20 @@ def leaders_to_compare(result: SweepResult, task: Task, splits: Splits) -> list[
     return []
 
 
-def rows_are_exchangeable(result: SweepResult, task: Task, data: TrainingData) -> bool:
+def needs_folds(spec: SweepSpec, task: Task, splits: Splits) -> bool:
+    """Return True if validation rows are too few to tell leaders apart, and may be dealt into folds."""
+    few = len(splits.validation.targets) < MIN_VALIDATION_ROWS
+    return few and rows_are_exchangeable(spec, task, splits.training)
+
+
+def rows_are_exchangeable(spec: SweepSpec, task: Task, data: TrainingData) -> bool:
     """Return True if training and validation rows are a random split of a table, so that they may be dealt again."""
     from trainables import TabularTask
     from trainables.table import Table
 
     if not isinstance(task, TabularTask) or type(task).split not in (TabularTask.split, Table.split):
         return False
-    if any(result.spec.task_options.get(option) for option in DEALT_BY_OPTION):
+    if any(spec.task_options.get(option) for option in DEALT_BY_OPTION):
         return False
     return {name.rpartition("_")[0] for name in data.arrays if name.endswith("_train")} == {
         name.rpartition("_")[0] for name in data.arrays if name.endswith("_val")

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from trainables import load_data
+from tunelab.confirmation.cross_validation import needs_folds
 from tunelab.estimate.prediction import Measured, Prediction, make_prediction
 from tunelab.estimate.probe import Probe, evaluation_seconds, usual_length
 from tunelab.launch.resources import slots
@@ -38,5 +39,6 @@ def predict(spec: SweepSpec) -> Prediction:
             probe.run()
             length = usual_length(plan, splits, probe)
             evaluation = evaluation_seconds(plan, splits, probe)
-            measured = Measured(capacity, length, startup, evaluation, time.monotonic() - began)
+            folded = needs_folds(spec, plan.task, splits)
+            measured = Measured(capacity, length, startup, evaluation, folded, time.monotonic() - began)
             return make_prediction(plan, probe, measured)

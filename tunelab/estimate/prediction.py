@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from search_spaces import UserError
 from trainables.base.training.machine_memory import available_memory
-from tunelab.analysis.confirmation_cost import WORKER_SECONDS, affordable_top
+from tunelab.analysis.confirmation_cost import DEFAULT_MIN_TRIALS, WORKER_SECONDS, affordable_top
+from tunelab.confirmation.cross_validation import FOLDS, MAX_COST, MAX_LEADERS
 from tunelab.estimate.probe import Probe, seconds_per_epoch
-from tunelab.estimate.simulation import expected_epochs
+from tunelab.estimate.simulation import Spread, expected_training
+from tunelab.evaluation.candidates import KEEP_WEIGHTS, kept_weights
 from tunelab.records.spec import ResolvedSpec
 from tunelab.search.factory import make_rungs
-from tunelab.setup.resolve import KEEP_WEIGHTS, ResolvedSweep
+from tunelab.setup.resolve import ResolvedSweep
 from tunelab.system.machine import process_tree
 
 IMPORT_SECONDS = 3.0  # Python, torch, Ray and MLflow, before anything can be measured
@@ -22,6 +24,7 @@ STORE_BYTES = 5_100_000  # an empty store and the log that sqlite keeps beside i
 PAGES_BYTES = 4_700_000  # report, figures and model of one sweep: each page holds plotly.js
 TRIAL_BYTES = 9_000  # a trial's rows in the store, without its curve
 VALUE_BYTES = 230  # one metric of one epoch in the store, indices included
+USUAL_MEMBERS = 6  # of an ensemble, whose weights its model holds
 SPARE_MEMORY = 0.9  # of what is available may be used
 
 
@@ -72,7 +75,8 @@ class Measured:
         capacity: Trials that fit at once by CPUs and GPUs.
         length: Epochs of a trial that is not stopped.
         startup_seconds: Starting Ray and loading the data.
-        evaluation_seconds: What follows the search, without confirmation.
+        evaluation_seconds: What follows the search, without confirmation and cross-validation.
+        folded: True if few validation rows make the sweep compare its leaders by cross-validation.
         probe_seconds: The whole probe.
     """
 
@@ -80,6 +84,7 @@ class Measured:
     length: int
     startup_seconds: float
     evaluation_seconds: float
+    folded: bool
     probe_seconds: float
 
 
@@ -95,10 +100,11 @@ def make_prediction(plan: ResolvedSweep, probe: Probe, measured: Measured) -> Pr
         UserError: The sweep cannot fit in memory or on the disk.
     """
     spec, capacity = plan.spec, measured.capacity
-    epochs = expected_epochs(spec.trials, measured.length, make_rungs(spec).levels, spec.reduction_factor)
-    epoch_seconds = statistics.fmean(seconds_per_epoch(trial) for trial in probe.trials)
+    costs = [seconds_per_epoch(trial) for trial in probe.trials]
+    expected = expected_training(spec.trials, measured.length, make_rungs(spec, probe.references), costs)
+    epochs, seconds, epoch_seconds = expected.epochs, expected.seconds, statistics.fmean(costs)
     first_seconds = statistics.fmean(trial.epochs[0].seconds for trial in probe.trials)
-    train = epochs.mean * epoch_seconds + spec.trials * max(0.0, first_seconds - epoch_seconds)
+    train = seconds.mean + spec.trials * max(0.0, first_seconds - epoch_seconds)
     later = max(0, process_tree(os.getpid())[os.getpid()] - probe.own_bytes)  # what the evaluation loaded
     base = probe.peak_bytes + later - capacity * probe.worker_bytes
     concurrency = _fitting(base, probe.worker_bytes, capacity)
@@ -110,10 +116,11 @@ def make_prediction(plan: ResolvedSweep, probe: Probe, measured: Measured) -> Pr
         search, epochs, train = spec.time_budget, epochs.cut(fraction), train * fraction
     in_time = round(spec.trials * fraction)
     confirmation = _confirmation_seconds(spec, in_time, measured.length * epoch_seconds / concurrency, search)
+    if measured.folded:
+        confirmation += _folding_seconds(in_time, measured.length, epochs, epoch_seconds)
     wall = IMPORT_SECONDS + measured.startup_seconds + search + confirmation + measured.evaluation_seconds
     fewer, more = (
-        0.0 if fraction < 1 else (bound - epochs.mean) * epoch_seconds / concurrency
-        for bound in (epochs.low, epochs.high)
+        0.0 if fraction < 1 else (bound - seconds.mean) / concurrency for bound in (seconds.low, seconds.high)
     )
     return Prediction(
         trials=spec.trials,
@@ -128,7 +135,7 @@ def make_prediction(plan: ResolvedSweep, probe: Probe, measured: Measured) -> Pr
         wall_range=(wall + fewer, wall + more),
         memory_bytes=base + concurrency * probe.worker_bytes,
         worker_bytes=probe.worker_bytes,
-        disk_bytes=_fitting_disk(plan, _disk_bytes(probe, in_time, epochs.mean)),
+        disk_bytes=_fitting_disk(plan, _disk_bytes(probe, kept_weights(spec), in_time, epochs.mean)),
         probe_seconds=measured.probe_seconds,
         probed=len(probe.trials),
     )
@@ -184,16 +191,34 @@ def _confirmation_seconds(spec: ResolvedSpec, trials: int, run_seconds: float, s
     return training(top) + (WORKER_SECONDS if training(top) > WORKER_SECONDS else 0.0)
 
 
-def _disk_bytes(probe: Probe, trials: int, epochs: float) -> int:
+def _folding_seconds(trials: int, length: int, epochs: Spread, epoch_seconds: float) -> float:
+    """Return the seconds of a cross-validation by the rule of ``confirmation/cross_validation.py``, one run at a time.
+
+    Args:
+        trials: Number of trials that run.
+        length: Epochs of a whole run.
+        epochs: Of the whole search.
+        epoch_seconds: Of one epoch.
+    """
+    if trials < DEFAULT_MIN_TRIALS:
+        return 0.0
+    affordable = int(MAX_COST * epochs.mean / (FOLDS * max(1, length)))
+    leaders = min(MAX_LEADERS, affordable)
+    return FOLDS * leaders * length * epoch_seconds if leaders > 1 else 0.0
+
+
+def _disk_bytes(probe: Probe, kept: int, trials: int, epochs: float) -> int:
+    """Return the bytes of store, journal, weights and model; ``kept`` leading trials keep their weights.
+
+    The weights of families differ in size by far: the mean of the probed trials counts, and the model once more.
+    """
     ran = probe.trials
     seen = sum(len(trial.epochs) for trial in ran)
     values = statistics.fmean(len(trial.epochs[0].metrics) + 2 for trial in ran)
     journal = (probe.folder / "journal.jsonl").stat().st_size / seen
-    weights = max((path.stat().st_size for path in probe.folder.glob("weights/*")), default=0)
+    sizes = [path.stat().st_size for path in probe.folder.glob("weights/*")]
+    weights = statistics.fmean(sizes) if sizes else 0.0
+    copies = min(kept, trials) + 1 + (USUAL_MEMBERS if kept > KEEP_WEIGHTS else 1)  # leaders, the reference; the model
     return round(
-        STORE_BYTES
-        + PAGES_BYTES
-        + trials * TRIAL_BYTES
-        + epochs * (values * VALUE_BYTES + journal)
-        + weights * (KEEP_WEIGHTS + 1)
+        STORE_BYTES + PAGES_BYTES + trials * TRIAL_BYTES + epochs * (values * VALUE_BYTES + journal) + weights * copies
     )

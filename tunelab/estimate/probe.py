@@ -68,6 +68,11 @@ class Probe:
         self.silent_since = self._controller.silent_since
 
     @property
+    def references(self) -> int:
+        """Number of leading trials that are reference configurations: one for each family of a table."""
+        return self._controller.state.study.references
+
+    @property
     def halted(self) -> bool:
         """True if no further trial may begin."""
         return self._controller.halted

@@ -1,9 +1,10 @@
-"""Epochs that a search will train, from simulated searches."""
+"""Epochs that a search will train and what they cost, from simulated searches."""
 
 from __future__ import annotations
 
 import random
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tunelab.search.asha import Rungs
@@ -13,48 +14,71 @@ SIMULATED_TRIALS = 100_000  # in all simulations: the more trials a sweep has, t
 
 
 @dataclass(frozen=True)
-class Epochs:
-    """Epochs of simulated searches: their mean, and the bounds between which eight of ten lie."""
+class Spread:
+    """What simulated searches spend: their mean, and the bounds between which eight of ten lie."""
 
     mean: float
     low: float
     high: float
 
-    def cut(self, fraction: float) -> Epochs:
-        """Return the epochs of a part of the search, ``fraction`` of the whole."""
-        return Epochs(self.mean * fraction, self.low * fraction, self.high * fraction)
+    @classmethod
+    def of(cls, found: Sequence[float]) -> Spread:
+        """Summarise simulated searches, at least two."""
+        low, *_, high = statistics.quantiles(found, n=10, method="inclusive")
+        return cls(statistics.fmean(found), low, high)
+
+    def cut(self, fraction: float) -> Spread:
+        """Return the same of a part of the search, ``fraction`` of the whole."""
+        return Spread(self.mean * fraction, self.low * fraction, self.high * fraction)
 
 
-def expected_epochs(trials: int, length: int, levels: tuple[int, ...], reduction_factor: int) -> Epochs:
-    """Estimate the epochs of a sweep whose trials keep their order at all rungs, from simulations with random orders.
+@dataclass(frozen=True)
+class ExpectedTraining:
+    """What a search is expected to train.
+
+    Attributes:
+        epochs: Over all trials.
+        seconds: Training time, summed over trials.
+    """
+
+    epochs: Spread
+    seconds: Spread
+
+
+def expected_training(
+    trials: int, length: int, rungs: Rungs, costs: Sequence[float], simulations: int = SIMULATIONS
+) -> ExpectedTraining:
+    """Estimate what a sweep trains whose trials keep their order at all rungs, from simulations with random orders.
 
     Args:
         trials: Number of trials.
         length: Epochs of a trial that is not stopped.
-        levels: Epochs of the rungs; empty without early stopping.
-        reduction_factor: ASHA keeps the best 1/N of the trials at each rung.
+        rungs: Its levels, its reduction factor and the trials that are never stopped; left as they are.
+        costs: Seconds of an epoch of the first trials. Later trials cost the same in turn, as families of models take
+            turns.
+        simulations: Maximum number of simulated searches.
     """
-    if not levels:
-        return Epochs(*[float(trials * length)] * 3)
     rng = random.Random(0)
     found = [
-        _simulated_epochs([rng.random() for _ in range(trials)], length, Rungs(levels, reduction_factor))
-        for _ in range(max(2, min(SIMULATIONS, SIMULATED_TRIALS // trials)))
+        _simulate([rng.random() for _ in range(trials)], length, rungs, costs)
+        for _ in range(max(2, min(simulations, SIMULATED_TRIALS // trials)))
     ]
-    low, *_, high = statistics.quantiles(found, n=10, method="inclusive")
-    return Epochs(statistics.fmean(found), low, high)
+    epochs, seconds = zip(*found, strict=True)
+    return ExpectedTraining(Spread.of(epochs), Spread.of(seconds))
 
 
-def _simulated_epochs(losses: list[float], length: int, rungs: Rungs) -> int:
-    total = 0
+def _simulate(losses: list[float], length: int, like: Rungs, costs: Sequence[float]) -> tuple[float, float]:
+    rungs = Rungs(like.levels, like.reduction_factor, like.protected)
+    epochs, seconds = 0, 0.0
     for number, loss in enumerate(losses):
-        stopped = None
+        ended = length
         for level in rungs.levels:
             if level >= length:
                 break
             rungs.note(number, level, loss)
             if not rungs.should_continue(number, level):
-                stopped = level
+                ended = level
                 break
-        total += stopped or length
-    return total
+        epochs += ended
+        seconds += ended * costs[number % len(costs)]
+    return float(epochs), seconds

@@ -13,9 +13,11 @@ from trainables.base.kinds.registry import kind_of
 from trainables.base.training.ensemble import SharedInputs, is_member
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.records.result import SweepResult
+from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord
 
-MAX_CANDIDATES = 20  # leading trials whose weights are kept until the end
+KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
+MAX_CANDIDATES = 20  # the same where an ensemble may be made of them
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Candidates:
     def row_losses(self) -> np.ndarray:
         """(trials, rows) the loss of each validation row."""
         return np.stack([self.kind.row_losses(self.kind.encode_outputs(one), self.target) for one in self.decoded])
+
+
+def kept_weights(spec: SweepSpec) -> int:
+    """Return the number of leading trials of a sweep whose weights are kept until its end."""
+    return max(KEEP_WEIGHTS, MAX_CANDIDATES if spec.ensemble else 0, spec.confirm_top or 0)
 
 
 def load_candidates(result: SweepResult, task: Task, splits: Splits, weights: LeadingWeights) -> Candidates | None:

@@ -81,7 +81,8 @@ class SweepSpec(BaseModel):
     max_epochs: int | None = option(
         BUDGET,
         None,
-        "Maximum number of epochs of a trial; one whose validation loss no longer falls ends earlier by itself.",
+        "Maximum number of epochs of a trial; where the validation loss no longer falls, a network's learning rate is "
+        "halved (ReduceLROnPlateau), and the trial ends by itself.",
         "N",
         "the task's",
         ge=1,

@@ -20,7 +20,7 @@ from tunelab.documents.blocks import Document, Section
 from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult
-from tunelab.report.evidence import audit_section, confirmation_section
+from tunelab.report.evidence import audit_section, confirmation_section, cross_validation_section, expected_loss_section
 from tunelab.report.front import front_section
 from tunelab.report.outcome import (
     baselines_section,
@@ -72,6 +72,8 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
         baselines_section(result),
         published_section(result),
         best_section(result) if result.ranked() else None,
+        expected_loss_section(result),
+        cross_validation_section(result),
         confirmation_section(result),
         winner_section(result),
         column_section(result),

@@ -90,8 +90,9 @@ def savings_section(result: SweepResult) -> Section:
     """Return epochs and seconds spent and saved."""
     savings = estimate_savings(result)
     spent = f"{savings.epochs_spent:,} epochs and {format_number(savings.seconds_spent)} s of training were spent"
+    inside = [Text(result.facts.early_stopping, soft=True)] if result.facts.early_stopping else []
     if result.spec.scheduler == "none":
-        return Section("What early stopping saved", [Text(f"{spent}; no scheduler stopped trials.")])
+        return Section("What early stopping saved", [Text(f"{spent}; no scheduler stopped trials."), *inside])
     text = (
         f"{spent}. {savings.stopped} of {len(result.trials)} trials were stopped early; at full budget they would have "
         f"cost {savings.epochs_saved:,} epochs more, about {format_number(savings.seconds_saved)} s: "
@@ -104,7 +105,7 @@ def savings_section(result: SweepResult) -> Section:
     text += unaudited if result.audit is None else "; see the audit."
     rungs: list[list[Cell]] = [[e.level, e.reached, e.stopped, e.reached - e.stopped] for e in savings.rungs]
     table = Table(["rung (epoch)", "reached it", "stopped there", "continued"], rungs)
-    return Section("What early stopping saved", [Text(text), *([table] if rungs else [])])
+    return Section("What early stopping saved", [Text(text), *inside, *([table] if rungs else [])])
 
 
 def advice_section(result: SweepResult, importance: Mapping[str, float]) -> Section | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tunelab.analysis.members import MEMBER_COLUMNS, member_rows
 from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
 from tunelab.figures.curves import learning_curves
 from tunelab.figures.html import page_figure
@@ -18,6 +19,10 @@ def winner_section(result: SweepResult) -> Section | None:
     curves = learning_curves(trial, result.facts)
     drawings = kind_figures(result.facts.kind).report_drawings(result.evaluation, result.facts.unit)
     blocks: list[Block] = [page_figure(drawing) for drawing in ([] if curves is None else [curves])]
+    if best.costs:
+        blocks.insert(
+            0, Table(list(MEMBER_COLUMNS), member_rows(result), "What the winner averages, and what it costs.")
+        )
     if best.members:
         blocks.append(
             Text(f"The curves are those of trial {best.trial}, the heaviest member; the rest is of the mean.")

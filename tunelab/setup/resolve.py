@@ -31,7 +31,6 @@ from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
 
 COMPILERS = ("g++", "clang++")  # what torch.compile looks for
-KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
 CONFIRMATION = "confirm"  # where weights of a confirmation lie, in the storage of a sweep
 MODEL = "model"  # the option of a task that names a language model
 ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of an unexpected error

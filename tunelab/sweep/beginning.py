@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 
-from tunelab.evaluation.candidates import MAX_CANDIDATES
+from tunelab.evaluation.candidates import kept_weights
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.records.data import DataDescription
 from tunelab.records.result import SweepResult
@@ -18,7 +18,6 @@ from tunelab.search.replay import Replay, replay
 from tunelab.search.steering import Steering
 from tunelab.setup.fingerprint import check_changes, check_same, identity, space_of_session
 from tunelab.setup.named_files import named_files, named_places
-from tunelab.setup.resolve import KEEP_WEIGHTS
 from tunelab.sweep.preparation import PreparedSweep
 from tunelab.sweep.tracking import SweepTracking
 from tunelab.system.environment import Environment
@@ -129,8 +128,7 @@ def empty_result(prepared: PreparedSweep, began: float) -> SweepResult:
 
 def _leading_weights(prepared: PreparedSweep, earlier: Replay | None) -> LeadingWeights:
     spec = prepared.resolved.spec
-    keep = max(KEEP_WEIGHTS, MAX_CANDIDATES if spec.ensemble else 0, spec.confirm_top or 0)
-    weights = LeadingWeights(prepared.resolved.storage, keep)
+    weights = LeadingWeights(prepared.resolved.storage, kept_weights(spec))
     for trial in earlier.trials if earlier is not None else ():
         if trial.status != TrialStatus.RUNNING:
             weights.ended(trial)

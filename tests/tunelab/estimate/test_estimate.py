@@ -15,9 +15,10 @@ from tunelab.cli.plan import lines_of
 from tunelab.doctor import examine
 from tunelab.estimate import prediction as cost
 from tunelab.estimate.predict import predict
-from tunelab.estimate.simulation import Epochs, expected_epochs
+from tunelab.estimate.simulation import Spread, expected_training
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
+from tunelab.search.asha import Rungs
 from tunelab.search.events import Finished, Started
 from tunelab.search.journal import FILE, Journal
 from tunelab.setup.named_files import named_places
@@ -36,17 +37,30 @@ def test_a_sweep_whose_probe_diverges_is_predicted(store_uri: str) -> None:
 
 
 def test_expected_epochs_without_stopping_are_all() -> None:
-    assert expected_epochs(10, 9, (), 3) == Epochs(90, 90, 90)
+    found = expected_training(10, 9, Rungs((), 3), [1.0, 3.0])
+    assert found.epochs == Spread(90, 90, 90)
+    assert found.seconds == Spread(180, 180, 180)
 
 
 def test_expected_epochs_lie_between_the_first_rung_and_all() -> None:
-    epochs = expected_epochs(64, 27, (1, 3, 9), 3)
+    epochs = expected_training(64, 27, Rungs((1, 3, 9), 3), [1.0]).epochs
     assert 64 < epochs.low < epochs.mean < epochs.high < 0.5 * 64 * 27
     assert epochs.mean < 0.35 * 64 * 27
 
 
 def test_expected_epochs_of_a_hundred_thousand_trials_are_known_while_one_waits() -> None:
-    assert expected_epochs(100_000, 27, (1, 3, 9), 3).mean == pytest.approx(3 * 100_000, rel=0.05)
+    epochs = expected_training(100_000, 27, Rungs((1, 3, 9), 3), [1.0]).epochs
+    assert epochs.mean == pytest.approx(3 * 100_000, rel=0.05)
+
+
+def test_references_are_trained_to_their_end_at_their_own_cost() -> None:
+    costs = [1.0, 1.0, 100.0, 1.0]  # seconds an epoch: one family costs far more
+    alone = expected_training(4, 27, Rungs((1, 3, 9), 3, frozenset(range(4))), costs)
+    assert alone.epochs.mean == 4 * 27
+    assert alone.seconds.mean == 27 * sum(costs)
+    first_only = expected_training(40, 27, Rungs((1, 3, 9), 3), costs)
+    four = expected_training(40, 27, Rungs((1, 3, 9), 3, frozenset(range(4))), costs)
+    assert four.seconds.mean > first_only.seconds.mean + 27 * 50
 
 
 @pytest.mark.slow

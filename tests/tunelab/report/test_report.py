@@ -23,8 +23,10 @@ from tunelab.cli.commands import load_command
 from tunelab.cli.report import command as report
 from tunelab.documents.blocks import Document, Figure, Section, Table
 from tunelab.documents.markdown import plain
-from tunelab.records.best import Best
+from tunelab.records.best import Best, EnsembleMember
+from tunelab.records.cross_validation import CrossValidation, CrossValidationRow
 from tunelab.records.evaluation import Evaluation
+from tunelab.records.optimism import Optimism
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.repeat import repeat_command
@@ -57,6 +59,35 @@ def made_up(result: SweepResult, trials: list[TrialRecord]) -> SweepResult:
     )
 
 
+def test_a_report_shows_the_expected_loss_the_folds_and_what_members_cost(shelf: Shelf) -> None:
+    result = shelf.results["wine-random"]
+    numbers = [t.number for t in result.ranked()[:2]]
+    best = result.best
+    assert best is not None
+    members = (EnsembleMember(numbers[0], 0.75, 0.5, 2.5, 4_000), EnsembleMember(numbers[1], 0.25, 0.6, 1.5, 2_000))
+    folds = [CrossValidationRow(n, (0.4 + i, 0.6 + i), 0.5 + i, 0.1) for i, n in enumerate(numbers)]
+    document = make_document(
+        replace(
+            result,
+            best=replace(best, trial=numbers[0], members=tuple(numbers), costs=members),
+            optimism=Optimism(0.125, 0.25, 0.1875, 0.375, 36, 0.3125, 5, 5, 0, 100),
+            cross_validation=CrossValidation(tuple(folds), numbers[0], "The folds have spoken.", 3.0),
+        )
+    )
+    tables = {s.title: [b for b in s.blocks if isinstance(b, Table)] for s in document.sections}
+    assert [row[1:] for row in tables["Loss to be expected"][0].rows] == [
+        [0.125, None, None],
+        [0.25, 0.1875, 0.375],
+        [0.3125, None, None],
+    ]
+    compared = tables["Cross-validation of the leaders"][0]
+    assert compared.rows == [[str(n), 0.5 + i, 0.1, 0.4 + i, 0.6 + i] for i, n in enumerate(numbers)]
+    costs = tables["The winner: learning curves and errors"][0]
+    assert [row[2:] for row in costs.rows][:2] == [[0.75, 0.5, 2.5, 4.0], [0.25, 0.6, 1.5, 2.0]]
+    assert [row[-2:] for row in costs.rows][2] == [4.0, 6.0]  # together
+    assert "The folds have spoken." in to_markdown(document)
+
+
 def test_a_report_says_everything_about_the_sweep(shelf: Shelf) -> None:
     result = shelf.results["와인"]
     text = to_markdown(make_document(result))
@@ -73,6 +104,7 @@ def test_a_report_says_everything_about_the_sweep(shelf: Shelf) -> None:
         ),
     ):
         assert f"\n## {title}\n" in text
+    assert result.facts.early_stopping in text
     assert result.best is not None
     assert re.search(rf"Trial {result.best.trial}\b.* won of 10 trials", text)
     assert "It was opened once" in text

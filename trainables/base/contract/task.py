@@ -49,6 +49,7 @@ class TaskFacts:
             an epoch is only a few optimizer steps.
         note: What a user must know before believing a result; shown with every result.
         objectives: What a search with several objectives optimises, the first of which ``val_loss`` is; empty for one.
+        early_stopping: What ends a trial, or lowers its learning rate, whatever the scheduler does; shown in reports.
     """
 
     name: str
@@ -64,6 +65,7 @@ class TaskFacts:
     grace_period: int = 1
     note: str = ""
     objectives: tuple[Objective, ...] = ()
+    early_stopping: str = ""
 
 
 @dataclass(frozen=True)

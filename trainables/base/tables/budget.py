@@ -11,13 +11,19 @@ SMALL_BATCH, USUAL_BATCH, BATCHES = 64, 256, 50  # an epoch of the tables in bet
 MIN_EPOCHS, MAX_EPOCHS = 27, 300
 GRACE_SHARE = 18  # a trial can first be stopped after one in this many of its epochs: docs/search-methods.md
 TRAINING_SHARE = 0.64  # of the rows
+EARLY_STOPPING = (  # the rules of ``training.loop`` and of the families
+    "A trial ends by itself when its validation loss has not improved for 20 epochs, or about 1,000 steps where an "
+    "epoch has few (neighbours: 12 epochs or 300 steps; boosting: 200 rounds). After a quarter of these epochs the "
+    "learning rate of a network is halved (ReduceLROnPlateau)."
+)
 
 
 class Budget(TypedDict):
-    """Defaults of ``TaskFacts``: epochs of a trial, and epochs before it can be stopped."""
+    """Defaults of ``TaskFacts``: epochs of a trial, epochs before it can be stopped, and what ends it by itself."""
 
     max_epochs: int
     grace_period: int
+    early_stopping: str
 
 
 def table_budget(rows: int) -> Budget:
@@ -27,7 +33,7 @@ def table_budget(rows: int) -> Budget:
         rows: of the whole table, all splits together.
     """
     epochs = usual_epochs(round(rows * TRAINING_SHARE))
-    return Budget(max_epochs=epochs, grace_period=max(1, round(epochs / GRACE_SHARE)))
+    return Budget(max_epochs=epochs, grace_period=max(1, round(epochs / GRACE_SHARE)), early_stopping=EARLY_STOPPING)
 
 
 def usual_epochs(training_rows: int) -> int:

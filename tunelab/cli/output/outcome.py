@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlparse
 from tunelab.analysis.advice import advice
 from tunelab.analysis.caveats import caveats, test_openings
 from tunelab.analysis.front import mark
+from tunelab.analysis.members import MEMBER_COLUMNS, member_rows
 from tunelab.analysis.outcome import count_text
 from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.analysis.published import place_sentence, published_place
@@ -165,6 +166,9 @@ def _print_scores(result: SweepResult) -> None:
         title=f"Winner, reference and baselines{unit}; {test_openings(result)}",
         marked=0,
     )
+    members: list[list[object]] = [list(row) for row in member_rows(result)]
+    if members:
+        print_table(list(MEMBER_COLUMNS), members, title="What the winner averages, and what it costs")
     placed = published_place(result)
     if placed:
         places: list[list[object]] = [[row.model, row.test_rmse, row.source] for row in placed]

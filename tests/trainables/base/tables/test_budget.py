@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from trainables import get_task
-from trainables.base.tables.budget import STEPS, table_budget, usual_epochs
-from trainables.base.training.loop import PATIENCE, patience_epochs
+from trainables.base.tables.budget import EARLY_STOPPING, STEPS, table_budget, usual_epochs
+from trainables.base.tables.families import neighbours
+from trainables.base.tables.families.boosting import PATIENCE_ROUNDS
+from trainables.base.training.loop import PATIENCE, PATIENCE_STEPS, patience_epochs
 
 
 def test_fewer_rows_get_more_epochs_and_about_the_same_steps() -> None:
@@ -33,4 +35,17 @@ def test_a_users_table_gets_the_budget_of_its_rows(tmp_path: Path) -> None:
     x = rng.normal(size=300)
     (tmp_path / "x.csv").write_text("x,y\n" + "\n".join(f"{a:.4f},{a * a + 1:.4f}" for a in x))
     facts = get_task("table", data=tmp_path / "x.csv", target="y").facts
-    assert {"max_epochs": facts.max_epochs, "grace_period": facts.grace_period} == table_budget(300)
+    found = {
+        "max_epochs": facts.max_epochs,
+        "grace_period": facts.grace_period,
+        "early_stopping": facts.early_stopping,
+    }
+    assert found == table_budget(300)
+
+
+def test_the_rules_inside_a_trial_are_told_as_they_are() -> None:
+    for count in (PATIENCE, neighbours.PATIENCE):
+        assert f"{count} epochs" in EARLY_STOPPING
+    assert f"{PATIENCE_STEPS:,} steps" in EARLY_STOPPING
+    assert f"{neighbours.PATIENCE_STEPS} steps" in EARLY_STOPPING
+    assert f"{PATIENCE_ROUNDS} rounds" in EARLY_STOPPING

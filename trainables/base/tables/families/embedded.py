@@ -22,7 +22,7 @@ from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import kind_from_facts, row_kind
 from trainables.base.tables.families.family import Family, NetworkModel, TableModel
 from trainables.base.tables.families.numeric_embeddings import Embedded, build_embedded
-from trainables.base.tables.families.optimizer import parameter_groups
+from trainables.base.tables.families.optimizer import RunningMean, parameter_groups
 from trainables.base.training.compute import compiled
 from trainables.base.training.loop import (
     Validation,
@@ -35,7 +35,6 @@ from trainables.base.training.loop import (
 )
 from trainables.base.training.mlp import MULTIPLIER
 
-AVERAGED_EPOCHS = 1.0  # how far back the running mean of the weights reaches, about
 CLIP = 1.0  # largest norm of a gradient
 _EVAL_ROWS = 1024
 
@@ -133,10 +132,8 @@ class EmbeddedTrainer:
         self._order = torch.Generator().manual_seed(stream_seed(seed, "order"))
         dropout = float(config["dropout"])
         self._masks = Masks(dropout, stream_seed(seed, "noise"), device) if dropout > 0 else None
-        # a running mean of the weights is judged and kept: it needs no small learning rate to settle
         self._trained = [p for p in self._model.parameters() if p.requires_grad]
-        self._mean = [parameter.detach().clone() for parameter in self._trained]
-        self._share = min(1.0, self._batch / (AVERAGED_EPOCHS * self._rows))
+        self._mean = RunningMean(self._model, self._rows / self._batch)
         groups = parameter_groups(self._model, float(config["weight_decay"]))
         self._optimizer = torch.optim.AdamW(groups, lr=float(config["lr"]), fused=True)
 
@@ -152,27 +149,18 @@ class EmbeddedTrainer:
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(self._trained, CLIP, foreach=True)
             self._optimizer.step()
-            torch._foreach_lerp_(self._mean, [p.detach() for p in self._trained], self._share)
+            self._mean.update()
             total += loss.detach() * rows.shape[1]
         return float(total) / self._rows
 
     @torch.inference_mode()
     def validate(self) -> Tensor:
-        self._swap()
-        parts = [self._model(x) for x in torch.split(self._x_val, _EVAL_ROWS)]
-        self._swap()
+        with self._mean.active():
+            parts = [self._model(x) for x in torch.split(self._x_val, _EVAL_ROWS)]
         return torch.cat(parts).float().cpu()
 
     def weights(self) -> Mapping[str, Tensor]:
-        self._swap()
-        state = {name: value.clone() for name, value in self._model.state_dict().items()}
-        self._swap()
-        return state
-
-    def _swap(self) -> None:
-        """Exchange the weights in training for their running mean, or back."""
-        for trained, mean in zip(self._trained, self._mean, strict=True):
-            trained.data, mean.data = mean.data, trained.data
+        return self._mean.weights()
 
 
 class Masks:

@@ -8,7 +8,6 @@ sees its own target, and each batch meets a random share of the training rows.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar
@@ -23,7 +22,8 @@ from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import kind_from_facts, row_kind
 from trainables.base.tables.families.family import Family, NetworkModel, TableModel
 from trainables.base.tables.families.numeric_embeddings import Embedded, build_embedded
-from trainables.base.tables.families.optimizer import parameter_groups
+from trainables.base.tables.families.optimizer import RunningMean, parameter_groups
+from trainables.base.tables.families.soft_neighbours import loss_and_gradient, read
 from trainables.base.training.loop import (
     RandomState,
     Validation,
@@ -34,10 +34,8 @@ from trainables.base.training.loop import (
     stream_seed,
 )
 
+MAX_CANDIDATES = 10_000  # training rows that ``candidates`` is a share of: of larger tables, this many
 MAX_KEYS = 50_000  # training rows that a model compares with; of more, a random choice
-QUERY_CELLS = 1 << 22  # distances computed at once outside of training: the block stays in the cache
-FAR = 40.0  # exp(-40) is 4e-18: such a neighbour has no weight, and none slows arithmetic by being denormal
-LEAST_DISTANCE = 1e-4  # keeps the gradient of a distance finite where two rows are equal
 PATIENCE, PATIENCE_STEPS = 12, 300  # as in ``training.loop``, but less: comparing with all rows learns fast
 LEAST_PROBABILITY = 1e-7  # of a class that no near row has
 
@@ -96,10 +94,7 @@ class NeighbourNetwork(nn.Module):
         self.register_buffer("values", torch.zeros(keys, value_width(kind, n_outputs)))
 
     def forward(self, x: Tensor) -> Tensor:
-        queries, rows = self.encoder(x), max(1, QUERY_CELLS // max(1, len(self.keys)))
-        norms = self.keys.square().sum(1)
-        parts = [read(part, self.keys, norms, self.values) for part in torch.split(queries, rows)]
-        return to_outputs(torch.cat(parts), self.kind)
+        return to_outputs(read(self.encoder(x), self.keys, self.values), self.kind)
 
 
 def value_width(kind: RowKind, n_outputs: int) -> int:
@@ -120,67 +115,15 @@ def to_outputs(averages: Tensor, kind: RowKind) -> Tensor:
     return logs[:, 1:] - logs[:, :1] if kind.name == "binary" else logs
 
 
-def read(queries: Tensor, keys: Tensor, key_norms: Tensor, values: Tensor) -> Tensor:
-    """Average values (k, width) by the softmax over negative distances of queries (n, dim) to keys (k, dim)."""
-    distances = _near(_distances(queries, keys, key_norms))
-    return torch.softmax(distances.neg_(), dim=1) @ values
-
-
-def _distances(queries: Tensor, keys: Tensor, key_norms: Tensor) -> Tensor:
-    squares = torch.addmm(key_norms, queries, keys.t(), alpha=-2).add_(queries.square().sum(1, keepdim=True))
-    return squares.clamp_(min=LEAST_DISTANCE**2).sqrt_()
-
-
-def _near(distances: Tensor) -> Tensor:
-    """Limit distances to ``FAR`` above the least of their row: weights further away would be denormal numbers."""
-    return torch.minimum(distances, distances.amin(1, keepdim=True).add_(FAR), out=distances)
-
-
-class SoftNeighbours(torch.autograd.Function):
-    """``read`` for training: the first keys are the queries themselves, none of which sees its own value.
-
-    Forward and backward are written out over one buffer: through autograd's own operations most of the time would go
-    into copies of the matrix of distances.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, points: Tensor, values: Tensor, rows: int) -> Tensor:
-        """Average the values (k, width) for the first ``rows`` of ``points`` (k, dim)."""
-        queries = points[:rows]
-        distances = _distances(queries, points, points.square().sum(1))
-        own = distances[:, :rows]  # a view
-        own.fill_diagonal_(math.inf)  # before the nearest is looked for, and again after all are limited
-        _near(distances)
-        own.fill_diagonal_(math.inf)
-        weights = torch.softmax(-distances, dim=1)
-        averages = weights @ values
-        ctx.save_for_backward(points, values, distances, weights, averages)
-        return averages
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        """Return the gradient of the points.
-
-        With weights w = softmax(-d) and averages a = w v, dL/dd_ij = -w_ij g_i (v_j - a_i); d is the root of a square.
-        """
-        points, values, distances, weights, averages = ctx.saved_tensors
-        rows = len(averages)
-        slopes = torch.addmm((gradient * averages).sum(1, keepdim=True), gradient, values.t(), beta=-1)
-        slopes.mul_(weights).div_(distances).neg_()  # the gradient of the squared distance, times two
-        result = torch.mm(slopes.t(), points[:rows]).neg_().addcmul_(slopes.sum(0).unsqueeze(1), points)
-        result[:rows].addmm_(slopes, points, alpha=-1).addcmul_(slopes.sum(1, keepdim=True), points[:rows])
-        return result, None, None
-
-
 class NeighboursTrainer:
-    """Trains an encoder with fused AdamW, and keeps the keys of the training rows as they are after each epoch."""
+    """Trains an encoder with fused AdamW; a running mean of its weights, with the keys it gives, is judged and kept."""
 
     def __init__(self, config: Config, data: TrainingData, seed: int, *, kind: Kind, device: str) -> None:
         self._kind, self._device = row_kind(kind), torch.device(device)
         self._x, self._x_val = on_device(data, "x_train", device), on_device(data, "x_val", device)
         self._y = on_device(data, "y_train", device).reshape(-1)
         self._rows, self._batch = len(self._y), min(int(config["batch_size"]), len(self._y))
-        self._share = float(config["candidates"])
+        self._share = float(config["candidates"]) * min(1.0, MAX_CANDIDATES / self._rows)
         self._random = torch.Generator().manual_seed(stream_seed(seed, "order"))
         kept = torch.randperm(self._rows, generator=self._random)[:MAX_KEYS].sort().values
         with seeded(seed):
@@ -189,6 +132,7 @@ class NeighboursTrainer:
         self._values = values_of(self._y, self._kind, self._network.values.shape[1])
         self._network.values.copy_(self._values[self._kept])
         self._noise = RandomState(stream_seed(seed, "noise"), self._device)
+        self._mean = RunningMean(self._network, self._rows / self._batch)
         self._optimizer = torch.optim.AdamW(
             parameter_groups(self._network.encoder, float(config["weight_decay"])), lr=float(config["lr"]), fused=True
         )
@@ -213,23 +157,29 @@ class NeighboursTrainer:
         chosen[rows] = False
         candidates = torch.cat([rows, chosen.nonzero().squeeze(1)]).to(self._device)
         points = self._network.encoder(self._x[candidates])
-        averages = SoftNeighbours.apply(points, self._values[candidates], len(rows))
-        loss = self._kind.loss(to_outputs(averages, self._kind), self._y[candidates[: len(rows)]])
+        target = self._y[candidates[: len(rows)]]
+
+        def mean_loss(averages: Tensor, block: slice) -> Tensor:
+            return self._kind.loss(to_outputs(averages, self._kind), target[block])
+
+        loss, gradient = loss_and_gradient(points.detach(), self._values[candidates], len(rows), mean_loss)
         self._optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(points, gradient)
         nn.utils.clip_grad_norm_(self._network.encoder.parameters(), 1.0)
         self._optimizer.step()
-        return loss.detach()
+        self._mean.update()
+        return loss
 
     @torch.inference_mode()
     def validate(self) -> Tensor:
         self._network.eval()
-        parts = [self._network.encoder(part) for part in torch.split(self._x[self._kept], 8192)]
-        self._network.keys.copy_(torch.cat(parts))
-        return torch.cat([self._network(part) for part in torch.split(self._x_val, 8192)]).float().cpu()
+        with self._mean.active():
+            parts = [self._network.encoder(part) for part in torch.split(self._x[self._kept], 8192)]
+            self._network.keys.copy_(torch.cat(parts))
+            return torch.cat([self._network(part) for part in torch.split(self._x_val, 8192)]).float().cpu()
 
     def weights(self) -> Mapping[str, Tensor]:
-        return self._network.state_dict()
+        return self._mean.weights()
 
 
 def build_network(
@@ -250,8 +200,8 @@ class Neighbours(Family):
     """ModernNCA.
 
     Configuration: ``embedding`` and its parameters, ``dim``, ``n_blocks`` (0 or 1, with ``block_width`` and
-    ``dropout``), ``candidates`` (share of the training rows that a batch meets), ``lr``, ``weight_decay``,
-    ``batch_size``.
+    ``dropout``), ``candidates`` (share of the training rows, at most ``MAX_CANDIDATES``, that a batch meets), ``lr``,
+    ``weight_decay``, ``batch_size``.
     """
 
     name: ClassVar[str] = "neighbours"

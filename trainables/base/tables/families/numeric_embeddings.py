@@ -68,9 +68,32 @@ class Periodic(nn.Module):
         self.bias = nn.Parameter(torch.empty(columns, 1, size).uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
-        angles = (2 * math.pi) * x.t().unsqueeze(2) * self.frequencies.unsqueeze(1)  # (columns, rows, frequencies)
-        waves = torch.cat([angles.cos(), angles.sin()], dim=2)
-        return torch.baddbmm(self.bias, waves, self.weight).relu().transpose(0, 1)
+        waves: Tensor = Waves.apply(x.t(), self.frequencies)
+        return torch.baddbmm(self.bias, waves, self.weight).relu_().transpose(0, 1)
+
+
+class Waves(torch.autograd.Function):
+    """Cosines, then sines, of 2 pi x times frequencies; written out, since autograd's own operations copy a lot."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, frequencies: Tensor) -> Tensor:
+        """Return (columns, rows, 2 x frequencies) for x (columns, rows) and frequencies (columns, frequencies)."""
+        angles = (2 * math.pi * x).unsqueeze(2) * frequencies.unsqueeze(1)
+        count = frequencies.shape[1]
+        waves = angles.new_empty(*x.shape, 2 * count)
+        torch.cos(angles, out=waves[..., :count])
+        torch.sin(angles, out=waves[..., count:])
+        ctx.save_for_backward(x, waves)
+        return waves
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        """Return the gradient of the frequencies."""
+        x, waves = ctx.saved_tensors
+        count = waves.shape[2] // 2
+        angles = gradient[..., count:] * waves[..., :count]
+        angles.addcmul_(gradient[..., :count], waves[..., count:], value=-1)
+        return None, torch.bmm((2 * math.pi * x).unsqueeze(1), angles).squeeze(1)
 
 
 class Embedded(nn.Module):

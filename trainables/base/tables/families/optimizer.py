@@ -1,10 +1,15 @@
-"""Which parameters of a network decay."""
+"""Which parameters of a network decay, and the running mean of its weights."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+AVERAGED_EPOCHS = 1.0  # how far back the running mean of the weights reaches, about
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -15,3 +20,39 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, 
         {"params": [p for p in parameters if id(p) in decayed], "weight_decay": weight_decay},
         {"params": [p for p in parameters if id(p) not in decayed], "weight_decay": 0.0},
     ]
+
+
+class RunningMean:
+    """A running mean of weights in training, which is judged and kept: it needs no small learning rate to settle.
+
+    Args:
+        network: in training.
+        steps: of the optimizer in an epoch.
+    """
+
+    def __init__(self, network: nn.Module, steps: float) -> None:
+        self._network, self._share = network, min(1.0, 1 / (AVERAGED_EPOCHS * steps))
+        self._trained = [p for p in network.parameters() if p.requires_grad]
+        self._mean = [parameter.detach().clone() for parameter in self._trained]
+
+    def update(self) -> None:
+        """Take in the weights after a step."""
+        torch._foreach_lerp_(self._mean, [p.detach() for p in self._trained], self._share)
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Give the network the mean weights inside the block."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the mean weights, buffers included."""
+        with self.active():
+            return {name: value.clone() for name, value in self._network.state_dict().items()}
+
+    def _swap(self) -> None:
+        for trained, mean in zip(self._trained, self._mean, strict=True):
+            trained.data, mean.data = mean.data, trained.data

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
 from search_spaces import Config, UserError
 from trainables import Splits, TabularTask, get_task, load_predictor
 from trainables.base.contract.task import EpochReport, RawSplit
-from trainables.base.tables.families.neighbours import SoftNeighbours, read
+from trainables.base.tables.families.numeric_embeddings import Waves
 from trainables.base.tables.families.registry import FAMILIES, family_of
+from trainables.base.tables.families.soft_neighbours import loss_and_gradient, read
 
 TASKS = ("wine", "heart_disease", "auto_mpg")  # several classes, two, a number
 
@@ -102,24 +104,38 @@ def test_an_unknown_family_is_refused_with_a_hint() -> None:
         family_of({"embedding": "piecewise"})
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e3])
-def test_neighbours_read_what_the_definition_says(scale: float) -> None:
+@pytest.mark.parametrize(("scale", "cells"), [(1.0, 1 << 18), (1e3, 1 << 18), (1.0, 24)])
+def test_neighbours_read_what_the_definition_says(scale: float, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainables.base.tables.families.soft_neighbours.BLOCK_CELLS", cells)  # 24: blocks of 2 rows
     generator = torch.Generator().manual_seed(0)
     points = (scale * torch.randn(12, 3, generator=generator, dtype=torch.float64)).requires_grad_()
     values = torch.randn(12, 2, generator=generator, dtype=torch.float64)
     distances = torch.cdist(points[:5], points)
     distances = distances.masked_fill(torch.eye(5, 12, dtype=torch.bool), torch.inf)  # no row sees its own value
     expected = torch.softmax(-distances, dim=1) @ values
-    ours = SoftNeighbours.apply(points, values, 5)
-    torch.testing.assert_close(ours, expected)
-    (gradient,) = torch.autograd.grad(ours.square().sum(), points)
-    (by_hand,) = torch.autograd.grad(expected.square().sum(), points)
-    torch.testing.assert_close(gradient, by_hand)
+    (gradient,) = torch.autograd.grad(expected.square().mean(), points)
+
+    def mean_loss(averages: Tensor, block: slice) -> Tensor:
+        torch.testing.assert_close(averages, expected[block])
+        return averages.square().mean()
+
+    loss, ours = loss_and_gradient(points.detach(), values, 5, mean_loss)
+    torch.testing.assert_close(loss, expected.square().mean())
+    torch.testing.assert_close(ours, gradient)
+
+
+def test_waves_have_the_gradient_of_their_formula() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 5, generator=generator, dtype=torch.float64)
+    frequencies = torch.randn(2, 3, generator=generator, dtype=torch.float64, requires_grad=True)
+    angles = 2 * torch.pi * x.unsqueeze(2) * frequencies.unsqueeze(1)
+    torch.testing.assert_close(Waves.apply(x, frequencies), torch.cat([angles.cos(), angles.sin()], dim=2))
+    assert torch.autograd.gradcheck(lambda f: Waves.apply(x, f), (frequencies,))
 
 
 def test_a_neighbour_model_sees_each_key_at_prediction() -> None:
     keys = torch.tensor([[0.0], [10.0]])
-    found = read(torch.tensor([[0.0], [10.0]]), keys, keys.square().sum(1), torch.tensor([[1.0], [2.0]]))
+    found = read(torch.tensor([[0.0], [10.0]]), keys, torch.tensor([[1.0], [2.0]]))
     torch.testing.assert_close(found, torch.tensor([[1.0], [2.0]]), atol=1e-3, rtol=0)
 
 
