@@ -13,6 +13,7 @@ import torch
 
 from search_spaces import UserError
 from trainables import get_task
+from trainables.base.tables.families.registry import FAMILIES
 from tunelab.cli.reproduce import command
 from tunelab.launch.retraining import repeat_trial
 from tunelab.records.result import SweepResult
@@ -39,6 +40,7 @@ def sweep(
 def test_every_trial_of_a_parallel_sweep_comes_out_identical(sweep: tuple[SweepResult, str]) -> None:
     result, uri = sweep
     assert {t.status for t in result.trials} == {TrialStatus.FINISHED, TrialStatus.STOPPED}
+    assert {t.config["family"] for t in result.trials} == set(FAMILIES)
     for trial in result.trials:
         found = reproduce(Store(uri), trial.run_id)
         assert found.identical, str(found.difference)
@@ -67,14 +69,16 @@ def test_no_run_is_left_running_and_children_hang_under_their_parent(sweep: tupl
     assert stopped == {t.number for t in result.trials if t.status == TrialStatus.STOPPED}
 
 
-@pytest.mark.parametrize("name", BUNDLED)
-def test_each_bundled_task_trains_the_same_again_whatever_ran_before(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "family"), [*((name, None) for name in BUNDLED), *(("auto_mpg", family) for family in FAMILIES)]
+)
+def test_each_bundled_task_and_family_trains_the_same_again_whatever_ran_before(name: str, family: str | None) -> None:
     task = get_task(name)
     data = task.load().training
     record = TrialRecord(
         number=1,
         params={},
-        config=task.space().config(task.reference),
+        config=task.space().config({**task.reference, **({} if family is None else {"family": family})}),
         seed=7,
         max_epochs=task.facts.max_epochs,
         status=TrialStatus.STOPPED,

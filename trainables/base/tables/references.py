@@ -52,8 +52,6 @@ EMBEDDED: dict[str, int | float | str] = {
 SMALL = {  # for the space ``tabular_small``
     "neighbours_lr": 7e-3,
     "neighbours_batch_size": 64,
-    "num_leaves": 8,
-    "min_data_in_leaf": 5,
     "embedded_batch_size": 64,
 }
 
