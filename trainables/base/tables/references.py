@@ -23,7 +23,7 @@ NEIGHBOURS = {
     "block_width": 256,  # this and the next with --set n_blocks=1
     "neighbours_dropout": 0.1,
     "candidates": 0.4,
-    "neighbours_lr": 0.02,
+    "neighbours_lr": 0.01,
     "neighbours_weight_decay": 1e-4,
     "neighbours_batch_size": 1024,
 }
