@@ -6,6 +6,8 @@ from tunelab.analysis.advice import gain_text
 from tunelab.analysis.outcome import not_confirmed
 from tunelab.records.result import TIME_BUDGET, SweepResult
 from tunelab.records.text import count_times
+from tunelab.records.trial import TrialStatus
+from tunelab.search.asha import rung_levels
 from tunelab.search.stopping import AUTO, StopRule, expected_gain
 
 
@@ -32,6 +34,7 @@ def caveats(result: SweepResult) -> list[str]:
 
 
 def _cut_short(result: SweepResult) -> list[str]:
+    """Say what ended the search early; of a winner that the time budget cut, that its best epoch so far counts."""
     if not result.stopped and len(result.trials) < result.spec.trials:
         rule = StopRule(result.spec.stop)
         what = f"--stop {rule.text}" if rule.holds(result.trials) else "`tunelab steer`"
@@ -41,10 +44,20 @@ def _cut_short(result: SweepResult) -> list[str]:
             f"{what} ended the search after {len(result.trials)} of {result.spec.trials} trials{why}. `tunelab resume "
             f"{result.name} --stop never --trials {result.spec.trials + 1}` continues it."
         ]
-    if result.stopped != TIME_BUDGET or result.counts.finished or result.best is None:
+    if result.stopped != TIME_BUDGET or result.best is None:
         return []
+    spec, winners = result.spec, result.best.members or (result.best.trial,)
+    levels = rung_levels(spec.grace_period, spec.reduction_factor, spec.max_epochs) if spec.scheduler == "asha" else ()
+    cut = [
+        trial.number
+        for trial in result.trials
+        if trial.number in winners and trial.status is TrialStatus.STOPPED and trial.last_epoch not in levels
+    ]
+    if not cut:
+        return []
+    named = f"trial {cut[0]}" if len(cut) == 1 else f"trials {', '.join(map(str, cut))}"
     return [
-        "The time budget ended before any trial did: the best epoch so far wins. A longer --time-budget, or `tunelab "
+        f"The time budget ended before {named} did: the best epoch so far counts. A longer --time-budget, or `tunelab "
         "resume`, may find better."
     ]
 

@@ -38,7 +38,11 @@ class LeadingWeights:
         if not trial.has_result:
             self._storage.delete(weights_path(trial.number))
             return
-        if trial.number == REFERENCE:
+        self.rank(trial)
+
+    def rank(self, trial: TrialRecord) -> None:
+        """Keep a trial's weights as long as it leads; its checkpoint stays, from which it may continue."""
+        if trial.number == REFERENCE or not trial.has_result:
             return
         bisect.insort(self._leading, (trial.val_loss, trial.number))
         for _, number in self._leading[self._keep :]:

@@ -188,13 +188,13 @@ class SearchController:
     def finish(self) -> tuple[TrialRecord, ...]:
         """Return all records, once the launcher has returned; trials cut short are INTERRUPTED.
 
-        When the time budget ended before any trial did, those with an epoch count as stopped early: the best epoch so
-        far is worth more than no result. The journal keeps them open, so that they continue when the sweep is resumed.
+        When the time budget is over, those with an epoch count as stopped early: the best epoch so far may well be the
+        best of the search. The journal keeps them open, so that they continue when the sweep is resumed.
         """
-        nothing = self.stopped is Stop.TIME_BUDGET and not any(record.has_result for record in self.records)
+        in_time = self.stopped is Stop.TIME_BUDGET
         for number, record in enumerate(self.records):
             if record.status == TrialStatus.RUNNING:
-                counts = nothing and record.best is not None
+                counts = in_time and record.best is not None
                 status = TrialStatus.STOPPED if counts else TrialStatus.INTERRUPTED
                 self.records[number] = replace(record, status=status, ended=time.time())
         for record in self.records:
@@ -228,6 +228,7 @@ class SearchController:
             storage=limits.storage,
             checkpoint=self._checkpoints.get(number, (0, ""))[1],
             best=min((e.val_loss for e in record.epochs if math.isfinite(e.val_loss)), default=math.inf),
+            seconds_left=limits.deadline - time.time(),
         )
 
     def _extend(self, record: TrialRecord, report: TrialReport) -> TrialRecord:

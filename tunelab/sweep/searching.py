@@ -55,8 +55,11 @@ def search(
     began = time.time()
     with interruptions.answered_by(lambda: controller.stop(Stop.INTERRUPTED)):
         problem = _run(watched, controller, begun.prepared, display)
+        cut = [record.number for record in controller.records if record.status == TrialStatus.RUNNING]
         result = _finish(begun.result, controller, display, time.time() - began)
-        result = tracking.deliver(result, queue)
+        for number in cut:
+            begun.weights.rank(result.trials[number])
+        result = tracking.deliver(result, queue, cut)
     if controller.stopped is not None:  # also when a signal came while the store was waited for
         result = replace(result, stopped=controller.stopped.value)
     return Outcome(result, problem)

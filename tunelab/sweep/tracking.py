@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from tunelab.display.display import Display
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import OFF
 from tunelab.records.tracking_store import NullStore, TrackingStore
-from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.records.trial import TrialRecord
 from tunelab.search.events import ParentRun
 from tunelab.search.journal import Journal
 from tunelab.search.limits import Stop
@@ -101,13 +101,19 @@ class SweepTracking:
         """
         return TrackingQueue(self._begin, journal, earlier) if self.is_on else None
 
-    def deliver(self, result: SweepResult, queue: TrackingQueue | None) -> SweepResult:
-        """Wait for tracking to catch up, except after a full disk; return the result with the trials' run ids."""
+    def deliver(self, result: SweepResult, queue: TrackingQueue | None, cut: Collection[int]) -> SweepResult:
+        """Wait for tracking to catch up, except after a full disk; return the result with the trials' run ids.
+
+        Args:
+            result: Of the search.
+            queue: Delivers the trials; None when tracking is off.
+            cut: Numbers of the trials that the end of the search cut short.
+        """
         if queue is None:
             return result
         for trial in result.trials:
-            if trial.status == TrialStatus.INTERRUPTED:
-                queue.ended(trial)
+            if trial.number in cut:
+                queue.cut(trial)
         delivery = queue.finish(0.0 if result.stopped == Stop.DISK.value else PATIENCE_SECONDS)
         if delivery.undelivered:
             self._display.step(

@@ -81,6 +81,7 @@ class TrackingQueue:
         self._must_look = bool(earlier)  # runs may exist that nothing here knows of
         self._experiment = ""
         self._live: dict[int, float] = {}
+        self._cut: set[int] = set()  # trials that continue when the sweep is resumed
         self._error = ""
         self._refused: dict[int, str] = {}  # what the store does not take, however often it is tried
         self._seconds = 0.0
@@ -97,6 +98,11 @@ class TrackingQueue:
 
     def ended(self, trial: TrialRecord) -> None:
         """Take up a trial that ended."""
+        self._put(trial)
+
+    def cut(self, trial: TrialRecord) -> None:
+        """Take up a trial that the session's end cut short: it continues when the sweep is resumed."""
+        self._cut.add(trial.number)
         self._put(trial)
 
     def progress(self, trial: TrialRecord) -> None:
@@ -193,7 +199,7 @@ class TrackingQueue:
         if trial.status == TrialStatus.RUNNING:
             return
         self._run_ids[trial.number] = run_id
-        if trial.status != TrialStatus.INTERRUPTED:  # that one continues when the sweep is resumed
+        if trial.number not in self._cut:
             self._journal.append(Tracked(trial.number, run_id))
 
 

@@ -30,6 +30,9 @@ def test_a_winner_that_never_says_yes_is_named() -> None:
 
 def test_a_result_of_a_search_that_the_time_budget_cut_says_so() -> None:
     result = replace(made_up_result([TRIAL], get_task("wine").facts), stopped=TIME_BUDGET, best=Best.from_trial(TRIAL))
-    assert any("the best epoch so far wins" in line for line in caveats(result))
+    result = replace(result, spec=result.spec.model_copy(update={"grace_period": 2, "scheduler": "asha"}))
+    assert any("before trial 0 did: the best epoch so far counts" in line for line in caveats(result))
+    at_a_rung = replace(result, spec=result.spec.model_copy(update={"grace_period": 1}))
+    assert not any("so far" in line for line in caveats(at_a_rung))
     whole = replace(result, trials=(replace(TRIAL, status=TrialStatus.FINISHED),))
     assert not any("so far" in line for line in caveats(whole))

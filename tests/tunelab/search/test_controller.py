@@ -187,7 +187,7 @@ def test_time_is_up_between_reports(tmp_path: Path, clock: Clock) -> None:
     assert '"ended"' not in (tmp_path / FILE).read_text()  # it continues when the sweep is resumed
 
 
-def test_a_trial_that_the_time_budget_cut_is_no_result_beside_one_that_ended(tmp_path: Path, clock: Clock) -> None:
+def test_a_trial_that_the_time_budget_cut_counts_beside_one_that_ended(tmp_path: Path, clock: Clock) -> None:
     controller = make_controller(tmp_path, concurrency=2)
     controller.state.limits = SearchLimits(20, 9, 2, deadline=clock.now + 10)
     for _ in range(2):
@@ -196,7 +196,9 @@ def test_a_trial_that_the_time_budget_cut_is_no_result_beside_one_that_ended(tmp
     controller.on_report(1, TrialReport(rows=[[1, 0.5, {}, 1.0]]))
     clock.now += 11
     assert controller.next_assignment() is NoTrial.DONE
-    assert [record.status for record in controller.finish()] == [TrialStatus.FINISHED, TrialStatus.INTERRUPTED]
+    ended, cut = controller.finish()
+    assert [ended.status, cut.status] == [TrialStatus.FINISHED, TrialStatus.STOPPED]
+    assert cut.val_loss == 0.5
 
 
 def test_reports_after_the_end_are_ignored(tmp_path: Path, clock: Clock) -> None:

@@ -29,6 +29,7 @@ class TrialAssignment:
         storage: URI of the folder for weights and checkpoints; nothing is kept when empty.
         checkpoint: path in the storage to continue from; the trial starts again when empty.
         best: lowest validation loss up to that checkpoint, whose weights the storage has; inf without one.
+        seconds_left: until the time budget of the search is over; the last epochs before are kept as at a milestone.
     """
 
     number: int
@@ -40,6 +41,7 @@ class TrialAssignment:
     storage: str = ""
     checkpoint: str = ""
     best: float = math.inf
+    seconds_left: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import re
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from trainables.base.worker.storage import Storage, is_no_space
 REPORT_SECONDS = 0.5  # between milestones the driver hears this often; the epochs in between ride along
 METRIC_NAME = re.compile(r"[\w.:-][\w.: /-]*")  # what MLflow takes
 MAX_MESSAGE, MAX_TRACE = 4_000, 16_000  # characters kept of what a failed trial says, and of its traceback
+LAST_EPOCHS = 3.0  # before a time budget ends, every epoch that may be the last counts as a milestone
+WAIT_SECONDS = 0.01
 CHECKPOINT_SECONDS = 30.0  # a trial that can be checkpointed is, this often
 
 
@@ -36,7 +38,7 @@ def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator
     keeper = _Keeper(plan)
     rows: list[list[Any]] = []
     error, outcome, no_space = "", "finished", False
-    reported = time.monotonic()
+    started = reported = time.monotonic()
     try:
         with keeper.checkpoint_folder() as folder:
             with compute.active():
@@ -48,9 +50,13 @@ def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator
                 began = time.perf_counter()
                 with compute.active():
                     report = next(reports, None)
-                seconds += time.perf_counter() - began
+                spent = time.perf_counter() - began
+                seconds += spent
                 if report is None:
                     break
+                left = plan.seconds_left - (time.monotonic() - started)
+                if left < 0:
+                    yield from _until_stopped(worker)
                 rows.append(_row(report, seconds))
                 if not math.isfinite(report.val_loss):
                     outcome = "diverged"
@@ -58,7 +64,7 @@ def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator
                 keeper.see(report)
                 if report.epoch >= plan.max_epochs:
                     break
-                milestone = report.epoch in plan.milestones
+                milestone = report.epoch in plan.milestones or left < LAST_EPOCHS * spent
                 if milestone or time.monotonic() - reported > REPORT_SECONDS:
                     if milestone:
                         keeper.write()
@@ -71,6 +77,13 @@ def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator
         if device.startswith("cuda"):
             worker[BROKEN] = not _cuda_works()
     yield TrialReport(rows=rows, outcome=outcome, error=error, no_space=no_space, worker=worker)  # type: ignore[arg-type]
+
+
+def _until_stopped(worker: Mapping[str, Any]) -> Iterator[TrialReport]:
+    """Wait for the launcher, whose time is over: of an epoch that ends now it might not hear before it leaves."""
+    while True:
+        yield TrialReport(worker=worker)
+        time.sleep(WAIT_SECONDS)
 
 
 class _Keeper:

@@ -17,6 +17,7 @@ from tests.toys import Toy
 from trainables import EpochReport, TrainingData
 from trainables.base.worker import trial as running
 from trainables.base.worker.assignment import TrialAssignment, TrialReport, loss_of_weights, weights_path
+from trainables.base.worker.storage import Storage
 from trainables.base.worker.trial import run_trial
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
@@ -127,3 +128,16 @@ def test_a_metric_name_that_no_store_takes_fails_the_trial(tmp_path: Path) -> No
 
 def test_a_plan_without_earlier_epochs_has_no_best() -> None:
     assert plan(Path("unused")).best == math.inf
+
+
+def test_weights_are_kept_shortly_before_the_time_is_over_and_not_after(tmp_path: Path) -> None:
+    soon = plan(tmp_path, seconds_left=1e9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "LAST_EPOCHS", 1e15)  # each epoch may be the last
+        reports = run_trial(Weighted(), Weighted().load().training, soon)
+        assert next(reports).rows[-1][1] == LOSSES[0]
+        assert loss_of_weights(Storage(str(tmp_path)).read(weights_path(0))) == LOSSES[0]
+    late = run_trial(Weighted(), Weighted().load().training, plan(tmp_path, number=1, seconds_left=-1.0))
+    assert [next(late).rows for _ in range(3)] == [[], [], []]  # until the launcher ends it
+    with pytest.raises(FileNotFoundError):
+        Storage(str(tmp_path)).read(weights_path(1))
