@@ -13,7 +13,7 @@ from trainables.base.tables.tabular import TabularTask
 from trainables.base.training.compute import Compute
 from tunelab.evaluation.candidates import MAX_CANDIDATES, load_candidates
 from tunelab.evaluation.expected_loss import expected_loss
-from tunelab.evaluation.optimism import Selection, single_optimism
+from tunelab.evaluation.optimism import Selection, Unseen, single_optimism
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.evaluation.winner import make_winner
 from tunelab.launch.local import search_here
@@ -128,7 +128,8 @@ def _simulated(spec: OptimismSpec, number: int, seed: int) -> Measured:
     means = losses.mean(axis=1)
     order = np.argsort(means)
     kept, others = order[:MAX_CANDIDATES], order[MAX_CANDIDATES:]
-    estimate = single_optimism(Selection(losses[kept], means[others]), new_rows, seed)
+    unseen = Unseen(np.array([losses[kept].max()]), False)
+    estimate = single_optimism(Selection(losses[kept], means[others]), unseen, new_rows, seed)
     val_loss, test_loss = float(means[order[0]]), float(draw(new_rows)[order[0]].mean())
     interval = val_loss + estimate.bias, max(0.0, val_loss + estimate.low), val_loss + estimate.high
     return Measured(SIMULATION, SINGLE, number, val_loss, *interval, test_loss)

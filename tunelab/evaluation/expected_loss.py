@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from trainables import RawSplit, Splits, Task
+from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import row_kind
 from trainables.base.training.compute import Compute
 from tunelab.confirmation.cross_validation import DEALT_BY_OPTION
 from tunelab.confirmation.row_losses import row_losses
 from tunelab.evaluation.candidates import Candidates
 from tunelab.evaluation.optimism import (
+    WINDOW,
+    Chosen,
     Estimate,
     Selection,
+    Unseen,
     chosen_optimism,
-    ensemble_optimism,
     row_noise,
     single_optimism,
 )
@@ -26,6 +31,7 @@ from tunelab.records.trial import TrialRecord
 MIN_ROWS = 10  # of the validation split; fewer say nothing about their own spread
 CURVES = 1  # leaders that are trained again for the row losses of every epoch
 MAX_CURVE_EPOCHS = 100  # longer runs would take too long again
+CURVE_EPOCHS = 20  # lowest losses of a trial: other epochs are hardly ever the best on rows drawn again
 MAX_CURVE_ROWS = 2_000  # with more validation rows, the choice of the epoch adds next to nothing
 
 
@@ -56,23 +62,39 @@ def expected_loss(
     dealt = any(result.spec.task_options.get(option) for option in DEALT_BY_OPTION)
     if candidates is None or dealt or len(candidates.target) < MIN_ROWS:
         return None
-    new_rows, curves = len(test.targets), {}
-    if winner.best.members:
-        estimate = ensemble_optimism(candidates, result.spec.ensemble, new_rows, result.spec.seed)
-    elif winner.best.seed is None and winner.trial.number == candidates.trials[0].number:
+    read = getattr(winner.predictor, "outputs", None)
+    if read is None:
+        return None
+    kind, best, new_rows = candidates.kind, winner.best, len(test.targets)
+    outputs, curves = np.asarray(read(splits.validation.inputs)), {}
+    unseen = _unseen(kind, outputs, candidates)
+    if not best.members and best.seed is None and winner.trial.number == candidates.trials[0].number:
         curves = _curves(candidates, task, splits)
         known = {trial.number for trial in candidates.trials}
         others = [trial.val_loss for trial in result.ranked() if trial.number not in known]
-        estimate = single_optimism(Selection(candidates.row_losses, others, curves), new_rows, result.spec.seed)
+        selection = Selection(candidates.row_losses, others, curves)
+        estimate = single_optimism(selection, unseen, new_rows, result.spec.seed)
     else:
-        own = row_losses(task.facts.kind, winner.predictor, splits)
-        if own is None:
-            return None
+        own = kind.row_losses(outputs, candidates.target)
+        losses, weights = [member.val_loss for member in best.costs], [member.weight for member in best.costs]
+        chosen = Chosen(own, losses or [float(own.mean())], weights or [1.0])
         observed = np.array([trial.val_loss for trial in result.ranked()])
-        estimate = chosen_optimism(own, observed, row_noise(candidates.row_losses), new_rows, result.spec.seed)
+        noise = row_noise(candidates.row_losses)
+        estimate = chosen_optimism(chosen, observed, noise, unseen, new_rows, result.spec.seed)
     return _record(
         result, winner, candidates, estimate, len(curves), new_rows, _test_loss(task, splits, test, test_outputs)
     )
+
+
+def _unseen(kind: RowKind, outputs: np.ndarray, candidates: Candidates) -> Unseen:
+    """Return what rows of a sort may cost that the validation split lacks."""
+    losses, contradicted = candidates.row_losses, kind.contradicted_losses(outputs)
+    if contradicted is not None:  # n rows bear out odds of about 2 (n + 1) to 1, however sure a model is
+        most = max(float(losses.max()), math.log(2 * (losses.shape[1] + 1)))
+        return Unseen(np.minimum(contradicted, most), True)
+    means = losses.mean(axis=1)
+    leading = losses[means <= means.min() + WINDOW * row_noise(losses)]
+    return Unseen(np.array([leading.max()]), False)
 
 
 def _record(
@@ -116,11 +138,12 @@ def _curves(candidates: Candidates, task: Task, splits: Splits) -> dict[int, np.
 
 
 def epoch_losses(trial: TrialRecord, task: Task, splits: Splits) -> np.ndarray | None:
-    """Train a trial again as it was trained; return the loss of each validation row at each epoch (epochs, rows).
+    """Train a trial again as it was trained; return the loss of each validation row at its best epochs (epochs, rows).
 
     None when the task yields no weights.
     """
     compute, found = Compute.from_worker(trial.worker).here(), []
+    leading = {e.epoch for e in sorted(trial.epochs, key=lambda e: (e.val_loss, e.epoch))[:CURVE_EPOCHS]}
     with compute.active():
         reports = task.fit(
             trial.config, splits.training, trial.seed, max_epochs=trial.max_epochs, device=compute.device
@@ -128,10 +151,12 @@ def epoch_losses(trial: TrialRecord, task: Task, splits: Splits) -> np.ndarray |
         for report in reports:
             if report.weights is None:
                 return None
+            if report.epoch not in leading:
+                continue
             state = {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
             losses = row_losses(task.facts.kind, task.predictor(trial.config, state, splits), splits)
             if losses is not None and np.isfinite(losses).all():
                 found.append(losses)
-            if report.epoch >= trial.epochs[-1].epoch:
+            if report.epoch >= max(leading):
                 break
     return np.stack(found) if found else None

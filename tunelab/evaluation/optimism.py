@@ -8,22 +8,23 @@ wins, and its loss on further rows is compared with the loss that made it win. T
 Observed means differ by more than the true ones, since they contain the noise of the rows. A bootstrap around them
 underestimates the bias, so the true losses are first estimated by empirical Bayes: a nonparametric prior, fitted to the
 losses of all trials by maximum likelihood (Laird 1978; Efron 2011, "Tweedie's formula and selection bias").
+
+Tried and left, on 24 sweeps of each of six tables: without ``Unseen`` 41 % of the bias of single winners is removed
+instead of 90 % (of losses of classes next to nothing); out-of-bag rows (Tsamardinos et al. 2018) and the correction of
+Tibshirani and Tibshirani remove less; a bootstrap through the greedy selection of an ensemble removes 39 % of its bias,
+since members were chosen before, among all trials.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import stdtrit
 
-from trainables.base.training.ensemble import select_greedily
-from tunelab.evaluation.candidates import Candidates
-
 DRAWS = 1000
-ENSEMBLE_DRAWS = 100  # each selects the members again
 CHUNK = 50  # draws at once: memory
 WINDOW = 8.0  # standard deviations of row noise above the lowest loss; trials above cannot win
 GRID = 120
@@ -47,6 +48,45 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """A winner that is an ensemble, or that was chosen by fresh seeds or folds.
+
+    Attributes:
+        losses: (rows,) its loss of each validation row.
+        members: Validation losses of its members; one of a single trial.
+        weights: Of these, 1 together.
+    """
+
+    losses: np.ndarray
+    members: Sequence[float]
+    weights: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Rows of a sort that the validation split lacks: a bootstrap only knows losses that occurred.
+
+    Where a classifier predicts each of n rows right, all draws of a bootstrap do. By the rule of succession one row in
+    n + 1 is of another sort. To a classifier it contradicts the prediction, and its own probabilities say what that
+    costs: this is part of the mean. A squared error has no such scale: the largest loss of any leading trial widens the
+    interval and leaves the mean as it is.
+
+    Attributes:
+        losses: What such a row may cost, one drawn at random.
+        contradicted: True if these are losses of contradicted classes.
+    """
+
+    losses: np.ndarray
+    contradicted: bool
+
+    def draws(self, rows: int, new_rows: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw what such rows add to a mean over new rows, (draws,)."""
+        share = rng.beta(1, rows, size=DRAWS) if self.contradicted else 1 / (rows + 1)
+        count = rng.binomial(new_rows, share, size=DRAWS)
+        return np.asarray(count * rng.choice(self.losses, size=DRAWS) / new_rows)
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What must be added to a winner's validation loss to get its loss on new rows.
 
@@ -62,11 +102,12 @@ class Estimate:
     draws: int
 
 
-def single_optimism(selection: Selection, new_rows: int, seed: int = 0) -> Estimate:
+def single_optimism(selection: Selection, unseen: Unseen, new_rows: int, seed: int = 0) -> Estimate:
     """Estimate the optimism of the trial with the lowest validation loss.
 
     Args:
         selection: What it was selected from.
+        unseen: Rows of a sort that the validation split lacks.
         new_rows: Number of new rows that the interval is for.
         seed: Of the bootstrap.
     """
@@ -76,11 +117,12 @@ def single_optimism(selection: Selection, new_rows: int, seed: int = 0) -> Estim
     common, noise = losses.mean(axis=0), row_noise(losses)
     observed = np.concatenate([means, others])
     near = observed <= observed.min() + WINDOW * noise
-    grid, posterior = deconvolve(observed[near], noise)
+    prior = deconvolve(observed[near], noise)
+    posterior = prior.posterior(observed[near])
     found: list[np.ndarray] = []
     for _ in range(DRAWS // CHUNK):
         truth = np.tile(observed, (CHUNK, 1))
-        truth[:, near] = _draw(grid, posterior, CHUNK, rng)
+        truth[:, near] = _draw(prior.grid, posterior, CHUNK, rng)
         weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=CHUNK) / rows
         further = rng.multinomial(new_rows, np.full(rows, 1 / rows), size=CHUNK) / new_rows
         # the noise of a trial without row losses: that which all share, and its own
@@ -91,54 +133,41 @@ def single_optimism(selection: Selection, new_rows: int, seed: int = 0) -> Estim
         for j, curve in selection.curves.items():
             kept[:, j], expected[:, j] = _best_epoch(curve, means[j], truth[:, j], weights, further)
         apparent = np.concatenate([kept, rest], axis=1)
-        unseen = truth[:, len(means) :] + ((further - 1 / rows) @ common)[:, None]
+        of_others = truth[:, len(means) :] + ((further - 1 / rows) @ common)[:, None]
         won = apparent.argmin(axis=1)
         picked = np.arange(CHUNK), won
-        found.append(np.concatenate([expected, unseen], axis=1)[picked] - apparent[picked])
-    return _summary(np.concatenate(found), rows, unseen_loss(losses, new_rows, rng))
+        found.append(np.concatenate([expected, of_others], axis=1)[picked] - apparent[picked])
+    return _summary(np.concatenate(found), rows, new_rows, unseen, rng)
 
 
-def chosen_optimism(losses: np.ndarray, observed: np.ndarray, noise: float, new_rows: int, seed: int = 0) -> Estimate:
-    """Estimate the optimism of a winner that was not chosen by its validation loss alone, but by fresh seeds or folds.
+def chosen_optimism(
+    chosen: Chosen, observed: np.ndarray, noise: float, unseen: Unseen, new_rows: int, seed: int = 0
+) -> Estimate:
+    """Estimate the optimism of a winner that is not simply the lowest validation loss.
+
+    Its members moved up to the top for being lucky, too: each is moved towards the losses of all trials. For an
+    ensemble this is how much too low the losses of its members are; that the weights were fitted adds little to it.
 
     Args:
-        losses: (rows,) the winner's loss of each validation row.
+        chosen: The winner.
         observed: Validation losses of all trials with a result.
         noise: Standard deviation of the noise by which these differ, see ``row_noise``.
+        unseen: Rows of a sort that the validation split lacks.
         new_rows: Number of new rows that the interval is for.
         seed: Of the bootstrap.
     """
-    rng, rows, own = np.random.default_rng(seed), len(losses), float(losses.mean())
-    near = observed[observed <= min(observed.min(), own) + WINDOW * noise]
-    grid, posterior = deconvolve(np.append(near, own), noise)
-    truth = _draw(grid, posterior[-1:], DRAWS, rng)[:, 0]
+    rng, losses = np.random.default_rng(seed), chosen.losses
+    members, weights = np.asarray(chosen.members, dtype=np.float64), np.asarray(chosen.weights)
+    rows, own = len(losses), float(losses.mean())
+    near = observed[observed <= min(observed.min(), members.min()) + WINDOW * noise]
+    prior = deconvolve(np.append(near, np.setdiff1d(members, near)), noise)
+    shift = (_draw(prior.grid, prior.posterior(members), DRAWS, rng) - members) @ weights
     drawn = [losses[rng.integers(0, rows, size)].mean(keepdims=True) for _ in range(DRAWS) for size in (rows, new_rows)]
     validation, further = np.concatenate(drawn).reshape(DRAWS, 2).T
     shared = math.sqrt(max(0.0, 1 - rows * noise**2 / max(float(losses.var()), 1e-300)))  # what all trials share
-    return _summary(
-        (truth - own) + (further - own) - shared * (validation - own), rows, unseen_loss(losses, new_rows, rng)
-    )
-
-
-def ensemble_optimism(candidates: Candidates, at_most: int, new_rows: int, seed: int = 0) -> Estimate:
-    """Estimate the optimism of an ensemble: members and weights are selected again in each draw.
-
-    Args:
-        candidates: The leading trials, which the ensemble is made of.
-        at_most: Maximum number of members.
-        new_rows: Number of new rows that the interval is for.
-        seed: Of the bootstrap.
-    """
-    kind, decoded, target = candidates.kind, candidates.decoded, candidates.target
-    rows, rng = len(target), np.random.default_rng(seed)
-    found = []
-    for _ in range(ENSEMBLE_DRAWS):
-        drawn = rng.integers(0, rows, rows)
-        weights, apparent = select_greedily(kind, decoded[:, drawn], target[drawn], at_most)
-        mean = np.tensordot(weights, decoded, axes=1)
-        per_row = kind.row_losses(kind.encode_outputs(mean), target)
-        found.append(float(per_row[rng.integers(0, rows, new_rows)].mean()) - apparent)
-    return _summary(np.array(found), rows, unseen_loss(candidates.row_losses, new_rows, rng))
+    unmoved = (further - own) - shared * (validation - own)
+    least = unmoved + np.minimum(shift, 0)  # the members may as well deserve their place: the interval begins there
+    return _summary(unmoved + shift, rows, new_rows, unseen, rng, least)
 
 
 def row_noise(losses: np.ndarray) -> float:
@@ -150,27 +179,41 @@ def row_noise(losses: np.ndarray) -> float:
     return float(np.sqrt(np.median(own.var(axis=1)) * scale / losses.shape[1]))
 
 
-def deconvolve(observed: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class Prior:
+    """A distribution of true losses, and the noise of the observed ones.
+
+    Attributes:
+        grid: Losses (g,).
+        mass: Probability of each (g,).
+        noise: Standard deviation of the normal noise of an observed loss.
+    """
+
+    grid: np.ndarray
+    mass: np.ndarray
+    noise: float
+
+    def posterior(self, observed: np.ndarray) -> np.ndarray:
+        """Return the probability of each grid point for each observed loss, (n, g)."""
+        away = np.abs(observed[:, None] - self.grid)
+        if self.noise <= 0 or self.grid[0] == self.grid[-1]:
+            return np.eye(len(self.grid))[away.argmin(axis=1)]
+        logs = -0.5 * (away / self.noise) ** 2
+        found = np.exp(logs - logs.max(axis=1, keepdims=True)) * self.mass
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+def deconvolve(observed: np.ndarray, noise: float) -> Prior:
     """Estimate the distribution of true losses from observed ones with normal noise (Laird 1978).
 
     Args:
         observed: (n,) losses.
         noise: Standard deviation of the noise of each.
-
-    Returns:
-        A grid of losses (g,), and the posterior probability of each grid point for each observed loss (n, g).
     """
-    grid = np.linspace(observed.min(), observed.max(), GRID)
-    if noise <= 0 or grid[0] == grid[-1]:
-        nearest = np.abs(observed[:, None] - grid).argmin(axis=1)
-        return grid, np.eye(GRID)[nearest]
-    likelihood = np.exp(-0.5 * ((observed[:, None] - grid) / noise) ** 2)
-    prior = np.full(GRID, 1 / GRID)
+    prior = Prior(np.linspace(observed.min(), observed.max(), GRID), np.full(GRID, 1 / GRID), noise)
     for _ in range(STEPS):
-        posterior = likelihood * prior
-        posterior /= posterior.sum(axis=1, keepdims=True)
-        prior = posterior.mean(axis=0)
-    return grid, posterior
+        prior = replace(prior, mass=prior.posterior(observed).mean(axis=0))
+    return prior
 
 
 def _draw(grid: np.ndarray, posterior: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -193,26 +236,23 @@ def _best_epoch(
     return apparent[picked], (level + (further - 1 / rows) @ curve.T)[picked]
 
 
-def unseen_loss(losses: np.ndarray, new_rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw what rows of a sort that the validation split lacks may add to a mean over new rows (draws,).
+def _summary(
+    differences: np.ndarray,
+    rows: int,
+    new_rows: int,
+    unseen: Unseen,
+    rng: np.random.Generator,
+    least: np.ndarray | None = None,
+) -> Estimate:
+    """Summarise draws; with few rows a bootstrap's spread is too small, by the factors of Student's t.
 
-    A bootstrap only knows losses that occurred: where a model predicts each of n rows right, all of its draws do. By
-    the rule of succession one row in n + 1 may be of another sort. It gets the largest loss of any candidate and row.
-
-    Args:
-        losses: (..., rows) losses of validation rows.
-        new_rows: Number of new rows.
-        rng: Draws.
+    The interval begins at the quantile of ``least`` where given, of ``differences`` otherwise.
     """
-    count = rng.binomial(new_rows, 1 / (losses.shape[-1] + 1), size=DRAWS)
-    return np.asarray(count * float(losses.max()) / new_rows)
-
-
-def _summary(differences: np.ndarray, rows: int, unseen: np.ndarray) -> Estimate:
-    """Summarise draws; with few rows a bootstrap's spread is too small, by the factors of Student's t."""
-    bias = float(differences.mean())
+    added = unseen.draws(rows, new_rows, rng)
+    whole = np.resize(differences, DRAWS) + added
+    bias = float(differences.mean()) + (float(added.mean()) if unseen.contradicted else 0.0)
     tail = (1 - CONFIDENCE) / 2
     inflation = math.sqrt(rows / (rows - 1)) * float(stdtrit(rows - 1, 1 - tail) / stdtrit(1e9, 1 - tail))
-    low = float(np.quantile(differences, tail))
-    high = float(np.quantile(np.resize(differences, DRAWS) + unseen, 1 - tail))
+    low = float(np.quantile(differences if least is None else least, tail))
+    high = float(np.quantile(whole, 1 - tail))
     return Estimate(bias, bias + inflation * (low - bias), bias + inflation * (high - bias), len(differences))

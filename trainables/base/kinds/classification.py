@@ -69,6 +69,11 @@ class Classification(RowKind):
         chosen = decoded[np.arange(len(target)), target.astype(np.int64)]
         return float(-np.log(np.clip(chosen, _EPSILON, 1.0)).mean())
 
+    def contradicted_losses(self, outputs: np.ndarray) -> np.ndarray:
+        second = np.partition(probabilities(outputs), -2, axis=1)[:, -2]  # of the most likely class but the predicted
+        losses: np.ndarray = -np.log(np.clip(second, _EPSILON, 1.0))
+        return losses
+
     def scores(self, outputs: np.ndarray, targets: np.ndarray, facts: Mapping[str, Any]) -> dict[str, float]:
         return self.metrics(outputs, self.encode_target(targets, facts), facts)
 

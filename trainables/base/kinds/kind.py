@@ -97,6 +97,14 @@ class RowKind(TargetKind):
             target: (n,) or (n, 1), as ``encode_target`` gives it.
         """
 
+    def contradicted_losses(self, outputs: np.ndarray) -> np.ndarray | None:
+        """Return the loss of each row if its target contradicted the prediction, (n,); None where that has no scale.
+
+        Args:
+            outputs: (n, n_outputs) raw outputs.
+        """
+        return None
+
     @abstractmethod
     def constant_outputs(self, target: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
         """Return the raw outputs (n_outputs,) that fit encoded training targets (n,) best without any input."""
