@@ -197,7 +197,7 @@ class Prior:
         """Return the probability of each grid point for each observed loss, (n, g)."""
         away = np.abs(observed[:, None] - self.grid)
         if self.noise <= 0 or self.grid[0] == self.grid[-1]:
-            return np.eye(len(self.grid))[away.argmin(axis=1)]
+            return np.asarray(np.eye(len(self.grid))[away.argmin(axis=1)])
         logs = -0.5 * (away / self.noise) ** 2
         found = np.exp(logs - logs.max(axis=1, keepdims=True)) * self.mass
         return np.asarray(found / found.sum(axis=1, keepdims=True))
