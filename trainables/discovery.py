@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-import traceback
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -15,7 +14,7 @@ from typing import Any
 
 from search_spaces.errors import UserError, describe_error, unknown
 from search_spaces.python_file import PythonFile
-from trainables.base.contract.own_code import import_file
+from trainables.base.contract.own_code import import_file, line_of_error
 from trainables.base.contract.task import Predictor, Splits, Task, TaskFacts
 from trainables.base.contract.trainable import TASK_FILE
 
@@ -113,10 +112,7 @@ def load_data(task: Task, split_seed: int) -> Splits:
     except Exception as error:
         if is_shipped(task):
             raise
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if frame.filename == inspect.getfile(type(task))]
-        place = (own or frames)[-1]
-        where = f"{Path(place.filename).name}, line {place.lineno}"
+        where = line_of_error(error, task)
         raise UserError(f"Task '{task.facts.name}' cannot load its data: {describe_error(error)} ({where}).") from error
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from search_spaces import UserError
+from search_spaces import PythonFile, UserError
 from trainables import Splits, Task, get_task, load_data
 from trainables.base.contract.digests import file_digest
+from trainables.base.functions.task import FunctionTask
 from trainables.base.training.compute import Compute
+from trainables.discovery import FUNCTION_PREFIX
 from tunelab.launch.retraining import repeat_trial
 from tunelab.records.measure import Measure
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
@@ -76,7 +78,7 @@ class Reproduction:
         return self.difference is None
 
 
-def reproduce(store: Store, run_id: str, trusted: Sequence[str] = ()) -> Reproduction:
+def reproduce(store: Store, run_id: str, trusted: Sequence[str] = (), task: Task | None = None) -> Reproduction:
     """Train the trial of a run again, without Ray, and compare every metric of every epoch.
 
     Config, seeds, split, budget and thread count come from the store; the data must have the digest it had.
@@ -85,6 +87,7 @@ def reproduce(store: Store, run_id: str, trusted: Sequence[str] = ()) -> Reprodu
         store: holds the run.
         run_id: of a trial.
         trusted: files that the store names and that are used although this user has not run them before.
+        task: what was trained, where the sweep was given it in memory; looked up when None.
 
     Raises:
         UserError: the run is no trial or damaged, it has no epoch to compare, its data or task file is not what
@@ -100,7 +103,12 @@ def reproduce(store: Store, run_id: str, trusted: Sequence[str] = ()) -> Reprodu
         raise UserError(f"Run '{run_id}' does not say which data it was trained on, so it cannot be trained again.")
     spec, made_with = store.spec(parent_run_id), read_tag(run, "tunelab.versions", json_object)
     check_trusted(named_files(spec, Path.cwd()), trusted, f"Run '{run_id[:8]}'")
-    task, splits = _loaded(spec, parent)
+    task, splits = _loaded(spec, parent, task)
+    if splits.training.digest != tags["tunelab.digest"] and isinstance(task, FunctionTask):
+        raise UserError(
+            f"The function '{task.source.name}', the values that it uses, or its data= are not those of run "
+            f"'{run_id}': the run's artifact function.json has its source and its values. Bring them back."
+        )
     if splits.training.digest != tags["tunelab.digest"]:
         raise UserError(
             f"The data of '{task.facts.name}' is not what run '{run_id}' was trained on: its digest was "
@@ -142,10 +150,16 @@ def _same(one: float, other: float) -> bool:
     return one == other
 
 
-def _loaded(spec: Mapping[str, Any], parent: Mapping[str, str]) -> tuple[Task, Splits]:
+def _loaded(spec: Mapping[str, Any], parent: Mapping[str, str], given: Task | None) -> tuple[Task, Splits]:
     """Load the sweep's task and its data; the error names the folder to go to when a file was named from there."""
+    name = str(spec["task"])
+    if name.startswith(FUNCTION_PREFIX) and given is None:
+        raise UserError(
+            f"'{name.removeprefix(FUNCTION_PREFIX)}' was given in memory, so only the program that defines it can "
+            "train it again: tunelab.load_result(SWEEP).reproduce(FUNCTION)."
+        )
     try:
-        task = _same_task(spec, parent)
+        task = _same_task(spec, parent) if given is None else given
         return task, load_data(task, spec["split_seed"])
     except UserError as problem:
         relative = [str(v) for v in spec["task_options"].values() if isinstance(v, str) and not Path(v).is_absolute()]
@@ -159,13 +173,14 @@ def _same_task(spec: Mapping[str, Any], parent: Mapping[str, str]) -> Task:
     name = str(spec["task"])
     recorded = parent.get("tunelab.task_file")
     if recorded is not None:
-        path = Path(name)
+        file = PythonFile.parse(name)
+        path = Path(name) if file is None else file.path
         if not path.is_file():
-            raise UserError(f"The task file '{name}' is not here. Call reproduce from the folder it was given in.")
+            raise UserError(f"The task file '{path}' is not here. Call reproduce from the folder it was given in.")
         digest = file_digest(path)
         if digest != recorded:
             raise UserError(
-                f"The task file '{name}' has changed since: its sha256 was {recorded[:12]}, is {digest[:12]}. "
+                f"The task file '{path}' has changed since: its sha256 was {recorded[:12]}, is {digest[:12]}. "
                 "Bring the old version back."
             )
     return get_task(name, **spec["task_options"])

@@ -20,7 +20,8 @@ from tunelab.cli.arguments.options import (
 )
 from tunelab.cli.output.json_output import print_json
 
-PASSED, FAULTY = "✓", "✗"
+PASSED, FAULTY, NOT_CHECKED = "✓", "✗", "–"
+BELOW = "\n    "  # before what a check found
 
 
 def make_command(arguments: Sequence[str]) -> Callable[..., None]:
@@ -48,14 +49,18 @@ def run_command(task: str | None, space: str | None, ray: bool | None, as_json: 
     for result in check_task(subject, shipped_tasks(), space=space, ray=bool(ray)):
         results.append(result)
         if not as_json:
-            mark = PASSED if result.passed else FAULTY
-            fault = "" if result.fault is None else f"\n    {result.fault}"
-            sys.stdout.write(f"{mark} {result.name}  ({result.seconds:.1f} s){fault}\n")
+            said = result.fault or result.not_checked
+            mark = PASSED if result.passed else FAULTY if result.fault is not None else NOT_CHECKED
+            sys.stdout.write(
+                f"{mark} {result.name}  ({result.seconds:.1f} s){'' if said is None else f'{BELOW}{said}'}\n"
+            )
             sys.stdout.flush()
-    faults = sum(not result.passed for result in results)
+    faults = sum(result.fault is not None for result in results)
+    skipped = sum(result.not_checked is not None for result in results)
     if as_json:
         print_json([asdict(r) for r in results], indent=2)
     else:
-        verdict = f"{faults} of {len(results)} checks failed" if faults else f"all {len(results)} checks passed"
-        sys.stdout.write(f"{task}: {verdict}\n")
+        checked = len(results) - skipped
+        verdict = f"{faults} of {checked} checks failed" if faults else f"all {checked} checks passed"
+        sys.stdout.write(f"{task}: {verdict}{f', {skipped} not checked' if skipped else ''}\n")
     raise SystemExit(1 if faults else 0)

@@ -45,6 +45,7 @@ COMMANDS = {
     "compare": CommandEntry("tunelab.cli.compare", "Compare sweeps"),
     "reproduce": CommandEntry("tunelab.cli.reproduce", "Train a trial again and compare it epoch by epoch"),
     "predict": CommandEntry("tunelab.cli.predict", "Predict with a logged model"),
+    "new-task": CommandEntry("tunelab.cli.new_task", "Write a working task of your own to start from"),
     "check-task": CommandEntry("tunelab.cli.check_task", "Check a task of your own"),
     "ui": CommandEntry("tunelab.cli.ui", "Open the results in the MLflow UI"),
     "clean": CommandEntry("tunelab.cli.clean", "Free disk space of earlier sweeps"),

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
+from trainables.base.contract.objective import Objective
+from trainables.base.functions.task import FunctionOptions, FunctionTask
 from tunelab.analysis.outcome import verdict
 from tunelab.interactive.fragment import result_html
 from tunelab.interactive.plots import SweepPlots
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trainables import Predictor
+    from trainables.base.functions.task import Train
+    from tunelab.reproduce import Reproduction
 
 Build = Callable[[Mapping[str, Any]], Any]
 
@@ -118,6 +122,32 @@ class InteractiveResult(SweepResult):
         if isinstance(found, ReportedModel):
             return replace(found, build=build or self._build).native()
         return found
+
+    def reproduce(self, function: Train, *, trial: int | None = None, data: Any = None) -> Reproduction:
+        """Train a trial of a function that was given in memory again, and compare every metric of every epoch.
+
+        On the same machine with the same packages the trial comes out identical, as far as everything that it depends
+        on is its own source, the values that it uses (compared by their digest), its data and the trial's seed. What
+        it reads from files or the network, and functions that those it calls call in turn, are not compared.
+
+        Args:
+            function: The sweep's training function, as it was.
+            trial: Number of the trial; the winner when None.
+            data: What ``run_sweep(..., data=...)`` was given.
+
+        Returns:
+            Its ``identical`` says whether all is the same, else ``difference`` where it is not.
+
+        Raises:
+            UserError: The sweep was not tracked, or the function or its data is another one.
+        """
+        from tunelab.reproduce import reproduce
+
+        store = open_store(self.tracking_uri)
+        first, *further = self.facts.objectives or (Objective(self.facts.score, self.facts.score_direction),)
+        options = FunctionOptions(first, tuple(further), data)
+        task = FunctionTask(function, None, options)
+        return reproduce(store, store.trial_run_id(self.parent_run_id, trial), task=task)
 
     def report(self, path: str | Path = "report.html") -> Path:
         """Write the report, one self-contained HTML file and its Markdown twin beside it; return the HTML's path."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+from trainables.base.functions.task import FunctionTask
 from tunelab.confirmation.confirm import log_confirmation
 from tunelab.confirmation.front import log_front
 from tunelab.display.display import Display
@@ -24,6 +27,7 @@ from tunelab.system.errors import StoreAway, SweepFailed
 from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingQueue, retry_while_unavailable
 from tunelab.tracking.uri import is_new, scheme_of
 
+FUNCTION_FILE = "function.json"  # artifact of a sweep of a user's function
 UNREACHABLE = (Stop.DISK.value, Stop.STORE.value)  # ends of a sweep after which waiting for the store is in vain
 
 
@@ -43,6 +47,7 @@ class SweepTracking:
 
     def __init__(self, resolved: ResolvedSweep, display: Display) -> None:
         self.store: TrackingStore = NullStore()
+        self._task = resolved.task
         self._uri = resolved.spec.tracking_uri
         self.is_on = self._uri != OFF
         self.opens_late = self.is_on and is_new(self._uri) and not resolved.folder.exists()
@@ -181,11 +186,21 @@ class SweepTracking:
         store = self.store if self.store.keeps else self._connect()
         if not self._parent_run_id:
             self._parent_run_id = store.start_sweep(result, key, self._display.step, self._known_parent)
+            self._log_function(store)
         self.store = store  # from here on the run can be given an end, whatever comes
         if not self._parent_noted:
             journal.append(ParentRun(self._parent_run_id))
             self._parent_noted = True
         return store, replace(result, parent_run_id=self._parent_run_id)
+
+    def _log_function(self, store: TrackingStore) -> None:
+        """Keep the source of a user's function, the values that it uses and its packages, so that it can be found."""
+        if isinstance(self._task, FunctionTask):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / FUNCTION_FILE
+                source = asdict(self._task.source)
+                path.write_text(json.dumps(source, ensure_ascii=False, indent=1), encoding="utf-8")
+                store.log_files(self._parent_run_id, path)
 
     def _write(self, result: SweepResult, resumed: bool) -> None:
         from tunelab.report.report import log_report

@@ -33,17 +33,26 @@ from trainables.base.contract.conformance_data import (
     same_outputs,
     same_reports,
 )
+from trainables.base.contract.own_code import line_of_error
 from trainables.base.contract.task import EpochReport, Splits, Task, TaskFacts
 from trainables.base.kinds.registry import KINDS
 
 SEED = 1
 EPOCHS = 2  # of the checks that train
 ROWS = 32  # that the predictor is tried on
+SEEDED = (  # how a task keeps its random numbers to itself
+    "Draw from generators of the seed (numpy.random.default_rng(seed), torch.Generator().manual_seed(seed)), and build "
+    "networks inside `with torch.random.fork_rng(): torch.manual_seed(seed)`."
+)
 CARRIED_BYTES = 4096  # of a task's state; more are data
 
 
 class Fault(Exception):
     """What a task gets wrong, one sentence."""
+
+
+class NotThere(Exception):
+    """What a task does not have, so that there is nothing to check, one sentence."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +63,17 @@ class CheckResult:
         name: of the check.
         fault: one sentence on what the task gets wrong; None when it passed.
         seconds: how long the check took.
+        not_checked: why there was nothing to check, one sentence; None when there was.
     """
 
     name: str
     fault: str | None
     seconds: float
+    not_checked: str | None = None
 
     @property
     def passed(self) -> bool:
-        return self.fault is None
+        return self.fault is None and self.not_checked is None
 
 
 class Subject:
@@ -124,12 +135,18 @@ def check_task(
         The result of each check as it ends.
     """
     subject = Subject(task, shipped, space)
-    broken = False
+    broken = ""
     for name, check, needed in [*CHECKS, *([("bare tuner", _bare_tuner, False)] if ray else [])]:
         began = time.perf_counter()
-        fault = "Not checked, because an earlier check that this one needs failed." if broken else _run(check, subject)
-        broken = broken or (needed and fault is not None)
-        yield CheckResult(name, fault, time.perf_counter() - began)
+        if broken:
+            yield CheckResult(name, None, 0.0, f"It needs '{broken}', which failed.")
+            continue
+        try:
+            fault, missing = _run(check, subject), None
+        except NotThere as reason:
+            fault, missing = None, str(reason)
+        broken = name if needed and fault is not None else ""
+        yield CheckResult(name, fault, time.perf_counter() - began, missing)
 
 
 def plain_fault(task: Task, shipped: Mapping[str, type[Task]]) -> str | None:
@@ -146,8 +163,10 @@ def _run(check: Callable[[Subject], None], subject: Subject) -> str | None:
             check(subject)
     except (Fault, UserError) as fault:
         return str(fault)
+    except NotThere:
+        raise
     except Exception as error:  # noqa: BLE001 whatever a task raises is what the suite reports
-        return f"Raised {describe_error(error)}."
+        return f"Raised {describe_error(error)} ({line_of_error(error, subject.task)})."
     return None
 
 
@@ -196,6 +215,8 @@ def _carried(task: Task) -> int:
 
 
 def _data(subject: Subject) -> None:
+    if not KINDS[subject.task.facts.kind].has_data:
+        raise NotThere("tunelab does not see the data of a function.")
     for fault in data_faults(subject.splits, KINDS[subject.task.facts.kind]):
         raise Fault(fault)
 
@@ -223,6 +244,8 @@ def _space(subject: Subject) -> None:
 
 def _reference(subject: Subject) -> None:
     reference = dict(subject.task.reference)
+    if not reference and not KINDS[subject.task.facts.kind].has_data:
+        raise NotThere("A function has no reference configuration.")
     _demand(bool(reference), "'reference' is empty; give the parameters of a sensible configuration.")
     space = subject.task.space()
     for branch in [{}, *({str(space.branch): choice} for choice in space.branches())]:
@@ -243,6 +266,8 @@ def _trains(subject: Subject) -> None:
         _demand(math.isfinite(report.val_loss), f"val_loss is {report.val_loss} in epoch {report.epoch}.")
         odd = [name for name, value in report.metrics.items() if not isinstance(value, float | int)]
         _demand(not odd, f"The metric {', '.join(odd)} is not a number.")
+    if not subject.task.reference:
+        return
     config = subject.task.space().config(dict(subject.task.reference))
     first = subject.train(SEED, config, epochs=1)[0]
     _demand(math.isfinite(first.val_loss), f"The reference configuration's val_loss is {first.val_loss}.")
@@ -262,13 +287,18 @@ def _repeats(subject: Subject) -> None:
 
 def _seeds(subject: Subject) -> None:
     fault = same_reports(subject.reports, subject.train(SEED + 1))
-    _demand(fault is not None, "Another seed gives the very same reports: fit() does not use its seed.")
+    if fault is None and not KINDS[subject.task.facts.kind].has_data:
+        raise NotThere("Another seed gives the very same reports: the function draws no random numbers.")
+    _demand(
+        fault is not None,
+        f"Another seed gives the very same reports: fit() does not use its seed. {SEEDED}",
+    )
 
 
 def _randomness(subject: Subject) -> None:
-    _demand(not subject.stirred, "fit() changes the process's global random numbers; draw from generators of its seed.")
+    _demand(not subject.stirred, f"fit() changes the process's global random numbers. {SEEDED}")
     fault = same_reports(subject.reports, subject.elsewhere)
-    _demand(fault is None, f"fit() depends on the process's global random numbers: {fault}.")
+    _demand(fault is None, f"fit() depends on the process's global random numbers: {fault}. {SEEDED}")
 
 
 def _missing_key(subject: Subject) -> None:
@@ -289,25 +319,31 @@ def _predictor(subject: Subject) -> None:
 
     task, splits = subject.task, subject.splits
     weights = subject.reports[-1].weights
+    has_data = KINDS[task.facts.kind].has_data
+    if weights is None and not has_data:
+        raise NotThere("The function reports no model: trial.report(..., model=model) would keep the winner's.")
     _demand(weights is not None, "The reports carry no weights, so no model could be kept.")
     assert weights is not None
     predictor = task.predictor(subject.config, weights, splits)
     if predictor is None:
-        return
+        raise NotThere("The task has no predictor(), so the winner's model is not kept.")
     validation = splits.validation
-    scores = task.scores(predictor, validation)
-    _demand(
-        math.isfinite(scores.get(task.facts.score, math.nan)),
-        f"scores() gives no finite '{task.facts.score}', the score its facts name; it gives {', '.join(scores)}.",
-    )
+    if has_data:
+        scores = task.scores(predictor, validation)
+        _demand(
+            math.isfinite(scores.get(task.facts.score, math.nan)),
+            f"scores() gives no finite '{task.facts.score}', the score its facts name; it gives {', '.join(scores)}.",
+        )
     inputs = validation.inputs[:ROWS]
     with tempfile.TemporaryDirectory() as folder:
         save(predictor, Path(folder))
         pickled = [p.name for p in Path(folder).rglob("*") if p.suffix in (".pkl", ".pickle", ".pt", ".pth", ".joblib")]
         _demand(not pickled, f"save() writes {', '.join(pickled)}; models are kept without pickle.")
         loaded = load(Path(folder), [own.file for own in own_classes(Path(folder))])
-    fault = same_outputs(predictor.predict(inputs), loaded.predict(inputs), len(inputs))
-    _demand(fault is None, f"The saved and loaded predictor differs: {fault}.")
+    fault: str | None = predictor.difference(loaded, inputs)
+    if has_data:
+        fault = same_outputs(predictor.predict(inputs), loaded.predict(inputs), len(inputs))
+    _demand(not fault, f"The saved and loaded predictor differs: {fault}.")
 
 
 def _bare_tuner(subject: Subject) -> None:

@@ -12,17 +12,21 @@ import inspect
 import json
 import shutil
 import sys
+import traceback
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError, describe_error
 from trainables.base.contract.damage import entry, read_object
 from trainables.base.contract.digests import file_digest
 from trainables.base.contract.trainable import TASK_FILE, add_to_path
+
+if TYPE_CHECKING:
+    from trainables.base.contract.task import Task
 
 FILE = "own_class.json"
 SOURCE = "own_class.py"  # a copy of the file, to be looked at
@@ -119,6 +123,16 @@ class OwnClass:
             f"The model needs the class '{self.name}' of '{self.file}', code of its author's, which runs only when "
             f"you name the file. Look at it, then add --trust '{self.file}' (in Python: trust=[...])."
         )
+
+
+def line_of_error(error: BaseException, task: Task) -> str:
+    """Return where the code of a task raised: ``my_task.py, line 12``; the last place of all where it is not in it."""
+    source = getattr(task, "source", None)  # of a function
+    file = inspect.getfile(type(task)) if source is None else source.file
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == file]
+    place = (own or frames)[-1]
+    return f"{Path(place.filename).name}, line {place.lineno}"
 
 
 def own_classes(folder: Path) -> list[OwnClass]:

@@ -20,10 +20,13 @@ PREDICTORS = {
     "text": "trainables.base.text.text_predictor:TextPredictor",
     "language_model": "trainables.base.text.predictor:LanguageModelPredictor",
     "ensemble": "trainables.base.training.ensemble:EnsemblePredictor",
+    "network": "trainables.base.contract.network:NetworkPredictor",
+    "estimator": "trainables.base.functions.estimator:EstimatorPredictor",
     "reported": "trainables.base.functions.models:ReportedModel",
 }
 
 
+NETWORK = "network"  # of a torch task; the class noted beside it is the task's
 _trusted: ContextVar[Sequence[str]] = ContextVar("trusted", default=())  # also for the members of an ensemble
 
 
@@ -53,11 +56,16 @@ def load(folder: Path, trusted: Sequence[str] | None = None) -> Predictor:
         _trusted.reset(token)
 
 
+def trusted_files() -> Sequence[str]:
+    """Return the Python files whose code may run for the model that is being loaded."""
+    return _trusted.get()
+
+
 def _load(folder: Path) -> Predictor:
     file = folder / "predictor.json"
-    if (folder / FILE).exists():
-        return _load_own(folder)
     name = entry(read_object(file), "predictor", str, file)
+    if (folder / FILE).exists() and name != NETWORK:
+        return _load_own(folder)
     if name not in PREDICTORS:
         raise unknown("predictor", name, PREDICTORS)
     module, _, cls = PREDICTORS[name].partition(":")

@@ -349,9 +349,25 @@ class Task(ABC):
             splits: The task's data, for ``training.facts`` and ``preprocessing``.
 
         Returns:
-            The predictor; None when the task has no way to predict from raw inputs.
+            The predictor; that of the network when the task has ``build``, otherwise None: the task has no way to
+            predict from raw inputs.
         """
-        return None
+        if type(self).build is Task.build:
+            return None
+        from trainables.base.contract.network import NetworkPredictor  # loads torch
+
+        return NetworkPredictor(self, config, splits.training.facts, weights)
+
+    def build(self, config: Config) -> torch.nn.Module:
+        """Build the untrained network of a configuration.
+
+        A torch task that has this needs no ``predictor`` and ``scores`` of its own: raw inputs become float32 (as
+        ``split_arrays`` standardised them), and the outputs what its kind of target makes of them.
+
+        Args:
+            config: What ``fit`` gets.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no network to build")
 
     def scores(self, predictor: Predictor, split: RawSplit) -> dict[str, float]:
         """Score a predictor on raw rows.
@@ -363,7 +379,14 @@ class Task(ABC):
         Returns:
             Scores by name without prefix, e.g. ``rmse`` in the target's unit, ``facts.score`` among them.
         """
-        raise NotImplementedError(f"{type(self).__name__} has a predictor but no scores")
+        if not hasattr(predictor, "outputs"):
+            raise NotImplementedError(f"{type(self).__name__} has a predictor but no scores")
+        import numpy as np
+
+        from trainables.base.kinds.registry import row_kind
+
+        outputs, facts = predictor.outputs(split.inputs), getattr(predictor, "facts", {})
+        return row_kind(self.facts.kind).scores(outputs, np.asarray(split.targets), facts)
 
     def features(self, splits: Splits, inputs: Any) -> np.ndarray | None:
         """Convert raw inputs to a plain matrix for baselines from scikit-learn.
@@ -373,9 +396,13 @@ class Task(ABC):
             inputs: n rows, as ``RawSplit.inputs`` holds them.
 
         Returns:
-            (n, features) without missing values; None when the task has no such matrix, and so no baselines.
+            (n, features) without missing values; those of ``split_arrays``, otherwise None: the task has no such
+            matrix, and so no baselines.
         """
-        return None
+        from trainables.base.contract.arrays import MEAN, standardised
+
+        facts = splits.training.facts
+        return standardised(inputs, facts) if MEAN in facts else None
 
     def plain_features(self, splits: Splits) -> Callable[[Any], np.ndarray | None]:
         """Return a function from raw inputs to the matrix for a linear model; the one of ``features`` by default.
