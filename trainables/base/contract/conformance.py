@@ -340,9 +340,11 @@ def _predictor(subject: Subject) -> None:
         pickled = [p.name for p in Path(folder).rglob("*") if p.suffix in (".pkl", ".pickle", ".pt", ".pth", ".joblib")]
         _demand(not pickled, f"save() writes {', '.join(pickled)}; models are kept without pickle.")
         loaded = load(Path(folder), [own.file for own in own_classes(Path(folder))])
-    fault: str | None = predictor.difference(loaded, inputs)
+    fault: str | None
     if has_data:
         fault = same_outputs(predictor.predict(inputs), loaded.predict(inputs), len(inputs))
+    else:
+        fault = predictor.difference(loaded, inputs)
     _demand(not fault, f"The saved and loaded predictor differs: {fault}.")
 
 
