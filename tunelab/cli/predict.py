@@ -26,6 +26,7 @@ from tunelab.cli.output.prediction_output import (
     write_each,
     write_output,
 )
+from tunelab.system.terminal import printable
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def command(
         typer.Option(metavar="FILE", help="Python file whose code the model may run; repeat it for more."),
     ] = None,
 ) -> None:
-    """Predict with a logged model: a table gives a table, a picture of a digit the digit.
+    """Predict with a logged model: a table gives a table, a picture its class.
 
     Several inputs give one table with a column 'file', or with a folder as --output a table each.
     """
@@ -156,9 +157,11 @@ def _show_picture(found: ImagePrediction, output: str) -> None:
     if output != STREAM and format_of(output, (PICTURE, *TABLES)) not in TABLES:
         write_output(output, draw_prediction(found))
     shares = "\n".join(
-        f"{name}  {share:7.2%}  {'█' * round(share * 40)}".rstrip() for name, share in found.probabilities.items()
+        f"{printable(name)}  {share:7.2%}  {'█' * round(share * 40)}".rstrip()
+        for name, share in found.probabilities.items()
     )
-    sys.stdout.write(f"{text_picture(found.pixels)}\n\ndigit {found.prediction}\n\n{shares}\n")
+    what = "digit" if found.pixels.ndim == 2 else "class"
+    sys.stdout.write(f"{text_picture(found.pixels)}\n\n{what} {printable(found.prediction)}\n\n{shares}\n")
 
 
 def _write_several(answers: Mapping[str, Answer], output: str) -> None:
