@@ -46,6 +46,7 @@ def test_shapes_are_learned_kept_and_predicted_from_a_file(tmp_path: Path) -> No
     pd.testing.assert_frame_equal(loaded.predict(test.inputs), model.predict(test.inputs), check_exact=True)
     found = predict_image_file(loaded, written(draw_shape("circle", np.random.default_rng(5))))
     assert set(found.probabilities) == set(SHAPES)
+    assert loaded.predict(test.inputs[:0]).empty
     assert found.prediction == max(found.probabilities, key=lambda name: found.probabilities[name])
     assert len(text_picture(found.pixels).splitlines()) == 14
     assert draw_prediction(found).startswith(b"\x89PNG")

@@ -212,8 +212,9 @@ def test_served_inputs_may_be_flat_or_lists(predictor: ImagePredictor, splits: t
     expected = predictor.outputs(pixels)
     for shape in (pixels.tolist(), pixels.reshape(3, 784).astype(float), pixels[:, None]):
         assert np.array_equal(predictor.outputs(shape), expected)
+    assert len(predictor.outputs([])) == 0
     wrong: Any
-    for wrong in (np.zeros((2, 27, 27)), np.full((1, 28, 28), 300), np.full((1, 28, 28), np.nan), "digit", []):
+    for wrong in (np.zeros((2, 27, 27)), np.full((1, 28, 28), 300), np.full((1, 28, 28), np.nan), "digit"):
         with pytest.raises(UserError):
             as_images(wrong)
 

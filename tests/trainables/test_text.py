@@ -91,6 +91,9 @@ def test_a_file_is_predicted_with_its_cells_as_they_were(learned: tuple[Text, Sp
     assert found["id"].tolist() == ["007", "1E5", "NA", "", "true"]
     assert set(found["prediction"]) <= {"좋음", "나쁨"}
     np.testing.assert_allclose(found[["p_나쁨", "p_좋음"]].sum(axis=1), 1, rtol=1e-6)
+    nothing = predict_table_file(model, "글,평\n".encode()).frame
+    assert list(nothing.columns) == ["글", "평", "prediction", "p_나쁨", "p_좋음"]
+    assert nothing.empty
     with pytest.raises(UserError, match="lacks the column '글'"):
         predict_table_file(model, b"a,b\n1,2\n")
 

@@ -95,7 +95,7 @@ def predict_table_file(predictor: Predictor, content: bytes, name: str = "input"
 
 def _predict_columns(predictor: Predictor, content: bytes, name: str) -> TablePrediction:
     """Predict every row of a file with a model that reads some columns as they are written."""
-    table = read_table_bytes(content, name, fewest_columns=1, verbatim=True)
+    table = read_table_bytes(content, name, fewest_columns=1, fewest_rows=0, verbatim=True)
     predictions = predictor.predict(table.frame)  # refuses missing columns
     replaced = [column for column in table.frame.columns if column in predictions.columns]
     notes = [*table.notes, *([f"Replaced by the model's own: {', '.join(replaced)}."] if replaced else [])]

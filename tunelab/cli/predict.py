@@ -26,7 +26,6 @@ from tunelab.cli.output.prediction_output import (
     write_each,
     write_output,
 )
-from tunelab.system.terminal import printable
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
@@ -156,12 +155,13 @@ def _show_picture(found: ImagePrediction, output: str) -> None:
 
     if output != STREAM and format_of(output, (PICTURE, *TABLES)) not in TABLES:
         write_output(output, draw_prediction(found))
+    widest = max(map(len, found.probabilities))
     shares = "\n".join(
-        f"{printable(name)}  {share:7.2%}  {'█' * round(share * 40)}".rstrip()
+        f"{name:<{widest}}  {share:7.2%}  {'█' * round(share * 40)}".rstrip()
         for name, share in found.probabilities.items()
     )
     what = "digit" if found.pixels.ndim == 2 else "class"
-    sys.stdout.write(f"{text_picture(found.pixels)}\n\n{what} {printable(found.prediction)}\n\n{shares}\n")
+    sys.stdout.write(f"{text_picture(found.pixels)}\n\n{what} {found.prediction}\n\n{shares}\n")
 
 
 def _write_several(answers: Mapping[str, Answer], output: str) -> None:

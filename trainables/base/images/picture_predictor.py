@@ -59,6 +59,8 @@ class PicturePredictor(Predictor):
             UserError: Another shape.
         """
         pixels, side = np.asarray(inputs), int(self.facts["side"])
+        if pixels.shape[:1] == (0,):
+            pixels = pixels.reshape(0, side, side, 3)
         if pixels.ndim != 4 or pixels.shape[1:] != (side, side, 3):
             raise UserError(f"Pictures must have shape (n, {side}, {side}, 3), got {pixels.shape}.")
         return torch.from_numpy(np.ascontiguousarray(pixels.astype(np.uint8).transpose(0, 3, 1, 2)))

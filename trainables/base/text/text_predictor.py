@@ -72,6 +72,8 @@ class TextPredictor(Predictor):
 
     def encoded_outputs(self, encoded: Tensor) -> np.ndarray:
         """Convert what ``encode`` returned to raw outputs (n, n_outputs) float32."""
+        if not len(encoded):
+            return np.empty((0, int(self.facts["n_outputs"])), dtype=np.float32)
         with torch.inference_mode():
             return torch.cat([self.model(part) for part in torch.split(encoded, BATCH)]).numpy()
 
