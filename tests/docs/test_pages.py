@@ -45,7 +45,8 @@ def complaint(words: list[str]) -> str:
             return "no such command of the group" if rest else ""
         command.make_context(name, list(rest))
     except UsageError as error:
-        return str(error.format_message())  # type: ignore[attr-defined]
+        message = str(error.format_message())  # type: ignore[attr-defined]
+        return "" if message.startswith("Missing argument") else message  # prose names an option alone
     except UserError as error:
         return str(error)
     return ""
