@@ -48,7 +48,7 @@ def complaint(words: list[str]) -> str:
         message = str(error.format_message())  # type: ignore[attr-defined]
         return "" if message.startswith("Missing argument") else message  # prose names an option alone
     except UserError as error:
-        return str(error)
+        return "" if "NAME" in str(error) else str(error)  # a file of that name is the reader's
     return ""
 
 
