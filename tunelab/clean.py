@@ -48,19 +48,19 @@ class Removable:
     remove: Callable[[], None]
 
 
-def find_removable(home: Path, say: Callable[[str], None] = lambda text: None) -> list[Removable]:
+def find_removable(home: Path, notify: Callable[[str], None] = lambda text: None) -> list[Removable]:
     """Return everything that can be removed.
 
     Args:
         home: the folder of the tracking store, where sweeps' folders lie.
-        say: told which sweeps cannot be looked at, and why.
+        notify: told which sweeps cannot be looked at, and why.
     """
     found = []
     for name in sweep_names(home):
         try:
             found += _of_sweep(home / "sweeps" / name)
         except (UserError, OSError) as error:  # a damaged journal, a storage that is away
-            say(f"{name} is left alone: {without_secrets(str(error))}")
+            notify(f"{name} is left alone: {without_secrets(str(error))}")
     return found + list(_ray_sessions()) + list(_scratch_folders())
 
 

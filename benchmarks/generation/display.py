@@ -19,7 +19,7 @@ class Quiet:
     def step(self, tokens: int, finished: int) -> None:
         """Do nothing."""
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Do nothing."""
 
     def stop(self) -> None:
@@ -62,7 +62,7 @@ class Terminal:
             shown = f"{rate:>7,.0f} tokens/s" if self._tokens else ""
             self._progress.update(self._task, advance=finished, rate=shown)
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Announce a new stage."""
         self.console.print(printable(text), markup=False)
 

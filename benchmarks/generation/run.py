@@ -33,7 +33,7 @@ class Display(Protocol):
 
     def start(self, what: str, total: int, done: int) -> None: ...
     def step(self, tokens: int, finished: int) -> None: ...
-    def say(self, text: str) -> None: ...
+    def notify(self, text: str) -> None: ...
     def stop(self) -> None: ...
 
 
@@ -154,7 +154,7 @@ class GenerationSuite(Suite[Results]):
 
 def run(plan: Plan, folder: Path, display: Display, goal: Goal | None = None) -> Results:
     """Run the benchmark in a folder, see ``run_suite``."""
-    return run_suite(GenerationSuite(plan, goal, display), folder, display.say)
+    return run_suite(GenerationSuite(plan, goal, display), folder, display.notify)
 
 
 def make_samples(plan: Plan, writer: Writer, places: Sequence[Slot], display: Display) -> list[Sample]:

@@ -74,7 +74,7 @@ class Run:
         return sum(self.cost.cpu_seconds.values())
 
 
-def competitors(keys: Sequence[str], say: Callable[[str], None]) -> list[Competitor]:
+def competitors(keys: Sequence[str], notify: Callable[[str], None]) -> list[Competitor]:
     """Return the requested ones that can run here and log the missing ones. Raise ``UserError`` for an unknown name."""
     known = {c.key: c for c in CONTESTANTS}
     for key in keys:
@@ -84,7 +84,7 @@ def competitors(keys: Sequence[str], say: Callable[[str], None]) -> list[Competi
     for key in keys or known:
         competitor = known[key]
         if competitor.needs and importlib.util.find_spec(competitor.needs) is None:
-            say(f"left out: {competitor.title} ({competitor.needs} is not installed: pip install 'tunelab[bench]')")
+            notify(f"left out: {competitor.title} ({competitor.needs} is not installed: pip install 'tunelab[bench]')")
         else:
             chosen.append(competitor)
     return chosen
@@ -99,7 +99,7 @@ def run_contest(
     *,
     concurrency: int,
     device: str,
-    say: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> list[Run]:
     """Run every competitor once a round, in an order that rotates by one each round.
 
@@ -120,7 +120,7 @@ def run_contest(
             for competitor in [*chosen[turn:], *chosen[:turn]]:
                 run = _run(competitor, number, work, folder)
                 runs.append(run)
-                say(
+                notify(
                     f"{task}, round {number + 1}/{rounds}: {competitor.title}: {run.cost.wall_seconds:.1f} s wall, "
                     f"{run.cpu_seconds:.1f} s CPU, {run.outcome.epochs} epochs"
                 )

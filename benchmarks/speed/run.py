@@ -110,7 +110,7 @@ class SpeedSuite(Suite[Results]):
         chosen = competitors(request.competitors, left_out.append)
         for text in left_out:
             notify(text)
-        contest = partial(run_contest, concurrency=request.concurrency, device=request.device, say=notify)
+        contest = partial(run_contest, concurrency=request.concurrency, device=request.device, notify=notify)
         runs = {
             (task, trials): contest(task, trials, request.max_epochs, request.rounds, chosen)
             for task in request.tasks

@@ -25,20 +25,20 @@ def predict(spec: SweepSpec) -> Prediction:
         UserError: Bad input, or a sweep that cannot fit in memory or on the disk.
     """
     began = time.monotonic()
-    plan = resolve_sweep(spec)
+    resolved = resolve_sweep(spec)
     with ray_running(spec.address) as cluster:
-        settled, resources = with_gpus(plan.spec, cluster, plan.task)
-        plan = replace(plan, spec=settled)
+        settled, resources = with_gpus(resolved.spec, cluster, resolved.task)
+        resolved = replace(resolved, spec=settled)
         capacity = min(spec.concurrency or slots(cluster, resources), slots(cluster, resources))
-        splits = load_data(plan.task, spec.split_seed)
+        splits = load_data(resolved.task, spec.split_seed)
         if spec.tracking_uri != OFF:
             import_module("tunelab.tracking.store")  # loads MLflow, as the sweep will
         startup = time.monotonic() - began
         with tempfile.TemporaryDirectory(prefix="tunelab-probe-") as folder:
-            probe = Probe(plan, splits, resources, capacity, Path(folder))
+            probe = Probe(resolved, splits, resources, capacity, Path(folder))
             probe.run()
-            length = usual_length(plan, splits, probe)
-            evaluation = evaluation_seconds(plan, splits, probe)
-            folded = needs_folds(spec, plan.task, splits)
+            length = usual_length(resolved, splits, probe)
+            evaluation = evaluation_seconds(resolved, splits, probe)
+            folded = needs_folds(spec, resolved.task, splits)
             measured = Measured(capacity, length, startup, evaluation, folded, time.monotonic() - began)
-            return make_prediction(plan, probe, measured)
+            return make_prediction(resolved, probe, measured)

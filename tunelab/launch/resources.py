@@ -83,13 +83,13 @@ def settle_gpus(asked: float | None, cluster: dict[str, float], kind: str) -> fl
 
 def slots(cluster: dict[str, float], resources: Resources) -> int:
     """Return the number of trials that fit at once; raise ``UserError`` when not even one does."""
-    room = int(cluster.get("CPU", 0) / resources.cpus + 1e-9)
-    if room < 1:
+    at_once = int(cluster.get("CPU", 0) / resources.cpus + 1e-9)
+    if at_once < 1:
         raise UserError(f"--cpus-per-trial {resources.cpus:g}: there are only {cluster.get('CPU', 0):g} CPUs.")
     if resources.gpus > 0:
         gpus = cluster.get("GPU", 0)
         if gpus < resources.gpus:
             raise UserError(f"--gpus-per-trial {resources.gpus:g}: there are only {gpus:g} GPUs.")
         per_gpu = int(1 / resources.gpus + 1e-9) if resources.gpus < 1 else 0
-        room = min(room, int(gpus) * per_gpu if per_gpu else int(gpus / resources.gpus))
-    return room
+        at_once = min(at_once, int(gpus) * per_gpu if per_gpu else int(gpus / resources.gpus))
+    return at_once

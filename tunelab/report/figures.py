@@ -273,8 +273,8 @@ def interval_figure(
 def loss_scale(losses: Sequence[float]) -> Trace:
     """Return a logarithmic axis when losses are positive and differ much; a margin around losses that are all equal."""
     if losses and min(losses) == max(losses):
-        room = 0.1 * abs(losses[0]) or 1.0
-        return {"type": "linear", "range": [shortened(losses[0] - room), shortened(losses[0] + room)]}
+        margin = 0.1 * abs(losses[0]) or 1.0
+        return {"type": "linear", "range": [shortened(losses[0] - margin), shortened(losses[0] + margin)]}
     if losses and min(losses) > 0 and max(losses) / min(losses) > 5:
         return log_axis(losses)
     return {"type": "linear"}

@@ -24,7 +24,7 @@ class ServedModel(PythonModel):  # type: ignore[misc, unused-ignore]
         from trainables import load_predictor
 
         folder = Path(context.artifacts["predictor"])
-        # whoever loads an MLflow model runs the code beside it; a class of a user's own is among that
+        # loading an MLflow model runs the code beside it; a class of a user's own is among that
         self._predictor = load_predictor(folder, [str(source) for source in folder.rglob("own_class.py")])
 
     def predict(

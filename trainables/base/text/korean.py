@@ -215,8 +215,8 @@ def split_documents(documents: Sequence[Document], seed: int, *, keep_together: 
     validation: list[list[Document]] = []
     for members in sorted(groups.values(), key=lambda members: _draw(seed, members[0].text)):
         emptier = min((test, validation), key=lambda part: sum(map(_characters, part)))
-        room = sum(map(_characters, emptier)) + _characters(members) / 2 <= share
-        (emptier if room else train).append(members)
+        fits = sum(map(_characters, emptier)) + _characters(members) / 2 <= share
+        (emptier if fits else train).append(members)
     for part in (test, validation):
         if not part:  # a handful of long documents: give it the shortest
             part.append(train.pop(min(range(len(train)), key=lambda i: _characters(train[i]))))
