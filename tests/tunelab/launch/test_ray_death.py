@@ -11,10 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.drivers import journal_lines, wait_until
 from tests.tunelab.launch.test_ray_start import CODE, environment
+from tunelab.launch.ray_internals import watch
 from tunelab.launch.ray_internals.parts import patches_on
 from tunelab.launch.ray_internals.watch import run_watched
 from tunelab.system.errors import RayLost
@@ -49,8 +51,11 @@ class FakeRay:
 
 
 @pytest.fixture
-def ray() -> Any:
+def ray(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A Ray whose raylet is another process; the real one that other tests may have in this process is left alone."""
     fake = FakeRay()
+    monkeypatch.setattr(watch, "own_processes", lambda: {"raylet": psutil.Process(fake.process.pid)})
+    monkeypatch.setattr(watch, "own_sessions", list)
     yield fake
     fake.process.kill()
     fake.process.communicate()
