@@ -24,6 +24,7 @@ from search_spaces import UserError
 from trainables.base.images.digit import read_digit
 from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.base.tables.reading.file import read_table_bytes
+from tunelab.cli.arguments.inputs import find_inputs
 from tunelab.cli.main import main
 from tunelab.records.result import SweepResult
 
@@ -190,7 +191,6 @@ def test_a_stored_model_and_a_stored_result_that_unpack_to_more_are_refused(
         ["sweep", "table", "--target", "b", "--data", "bomb.csv.gz"],
         ["sweep", "table", "--target", "b", "--data", "/dev/zero"],
         ["plan", "table", "--target", "b", "--data", "rows.parquet"],
-        ["predict", "any", "/dev/zero"],
     ],
 )
 def test_commands_say_it_in_one_sentence(
@@ -205,6 +205,12 @@ def test_commands_say_it_in_one_sentence(
     assert ended.value.code == 2, said
     assert "more than 0.0156 GiB, the most that is read" in said
     assert said.count("\n") == 1
+
+
+def test_an_input_to_predict_is_read_as_far_as_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    (file,) = find_inputs(["/dev/zero"])
+    with pytest.raises(UserError, match="the most that is read"):
+        file.read()
 
 
 def test_a_header_of_any_length_and_of_one_name_is_read() -> None:
