@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-first-half test-second-half test-slow check docs package ui bench clean-setup
+.PHONY: help setup sweep test test-first-half test-second-half test-slow check docs package ui bench gpu-check clean-setup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -51,6 +51,9 @@ ui: setup  ## open the MLflow UI on 127.0.0.1
 
 bench: setup  ## measure the speed of a sweep against its peers
 	$(BIN)/tunelab bench speed
+
+gpu-check: setup  ## check what works on this machine's GPU, and how fast: at most 6 minutes, gpu-check.json
+	$(BIN)/python -m benchmarks.gpu_check
 
 clean-setup:  ## remove .venv
 	rm -rf .venv
