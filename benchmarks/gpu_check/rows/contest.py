@@ -24,7 +24,7 @@ def compare_speed(setting: Setting) -> Measured:
         chosen,
         concurrency=concurrency,
         device=setting.device,
-        say=_notify,
+        notify=_notify,
     )
     walls = {r.competitor.key: r.wall_seconds for r in rank_competitors(runs, concurrency)}
     return Measured(
