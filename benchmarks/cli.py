@@ -61,7 +61,7 @@ def generation(
     prompt: Annotated[
         list[str] | None, typer.Option(help="A prompt of your own; give it several times for more.")
     ] = None,
-    mode: Annotated[str | None, typer.Option(help="sample, greedy or beam; several with commas.")] = None,
+    mode: Annotated[str | None, typer.Option(help="sample, greedy, beam or beam_sample; several with commas.")] = None,
     temperature: Annotated[str | None, typer.Option(help="Values with commas, e.g. 0.3,0.9,1.2.")] = None,
     top_k: Annotated[str | None, typer.Option(help="Values with commas; 0 is off.")] = None,
     top_p: Annotated[str | None, typer.Option(help="Values with commas; 1 is off.")] = None,
@@ -69,7 +69,7 @@ def generation(
     typical_p: Annotated[str | None, typer.Option(help="Values with commas; 1 is off.")] = None,
     repetition_penalty: Annotated[str | None, typer.Option(help="Values with commas; 1 is off.")] = None,
     no_repeat_ngram_size: Annotated[str | None, typer.Option(help="Values with commas; 0 is off.")] = None,
-    num_beams: Annotated[str | None, typer.Option(help="Values with commas, for mode beam.")] = None,
+    num_beams: Annotated[str | None, typer.Option(help="Values with commas, for modes beam and beam_sample.")] = None,
     max_new_tokens: Annotated[int | None, typer.Option(help="Maximum number of tokens of a continuation.")] = None,
     repeats: Annotated[
         int | None, typer.Option(help="Number of continuations of each prompt, for settings with sampling.")

@@ -34,7 +34,7 @@ class Job:
 
     Attributes:
         prompt: token ids, at least one.
-        settings: how to decode; beam search is not done here.
+        settings: how to decode; beam search and beam sampling are not done here.
         seed: of this continuation alone, from ``continuation_seed``.
     """
 

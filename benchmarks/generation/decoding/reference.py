@@ -1,4 +1,4 @@
-"""transformers' own ``generate``: beam search, and the loop over single prompts that the engine is measured against."""
+"""transformers' own ``generate``: with beams, and the loop over prompts that the engine is measured against."""
 
 from __future__ import annotations
 
@@ -18,10 +18,31 @@ Ids = tuple[int, ...]
 
 
 def generate_continuations(
-    model: GPT2LMHeadModel, prompts: Sequence[Ids], settings: DecodingSettings, eos_id: int
+    model: GPT2LMHeadModel,
+    prompts: Sequence[Ids],
+    settings: DecodingSettings,
+    eos_id: int,
+    seeds: Sequence[int] | None = None,
 ) -> list[Continuation]:
-    """Return one continuation of each prompt through ``generate``, with its log-probability."""
-    tails = [_until_end(row, eos_id) for row in generate_tokens(model, prompts, settings, eos_id)]
+    """Return one continuation of each prompt through ``generate``, with its log-probability.
+
+    Args:
+        model: In evaluation mode.
+        prompts: Token ids, at least one each.
+        settings: Every parameter is handed over, none left to a default.
+        eos_id: Ends a text.
+        seeds: Of each continuation, for settings that draw: each is made alone, because ``generate`` draws for all
+            rows of a batch from one generator. None where nothing is drawn.
+    """
+    if seeds is None:
+        made = generate_tokens(model, prompts, settings, eos_id)
+    else:
+        made = []
+        with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+            for prompt, seed in zip(prompts, seeds, strict=True):
+                torch.manual_seed(seed)
+                made += generate_tokens(model, [prompt], settings, eos_id)
+    tails = [_until_end(row, eos_id) for row in made]
     log_p = log_probabilities(model, [(p, ids) for p, (ids, _) in zip(prompts, tails, strict=True)])
     return [Continuation(ids, ended, value) for (ids, ended), value in zip(tails, log_p, strict=True)]
 

@@ -140,7 +140,7 @@ def compare_with_loop(writer: Writer, plan: Plan, runs: int = 3) -> SideBySide:
 def _timed(writer: Writer, prompts: Sequence[tuple[int, ...]], decoding: DecodingSettings) -> tuple[float, np.ndarray]:
     """Return seconds of one run, and of each of its steps, shape (steps,); a beam search's steps are its mean."""
     begin = time.perf_counter()
-    if decoding.mode == "beam":
+    if decoding.has_beams:
         generate_tokens(writer.model, prompts, decoding, writer.facts.eos_id, fixed_length=True)
         total = time.perf_counter() - begin
         return total, np.array([total / decoding.max_new_tokens])
@@ -157,9 +157,9 @@ def _rate(work: Callable[[], int]) -> float:
 
 
 def _sampled(plan: Plan, name: str) -> DecodingSettings:
-    """Return the named setting, or plain sampling where that is a beam search."""
+    """Return the named setting, or plain sampling where that keeps beams."""
     decoding = plan.setting(name).decoding
-    return decoding if decoding.mode != "beam" else DecodingSettings()
+    return decoding if not decoding.has_beams else DecodingSettings()
 
 
 def _reset_peak(device: torch.device) -> None:

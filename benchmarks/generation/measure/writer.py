@@ -48,13 +48,14 @@ class Writer:
         """Return the samples of some places of the plan, in order."""
         ids = [self.prompt_ids(prompt.text) for prompt in plan.prompts]
         done: dict[int, Continuation] = {}
-        drawn = [i for i, place in enumerate(places) if place.setting.decoding.mode != "beam"]
+        drawn = [i for i, place in enumerate(places) if not place.setting.decoding.has_beams]
         jobs = [Job(ids[places[i].prompt], places[i].setting.decoding, places[i].seed) for i in drawn]
         done.update(zip(drawn, self.engine.generate(jobs, on_step=on_step), strict=True))
         for setting in {place.setting: None for i, place in enumerate(places) if i not in done}:
             same = [i for i, place in enumerate(places) if place.setting == setting]
             prompts = [ids[places[i].prompt] for i in same]
-            made = generate_continuations(self.model, prompts, setting.decoding, self.facts.eos_id)
+            seeds = [places[i].seed for i in same] if setting.decoding.is_random else None
+            made = generate_continuations(self.model, prompts, setting.decoding, self.facts.eos_id, seeds)
             done.update(zip(same, made, strict=True))
             if on_step:
                 on_step(sum(len(c.token_ids) for c in made), len(made))

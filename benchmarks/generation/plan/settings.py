@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from search_spaces.errors import UserError, unknown
 
-Mode = Literal["sample", "greedy", "beam"]
+Mode = Literal["sample", "greedy", "beam", "beam_sample"]
 
-MODES: tuple[Mode, ...] = ("sample", "greedy", "beam")
+MODES: tuple[Mode, ...] = ("sample", "greedy", "beam", "beam_sample")
 OFF: Mapping[str, float] = {  # the value of each parameter that changes nothing
     "temperature": 1.0,
     "top_k": 0,
@@ -30,6 +30,13 @@ OFF: Mapping[str, float] = {  # the value of each parameter that changes nothing
 }
 SAMPLING_ONLY = ("temperature", "top_k", "top_p", "min_p", "typical_p")
 BEAM_ONLY = ("num_beams", "length_penalty")
+FILTERS = {"top_k": "top-k", "top_p": "top-p", "min_p": "min-p", "typical_p": "typical"}
+METHODS: Mapping[Mode, str] = {
+    "sample": "sampling",
+    "greedy": "greedy",
+    "beam": "beam search",
+    "beam_sample": "beam sampling",
+}
 LARGEST = 1_000_000  # whole numbers above it are slips: no vocabulary and no model's length comes near
 SHORT = {"temperature": "T", "repetition_penalty": "rep", "no_repeat_ngram_size": "ngram", "num_beams": "beams"}
 
@@ -39,7 +46,8 @@ class DecodingSettings:
     """How the next token is chosen.
 
     Attributes:
-        mode: ``sample``, ``greedy`` (the likeliest token) or ``beam`` (beam search without sampling).
+        mode: ``sample``, ``greedy`` (the likeliest token), ``beam`` (beam search without sampling) or ``beam_sample``
+            (beam search whose beams are drawn, not the likeliest).
         temperature: divides the logits; 0.01 to 100.
         top_k: only the k likeliest tokens; 0 is off.
         top_p: the smallest set of likeliest tokens with this share of probability (nucleus); 1 is off.
@@ -48,7 +56,7 @@ class DecodingSettings:
         repetition_penalty: divides positive and multiplies negative logits of tokens already seen, prompt included;
             1 is off, below 1 rewards repetition and is refused.
         no_repeat_ngram_size: no n-gram of tokens twice, prompt included; 0 is off, at most 1000.
-        num_beams: 2 to 16 for ``beam``, else 1.
+        num_beams: 2 to 16 for ``beam`` and ``beam_sample``, else 1.
         length_penalty: exponent of the length that a beam's log-probability is divided by; 1 is the mean.
         max_new_tokens: most tokens of a continuation.
     """
@@ -87,20 +95,36 @@ class DecodingSettings:
         self._contradictions()
 
     def _contradictions(self) -> None:
-        if self.mode == "beam":
-            _within("num_beams", self.num_beams, 2 <= self.num_beams <= 16, "2 to 16 in mode 'beam'")
-        useless = {"sample": BEAM_ONLY, "greedy": SAMPLING_ONLY + BEAM_ONLY, "beam": SAMPLING_ONLY}[self.mode]
+        if self.has_beams:
+            _within("num_beams", self.num_beams, 2 <= self.num_beams <= 16, f"2 to 16 in mode '{self.mode}'")
+        useless = (() if self.is_random else SAMPLING_ONLY) + (() if self.has_beams else BEAM_ONLY)
         for name in useless:
             if getattr(self, name) != OFF[name]:
+                other = "beam" if name in BEAM_ONLY else "beam_sample" if self.has_beams else "sample"
                 raise UserError(
                     f"'{name}' has no effect in mode '{self.mode}', got {getattr(self, name)}. "
-                    f"Leave it out, or use mode '{'beam' if name in BEAM_ONLY else 'sample'}'."
+                    f"Leave it out, or use mode '{other}'."
                 )
 
     @property
     def is_random(self) -> bool:
         """Whether repeats differ; greedy and beam search give one text per prompt."""
-        return self.mode == "sample"
+        return self.mode in ("sample", "beam_sample")
+
+    @property
+    def has_beams(self) -> bool:
+        """Whether several continuations are kept at each step."""
+        return self.mode in ("beam", "beam_sample")
+
+    @property
+    def method(self) -> str:
+        """The decoding method that this is a setting of, e.g. ``"top-k sampling"``.
+
+        Which filters are on makes the method, the mode otherwise; temperature, penalties, beams and length are values
+        to choose within one.
+        """
+        filters = [word for name, word in FILTERS.items() if getattr(self, name) != OFF[name]]
+        return " ".join([" and ".join(filters), METHODS[self.mode]]).strip()
 
     @property
     def name(self) -> str:
@@ -121,15 +145,15 @@ class DecodingSettings:
     def generate_arguments(self) -> dict[str, Any]:
         """Return the arguments of transformers' ``generate`` that mean the same, each written out."""
         arguments: dict[str, Any] = {
-            "do_sample": self.mode == "sample",
+            "do_sample": self.is_random,
             "num_beams": self.num_beams,
             "max_new_tokens": self.max_new_tokens,
             "repetition_penalty": self.repetition_penalty,
             "no_repeat_ngram_size": self.no_repeat_ngram_size,
         }
-        if self.mode == "sample":
+        if self.is_random:
             arguments |= {name: getattr(self, name) for name in ("temperature", "top_k", "top_p", "min_p", "typical_p")}
-        if self.mode == "beam":
+        if self.has_beams:
             arguments |= {"length_penalty": self.length_penalty, "early_stopping": False}
         return arguments
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from benchmarks.generation.plan.presets import with_preset
 from benchmarks.generation.plan.settings import PARAMETERS, DecodingSettings, brief, expand_grid
 from search_spaces.errors import UserError, unknown
 from trainables.base.text.model_folder import ModelFolder, find_model
@@ -76,7 +77,7 @@ class BenchmarkSpec(_Strict):
         scorer: ``character-5-gram`` (trained on the bundled training text) or a folder or hub name of a second model.
         prompts: see ``PromptsSpec``.
         settings: a list of mappings of decoding parameters; a list value expands to every combination; ``name`` names
-            a single combination.
+            a single combination; ``preset`` stands for the parameters of that name in ``presets.py``.
         baseline: the name of the setting that the others are compared with.
         repeats: continuations a prompt of every setting that draws at random.
         seed: of the run.
@@ -191,11 +192,11 @@ def resolve_settings(entries: Sequence[Mapping[str, Any]], max_new_tokens: int) 
     """Return every combination of every entry, named; a combination that comes twice is an error."""
     found: list[NamedSetting] = []
     for entry in entries:
-        values = {"max_new_tokens": max_new_tokens, **entry}
+        values = {"max_new_tokens": max_new_tokens, **with_preset(entry)}
         name = values.pop("name", None)
         for key in values:
             if key not in PARAMETERS:
-                raise unknown("decoding parameter", str(key), [*PARAMETERS, "name"])
+                raise unknown("decoding parameter", str(key), [*PARAMETERS, "name", "preset"])
         decodings = expand_grid(values)
         if name is not None and (len(decodings) > 1 or not isinstance(name, str) or not name):
             raise UserError(f"'name' must be a text for a single combination, got {name!r} for {len(decodings)}.")

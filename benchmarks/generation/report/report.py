@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.report import figures, tables
+from benchmarks.generation.report.equal_effort import equal_effort_section
 from benchmarks.generation.report.findings import findings
 from benchmarks.generation.report.recommendation import recommendation_table
 from benchmarks.generation.scoring.metrics import DEFINITIONS
@@ -60,6 +61,7 @@ def make_generation_document(results: Results) -> Document:
         Section("Quality and diversity", _quality(results)),
         _human_section(results),
         Section("Differences to the baseline", _statistics(results)),
+        equal_effort_section(results),
         _speed_section(results),
         Section("Settings in full", [tables.settings_table(results)]),
         Section("Definitions", [Facts({tables.title(names): text for names, text in DEFINITIONS.items()})]),

@@ -110,16 +110,19 @@ def speed_table(results: Results) -> Table | None:
     spec = results.plan.spec.speed
     caption = (
         f"{spec.repeats} timed runs of {spec.new_tokens} tokens a setting, end token ignored, warm-up run apart. "
-        f"Device: {results.lock['resolved']['device']}. Beam search runs through transformers' generate and is timed "
-        "by whole runs; the others through the engine."
+        f"Device: {results.lock['resolved']['device']}. Beam search and beam sampling run through transformers' "
+        "generate and are timed by whole runs; the others through the engine."
     )
     return _table(columns, rows, caption)
 
 
 def settings_table(results: Results) -> Table:
     """Return every parameter of every setting, as used."""
-    rows = tuple((s.name, *(str(getattr(s.decoding, p)) for p in PARAMETERS)) for s in results.plan.settings)
-    return _table(("setting", *PARAMETERS), rows, "Every parameter as it was used; nothing is left to a default.")
+    rows = tuple(
+        (s.name, s.decoding.method, *(str(getattr(s.decoding, p)) for p in PARAMETERS)) for s in results.plan.settings
+    )
+    columns = ("setting", "method", *PARAMETERS)
+    return _table(columns, rows, "Every parameter as it was used; nothing is left to a default.")
 
 
 def tuning_table(tuning: Tuning, most: int = 20) -> Table:

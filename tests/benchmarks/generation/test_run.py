@@ -142,6 +142,7 @@ def test_reports_name_the_stand_in_and_the_licence_and_escape_text(finished: Pat
         assert "CC BY-NC-SA 4.0" in text
         assert "repetition_penalty" in text
     assert html.index("Recommendation</h2>") < html.index("Samples side by side</h2>") < html.index("Findings</h2>")
+    assert "at least 2 settings in each of two methods. Settings by method: greedy 1, sampling 3, beam search 1" in html
     recommended = markdown.partition("## Recommendation")[2].partition("\n## ")[0]
     assert "text like a human's" in recommended
     assert "95 %" in recommended
@@ -310,4 +311,23 @@ def test_ones_own_prompts_with_references_have_a_human_row(tmp_path: Path) -> No
     results = run_module.run(resolve(parse_spec({**spec, "repeats": 1})), tmp_path / "own", Quiet())
     assert results.human_table is not None
     assert results.human_table.human is not None
-    assert "human gap" in (tmp_path / "own" / "report.md").read_text("utf-8")
+    report = (tmp_path / "own" / "report.md").read_text("utf-8")
+    assert "human gap" in report
+    assert "not compared at equal effort: this needs at least 4 prompts" in report
+
+
+def test_methods_with_several_settings_are_compared_at_equal_effort(tmp_path: Path) -> None:
+    settings = [{"mode": "greedy"}, {"temperature": [0.5, 1.0]}, {"top_k": [5, 20, 50]}]
+    spec = {**SMALL, "prompts": {"held_out": 5}, "settings": settings, "baseline": None, "repeats": 1}
+    run_module.run(resolve(parse_spec({**spec, "max_new_tokens": 8})), tmp_path / "out", Quiet())
+    report = (tmp_path / "out" / "report.md").read_text("utf-8")
+    section = report.partition("## Methods at equal effort")[2].partition("\n## ")[0]
+    assert "chosen on 3 prompts and judged on 2 others" in section
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if "|" in line]
+    assert ["method", "settings", "best of 1", "best of 2", "best of all", "chosen of all"] in rows
+    assert {row[0]: row[1] for row in rows if row[0] in ("greedy", "top-k sampling")} == {
+        "greedy": "1",
+        "top-k sampling": "3",
+    }
+    assert [row[:3] for row in rows if row[1] == "top-k sampling"] == [["sampling", "top-k sampling", "2"]]
+    assert "So few settings cannot show that one method is better" in section

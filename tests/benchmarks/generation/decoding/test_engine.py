@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 from benchmarks.generation.decoding.engine import Continuation, Engine, Job, continuation_seed, uniforms
 from benchmarks.generation.decoding.log_probabilities import log_probabilities
@@ -67,6 +68,20 @@ def test_greedy_is_that_of_generate(writer: Writer) -> None:
     ours = writer.engine.generate([Job(ids, settings, 0) for ids in prompts])
     theirs = generate_continuations(writer.model, prompts, settings, writer.facts.eos_id)
     assert [(c.token_ids, c.ended) for c in ours] == [(c.token_ids, c.ended) for c in theirs]
+
+
+def test_beam_sampling_depends_on_a_texts_own_seed_alone(writer: Writer) -> None:
+    settings = DecodingSettings(
+        mode="beam_sample", num_beams=3, temperature=1.5, repetition_penalty=1.2, max_new_tokens=8
+    )
+    prompts = [writer.prompt_ids(PROMPTS[0])] * 2 + [writer.prompt_ids(PROMPTS[1])]
+    torch.manual_seed(7)
+    before = torch.random.get_rng_state()
+    together = generate_continuations(writer.model, prompts, settings, writer.facts.eos_id, [1, 2, 2**64 - 1])
+    assert torch.equal(torch.random.get_rng_state(), before)
+    second = generate_continuations(writer.model, prompts[1:2], settings, writer.facts.eos_id, [2])
+    assert second[0].token_ids == together[1].token_ids
+    assert together[0].token_ids != together[1].token_ids  # repeats differ
 
 
 def test_log_probabilities_are_those_of_the_whole_text(

@@ -38,8 +38,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"mode": "greedy", "temperature": 0.9}, "no effect in mode 'greedy'"),
     ({"mode": "greedy", "top_k": 5}, "no effect"),
     ({"mode": "beam", "num_beams": 1}, "2 to 16"),
+    ({"mode": "beam", "num_beams": 4, "temperature": 0.9}, "no effect in mode 'beam'"),
+    ({"mode": "beam_sample"}, "2 to 16 in mode 'beam_sample'"),
     ({"mode": "sample", "num_beams": 4}, "no effect in mode 'sample'"),
-    ({"mode": "contrastive"}, "Available: beam, greedy, sample"),
+    ({"mode": "contrastive"}, "Available: beam, beam_sample, greedy, sample"),
     ({"temprature": 1}, "Did you mean 'temperature'?"),
 ]
 
@@ -88,6 +90,7 @@ def test_shipped_benchmarks_resolve(path: Path) -> None:
     [
         ({"promts": {}}, "'promts': Extra inputs"),
         ({"settings": []}, "'settings'"),
+        ({"settings": [{"preset": "beam-sample"}]}, "Did you mean 'beam-sampling'?"),
         ({"repeats": "four"}, "'repeats'"),
         ({"prompts": {"held_out": 0}}, "no prompts"),
         ({"prompts": {"written": [{"text": " \n "}]}}, "empty"),
@@ -116,6 +119,18 @@ def test_nearly_equal_settings_are_two() -> None:
         "settings": [{"temperature": [0.3, 0.3000000001]}],
     }
     assert [s.name for s in resolve(parse_spec(spec)).settings] == ["T=0.3", "T=0.3000000001"]
+
+
+def test_a_preset_stands_for_its_parameters_and_gives_way_to_those_beside_it() -> None:
+    settings = [{"preset": "beam-sampling"}, {"preset": "beam-sampling", "temperature": [0.9, 1.2]}]
+    spec = {"name": "own", "prompts": {"written": [{"text": "하늘"}]}, "settings": settings}
+    found = resolve(parse_spec(spec)).settings
+    assert found[0].name == "beam-sampling"
+    assert [s.decoding.temperature for s in found] == [1.5, 0.9, 1.2]
+    given = found[0].decoding.generate_arguments()
+    assert {name: given[name] for name in ("do_sample", "num_beams", "repetition_penalty", "temperature", "top_k")} == {
+        "do_sample": True, "num_beams": 5, "repetition_penalty": 1.2, "temperature": 1.5, "top_k": 0,
+    }  # fmt: skip
 
 
 def test_a_prompt_of_ones_own_may_have_a_reference() -> None:
