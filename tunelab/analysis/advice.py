@@ -16,6 +16,7 @@ from tunelab.records.text import format_number, format_tick
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import rung_levels
 from tunelab.search.stopping import MIN_RANKED, Gain, expected_gain
+from tunelab.system.language import tr
 
 EDGE = 0.05  # of a range: a winner that lies so near to an end may want more of it
 NEAR = 0.25  # of a range: where the median of the leading trials lies then
@@ -49,21 +50,25 @@ def _more_trials(result: SweepResult) -> Iterator[str]:
     if gain is None:
         return
     count, noise = len(result.ranked()), _seed_noise(result)
-    text = f"{gain_text(count, gain)} in validation loss"
+    text = tr("{gain} in validation loss", gain=gain_text(count, gain))
     if noise is None:
-        yield f"{text}; what a new seed alone changes was not measured (--confirm-top 3)."
+        yield f"{text}; {tr('what a new seed alone changes was not measured (--confirm-top 3).')}"
     elif gain.mean > noise:
-        yield (
-            f"{text}, more than the {format_number(noise, 2)} by which a new seed alone moves it: tunelab resume "
-            f"{result.name} --trials {len(result.trials) + count}"
-        )
+        more = tr("more than the {noise} by which a new seed alone moves it", noise=format_number(noise, 2))
+        yield f"{text}, {more}: tunelab resume {result.name} --trials {len(result.trials) + count}"
     else:
-        yield f"{text}; a new seed alone moves it by {format_number(noise, 2)}. More trials are not worth it."
+        less = tr("a new seed alone moves it by {noise}. More trials are not worth it.", noise=format_number(noise, 2))
+        yield f"{text}; {less}"
 
 
 def gain_text(count: int, gain: Gain) -> str:
     """Return ``30 more trials would gain about 0.002 ± 0.003``."""
-    return f"{count} more trials would gain about {format_number(gain.mean, 2)} ± {format_number(gain.deviation, 2)}"
+    return tr(
+        "{count} more trials would gain about {mean} ± {deviation}",
+        count=count,
+        mean=format_number(gain.mean, 2),
+        deviation=format_number(gain.deviation, 2),
+    )
 
 
 def _edges(result: SweepResult) -> Iterator[str]:
@@ -77,10 +82,9 @@ def _edges(result: SweepResult) -> Iterator[str]:
         wider = None if domain is None or name in result.spec.fixed else _wider(domain, name, value, leading)
         if wider is not None:
             low, high = map(format_tick, wider)
-            yield (
-                f"The best {name}, {_shown(value)}, lies at the edge of its range: tunelab resume {result.name} "
-                f"--trials {2 * len(result.trials)} --widen {name}={low}:{high}"
-            )
+            edge = tr("The best {name}, {value}, lies at the edge of its range", name=name, value=_shown(value))
+            command = f"tunelab resume {result.name} --trials {2 * len(result.trials)} --widen {name}={low}:{high}"
+            yield f"{edge}: {command}"
 
 
 def _wider(
@@ -118,10 +122,13 @@ def _immaterial(result: SweepResult, importance: Mapping[str, float]) -> Iterato
     if names:
         best = next(iter(result.ranked())).params
         held = " ".join(f"--set {name}={_shown(best[name])}" for name in names if name in best)
-        yield (
-            f"{_listed(names)} hardly mattered (less than {IMMATERIAL:.0%} of the importance each)"
-            + (f"; a next sweep can hold {'it' if len(names) == 1 else 'them'}: {held}" if held else ".")
+        text = tr(
+            "{names} hardly mattered (less than {share:.0%} of the importance each)",
+            names=_listed(names),
+            share=IMMATERIAL,
         )
+        hold = tr("a next sweep can hold it") if len(names) == 1 else tr("a next sweep can hold them")
+        yield f"{text}; {hold}: {held}" if held else f"{text}."
 
 
 def _scheduler(result: SweepResult) -> Iterator[str]:
@@ -130,22 +137,30 @@ def _scheduler(result: SweepResult) -> Iterator[str]:
         return
     levels = rung_levels(spec.grace_period, spec.reduction_factor, spec.max_epochs)
     if len(ranked) >= MIN_RANKED and not any(t.status is TrialStatus.STOPPED for t in result.trials):
-        why = "all trials passed all rungs" if levels else "no rung lies below the last epoch"
+        why = tr("all trials passed all rungs") if levels else tr("no rung lies below the last epoch")
         if levels and all(t.last_epoch < levels[0] for t in ranked):
-            why = f"all trials ended by themselves before epoch {levels[0]}"
-        yield f"The scheduler stopped no trial: {why}. A shorter --grace-period than {spec.grace_period} saves epochs."
+            why = tr("all trials ended by themselves before epoch {epoch}", epoch=levels[0])
+        yield tr(
+            "The scheduler stopped no trial: {why}. A shorter --grace-period than {epochs} saves epochs.",
+            why=why,
+            epochs=spec.grace_period,
+        )
     audit = result.audit
     if audit is not None and audit.rank_correlation is not None and audit.rank_correlation < AGREEMENT:
         longer = min(audit.level * spec.reduction_factor, spec.max_epochs)
-        yield (
-            f"The grace period of {audit.level} epochs is too short: ranks there and at the end have a correlation of "
-            f"{audit.rank_correlation:.2f}. Give --grace-period {longer}; `tunelab whatif {result.name} --grace-period "
-            f"{longer}` tells what that costs."
+        yield tr(
+            "The grace period of {level} epochs is too short: ranks there and at the end have a correlation of "
+            "{correlation:.2f}. Give --grace-period {longer}; `tunelab whatif {name} --grace-period {longer}` tells "
+            "what that costs.",
+            level=audit.level,
+            correlation=audit.rank_correlation,
+            longer=longer,
+            name=result.name,
         )
 
 
 def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])}{tr(' and ')}{names[-1]}"
 
 
 def _shown(value: ParamValue) -> str:

@@ -9,6 +9,7 @@ from tunelab.records.text import count_times
 from tunelab.records.trial import TrialStatus
 from tunelab.search.asha import rung_levels
 from tunelab.search.stopping import AUTO, StopRule, expected_gain
+from tunelab.system.language import tr
 
 
 def caveats(result: SweepResult) -> list[str]:
@@ -21,14 +22,21 @@ def caveats(result: SweepResult) -> list[str]:
         lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
         lines.append(
-            f"Warning: {test_openings(result)}. What was chosen after the first opening may be fitted to it, and its "
-            "scores are too good."
+            tr(
+                "Warning: {openings}. What was chosen after the first opening may be fitted to it, and its "
+                "scores are too good.",
+                openings=test_openings(result),
+            )
         )
     slot_seconds = result.concurrency * result.fit_seconds
     if result.spec.deterministic and slot_seconds:
         fraction = result.idle_seconds / slot_seconds
         lines.append(
-            f"Deterministic order cost {result.idle_seconds:.1f} s of slot time, {fraction:.0%} of the search."
+            tr(
+                "Deterministic order cost {seconds:.1f} s of slot time, {share:.0%} of the search.",
+                seconds=result.idle_seconds,
+                share=fraction,
+            )
         )
     return lines
 
@@ -39,11 +47,16 @@ def _cut_short(result: SweepResult) -> list[str]:
         rule = StopRule(result.spec.stop)
         what = f"--stop {rule.text}" if rule.holds(result.trials) else "`tunelab steer`"
         gain = expected_gain(result.trials) if rule.text == AUTO else None
-        why = "" if gain is None else f": {gain_text(len(result.ranked()), gain)} in validation loss"
-        return [
-            f"{what} ended the search after {len(result.trials)} of {result.spec.trials} trials{why}. `tunelab resume "
-            f"{result.name} --stop never --trials {result.spec.trials + 1}` continues it."
-        ]
+        ended = tr(
+            "{what} ended the search after {ended} of {wanted} trials",
+            what=what,
+            ended=len(result.trials),
+            wanted=result.spec.trials,
+        )
+        if gain is not None:
+            ended += f": {tr('{gain} in validation loss', gain=gain_text(len(result.ranked()), gain))}"
+        command = f"tunelab resume {result.name} --stop never --trials {result.spec.trials + 1}"
+        return [f"{ended}. {tr('`{command}` continues it.', command=command)}"]
     if result.stopped != TIME_BUDGET or result.best is None:
         return []
     spec, winners = result.spec, result.best.members or (result.best.trial,)
@@ -55,10 +68,15 @@ def _cut_short(result: SweepResult) -> list[str]:
     ]
     if not cut:
         return []
-    named = f"trial {cut[0]}" if len(cut) == 1 else f"trials {', '.join(map(str, cut))}"
+    named = tr("trial {number}", number=cut[0])
+    if len(cut) > 1:
+        named = tr("trials {numbers}", numbers=", ".join(map(str, cut)))
     return [
-        f"The time budget ended before {named} did: the best epoch so far counts. A longer --time-budget, or `tunelab "
-        "resume`, may find better."
+        tr(
+            "The time budget ended before {trials} did: the best epoch so far counts. A longer --time-budget, or "
+            "`tunelab resume`, may find better.",
+            trials=named,
+        )
     ]
 
 
@@ -69,9 +87,12 @@ def _never_predicted(result: SweepResult) -> list[str]:
         return []
     predicted = [sum(row[i] for row in tables.confusion) for i in range(len(tables.classes))]
     never = [one for one, count in zip(tables.classes, predicted, strict=True) if one.rows and not count]
-    return [f"Warning: the winner never predicts '{one.name}', which {one.rows:,} test rows are." for one in never[:5]]
+    return [
+        tr("Warning: the winner never predicts '{name}', which {rows:,} test rows are.", name=one.name, rows=one.rows)
+        for one in never[:5]
+    ]
 
 
 def test_openings(result: SweepResult) -> str:
     """Say how often the test split was opened: ``the test split was opened 2 times``."""
-    return f"the test split was opened {count_times(len(result.test_openings))}"
+    return tr("the test split was opened {times}", times=count_times(len(result.test_openings)))

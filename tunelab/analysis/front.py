@@ -5,6 +5,7 @@ from __future__ import annotations
 from tunelab.records.front import FrontPoint, ParetoFront, PointOutcome, non_dominated
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialStatus
+from tunelab.system.language import tr
 
 FRONT = "on the front"  # the mark of a point that was not confirmed
 
@@ -26,21 +27,23 @@ def pareto_front(result: SweepResult) -> ParetoFront | None:
 
 def front_text(front: ParetoFront) -> str:
     """Return the front in one sentence."""
-    metrics = " and ".join(objective.metric for objective in front.objectives)
+    metrics = tr(" and ").join(objective.metric for objective in front.objectives)
     count = len(front.points)
-    text = f"The Pareto front of {metrics} has {count} {'trial' if count == 1 else 'trials'}"
+    text = tr("The Pareto front of {metrics} has {count} trials", metrics=metrics, count=count)
+    if count == 1:
+        text = tr("The Pareto front of {metrics} has 1 trial", metrics=metrics)
     if front.infeasible:
-        text += f" ({front.infeasible} violate a constraint)"
+        text += f" ({tr('{count} violate a constraint', count=front.infeasible)})"
     if not front.seeds:
-        return f"{text}, not confirmed on fresh seeds."
-    said = [f"{front.count(PointOutcome.HOLDS)} hold on fresh seeds"]
-    for outcome, words in ((PointOutcome.UNCLEAR, "unclear"), (PointOutcome.LUCK, "put there by luck")):
+        return f"{text}, {tr('not confirmed on fresh seeds')}."
+    said = [tr("{count} hold on fresh seeds", count=front.count(PointOutcome.HOLDS))]
+    for outcome, words in ((PointOutcome.UNCLEAR, tr("unclear")), (PointOutcome.LUCK, tr("put there by luck"))):
         named = [str(point.trial) for point in front.points if point.outcome is outcome]
         if named:
-            said.append(f"{len(named)} {words} (trial {', '.join(named)})")
+            said.append(f"{len(named)} {words} ({tr('trial {number}', number=', '.join(named))})")
     for outcome, words in (
-        (PointOutcome.FAILED, "without a result there"),
-        (PointOutcome.UNCONFIRMED, "not confirmed"),
+        (PointOutcome.FAILED, tr("without a result there")),
+        (PointOutcome.UNCONFIRMED, tr("not confirmed")),
     ):
         if front.count(outcome):
             said.append(f"{front.count(outcome)} {words}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tunelab.records.result import SweepResult
+from tunelab.system.language import tr
 
 MEMBER_COLUMNS = ("member", "model", "weight", "val_loss", "ms for 1,000 rows", "kB")
 Value = str | float | None
@@ -16,10 +17,10 @@ def member_rows(result: SweepResult) -> list[list[Value]]:
     family = {trial.number: str(trial.config.get("family", "")) for trial in result.trials}
     rows: list[list[Value]] = [
         [
-            *(f"trial {m.trial}", family.get(m.trial) or None, m.weight, m.val_loss),
+            *(tr("trial {number}", number=m.trial), family.get(m.trial) or None, m.weight, m.val_loss),
             *(m.milliseconds_per_1000_rows, m.bytes / 1000),
         ]
         for m in best.costs
     ]
     milliseconds = sum(m.milliseconds_per_1000_rows for m in best.costs)
-    return [*rows, ["together", None, 1.0, best.val_loss, milliseconds, sum(m.bytes for m in best.costs) / 1000]]
+    return [*rows, [tr("together"), None, 1.0, best.val_loss, milliseconds, sum(m.bytes for m in best.costs) / 1000]]

@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 from tunelab.records.confirmation import Confirmation
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
+from tunelab.system.language import tr, tr_term
 
 REFERENCE = "reference"
 LOSS = "log_loss"  # the score of a classifier that its training minimises
@@ -40,22 +41,30 @@ def _contradiction(result: SweepResult) -> str:
     reference = next((row for row in found.rows if row.name == REFERENCE), None)
     if best.members:
         if reference is not None and best.val_loss >= reference.mean:
-            return (
-                f"on fresh seeds the reference alone has a {measure.better} {measure.phrase} "
-                f"({format_number(measure.value(reference.mean))}) than this ensemble "
-                f"({format_number(measure.value(best.val_loss))})"
+            return tr(
+                "on fresh seeds the reference alone has a {better} {measure} ({theirs}) than this ensemble ({own})",
+                better=measure.better,
+                measure=measure.phrase,
+                theirs=format_number(measure.value(reference.mean)),
+                own=format_number(measure.value(best.val_loss)),
             )
         return ""
     row = found.winner_row
     if reference is not None and row.difference is not None and row.difference > 0:
-        theirs, own = format_number(measure.value(reference.mean)), format_number(measure.value(row.mean))
-        return (
-            f"on fresh seeds the reference has a {measure.better} {measure.phrase} ({theirs}) than the winner ({own})"
+        return tr(
+            "on fresh seeds the reference has a {better} {measure} ({theirs}) than the winner ({own})",
+            better=measure.better,
+            measure=measure.phrase,
+            theirs=format_number(measure.value(reference.mean)),
+            own=format_number(measure.value(row.mean)),
         )
     if best.seed is None and best.trial == found.winner and best.val_loss < _lowest_expected(found):
-        return (
-            f"its {measure.phrase} of {format_number(measure.value(best.val_loss))} was luck: on fresh seeds the same "
-            f"configuration has {format_number(measure.value(row.mean))} ± {format_number(row.half_width, 2)}"
+        return tr(
+            "its {measure} of {value} was luck: on fresh seeds the same configuration has {mean} ± {half_width}",
+            measure=measure.phrase,
+            value=format_number(measure.value(best.val_loss)),
+            mean=format_number(measure.value(row.mean)),
+            half_width=format_number(row.half_width, 2),
         )
     return ""
 
@@ -81,7 +90,10 @@ def _better_baseline(result: SweepResult) -> str:
     rival = min(rivals, key=lambda b: sign * b.validation[score], default=None)
     if rival is None or sign * rival.validation[score] >= sign * best.validation[score]:
         return ""
-    return (
-        f"the baseline {rival.name} is better on the validation split "
-        f"({score} {format_number(rival.validation[score])} against {format_number(best.validation[score])})"
+    return tr(
+        "the baseline {name} is better on the validation split ({score} {theirs} against {own})",
+        name=tr_term(rival.name),
+        score=score,
+        theirs=format_number(rival.validation[score]),
+        own=format_number(best.validation[score]),
     )

@@ -11,6 +11,7 @@ from tunelab.records.front import ParetoFront
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
+from tunelab.system.language import tr, tr_term
 
 
 def reference_trial(result: SweepResult) -> TrialRecord | None:
@@ -28,22 +29,30 @@ def verdict(result: SweepResult) -> str:
     best = result.best
     if best is None:
         count = len(result.trials)
-        return f"None of {count} trials has a result: {count_text(result)}."
+        return tr("None of {count} trials has a result: {ended}.", count=count, ended=count_text(result))
     if result.front is not None:
         return _front_verdict(result.front, best)
     against = objection(result)
-    text = f"Not a champion: {against}. " if against else ""
-    text += f"{_who(best)} won of {len(result.trials)} trials, with {_measured(result, best.val_loss)}"
+    text = f"{tr('Not a champion: {against}.', against=against)} " if against else ""
+    text += tr(
+        "{who} won of {count} trials, with {measured}",
+        who=_who(best),
+        count=len(result.trials),
+        measured=_measured(result, best.val_loss),
+    )
     reference = reference_trial(result)
     if reference is not None and reference.number != best.trial:
-        text += f" (reference configuration: {format_number(result.measure.value(reference.val_loss))})"
+        value = format_number(result.measure.value(reference.val_loss))
+        text += f" ({tr('reference configuration: {value}', value=value)})"
+    elif reference is not None and not best.members and result.confirmation is not None:
+        text += f" ({tr('it is the reference configuration')})"
     elif reference is not None and not best.members:
-        text += " (it is the reference configuration"
-        text += ")" if result.confirmation is not None else ": the search found none better)"
+        text += f" ({tr('it is the reference configuration: the search found none better')})"
     text += f", {_confirmed_text(result)}"
     score = result.facts.score
     if score in best.test:
-        text += f"; on the test split its {score} is {format_number(best.test[score])}{_unit(result, score)}"
+        value = f"{format_number(best.test[score])}{_unit(result, score)}"
+        text += f"; {tr('on the test split its {score} is {value}', score=score, value=value)}"
         rivals = sorted((b for b in result.baselines if score in b.test), key=lambda b: _cost(result, b.test[score]))
         if rivals:
             text += f", {_against(result, best.test[score], rivals[0])}"
@@ -57,20 +66,29 @@ def _front_verdict(front: ParetoFront, best: Best) -> str:
     if point is None:
         return text
     values = ", ".join(f"{m} {format_number(value)}" for m, value in zip(metrics, point.values, strict=True))
-    return f"{text} Trial {point.trial} has the best {metrics[0]} of those that may hold: {values}."
+    leader = tr(
+        "Trial {number} has the best {metric} of those that may hold: {values}.",
+        number=point.trial,
+        metric=metrics[0],
+        values=values,
+    )
+    return f"{text} {leader}"
 
 
 def _measured(result: SweepResult, loss: float) -> str:
     measure = result.measure
-    article = "an" if measure.phrase[:1] in "aeiou" else "a"
-    return f"{article} {measure.phrase} of {format_number(measure.value(loss))}"
+    value = format_number(measure.value(loss))
+    if measure.phrase[:1] in "aeiou":
+        return tr("an {measure} of {value}", measure=measure.phrase, value=value)
+    return tr("a {measure} of {value}", measure=measure.phrase, value=value)
 
 
 def _who(best: Best) -> str:
     if best.members:
-        return f"The mean of trials {', '.join(map(str, best.members))}"
-    retrained = ", stopped by the search and trained to its end since," if best.seed is not None else ""
-    return f"Trial {best.trial}{retrained}"
+        return tr("The mean of trials {numbers}", numbers=", ".join(map(str, best.members)))
+    if best.seed is not None:
+        return tr("Trial {number}, stopped by the search and trained to its end since,", number=best.trial)
+    return tr("Trial {number}", number=best.trial)
 
 
 def _confirmed_text(result: SweepResult) -> str:
@@ -78,26 +96,27 @@ def _confirmed_text(result: SweepResult) -> str:
     assert result.best is not None
     found = result.confirmation
     if found is None:
-        return "not confirmed on fresh seeds"
+        return tr("not confirmed on fresh seeds")
     if result.best.members:
-        return "itself not confirmed on fresh seeds"
+        return tr("itself not confirmed on fresh seeds")
     if found.better is None:
-        return "trained again on fresh seeds, with no reference to compare with"
+        return tr("trained again on fresh seeds, with no reference to compare with")
     if found.winner == found.reference:
-        return "and no other came out better on fresh seeds"
-    return f"{'better' if found.better else 'not shown to be better'} than the reference on fresh seeds"
+        return tr("and no other came out better on fresh seeds")
+    if found.better:
+        return tr("better than the reference on fresh seeds")
+    return tr("not shown to be better than the reference on fresh seeds")
 
 
 def _against(result: SweepResult, own: float, rival: Baseline) -> str:
     score = result.facts.score
     value = rival.test[score]
+    shown = format_number(value)
     if _cost(result, own) < _cost(result, value):
-        relation = "better than"
-    elif own == value:
-        relation = "equal to"
-    else:
-        relation = "not better than"
-    return f"{relation} the best baseline ({rival.name}, {format_number(value)})"
+        return tr("better than the best baseline ({name}, {value})", name=tr_term(rival.name), value=shown)
+    if own == value:
+        return tr("equal to the best baseline ({name}, {value})", name=tr_term(rival.name), value=shown)
+    return tr("not better than the best baseline ({name}, {value})", name=tr_term(rival.name), value=shown)
 
 
 def _cost(result: SweepResult, score: float) -> float:
@@ -114,19 +133,23 @@ def _unit(result: SweepResult, score: str) -> str:
 def count_text(result: SweepResult) -> str:
     """Return how the trials ended: ``3 finished, 21 stopped early``."""
     counts = result.counts
-    named = {
-        "finished": counts.finished,
-        "stopped early": counts.stopped_early,
-        "diverged": counts.diverged,
-        "failed": counts.failed,
-        "interrupted": counts.interrupted,
-    }
-    return ", ".join(f"{count} {name}" for name, count in named.items() if count) or "no trial ended"
+    named = [
+        (counts.finished, tr("{count} finished", count=counts.finished)),
+        (counts.stopped_early, tr("{count} stopped early", count=counts.stopped_early)),
+        (counts.diverged, tr("{count} diverged", count=counts.diverged)),
+        (counts.failed, tr("{count} failed", count=counts.failed)),
+        (counts.interrupted, tr("{count} interrupted", count=counts.interrupted)),
+    ]
+    return ", ".join(text for count, text in named if count) or tr("no trial ended")
 
 
 def not_confirmed(result: SweepResult) -> str:
     """Return the sentence that the winner was not confirmed, and what a confirmation would cost."""
-    text = "Not confirmed on fresh seeds: a repetition may put another configuration first"
     chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last one in place of the reference
     seconds = estimated_seconds(result, chosen, result.spec.confirm_seeds)
-    return f"{text}. --confirm-top {DEFAULT_TOP} would take about {max(1, round(seconds)):,} s more."
+    return tr(
+        "Not confirmed on fresh seeds: a repetition may put another configuration first. --confirm-top {top} would "
+        "take about {seconds:,} s more.",
+        top=DEFAULT_TOP,
+        seconds=max(1, round(seconds)),
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from tunelab.records.result import SweepResult
+from tunelab.system.language import tr
 
 WINNER = "this sweep"
 
@@ -52,4 +53,4 @@ def place_sentence(rows: tuple[PublishedRow, ...]) -> str:
     if not rows:
         return ""
     place = next(number for number, row in enumerate(rows, start=1) if row.model == WINNER)
-    return f"On the published split this sweep's winner is number {place} of {len(rows)}."
+    return tr("On the published split this sweep's winner is number {place} of {count}.", place=place, count=len(rows))

@@ -13,6 +13,7 @@ from tunelab.analysis.outcome import verdict
 from tunelab.records.baseline import Baseline
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
+from tunelab.system.language import tr, tr_term
 
 REFERENCE = "reference"
 UNITLESS = ("accuracy", "auc", "f1", "r2", "ece", "log_loss", "perplexity", "loss", "nats_per_char")
@@ -36,8 +37,9 @@ class Rival:
     def relation(self) -> str:
         """How the winner compares: ``better by 0.012``, ``worse by 0.2`` or ``equal``."""
         if self.gain == 0:
-            return "equal"
-        return f"{'better' if self.gain > 0 else 'worse'} by {format_number(abs(self.gain))}"
+            return tr("equal")
+        amount = format_number(abs(self.gain))
+        return tr("better by {amount}", amount=amount) if self.gain > 0 else tr("worse by {amount}", amount=amount)
 
 
 def rivals(result: SweepResult) -> list[Rival]:
@@ -60,41 +62,48 @@ def score_text(result: SweepResult, value: float) -> str:
 
 def headline(result: SweepResult) -> str:
     """Return the name of the headline score and which way is better: ``test rmse ↓``."""
-    return f"test {result.facts.score} {'↑' if result.facts.score_direction == 'maximize' else '↓'}"
+    return f"{tr('test')} {result.facts.score} {'↑' if result.facts.score_direction == 'maximize' else '↓'}"
 
 
 def winner_name(result: SweepResult) -> str:
     """Return what won: ``trial 7``, or ``the mean of trials 3, 7``."""
     best = result.best
     if best is None:
-        return "no trial"
-    return f"the mean of trials {', '.join(map(str, best.members))}" if best.members else f"trial {best.trial}"
+        return tr("no trial")
+    if best.members:
+        return tr("the mean of trials {numbers}", numbers=", ".join(map(str, best.members)))
+    return tr("trial {number}", number=best.trial)
 
 
 def verdict_lines(result: SweepResult) -> Iterator[str]:
     """Yield the winner and its margin, a line each; one line when no trial has a result."""
     best, score = result.best, result.facts.score
     if best is None:
-        yield f"No trial has a result (of {len(result.trials)})."
+        yield tr("No trial has a result (of {count}).", count=len(result.trials))
         return
     if result.front is not None:
         yield verdict(result)
         return
-    who = winner_name(result)
+    name = winner_name(result)
+    who = f"{name[0].upper()}{name[1:]}"
     if score not in best.test:
         measure = result.measure
-        yield f"{who[0].upper()}{who[1:]} won with {measure.name} {format_number(measure.value(best.val_loss))}."
+        value = format_number(measure.value(best.val_loss))
+        yield tr("{who} won with {metric} {value}.", who=who, metric=measure.name, value=value)
         return
     compared = rivals(result)
     lost = next((rival for rival in compared if rival.name != REFERENCE and rival.gain <= 0), None)
     own = f"{headline(result)} {score_text(result, best.test[score])}"
     if lost is None:
-        yield f"{who[0].upper()}{who[1:]} won: {own}"
+        yield tr("{who} won: {score}", who=who, score=own)
     else:
-        yield f"No trial beat the baseline {lost.name}. The best, {who}: {own}"
+        yield tr(
+            "No trial beat the baseline {name}. The best, {who}: {score}", name=tr_term(lost.name), who=name, score=own
+        )
     for rival in compared:
-        kind = "" if rival.name == REFERENCE else " (best baseline)"
-        yield f"  against {rival.name}{kind} {score_text(result, rival.score)}: {rival.relation}"
+        kind = "" if rival.name == REFERENCE else f" ({tr('best baseline')})"
+        model = f"{tr_term(rival.name)}{kind} {score_text(result, rival.score)}"
+        yield f"  {tr('against {model}: {relation}', model=model, relation=rival.relation)}"
 
 
 def winner_params(result: SweepResult) -> dict[str, Any]:

@@ -12,7 +12,9 @@ import typer
 
 from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
+from tunelab.cli.arguments.language import LanguageOption
 from tunelab.cli.output.json_output import finite, print_json
+from tunelab.system.language import use_language
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
@@ -33,8 +35,10 @@ def command(
         Path | None, typer.Option(metavar="FOLDER", help="Write metrics.json, trials.csv and winner.csv there.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    language: LanguageOption = None,
 ) -> None:
     """Show a sweep's best trials, scores and baselines; without a name, list the sweeps."""
+    use_language(language)
     from tunelab.cli.output.outcome import print_result, with_trials
     from tunelab.cli.output.tables import print_table
 

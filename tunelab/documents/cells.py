@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tunelab.documents.blocks import Cell, Table
 from tunelab.records.text import format_number
+from tunelab.system.language import tr
 
 EMPTY = "–"
 
@@ -13,7 +14,7 @@ def cell_text(cell: Cell, digits: int = 4) -> str:
     if cell is None:
         return EMPTY
     if isinstance(cell, bool):
-        return "yes" if cell else "no"
+        return tr("yes") if cell else tr("no")
     return cell if isinstance(cell, str) else format_number(cell, digits)
 
 

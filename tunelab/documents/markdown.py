@@ -26,6 +26,7 @@ from tunelab.documents.blocks import (
     Text,
 )
 from tunelab.documents.cells import EMPTY, cell_text, is_number, numeric_columns
+from tunelab.system.language import tr
 from tunelab.system.terminal import printable
 
 # Underscores inside a word begin no emphasis, and names such as val_loss stay readable in the source.
@@ -41,7 +42,7 @@ def to_markdown(document: Document) -> str:
         if index == 0 and document.made:
             parts.append(plain(document.made))
     if document.provenance:
-        parts += ["## Provenance", _facts(document.provenance.items())]
+        parts += [f"## {tr('Provenance')}", _facts(document.provenance.items())]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from trainables.base.contract.task import METRIC, TaskFacts
 from trainables.base.kinds.registry import kind_of
+from tunelab.system.language import tr, tr_term
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,20 @@ class Measure:
     @property
     def phrase(self) -> str:
         """The measure in a sentence, without an article: ``validation loss``, ``accuracy``."""
-        return "validation loss" if self.name == METRIC and not self.is_maximised else self.name
+        return tr("validation loss") if self.name == METRIC and not self.is_maximised else self.name
 
     @property
     def description(self) -> str:
         """The measure and which way is better, a line: ``accuracy: as the function reports it; higher is better``."""
-        return f"{self.name}: {self.text}; {self.better} is better"
+        way = tr("higher is better") if self.is_maximised else tr("lower is better")
+        return f"{self.name}: {tr_term(self.text)}; {way}"
 
     @property
     def better(self) -> str:
         """``lower`` or ``higher``."""
-        return "higher" if self.is_maximised else "lower"
+        return tr("higher") if self.is_maximised else tr("lower")
 
     @property
     def extreme(self) -> str:
         """``lowest`` or ``highest``."""
-        return "highest" if self.is_maximised else "lowest"
+        return tr("highest") if self.is_maximised else tr("lowest")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from tunelab.system.language import tr
+
 
 def format_number(value: float, digits: int = 4) -> str:
     """Format a number for people: no exponent between 1e-4 and 1e6, NaN and infinity named.
@@ -41,4 +43,4 @@ def format_duration(seconds: float) -> str:
 
 def count_times(count: int) -> str:
     """Say how often something happened: ``never``, ``once``, ``3 times``."""
-    return {0: "never", 1: "once"}.get(count, f"{count} times")
+    return {0: tr("never"), 1: tr("once")}.get(count, tr("{count} times", count=count))

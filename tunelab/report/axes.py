@@ -9,6 +9,7 @@ from typing import Any
 
 from search_spaces import ParamValue
 from tunelab.records.text import format_tick
+from tunelab.system.language import tr_term
 
 UNUSED = "not used"  # a conditional parameter of a branch that the trial did not take
 UNUSED_GAP = 0.14  # how far below the axis such trials lie, as a share of its length
@@ -52,7 +53,7 @@ class Axis:
             positions = linear_ticks(self.low, self.high)
             texts = [format_tick(p) for p in positions]
         if self.partial:
-            positions, texts = [self.position(None), *positions], [UNUSED, *texts]
+            positions, texts = [self.position(None), *positions], [tr_term(UNUSED), *texts]
         return positions, texts
 
     def range(self) -> list[float]:

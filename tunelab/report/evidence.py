@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
+from tunelab.records.confirmation import ConfirmationRow
 from tunelab.records.result import SweepResult
 from tunelab.report.figures import interval_figure
+from tunelab.system.language import tr, tr_term
 
 
 def confirmation_section(result: SweepResult) -> Section | None:
@@ -17,37 +19,38 @@ def confirmation_section(result: SweepResult) -> Section | None:
     marked = tuple(i for i, row in enumerate(found.rows) if row.trial == found.winner)
     cells: list[list[Cell]] = [
         [
-            *(row.name, measure.value(row.mean), row.half_width),
+            *(_row_name(row), measure.value(row.mean), row.half_width),
             *(None if row.difference is None else measure.value(row.difference), row.difference_half_width),
             *(row.p_seeds, row.p_rows, row.better, row.failed),
         ]
         for row in found.rows
     ]
     columns = [
-        *(
-            "configuration",
-            f"mean {measure.name}",
-            "± of the mean",
-            "difference to the reference",
-            "± of the difference",
-        ),
-        *("p over seeds", "p over rows", "better", "runs without result"),
+        *(tr("configuration"), tr("mean {metric}", metric=measure.name), tr("± of the mean")),
+        *(tr("difference to the reference"), tr("± of the difference")),
+        *(tr("p over seeds"), tr("p over rows"), tr("better"), tr("runs without result")),
     ]
-    text = (
-        f"Each configuration was trained again on {len(found.seeds)} fresh seeds; ± is half of a 95 % interval. "
+    text = tr(
+        "Each configuration was trained again on {count} fresh seeds; ± is half of a 95 % interval. "
         "Better means that the difference to the reference holds over seeds and over validation rows, counting how "
-        "many trials the search could choose from."
+        "many trials the search could choose from.",
+        count=len(found.seeds),
     )
     constant = found.constant_val_loss
     if constant is not None:
-        text += f" Predicting a constant has a {measure.name} of {measure.value(constant):.4g}."
+        value = measure.value(constant)
+        text += f" {tr('Predicting a constant has a {metric} of {value:.4g}.', metric=measure.name, value=value)}"
     blocks: list[Block] = [Note(found.verdict, warning=found.better is False), Text(text)]
     known = [row for row in found.rows if math.isfinite(row.mean) and math.isfinite(row.half_width)]
     if known:
         means = [(row, measure.value(row.mean)) for row in known]
-        intervals = [(row.name, mean, mean - row.half_width, mean + row.half_width) for row, mean in means]
+        intervals = [(_row_name(row), mean, mean - row.half_width, mean + row.half_width) for row, mean in means]
         blocks.append(interval_figure(intervals, measure.name))
-    return Section("Confirmation on fresh seeds", [*blocks, Table(columns, cells, marked=marked)])
+    return Section(tr("Confirmation on fresh seeds"), [*blocks, Table(columns, cells, marked=marked)])
+
+
+def _row_name(row: ConfirmationRow) -> str:
+    return tr_term(row.name) if row.name != f"trial {row.trial}" else tr("trial {number}", number=row.trial)
 
 
 def cross_validation_section(result: SweepResult) -> Section | None:
@@ -56,22 +59,26 @@ def cross_validation_section(result: SweepResult) -> Section | None:
     if found is None:
         return None
     folds = max(len(row.losses) for row in found.rows)
-    columns = ["trial", "mean val_loss", "± of the mean", *(f"fold {i + 1}" for i in range(folds))]
+    columns = [tr("trial"), tr("mean {metric}", metric="val_loss"), tr("± of the mean")]
+    columns += [tr("fold {number}", number=i + 1) for i in range(folds)]
     cells: list[list[Cell]] = [[str(row.trial), row.mean, row.half_width, *row.losses] for row in found.rows]
-    text = (
-        f"The lowest of many losses on {result.data.validation_rows:,} validation rows is mostly luck. Each leader was "
-        f"trained on all folds of the training and validation rows but one and judged on that one; ± is half of a "
-        f"95 % interval over folds. Test rows took no part. It took {found.train_seconds:.1f} s of training."
+    text = tr(
+        "The lowest of many losses on {rows:,} validation rows is mostly luck. Each leader was "
+        "trained on all folds of the training and validation rows but one and judged on that one; ± is half of a "
+        "95 % interval over folds. Test rows took no part. It took {seconds:.1f} s of training.",
+        rows=result.data.validation_rows,
+        seconds=found.train_seconds,
     )
     blocks: list[Block] = [Note(found.verdict), Text(text)]
     known = [row for row in found.rows if math.isfinite(row.mean) and math.isfinite(row.half_width)]
     if known:
         intervals = [
-            (f"trial {row.trial}", row.mean, row.mean - row.half_width, row.mean + row.half_width) for row in known
+            (tr("trial {number}", number=row.trial), row.mean, row.mean - row.half_width, row.mean + row.half_width)
+            for row in known
         ]
         blocks.append(interval_figure(intervals, "val_loss"))
     marked = tuple(i for i, row in enumerate(found.rows) if row.trial == found.winner)
-    return Section("Cross-validation of the leaders", [*blocks, Table(columns, cells, marked=marked)])
+    return Section(tr("Cross-validation of the leaders"), [*blocks, Table(columns, cells, marked=marked)])
 
 
 def expected_loss_section(result: SweepResult) -> Section | None:
@@ -79,20 +86,24 @@ def expected_loss_section(result: SweepResult) -> Section | None:
     found = result.optimism
     if found is None:
         return None
-    text = (
-        f"The winner was chosen among {found.trials:,} trials by validation loss, which is therefore too low. The "
-        f"selection was repeated {found.draws:,} times on validation rows drawn with replacement, with the losses of "
-        f"each row under {found.candidates:,} leading trials; the mean difference between new rows and the drawn ones "
-        "is added."
+    text = tr(
+        "The winner was chosen among {trials:,} trials by validation loss, which is therefore too low. The "
+        "selection was repeated {draws:,} times on validation rows drawn with replacement, with the losses of "
+        "each row under {candidates:,} leading trials; the mean difference between new rows and the drawn ones "
+        "is added.",
+        trials=found.trials,
+        draws=found.draws,
+        candidates=found.candidates,
     )
-    columns = ["loss", "value", "from", "to"]
+    columns = [tr("loss"), tr("value"), tr("from"), tr("to")]
+    expected = tr("to be expected on {count:,} new rows (95 % interval)", count=found.test_rows)
     rows: list[list[Cell]] = [
-        ["validation, which chose the winner", found.val_loss, None, None],
-        [f"to be expected on {found.test_rows:,} new rows (95 % interval)", found.expected, found.low, found.high],
+        [tr("validation, which chose the winner"), found.val_loss, None, None],
+        [expected, found.expected, found.low, found.high],
     ]
     if found.test_loss is not None:
-        rows.append(["test split, opened afterwards", found.test_loss, None, None])
-    return Section("Loss to be expected", [Note(found.sentence), Text(text), Table(columns, rows, marked=(1,))])
+        rows.append([tr("test split, opened afterwards"), found.test_loss, None, None])
+    return Section(tr("Loss to be expected"), [Note(found.sentence), Text(text), Table(columns, rows, marked=(1,))])
 
 
 def audit_section(result: SweepResult) -> Section | None:
@@ -101,11 +112,8 @@ def audit_section(result: SweepResult) -> Section | None:
     if found is None:
         return None
     columns = [
-        "trial",
-        "stopped at epoch",
-        f"{measure.name} there",
-        f"{measure.name} at full budget",
-        "same until there",
+        *(tr("trial"), tr("stopped at epoch"), tr("{metric} there", metric=measure.name)),
+        *(tr("{metric} at full budget", metric=measure.name), tr("same until there")),
     ]
     rows: list[list[Cell]] = [
         [
@@ -114,10 +122,15 @@ def audit_section(result: SweepResult) -> Section | None:
         ]
         for r in found.rows
     ]
-    text = (
-        f"The winner's {measure.name} is {measure.value(found.winner_val_loss):.4g}. {found.compared} trials, audited "
-        f"and finished, are ranked at epoch {found.level} and at the end. By the share of the audited, about "
-        f"{found.estimated_lost:.3g} of all stopped trials would have beaten the winner."
+    text = tr(
+        "The winner's {metric} is {value:.4g}. {compared} trials, audited "
+        "and finished, are ranked at epoch {level} and at the end. By the share of the audited, about "
+        "{lost:.3g} of all stopped trials would have beaten the winner.",
+        metric=measure.name,
+        value=measure.value(found.winner_val_loss),
+        compared=found.compared,
+        level=found.level,
+        lost=found.estimated_lost,
     )
     blocks: list[Block] = [Note(found.verdict, warning=found.flagged), Text(text), Table(columns, rows)]
-    return Section("Audit of early stopping", blocks)
+    return Section(tr("Audit of early stopping"), blocks)

@@ -16,6 +16,7 @@ from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.axes import Axis, axis_of, axis_of_losses, shortened
 from tunelab.report.limits import MAX_CURVES, MAX_POINTS, every, most_trials, thinned, thinned_text
+from tunelab.system.language import tr
 
 FINISHED, WINNER, REFERENCE, STOPPED = COLOURS[0], COLOURS[3], COLOURS[2], COLOURS[7]
 SCALE = ((0.0, "#d55e00"), (0.25, "#e69f00"), (1.0, "#56b4e9"))  # best to worst place
@@ -30,13 +31,18 @@ def importance_figure(shares: Mapping[str, float], count: int) -> Figure:
         shares: those to show, the largest first.
         count: of all parameters.
     """
-    left_out = f" The first {len(shares)} of {count}." if len(shares) < count else ""
+    caption = tr("Which hyperparameters decide whether a trial is among the best quarter.")
+    if len(shares) < count:
+        caption += f" {tr('The first {shown} of {count:,}.', shown=len(shares), count=count)}"
     names = list(reversed(list(shares)))
     bars = {"type": "bar", "orientation": "h", "y": names, "x": [shortened(100 * shares[n]) for n in names]}
     return Figure(
         [{**bars, "marker": {"color": FINISHED}, "hovertemplate": "%{y}: %{x:.3g} %<extra></extra>"}],
-        {"xaxis": {"title": {"text": "share of importance, %"}, "rangemode": "tozero"}, "yaxis": {"type": "category"}},
-        f"Which hyperparameters decide whether a trial is among the best quarter.{left_out}",
+        {
+            "xaxis": {"title": {"text": tr("share of importance, %")}, "rangemode": "tozero"},
+            "yaxis": {"type": "category"},
+        },
+        caption,
         height=110 + 26 * len(names),
     )
 
@@ -58,7 +64,7 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Figure:
             "color": places,
             "colorscale": [list(stop) for stop in SCALE],
             "showscale": True,
-            "colorbar": {"title": {"text": "place"}, "thickness": 12, "len": 0.9},
+            "colorbar": {"title": {"text": tr("place")}, "thickness": 12, "len": 0.9},
         },
         "dimensions": [_dimension(axis, values) for axis, values in axes_and_values],
         "labelangle": -20,
@@ -66,7 +72,7 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Figure:
     return Figure(
         [trace],
         {"margin": {"l": 70, "r": 40, "t": 90, "b": 30}},
-        "Every trial with a result; drag along an axis to keep a range of it, drag an axis to move it."
+        tr("Every trial with a result; drag along an axis to keep a range of it, drag an axis to move it.")
         + thinned_text(len(trials), len(ranked)),
         height=460,
         wide=True,
@@ -89,9 +95,9 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
     trials, measure = slice_trials(result, names), result.measure
     scale = loss_scale([measure.value(t.val_loss) for t in trials])
     groups = [
-        ("stopped early", STOPPED, [t for t in trials if t.status is TrialStatus.STOPPED]),
-        ("finished", FINISHED, [t for t in trials if t.status is TrialStatus.FINISHED]),
-        ("winner", WINNER, [t for t in trials if result.best is not None and t.number == result.best.trial]),
+        (tr("stopped early"), STOPPED, [t for t in trials if t.status is TrialStatus.STOPPED]),
+        (tr("finished"), FINISHED, [t for t in trials if t.status is TrialStatus.FINISHED]),
+        (tr("winner"), WINNER, [t for t in trials if result.best is not None and t.number == result.best.trial]),
     ]
     drawings = []
     for axis in axes_of(result, names):
@@ -107,7 +113,9 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
             "showlegend": False,
             "margin": {"l": 45, "r": 10, "t": 32, "b": 35},
         }
-        drawings.append(Figure(traces, layout, f"{measure.name} by {axis.name}", height=250))
+        drawings.append(
+            Figure(traces, layout, tr("{metric} by {parameter}", metric=measure.name, parameter=axis.name), height=250)
+        )
     return drawings
 
 
@@ -123,10 +131,16 @@ def _points(xs: Sequence[float], trials: Sequence[TrialRecord], measure: Measure
         "name": name,
         "x": list(xs),
         "y": [shortened(measure.value(t.val_loss)) for t in trials],
-        "text": [f"trial {t.number}, {len(t.epochs)} epochs\n{short_config(t)}" for t in trials],
+        "text": [point_text(t) for t in trials],
         "hovertemplate": "%{text}<br>" + measure.name + " %{y}<extra>" + name + "</extra>",
-        "marker": {"color": colour, "size": 11 if name == "winner" else 7, "opacity": 0.8},
+        "marker": {"color": colour, "size": 11 if colour == WINNER else 7, "opacity": 0.8},
     }
+
+
+def point_text(trial: TrialRecord) -> str:
+    """Return what hovering over a trial's point shows: its number, its epochs and its configuration."""
+    head = tr("trial {number}, {epochs} epochs", number=trial.number, epochs=len(trial.epochs))
+    return f"{head}\n{short_config(trial)}"
 
 
 def curves_figure(result: SweepResult, reference: int | None) -> Figure:
@@ -138,31 +152,33 @@ def curves_figure(result: SweepResult, reference: int | None) -> Figure:
     """
     ranked, measure = result.ranked(), result.measure
     shown = ranked[:MAX_CURVES]
-    special = {} if reference is None else {reference: ("reference", REFERENCE)}
+    special = {} if reference is None else {reference: (tr("reference"), REFERENCE)}
     if result.best is not None:
-        special[result.best.trial] = ("winner", WINNER)
+        special[result.best.trial] = (tr("winner"), WINNER)
     traces = [
         _many_curves([t for t in shown if t.status is status], measure, name, colour, _most_points(len(shown)))
         for status, name, colour in (
-            (TrialStatus.STOPPED, "stopped early", STOPPED),
-            (TrialStatus.FINISHED, "finished", FINISHED),
+            (TrialStatus.STOPPED, tr("stopped early"), STOPPED),
+            (TrialStatus.FINISHED, tr("finished"), FINISHED),
         )
     ]
     traces += [
         _curve(t, measure, *special[t.number]) for t in sorted(ranked, key=lambda t: -t.number) if t.number in special
     ]
     losses = [measure.value(e.val_loss) for t in shown for e in _finite(t)]
-    left_out = f" The {MAX_CURVES} best of {len(ranked):,} trials." if len(ranked) > MAX_CURVES else ""
+    caption = [tr("The {measure} after each epoch of each trial with a result.", measure=measure.phrase)]
+    if len(ranked) > MAX_CURVES:
+        caption.append(tr("The {shown} best of {count:,} trials.", shown=MAX_CURVES, count=len(ranked)))
     if any(len(t.epochs) > _most_points(len(shown)) for t in shown):
-        left_out += " Long curves are drawn through some of their epochs."
+        caption.append(tr("Long curves are drawn through some of their epochs."))
     return Figure(
         [trace for trace in traces if trace["x"]],
         {
-            "xaxis": {"title": {"text": "epoch"}, "rangemode": "tozero"},
+            "xaxis": {"title": {"text": tr("epoch")}, "rangemode": "tozero"},
             "yaxis": {**loss_scale(losses), "title": {"text": measure.name}},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },
-        f"The {measure.phrase} after each epoch of each trial with a result.{left_out}",
+        " ".join(caption),
         height=460,
     )
 
@@ -184,18 +200,26 @@ def _many_curves(trials: Sequence[TrialRecord], measure: Measure, name: str, col
         epochs = every(_finite(trial), most)
         xs += [*(e.epoch for e in epochs), None]
         ys += [*(shortened(measure.value(e.val_loss)) for e in epochs), None]
-        texts += [f"trial {trial.number}"] * (len(epochs) + 1)
+        texts += [tr("trial {number}", number=trial.number)] * (len(epochs) + 1)
     line = {"color": colour, "width": 1}
     return {
         **{"type": "scatter", "mode": "lines+markers", "name": name, "x": xs, "y": ys, "text": texts, "line": line},
-        **{"marker": {"size": 3, "color": colour}, "opacity": 0.7, "hovertemplate": "%{text}, epoch %{x}: %{y}"},
+        **{
+            "marker": {"size": 3, "color": colour},
+            "opacity": 0.7,
+            "hovertemplate": "%{text}, " + tr("epoch") + " %{x}: %{y}",
+        },
     }
 
 
 def _curve(trial: TrialRecord, measure: Measure, name: str, colour: str) -> Trace:
     epochs = every(_finite(trial), MAX_POINTS // MAX_CURVES * 10)
     return {
-        **{"type": "scatter", "mode": "lines+markers", "name": f"{name} (trial {trial.number})"},
+        **{
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": tr("{name} (trial {number})", name=name, number=trial.number),
+        },
         **{"x": [e.epoch for e in epochs], "y": [shortened(measure.value(e.val_loss)) for e in epochs]},
         **{"line": {"color": colour, "width": 2.5}, "marker": {"size": 5, "color": colour}},
     }
@@ -207,14 +231,14 @@ def history_figure(result: SweepResult) -> Figure:
     ranked, measure = result.ranked(), result.measure
     steps = best_so_far(result)
     shown = thinned(ranked, most_trials(HISTORY_COLUMNS))
-    groups = [("stopped early", STOPPED, TrialStatus.STOPPED), ("finished", FINISHED, TrialStatus.FINISHED)]
+    groups = [(tr("stopped early"), STOPPED, TrialStatus.STOPPED), (tr("finished"), FINISHED, TrialStatus.FINISHED)]
     traces = [
         _points([round(t.ended - began, 3) for t in some], some, measure, name, colour)
         for name, colour, status in groups
         if (some := [t for t in shown if t.status is status])
     ]
     step: Trace = {
-        **{"type": "scatter", "mode": "lines", "name": "best so far"},
+        **{"type": "scatter", "mode": "lines", "name": tr("best so far")},
         **{
             "x": [round(step.seconds, 3) for step in steps],
             "y": [shortened(measure.value(step.val_loss)) for step in steps],
@@ -224,14 +248,18 @@ def history_figure(result: SweepResult) -> Figure:
     return Figure(
         [*traces, step],
         {
-            "xaxis": {"title": {"text": "seconds since the first proposal"}, "rangemode": "tozero"},
+            "xaxis": {"title": {"text": tr("seconds since the first proposal")}, "rangemode": "tozero"},
             "yaxis": {
                 **loss_scale([measure.value(t.val_loss) for t in ranked]),
                 "title": {"text": measure.name},
             },
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },
-        f"Each trial's {measure.extreme} {measure.phrase} at the time it ended, and the {measure.extreme} so far."
+        tr(
+            "Each trial's {extreme} {measure} at the time it ended, and the {extreme} so far.",
+            extreme=measure.extreme,
+            measure=measure.phrase,
+        )
         + thinned_text(len(shown), len(ranked)),
     )
 
@@ -239,14 +267,14 @@ def history_figure(result: SweepResult) -> Figure:
 def interval_figure(
     rows: Sequence[tuple[str, float, float, float]],
     axis: str,
-    caption: str = "Mean over the fresh seeds with its 95 % interval.",
+    caption: str = "",
 ) -> Figure:
     """Return means with their intervals, one line each, the first on top.
 
     Args:
         rows: (name, mean, low, high).
         axis: what is measured.
-        caption: what is shown.
+        caption: what is shown; the mean over the fresh seeds when empty.
     """
     names = [name for name, *_ in rows]
     means = [shortened(mean) for _, mean, _, _ in rows]
@@ -265,7 +293,7 @@ def interval_figure(
     return Figure(
         [trace],
         {"xaxis": {"title": {"text": axis}}, "yaxis": {"type": "category", "autorange": "reversed"}},
-        caption,
+        caption or tr("Mean over the fresh seeds with its 95 % interval."),
         height=130 + 34 * len(rows),
     )
 

@@ -13,8 +13,9 @@ from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
 from tunelab.report.axes import shortened
-from tunelab.report.figures import Trace
+from tunelab.report.figures import Trace, point_text
 from tunelab.report.limits import most_trials, thinned, thinned_text
+from tunelab.system.language import tr, tr_term
 
 OTHERS, HOLDS, LUCK, UNCLEAR = COLOURS[7], COLOURS[2], COLOURS[3], COLOURS[1]
 GROUPS = (
@@ -32,15 +33,17 @@ def front_section(result: SweepResult) -> Section | None:
     if front is None:
         return None
     blocks: list[Block] = [Text(front_text(front)), Text(_method(front), soft=True), front_figure(result, front)]
-    return Section("Pareto front", [*blocks, front_table(result, front)])
+    return Section(tr("Pareto front"), [*blocks, front_table(result, front)])
 
 
 def front_table(result: SweepResult, front: ParetoFront) -> Table:
     """Return the front's points with their values, those on fresh seeds and their configurations."""
     names = [objective.metric for objective in front.objectives]
     confirmed = bool(front.seeds)
-    columns = ["trial", *(f"{o.metric} {'↑' if o.direction == 'maximize' else '↓'}" for o in front.objectives)]
-    columns += [*(f"{name}, fresh seeds" for name in names), "outcome", "beaten by"] if confirmed else []
+    columns = [tr("trial"), *(f"{o.metric} {'↑' if o.direction == 'maximize' else '↓'}" for o in front.objectives)]
+    if confirmed:
+        columns += [tr("{metric}, fresh seeds", metric=name) for name in names]
+        columns += [tr("outcome"), tr("beaten by")]
     by_number = {trial.number: trial for trial in result.trials}
     rows: list[list[Cell]] = []
     for point in front.points:
@@ -48,13 +51,13 @@ def front_table(result: SweepResult, front: ParetoFront) -> Table:
         if confirmed:
             pairs = zip(point.means, point.half_widths, strict=True)
             spread: list[Cell] = [f"{format_number(mean)} ± {half_width:.2g}" for mean, half_width in pairs]
-            beaten = None if point.beaten_by is None else f"trial {point.beaten_by}"
+            beaten = None if point.beaten_by is None else tr("trial {number}", number=point.beaten_by)
             nothing: list[Cell] = [None] * len(names)
-            row += [*(spread or nothing), str(point.outcome), beaten]
+            row += [*(spread or nothing), tr_term(str(point.outcome)), beaten]
         rows.append([*row, short_config(by_number[point.trial])])
     leader = front.leader
     marked = tuple(i for i, point in enumerate(front.points) if leader is not None and point.trial == leader.trial)
-    return Table([*columns, "configuration"], rows, marked=marked)
+    return Table([*columns, tr("configuration")], rows, marked=marked)
 
 
 def front_figure(result: SweepResult, front: ParetoFront) -> Figure:
@@ -70,22 +73,25 @@ def front_figure(result: SweepResult, front: ParetoFront) -> Figure:
     by_number = {trial.number: trial for trial in result.trials}
     line = sorted(on_front, key=lambda number: values[number][0])
     traces: list[Trace] = [
-        _trace([t for t in shown if t.is_feasible], values, "dominated", OTHERS, 6),
-        _trace([t for t in shown if not t.is_feasible], values, "violates a constraint", OTHERS, 6, symbol="x"),
+        _trace([t for t in shown if t.is_feasible], values, tr("dominated"), OTHERS, 6),
+        _trace([t for t in shown if not t.is_feasible], values, tr("violates a constraint"), OTHERS, 6, symbol="x"),
         {
             **{"type": "scatter", "mode": "lines", "showlegend": False, "hoverinfo": "skip"},
             **{"x": [shortened(values[n][0]) for n in line], "y": [shortened(values[n][1]) for n in line]},
             "line": {"color": COLOURS[0], "width": 1, "dash": "dot"},
         },
         *(
-            _trace([by_number[p.trial] for p in front.points if p.outcome in outcomes], values, name, colour, 11)
+            _trace(
+                [by_number[p.trial] for p in front.points if p.outcome in outcomes], values, tr_term(name), colour, 11
+            )
             for name, colour, outcomes in GROUPS
         ),
     ]
-    axes = [f"{o.metric} ({'higher' if o.direction == 'maximize' else 'lower'} is better)" for o in objectives]
-    caption = "Every trial with a result; the dotted line joins the front."
+    ways = {"maximize": tr("higher is better"), "minimize": tr("lower is better")}
+    axes = [f"{o.metric} ({ways[o.direction]})" for o in objectives]
+    caption = tr("Every trial with a result; the dotted line joins the front.")
     if len(front.objectives) > len(objectives):
-        caption += f" The first two of {len(front.objectives)} objectives."
+        caption += f" {tr('The first two of {count} objectives.', count=len(front.objectives))}"
     return Figure(
         [trace for trace in traces if trace["x"]],
         {
@@ -109,18 +115,22 @@ def _trace(
         **{"type": "scatter", "mode": "markers", "name": name},
         "x": [shortened(values[t.number][0]) for t in trials],
         "y": [shortened(values[t.number][1]) for t in trials],
-        "text": [f"trial {t.number}, {len(t.epochs)} epochs\n{short_config(t)}" for t in trials],
+        "text": [point_text(t) for t in trials],
         "hovertemplate": "%{text}<br>%{x}, %{y}<extra>" + name + "</extra>",
         "marker": {"color": colour, "size": size, "symbol": symbol, "opacity": 0.8},
     }
 
 
 def _method(front: ParetoFront) -> str:
-    text = "No other trial is better in every objective; a trial's values are those of its best epoch by the first one."
+    text = tr(
+        "No other trial is better in every objective; a trial's values are those of its best epoch by the first one."
+    )
     if not front.seeds:
         return text
-    return (
-        f"{text} On {len(front.seeds)} fresh seeds a point holds when no other point has better means throughout. When "
+    seeds = tr(
+        "On {count} fresh seeds a point holds when no other point has better means throughout. When "
         "one has, it is luck if the other is shown to be better in one objective (p < 0.05 over seeds), else unclear. "
-        "A constraint that is violated on average is luck, too."
+        "A constraint that is violated on average is luck, too.",
+        count=len(front.seeds),
     )
+    return f"{text} {seeds}"

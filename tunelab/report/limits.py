@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from tunelab.system.language import tr
+
 MAX_CELLS = 6_000  # of a table or a figure of trials, all columns or axes together
 MAX_ROWS = 200  # of a table whose rows hold long texts
 MAX_CURVES = 300
@@ -29,8 +31,14 @@ def thinned(ranked: Sequence[T], most: int) -> list[T]:
 
 def thinned_text(shown: int, of: int) -> str:
     """Return what a caption says of a thinned list; empty when nothing is left out."""
-    what = "the best half of them, and an even selection of the others"
-    return "" if shown == of else f" {shown:,} of {of:,} trials: {what}."
+    if shown == of:
+        return ""
+    said = tr(
+        "{shown:,} of {count:,} trials: the best half of them, and an even selection of the others.",
+        shown=shown,
+        count=of,
+    )
+    return f" {said}"
 
 
 def every(points: Sequence[T], most: int) -> list[T]:

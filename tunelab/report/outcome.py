@@ -16,6 +16,7 @@ from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.report.limits import MAX_ROWS
 from tunelab.report.parameters import MAX_COLUMNS, parameter_names
+from tunelab.system.language import tr, tr_term
 
 BEST_ROWS = 10
 
@@ -27,28 +28,35 @@ def verdict_section(result: SweepResult) -> Section:
     if len(lines) > 1:
         blocks.append(Items([line.strip() for line in lines]))
     if len(result.test_openings) > 1:
-        blocks.append(
-            Note(
-                f"{_sentence(test_openings(result))} What was chosen after the first opening may be fitted to it: "
-                "its scores are no longer those of unseen data.",
-                warning=True,
-            )
+        spent = tr(
+            "What was chosen after the first opening may be fitted to it: its scores are no longer those of unseen "
+            "data."
         )
+        blocks.append(Note(f"{_sentence(test_openings(result))} {spent}", warning=True))
     if result.stopped:
-        text = f"The search ended early ({result.stopped}) after {len(result.trials)} of {result.spec.trials} trials."
+        text = tr(
+            "The search ended early ({reason}) after {ended} of {wanted} trials.",
+            reason=result.stopped,
+            ended=len(result.trials),
+            wanted=result.spec.trials,
+        )
         blocks.append(Note(text, warning=True))
     failed = result.counts.failed + result.counts.diverged
     if failed:
-        blocks.append(Note(f"{failed} of {len(result.trials)} trials failed or diverged; see Failures."))
+        text = tr(
+            "{failed} of {count} trials failed or diverged; see Failures.", failed=failed, count=len(result.trials)
+        )
+        blocks.append(Note(text))
     if result.confirmation is not None:
         blocks.append(Note(result.confirmation.verdict, warning=result.confirmation.better is False))
         if result.best is not None and result.best.members:
-            blocks.append(Note("Fresh seeds judged single trials: the mean of trials that won was not trained again."))
+            text = tr("Fresh seeds judged single trials: the mean of trials that won was not trained again.")
+            blocks.append(Note(text))
     elif result.best is not None and result.front is None:
         blocks.append(Note(not_confirmed(result)))
     if result.facts.note:
         blocks.append(Note(result.facts.note))
-    return Section("Verdict", blocks)
+    return Section(tr("Verdict"), blocks)
 
 
 def best_section(result: SweepResult) -> Section:
@@ -56,9 +64,9 @@ def best_section(result: SweepResult) -> Section:
     top = result.ranked()[:BEST_ROWS]
     winners = () if result.best is None else result.best.members or (result.best.trial,)
     marked = tuple(i for i, t in enumerate(top) if t.number in winners)
-    caption = f"The best {len(top)} by {result.measure.phrase} in the search."
+    caption = tr("The best {count} by {measure} in the search.", count=len(top), measure=result.measure.phrase)
     loss = Text(f"{result.measure.description}.", soft=True)
-    return Section("Best configurations", [loss, trial_table(top, result.measure, caption, marked, run_ids=False)])
+    return Section(tr("Best configurations"), [loss, trial_table(top, result.measure, caption, marked, run_ids=False)])
 
 
 def trial_table(
@@ -67,15 +75,16 @@ def trial_table(
     """Return trials with their loss, epochs and parameters; very many parameters share a column."""
     names = parameter_names(trials)
     together = len(names) > MAX_COLUMNS
-    columns = ["trial", "status", measure.name, "best epoch", "epochs", *(["configuration"] if together else names)]
+    columns = [tr("trial"), tr("status"), measure.name, tr("best epoch"), tr("epochs")]
+    columns += [tr("configuration")] if together else names
     rows: list[list[Cell]] = []
     for t in trials:
         best = t.best
         found: list[Cell] = [None, None] if best is None else [measure.value(best.val_loss), best.epoch]
         params = [_configuration(t)] if together else [t.params.get(name) for name in names]
-        rows.append([str(t.number), t.status.label, *found, len(t.epochs), *params])
+        rows.append([str(t.number), tr_term(t.status.label), *found, len(t.epochs), *params])
     if run_ids and any(t.run_id for t in trials):
-        columns.append("run id")
+        columns.append(tr("run id"))
         rows = [[*row, t.run_id or None] for row, t in zip(rows, trials, strict=True)]
     return Table(columns, rows, caption, marked)
 
@@ -94,18 +103,18 @@ def baselines_section(result: SweepResult) -> Section | None:
     names = [*main, *(n for n in best.test if n not in main)]
     arrow = headline(result).rpartition(" ")[2]
     marks = {result.facts.score: f" {arrow}"}
-    columns = ["model", *(f"{split} {n}{marks.get(n, '')}" for split in ("test", "validation") for n in names)]
-    models = [
-        Baseline("winner" if best.members else f"winner (trial {best.trial})", best.validation, best.test),
-        *result.baselines,
-    ]
+    splits = (tr("test"), tr("validation"))
+    columns = [tr("model"), *(f"{split} {n}{marks.get(n, '')}" for split in splits for n in names)]
+    winner = tr("winner") if best.members else tr("winner (trial {number})", number=best.trial)
+    models = [Baseline(winner, best.validation, best.test), *result.baselines]
     rows: list[list[Cell]] = [
-        [m.name, *(m.test.get(n) for n in names), *(m.validation.get(n) for n in names)] for m in models
+        [tr_term(m.name), *(m.test.get(n) for n in names), *(m.validation.get(n) for n in names)] for m in models
     ]
-    unit = f" rmse and mae are in {result.facts.unit}." if result.facts.unit else ""
-    direction = "higher" if result.facts.score_direction == "maximize" else "lower"
-    text = f"The headline score is {result.facts.score}; {direction} is better.{unit}"
-    return Section("Winner and baselines", [Text(text), Table(columns, rows, marked=(0,))])
+    direction = tr("higher") if result.facts.score_direction == "maximize" else tr("lower")
+    text = tr("The headline score is {score}; {direction} is better.", score=result.facts.score, direction=direction)
+    if result.facts.unit:
+        text += f" {tr('rmse and mae are in {unit}.', unit=result.facts.unit)}"
+    return Section(tr("Winner and baselines"), [Text(text), Table(columns, rows, marked=(0,))])
 
 
 def published_section(result: SweepResult) -> Section | None:
@@ -113,22 +122,24 @@ def published_section(result: SweepResult) -> Section | None:
     placed = published_place(result)
     if not placed:
         return None
-    rows: list[list[Cell]] = [[row.model, row.test_rmse, row.source or None] for row in placed]
+    rows: list[list[Cell]] = [[tr_term(row.model), row.test_rmse, row.source or None] for row in placed]
     marked = tuple(number for number, row in enumerate(placed) if row.model == WINNER)
-    columns = ["model", f"test rmse ({result.facts.unit})" if result.facts.unit else "test rmse", "source"]
-    return Section("Among published results", [Text(place_sentence(placed)), Table(columns, rows, marked=marked)])
+    unit = f" ({result.facts.unit})" if result.facts.unit else ""
+    columns = [tr("model"), f"{tr('test')} rmse{unit}", tr("source")]
+    return Section(tr("Among published results"), [Text(place_sentence(placed)), Table(columns, rows, marked=marked)])
 
 
 def test_section(result: SweepResult) -> Section:
     """Return when the sealed test split was opened."""
     openings = [utc(moment) for moment in result.test_openings]
     if not openings:
-        return Section("Test split", [Text("It was never opened: nothing here was measured on it.")])
+        return Section(tr("Test split"), [Text(tr("It was never opened: nothing here was measured on it."))])
     if len(openings) == 1:
-        text = f"It was opened once, on {openings[0]}, after the winner had been chosen."
-        return Section("Test split", [Text(text)])
-    warning = Note(f"{_sentence(test_openings(result))} Its scores are no longer those of unseen data.", True)
-    return Section("Test split", [warning, Table(["opening", "when"], [[i + 1, t] for i, t in enumerate(openings)])])
+        text = tr("It was opened once, on {moment}, after the winner had been chosen.", moment=openings[0])
+        return Section(tr("Test split"), [Text(text)])
+    said = f"{_sentence(test_openings(result))} {tr('Its scores are no longer those of unseen data.')}"
+    table = Table([tr("opening"), tr("when")], [[i + 1, t] for i, t in enumerate(openings)])
+    return Section(tr("Test split"), [Note(said, True), table])
 
 
 def failures_section(result: SweepResult) -> Section | None:
@@ -138,15 +149,19 @@ def failures_section(result: SweepResult) -> Section | None:
     if not trials:
         return None
     shown = trials[:MAX_ROWS]
-    rows: list[list[Cell]] = [[str(t.number), t.status.label, len(t.epochs), _why(t), _configuration(t)] for t in shown]
-    caption = "" if len(shown) == len(trials) else f"The first {len(shown)} of {len(trials):,}."
-    return Section("Failures", [Table(["trial", "status", "epochs", "why", "configuration"], rows, caption)])
+    rows: list[list[Cell]] = [
+        [str(t.number), tr_term(t.status.label), len(t.epochs), _why(t), _configuration(t)] for t in shown
+    ]
+    all_shown = len(shown) == len(trials)
+    caption = "" if all_shown else tr("The first {shown} of {count:,}.", shown=len(shown), count=len(trials))
+    columns = [tr("trial"), tr("status"), tr("epochs"), tr("why"), tr("configuration")]
+    return Section(tr("Failures"), [Table(columns, rows, caption)])
 
 
 def _why(trial: TrialRecord) -> str | None:
     if trial.error:
         return trial.error.partition("\n")[0]
-    return "the loss became NaN or infinite" if trial.status is TrialStatus.DIVERGED else None
+    return tr("the loss became NaN or infinite") if trial.status is TrialStatus.DIVERGED else None
 
 
 def _sentence(clause: str) -> str:

@@ -10,6 +10,7 @@ from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec, shown_as
 from tunelab.report.outcome import utc
 from tunelab.system.environment import Machine
+from tunelab.system.language import tr
 
 ELSEWHERE = ("task", "task_options", "set", "name", "tracking_uri", "address", "storage", "concurrency")
 ALWAYS = ("trials", "max_epochs", "seed")
@@ -53,32 +54,40 @@ def _option(key: str, value: Any) -> list[str]:
 def repeat_section(result: SweepResult) -> Section:
     """Return the command of the sweep, and that of its winner alone."""
     environment = result.environment
-    commit = environment.commit
-    where = f" at commit {commit}" if commit else ""
+    commit, version = environment.commit, environment.versions.get("tunelab", "")
+    again = tr("The same sweep again, with tunelab {version}:", version=version)
+    if commit:
+        again = tr("The same sweep again, with tunelab {version} at commit {commit}:", version=version, commit=commit)
     blocks: list[Block] = [
-        Text(f"The same sweep again, with tunelab {environment.versions.get('tunelab', '')}{where}:"),
+        Text(again),
         Code(repeat_command(result)),
     ]
     if result.spec.widen or result.spec.drop:
-        changes = "a wider range or without a choice (`widen` and `drop` in a --config file)"
-        blocks.append(Text(f"Later trials were drawn from {changes}, which this command does not repeat."))
+        text = tr(
+            "Later trials were drawn from a wider range or without a choice (`widen` and `drop` in a --config file), "
+            "which this command does not repeat."
+        )
+        blocks.append(Text(text))
     runs = _winning_runs(result)
     if runs:
-        what = "The winner alone" if len(runs) == 1 else "The trials that the winner averages"
+        what = tr("The winner alone") if len(runs) == 1 else tr("The trials that the winner averages")
         if result.best is not None and result.best.seed is not None:
-            what = "The winner as far as the search trained it"
+            what = tr("The winner as far as the search trained it")
         blocks += [
-            Text(f"{what}, trained again and compared epoch by epoch:"),
+            Text(tr("{what}, trained again and compared epoch by epoch:", what=what)),
             Code("\n".join(f"tunelab reproduce {run_id}" for run_id in runs)),
         ]
     if not result.spec.deterministic and result.concurrency > 1:
         blocks.append(
             Text(
-                f"{result.concurrency} trials ran at once and proposals used whatever had ended: a repetition may "
-                "propose other configurations. With --deterministic it proposes the same ones."
+                tr(
+                    "{count} trials ran at once and proposals used whatever had ended: a repetition may "
+                    "propose other configurations. With --deterministic it proposes the same ones.",
+                    count=result.concurrency,
+                )
             )
         )
-    return Section("Repeat it", blocks)
+    return Section(tr("Repeat it"), blocks)
 
 
 def _winning_runs(result: SweepResult) -> list[str]:
@@ -92,26 +101,29 @@ def _winning_runs(result: SweepResult) -> list[str]:
 def provenance(result: SweepResult) -> dict[str, Cell]:
     """Return what the numbers were made with."""
     data, environment, facts = result.data, result.environment, result.facts
-    rows = {"train": data.train_rows, "validation": data.validation_rows, "test": data.test_rows}
+    rows = {tr("train"): data.train_rows, tr("validation"): data.validation_rows, tr("test"): data.test_rows}
+    wall = tr(
+        "{wall:.1f} s, of which {searching:.1f} s searching", wall=result.wall_seconds, searching=result.fit_seconds
+    )
     told = {k: v for k, v in data.details.items() if isinstance(v, str | int | float)}
     return {
-        "sweep": result.name,
-        "run id": result.parent_run_id or None,
-        "store": result.tracking_uri or None,
-        "started": utc(result.started),
-        "wall time": f"{result.wall_seconds:.1f} s, of which {result.fit_seconds:.1f} s searching",
-        "data": f"{facts.source} ({facts.licence})",
-        "data digest": data.digest,
-        "split seed": str(data.split_seed),
-        "rows": ", ".join(f"{count:,} {name}" for name, count in rows.items()),
+        tr("sweep"): result.name,
+        tr("run id"): result.parent_run_id or None,
+        tr("store"): result.tracking_uri or None,
+        tr("started"): utc(result.started),
+        tr("wall time"): wall,
+        tr("data"): f"{facts.source} ({facts.licence})",
+        tr("data digest"): data.digest,
+        tr("split seed"): str(data.split_seed),
+        tr("rows"): ", ".join(f"{count:,} {name}" for name, count in rows.items()),
         **{k: str(v) for k, v in told.items()},
-        "command": environment.command,
-        "commit": environment.commit or None,
-        "machine": _machine(environment.machine),
-        "versions": ", ".join(f"{name} {version}" for name, version in environment.versions.items()),
-        "trials at once": result.concurrency,
+        tr("command"): environment.command,
+        tr("commit"): environment.commit or None,
+        tr("machine"): _machine(environment.machine),
+        tr("versions"): ", ".join(f"{name} {version}" for name, version in environment.versions.items()),
+        tr("trials at once"): result.concurrency,
     }
 
 
 def _machine(machine: Machine) -> str:
-    return ", ".join([machine.processor, f"{machine.cores} cores", machine.system, machine.host])
+    return ", ".join([machine.processor, tr("{count} cores", count=machine.cores), machine.system, machine.host])

@@ -42,6 +42,7 @@ from tunelab.report.search import (
 )
 from tunelab.report.use import use_section
 from tunelab.report.winner import column_section, winner_section
+from tunelab.system.language import language, tr
 
 if TYPE_CHECKING:
     from tunelab.records.tracking_store import TrackingStore
@@ -92,13 +93,20 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
     spec = result.spec
     return Document(
         title=f"{result.name}: {result.facts.title}",
-        subtitle=(
-            f"{len(result.trials)} trials of at most {spec.max_epochs} epochs ({count_text(result)}), "
-            f"sampler {spec.sampler}, scheduler {spec.scheduler}, seed {spec.seed}."
+        subtitle=tr(
+            "{count} trials of at most {epochs} epochs ({ended}), sampler {sampler}, scheduler {scheduler}, "
+            "seed {seed}.",
+            count=len(result.trials),
+            epochs=spec.max_epochs,
+            ended=count_text(result),
+            sampler=spec.sampler,
+            scheduler=spec.scheduler,
+            seed=spec.seed,
         ),
         sections=[section for section in sections if section is not None],
         provenance=provenance(result),
-        made=f"Report made on {utc(time.time() if now is None else now)}.",
+        made=tr("Report made on {moment}.", moment=utc(time.time() if now is None else now)),
+        language=language(),
     )
 
 
@@ -132,6 +140,6 @@ def log_report(store: TrackingStore, result: SweepResult) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_report(result, Path(folder) / "report.html")
         if front is not None:
-            page = to_html(Document(f"{result.name}: {result.facts.title}", "", [front]))
+            page = to_html(Document(f"{result.name}: {result.facts.title}", "", [front], language=language()))
             (Path(folder) / FRONT_FILE).write_text(page, encoding="utf-8")
         store.log_files(result.parent_run_id, Path(folder), ARTIFACT_FOLDER)

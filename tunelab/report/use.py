@@ -7,6 +7,7 @@ import json
 from tunelab.analysis.standing import set_options, set_python, set_yaml, winner_params
 from tunelab.documents.blocks import Block, Code, Section, Text
 from tunelab.records.result import SweepResult
+from tunelab.system.language import tr
 
 
 def use_section(result: SweepResult) -> Section | None:
@@ -18,22 +19,31 @@ def use_section(result: SweepResult) -> Section | None:
     if best.model_uri:
         uri = f"models:/tunelab-{result.task}/{best.version}" if best.version else best.model_uri
         blocks += [
-            Text("Predict rows of a file:"),
+            Text(tr("Predict rows of a file:")),
             Code(f"tunelab predict {result.name} INPUT --output predictions.csv"),
-            Text("The same in Python, or in any tool that loads MLflow models:"),
+            Text(tr("The same in Python, or in any tool that loads MLflow models:")),
             Code(
                 f"import mlflow\n\nmlflow.set_tracking_uri({json.dumps(result.tracking_uri)})\n"
                 f"model = mlflow.pyfunc.load_model({json.dumps(uri)})\nmodel.predict(frame)"
             ),
         ]
         if best.version:
-            standing = "is the champion of this task" if best.champion else f"is registered. {best.not_champion}"
-            blocks.append(Text(f"{uri} {standing.rstrip('.')}."))
+            standing = tr("{uri} is the champion of this task.", uri=uri)
+            if not best.champion:
+                standing = f"{tr('{uri} is registered.', uri=uri)} {best.not_champion}".rstrip(" .") + "."
+            blocks.append(Text(standing))
     if winner_params(result):
-        which = f"trial {best.trial}, the heaviest member" if best.members else f"trial {best.trial}"
+        which = tr("trial {number}", number=best.trial)
+        if best.members:
+            which = tr("trial {number}, the heaviest member", number=best.trial)
         copied = "\n\n".join((set_options(result), set_yaml(result), set_python(result)))
         blocks += [
-            Text(f"The configuration of {which}, as options of tunelab sweep, for a sweep.yaml, and in Python:"),
+            Text(
+                tr(
+                    "The configuration of {which}, as options of tunelab sweep, for a sweep.yaml, and in Python:",
+                    which=which,
+                )
+            ),
             Code(copied),
         ]
-    return Section("Use it", blocks) if blocks else None
+    return Section(tr("Use it"), blocks) if blocks else None

@@ -8,6 +8,7 @@ from tunelab.figures.curves import learning_curves
 from tunelab.figures.html import page_figure
 from tunelab.figures.kinds import kind_figures
 from tunelab.records.result import SweepResult
+from tunelab.system.language import tr, tr_term
 
 
 def winner_section(result: SweepResult) -> Section | None:
@@ -20,23 +21,30 @@ def winner_section(result: SweepResult) -> Section | None:
     drawings = kind_figures(result.facts.kind).report_drawings(result.evaluation, result.facts.unit)
     blocks: list[Block] = [page_figure(drawing) for drawing in ([] if curves is None else [curves])]
     if best.costs:
-        blocks.insert(
-            0, Table(list(MEMBER_COLUMNS), member_rows(result), "What the winner averages, and what it costs.")
+        columns, caption = (
+            [tr_term(name) for name in MEMBER_COLUMNS],
+            tr("What the winner averages, and what it costs."),
         )
+        blocks.insert(0, Table(columns, member_rows(result), caption))
     if best.members:
-        blocks.append(
-            Text(f"The curves are those of trial {best.trial}, the heaviest member; the rest is of the mean.")
+        text = tr(
+            "The curves are those of trial {number}, the heaviest member; the rest is of the mean.", number=best.trial
         )
+        blocks.append(Text(text))
     elif best.seed is not None:
-        blocks.append(Text("The curves are those of the search; the model was trained to its end afterwards."))
+        text = tr("The curves are those of the search; the model was trained to its end afterwards.")
+        blocks.append(Text(text))
     blocks += [page_figure(drawing) for drawing in drawings]
     tables = result.evaluation.classification
     if tables is not None:
         rows: list[list[Cell]] = [[c.name, c.precision, c.recall, c.f1, c.rows] for c in tables.classes]
-        caption = f"By class, test split; the expected calibration error is {tables.calibration_error:.3f}."
-        blocks.append(Table(["class", "precision", "recall", "F1", "test rows"], rows, caption))
-    blocks += [Note(f"Left out: {note}.") for note in result.evaluation.notes]
-    return Section("The winner: learning curves and errors", blocks) if blocks else None
+        caption = tr(
+            "By class, test split; the expected calibration error is {error:.3f}.", error=tables.calibration_error
+        )
+        columns = [tr("class"), tr("precision"), tr("recall"), "F1", tr("test rows")]
+        blocks.append(Table(columns, rows, caption))
+    blocks += [Note(tr("Left out: {note}.", note=note)) for note in result.evaluation.notes]
+    return Section(tr("The winner: learning curves and errors"), blocks) if blocks else None
 
 
 def column_section(result: SweepResult) -> Section | None:
@@ -44,11 +52,14 @@ def column_section(result: SweepResult) -> Section | None:
     importance = result.evaluation.importance
     if importance is None:
         return None
-    text = (
-        f"By permutation on {importance.rows:,} test rows, {importance.repeats} repeats: how much {importance.loss} "
+    text = tr(
+        "By permutation on {rows:,} test rows, {repeats} repeats: how much {loss} "
         "rises when the values of a column are shuffled, ± one standard deviation. Columns that tell the same share "
-        "their importance. Other methods (SHAP, gain of trees) answer other questions, and their numbers differ."
+        "their importance. Other methods (SHAP, gain of trees) answer other questions, and their numbers differ.",
+        rows=importance.rows,
+        repeats=importance.repeats,
+        loss=importance.loss,
     )
-    columns = ["column", f"increase of {importance.loss}", "±"]
+    columns = [tr("column"), tr("increase of {loss}", loss=importance.loss), "±"]
     rows: list[list[Cell]] = [[c.name, c.mean, c.std] for c in importance.columns]
-    return Section("Feature importance (permutation)", [Text(text), Table(columns, rows)])
+    return Section(tr("Feature importance (permutation)"), [Text(text), Table(columns, rows)])

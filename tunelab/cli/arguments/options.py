@@ -193,4 +193,4 @@ def _completing(choices: Sequence[str]) -> Callable[[str], list[str]] | None:
 
 
 def _taken_names() -> set[str]:
-    return {*SweepSpec.model_fields, "set", "config", "as_json", "json", "print_config", "space"}
+    return {*SweepSpec.model_fields, "set", "config", "as_json", "json", "print_config", "space", "language"}

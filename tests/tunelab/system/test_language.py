@@ -1,0 +1,83 @@
+"""The language of what tunelab says: every message is in the catalogue, and says the same with the same fields."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import io
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tunelab
+from search_spaces import UserError
+from tests.catalogues import OTHERS, catalogue, catalogue_path
+from trainables.base.kinds.registry import KINDS
+from tunelab.analysis.members import MEMBER_COLUMNS
+from tunelab.records.front import PointOutcome
+from tunelab.records.trial import TrialStatus
+from tunelab.report.axes import UNUSED
+from tunelab.report.front import GROUPS
+from tunelab.system.language import language, tr, tr_term, use_language
+
+SAME = {"run id", "val_loss", "kB"}  # in every language
+
+
+def messages() -> Iterator[str]:
+    """Every message that the code gives ``tr``."""
+    for path in Path(str(tunelab.__file__)).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tr":
+                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}: the message is no literal"
+                yield str(node.args[0].value)
+
+
+def terms() -> set[str]:
+    """Values that are shown through ``tr_term``."""
+    return {
+        *(status.label for status in TrialStatus),
+        *(str(outcome) for outcome in PointOutcome),
+        *(name for name, _, _ in GROUPS),
+        *(kind.loss_text for kind in KINDS.values()),
+        *MEMBER_COLUMNS,
+        UNUSED,
+    }
+
+
+def fields(text: str) -> set[tuple[str, str]]:
+    """The fields of a message with their formats."""
+    return {(name, form or "") for _, name, form, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_message_is_translated_with_the_same_fields(name: str) -> None:
+    found = {str(entry.id): str(entry.string) for entry in catalogue(name) if entry.id}
+    assert {*messages(), *terms()} - {*found} - SAME == set()
+    for message, translation in found.items():
+        assert translation.strip()
+        assert message in SAME or translation != message
+        assert fields(translation) == fields(message), message
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_compiled_catalogue_is_that_of_the_text(name: str) -> None:
+    read = gettext.GNUTranslations(io.BytesIO(catalogue_path(name).with_suffix(".mo").read_bytes()))
+    for entry in catalogue(name):
+        assert not entry.id or read.gettext(str(entry.id)) == entry.string, "python -m tests.catalogues"
+
+
+def test_the_language_is_english_unless_it_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "xx")
+    assert language() == "en"
+    assert tr("trial {number}", number=3) == "trial 3"
+    use_language("ko")
+    assert tr("trial {number}", number=3) == "시행 3"
+    assert tr_term("gradient boosting") == "그래디언트 부스팅"
+    assert tr_term("") == ""
+    assert tr_term("{mine}") == "{mine}"
+    use_language(None)
+    assert language() == "ko"
+    with pytest.raises(UserError, match="--language must be one of en, ko, got 'de'"):
+        use_language("de")

@@ -1,0 +1,61 @@
+"""The language in which tunelab speaks to people: English, or another one through a gettext catalogue.
+
+Messages are English in the code, with fields in braces. A catalogue is ``locale/LANGUAGE/LC_MESSAGES/tunelab.po``
+beside this file, and ``python -m tests.catalogues`` makes the ``.mo`` of it that is read.
+"""
+
+from __future__ import annotations
+
+import gettext
+import os
+from functools import cache
+from pathlib import Path
+
+from search_spaces.errors import UserError
+
+ENGLISH = "en"
+LANGUAGES = (ENGLISH, "ko")
+VARIABLE = "TUNELAB_LANGUAGE"
+CATALOGUES = Path(__file__).with_name("locale")
+
+
+def language() -> str:
+    """Return the language in force: that of ``use_language`` or of the environment variable; else English."""
+    chosen = os.environ.get(VARIABLE, "")
+    return chosen if chosen in LANGUAGES else ENGLISH
+
+
+def use_language(name: str | None) -> None:
+    """Choose the language of this process and of the processes that it starts.
+
+    Args:
+        name: One of ``LANGUAGES``; None leaves it as it is.
+
+    Raises:
+        UserError: It is another one.
+    """
+    if name is None:
+        return
+    if name not in LANGUAGES:
+        raise UserError(f"--language must be one of {', '.join(LANGUAGES)}, got '{name}'.")
+    os.environ[VARIABLE] = name
+
+
+def tr(message: str, /, **values: object) -> str:
+    """Return a message in the language in force, English where the catalogue lacks it.
+
+    Args:
+        message: In English, with fields as ``str.format`` takes them.
+        values: By name of the field.
+    """
+    return _catalogue(language()).gettext(message).format(**values)
+
+
+def tr_term(term: str) -> str:
+    """Return the translation of a term that is a value, such as a status or a baseline's name; else the term."""
+    return _catalogue(language()).gettext(term) if term else term
+
+
+@cache
+def _catalogue(name: str) -> gettext.NullTranslations:
+    return gettext.translation("tunelab", CATALOGUES, [name], fallback=name == ENGLISH)
