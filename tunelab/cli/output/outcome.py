@@ -29,6 +29,7 @@ from tunelab.analysis.standing import (
 from tunelab.cli.output.tables import UNLIMITED, cell, print_table
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
+from tunelab.system.language import tr, tr_term
 
 if TYPE_CHECKING:
     from tunelab.tracking.store import Store
@@ -57,16 +58,23 @@ def print_result(result: SweepResult, store: Store | None = None) -> None:
     print_evaluation(result)
     errors = [trial for trial in result.trials if trial.error]
     lines = [
-        f"{count_text(result)}; {result.epochs:,} epochs, "
-        f"{cell(result.train_seconds)} s of training in {cell(result.wall_seconds)} s."
+        tr(
+            "{ended}; {epochs:,} epochs, {training} s of training in {wall} s.",
+            ended=count_text(result),
+            epochs=result.epochs,
+            training=cell(result.train_seconds),
+            wall=cell(result.wall_seconds),
+        )
     ]
     if errors:
-        lines.append(f"{len(errors)} trials failed, the first with: {errors[0].error.partition(chr(10))[0]}")
-    lines += [f"Left out: {note}." for note in result.evaluation.notes]
+        first = errors[0].error.partition("\n")[0]
+        lines.append(tr("{count} trials failed, the first with: {error}", count=len(errors), error=first))
+    lines += [tr("Left out: {note}.", note=note) for note in result.evaluation.notes]
+    resumed = tr("`{command}` continues it.", command=f"tunelab resume {result.name}")
     if result.ended_as_asked and result.stopped:
-        lines.append(f"The time budget ended the search. `tunelab resume {result.name}` continues it.")
+        lines.append(f"{tr('The time budget ended the search.')} {resumed}")
     elif result.stopped:
-        lines.append(f"The search ended early: {result.stopped}. `tunelab resume {result.name}` continues it.")
+        lines.append(f"{tr('The search ended early: {reason}.', reason=result.stopped)} {resumed}")
     _print_lines(lines)
     _print_verdict(result, store)
 
@@ -76,26 +84,37 @@ def print_evaluation(result: SweepResult) -> None:
     importance, tables = result.evaluation.importance, result.evaluation.classification
     if importance is not None:
         print_table(
-            ["column", f"increase of {importance.loss}", "±"],
+            [tr("column"), tr("increase of {loss}", loss=importance.loss), "±"],
             [[c.name, c.mean, c.std] for c in importance.columns[:TOP]],
-            title=f"Feature importance: each column shuffled {importance.repeats} times, "
-            f"{importance.rows:,} test rows; ± is the standard deviation",
+            title=tr(
+                "Feature importance: each column shuffled {repeats} times, {rows:,} test rows; "
+                "± is the standard deviation",
+                repeats=importance.repeats,
+                rows=importance.rows,
+            ),
         )
     if tables is not None:
         classes = tables.classes
         shown = classes if len(classes) <= MAX_CLASSES else sorted(classes, key=lambda c: c.f1)[:MAX_CLASSES]
-        rest = "" if len(shown) == len(classes) else f", the {len(shown)} worst of {len(classes)}"
+        title = tr("By class; expected calibration error {error:.3f}", error=tables.calibration_error)
+        if len(shown) < len(classes):
+            title = tr(
+                "By class, the {shown} worst of {count}; expected calibration error {error:.3f}",
+                shown=len(shown),
+                count=len(classes),
+                error=tables.calibration_error,
+            )
         print_table(
-            ["class", "precision", "recall", "F1", "test rows"],
+            [tr("class"), tr("precision"), tr("recall"), "F1", tr("test rows")],
             [[c.name, c.precision, c.recall, c.f1, c.rows] for c in shown],
-            title=f"By class{rest}; expected calibration error {tables.calibration_error:.3f}",
+            title=title,
         )
     if tables is not None and tables.confusion and len(tables.classes) <= MAX_CLASSES:
         names = [c.name for c in tables.classes]
         print_table(
-            ["true", *names],
+            [tr("true"), *names],
             [[name, *counts] for name, counts in zip(names, tables.confusion, strict=True)],
-            title="Confusion matrix: test rows by true class (rows) and predicted class (columns)",
+            title=tr("Confusion matrix: test rows by true class (rows) and predicted class (columns)"),
         )
 
 
@@ -103,7 +122,7 @@ def _print_trials(result: SweepResult) -> None:
     """Print the best trials: the score, the loss, and the parameters that distinguish them."""
     shown = result.ranked()[:TOP]
     if not shown:
-        _print_lines([f"{result.name}: none of {len(result.trials)} trials has a result"])
+        _print_lines([tr("{name}: none of {count} trials has a result", name=result.name, count=len(result.trials))])
         return
     winners = () if result.best is None else result.best.members or (result.best.trial,)
     score = f"val_{result.facts.score}"
@@ -114,18 +133,26 @@ def _print_trials(result: SweepResult) -> None:
         if len(shown) == 1 or len({trial.params.get(name) for trial in shown}) > 1
     ]
     print_table(
-        ["trial", *([score] if scored else []), result.measure.name, "status", "epochs", *names, "run id"],
+        [
+            *(tr("trial"), *([score] if scored else []), result.measure.name, tr("status"), tr("epochs")),
+            *(*names, tr("run id")),
+        ],
         [
             [f"{trial.number} {WINNER if trial.number in winners else ''}".strip()]
             + ([_metric(trial, score)] if scored else [])
-            + [result.measure.value(trial.val_loss), trial.status.label, len(trial.epochs)]
+            + [result.measure.value(trial.val_loss), tr_term(trial.status.label), len(trial.epochs)]
             + [trial.params.get(name) for name in names]
             + [trial.run_id[:8]]
             for trial in shown
         ],
-        title=f"{result.name}: the best of {len(result.trials)} trials, {WINNER} the winner\n"
-        f"{result.measure.description}",
-        drop_first=["run id", *reversed(names), "epochs"],
+        title=tr(
+            "{name}: the best of {count} trials, {star} the winner",
+            name=result.name,
+            count=len(result.trials),
+            star=WINNER,
+        )
+        + f"\n{result.measure.description}",
+        drop_first=[tr("run id"), *reversed(names), tr("epochs")],
         marked=next((i for i, trial in enumerate(shown) if trial.number in winners), None),
     )
 
@@ -137,10 +164,11 @@ def _print_front(result: SweepResult) -> None:
         return
     names = [objective.metric for objective in front.objectives]
     rows: list[list[object]] = [
-        [p.trial, *p.values, *(p.means or [None] * len(names)), mark(p), p.beaten_by] for p in front.points
+        [p.trial, *p.values, *(p.means or [None] * len(names)), tr_term(mark(p)), p.beaten_by] for p in front.points
     ]
-    columns = ["trial", *names, *(f"{name}, fresh seeds" for name in names), "outcome", "beaten by"]
-    print_table(columns, rows, title="The Pareto front, the best first metric first")
+    seeds = [tr("{metric}, fresh seeds", metric=name) for name in names]
+    columns = [tr("trial"), *names, *seeds, tr("outcome"), tr("beaten by")]
+    print_table(columns, rows, title=tr("The Pareto front, the best first metric first"))
 
 
 def _print_scores(result: SweepResult) -> None:
@@ -152,18 +180,18 @@ def _print_scores(result: SweepResult) -> None:
     others = [name for name in best.test if name != main]
     arrow = headline(result).rpartition(" ")[2]
     models = [(f"{WINNER} {winner_name(result)}", best.validation, best.test)]
-    models += [(model.name, model.validation, model.test) for model in result.baselines]
+    models += [(tr_term(model.name), model.validation, model.test) for model in result.baselines]
     rows: list[list[object]] = []
     for name, validation, test in models:
         rest = [*(test.get(other) for other in others), *(validation.get(other) for other in others)]
         rows.append([name, test.get(main), validation.get(main), *rest])
     unit = f" ({result.facts.unit})" if result.facts.unit else ""
     print_table(
-        ["model", f"test {main} {arrow}", f"val {main} {arrow}"]
-        + [f"test {name}" for name in others]
+        [tr("model"), f"{tr('test')} {main} {arrow}", f"val {main} {arrow}"]
+        + [f"{tr('test')} {name}" for name in others]
         + [f"val {name}" for name in others],
         rows,
-        title=f"Winner, reference and baselines{unit}; {test_openings(result)}",
+        title=f"{tr('Winner, reference and baselines')}{unit}; {test_openings(result)}",
         marked=0,
     )
     members: list[list[object]] = [list(row) for row in member_rows(result)]
@@ -177,20 +205,22 @@ def _print_scores(result: SweepResult) -> None:
 
 def _print_verdict(result: SweepResult, store: Store | None) -> None:
     best = result.best
-    _print_lines(["", "Verdict", *(f"  {line}" for line in verdict_lines(result))])
+    _print_lines(["", tr("Verdict"), *(f"  {line}" for line in verdict_lines(result))])
     _print_lines([f"  {line}" for line in caveats(result)])
     if best is None:
         return
     told = advice(result, parameter_importance(result))
     if told:
-        _print_lines(["", "Advice"])
+        _print_lines(["", tr("Advice")])
         _print_whole([f"  {line}" for line in told])  # they hold commands
     if winner_params(result):
-        which = f" of trial {best.trial}, the heaviest member" if best.members else ""
-        _print_lines(["", f"Configuration{which}, to copy"])
+        heading = tr("Configuration, to copy")
+        if best.members:
+            heading = tr("Configuration of trial {number}, the heaviest member, to copy", number=best.trial)
+        _print_lines(["", heading])
         _print_whole(["  " + set_options(result), "  " + set_yaml(result), "  " + set_python(result)])
     if store is not None:
-        _print_lines(["", "Use it"])
+        _print_lines(["", tr("Use it")])
         _print_whole([f"  {line}" for line in usage_lines(result, store)])
 
 
@@ -207,7 +237,8 @@ def usage_lines(result: SweepResult, store: Store) -> Iterator[str]:
             yield f"{uri} {'is the champion' if best.champion else 'is registered'}. {best.not_champion}".rstrip()
         yield f"tunelab results {result.name} --figures FOLDER"
     run = store.run(result.parent_run_id)
-    yield f"Report: {_report_path(run.info.artifact_uri) or f'tunelab report {result.name}'}"
+    path = _report_path(run.info.artifact_uri) or f"tunelab report {result.name}"
+    yield tr("Report: {path}", path=path)
     served = store.uri.startswith("http")
     link = run_link(store.shown_uri if served else DEFAULT_UI, run.info.experiment_id, result.parent_run_id)
     yield f"MLflow: {link}{'' if served else '  (with `tunelab ui` running)'}"
