@@ -100,7 +100,7 @@ class Commands(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         rows = [(name, entry.summary) for name, entry in COMMANDS.items()]
-        formatter.write(f"{self.help}\nUsage: tunelab COMMAND ...  (`tunelab COMMAND --help` lists its options)\n\n")
+        formatter.write(f"{self.help}\nUsage: tunelab COMMAND ...  (`tunelab COMMAND --help` lists its options)\n")
         formatter.indent()
         formatter.write_dl(rows)
         formatter.dedent()
