@@ -48,6 +48,7 @@ def _recurrent(trial: optuna.trial.BaseTrial) -> Config:
 def _attention(trial: optuna.trial.BaseTrial) -> Config:
     """Draw a Transformer encoder."""
     return {
+        "heads": HEADS,
         "width": trial.suggest_int("attention_width", 32, 96, step=HEADS * 4),
         "n_layers": trial.suggest_int("n_layers", 1, 3),
         "dropout": trial.suggest_float("attention_dropout", 0.0, 0.4),

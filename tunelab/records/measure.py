@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trainables.base.contract.task import METRIC, TaskFacts
-from trainables.base.kinds.registry import kind_of
 from tunelab.system.language import tr, tr_term
 
 
@@ -29,6 +28,8 @@ class Measure:
     @classmethod
     def from_facts(cls, facts: TaskFacts) -> Measure:
         """Return the measure of a task: ``val_loss`` of every task that tunelab knows the data of."""
+        from trainables.base.kinds.registry import kind_of  # loads numpy, which a help does without
+
         kind = kind_of(facts.kind)
         if kind.has_data:
             return cls(text=kind.loss_text)

@@ -22,7 +22,7 @@ def test_the_first_proposal_is_the_reference_in_its_own_space(name: str) -> None
 
 def test_each_branch_gets_its_reference_and_its_turns() -> None:
     task = get_task("california_housing")
-    families = ("mlp", "neighbours", "boosting", "embedded")
+    families = ("mlp", "boosting", "neighbours", "embedded")
     study = StudySampler(task.space(), "tpe", 0, reference=task.reference, fixed={})
     asked = []
     for number in range(40):

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from search_spaces.text import HEADS
 from trainables.base.contract.task import Config
 from trainables.base.text.characters import PADDING
 
@@ -111,12 +110,14 @@ class AttentionBlock(nn.Module):
     """Attention and a two-layer perceptron, each with layer norm before and a shortcut (Xiong et al. 2020).
 
     Args:
-        width: Of a character's vector.
+        width: Of a character's vector, a multiple of ``heads``.
+        heads: Of attention.
         dropout: Of what each half adds.
     """
 
-    def __init__(self, width: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
+        self.heads = heads
         self.before_attention, self.before_perceptron = nn.LayerNorm(width), nn.LayerNorm(width)
         self.queries_keys_values, self.joined = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.perceptron = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
@@ -125,9 +126,11 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
         """Map (rows, length, width) to the same shape; ``present`` (rows, length) says what is no padding."""
         rows, length, width = x.shape
-        parts = self.queries_keys_values(self.before_attention(x)).view(rows, length, 3, HEADS, width // HEADS)
+        parts = self.queries_keys_values(self.before_attention(x)).view(
+            rows, length, 3, self.heads, width // self.heads
+        )
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # (rows, heads, length, width of a head) each
-        scores = query @ key.transpose(-2, -1) / math.sqrt(width // HEADS)
+        scores = query @ key.transpose(-2, -1) / math.sqrt(width // self.heads)
         shares = scores.masked_fill(~present[:, None, None], -math.inf).softmax(dim=-1)
         seen = (shares @ value).transpose(1, 2).reshape(rows, length, width)
         x = x + self.dropout(self.joined(seen))
@@ -141,18 +144,21 @@ class Attention(nn.Module):
     Args:
         characters: Numbers of characters there are.
         length: Of the longest text.
-        width: Of a character's vector, a multiple of ``HEADS``.
+        width: Of a character's vector, a multiple of ``heads``.
+        heads: Of attention.
         n_layers: Number of blocks.
         dropout: Of embeddings and blocks.
         n_outputs: Of the target.
     """
 
-    def __init__(self, characters: int, length: int, width: int, n_layers: int, dropout: float, n_outputs: int) -> None:
+    def __init__(
+        self, characters: int, length: int, width: int, heads: int, n_layers: int, dropout: float, n_outputs: int
+    ) -> None:
         super().__init__()
         self.embedding, self.position = nn.Embedding(characters, width), nn.Embedding(length, width)
         for table in (self.embedding, self.position):
             nn.init.normal_(table.weight, std=0.02)
-        self.blocks = nn.ModuleList(AttentionBlock(width, dropout) for _ in range(n_layers))
+        self.blocks = nn.ModuleList(AttentionBlock(width, heads, dropout) for _ in range(n_layers))
         self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
         self.output = nn.Linear(width, n_outputs)
 
@@ -185,7 +191,13 @@ def build_text_model(config: Config, facts: Mapping[str, Any]) -> nn.Module:
             characters, config["cell"], int(config["embedding_size"]), int(config["width"]), dropout, n_outputs
         )
     return Attention(
-        characters, int(facts["length"]), int(config["width"]), int(config["n_layers"]), dropout, n_outputs
+        characters,
+        int(facts["length"]),
+        int(config["width"]),
+        int(config["heads"]),
+        int(config["n_layers"]),
+        dropout,
+        n_outputs,
     )
 
 

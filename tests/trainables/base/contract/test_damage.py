@@ -154,7 +154,7 @@ def with_value(stored: Any, way: tuple[Any, ...], value: Any) -> bytes:
     return json.dumps(copy).encode()
 
 
-@pytest.mark.parametrize("model", ["neighbours", "boosting", "cnn", "xgboost"])
+@pytest.mark.parametrize("model", ["neighbours", "boosting", "cnn", "lightgbm"])
 def test_json_with_a_key_less_or_another_type_gives_a_sentence_or_a_model(
     saved: Callable[[str], Path], model: str
 ) -> None:
