@@ -58,6 +58,7 @@ def values_of(folder: Path, uri: str, pause: float, **more: Any) -> dict[str, An
     return {"task": f"{file}:train", "name": "own", **settings, **more}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_a_killed_sweep_of_a_function_is_resumed_and_reproduced(
     make_store_uri: Callable[[Path], str], tmp_path: Path

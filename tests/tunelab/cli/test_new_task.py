@@ -27,7 +27,9 @@ def new_task(monkeypatch: pytest.MonkeyPatch, *line: str) -> int:
 
 
 @pytest.mark.usefixtures("in_folder", "ray_session")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind == "torch" else [pytest.mark.slow]) for kind in KINDS]
+)
 def test_a_new_task_conforms_learns_and_is_searched(
     kind: str, monkeypatch: pytest.MonkeyPatch, make_store_uri: Callable[[Path], str], tmp_path: Path
 ) -> None:
