@@ -273,7 +273,7 @@ def test_a_time_budget_keeps_what_there_is_and_can_be_given_more(store_uri: str)
     first = run_sweep(make_spec({**values, "concurrency": 1, "time_budget": 1.0}))
     assert first.stopped == "time budget reached"
     assert len(first.ranked()) < 3
-    assert Store(store_uri).client.get_run(first.parent_run_id).info.status == "KILLED"
+    assert Store(store_uri).client.get_run(first.parent_run_id).info.status == "FINISHED"
     whole = run_sweep(make_spec(values))
     assert whole.stopped == ""
     assert_whole(whole, Store(store_uri))
