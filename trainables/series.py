@@ -160,25 +160,22 @@ class Series(TabularTask):
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> TablePredictor:
         from trainables.base.tables.series.forecast import SERIES, interval_widths, series_fact
-        from trainables.base.tables.series.rows import AHEAD
 
         found = super().predictor(config, weights, splits)
         validation = splits.validation
         predicted = found.predict(validation.inputs)["prediction"].to_numpy()
-        ahead = validation.inputs[AHEAD].to_numpy(dtype=int) if AHEAD in validation.inputs else self._ones(validation)
-        widths = interval_widths(validation.targets - predicted, ahead, self._layout.horizon)
+        widths = interval_widths(validation.targets - predicted, _ahead(validation), self._layout.horizon)
         found.facts = {**found.facts, SERIES: series_fact(self._layout, widths)}
         return found
 
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
+        from trainables.base.kinds.registry import row_kind
         from trainables.base.tables.series.forecast import SERIES, coverage
-        from trainables.base.tables.series.rows import AHEAD
 
-        found = super().scores(predictor, split)
-        predicted = predictor.predict(split.inputs)["prediction"].to_numpy()
-        ahead = split.inputs[AHEAD].to_numpy(dtype=int) if AHEAD in split.inputs else self._ones(split)
-        found["coverage_90"] = coverage(split.targets, predicted, ahead, predictor.facts[SERIES]["width"])
-        return found
+        kind, outputs, facts = row_kind(self.facts.kind), predictor.outputs(split.inputs), predictor.facts
+        predicted = kind.frame(outputs, facts)["prediction"].to_numpy()
+        inside = coverage(split.targets, predicted, _ahead(split), facts[SERIES]["width"])
+        return {**kind.scores(outputs, split.targets, facts), "coverage_90": inside}
 
     def guesses(self, splits: Splits, inputs: Any) -> dict[str, np.ndarray]:
         """Return forecasts without a model: the last value, and the value of one season before."""
@@ -221,11 +218,14 @@ class Series(TabularTask):
             )
         return all_rows(series, self._layout)
 
-    def _ones(self, split: RawSplit) -> np.ndarray:
-        """Return one step ahead for each row, where that is the horizon."""
-        import numpy as np
 
-        return np.ones(len(split.targets), dtype=int)
+def _ahead(split: RawSplit) -> np.ndarray:
+    """Return how many steps ahead each row is; 1 where that is the horizon, and no column says it."""
+    import numpy as np
+
+    from trainables.base.tables.series.rows import AHEAD
+
+    return split.inputs[AHEAD].to_numpy(dtype=int) if AHEAD in split.inputs else np.ones(len(split.targets), dtype=int)
 
 
 def _layout(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -10,15 +9,15 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from search_spaces.errors import UserError
-from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.damage import reading
 from trainables.base.contract.task import Config, Predictor
 from trainables.base.images.photograph import read_photograph
 from trainables.base.images.residual import build_picture_model
 from trainables.base.kinds.registry import row_kind
+from trainables.base.training.model_files import load_meta, load_weights, save_meta, save_weights
 from trainables.base.training.restoring import restore
 
 BATCH = 64  # pictures of a forward pass
@@ -100,16 +99,11 @@ class PicturePredictor(Predictor):
         return np.zeros((1, side, side, 3), dtype=np.uint8)
 
     def save(self, folder: Path) -> None:
-        save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, folder / "weights.safetensors")
-        meta = {"predictor": self.kind, "kind": self.task_kind, "config": self.config, "facts": self.facts}
-        (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
+        save_weights(folder, self.model.state_dict())
+        save_meta(folder, self.kind, self.task_kind, self.config, self.facts)
 
     @classmethod
     def load(cls, folder: Path) -> PicturePredictor:
-        path, file = folder / "weights.safetensors", folder / "predictor.json"
-        meta = read_object(file)
-        config, facts = entry(meta, "config", dict, file), entry(meta, "facts", dict, file)
-        with reading(path):
-            weights = load_file(path)
-        with reading(file):
-            return cls(config, facts, weights)
+        meta, weights = load_meta(folder), load_weights(folder)
+        with reading(meta.path):
+            return cls(meta.config, meta.facts, weights)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -11,14 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import UserError
-from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.damage import reading
 from trainables.base.contract.task import Config, Predictor
 from trainables.base.images.digit import read_digit
 from trainables.base.images.networks import SIDE, ImageScale, build_image_model
 from trainables.base.kinds.registry import row_kind
+from trainables.base.training.model_files import load_meta, load_weights, save_meta, save_weights
 from trainables.base.training.restoring import restore
 
 BATCH = 1024  # images a forward pass
@@ -73,21 +72,15 @@ class ImagePredictor(Predictor):
         return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts)
 
     def save(self, folder: Path) -> None:
-        save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, folder / "weights.safetensors")
+        save_weights(folder, self.model.state_dict())
         self.preprocessing.save(folder)
-        meta = {"predictor": self.kind, "kind": self.task_kind, "config": self.config, "facts": self.facts}
-        (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
+        save_meta(folder, self.kind, self.task_kind, self.config, self.facts)
 
     @classmethod
     def load(cls, folder: Path) -> ImagePredictor:
-        path, file = folder / "weights.safetensors", folder / "predictor.json"
-        meta = read_object(file)
-        config, facts = entry(meta, "config", dict, file), entry(meta, "facts", dict, file)
-        with reading(path):
-            weights = load_file(path)
-        scale = ImageScale.load(folder)
-        with reading(file):
-            return cls(config, facts, weights, scale)
+        meta, weights, scale = load_meta(folder), load_weights(folder), ImageScale.load(folder)
+        with reading(meta.path):
+            return cls(meta.config, meta.facts, weights, scale)
 
     def trial_input(self) -> np.ndarray:
         return np.zeros((1, SIDE, SIDE))

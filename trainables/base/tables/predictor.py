@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.damage import reading
 from trainables.base.contract.task import Config, Predictor, RawSplit
 from trainables.base.kinds.classification import THRESHOLD
 from trainables.base.kinds.kind import Kind
@@ -20,6 +19,7 @@ from trainables.base.tables.categories import CategoryEncoding
 from trainables.base.tables.families.registry import family_of
 from trainables.base.tables.inputs import TableInputs, encode_rows
 from trainables.base.tables.preprocessing import TablePreprocessing
+from trainables.base.training.model_files import load_meta, save_meta
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,20 +89,17 @@ class TablePredictor(Predictor):
     def save(self, folder: Path) -> None:
         self._family.save(self._weights, folder)
         self.preprocessing.save(folder)
-        meta = {"predictor": self.kind, "kind": self.task_kind, "config": self.config, "facts": self.facts}
-        (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
+        save_meta(folder, self.kind, self.task_kind, self.config, self.facts)
 
     @classmethod
     def load(cls, folder: Path) -> TablePredictor:
-        file = folder / "predictor.json"
-        meta = read_object(file)
-        kind = cast(Kind, entry(meta, "kind", str, file))
-        config, facts = entry(meta, "config", dict, file), entry(meta, "facts", dict, file)
-        with reading(file):
-            weights = family_of(config).load(folder)
+        meta = load_meta(folder)
+        kind = meta.kind
+        with reading(meta.path):
+            weights = family_of(meta.config).load(folder)
         preprocessing = TablePreprocessing.load(folder)
-        with reading(file):
-            return cls(kind, config, facts, weights, preprocessing)
+        with reading(meta.path):
+            return cls(kind, meta.config, meta.facts, weights, preprocessing)
 
     def trial_input(self) -> pd.DataFrame:
         return pd.DataFrame({name: [None] for name in self.preprocessing.columns.names}, dtype=object)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from search_spaces.errors import UserError
-from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.damage import reading
 from trainables.base.contract.task import Config, Predictor
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.registry import row_kind
 from trainables.base.text.characters import Characters
 from trainables.base.text.networks import build_text_model
+from trainables.base.training.model_files import load_meta, load_weights, save_meta, save_weights
 from trainables.base.training.restoring import restore
 
 BATCH = 256  # texts of a forward pass
@@ -102,19 +101,12 @@ class TextPredictor(Predictor):
         return pd.DataFrame({name: ["a"] for name in self.columns})
 
     def save(self, folder: Path) -> None:
-        save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, folder / "weights.safetensors")
+        save_weights(folder, self.model.state_dict())
         self.preprocessing.save(folder)
-        meta = {"predictor": self.kind, "kind": self.task_kind, "config": self.config, "facts": self.facts}
-        (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
+        save_meta(folder, self.kind, self.task_kind, self.config, self.facts)
 
     @classmethod
     def load(cls, folder: Path) -> TextPredictor:
-        path, file = folder / "weights.safetensors", folder / "predictor.json"
-        meta = read_object(file)
-        kind = cast(Kind, entry(meta, "kind", str, file))
-        config, facts = entry(meta, "config", dict, file), entry(meta, "facts", dict, file)
-        with reading(path):
-            weights = load_file(path)
-        characters = Characters.load(folder)
-        with reading(file):
-            return cls(kind, config, facts, weights, characters)
+        meta, weights, characters = load_meta(folder), load_weights(folder), Characters.load(folder)
+        with reading(meta.path):
+            return cls(meta.kind, meta.config, meta.facts, weights, characters)

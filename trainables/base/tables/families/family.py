@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from trainables.base.contract.damage import reading
 from trainables.base.contract.task import Config, EpochReport, TrainingData
 from trainables.base.kinds.kind import Kind
 from trainables.base.tables.inputs import TableInputs
+from trainables.base.training.model_files import load_weights, save_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -55,18 +55,11 @@ class Family(ABC):
 
     def save(self, weights: Mapping[str, Tensor], folder: Path) -> None:
         """Write the weights into a folder, never as a pickle; safetensors unless the family has its own format."""
-        from safetensors.torch import save_file
-
-        save_file({name: value.contiguous() for name, value in weights.items()}, folder / "weights.safetensors")
+        save_weights(folder, weights)
 
     def load(self, folder: Path) -> dict[str, Tensor]:
         """Read what ``save`` wrote."""
-        from safetensors.torch import load_file
-
-        path = folder / "weights.safetensors"
-        with reading(path):
-            weights: dict[str, Tensor] = load_file(path)
-        return weights
+        return load_weights(folder)
 
 
 class NetworkModel:

@@ -80,19 +80,6 @@ def coverage(targets: np.ndarray, predicted: np.ndarray, ahead: np.ndarray, widt
     return float(np.mean(np.abs(targets - predicted) <= np.asarray(widths)[ahead - 1]))
 
 
-def naive_scale(series: Sequence[np.ndarray], season: int) -> float:
-    """Return the mean absolute difference of values one season apart, by which MASE divides (Hyndman and Koehler 2006).
-
-    Args:
-        series: The values that training knows, of each series.
-        season: Steps.
-    """
-    apart = [np.abs(values[season:] - values[:-season]) for values in series if len(values) > season]
-    differences = np.concatenate(apart) if apart else np.empty(0)
-    differences = differences[np.isfinite(differences)]
-    return float(differences.mean()) if len(differences) and differences.mean() > 0 else float("nan")
-
-
 def series_fact(layout: Layout, widths: Sequence[float]) -> Mapping[str, Any]:
     """Return the fact ``series`` of a model."""
     return {"layout": layout.to_json(), "width": [float(width) for width in widths]}
