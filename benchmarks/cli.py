@@ -53,7 +53,7 @@ def generation(
     spec: Annotated[Path | None, typer.Argument(help="Benchmark file (YAML); default the built-in benchmark.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for results; default bench-generation-NAME.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="Model folder, hub name, models:/…, or a sweep; default the bundled stand-in.")
+        str | None, typer.Option(help="Model folder, GGUF file, hub name, models:/…, or sweep; default the stand-in.")
     ] = None,
     scorer: Annotated[
         str | None, typer.Option(help="'character-5-gram', or a second model, named as --model is.")

@@ -38,11 +38,11 @@ PRETRAINED_EPOCHS = 3  # a pretrained model needs few, and one of 125M takes min
 
 
 class KoGPT2(Task):
-    """A GPT-2 language model, fine-tuned on documents.
+    """A causal language model such as KoGPT2, fine-tuned on documents.
 
     Args:
-        model: a folder, a hub name such as ``"skt/kogpt2-base-v2"``, or None for the bundled stand-in. Only a hub name
-            may touch the network.
+        model: a folder, a GGUF file, a hub name such as ``"skt/kogpt2-base-v2"``, or None for the bundled stand-in.
+            Only a hub name may touch the network.
         data: a ``.txt`` file (blank lines part documents) or a folder of them (a document each); None for the bundled
             text.
 
@@ -78,7 +78,9 @@ class KoGPT2(Task):
     }
     options: ClassVar[tuple[TaskOption, ...]] = (
         TaskOption(
-            "model", "GPT-2 model: a folder, a hub name, models:/…, or a sweep.", default="the bundled stand-in"
+            "model",
+            "Causal language model: a folder, a GGUF file, a hub name, models:/…, or a sweep.",
+            default="the bundled stand-in",
         ),
         TaskOption("data", "Text file (blank lines separate documents), or a folder of them.", default="bundled text"),
     )
@@ -119,8 +121,9 @@ class KoGPT2(Task):
         corpus = bundled() if self.data is None else read_corpus(self.data, split_seed)
         network, tokenizer, model = load_model(self.folder)
         smallest = _settings({**self.reference, "batch_size": 2, "block_length": 64, "frozen_blocks": 0.75})
-        needed = training_bytes(self.folder.config, model.parameters, smallest, "cpu")
+        needed = training_bytes(self.folder.shape, model.parameters, smallest, "cpu")
         require_memory(needed, "cpu", f"Fine-tuning '{self.folder.name}'")
+        reference = training_bytes(self.folder.shape, model.parameters, _settings(self.reference), "cpu")
         train, validation, test = (tokenize(tokenizer, part) for part in (corpus.train, corpus.validation, corpus.test))
         facts: dict[str, Any] = {
             "model": self.folder.name,
@@ -135,6 +138,10 @@ class KoGPT2(Task):
             "val_characters": sum(len(document.text) for document in corpus.validation),
         }
         self._description = _describe(corpus, (train, validation, test), model.unk_id, facts)
+        self._description["limits"] = (
+            f"{self.folder.shape.described()}; on a CPU a trial takes {needed / 1e9:.1f} GB of memory or more, "
+            f"the reference {reference / 1e9:.1f} GB"
+        )
         if model.parameters * len(validation.ids) < CHEAP_EVALUATION:
             nats, count = total_nats(network, validation)
             self._description["before fine-tuning"] = (
@@ -170,11 +177,11 @@ class KoGPT2(Task):
             UserError: not enough memory for this configuration.
         """
         from trainables.base.text.fine_tuning import fine_tune
-        from trainables.base.text.language_model import load_network
         from trainables.base.text.memory import require_memory, training_bytes
+        from trainables.base.text.pretrained import load_network
 
         settings = _settings(config)
-        needed = training_bytes(self.folder.config, data.facts["parameters"], settings, device)
+        needed = training_bytes(self.folder.shape, data.facts["parameters"], settings, device)
         require_memory(needed, device, f"This trial ({settings.batch_size} blocks of {settings.block_length} tokens)")
         yield from fine_tune(
             load_network(self.folder).to(device),
@@ -193,7 +200,7 @@ class KoGPT2(Task):
         from trainables.base.text.predictor import LanguageModelPredictor
 
         network, _, _ = load_model(self.folder)
-        network.load_state_dict(dict(weights), strict=False)  # the output layer is tied to the embedding
+        network.load_state_dict(dict(weights), strict=False)  # without tensors that are tied to another
         return LanguageModelPredictor(network, splits.preprocessing, splits.training.facts, config)
 
     def scores(self, predictor: Predictor, split: RawSplit) -> dict[str, float]:
@@ -233,11 +240,13 @@ def _raw(documents: tuple[Any, ...]) -> RawSplit:
     return RawSplit(pd.DataFrame({"text": texts}), texts)
 
 
-def _describe(corpus: Corpus, splits: tuple[Tokens, ...], unk_id: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(
+    corpus: Corpus, splits: tuple[Tokens, ...], unk_id: int | None, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     parts = (corpus.train, corpus.validation, corpus.test)
     tokens = sum(len(part.ids) for part in splits)
     characters = sum(len(document.text) for part in parts for document in part)
-    unknown = sum(int((part.ids == unk_id).sum()) for part in splits) / tokens
+    unknown = 0 if unk_id is None else sum(int((part.ids == unk_id).sum()) for part in splits) / tokens
     described = {
         "model": f"{facts['model']}, {facts['parameters']:,} parameters, licence: {facts['licence']}",
         "text": facts["text"],

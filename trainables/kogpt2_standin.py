@@ -134,7 +134,7 @@ def make_standin(folder: Path) -> None:
 
     from trainables.base.text.document_loss import perplexity
     from trainables.base.text.korean import bundled
-    from trainables.base.text.language_model import probe_korean
+    from trainables.base.text.tokenizer import probe_korean
 
     show = Console().print
     logging.disable_progress_bar()

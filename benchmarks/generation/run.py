@@ -96,6 +96,7 @@ class GenerationSuite(Suite[Results]):
             "chunk": min(4 * rows, LARGEST_CHUNK),
             "threads": self._writer.threads,
             "device": self._writer.model.device.type,
+            "slower": self._writer.slower,
         }
         plain: dict[str, Any] = json.loads(json.dumps(content))
         return {**self.asked(), **plain}
@@ -106,6 +107,7 @@ class GenerationSuite(Suite[Results]):
 
     def _measure(self, folder: Path, lock: Lock, notify: Notify) -> Results:
         plan, writer, scorer, display = self._plan, self._writer, self._scorer, self._display
+        notify(writer.described())
         tuning = _complete_tuning(plan, writer, scorer, self._goal, folder / TUNING, display) if self._goal else None
         plan = confirmation_plan(plan, tuning) if tuning else plan
         samples = _complete_samples(plan, writer, folder / SAMPLES, lock["resolved"]["chunk"], display)
@@ -212,10 +214,11 @@ def _complete_speed(
             kept["settings"].append(asdict(setting_speed(writer, plan, setting)))
             write_json(path, kept)
             display.step(0, 1)
-        if kept["side_by_side"] is None:
+        if kept["side_by_side"] is None and writer.slower is None:
             kept["side_by_side"] = asdict(compare_with_loop(writer, plan))
             write_json(path, kept)
             display.step(0, 1)
     finally:
         display.stop()
-    return tuple(Speed(**s) for s in kept["settings"]), SideBySide(**kept["side_by_side"])
+    together = kept["side_by_side"]
+    return tuple(Speed(**s) for s in kept["settings"]), None if together is None else SideBySide(**together)

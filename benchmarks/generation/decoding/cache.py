@@ -2,7 +2,8 @@
 
 All rows write the same column at the same time; a row's own tokens are the columns from its start on. A new sequence
 takes a finished one's row at once: its prompt's keys and values are copied to the columns just before the present one.
-Absolute positions are added to the embeddings, so where a key lies in the cache does not matter. No step allocates.
+Positions are part of the embeddings or of the keys, so where a key lies in the cache does not matter (``fast_path.py``
+checks it). No step allocates.
 """
 
 from __future__ import annotations

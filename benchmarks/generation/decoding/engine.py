@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import GPT2LMHeadModel
+from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicCache
 
 from benchmarks.generation.decoding.cache import RowCache
 from benchmarks.generation.decoding.ngram_ban import NgramBan
 from benchmarks.generation.decoding.sampling import RowSettings, choose, filtered, penalised
 from benchmarks.generation.plan.settings import DecodingSettings
+from trainables.base.text.network_parts import shape_of
 
 CACHE_BYTES = 2 * 1024**3  # most memory for keys and values; fewer rows are used rather than more memory
 LOGIT_VALUES = 128 * 51_200  # rows times vocabulary of one step: at KoGPT2's size larger batches gain nothing more
@@ -78,7 +79,7 @@ class Engine:
         rows: most sequences decoded at once; None takes what memory and vocabulary allow.
     """
 
-    def __init__(self, model: GPT2LMHeadModel, eos_id: int, rows: int | None = None) -> None:
+    def __init__(self, model: PreTrainedModel, eos_id: int, rows: int | None = None) -> None:
         self.model = model
         self.eos_id = eos_id
         self.rows = rows
@@ -109,11 +110,9 @@ class Engine:
         """Return the number of sequences of ``columns`` tokens that are decoded at once."""
         if self.rows is not None:
             return self.rows
-        config = self.model.config
-        row_bytes: int = (
-            2 * columns * 2 * config.n_layer * config.n_embd * 4
-        )  # two halves of keys and values in float32
-        return max(1, min(CACHE_BYTES // row_bytes, LOGIT_VALUES // int(config.vocab_size), 1024))
+        shape = shape_of(self.model)
+        row_bytes = 2 * columns * 2 * shape.layers * shape.key_width * 4  # two halves of keys and values in float32
+        return max(1, min(CACHE_BYTES // row_bytes, LOGIT_VALUES // shape.vocabulary, 1024))
 
 
 class _Batch:
@@ -147,7 +146,7 @@ class _Batch:
         self.log_probability = torch.zeros(rows, dtype=torch.float64)
         self.bans: list[NgramBan | None] = [None] * rows
         penalties = any(settings.repetition_penalty != 1 for settings in kinds)
-        vocabulary = self.model.config.vocab_size if penalties else 0
+        vocabulary = shape_of(self.model).vocabulary if penalties else 0
         self.seen = torch.zeros(rows, vocabulary, dtype=torch.bool, device=self.device)
         self.active = rows
         for row in range(rows):
@@ -183,7 +182,7 @@ class _Batch:
             width, dtype=torch.bool
         )
         cache = DynamicCache()
-        self.model.transformer(
+        self.model.base_model(  # without the output layer
             input_ids=ids.to(self.device),
             attention_mask=mask[:, None].to(self.device),
             position_ids=(real.cumsum(1) - 1).clamp_min(0).to(self.device),

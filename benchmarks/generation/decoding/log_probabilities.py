@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from trainables.base.text.network_parts import shape_of
+
 if TYPE_CHECKING:
-    from transformers import GPT2LMHeadModel
+    from transformers import PreTrainedModel
+
+MAX_BATCH = 32  # sequences in one forward pass ...
+MAX_VALUES = 2**28  # ... where their scores over the vocabulary are no more than this (1 GB)
 
 
 @torch.inference_mode()
-def log_probabilities(model: GPT2LMHeadModel, sequences: Sequence[tuple[Ids, Ids]], batch: int = 32) -> list[float]:
+def log_probabilities(model: PreTrainedModel, sequences: Sequence[tuple[Ids, Ids]]) -> list[float]:
     """Return log P(continuation | prompt) in nats, of (prompt ids, continuation ids) pairs; prompts are not empty."""
     found = [0.0] * len(sequences)
     order = sorted(range(len(sequences)), key=lambda i: sum(map(len, sequences[i])))
+    longest = max((sum(map(len, pair)) for pair in sequences), default=1)
+    batch = max(1, min(MAX_BATCH, MAX_VALUES // (longest * shape_of(model).vocabulary)))
     for begin in range(0, len(order), batch):
         part = order[begin : begin + batch]
         rows = [torch.tensor([*sequences[i][0], *sequences[i][1]]) for i in part]

@@ -12,13 +12,13 @@ from benchmarks.generation.decoding.log_probabilities import log_probabilities
 from benchmarks.generation.plan.settings import DecodingSettings
 
 if TYPE_CHECKING:
-    from transformers import GPT2LMHeadModel
+    from transformers import PreTrainedModel
 
 Ids = tuple[int, ...]
 
 
 def generate_continuations(
-    model: GPT2LMHeadModel,
+    model: PreTrainedModel,
     prompts: Sequence[Ids],
     settings: DecodingSettings,
     eos_id: int,
@@ -49,7 +49,7 @@ def generate_continuations(
 
 @torch.inference_mode()
 def generate_tokens(
-    model: GPT2LMHeadModel,
+    model: PreTrainedModel,
     prompts: Sequence[Ids],
     settings: DecodingSettings,
     eos_id: int,

@@ -37,7 +37,7 @@ class Speed:
         batch: sequences decoded together in the batched run: as many as asked for, ``rows`` and memory allow; of a beam
             search, whose beams each take a row, fewer.
         batched_tokens_per_s: all sequences together, median run.
-        batched_ms_p50, batched_ms_p95: per step of the batch; beam search is timed by whole runs.
+        batched_ms_p50, batched_ms_p95: per step of the batch; what runs through ``generate`` is timed by whole runs.
         peak_mib: highest resident memory of the process during the batched runs (GPU: allocated by torch).
     """
 
@@ -138,9 +138,9 @@ def compare_with_loop(writer: Writer, plan: Plan, runs: int = 3) -> SideBySide:
 
 
 def _timed(writer: Writer, prompts: Sequence[tuple[int, ...]], decoding: DecodingSettings) -> tuple[float, np.ndarray]:
-    """Return seconds of one run, and of each of its steps, shape (steps,); a beam search's steps are its mean."""
+    """Return seconds of one run, and of each of its steps, shape (steps,); the steps of ``generate`` are its mean."""
     begin = time.perf_counter()
-    if decoding.has_beams:
+    if not writer.with_engine(decoding):
         generate_tokens(writer.model, prompts, decoding, writer.facts.eos_id, fixed_length=True)
         total = time.perf_counter() - begin
         return total, np.array([total / decoding.max_new_tokens])

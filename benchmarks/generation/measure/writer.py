@@ -6,17 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from benchmarks.generation.decoding.engine import Continuation, Engine, Job
+from benchmarks.generation.decoding.fast_path import reason_against
 from benchmarks.generation.decoding.log_probabilities import log_probabilities
 from benchmarks.generation.decoding.reference import generate_continuations
 from benchmarks.generation.decoding.samples import Sample, Slot
+from benchmarks.generation.plan.settings import DecodingSettings
 from benchmarks.generation.plan.spec import HUMAN, Plan, Prompt, find_models
 from benchmarks.generation.scoring.quality import Scored
 from benchmarks.generation.scoring.scorer import Scorer, split_ids
 from search_spaces.errors import UserError
-from trainables.base.text.language_model import ModelFacts, load_model, load_tokenizer
+from trainables.base.text.language_model import ModelFacts, load_model
+from trainables.base.text.network_parts import shape_of
+from trainables.base.text.pretrained import WEIGHT_BYTES
+from trainables.base.text.tokenizer import load_tokenizer
 
 SMALL_MODEL = 10_000_000  # parameters below which starting threads costs more than they save
 
@@ -28,16 +33,34 @@ class Writer:
     Attributes:
         model, tokenizer, facts: as ``load_model`` gives them.
         engine: on the model.
+        slower: why ``generate`` writes everything, one text at a time, instead of the engine; None where it does not.
         begin: token ids before every prompt.
         threads: CPU threads that torch is to use, see ``cpu_threads``.
     """
 
-    model: GPT2LMHeadModel
+    model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
     facts: ModelFacts
     engine: Engine
     begin: tuple[int, ...]
     threads: int
+    slower: str | None = None
+
+    def with_engine(self, decoding: DecodingSettings) -> bool:
+        """Return whether the engine decodes with a setting, many texts together."""
+        return self.slower is None and not decoding.has_beams
+
+    def described(self) -> str:
+        """Return what writes, its limits, and whether it is slower than it could be, in a line each."""
+        facts, shape = self.facts, shape_of(self.model)
+        size = f"{facts.parameters:,} parameters ({facts.parameters * WEIGHT_BYTES / 1e9:.1f} GB)"
+        told = f"Model: {facts.name}, {size}, {shape.described()}"
+        return told if self.slower is None else f"{told}\n{self.slower_note}"
+
+    @property
+    def slower_note(self) -> str:
+        """The sentence on ``generate``, where it has to take the engine's place."""
+        return f"Texts are made one at a time by transformers' generate, which is slower: {self.slower}."
 
     def prompt_ids(self, text: str) -> tuple[int, ...]:
         return (*self.begin, *self.tokenizer(text, add_special_tokens=False).input_ids)
@@ -48,7 +71,7 @@ class Writer:
         """Return the samples of some places of the plan, in order."""
         ids = [self.prompt_ids(prompt.text) for prompt in plan.prompts]
         done: dict[int, Continuation] = {}
-        drawn = [i for i, place in enumerate(places) if not place.setting.decoding.has_beams]
+        drawn = [i for i, place in enumerate(places) if self.with_engine(place.setting.decoding)]
         jobs = [Job(ids[places[i].prompt], places[i].setting.decoding, places[i].seed) for i in drawn]
         done.update(zip(drawn, self.engine.generate(jobs, on_step=on_step), strict=True))
         for setting in {place.setting: None for i, place in enumerate(places) if i not in done}:
@@ -113,10 +136,10 @@ def check_plan(plan: Plan) -> None:
         if length == 0:
             raise UserError(f"The prompt '{prompt.text}' gives no token. Set 'begin_token', or write another prompt.")
         total = length + plan.longest_tokens
-        if total > folder.n_positions:
+        if total > folder.shape.context:
             raise UserError(
                 f"The prompt '{prompt.text[:40]}' has {length} tokens, and up to {plan.longest_tokens} follow in "
-                f"samples or in measuring speed: {total} is over the model's length of {folder.n_positions}. Shorten "
+                f"samples or in measuring speed: {total} is over the model's length of {folder.shape.context}. Shorten "
                 f"the prompt, or lower 'max_new_tokens' or 'new_tokens' of 'speed'."
             )
 
@@ -135,7 +158,9 @@ def load_writer(plan: Plan, threads: int | None = None) -> Writer:
         threads = 1
     begin = (facts.bos_id,) if plan.spec.prompts.begin_token else ()
     engine = Engine(model, facts.eos_id, plan.spec.rows)
-    return Writer(model, tokenizer, facts, engine, begin, threads or torch.get_num_threads())
+    longest = max(len(tokenizer(p.text, add_special_tokens=False).input_ids) for p in plan.prompts)
+    slower = reason_against(model, len(begin) + longest + plan.longest_tokens)
+    return Writer(model, tokenizer, facts, engine, begin, threads or torch.get_num_threads(), slower)
 
 
 def score(writer: Writer, scorer: Scorer, plan: Plan, samples: Sequence[Sample]) -> list[Scored]:

@@ -72,8 +72,8 @@ class BenchmarkSpec(_Strict):
 
     Attributes:
         name: for the report's title and the output folder.
-        model: a folder, a hub name, or a name that a store knows (``models:/…``, a sweep); null is the bundled
-            stand-in.
+        model: a folder, a GGUF file, a hub name, or a name that a store knows (``models:/…``, a sweep); null is the
+            bundled stand-in.
         scorer: ``character-5-gram`` (trained on the bundled training text) or a folder or hub name of a second model.
         prompts: see ``PromptsSpec``.
         settings: a list of mappings of decoding parameters; a list value expands to every combination; ``name`` names
@@ -274,6 +274,6 @@ def halves(prompts: Sequence[Prompt]) -> tuple[list[int], list[int]]:
 
 
 def _absolute(name: str) -> str:
-    """Return a folder's absolute path, so that a lock leads to it from anywhere; another name stays as it is."""
-    folder = Path(name).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else name
+    """Return a file's or folder's absolute path, so that a lock leads to it from anywhere; another name stays."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.exists() else name

@@ -48,7 +48,9 @@ def model_note(results: Results) -> str:
             "numbers compare settings on a test double and say nothing of KoGPT2's quality; prompts on everyday topics "
             "are outside of all that it has read."
         )
-    return f"Model: {model.name}, {model.parameters:,} parameters, licence {model.licence}."
+    slower = results.lock["resolved"].get("slower")
+    note = f" Made by transformers' generate, one text at a time, which is slower: {slower}." if slower else ""
+    return f"Model: {model.name}, {model.parameters:,} parameters, licence {model.licence}.{note}"
 
 
 def make_generation_document(results: Results) -> Document:

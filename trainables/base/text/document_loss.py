@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import GPT2LMHeadModel
+from transformers import PreTrainedModel
 
-EVAL_TOKENS = 2048  # padded tokens in one forward pass of an evaluation
+from trainables.base.text.network_parts import shape_of
+
+EVAL_TOKENS = 2048  # padded tokens in one forward pass of an evaluation, and the longest window of a document ...
+EVAL_VALUES = 2**27  # ... where their scores over the vocabulary are no more than this (0.5 GB)
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,17 @@ class Tokens:
 
 
 @torch.no_grad()
-def total_nats(network: GPT2LMHeadModel, tokens: Tokens) -> tuple[float, int]:
+def total_nats(network: PreTrainedModel, tokens: Tokens) -> tuple[float, int]:
     """Return nats of all documents, each on its own after the begin token, and how many tokens that is.
 
     The loss does not depend on the block length of training. A document longer than the model is read in windows
-    that overlap by half, every token scored once.
+    that overlap by half, every token scored once; so is one beyond the tokens of a forward pass.
     """
     nats = [_window_nats(network, batch, tokens.bos_id) for batch in _batched(network, tokens)]
     return float(torch.cat(nats).sum()), len(tokens.ids)
 
 
-def _window_nats(network: GPT2LMHeadModel, windows: Sequence[tuple[Tensor, int]], bos_id: int) -> Tensor:
+def _window_nats(network: PreTrainedModel, windows: Sequence[tuple[Tensor, int]], bos_id: int) -> Tensor:
     """Return nats per window, shape (windows,), in float64; a window is its ids and where counting starts."""
     network.eval()
     length = max(len(ids) for ids, _ in windows)
@@ -65,9 +68,11 @@ def perplexity(nats_per_token: float) -> float:
     return math.exp(nats_per_token) if nats_per_token < 700 else math.inf
 
 
-def _batched(network: GPT2LMHeadModel, tokens: Tokens) -> Iterator[list[tuple[Tensor, int]]]:
+def _batched(network: PreTrainedModel, tokens: Tokens) -> Iterator[list[tuple[Tensor, int]]]:
     """Batch windows of similar length, so that padding costs little."""
-    size = network.config.n_positions + 1
+    shape = shape_of(network)
+    most = min(EVAL_TOKENS, max(1, EVAL_VALUES // shape.vocabulary))
+    size = min(shape.context, most) + 1
     windows: list[tuple[Tensor, int]] = []
     for document in tokens.documents():
         ids = torch.cat([torch.tensor([tokens.bos_id]), document])
@@ -78,7 +83,7 @@ def _batched(network: GPT2LMHeadModel, tokens: Tokens) -> Iterator[list[tuple[Te
     windows.sort(key=lambda window: len(window[0]))
     batch: list[tuple[Tensor, int]] = []
     for ids, start in windows:
-        if batch and (len(batch) + 1) * len(ids) > EVAL_TOKENS:
+        if batch and (len(batch) + 1) * len(ids) > most:
             yield batch
             batch = []
         batch.append((ids, start))

@@ -1,4 +1,4 @@
-"""Fine-tuning a GPT-2 language model on documents: blocks, schedule, epochs, evaluation, checkpoints."""
+"""Fine-tuning a causal language model on documents: blocks, schedule, epochs, evaluation, checkpoints."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
-from transformers import GPT2LMHeadModel
+from transformers import PreTrainedModel
 
 from search_spaces.errors import UserError
 from trainables.base.contract.task import EpochReport
 from trainables.base.text.document_loss import Tokens, perplexity, total_nats
+from trainables.base.text.network_parts import blocks_of, own_weights, shape_of
 
-TIED = "lm_head.weight"  # the output layer is the embedding; stored once
 MAX_GRAD_NORM = 1.0
 BETAS = (0.9, 0.99)  # a shorter memory than 0.999: a fine-tuning has hundreds of steps, not hundreds of thousands
 MICRO_TOKENS = {"cpu": 1024, "cuda": 8192}  # tokens in one forward pass; larger batches accumulate gradients
@@ -51,7 +51,7 @@ class Settings:
 
 
 def fine_tune(
-    network: GPT2LMHeadModel,
+    network: PreTrainedModel,
     train: Tokens,
     validation: Tokens,
     settings: Settings,
@@ -82,7 +82,7 @@ def fine_tune(
     """
     device = network.device
     prepare(network, settings)
-    block_length = min(settings.block_length, network.config.n_positions, len(train.ids))
+    block_length = min(settings.block_length, shape_of(network).context, len(train.ids))
     steps_per_epoch = math.ceil(len(train.ids) // block_length / settings.batch_size)
     schedule = Schedule(settings.lr, settings.warmup, max_epochs * steps_per_epoch)
     optimizer = build_optimizer(network, settings)
@@ -99,23 +99,28 @@ def fine_tune(
         val_loss = nats / count
         metrics = {"train_loss": train_loss, "lr": lr, "val_perplexity": perplexity(val_loss)}
         metrics["val_nats_per_char"] = nats / val_characters
-        weights = {name: weight for name, weight in network.state_dict().items() if name != TIED}
+        weights = own_weights(network)
         save = partial(_save, network, optimizer, randomness, settings, seed, max_epochs, epoch)
         yield EpochReport(epoch, val_loss, metrics, weights, save)
         if not (math.isfinite(val_loss) and math.isfinite(train_loss)):
             return
 
 
-def prepare(network: GPT2LMHeadModel, settings: Settings) -> None:
-    """Set dropout and freezes blocks."""
+def prepare(network: PreTrainedModel, settings: Settings) -> None:
+    """Set dropout and freeze blocks."""
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = settings.dropout
-    for block in network.transformer.h[: int(settings.frozen_blocks * network.config.n_layer)]:
+        if isinstance(getattr(module, "attention_dropout", None), float):  # Llama and its relatives keep the rate alone
+            module.attention_dropout = settings.dropout
+    blocks = blocks_of(network)
+    if settings.frozen_blocks and not blocks:
+        raise UserError(f"The blocks of a {type(network).__name__} cannot be told apart: fix frozen_blocks at 0.")
+    for block in blocks[: int(settings.frozen_blocks * len(blocks))]:
         block.requires_grad_(False)
 
 
-def build_optimizer(network: GPT2LMHeadModel, settings: Settings) -> torch.optim.AdamW:
+def build_optimizer(network: PreTrainedModel, settings: Settings) -> torch.optim.AdamW:
     """Return AdamW over the trained parameters; only matrices get weight decay."""
     trained = [p for p in network.parameters() if p.requires_grad]
     groups = [
@@ -194,7 +199,7 @@ def epoch_blocks(tokens: Tokens, length: int, order: torch.Generator) -> Tensor:
 
 
 def _train_epoch(
-    network: GPT2LMHeadModel,
+    network: PreTrainedModel,
     optimizer: torch.optim.AdamW,
     blocks: Tensor,
     batch_size: int,
@@ -222,7 +227,7 @@ def _train_epoch(
     return float(losses), lr
 
 
-def _loss(network: GPT2LMHeadModel, blocks: Tensor) -> Tensor:
+def _loss(network: PreTrainedModel, blocks: Tensor) -> Tensor:
     kind = blocks.device.type
     with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or torch.is_autocast_enabled(kind)):
         logits = network(blocks[:, :-1], use_cache=False).logits
@@ -230,7 +235,7 @@ def _loss(network: GPT2LMHeadModel, blocks: Tensor) -> Tensor:
 
 
 def _save(
-    network: GPT2LMHeadModel,
+    network: PreTrainedModel,
     optimizer: torch.optim.AdamW,
     randomness: Randomness,
     settings: Settings,
@@ -241,7 +246,7 @@ def _save(
 ) -> None:
     """Write ``weights.safetensors``, ``training.pt`` (tensors only, read with ``weights_only``) and ``state.json``."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: t.detach().contiguous() for name, t in network.state_dict().items() if name != TIED}
+    weights = {name: weight.detach().contiguous() for name, weight in own_weights(network).items()}
     save_file(weights, folder / "weights.safetensors")
     torch.save({"optimizer": optimizer.state_dict(), "randomness": randomness.state()}, folder / "training.pt")
     run = {"epoch": epoch, "settings": asdict(settings), "seed": seed, "max_epochs": max_epochs}
@@ -250,7 +255,7 @@ def _save(
 
 def _restore(
     folder: Path,
-    network: GPT2LMHeadModel,
+    network: PreTrainedModel,
     optimizer: torch.optim.AdamW,
     randomness: Randomness,
     settings: Settings,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
 from search_spaces.errors import UserError
 from trainables.base.text.fine_tuning import MICRO_TOKENS, Settings
+from trainables.base.text.model_shape import ModelShape
 from trainables.base.training.machine_memory import available_memory
 
 PROCESS = 0.7e9  # bytes of a Python process with torch and transformers, measured
@@ -17,24 +15,27 @@ ACTIVATION_BYTES = {"cpu": 132, "cuda": 68}  # per token, layer and channel: 34 
 # (Korthikanti et al. 2022, "Reducing activation recomputation", eq. 2), twice that in float32, and twice again for
 # what an allocator keeps on a CPU: with it, the estimate meets three measured runs of 125M within 15 %
 SCORE_BYTES = {"cpu": 20, "cuda": 10}  # per head and pair of tokens, eq. 2
+ADVICE = (
+    "Run fewer trials at once, fix a smaller batch_size or block_length, freeze more blocks, or take a smaller --model."
+)
 LOGIT_BYTES = 16  # per token and vocabulary entry: logits, their float copy, softmax and gradient
 
 
-def training_bytes(model_config: Mapping[str, Any], parameters: int, settings: Settings, device: str) -> float:
+def training_bytes(shape: ModelShape, parameters: int, settings: Settings, device: str) -> float:
     """Return bytes that one trial needs at its peak.
 
     Args:
-        model_config: ``config.json``: ``n_layer``, ``n_head``, ``n_embd``, ``vocab_size``, ``n_positions``.
+        shape: of the model.
         parameters: of the model.
         settings: of the trial.
         device: ``"cpu"`` or ``"cuda"``.
     """
     kind = torch.device(device).type
-    length = min(settings.block_length, model_config["n_positions"])
+    length = min(settings.block_length, shape.context)
     rows = min(settings.batch_size, max(1, MICRO_TOKENS[kind] // length))
-    layers, heads, width = model_config["n_layer"], model_config["n_head"], model_config["n_embd"]
-    activations = rows * length * layers * (ACTIVATION_BYTES[kind] * width + SCORE_BYTES[kind] * heads * length)
-    logits = rows * length * model_config["vocab_size"] * LOGIT_BYTES
+    per_token = ACTIVATION_BYTES[kind] * shape.width + SCORE_BYTES[kind] * shape.heads * length
+    activations = rows * length * shape.layers * per_token
+    logits = rows * length * shape.vocabulary * LOGIT_BYTES
     # weight; gradient and Adam's two moments of what trains; autocast's 16-bit copy
     states = parameters * (4 + 12 * (1 - 0.5 * settings.frozen_blocks) + (2 if kind == "cuda" else 0))
     return float((CUDA_CONTEXT if kind == "cuda" else PROCESS) + states + activations + logits)
@@ -47,12 +48,9 @@ def free_bytes(device: str) -> float:
     return float(available_memory())
 
 
-def require_memory(needed: float, device: str, what: str) -> None:
+def require_memory(needed: float, device: str, what: str, advice: str = ADVICE) -> None:
     """Raise ``UserError`` with advice when ``needed`` bytes are not free."""
     free = free_bytes(device)
     if needed > free:
         place = "GPU memory" if torch.device(device).type == "cuda" else "memory"
-        raise UserError(
-            f"{what} needs about {needed / 1e9:.1f} GB of {place}; {free / 1e9:.1f} GB are free. Run fewer trials at "
-            f"once, fix a smaller batch_size or block_length, freeze more blocks, or take a smaller --model."
-        )
+        raise UserError(f"{what} needs about {needed / 1e9:.1f} GB of {place}; {free / 1e9:.1f} GB are free. {advice}")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import UserError
 from trainables.base.contract.digests import file_digest
+from trainables.base.text.gguf_header import read_gguf_header
+from trainables.base.text.model_shape import GPT2_DEFAULTS, ModelShape
 
 STANDIN = Path(__file__).parents[2] / "standin"
 KOGPT2 = "skt/kogpt2-base-v2"
@@ -21,36 +23,33 @@ STANDIN_KEY = "tunelab_standin"  # in config.json, so that whatever is fine-tune
 LICENCE_KEY = "license"
 CORPUS_KEY = "tunelab_training_sha256"  # of the documents that the stand-in was trained on, see ``korean.digest``
 
-# what transformers takes for a GPT-2 whose config.json does not say
-GPT2_DEFAULTS = {"n_positions": 1024, "n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 50257}
-
+GGUF = ".gguf"
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _HUB_FILES = ("*.json", "*.safetensors", "*.txt", "README.md")
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder that holds a GPT-2 language model and its tokenizer, checked by its files.
+    """A folder that holds a causal language model and its tokenizer, checked by its files.
 
     Attributes:
         path: the folder.
-        name: what reports call the model: ``"stand-in"``, the hub name, or the folder's name.
-        config: its ``config.json``.
+        name: what reports call the model: ``"stand-in"``, the hub name, or the folder's or GGUF file's name.
+        config: its ``config.json``, or what of it the head of the GGUF file says.
+        shape: the sizes in it.
+        gguf: name of the GGUF file that the model is read from; None for a folder of transformers.
     """
 
     path: Path
     name: str
     config: Mapping[str, Any]
+    shape: ModelShape
+    gguf: str | None = None
 
     @property
     def is_standin(self) -> bool:
         """The bundled stand-in, or a model fine-tuned from it: never to be presented as KoGPT2."""
         return bool(self.config.get(STANDIN_KEY, False))
-
-    @property
-    def n_positions(self) -> int:
-        """The longest token sequence, prompt included."""
-        return int(self.config["n_positions"])
 
     @cached_property
     def licence(self) -> str:
@@ -68,7 +67,7 @@ class ModelFolder:
     @cached_property
     def sha256(self) -> dict[str, str]:
         """By file name, of every file that decides what the model computes (``generation_config.json`` is not read)."""
-        patterns = ("config.json", "*token*.json", "*.index.json")
+        patterns = () if self.gguf else ("config.json", "*token*.json", "*.index.json")
         names = {file.name for file in self.weight_files} | {p.name for n in patterns for p in self.path.glob(n)}
         return {name: file_digest(self.path / name) for name in sorted(names)}
 
@@ -79,7 +78,9 @@ class ModelFolder:
 
     @property
     def weight_files(self) -> list[Path]:
-        """The safetensors files, or, where there are none, the torch files."""
+        """The GGUF file, else the safetensors files, or, where there are none, the torch files."""
+        if self.gguf:
+            return [self.path / self.gguf]
         return sorted(self.path.glob("*.safetensors")) or sorted(self.path.glob("pytorch_model*.bin"))
 
     @property
@@ -91,10 +92,10 @@ def find_model(model: str | None = None) -> ModelFolder:
     """Find the model that a user means; the network is used only for a hub name that is not on this machine.
 
     Args:
-        model: a folder, a hub name such as ``"skt/kogpt2-base-v2"``, or None for the bundled stand-in.
+        model: a folder, a GGUF file, a hub name such as ``"skt/kogpt2-base-v2"``, or None for the bundled stand-in.
 
     Raises:
-        UserError: no such folder, a hub name that cannot be fetched, or a folder that is no GPT-2 language model.
+        UserError: no such folder, a hub name that cannot be fetched, or files that are no causal language model.
     """
     if model is None:
         return _checked(STANDIN, "stand-in")
@@ -103,10 +104,14 @@ def find_model(model: str | None = None) -> ModelFolder:
         return _checked(STANDIN, "stand-in")
     if folder.is_dir():
         found = _checked(folder, folder.resolve().name)
-        return _checked(folder, f"{found.name} (from the stand-in)") if found.is_standin else found
+        return replace(found, name=f"{found.name} (from the stand-in)") if found.is_standin else found
+    if folder.is_file() and folder.suffix.lower() == GGUF:
+        return _checked_gguf(folder.resolve())
     if folder.exists():
-        raise UserError(f"The model '{model}' is a file. Give the folder that holds it, with its config.json.")
-    if model.startswith((".", "/", "~")) or not _HUB_NAME.fullmatch(model):
+        raise UserError(
+            f"The model '{model}' is a file. Give the folder that holds it, with its config.json, or a GGUF file."
+        )
+    if model.startswith((".", "/", "~")) or not _HUB_NAME.fullmatch(model) or model.lower().endswith(GGUF):
         raise UserError(f"There is no model folder '{model}'. Give a folder or a hub name such as '{KOGPT2}'.")
     return _checked(_from_hub(model), model)
 
@@ -130,24 +135,60 @@ def _from_hub(name: str) -> Path:
 
 
 def _checked(folder: Path, name: str) -> ModelFolder:
+    files = sorted(folder.glob(f"*{GGUF}"))
+    if len(files) == 1 and not (folder / "config.json").is_file():
+        return _checked_gguf(files[0])
     for file in ("config.json", "tokenizer.json"):
         if not (folder / file).is_file():
+            several = f" Of its {len(files)} GGUF files, name the one that you mean." if files else ""
             raise UserError(
                 f"The folder '{folder}' is no model: it has no {file}. "
-                f"Give a folder written by transformers' save_pretrained, for the model and its tokenizer."
+                f"Give a folder written by transformers' save_pretrained, for the model and its tokenizer.{several}"
             )
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
     except ValueError as error:
         raise UserError(f"The config.json of the model '{folder}' is not JSON ({error}).") from None
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind != "gpt2":
-        raise UserError(f"The model '{folder}' is of type '{kind}'; only 'gpt2' models, as KoGPT2 is one, are taken.")
-    found = ModelFolder(folder, name, {**GPT2_DEFAULTS, **config})
-    for key in GPT2_DEFAULTS:
-        value = found.config[key]
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UserError(f"The config.json of '{folder}': '{key}' must be a whole number above 0, got {value!r}.")
+    if not isinstance(config, dict):
+        raise UserError(f"The config.json of the model '{folder}' must be a mapping of names to values.")
+    whole = {**default_values(config, folder), **config}
+    found = ModelFolder(folder, name, config, ModelShape.of(whole, str(folder)))
     if not found.weight_files:
         raise UserError(f"The folder '{folder}' is no model: it holds no model.safetensors and no pytorch_model.bin.")
+    if not found.has_safetensors and found.shape.kind != "gpt2":
+        raise UserError(
+            f"The folder '{folder}' holds its weights as pickled torch files alone, which can run code and are not "
+            f"read. Save the model again with save_pretrained(..., safe_serialization=True)."
+        )
     return found
+
+
+def _checked_gguf(file: Path) -> ModelFolder:
+    if re.search(r"-\d{5}-of-\d{5}$", file.stem):
+        raise UserError(
+            f"The GGUF file '{file}' is one of several parts. Merge them with llama.cpp's gguf-split first."
+        )
+    config = read_gguf_header(file).config
+    return ModelFolder(file.parent, file.stem, config, ModelShape.of(config, str(file)), file.name)
+
+
+def default_values(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return what transformers takes where a configuration says nothing.
+
+    Raises:
+        UserError: its architecture is none of transformers' causal language models.
+    """
+    kind = config.get("model_type")
+    if kind == "gpt2":
+        return dict(GPT2_DEFAULTS)  # known without loading transformers, so that tasks are listed at once
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        own = " Code that comes with a model is never run." if "auto_map" in config else ""
+        raise UserError(
+            f"The model '{folder}' is of type '{kind}', which is none of the causal language models that the installed "
+            f"transformers has (gpt2, llama, qwen2, gpt_neox, ...).{own}"
+        )
+    defaults: dict[str, Any] = CONFIG_MAPPING[kind]().to_dict()
+    return defaults

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pandas as pd
 import torch
 from tokenizers.processors import TemplateProcessing
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import entry, read_object, reading
@@ -19,6 +19,8 @@ from trainables.base.contract.task import Predictor
 from trainables.base.text.document_loss import Tokens, perplexity, total_nats
 from trainables.base.text.korean import Document
 from trainables.base.text.language_model import load_model, tokenize
+from trainables.base.text.network_parts import shape_of
+from trainables.base.text.tokenizer import unknown_id
 
 TEXT = "text"  # the column of a DataFrame
 MODEL = "model"  # the folder in the predictor's folder that transformers loads by itself
@@ -54,13 +56,14 @@ class LanguageModelPredictor(Predictor):
 
     def __init__(
         self,
-        network: GPT2LMHeadModel,
+        network: PreTrainedModel,
         tokenizer: PreTrainedTokenizerFast,
         facts: Mapping[str, Any],
         config: Mapping[str, Any],
         max_new_tokens: int = 64,
     ) -> None:
-        longest = network.config.n_positions - 1
+        self._context = shape_of(network).context
+        longest = self._context - 1
         if not 1 <= max_new_tokens <= longest:
             raise UserError(f"'max_new_tokens' must be 1 to {longest}, the model's length, got {max_new_tokens}.")
         self.network = network.eval()
@@ -170,10 +173,10 @@ class LanguageModelPredictor(Predictor):
         return nats / count
 
     def _continuations(self, prompts: list[list[int]]) -> list[str]:
-        prompts = [prompt[-(self.network.config.n_positions - self.max_new_tokens) :] for prompt in prompts]
+        prompts = [prompt[-(self._context - self.max_new_tokens) :] for prompt in prompts]
         longest = max(map(len, prompts))
         pad = self.tokenizer.eos_token_id
-        device = self.network.device
+        device, unknown = self.network.device, unknown_id(self.tokenizer)
         ids = torch.tensor([[pad] * (longest - len(p)) + p for p in prompts], device=device)
         mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
         output = self.network.generate(
@@ -183,7 +186,7 @@ class LanguageModelPredictor(Predictor):
             num_beams=1,
             max_new_tokens=self.max_new_tokens,
             pad_token_id=pad,
-            suppress_tokens=[self.tokenizer.unk_token_id],  # says nothing, however likely it is in a strange text
+            suppress_tokens=None if unknown is None else [unknown],  # says nothing, however likely it is
         )
         return [self._new_text(p, row) for p, row in zip(prompts, output[:, longest:].tolist(), strict=True)]
 
