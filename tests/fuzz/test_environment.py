@@ -27,7 +27,7 @@ VARIABLES = (
     *("HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CACHE_HOME", "USER", "PATH"),
     *("COLUMNS", "LINES", "TERM", "LANG", "LC_ALL", "NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING"),
     *("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_TOKEN", "MLFLOW_EXPERIMENT_NAME"),
-    *("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "RAY_TMPDIR", "RAY_AUTH_TOKEN_PATH"),
+    *("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "RAY_ADDRESS", "RAY_TMPDIR", "RAY_AUTH_TOKEN_PATH"),
     *("TUNELAB_MAX_UNPACKED_GIB", "TUNELAB_FORKS", "TUNELAB_RAY_PATCHES", "MPLBACKEND", "MPLCONFIGDIR"),
 )
 SENSELESS = st.sampled_from(
@@ -35,6 +35,7 @@ SENSELESS = st.sampled_from(
         *("", " ", "0", "-1", "1", "nan", "1e309", "9" * 400, "x" * 300, "true", "\udc80", "\x1b[2J", "와인"),
         *("/", "/dev/null", "/nonexistent/a", "/proc", "relative/x", "~", "~nobody-here", "a\nb"),
         *("sqlite:", "sqlite:///", "sqlite:////proc/x.db", "http://[", "http://u:hunter2@127.0.0.1:9", "file:", "off"),
+        *("auto", "local", "127.0.0.1:9", "127.0.0.1", "u:hunter2@127.0.0.1:9", "ray://u:hunter2@127.0.0.1:9", ":1"),
         *("ascii", "latin-1", "C", "ko_KR.UTF-8", "dumb", "xterm-256color", "0,1,x", "GPU-1"),
     ]
 )

@@ -110,7 +110,7 @@ CHOICES = st.recursive(
 )
 
 
-@settings(FUZZ, max_examples=max(10, EXAMPLES // 2))
+@FUZZ
 @given(choices=st.lists(CHOICES, min_size=1, max_size=4), name=st.text(min_size=1, max_size=8), top=st.integers(1, 5))
 def test_spaces_of_any_values_give_back_what_was_drawn(choices: list[Any], name: str, top: int) -> None:
     def suggest(trial: optuna.trial.BaseTrial) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -57,7 +58,14 @@ def command(
     line = [sys.executable, "-m", "mlflow", *arguments, "--artifacts-destination", store.artifact_root()]
     sys.stderr.write("Starting the MLflow UI ...\n")
     sys.stderr.flush()
-    server = subprocess.Popen(line, env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    # In a session of its own: Ctrl-C, or a signal to the whole group, reaches this process, which ends the server.
+    server = subprocess.Popen(
+        line,
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     Thread(target=copy_warnings, args=(server,), daemon=True).start()
     base = f"http://{host}:{port}"
     try:
@@ -123,10 +131,10 @@ def copy_warnings(server: subprocess.Popen[bytes]) -> None:
 
 
 def end(server: subprocess.Popen[bytes]) -> None:
-    """End the server and its worker."""
+    """End the server and its worker, which are a process group."""
     if server.poll() is None:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)
         try:
             server.wait(10)
         except subprocess.TimeoutExpired:
-            server.kill()
+            os.killpg(server.pid, signal.SIGKILL)

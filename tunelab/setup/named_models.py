@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from search_spaces.errors import UserError, did_you_mean
 from trainables.base.contract.digests import file_digest
 from tunelab.records.spec import OFF
 from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of, sqlite_path
@@ -26,19 +27,26 @@ def local_model(wanted: str, tracking_uri: str | None) -> str:
         The path of a copy beside the store, named after the model; ``wanted`` itself where it names none of a store.
 
     Raises:
-        UserError: a model URI that leads nowhere, or to a model that is not a language model.
+        UserError: a model URI that leads nowhere, or to a model that is not a language model; or a name that the store
+            does not know but for a slip.
     """
     uri = check_uri(default_tracking_uri() if tracking_uri is None else tracking_uri)
     is_uri = ":/" in wanted and "://" not in wanted
     path = sqlite_path(uri)
     if os.path.exists(os.path.expanduser(wanted)) or uri == OFF or (path is not None and not path.exists()):
         return wanted
-    if not is_uri and ("/" in wanted or path is None):  # a hub name; a server is asked for what names it alone
+    if not is_uri and path is None:  # a server is asked for what names it alone
         return wanted
     from tunelab.tracking.store import Store  # loads MLflow
 
     store = Store(uri)
     if not is_uri and not store.knows_model(wanted):
+        near = "" if "/" in wanted else did_you_mean(wanted, store.model_owners())
+        if near:
+            raise UserError(
+                f"There is no model folder, sweep or registered model '{wanted}'.{near} A model of the hub is named "
+                "with its owner, e.g. skt/kogpt2-base-v2."
+            )
         return wanted
     folder = home_of(uri) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)

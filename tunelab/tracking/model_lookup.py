@@ -115,8 +115,14 @@ class ModelLookup(SweepRuns):
 
     def knows_model(self, wanted: str) -> bool:
         """Return whether this is the whole name of a sweep, or of a registered model with or without a version."""
-        sweeps = {run.data.tags["tunelab.sweep"] for run in self.sweeps()}
-        return wanted in sweeps or _parts(wanted)[0] in self.model_names()
+        return wanted in self._sweep_names() or _parts(wanted)[0] in self.model_names()
+
+    def model_owners(self) -> list[str]:
+        """Return the names by which a model can be asked for: of sweeps and of registered models."""
+        return [*self._sweep_names(), *self.model_names()]
+
+    def _sweep_names(self) -> set[str]:
+        return {str(run.data.tags["tunelab.sweep"]) for run in self.sweeps()}
 
     def model_file(self, uri: str, path: str) -> bytes:
         """Return a file of a logged model, e.g. ``serving_input_example.json``, the request that a server answers."""

@@ -102,6 +102,13 @@ def test_what_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch, store_uri: 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_session", "in_folder")
+def only_own_scratch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scratch folders are looked for in one folder alone: others of this machine may be of sweeps beside this test."""
+    monkeypatch.setenv("RAY_TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setattr("tunelab.clean.SHORT_PARENTS", ())
+
+
 def test_clean_shows_and_removes_leftovers_and_nothing_else(
     store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,8 +134,7 @@ def test_clean_shows_and_removes_leftovers_and_nothing_else(
     for path in (*leftovers, *in_use):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("999999999" if path in leftovers else str(os.getpid()))
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    only_own_scratch(tmp_path / "tmp", monkeypatch)
     owner = Journal(home / "sweeps" / "running")
     items = find_removable(home)
     assert len(items) == len(leftovers)
@@ -145,8 +151,7 @@ def test_clean_shows_and_removes_leftovers_and_nothing_else(
 
 
 def test_a_damaged_journal_does_not_keep_clean_from_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "tmp"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    only_own_scratch(tmp_path / "tmp", monkeypatch)
     storage = tmp_path / "shared"
     for name in ("broken", "done"):
         folder = tmp_path / "sweeps" / name

@@ -83,6 +83,9 @@ def test_a_model_is_found_by_a_store_s_names_wherever_a_language_model_is_wanted
 def test_a_name_that_a_store_lacks_is_refused_with_the_nearest(store: Store, in_folder: Path) -> None:
     with pytest.raises(UserError, match="Did you mean 'models:/tunelab-kogpt2/1'"):
         Request(changes={"model": "models:/tunelab-kogtp2/1"}, tracking_uri=store.uri).plan()
+    for slip, meant in (("lwas", "laws"), ("tunelab-kogtp2", "tunelab-kogpt2")):
+        with pytest.raises(UserError, match=f"Did you mean '{meant}'"):
+            Request(changes={"model": slip}, tracking_uri=store.uri).plan()
     with pytest.raises(UserError, match="Did you mean 'laws'"):
         store.model_uri("lawz")
     with pytest.raises(UserError, match="Did you mean 'tunelab-kogpt2'"):

@@ -23,6 +23,7 @@ from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.digests import file_digest
 from trainables.base.contract.task import Config, Predictor
 from trainables.base.training.lightgbm_text import check_lightgbm_text
+from trainables.base.training.xgboost_ubjson import check_xgboost_ubjson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 WEIGHTS = "weights.safetensors"
 SKOPS, LIGHTGBM, XGBOOST = "model.skops", "model.lightgbm.txt", "model.xgboost.ubj"
 FORMATS = (WEIGHTS, SKOPS, LIGHTGBM, XGBOOST)
-SHA256 = "sha256"  # of the model's file: XGBoost may end the process over a damaged one
+SHA256 = "sha256"  # of the model's file
 GUIDE = "LOAD.md"  # how to load the files without tunelab
 _GUIDES = {
     WEIGHTS: """# How to load this network
@@ -246,6 +247,8 @@ class ReportedModel(Predictor):
                 return cls(load_file(path), config)
             if name == LIGHTGBM:
                 check_lightgbm_text(path.read_text(encoding="utf-8"))
+            if name == XGBOOST:
+                check_xgboost_ubjson(path.read_bytes())
             if name == SKOPS:
                 check_archive(path, name)
             found = cls({name: _as_bytes(path.read_bytes())}, config)

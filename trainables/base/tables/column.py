@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import shlex
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -44,6 +45,9 @@ _GROUP_NAMES = re.compile(
     r"(^|[_\s.-])(subject|patient|customer|client|participant|household|person|student|animal|session|device)s?"
     r"([_\s.-]?(nr|num|number|code))?$|(환자|고객|회원|학생)$",
     re.IGNORECASE,
+)
+_CODE_NAMES = re.compile(
+    r"(^|[_\s.-])(zip|postal|post)?[_\s.-]?(code|zip|cd)$|zipcode|postcode|우편번호|코드$", re.IGNORECASE
 )
 YEAR_SIGN = "년"  # 2015년 is a date, not a number with a unit
 _YEAR_NAME = re.compile(r"year|연도|년도", re.IGNORECASE)
@@ -136,7 +140,8 @@ def _numeric(present: pd.Series, cells: pd.Series, numbers: pd.Series, notation:
     distinct, named_id = int(read.nunique()), _is_id(present)
     whole = bool((read % 1 == 0).all())
     if whole and distinct == len(read):
-        consecutive = float(read.max() - read.min()) == len(read) - 1 and len(read) > FEW_VALUES
+        span = float(read.max() - read.min()) + 1  # cells that are not numbers may be in between
+        consecutive = len(read) <= span <= len(present) and len(read) > FEW_VALUES
         years = bool(read.between(*_YEARS).all()) or _YEAR_NAME.search(str(present.name)) is not None
         if consecutive and (named_id or not years):
             return ColumnRole("dropped", "numbers the rows")
@@ -148,9 +153,15 @@ def _numeric(present: pd.Series, cells: pd.Series, numbers: pd.Series, notation:
     lost = present.drop(read.index)
     if len(lost):
         shown = ", ".join(repr(str(word)[:20]) for word in lost.value_counts().index[:FEW_WORDS])
-        notes.append(f"{len(lost):,} cells are not numbers ({shown}) and count as missing")
+        notes.append(
+            f"1 cell is not a number ({shown}) and counts as missing"
+            if len(lost) == 1
+            else f"{len(lost):,} cells are not numbers ({shown}) and count as missing"
+        )
     if whole and distinct > FEW_VALUES / 2 and (named_id or _GROUP_NAMES.search(str(present.name))):
         notes.append(REPEATED_ID.format(name=f"'{present.name}'"))
+    if whole and distinct > 2 and _CODE_NAMES.search(str(present.name)):
+        notes.append(f"is read as a number; if it is a code, give --treat {shlex.quote(f'{present.name}=category')}")
     return ColumnRole("numeric", "; ".join(notes), "" if notation == PLAIN else notation)
 
 
@@ -169,7 +180,8 @@ def _dates(cells: pd.Series, order: DateOrder) -> ColumnRole:
         moment = f"{read.iloc[at]:%Y-%m-%d}"
         notes.append(f"cells such as '{example}' are read as {how} ({moment}){doubt}")
     if lost:
-        notes.append(f"{lost:,} cells are not dates from {YEARS[0]} to {YEARS[1]} and count as missing")
+        what, count = ("1 cell is not a date", "counts") if lost == 1 else (f"{lost:,} cells are not dates", "count")
+        notes.append(f"{what} from {YEARS[0]} to {YEARS[1]} and {count} as missing")
     return ColumnRole("dates", "; ".join(notes), order.name)
 
 

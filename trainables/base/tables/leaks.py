@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,12 @@ from trainables.base.tables.columns import Columns
 PROBED = 2_000  # rows that are looked at
 MIN_ROWS, ROWS_PER_COLUMN = 20, 3  # fewer rows fit by accident
 MAX_COLUMNS = 60
-EXACT = 1e-9  # share of the target's variance that may be left, above the rounding of cells
+EXACT = 1e-9  # share of the target's variance that may be left
+WITHIN = 0.75  # of the units to which cells are rounded; half, and a little for the estimated factors
+CLEAR = 0.04  # of the target's deviation: a larger error from the rounding of cells tells nothing
+MAX_DECIMALS = 6  # of a rounded cell
+MAX_PRODUCTS = 8  # columns of which the products by pairs are looked at
+MAX_POWER = 3.0  # of a column in a product: body mass index is weight / height^2
 SAME_VALUE = 5  # rows that share a value, on average: fewer decide the target by accident
 
 
@@ -65,34 +71,72 @@ def _formula(numbers: pd.DataFrame, target: pd.Series, name: str) -> tuple[list[
     x = x[[column for column in x if x[column].nunique() > 1]]
     if len(y) < max(MIN_ROWS, ROWS_PER_COLUMN * (x.shape[1] + 1)) or not x.shape[1] or y.nunique() < 3:
         return [], ""
-    names, factors = _exact(x, y)
+    steps = pd.Series({column: _step(x[column]) % 1 for column in x})  # whole numbers are exact
+    names, factors = _exact(x, y, x * 0 + steps, y * 0 + _step(y))
     if names:
         return names, f"{name} = {_sum(names, factors)}" if all(map(_is_round, factors)) else ""
-    positive = [column for column in x if bool((x[column] > 0).all())]
-    if positive and bool((y > 0).all()):
-        names, powers = _exact(x[positive].apply(np.log), y.apply(np.log))
-        if len(names) > 1 and all(abs(abs(power) - 1) < 1e-6 for power in powers):
+    positive = x[[column for column in x if bool((x[column] > 0).all())]]
+    if positive.shape[1] and bool((y > 0).all()):
+        names, powers = _exact(
+            positive.apply(np.log), y.apply(np.log), steps[positive.columns] / positive, _step(y) / y
+        )
+        whole = all(abs(2 * power - round(2 * power)) < 0.02 and 0.25 < abs(power) <= MAX_POWER for power in powers)
+        if len(names) > 1 and whole:
             return names, ""
-    return [], ""
+    return _with_products(x, y, steps), ""
 
 
-def _exact(x: pd.DataFrame, y: pd.Series) -> tuple[list[str], list[float]]:
-    """Return the fewest columns that give ``y`` as a linear function, and their factors; empty when none do."""
+def _with_products(x: pd.DataFrame, y: pd.Series, steps: pd.Series) -> list[str]:
+    """Return the columns that give ``y`` as a sum of columns and products of two; empty when none do."""
+    pairs = list(combinations(map(str, x.columns), 2))
+    if x.shape[1] > MAX_PRODUCTS or len(y) < ROWS_PER_COLUMN * (x.shape[1] + len(pairs) + 1):
+        return []
+    products = pd.DataFrame({str(pair): x[pair[0]] * x[pair[1]] for pair in pairs})
+    rounding = pd.DataFrame({str((a, b)): x[a].abs() * steps[b] + x[b].abs() * steps[a] for a, b in pairs})
+    terms, of_terms = pd.concat([x, products], axis=1), pd.concat([x * 0 + steps, rounding], axis=1)
+    members = {**{str(column): (str(column),) for column in x}, **{str(pair): pair for pair in pairs}}
+    names, _ = _exact(terms, y, of_terms, y * 0 + _step(y))
+    return list(dict.fromkeys(column for name in names for column in members[name]))
+
+
+def _step(numbers: pd.Series) -> float:
+    """Return the unit to which numbers are rounded, e.g. 0.01; 0 for numbers with more decimals than cells have."""
+    for decimals in range(MAX_DECIMALS + 1):
+        if np.allclose(numbers, numbers.round(decimals), rtol=1e-12, atol=1e-9):
+            return 10.0**-decimals
+    return 0.0
+
+
+def _exact(x: pd.DataFrame, y: pd.Series, x_steps: pd.DataFrame, y_steps: pd.Series) -> tuple[list[str], list[float]]:
+    """Return the fewest columns that give ``y`` as a linear function, and their factors; empty when none do.
+
+    Args:
+        x: numbers without missing ones.
+        y: the target.
+        x_steps: unit to which each number is rounded.
+        y_steps: the same of the target: the function may be off by half of these together. It may have been made
+            from the numbers as they are, or from more exact ones.
+    """
+
+    def fits(names: list[str]) -> bool:
+        factors = _solution(x[names], y)
+        rest = y.to_numpy() - np.column_stack([x[names].to_numpy(), np.ones(len(x))]) @ factors
+        if float(rest @ rest) <= EXACT * len(y) * float(y.to_numpy().var()):
+            return True
+        of_y, of_x = y_steps.to_numpy(), x_steps[names].to_numpy() @ np.abs(factors[:-1])
+        return any(
+            bool((np.abs(rest) <= WITHIN * steps).all()) and float(np.median(steps)) < CLEAR * float(y.to_numpy().std())
+            for steps in (of_y, of_y + of_x)
+        )
+
     names = list(x.columns)
-    if _left(x[names], y) > EXACT:
+    if not fits(names):
         return [], []
     for column in list(x.columns):
         fewer = [name for name in names if name != column]
-        if fewer and _left(x[fewer], y) <= EXACT:
+        if fewer and fits(fewer):
             names = fewer
     return names, _solution(x[names], y)[:-1].tolist()
-
-
-def _left(x: pd.DataFrame, y: pd.Series) -> float:
-    """Return the share of the variance of ``y`` that a linear function of ``x`` leaves."""
-    matrix = np.column_stack([x.to_numpy(), np.ones(len(x))])
-    rest = y.to_numpy() - matrix @ _solution(x, y)
-    return float((rest @ rest) / ((y - y.mean()) @ (y - y.mean())))
 
 
 def _solution(x: pd.DataFrame, y: pd.Series) -> np.ndarray:

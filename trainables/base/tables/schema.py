@@ -10,11 +10,11 @@ import pandas as pd
 from search_spaces.errors import UserError, unknown
 from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import row_kind
-from trainables.base.tables.cells.missing import infer_codes
+from trainables.base.tables.cells.missing import code_text, infer_codes
 from trainables.base.tables.column import TREATMENTS, ColumnRole, chosen_role, infer_role
 from trainables.base.tables.columns import SORTS, Columns, category_text
 from trainables.base.tables.leaks import find_leak
-from trainables.base.tables.target import Target, clean_target, code_note, infer_target
+from trainables.base.tables.target import Target, clean_target, code_notes, infer_target
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ def _with_missing(frame: pd.DataFrame, columns: Columns, missing: Sequence[str] 
         return replace(columns, missing=chosen), []
     numbers = {name: columns.numbers(frame[name]) for name in columns.numeric}
     codes = infer_codes(numbers)
-    found = {name: (f"{code:g}",) for name, code in codes.items()}
-    notes = [code_note(name, numbers[name], code) for name, code in codes.items()]
+    found = {name: tuple(map(code_text, of_column)) for name, of_column in codes.items()}
+    notes = [note for name in numbers for note in code_notes(name, numbers[name], codes.get(name, ()))]
     return replace(columns, missing=found), notes
 
 

@@ -13,7 +13,7 @@ from search_spaces.errors import UserError, unknown
 from trainables.base.kinds.kind import TABLE_KINDS, Kind, RowKind
 from trainables.base.kinds.registry import kind_of_classes, row_kind
 from trainables.base.tables.cells.dates import MOSTLY
-from trainables.base.tables.cells.missing import NO_LABEL, drop_codes, infer_codes, is_word
+from trainables.base.tables.cells.missing import NO_LABEL, code_text, doubtful_code, drop_codes, infer_codes, is_word
 from trainables.base.tables.cells.numbers import PLAIN, infer_number_format, read_numbers
 from trainables.base.tables.column import FEW_VALUES, reading, strange_cells
 
@@ -166,9 +166,10 @@ def _clean_numbers(
 ) -> tuple[pd.Series, tuple[str, ...], list[str]]:
     """Return the numbers that can be learned, the codes of missing ones, as text, and notes."""
     codes, notes = tuple(missing or ()), []
-    if missing is None and (code := infer_codes({name: cells.numbers}).get(name)) is not None:
-        codes = (f"{code:g}",)
-        notes.append(code_note(name, cells.numbers, code))
+    if missing is None:
+        found = infer_codes({name: cells.numbers}).get(name, ())
+        codes = tuple(map(code_text, found))
+        notes += code_notes(name, cells.numbers, found)
     return drop_codes(cells.numbers, _numbers(codes)).dropna(), codes, notes
 
 
@@ -204,13 +205,20 @@ def clean_target(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
     return frame.loc[rows].reset_index(drop=True).assign(**{target.name: clean.to_numpy()})
 
 
-def code_note(name: str, numbers: pd.Series, code: float) -> str:
-    """Return what is said of a number that is taken for a missing cell."""
-    share = float((numbers == code).mean())
-    return (
-        f"{code:g} in {share:.0%} of the cells of '{name}' is far from all others and is read as missing; "
-        f"--missing none keeps it as a number."
-    )
+def code_notes(name: str, numbers: pd.Series, codes: Sequence[float]) -> list[str]:
+    """Return what is said of the numbers of a column that are taken for missing cells, or may be such."""
+
+    def share(code: float) -> str:
+        return f"{code_text(code)} in {float((numbers == code).mean()):.0%} of the cells of '{name}'"
+
+    doubtful = None if codes else doubtful_code(numbers)
+    if doubtful is not None:
+        hint = f"--missing {code_text(doubtful)} if it means a missing cell"
+        return [f"{share(doubtful)} is the only negative number and is kept; {hint}."]
+    return [
+        f"{share(code)} is far from all others and is read as missing; --missing none keeps it as a number."
+        for code in codes
+    ]
 
 
 def _numbers(codes: Sequence[str]) -> list[float]:
@@ -233,7 +241,7 @@ def _label(value: Any) -> Any:
 def _word_notes(name: str, labels: pd.Series) -> list[str]:
     words = labels[is_word(labels)].value_counts()
     return [
-        f"'{word}' is a class of '{name}' ({count:,} rows); --missing {word} leaves these rows out."
+        f"'{word}' is a class of '{name}' ({_rows(count)}); --missing {word} leaves these rows out."
         for word, count in words.items()
     ]
 
@@ -247,11 +255,18 @@ def _rare_classes(name: str, counts: pd.Series) -> tuple[tuple[Any, ...], list[s
             f"The target '{name}' has {len(counts) - len(rare)} class(es) with {MIN_CLASS_ROWS} or more rows, but two "
             "are needed, with a row in each split. Merge rare classes or choose another target."
         )
-    shown = ", ".join(f"'{label}' ({count})" for label, count in rare.iloc[:SHOWN].items())
+    shown = ", ".join(f"'{_shown(label)}' ({count})" for label, count in rare.iloc[:SHOWN].items())
     more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
-    rows = "1 row" if rare.sum() == 1 else f"{int(rare.sum()):,} rows"
-    note = f"Left out {rows} of classes with fewer than {MIN_CLASS_ROWS} rows, too few to split: {shown}{more}."
-    return tuple(rare.index), [note]
+    few = f"classes with fewer than {MIN_CLASS_ROWS} rows, too few to split: {shown}{more}"
+    return tuple(rare.index), [f"Left out {_rows(int(rare.sum()))} of {few}."]
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _shown(label: Any) -> str:
+    return f"{label:g}" if isinstance(label, float) else str(label)
 
 
 def _far_note(name: str, clean: pd.Series) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import resource
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -281,6 +283,43 @@ def test_lightgbm_never_reads_a_damaged_text(saved: Callable[[str], Path]) -> No
     for cut in range(1, len(text), len(text) // 60):
         with changed(folder, "booster.txt", text[:cut].encode()):
             assert "booster.txt" in refused(folder)
+
+
+def with_numbers(content: bytes, name: str, value: int) -> bytes:
+    """An XGBoost model with other numbers in an array of its second tree: all are the value, as many as before."""
+    key = struct.pack(">q", len(name)) + name.encode() + b"[$l#L"
+    start = content.index(key, content.index(key) + 1) + len(key)
+    count = int(struct.unpack(">q", content[start : start + 8])[0])
+    return content[: start + 8] + struct.pack(">i", value) * count + content[start + 8 + 4 * count :]
+
+
+def numbers_changed(content: bytes) -> Iterator[bytes]:
+    """An XGBoost model with one entry made wrong, in many ways, of the same length."""
+    for name in ("left_children", "right_children", "split_indices", "parents"):
+        for value in (-2, 2_000_000_000, 1_000):
+            yield with_numbers(content, name, value)
+    for name, texts in {"num_feature": (b"0", b"x"), "num_nodes": (b"0", b"9"), "num_trees": (b"2", b"-")}.items():
+        for text in texts:
+            at = content.index(name.encode()) + len(name) + 9
+            yield content[:at] + text + content[at + 1 :]
+    yield content.replace(b"parents[$l#L", b"parents[$D#L")
+    yield content.replace(b"trees[#L" + struct.pack(">q", 3), b"trees[#L" + struct.pack(">q", 2**62))
+    yield content.replace(b"{", b"{" * 200, 1)
+    yield b'{"learner": {}}'
+
+
+def test_xgboost_never_reads_a_damaged_model_whose_digest_fits(saved: Callable[[str], Path]) -> None:
+    """Somebody who changes the model changes its digest too; XGBoost would end the process."""
+    folder = saved("xgboost")
+    name = "model.xgboost.ubj"
+    content, meta = (folder / name).read_bytes(), json.loads((folder / "predictor.json").read_text())
+    cuts = [content[:cut] for cut in range(1, len(content), len(content) // 40)]
+    for number, damaged in enumerate([*numbers_changed(content), *cuts]):
+        assert damaged != content, number
+        fitting = json.dumps({**meta, "sha256": hashlib.sha256(damaged).hexdigest()}).encode()
+        with changed(folder, name, damaged), changed(folder, "predictor.json", fitting):
+            assert name in refused(folder), number
+    load_predictor(folder)
 
 
 def test_an_ensemble_without_one_of_its_members_names_it(saved: Callable[[str], Path], tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ ROWS = 150
 RNG = np.random.default_rng(3)
 X = pd.Series(RNG.normal(size=ROWS).round(3))
 Y = (X * 3 + RNG.normal(size=ROWS)).round(3)
+N = RNG.integers(0, 99, ROWS)
+KG, M = pd.Series(RNG.uniform(45, 110, ROWS).round(1)), pd.Series(RNG.uniform(1.5, 2, ROWS).round(2))
 
 
 def table(folder: Path, target: str = "y", columns: dict[str, Any] | None = None, **options: Any) -> Table:
@@ -56,6 +58,13 @@ ROLES = [  # cells, role, format, part of the note
         "day first",
         "",
     ),
+    ([(90 + i // 12) * 10_000 + (i % 12 + 1) * 100 + 28 for i in range(ROWS // 2)], "dates", "yymmdd", "1990-01-28"),
+    ([f"2018.01.{i // 24 + 1:02d} {i % 24 + 1}시" for i in range(ROWS)], "dates", "year first", ""),
+    ([f"{m}-{y:02d}" for y in range(96, 99) for m in ("Jan", "Feb", "Dec")], "dates", "month and year", "1996-01-01"),
+    ([f"{m}-{y:02d}" for y in range(1, 32) for m in ("Jan", "Feb")], "dropped", "", ""),  # days, as far as it shows
+    ([f"{2018 + i // 12}M{i % 12 + 1:02d}" for i in range(ROWS)], "dates", "year first", ""),
+    ([f"월 {n}만원" for n in NUMBERS], "numeric", "Korean units", ""),
+    (["x1" if i == 70 else str(i + 1) for i in range(ROWS)], "dropped", "", "numbers the rows"),
     ([f"{i % 40:05d}" for i in range(ROWS)], "categorical", "", "--treat c=number"),
     ([f"the parcel {i} came late again" for i in range(ROWS)], "text", "", "free text"),
     ([f"u{i}" for i in range(ROWS)], "dropped", "", "another text in every row"),
@@ -94,6 +103,25 @@ def test_codes_for_missing_are_found_in_features_and_target_and_can_be_kept(tmp_
     assert len(said.read()) == int((~gap).sum())
 
 
+def test_several_codes_of_any_length_are_found_and_a_doubtful_one_is_kept_and_said(tmp_path: Path) -> None:
+    gap = RNG.random(ROWS)
+    x = X.mask(gap < 0.1, -999).mask(gap > 0.9, -888)
+    counts = pd.Series(RNG.integers(0, 90, ROWS)).mask(gap < 0.2, -1)
+    task = table(tmp_path, columns={"x": x, "n": counts, "y": Y.mask(gap < 0.15, 99_999_999)})
+    assert task.read()["y"].max() < 100
+    assert "99999999 in" in notes(task)
+    assert task.columns().numbers(task.read()["x"]).min() > -100
+    assert "-1 in" in notes(task)
+    assert "is kept; --missing -1" in notes(task)
+    assert task.columns().numbers(task.read()["n"]).min() == -1
+
+
+def test_a_number_that_is_named_as_a_code_is_said(tmp_path: Path) -> None:
+    said = notes(table(tmp_path, columns={"zip_code": repeated(10_001, 20_002, 30_003), "우편번호": repeated(1, 2, 3)}))
+    assert "--treat zip_code=category" in said
+    assert "--treat '우편번호=category'" in said
+
+
 def test_labels_that_look_like_missing_words_are_classes(tmp_path: Path) -> None:
     columns = {"y": repeated("None", "N/A", "Insomnia", "null")}
     task = table(tmp_path, columns=columns)
@@ -123,6 +151,10 @@ def test_an_identifier_is_found_in_spite_of_a_damaged_cell_and_named_when_it_rep
         ),
         ({"code": repeated("k1", "k2", "k3"), "kind": repeated("a", "b", "a")}, "kind", "'code'"),
         ({"score": X, "passed": X > 0.2}, "passed", "'score'"),
+        ({"f": (Y * 9 / 5 + 32).round(2), "c": Y.round(2)}, "c", "'f'"),
+        ({"kg": KG, "m": M, "bmi": (KG / M**2).round(1)}, "bmi", "'kg' and 'm'"),
+        ({"q1": N, "q2": N[::-1], "mean": ((N + N[::-1] * 2) / 3).round(1)}, "mean", "'q1' and 'q2'"),
+        ({"n": N, "price": KG, "fee": M, "paid": (N * KG + M).round(2)}, "paid", "'fee', 'n' and 'price'"),
     ],
 )
 def test_columns_that_give_the_target_away_are_named_before_training(
@@ -133,8 +165,12 @@ def test_columns_that_give_the_target_away_are_named_before_training(
     assert says in said
 
 
-def test_an_honest_table_is_not_accused(tmp_path: Path) -> None:
-    assert "can be computed" not in notes(table(tmp_path, columns={"k": repeated("a", "b", "c")}))
+@pytest.mark.parametrize(
+    "columns",
+    [{"k": repeated("a", "b", "c")}, {"a": N % 9, "b": N[::-1] % 9, "y": N % 9 + N[::-1] % 9 + np.arange(ROWS) % 3}],
+)
+def test_an_honest_table_is_not_accused(columns: dict[str, Any], tmp_path: Path) -> None:
+    assert "can be computed" not in notes(table(tmp_path, columns=columns))
 
 
 def test_treatments_overrule_the_guess(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ NO_DATE = r"\s*(?:9999|0000|0001)\D.*"  # what databases write for no date
 EPOCH = pd.Timestamp(0, tz="UTC")
 YEAR_FIRST, DAY_FIRST, MONTH_FIRST = "year first", "day first", "month first"
 YEAR_MONTH = "year.month"  # 2000.10 is October 2000, also where the file was read as numbers
+MONTH_YEAR = "month and year"  # Jan-07
+SHORT_COMPACT = "yymmdd"  # 70131 is 31 January 2007, as the zero in front gets lost
 MOSTLY = 0.95  # share of readable cells from which text is dates, or numbers
 PROBED = 2000  # cells that tell how a column is written
 MAX_CELL = 60  # characters; a longer text is no date
@@ -38,6 +40,7 @@ _SHORT_YEAR = {
     YEAR_FIRST: rf"{_SHORT}\s*[-/.년]\s*{_NUMBER}\s*[-/.월]\s*{_DAY}\s*[.일]?",
     DAY_FIRST: rf"{_DAY}\s*[-/. ]\s*{_MONTH}\s*[-/. ]\s*{_SHORT}",
     MONTH_FIRST: rf"{_MONTH}\s*[-/. ]\s*{_DAY}\s*[-/., ]\s*{_SHORT}",
+    MONTH_YEAR: rf"{_WORD}\s*(?:[-/]\s*['’]?|['’])(?P<year>\d{{2}})",
 }
 _PERIODS = (
     rf"{_YEAR}[-/.년\s]*Q(?P<quarter>[1-4])",
@@ -47,6 +50,7 @@ _PERIODS = (
     rf"{_WORD}[-/., ]*{_YEAR}",
     rf"{_YEAR}[-/., ]+{_WORD}",
     rf"{_YEAR}\s*년",
+    rf"{_YEAR}[-\s]?M{_NUMBER}",
 )
 _COMPACT = (
     r"(?P<year>(?:1[6-9]|2[0-2])\d{2})(?P<month>0[1-9]|1[0-2])"
@@ -62,6 +66,8 @@ def _compiled(date: str) -> re.Pattern[str]:
 _LONG = {order: _compiled(date) for order, date in _LONG_YEAR.items()}
 _BRIEF = {order: _compiled(date) for order, date in _SHORT_YEAR.items()}
 _COMPACT_DATE = re.compile(rf"\s*{_COMPACT}\s*", re.IGNORECASE)
+_SHORT_COMPACT_DATE = re.compile(r"(?P<year>\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>[0-3]\d)")
+_KOREAN_TIME = re.compile(r"(\d)\s*시(?:\s*(\d{1,2})\s*분(?:\s*(\d{1,2})\s*초)?)?")
 _CERTAIN = (  # a cell of these can be read in one way only
     _compiled(rf"{_YEAR}\s*[-/.년]\s*{_MONTH}\s*(?:[-/.월]\s*(?:{_DAY}\s*[.일]?)?)?"),
     _COMPACT_DATE,
@@ -70,6 +76,7 @@ _CERTAIN = (  # a cell of these can be read in one way only
 _MONTHS = {"janfebmaraprmayjunjulaugsepoctnovdec"[3 * i : 3 * i + 3]: i + 1 for i in range(12)}
 _DATE_NAME = re.compile(r"date|day|month|time|ym|날짜|일자|일시|년월|연월", re.IGNORECASE)
 _MIN_DISTINCT = {6: 6, 8: 3, 10: 3, 12: 3, 14: 3}  # distinct numbers of this many digits that show dates
+_MIN_SHORT = 12  # the same for numbers of at most six digits that are two-digit years, months and days
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,8 @@ class DateOrder:
     """How a column writes its dates.
 
     Attributes:
-        name: ``"year first"``, ``"day first"``, ``"month first"`` or ``"year.month"``.
+        name: ``"year first"``, ``"day first"``, ``"month first"``, ``"year.month"``, ``"month and year"`` or
+            ``"yymmdd"``.
         sure: whether a cell decides between the orders: one with a part above 12, or with points (1.2.2024), which
             is never month first. Otherwise the month is taken to come first, or the year where it has two digits.
     """
@@ -122,6 +130,8 @@ def _order_of(text: pd.Series) -> DateOrder | None:
 
 def _best_order(text: pd.Series, read: Mapping[str, pd.DataFrame]) -> DateOrder | None:
     """Return the order among equally readable ones; None for points with the month first, as in 10.20.30."""
+    if MONTH_YEAR in read:
+        return DateOrder(MONTH_YEAR) if _are_years(text, read[MONTH_YEAR]["year"]) else None
     orders = [order for order in (YEAR_FIRST, DAY_FIRST, MONTH_FIRST) if order in read]
     if bool(text.str.contains("/").any()) and len(orders) > 1:
         orders = [order for order in orders if order != YEAR_FIRST]  # 18/01/02 is hardly ever 2018
@@ -136,6 +146,16 @@ def _best_order(text: pd.Series, read: Mapping[str, pd.DataFrame]) -> DateOrder 
     return DateOrder(best, sure=all(years[best] * 3 <= years[order] for order in orders if order != best))
 
 
+def _are_years(text: pd.Series, years: pd.Series) -> bool:
+    """Return whether the numbers behind months are years: Jan-20 alone may be the twentieth of January.
+
+    An apostrophe, a number that no day has, or most months of each of a few numbers decide.
+    """
+    numbers = years % 100
+    few = len(text) >= 24 and numbers.max() < 28 and numbers.nunique() * 8 <= len(text)
+    return bool(text.str.contains("['’]").all() or (numbers > 31).any() or (numbers == 0).any() or few)
+
+
 def _order_of_numbers(column: pd.Series) -> DateOrder | None:
     values = column.dropna().unique()
     numbers = pd.Series(values[np.isfinite(values.astype(np.float64))].astype(np.float64))
@@ -147,7 +167,11 @@ def _order_of_numbers(column: pd.Series) -> DateOrder | None:
         width = len(text.iloc[0])
         enough = len(text) >= (3 if named else _MIN_DISTINCT.get(width, np.inf))
         uniform = enough and width in _MIN_DISTINCT and bool((text.str.len() == width).all())
-        return DateOrder(YEAR_FIRST) if uniform and bool(_read_by(text, (_COMPACT_DATE,)).all()) else None
+        if uniform and bool(_read_by(text, (_COMPACT_DATE,)).all()):
+            return DateOrder(YEAR_FIRST)
+        short = numbers.between(101, 991_231).all() and len(text) >= (3 if named else _MIN_SHORT)
+        dates = short and bool(_read_by(text.str.zfill(6), (_SHORT_COMPACT_DATE,)).all())
+        return DateOrder(SHORT_COMPACT) if dates else None
     months = (numbers % 1 * 100).round(6)
     dates = bool((months.mod(1) == 0).all() and months.between(1, 12).all() and (months < 10).any())
     years = bool(numbers.between(1800, 2200).all())
@@ -167,6 +191,8 @@ def read_dates(column: pd.Series, order: str = YEAR_FIRST) -> pd.Series:
     text = _as_text(pd.Series(cells), order)
     read = _in_range(pd.to_datetime(text.where(text.str.len() != 6), errors="coerce", utc=True, format="ISO8601"))
     patterns = (*([_LONG[order]] if order in _LONG else []), *_CERTAIN, _BRIEF.get(order, _BRIEF[YEAR_FIRST]))
+    if order == SHORT_COMPACT:
+        patterns = (_SHORT_COMPACT_DATE, *patterns)
     rest = read.isna()  # hardly any: ISO is what most files have, and pandas reads it fast
     if rest.any():
         read[rest] = _assembled(_first_parts(text[rest], patterns))
@@ -194,7 +220,8 @@ def _as_text(cells: pd.Series, order: str) -> pd.Series:
     if order == YEAR_MONTH:
         numbers = pd.to_numeric(cells.astype(object), errors="coerce").astype(np.float64)
         return numbers.map(lambda number: "" if pd.isna(number) else f"{number:.2f}").astype(object).astype(str)
-    return cells.astype(object).map(_digits).astype(object).astype(str)
+    text = cells.astype(object).map(_digits).astype(object).astype(str)
+    return text.mask(text.str.fullmatch(r"\d{3,5}"), text.str.zfill(6)) if order == SHORT_COMPACT else text
 
 
 def _digits(cell: object) -> str:
@@ -223,7 +250,7 @@ def _first_parts(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.D
 
 def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
     """Return the named parts of each cell, as text; missing where the whole cell does not fit."""
-    matches = (pattern.fullmatch(cell) if _may_be_date(cell) else None for cell in text)
+    matches = (pattern.fullmatch(_with_colons(cell)) if _may_be_date(cell) else None for cell in text)
     rows = [{} if match is None else match.groupdict() for match in matches]
     parts = pd.DataFrame(rows, index=text.index, columns=list(_PARTS), dtype=object)
     short = parts["year"].str.len() == 2
@@ -235,6 +262,13 @@ def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
     whole_year = (parts["year"] * 0 + 1).where(parts["month"].isna())
     parts["month"] = month.fillna(3 * parts["quarter"] - 2).fillna(whole_year)
     return parts
+
+
+def _with_colons(cell: str) -> str:
+    """Return a cell with the time as 09:05 instead of 9시 5분."""
+    if "시" not in cell:
+        return cell
+    return _KOREAN_TIME.sub(lambda found: f"{found[1]}:{found[2] or 0:>02}:{found[3] or 0:>02}", cell)
 
 
 def _may_be_date(cell: str) -> bool:

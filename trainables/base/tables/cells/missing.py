@@ -20,9 +20,10 @@ WORDS = frozenset(
 NO_LABEL = frozenset(["", "?", "nan", "<na>", "nat", "#n/a"])  # what programs write for an empty cell: no class
 MIN_CELLS, MIN_SHARE = 3, 0.002  # of a number before it may mean a missing cell
 MIN_GAP = 0.5  # from it to the nearest other number, in ranges of the others
-_BELOW = frozenset([-1, -9, -99, -100, -200, -300, -500, -777, -888, -999, -1000, -7777, -8888, -9999, -99999, -999999])
-_ABOVE = frozenset([99, 888, 999, 7777, 8888, 9999, 88888, 99999, 999999, 9999999, 99999999, 999999999])
-_FRACTIONS = frozenset([-9.9, -99.9, -99.99, -999.9, -999.99, 99.9, 99.99, 999.9, 999.99, 9999.9, -9999.9])
+# Beside numbers of nothing but nines, eights or sevens: round negative ones, and the ends of the types of files.
+_ROUND = frozenset([-1, -100, -200, -300, -500, -1000, -10000])
+_ENDS = frozenset([-32768, 32767, 65535, -2147483648, 2147483647, 1e20, 1e30, -1e30])
+_ALONE = frozenset([-1, -9, -99])  # may mean a missing cell where they are the only negative number
 
 
 def is_word(cells: pd.Series) -> pd.Series:
@@ -30,8 +31,8 @@ def is_word(cells: pd.Series) -> pd.Series:
     return cells.astype(object).astype(str).str.strip().str.lower().isin(WORDS)
 
 
-def infer_codes(columns: Mapping[str, pd.Series]) -> dict[str, float]:
-    """Return the numbers that mean a missing cell, by column.
+def infer_codes(columns: Mapping[str, pd.Series]) -> dict[str, tuple[float, ...]]:
+    """Return the numbers that mean a missing cell, by column, where there are such.
 
     Such a number has only nines (or is a round negative one), is repeated, and lies far from all others of its column.
     One that a column shows is looked for in the others with less distance, where it is the only negative number.
@@ -39,13 +40,28 @@ def infer_codes(columns: Mapping[str, pd.Series]) -> dict[str, float]:
     Args:
         columns: float64 values by name.
     """
-    found = {name: code for name, values in columns.items() if (code := _code_of(values)) is not None}
-    shared = {code for code in found.values() if code < 0}
+    found = {name: codes for name, values in columns.items() if (codes := _codes_of(values))}
+    shared = {code for codes in found.values() for code in codes if code < 0}
     for name, values in columns.items():
         negative = set(values[values < 0].unique().tolist())
         if name not in found and len(negative) == 1 and negative <= shared and _is_frequent(values, min(negative)):
-            found[name] = min(negative)
+            found[name] = (min(negative),)
     return found
+
+
+def doubtful_code(values: pd.Series) -> float | None:
+    """Return -1, -9 or -99 where it is the only negative number and more frequent than any other; else None."""
+    numbers = values.dropna()
+    negative = numbers[numbers < 0].unique()
+    if len(negative) != 1 or float(negative[0]) not in _ALONE or numbers.nunique() <= MIN_CELLS:
+        return None
+    code = float(negative[0])
+    return code if _is_frequent(numbers, code) and numbers.value_counts().index[0] == code else None
+
+
+def code_text(code: float) -> str:
+    """Return a number as people write it in a cell: ``-999``, ``99.9``."""
+    return np.format_float_positional(code, trim="-")
 
 
 def drop_codes(values: pd.Series, codes: Collection[float]) -> pd.Series:
@@ -53,19 +69,28 @@ def drop_codes(values: pd.Series, codes: Collection[float]) -> pd.Series:
     return values.mask(values.isin(list(codes))) if codes else values
 
 
-def _code_of(values: pd.Series) -> float | None:
+def _codes_of(values: pd.Series) -> tuple[float, ...]:
     numbers = values.dropna()
-    if numbers.nunique() < 3:
-        return None
-    for candidate, sign in ((float(numbers.min()), -1), (float(numbers.max()), 1)):
-        known = candidate in _FRACTIONS or candidate in (_BELOW if sign < 0 else _ABOVE)
-        if not known or not _is_frequent(numbers, candidate):
-            continue
-        others = numbers[numbers != candidate]
-        gap = float((others - candidate).abs().min())
-        if gap > MIN_GAP * max(float(others.max() - others.min()), np.finfo(float).tiny) and gap > 1:
-            return candidate
-    return None
+    counts = numbers.value_counts()
+    frequent = counts[counts >= max(MIN_CELLS, MIN_SHARE * len(numbers))].index
+    candidates = [float(number) for number in frequent if _is_code(float(number))]
+    others = numbers[~numbers.isin(candidates)]
+    if not candidates or others.nunique() < 2:
+        return ()
+    low, high = float(others.min()), float(others.max())
+    least = max(MIN_GAP * (high - low), 1.0)
+    return tuple(sorted(code for code in candidates if max(low - code, code - high) > least))
+
+
+def _is_code(number: float) -> bool:
+    """Return whether a number is one of those that people and programs write for a missing cell."""
+    if number in _ROUND or number in _ENDS:
+        return True
+    digits = set(code_text(abs(number)).replace(".", ""))
+    length = len(code_text(abs(number)).replace(".", ""))
+    fewest = 1 if number < 0 and digits == {"9"} else 2 if digits == {"9"} else 3
+    whole = number.is_integer()
+    return (digits == {"9"} and length >= fewest + (not whole)) or (digits in ({"8"}, {"7"}) and whole and length >= 3)
 
 
 def _is_frequent(values: pd.Series, code: float) -> bool:

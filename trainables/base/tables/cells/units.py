@@ -27,7 +27,7 @@ _DIMENSIONS: tuple[dict[str, float], ...] = (
 _COUNTS = _DIMENSIONS[0]
 _KOREAN = {"조": 1e12, "억": 1e8, "천만": 1e7, "백만": 1e6, "십만": 1e5, "만": 1e4, "천": 1e3, "백": 1e2, "": 1.0}
 _KOREAN_PART = re.compile(r"(\d+(?:\.\d+)?)(조|억|천만|백만|십만|만|천|백)?")
-_KOREAN_NUMBER = re.compile(rf"([-+]?)((?:{_KOREAN_PART.pattern})+)(?:원|₩)?")
+_KOREAN_NUMBER = re.compile(rf"(?:약|월|연|총)?([-+]?)((?:{_KOREAN_PART.pattern})+)(?:원|₩)?")
 KOREAN_UNIT = re.compile(r"\d\s*(?:조|억|만|천)")
 _SHORT_REST = re.compile(r"억\s*[\d,]+\s*$")
 

@@ -12,7 +12,8 @@ from search_spaces.errors import UserError
 
 DELIMITERS = (",", "\t", ";", "|")
 PROBED_ROWS = 200
-MANY_NUMBERS = 0.5  # share of the names that are numbers from which a header looks like data
+MANY_NUMBERS = 0.5  # share of the names that are numbers, dates or cells of the rows, from which a header is data
+REPEATED = 0.02  # share of a column's cells that are like its name, from which the name is a cell
 YEARS = (1800, 2100)  # numbers that name a column of a table with a column a year
 SHOWN = 3  # names in a note
 MAX_NAMED = 30  # columns that a message lists
@@ -21,6 +22,7 @@ _EXCEL_HINT = re.compile(r"\"?sep=(\t|[^\w\s\"'])\"?\r?\n", re.IGNORECASE)  # th
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")  # line ends inside a name
 _NUMBER = re.compile(r"\s*[-+−]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?\s*%?\s*")
+_DATE = re.compile(r"\s*\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\s*\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
 _ONLY_SIGNS = re.compile(r"[\W_]*")
 
 
@@ -92,7 +94,7 @@ def find_layout(head: str, name: str, *, complete: bool, header: bool = True, fe
         raw = [*raw, *[""] * (wide - len(raw))]  # delimiters at the end of every row
     if header and _looks_like_data(found, records[at + 1 :]):
         shown = ", ".join(repr(cell) for cell in found.cells[:SHOWN])
-        notes.append(f"Most column names are numbers ({shown}, ...): if the first line is data, give --no-header.")
+        notes.append(f"Most column names look like cells ({shown}, ...): if the first line is data, give --no-header.")
     if header:
         names, renamed = unique_names(raw)
         notes += renamed
@@ -179,15 +181,26 @@ def _skipped_note(records: Sequence[_Record]) -> str:
 
 
 def _looks_like_data(header: _Record, rows: Sequence[_Record]) -> bool:
-    names = [(i, cell) for i, cell in enumerate(header.cells) if cell.strip()]
-    numbers = [(i, cell.strip()) for i, cell in names if _NUMBER.fullmatch(cell)]
-    if not rows or len(numbers) < MANY_NUMBERS * len(names):
+    names = [(i, cell.strip()) for i, cell in enumerate(header.cells) if cell.strip()]
+    numbers = [(i, cell) for i, cell in names if _is_value(cell)]
+    repeated = [cell for i, cell in names if not _is_value(cell) and _is_repeated(cell, i, rows)]
+    if not rows or not numbers or len(numbers) + len(repeated) < MANY_NUMBERS * len(names):
         return False
     years = [cell for _, cell in numbers if cell.isascii() and cell.isdigit() and YEARS[0] <= int(cell) <= YEARS[1]]
     if len(years) == len(numbers) == len(set(years)):
         return False
     below = [row.cells[i] for row in rows for i, _ in numbers if i < len(row.cells) and row.cells[i].strip()]
-    return sum(_NUMBER.fullmatch(cell) is not None for cell in below) > len(below) / 2
+    return sum(map(_is_value, below)) > len(below) / 2
+
+
+def _is_value(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None or _DATE.match(cell) is not None
+
+
+def _is_repeated(name: str, column: int, rows: Sequence[_Record]) -> bool:
+    """Return whether a column's name is a frequent cell of it: 'M' above M, F, M, ..."""
+    cells = [row.cells[column].strip() for row in rows if column < len(row.cells)]
+    return cells.count(name) > max(1, REPEATED * len(cells))
 
 
 def unique_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
