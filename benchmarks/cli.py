@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from search_spaces.errors import UserError
+from tunelab.cli.arguments.language import LanguageOption
 from tunelab.cli.commands import HelpfulGroup
+from tunelab.system.language import tr, use_language
 
 app = typer.Typer(
     name="bench",
@@ -29,12 +31,19 @@ def _continued(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"Stopped. What is done is kept in {folder}; the same command continues from there.", err=True)
+        text = tr("Stopped. What is done is kept in {folder}; the same command continues from there.", folder=folder)
+        typer.echo(text, err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
 def _notify(text: str) -> None:
     typer.echo(text, err=True)
+
+
+def _tell_report(folder: Path) -> None:
+    from benchmarks.harness.suite import REPORT
+
+    typer.echo(tr("Report: {path}", path=folder / REPORT))
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:
@@ -85,6 +94,7 @@ def generation(
     trials: Annotated[int | None, typer.Option(help="Settings that --optimize tries; default 48.")] = None,
     speed: Annotated[bool, typer.Option(help="Measure speed too.")] = True,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store; 'off' for none.")] = None,
+    language: LanguageOption = None,
 ) -> None:
     """Compare settings of text generation on quality, diversity and speed; one folder with a report comes out.
 
@@ -100,6 +110,7 @@ def generation(
 
         tunelab bench generation --prompt "오늘 날씨는" --temperature 0.3,0.9,1.2 --top-k 10,50
     """
+    use_language(language)
     from benchmarks.generation.display import Terminal
     from benchmarks.generation.plan.request import Request
 
@@ -146,7 +157,7 @@ def generation(
         from benchmarks.generation.report.logged import log_benchmark
 
         typer.echo(f"Logged as run {log_benchmark(store, folder, results, typer.echo)} in {store.shown_uri}")
-    typer.echo(f"Report: {folder / 'report.html'}")
+    _tell_report(folder)
 
 
 @app.command()
@@ -163,6 +174,7 @@ def speed(
     control_trials: Annotated[int, typer.Option(help="Instant trials that show what control costs; 0 for none.")] = 400,
     loop_rounds: Annotated[int, typer.Option(min=0, help="Rounds of the training loop alone; 0 for none.")] = 5,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-speed"),
+    language: LanguageOption = None,
 ) -> None:
     """Measure what a sweep costs beside its training, against other ways to run it; one folder with a report comes out.
 
@@ -172,6 +184,7 @@ def speed(
 
         tunelab bench speed --tasks california_housing --trials 64,256 --control-trials 2000
     """
+    use_language(language)
     from benchmarks.speed import run as benchmark
 
     try:
@@ -192,7 +205,7 @@ def speed(
         loop_rounds=loop_rounds,
     )
     benchmark.run(request, output, _notify)
-    typer.echo(f"Report: {output / benchmark.REPORT}")
+    _tell_report(output)
 
 
 @app.command()
@@ -221,6 +234,7 @@ def search(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-search"),
+    language: LanguageOption = None,
 ) -> None:
     """Compare methods of search with equal budgets; one folder with a report comes out.
 
@@ -240,6 +254,7 @@ def search(
 
         tunelab bench search --tables curves --methods tpe+asha,random+asha --workers 1,8 --seeds 5
     """
+    use_language(language)
     from benchmarks.search.arena.command import compare_on_curves
     from benchmarks.search.command import compare_by_training
 
@@ -261,14 +276,16 @@ def plan(
     ),
     trials: Annotated[int, typer.Option(min=1, help="Size of each sweep.")] = 32,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-plan"),
+    language: LanguageOption = None,
 ) -> None:
     """Compare what `tunelab plan` predicts with what the sweep then takes; one folder with a report comes out."""
+    use_language(language)
     from benchmarks.plan import run as benchmark
     from benchmarks.plan.report import verdict
 
     found = benchmark.run(tasks.split(","), ["--trials", str(trials)], output, _notify)
     typer.echo(verdict(found))
-    typer.echo(f"Report: {output / benchmark.REPORT}")
+    _tell_report(output)
 
 
 @app.command()
@@ -281,6 +298,7 @@ def optimism(
     rows: Annotated[int | None, typer.Option(help="Maximum number of rows of a table; default 2000.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-optimism"),
+    language: LanguageOption = None,
 ) -> None:
     """Measure how well a winner's expected loss predicts its test loss: bias removed, coverage of the interval.
 
@@ -292,18 +310,19 @@ def optimism(
 
         tunelab bench optimism --tasks wine,auto_mpg --sweeps 20 --simulated 0
     """
+    use_language(language)
     from benchmarks.optimism.spec import OptimismSpec, check
 
     sizes = {"simulated": simulated, "sweeps": sweeps, "trials": trials, "max_epochs": max_epochs, "rows": rows}
     spec = OptimismSpec.from_options(tasks=_names(tasks), seed=seed, **sizes)
     check(spec)
     from benchmarks.optimism.report import verdict
-    from benchmarks.optimism.run import REPORT, run
+    from benchmarks.optimism.run import run
 
     with _continued(output):
         results = run(spec, output, _notify)
     typer.echo(verdict(results))
-    typer.echo(f"Report: {output / REPORT}")
+    _tell_report(output)
 
 
 @app.command()
@@ -317,6 +336,7 @@ def confirmation(
     max_epochs: Annotated[int | None, typer.Option(help="Epochs of a trial; default 27.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-confirmation"),
+    language: LanguageOption = None,
 ) -> None:
     """Measure how often a confirmation errs: winners called better on noise, and better ones that it misses.
 
@@ -328,24 +348,26 @@ def confirmation(
 
         tunelab bench confirmation --tasks wine --sweeps 400 --planted 0
     """
+    use_language(language)
     from benchmarks.confirmation.spec import ConfirmationSpec, check
 
     sizes = {"sweeps": sweeps, "planted": planted, "trials": trials, "max_epochs": max_epochs}
     spec = ConfirmationSpec.from_options(tasks=_names(tasks), seed=seed, **sizes)
     check(spec)
     from benchmarks.confirmation.report import verdict
-    from benchmarks.confirmation.run import REPORT, run
+    from benchmarks.confirmation.run import run
 
     with _continued(output):
         results = run(spec, output, _notify)
     typer.echo(verdict(results.sweeps))
-    typer.echo(f"Report: {output / REPORT}")
+    _tell_report(output)
 
 
 @app.command()
 def tables(
     folder: Annotated[Path, typer.Argument(help="Folder with tables.yaml: files and targets, systems, seeds.")],
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-tables"),
+    language: LanguageOption = None,
 ) -> None:
     """Compare systems on a list of tables: ours, LightGBM, scikit-learn, and AutoGluon where it is installed.
 
@@ -357,16 +379,17 @@ def tables(
 
         tunelab bench tables my-tables --output results
     """
+    use_language(language)
     from benchmarks.tables.spec import read_tables
 
     spec = read_tables(folder)
     from benchmarks.tables.report import verdict
-    from benchmarks.tables.run import REPORT, run
+    from benchmarks.tables.run import run
 
     with _continued(output):
         results = run(spec, output, _notify)
     typer.echo(verdict(results))
-    typer.echo(f"Report: {output / REPORT}")
+    _tell_report(output)
 
 
 @app.command()

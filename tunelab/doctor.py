@@ -143,10 +143,12 @@ def _data() -> Finding:
 
 
 def _korean_font() -> Finding:
-    from tunelab.figures.fonts import ADVICE, hangul_font
+    from tunelab.figures.fonts import hangul_font, install_advice
 
     found = hangul_font()
-    return Finding("Korean font", f"none. {ADVICE}" if found is None else found)  # a remark: not everybody needs one
+    return Finding(
+        "Korean font", f"none. {install_advice()}" if found is None else found
+    )  # a remark: not everybody needs one
 
 
 def _store(tracking_uri: str) -> Finding:

@@ -9,9 +9,10 @@ import numpy as np
 from benchmarks.confirmation.run import ConfirmationResults
 from benchmarks.confirmation.simulate import Simulated, wilson
 from benchmarks.confirmation.spec import CASES, NOISE, PLANTED
-from benchmarks.harness.provenance import provenance_facts
-from tunelab.documents.blocks import Cell, Code, Document, Section, Table, Text
+from benchmarks.harness.provenance import digest_facts, provenance_facts, repeat_section
+from tunelab.documents.blocks import Cell, Document, Section, Table, Text
 from tunelab.report.figures import interval_figure
+from tunelab.system.language import tr, tr_term
 
 ALLOWED = 0.05  # of sweeps on noise may call their winner better
 
@@ -21,20 +22,14 @@ def make_confirmation_document(results: ConfirmationResults) -> Document:
     spec, provenance = results.spec, results.lock["provenance"]
     cases = [case for case in CASES if spec.count(case)]
     sections = [
-        Section("Verdict", [Text(verdict(results.sweeps))]),
+        Section(tr("Verdict"), [Text(verdict(results.sweeps))]),
         *(_case_section(case, [s for s in results.sweeps if s.case == case]) for case in cases),
-        Section("How it was measured", [Text(_how(results))]),
-        Section(
-            "Repeat it",
-            [Code(provenance["command"]), Text("To see that it gives the same: tunelab bench verify FOLDER")],
-        ),
+        Section(tr("How it was measured"), [Text(_how(results))]),
+        repeat_section(provenance["command"]),
     ]
-    facts: dict[str, Cell] = {
-        **provenance_facts(provenance),
-        **{f"data digest of {task}": digest for task, digest in results.lock["resolved"]["data"].items()},
-    }
-    subtitle = f"{len(results.sweeps)} simulated sweeps on {', '.join(spec.tasks)}."
-    return Document("What a confirmation is worth", subtitle, sections, facts)
+    facts = {**provenance_facts(provenance), **digest_facts(results.lock["resolved"]["data"])}
+    subtitle = tr("{count} simulated sweeps on {tasks}.", count=len(results.sweeps), tasks=", ".join(spec.tasks))
+    return Document(tr("What a confirmation is worth"), subtitle, sections, facts)
 
 
 def verdict(sweeps: Sequence[Simulated]) -> str:
@@ -43,18 +38,32 @@ def verdict(sweeps: Sequence[Simulated]) -> str:
     wrong = sum(s.better for s in noise)
     low, high = wilson(wrong, len(noise))
     by_task = [[s.better for s in noise if s.task == task] for task in dict.fromkeys(s.task for s in noise)]
-    holds = "at most" if all(np.mean(some) <= ALLOWED for some in by_task) else "MORE THAN"
-    text = (
-        f"Where labels are noise, {wrong} of {len(noise)} sweeps called their winner better ({_percent(wrong, noise)}, "
-        f"95 % interval {100 * low:.1f} to {100 * high:.1f} %): {holds} {100 * ALLOWED:.0f} % on every task."
-    )
+    values = {
+        **{"wrong": wrong, "count": len(noise), "percent": _percent(wrong, noise)},
+        **{"low": 100 * low, "high": 100 * high, "allowed": 100 * ALLOWED},
+    }
+    if all(np.mean(some) <= ALLOWED for some in by_task):
+        text = tr(
+            "Where labels are noise, {wrong} of {count} sweeps called their winner better ({percent}, 95 % interval "
+            "{low:.1f} to {high:.1f} %): at most {allowed:.0f} % on every task.",
+            **values,
+        )
+    else:
+        text = tr(
+            "Where labels are noise, {wrong} of {count} sweeps called their winner better ({percent}, 95 % interval "
+            "{low:.1f} to {high:.1f} %): MORE THAN {allowed:.0f} % on a task.",
+            **values,
+        )
     found = [(case, [s for s in sweeps if s.case == case]) for case in PLANTED]
-    powers = [f"{_percent(sum(s.better for s in some), some)} with a {case}" for case, some in found if some]
-    return (
-        f"{text} Where better ones were planted, the winner was called better in {', '.join(powers)}."
-        if powers
-        else text
-    )
+    powers = [
+        tr("{percent} with a {case}", percent=_percent(sum(s.better for s in some), some), case=tr_term(case))
+        for case, some in found
+        if some
+    ]
+    if not powers:
+        return text
+    more = tr("Where better ones were planted, the winner was called better in {shares}.", shares=", ".join(powers))
+    return f"{text} {more}"
 
 
 def _percent(count: int, of: Sequence[Simulated]) -> str:
@@ -63,8 +72,9 @@ def _percent(count: int, of: Sequence[Simulated]) -> str:
 
 def _case_section(case: str, sweeps: Sequence[Simulated]) -> Section:
     columns = [
-        *("task", "sweeps", "the search met a lower loss, %", "better over seeds, %", "over seeds and rows, %"),
-        *("called better, %", "95 % interval from", "to", "reference, mean val_loss", "winner", "a constant"),
+        *(tr("task"), tr("sweeps"), tr("the search met a lower loss, %"), tr("better over seeds, %")),
+        *(tr("over seeds and rows, %"), tr("called better, %"), tr("95 % interval from"), tr("to")),
+        *(tr("reference, mean val_loss"), tr("winner"), tr("a constant")),
     ]
     rows: list[list[Cell]] = []
     intervals = []
@@ -79,15 +89,16 @@ def _case_section(case: str, sweeps: Sequence[Simulated]) -> Section:
             [task, len(some), *shares, 100 * better / len(some), low, high, *(float(np.nanmean(v)) for v in losses)]
         )
         intervals.append((task, 100 * better / len(some), low, high))
-    texts = {
-        NOISE: "Labels are shuffled: nothing can be learned, and every winner called better is a false positive.",
-        **{
-            case: f"The reference is made worse ({_changes(case)}), so that better ones are easy to find."
-            for case in PLANTED
-        },
-    }
-    figure = interval_figure(intervals, "winners called better, %", "Share of sweeps, with its 95 % interval (Wilson).")
-    return Section(case[0].upper() + case[1:], [Text(texts[case]), figure, Table(columns, rows)])
+    if case == NOISE:
+        text = tr("Labels are shuffled: nothing can be learned, and every winner called better is a false positive.")
+    else:
+        text = tr(
+            "The reference is made worse ({changes}), so that better ones are easy to find.", changes=_changes(case)
+        )
+    caption = tr("Share of sweeps, with its 95 % interval (Wilson).")
+    figure = interval_figure(intervals, tr("winners called better, %"), caption)
+    title = tr_term(case)
+    return Section(title[0].upper() + title[1:], [Text(text), figure, Table(columns, rows)])
 
 
 def _changes(case: str) -> str:
@@ -96,10 +107,14 @@ def _changes(case: str) -> str:
 
 def _how(results: ConfirmationResults) -> str:
     spec = results.spec
-    return (
-        f"Each sweep runs without Ray: {spec.trials} trials of at most {spec.max_epochs} epochs, the reference "
-        "first, proposed by TPE, stopped by the platform's own rungs from the first epoch on, trained by the task's "
-        f"own fit in one process, one after another. The {spec.top} best and the reference are then trained on "
-        f"{spec.seeds} fresh seeds, and judged by the code that judges a user's sweep. On noise, the targets of "
-        "training and validation rows are shuffled again for each sweep."
+    return tr(
+        "Each sweep runs without Ray: {trials} trials of at most {epochs} epochs, the reference first, proposed by "
+        "TPE, stopped by the platform's own rungs from the first epoch on, trained by the task's own fit in one "
+        "process, one after another. The {top} best and the reference are then trained on {seeds} fresh seeds, and "
+        "judged by the code that judges a user's sweep. On noise, the targets of training and validation rows are "
+        "shuffled again for each sweep.",
+        trials=spec.trials,
+        epochs=spec.max_epochs,
+        top=spec.top,
+        seeds=spec.seeds,
     )

@@ -7,6 +7,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tunelab.system.language import tr
 from tunelab.system.terminal import printable
 
 
@@ -36,15 +37,17 @@ class Terminal:
         self._tokens, self._began = 0, 0.0
 
     def start(self, what: str, total: int, done: int) -> None:
-        """``done`` of ``total`` samples, trials or speeds are there already."""
+        """``done`` of ``total`` samples, trials or speeds, as ``what`` names them, are there already."""
         self._tokens, self._began = 0, time.monotonic()
         if done == total:
-            self.console.print(f"All {total:,} {what} are there.")
+            self.console.print(tr("{what}: all {total:,} are there.", what=what, total=total))
             return
         if done:
-            self.console.print(f"Continuing: {done:,} of {total:,} {what} are there.")
+            self.console.print(
+                tr("Continuing. {what}: {done:,} of {total:,} are there.", what=what, done=done, total=total)
+            )
         self._progress = Progress(
-            TextColumn(what.capitalize()),
+            TextColumn(what),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -59,7 +62,7 @@ class Terminal:
         self._tokens += tokens
         if self._progress:
             rate = self._tokens / max(time.monotonic() - self._began, 1e-9)
-            shown = f"{rate:>7,.0f} tokens/s" if self._tokens else ""
+            shown = tr("{rate:>7,.0f} tokens/s", rate=rate) if self._tokens else ""
             self._progress.update(self._task, advance=finished, rate=shown)
 
     def notify(self, text: str) -> None:

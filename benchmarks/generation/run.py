@@ -23,6 +23,7 @@ from benchmarks.harness.lockfile import Lock
 from benchmarks.harness.suite import Notify, Suite, run_suite
 from trainables.base.training.compute import cpu_threads
 from tunelab.documents.blocks import Document
+from tunelab.system.language import tr
 from tunelab.system.trust import Named
 
 LARGEST_CHUNK = 512  # samples made between two writes
@@ -111,10 +112,10 @@ class GenerationSuite(Suite[Results]):
         tuning = _complete_tuning(plan, writer, scorer, self._goal, folder / TUNING, display) if self._goal else None
         plan = confirmation_plan(plan, tuning) if tuning else plan
         samples = _complete_samples(plan, writer, folder / SAMPLES, lock["resolved"]["chunk"], display)
-        notify("Scoring texts")
+        notify(tr("Scoring texts"))
         results = evaluate(plan, writer, scorer, samples, lock)
         speeds, side_by_side = _complete_speed(plan, writer, folder / SPEED, display)
-        notify("Writing the report")
+        notify(tr("Writing the report"))
         return replace(results, speeds=speeds, side_by_side=side_by_side, tuning=tuning)
 
     def write(self, folder: Path, results: Results) -> list[str]:
@@ -175,7 +176,7 @@ def _complete_samples(plan: Plan, writer: Writer, path: Path, chunk: int, displa
         temporary.unlink(missing_ok=True)
         append_samples(temporary, kept)
         temporary.replace(path)
-    display.start("samples", len(places), whole)
+    display.start(tr("Samples"), len(places), whole)
     try:
         for begin in range(whole, len(places), chunk):
             made = make_samples(plan, writer, places[begin : begin + chunk], display)
@@ -189,7 +190,7 @@ def _complete_samples(plan: Plan, writer: Writer, path: Path, chunk: int, displa
 def _complete_tuning(plan: Plan, writer: Writer, scorer: Scorer, goal: Goal, path: Path, display: Display) -> Tuning:
     """Continue the search from the trials that an earlier call kept."""
     kept = Tuning.from_json(json.loads(path.read_text(encoding="utf-8"))).trials if path.is_file() else ()
-    display.start("trials", goal.trials, len(kept))
+    display.start(tr("Trials"), goal.trials, len(kept))
 
     def keep(tuning: Tuning, new: Sequence[Trial]) -> None:
         write_json(path, asdict(tuning))
@@ -208,7 +209,7 @@ def _complete_speed(
     if plan.spec.speed.repeats == 0:
         return (), None
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"settings": [], "side_by_side": None}
-    display.start("speeds", len(plan.settings) + 1, len(kept["settings"]) + (kept["side_by_side"] is not None))
+    display.start(tr("Speeds"), len(plan.settings) + 1, len(kept["settings"]) + (kept["side_by_side"] is not None))
     try:
         for setting in plan.settings[len(kept["settings"]) :]:
             kept["settings"].append(asdict(setting_speed(writer, plan, setting)))

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from tunelab.documents.blocks import Cell
+from tunelab.documents.blocks import Cell, Code, Section, Text
 from tunelab.system.environment import Machine, command, git_commit, versions
+from tunelab.system.language import tr
 from tunelab.system.machine import usable_cpus
 
 FURTHER_PACKAGES = ("tokenizers", "scipy", "plotly")  # beside those that every result names
@@ -46,20 +47,32 @@ def described_machine() -> dict[str, Any]:
 def provenance_facts(found: Mapping[str, Any]) -> dict[str, Cell]:
     """Return what ``provenance`` gave as lines of a report."""
     machine = found["machine"]
-    threads = machine["threads"] and f"{machine['threads']} torch threads"
     parts = [
         machine["processor"],
-        f"{machine['usable_cores']} cores",
+        tr("{count} cores", count=machine["usable_cores"]),
         f"{machine['memory_gib']} GiB",
         machine["system"],
+        machine["threads"] and tr("{count} torch threads", count=machine["threads"]),
+        f"GPU: {machine['gpu'] or tr('none')}",
     ]
     return {
-        "command": found["command"],
-        "commit": found["commit"] or "not run from a checkout",
-        "started": found["started"],
-        "versions": ", ".join(f"{name} {number}" for name, number in found["versions"].items()),
-        "machine": ", ".join(filter(None, [*parts, threads, f"GPU: {machine['gpu'] or 'none'}"])),
+        tr("command"): found["command"],
+        tr("commit"): found["commit"] or tr("not run from a checkout"),
+        tr("started"): found["started"],
+        tr("versions"): ", ".join(f"{name} {number}" for name, number in found["versions"].items()),
+        tr("machine"): ", ".join(filter(None, parts)),
     }
+
+
+def digest_facts(digests: Mapping[str, str]) -> dict[str, Cell]:
+    """Return the digests of data, by name, as lines of a report."""
+    return {tr("data digest of {name}", name=name): digest for name, digest in digests.items()}
+
+
+def repeat_section(command: str) -> Section:
+    """Return the part of a report that says how to make it again."""
+    check = tr("To check that it gives the same: {command}", command="tunelab bench verify FOLDER")
+    return Section(tr("Repeat it"), [Code(command), Text(check)])
 
 
 def changed_origin(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.confirmation.simulate import wilson
-from benchmarks.harness.provenance import provenance_facts
+from benchmarks.harness.provenance import digest_facts, provenance_facts, repeat_section
 from benchmarks.optimism.run import OptimismResults
-from benchmarks.optimism.simulate import KINDS, SINGLE, Measured
+from benchmarks.optimism.simulate import KINDS, Measured
 from benchmarks.optimism.spec import SIMULATION
-from tunelab.documents.blocks import Cell, Code, Document, Section, Table, Text
+from tunelab.documents.blocks import Cell, Document, Section, Table, Text
+from tunelab.system.language import tr, tr_term
 
 COVERAGE = (0.90, 0.98)  # wanted of a 95 % interval
 REMOVED = 0.80  # fraction of the bias that the estimate must remove
@@ -54,18 +55,25 @@ def summarize(some: Sequence[Measured], scale: float = 1.0) -> Summary:
 def verdict(results: OptimismResults) -> str:
     """Return the outcome in two or three sentences."""
     texts = []
-    for where, tasks in (("In the simulation", (SIMULATION,)), ("On tables", results.spec.tasks)):
+    for where, tasks in ((tr("in the simulation"), (SIMULATION,)), (tr("on tables"), results.spec.tasks)):
         for kind in KINDS:
             found = _pooled(results, tasks, kind)
             if found is None:
                 continue
             low, high = wilson(found.covered, found.count)
-            texts.append(
-                f"{where}, winner a{'n' if kind[0] == 'e' else ''} {kind}: the interval holds the test loss in "
-                f"{found.covered} of {found.count} sweeps ({100 * found.covered / found.count:.1f} %, 95 % interval "
-                f"{100 * low:.1f} to {100 * high:.1f} %), and the estimate removes {100 * found.removed:.0f} % of the "
-                "bias."
+            text = tr(
+                "Winner: {kind}, {where}. The interval holds the test loss in {covered} of {count} sweeps ({share:.1f} "
+                "%, 95 % interval {low:.1f} to {high:.1f} %), and the estimate removes {removed:.0f} % of the bias.",
+                kind=tr_term(kind),
+                where=where,
+                covered=found.covered,
+                count=found.count,
+                share=100 * found.covered / found.count,
+                low=100 * low,
+                high=100 * high,
+                removed=100 * found.removed,
             )
+            texts.append(text)
     return " ".join(texts)
 
 
@@ -87,7 +95,10 @@ def _scaled(m: Measured, scale: float) -> Measured:
 def make_optimism_document(results: OptimismResults) -> Document:
     """Make the report; from the same sweeps it is the same."""
     spec, provenance = results.spec, results.lock["provenance"]
-    columns = ["table", "winner", "sweeps", "bias", "± of it", "bias left", "removed, %", "covered, %", "from", "to"]
+    columns = [
+        *(tr("table"), tr("winner"), tr("sweeps"), tr("bias"), tr("± of it"), tr("bias left"), tr("removed, %")),
+        *(tr("covered, %"), tr("from"), tr("to")),
+    ]
     rows: list[list[Cell]] = []
     for task in (SIMULATION, *spec.tasks):
         for kind in KINDS:
@@ -96,23 +107,35 @@ def make_optimism_document(results: OptimismResults) -> Document:
                 continue
             found = summarize(some)
             low, high = (100 * bound for bound in wilson(found.covered, found.count))
-            shown: list[Cell] = [task, kind, found.count, found.bias, found.bias_error, found.left]
+            shown: list[Cell] = [
+                tr_term(task) if task == SIMULATION else task,
+                tr_term(kind),
+                found.count,
+                found.bias,
+                found.bias_error,
+                found.left,
+            ]
             rows.append([*shown, 100 * found.removed, 100 * found.covered / found.count, low, high])
-    how = (
-        f"Each sweep of a table has {spec.trials} trials of at most {spec.max_epochs} epochs in the space {spec.space} "
-        f"and a split of its own of at most {spec.rows:,} rows; the estimate is the one of a user's sweep. The "
-        "simulation draws squared errors that are correlated within a row, for true losses that are alike or differ. "
-        "Bias is the mean of test loss minus validation loss; tables are pooled in units of their median test loss."
-    )
-    facts: dict[str, Cell] = {
-        **provenance_facts(provenance),
-        **{f"data digest of {task}": digest for task, digest in results.lock["resolved"]["data"].items()},
-    }
     sections = [
-        Section("Verdict", [Text(verdict(results))]),
-        Section("By table", [Table(columns, rows)]),
-        Section("How it was measured", [Text(how)]),
-        Section("Repeat it", [Code(provenance["command"]), Text("To check it: tunelab bench verify FOLDER")]),
+        Section(tr("Verdict"), [Text(verdict(results))]),
+        Section(tr("By table"), [Table(columns, rows)]),
+        Section(tr("How it was measured"), [Text(_how(results))]),
+        repeat_section(provenance["command"]),
     ]
-    count = len(results.sweeps)
-    return Document("What the expected loss is worth", f"{count} selections, {SINGLE} or mean.", sections, facts)
+    facts = {**provenance_facts(provenance), **digest_facts(results.lock["resolved"]["data"])}
+    subtitle = tr("{count} selections, of a single model or a mean.", count=len(results.sweeps))
+    return Document(tr("What the expected loss is worth"), subtitle, sections, facts)
+
+
+def _how(results: OptimismResults) -> str:
+    spec = results.spec
+    return tr(
+        "Each sweep of a table has {trials} trials of at most {epochs} epochs in the space {space} and a split of its "
+        "own of at most {rows:,} rows; the estimate is the one of a user's sweep. The simulation draws squared errors "
+        "that are correlated within a row, for true losses that are alike or differ. Bias is the mean of test loss "
+        "minus validation loss; tables are pooled in units of their median test loss.",
+        trials=spec.trials,
+        epochs=spec.max_epochs,
+        space=spec.space,
+        rows=spec.rows,
+    )

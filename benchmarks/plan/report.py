@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmarks.harness.provenance import provenance_facts
 from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, PlanResults, within
 from tunelab.documents.blocks import Cell, Document, Section, Table, Text
+from tunelab.system.language import tr, tr_term
 
 NAMES = {"wall_seconds": "wall time", "epochs": "epochs", "memory_bytes": "memory", "disk_bytes": "disk"}
 
@@ -14,20 +15,26 @@ NAMES = {"wall_seconds": "wall time", "epochs": "epochs", "memory_bytes": "memor
 def make_plan_document(results: PlanResults) -> Document:
     """Return the report: what was predicted, what each sweep took, and their ratios."""
     sections = [
-        Section("Verdict", [Text(verdict(results.comparisons))]),
-        Section("Predicted / measured", [_ratios(results.comparisons)]),
-        Section("Costs", [_costs(results.comparisons)]),
+        Section(tr("Verdict"), [Text(verdict(results.comparisons))]),
+        Section(tr("Predicted / measured"), [_ratios(results.comparisons)]),
+        Section(tr("Costs"), [_costs(results.comparisons)]),
     ]
-    subtitle = f"tunelab plan and tunelab sweep with {' '.join(results.options)}"
-    return Document("Plans against sweeps", subtitle, sections, provenance_facts(results.lock["provenance"]))
+    subtitle = tr("tunelab plan and tunelab sweep with {options}", options=" ".join(results.options))
+    return Document(tr("Plans against sweeps"), subtitle, sections, provenance_facts(results.lock["provenance"]))
 
 
 def _ratios(comparisons: Sequence[Comparison]) -> Table:
     rows: list[list[Cell]] = [
-        [c.task, *(c.ratio(figure) for figure in FIGURES), "{:,} to {:,}".format(*c.epochs_range), c.measured.epochs]
+        [
+            c.task,
+            *(c.ratio(figure) for figure in FIGURES),
+            tr("{low:,} to {high:,}", low=c.epochs_range[0], high=c.epochs_range[1]),
+            c.measured.epochs,
+        ]
         for c in comparisons
     ]
-    return Table(["task", *NAMES.values(), "eight of ten searches, epochs", "this one"], rows, digits=3)
+    names = map(tr_term, NAMES.values())
+    return Table([tr("task"), *names, tr("eight of ten searches, epochs"), tr("this one")], rows, digits=3)
 
 
 def _costs(comparisons: Sequence[Comparison]) -> Table:
@@ -43,18 +50,23 @@ def _costs(comparisons: Sequence[Comparison]) -> Table:
     ]
     units = ("s", "", "GB", "MB")
     columns = [
-        f"{name}{f', {unit}' if unit else ''}: {which}"
+        f"{tr_term(name)}{f', {unit}' if unit else ''}: {which}"
         for name, unit in zip(NAMES.values(), units, strict=True)
-        for which in ("predicted", "measured")
+        for which in (tr("predicted"), tr("measured"))
     ]
-    return Table(["task", *columns], rows)
+    return Table([tr("task"), *columns], rows)
 
 
 def verdict(comparisons: Sequence[Comparison]) -> str:
     """Return the number of right predictions of each quantity, in a sentence."""
-    counts = [f"{NAMES[figure]} of {within(comparisons, figure)}" for figure in FIGURES]
-    return (
-        f"Within {TOLERANCE:.0%} of what the sweep took: {', '.join(counts[:-1])} and {counts[-1]} "
-        f"of {len(comparisons)} tasks. Which trials meet at a rung is chance: a plan gives the epochs between which "
-        f"eight of ten searches lie, and {sum(c.in_range for c in comparisons)} of these {len(comparisons)} do."
+    of = len(comparisons)
+    counts = [f"{tr_term(NAMES[figure])} {within(comparisons, figure)}/{of}" for figure in FIGURES]
+    return tr(
+        "Tasks whose prediction is within {tolerance:.0%} of what the sweep took: {counts}. Which trials meet at a "
+        "rung is chance: a plan gives the epochs between which eight of ten searches lie, and {inside} of these {of} "
+        "do.",
+        tolerance=TOLERANCE,
+        counts=", ".join(counts),
+        inside=sum(c.in_range for c in comparisons),
+        of=of,
     )

@@ -13,6 +13,7 @@ from benchmarks.search.run import REPORT, run
 from benchmarks.search.spec import SearchSpec, check
 from benchmarks.search.statistics import needed_repetitions
 from search_spaces import UserError
+from tunelab.system.language import tr
 
 
 def compare_by_training(options: Mapping[str, Any], folder: Path) -> list[str]:
@@ -37,4 +38,4 @@ def compare_by_training(options: Mapping[str, Any], folder: Path) -> list[str]:
     check(spec)
     typer.echo(needed_repetitions(len(spec.methods), len(spec.tasks), spec.seeds), err=True)
     results = run(spec, folder, lambda text: typer.echo(text, err=True))
-    return [verdict(results.ranking), f"Report: {folder / REPORT}"]
+    return [verdict(results.ranking), tr("Report: {path}", path=folder / REPORT)]

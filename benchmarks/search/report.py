@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.harness.provenance import provenance_facts
+from benchmarks.harness.provenance import digest_facts, provenance_facts, repeat_section
 from benchmarks.search.run import SearchResults
 from benchmarks.search.statistics import LEVEL, Ranking
 from benchmarks.search.trace import SearchTrace
-from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Section, Table, Text
+from tunelab.documents.blocks import Block, Cell, Document, Figure, Section, Table, Text
 from tunelab.documents.style import COLOURS
 from tunelab.report.axes import shortened
 from tunelab.report.figures import loss_scale
+from tunelab.system.language import tr
 
 POINTS = 60  # of a curve
 
@@ -24,46 +25,60 @@ def make_search_document(results: SearchResults) -> Document:
     """Return the report; the same searches always give the same report."""
     spec, provenance = results.spec, results.lock["provenance"]
     sections = [
-        Section("Verdict", [Text(verdict(results.ranking))]),
-        Section("Ranks", _ranks(results.ranking)),
+        Section(tr("Verdict"), [Text(verdict(results.ranking))]),
+        Section(tr("Ranks"), _ranks(results.ranking)),
         *(Section(task, _task_blocks(results, task)) for task in spec.tasks),
-        Section("How it was measured", [Text(_how(results))]),
-        Section(
-            "Repeat it",
-            [Code(provenance["command"]), Text("To see that it gives the same: tunelab bench verify FOLDER")],
-        ),
+        Section(tr("How it was measured"), [Text(_how(results))]),
+        repeat_section(provenance["command"]),
     ]
-    facts: dict[str, Cell] = {
-        **provenance_facts(provenance),
-        **{f"data digest of {task}": digest for task, digest in results.lock["resolved"]["data"].items()},
-    }
-    subtitle = (
-        f"{', '.join(spec.methods)} on {', '.join(spec.tasks)}: {spec.seeds} repetitions, "
-        f"{len(results.traces)} searches with equal budgets."
+    subtitle = tr(
+        "{methods} on {tasks}: {seeds} repetitions, {searches} searches with equal budgets.",
+        methods=", ".join(spec.methods),
+        tasks=", ".join(spec.tasks),
+        seeds=spec.seeds,
+        searches=len(results.traces),
     )
-    return Document("Methods of search compared", subtitle, sections, facts)
+    facts = {**provenance_facts(provenance), **digest_facts(results.lock["resolved"]["data"])}
+    return Document(tr("Methods of search compared"), subtitle, sections, facts)
 
 
 def verdict(ranking: Ranking) -> str:
     """Return the outcome in a sentence or two."""
     first, last = ranking.methods[0], ranking.methods[-1]
-    place = f"{ranking.ranks[0]:.2f} of {len(ranking.methods)}, over {ranking.blocks} blocks"
-    text = f"{first} has the best average rank, {place}"
+    text = tr(
+        "{method} has the best average rank, {rank:.2f} of {count}, over {blocks} blocks",
+        method=first,
+        rank=ranking.ranks[0],
+        count=len(ranking.methods),
+        blocks=ranking.blocks,
+    )
     if ranking.friedman_p >= LEVEL:
-        return f"{text}, but no difference between the methods is shown (p = {ranking.friedman_p:.2g})."
+        why = tr("no difference between the methods is shown (p = {p:.2g})", p=ranking.friedman_p)
+        return f"{text}; {why}."
     gap = ranking.critical_difference
     behind = [m for m, r in zip(ranking.methods, ranking.ranks, strict=True) if r - ranking.ranks[0] >= gap]
     if behind:
-        return f"{text}; it is better than {', '.join(behind)} by more than the critical difference of {gap:.2f}."
-    close = f"but {first} and {last} by less than {gap:.2f}, the critical difference"
-    return f"{text}; methods differ (p = {ranking.friedman_p:.2g}), {close}."
+        why = tr(
+            "it is better than {methods} by more than the critical difference of {gap:.2f}",
+            methods=", ".join(behind),
+            gap=gap,
+        )
+        return f"{text}; {why}."
+    why = tr(
+        "methods differ (p = {p:.2g}), but {first} and {last} by less than {gap:.2f}, the critical difference",
+        p=ranking.friedman_p,
+        first=first,
+        last=last,
+        gap=gap,
+    )
+    return f"{text}; {why}."
 
 
 def _ranks(ranking: Ranking) -> list[Block]:
     rows: list[list[Cell]] = [
         list(row) for row in zip(ranking.methods, ranking.ranks, ranking.low, ranking.high, ranking.wins, strict=True)
     ]
-    columns = ["method", "average rank", "95 % interval from", "to", "blocks it is best in"]
+    columns = [tr("method"), tr("average rank"), tr("95 % interval from"), tr("to"), tr("blocks it is best in")]
     return [critical_difference_figure(ranking), Table(columns, rows)]
 
 
@@ -94,12 +109,14 @@ def critical_difference_figure(ranking: Ranking) -> Figure:
         for index, (i, j) in enumerate(ranking.groups())
     ]
     left = 1 - 0.08 * (len(bars) + 2)
-    caption = (
-        f"Average rank over {ranking.blocks} blocks, 1 is best, with 95 % bootstrap intervals. Methods that an orange "
-        f"bar joins differ by less than the critical difference of {ranking.critical_difference:.2f} (Nemenyi, 5 %)."
+    caption = tr(
+        "Average rank over {blocks} blocks, 1 is best, with 95 % bootstrap intervals. Methods that an orange bar joins "
+        "differ by less than the critical difference of {gap:.2f} (Nemenyi, 5 %).",
+        blocks=ranking.blocks,
+        gap=ranking.critical_difference,
     )
     layout = {
-        "xaxis": {"title": {"text": "average rank"}, "range": [shortened(left), len(names) + 0.1]},
+        "xaxis": {"title": {"text": tr("average rank")}, "range": [shortened(left), len(names) + 0.1]},
         "yaxis": {"type": "category", "autorange": "reversed"},
     }
     return Figure([points, *bars], layout, caption, height=130 + 40 * len(names))
@@ -116,15 +133,18 @@ def _task_blocks(results: SearchResults, task: str) -> list[Block]:
         ]
         for name, traces in by_method.items()
     ]
-    columns = ["method", "median of the lowest val_loss", "best", "worst", "trials", "seconds"]
+    columns = [
+        *(tr("method"), tr("median of the lowest val_loss"), tr("best"), tr("worst"), tr("trials"), tr("seconds")),
+    ]
     budget = results.budgets[task]
+    caption = tr("{epochs} epochs a search, {searches} searches each.", epochs=budget, searches=results.spec.seeds)
     epochs = [budget * (i + 1) / POINTS for i in range(POINTS)]
     longest = min(min(p.seconds[-1] for p in traces) for traces in by_method.values())
     seconds = [longest * (i + 1) / POINTS for i in range(POINTS)]
     return [
-        _curves(by_method, epochs, lambda p: [float(e) for e, _ in p.steps], "epochs trained, all trials together"),
-        _curves(by_method, seconds, lambda p: list(p.seconds[:-1]), "seconds"),
-        Table(columns, rows, f"{budget} epochs a search, {results.spec.seeds} searches each."),
+        _curves(by_method, epochs, lambda p: [float(e) for e, _ in p.steps], tr("epochs trained, all trials together")),
+        _curves(by_method, seconds, lambda p: list(p.seconds[:-1]), tr("seconds")),
+        Table(columns, rows, caption),
     ]
 
 
@@ -150,10 +170,11 @@ def _curves(
         )
     layout = {
         "xaxis": {"title": {"text": axis}, "rangemode": "tozero"},
-        "yaxis": {**loss_scale(shown), "title": {"text": "lowest val_loss"}},
+        "yaxis": {**loss_scale(shown), "title": {"text": tr("lowest val_loss")}},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
-    return Figure(lines, layout, f"Median over repetitions of the lowest validation loss so far, over {axis}.", 360)
+    caption = tr("Median over repetitions of the lowest validation loss so far, over {axis}.", axis=axis)
+    return Figure(lines, layout, caption, 360)
 
 
 def _at(moments: Sequence[float], losses: Sequence[float], moment: float) -> float:
@@ -163,12 +184,13 @@ def _at(moments: Sequence[float], losses: Sequence[float], moment: float) -> flo
 
 
 def _how(results: SearchResults) -> str:
-    return (
+    return tr(
         "Each search draws trials one after another from the task's default space, without the reference "
-        f"configuration, until the epochs of {results.spec.full_trials} full trials are spent. Samplers learn from "
-        "stopped trials as the sweeps of this platform do. Classes named from Optuna and Ray have their own defaults, "
-        "with a trial's full length and grace period where they take them; Ray's searchers see every parameter of the "
-        "space as if none were conditional. A method's result is the lowest validation loss it met. "
-        "Repetitions have the same seeds for all methods. A block is one repetition on one task; blocks of one task "
-        "are alike, so that ranks speak of these tasks, not of tasks at large."
+        "configuration, until the epochs of {count} full trials are spent. Samplers learn from stopped trials as the "
+        "sweeps of this platform do. Classes named from Optuna and Ray have their own defaults, with a trial's full "
+        "length and grace period where they take them; Ray's searchers see every parameter of the space as if none "
+        "were conditional. A method's result is the lowest validation loss it met. Repetitions have the same seeds for "
+        "all methods. A block is one repetition on one task; blocks of one task are alike, so that ranks speak of "
+        "these tasks, not of tasks at large.",
+        count=results.spec.full_trials,
     )

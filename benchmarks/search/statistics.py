@@ -15,6 +15,7 @@ import numpy as np
 from scipy import stats
 
 from tunelab.records.seeds import derive_seed
+from tunelab.system.language import tr
 
 LEVEL = 0.05
 RESAMPLES = 2000
@@ -105,11 +106,18 @@ def needed_repetitions(methods: int, tasks: int, seeds: int, difference: float =
     """
     now = critical_difference(methods, tasks * seeds)
     needed = math.ceil((critical_difference(methods, 1) / difference) ** 2 / tasks)
-    text = (
-        f"{methods} methods on {tasks} tasks with {seeds} repetitions: average ranks less than {now:.2f} apart cannot "
-        "be told apart (Nemenyi, 5 %)."
+    text = tr(
+        "{methods} methods on {tasks} tasks with {seeds} repetitions: average ranks less than {gap:.2f} apart cannot "
+        "be told apart (Nemenyi, 5 %).",
+        methods=methods,
+        tasks=tasks,
+        seeds=seeds,
+        gap=now,
     )
-    return text if seeds >= needed else f"{text} A difference of {difference:g} takes --seeds {needed}."
+    if seeds >= needed:
+        return text
+    more = tr("A difference of {difference:g} takes --seeds {needed}.", difference=difference, needed=needed)
+    return f"{text} {more}"
 
 
 def _friedman(ranks: np.ndarray) -> float:

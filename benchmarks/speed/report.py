@@ -13,39 +13,27 @@ from benchmarks.speed.proposing import Proposing
 from benchmarks.speed.run import Results
 from tunelab.documents.blocks import Block, Cell, Document, Figure, Items, Section, Table, Text
 from tunelab.records.text import format_number
-
-COLUMNS = (
-    *("competitor", "wall s", "ratio", "lowest", "highest", "epochs", "ms/epoch", "ratio/epoch", "CPU s"),
-    *("processes", "first epoch s", "efficiency"),
-)
-HELPS = {
-    "wall s": "whole command, start to exit; median of the rounds",
-    "ratio": "wall time over ours of the same round; median. Above 1 is slower than ours",
-    "lowest": "lowest of the rounds' ratios",
-    "highest": "highest of the rounds' ratios",
-    "epochs": "trained by all trials; early stopping decides in the order in which results come, so they differ",
-    "ms/epoch": "wall time over epochs",
-    "ratio/epoch": "ratio of wall time per epoch to ours: for work that came out unequal",
-    "CPU s": "user and system, of all processes that the command started",
-    "processes": "that the command started",
-    "first epoch s": "command to the end of the first epoch",
-    "efficiency": "training seconds over search seconds x workers",
-}
+from tunelab.system.language import tr
 
 
 def make_speed_document(results: Results) -> Document:
     """Return the whole report."""
     request = results.request
-    sections = [Section("Findings", [Items(findings(results))])]
+    sections = [Section(tr("Findings"), [Items(findings(results))])]
     for (task, trials), runs in results.runs.items():
         sections.append(_contest_section(task, trials, runs, request.max_epochs, request.concurrency))
     if results.controls:
         sections.append(_control_section(results.controls, results.proposing))
     if results.loops:
         sections.append(_loops_section(results))
-    rounds = f"{request.rounds} {'round' if request.rounds == 1 else 'rounds'}"
-    subtitle = f"{', '.join(request.tasks)}; {rounds}, {request.concurrency} trials at once, {request.device}"
-    return Document("Speed of sweeps", subtitle, sections, provenance_facts(results.lock["provenance"]))
+    subtitle = tr(
+        "{tasks}; rounds: {rounds}, trials at once: {concurrency}, {device}",
+        tasks=", ".join(request.tasks),
+        rounds=request.rounds,
+        concurrency=request.concurrency,
+        device=request.device,
+    )
+    return Document(tr("Speed of sweeps"), subtitle, sections, provenance_facts(results.lock["provenance"]))
 
 
 def findings(results: Results) -> list[str]:
@@ -57,18 +45,30 @@ def findings(results: Results) -> list[str]:
         if ours is None:
             continue
         texts += [_against_ours(task, trials, s) for s in table.values() if s is not ours]
-        texts.append(
-            f"{task}, {trials} trials: tunelab's first epoch is over after {_three(ours.start_seconds)} s, and its "
-            f"workers train {_three(100 * ours.efficiency)} % of the search's time."
+        text = tr(
+            "{task}, {trials} trials: tunelab's first epoch is over after {seconds} s, and its workers train {share} % "
+            "of the search's time.",
+            task=task,
+            trials=trials,
+            seconds=_three(ours.start_seconds),
+            share=_three(100 * ours.efficiency),
         )
+        texts.append(text)
     return [*texts, *results.left_out]
 
 
 def _against_ours(task: str, trials: int, other: Ranking) -> str:
     low, high = map(_three, other.spread)
-    return (
-        f"{task}, {trials} trials: {other.competitor.title} takes {_three(other.ratio)} times as long as tunelab with "
-        f"everything on ({low} to {high}), {_three(other.epoch_ratio)} times per epoch."
+    return tr(
+        "{task}, {trials} trials: {competitor} takes {ratio} times as long as tunelab with everything on ({low} to "
+        "{high}), {epoch} times per epoch.",
+        task=task,
+        trials=trials,
+        competitor=other.competitor.title,
+        ratio=_three(other.ratio),
+        low=low,
+        high=high,
+        epoch=_three(other.epoch_ratio),
     )
 
 
@@ -78,17 +78,40 @@ def _three(value: float) -> str:
 
 def _contest_section(task: str, trials: int, runs: list[Run], max_epochs: int, concurrency: int) -> Section:
     table = rank_competitors(runs, concurrency)
-    intro = (
-        f"The same {trials} random configurations for all, at most {max_epochs} epochs each, stopped early by each "
+    intro = tr(
+        "The same {trials} random configurations for all, at most {epochs} epochs each, stopped early by each "
         "competitor's own successive halving. tunelab's time includes what the others leave out: baselines, the test "
-        "split, figures and the model in the registry."
+        "split, figures and the model in the registry.",
+        trials=trials,
+        epochs=max_epochs,
     )
     marked = tuple(i for i, s in enumerate(table) if s.competitor == OURS)
     rows = [_row(s) for s in table]
     by_competitor = [(s.competitor, s.competitor.title) for s in reversed(table)]
     walls = [(name, [r.cost.wall_seconds for r in runs if r.competitor == who]) for who, name in by_competitor]
-    contest = Table(COLUMNS, rows, marked=marked, digits=3, helps=HELPS)
-    return Section(f"{task}, {trials} trials", [Text(intro), contest, _walls_figure(walls)])
+    meanings = _column_meanings()
+    contest = Table((tr("competitor"), *meanings), rows, marked=marked, digits=3, helps=meanings)
+    title = tr("{task}, {trials} trials", task=task, trials=trials)
+    return Section(title, [Text(intro), contest, _walls_figure(walls)])
+
+
+def _column_meanings() -> dict[str, str]:
+    """Return what the columns of a contest mean, in the order of ``_row``, without the competitor's name."""
+    return {
+        tr("wall s"): tr("whole command, start to exit; median of the rounds"),
+        tr("ratio"): tr("wall time over ours of the same round; median. Above 1 is slower than ours"),
+        tr("lowest ratio"): tr("lowest of the rounds' ratios"),
+        tr("highest ratio"): tr("highest of the rounds' ratios"),
+        tr("epochs"): tr(
+            "trained by all trials; early stopping decides in the order in which results come, so they differ"
+        ),
+        tr("ms/epoch"): tr("wall time over epochs"),
+        tr("ratio/epoch"): tr("ratio of wall time per epoch to ours: for work that came out unequal"),
+        tr("CPU s"): tr("user and system, of all processes that the command started"),
+        tr("processes"): tr("that the command started"),
+        tr("first epoch s"): tr("command to the end of the first epoch"),
+        tr("efficiency"): tr("training seconds over search seconds x workers"),
+    }
 
 
 def _walls_figure(walls: Sequence[tuple[str, Sequence[float]]]) -> Figure:
@@ -101,10 +124,10 @@ def _walls_figure(walls: Sequence[tuple[str, Sequence[float]]]) -> Figure:
         for name, seconds in walls
     ]
     layout = {
-        "xaxis": {"title": {"text": "wall seconds, each round"}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": tr("wall seconds, each round")}, "rangemode": "tozero"},
         "yaxis": {"type": "category", "categoryorder": "array", "categoryarray": [name for name, _ in walls]},
     }
-    return Figure(traces, layout, "Wall time of each round.", height=80 + 45 * len(walls))
+    return Figure(traces, layout, tr("Wall time of each round."), height=80 + 45 * len(walls))
 
 
 def _row(s: Ranking) -> list[Cell]:
@@ -119,7 +142,7 @@ def _known(value: float) -> float | None:
 
 
 def _control_section(controls: Sequence[Control], proposing: Sequence[Proposing]) -> Section:
-    intro = (
+    intro = tr(
         "Sweeps of a task that trains in no time: what is left is proposing, reporting, deciding, journal and "
         "tracking, all slots together."
     )
@@ -131,42 +154,53 @@ def _control_section(controls: Sequence[Control], proposing: Sequence[Proposing]
         for c in controls
     ]
     columns = (
-        *("tracking", "trials", "ms/trial", "first", "last", "driver CPU ms/trial", "memory kB/trial"),
-        "disk kB/trial",
+        *(
+            tr("tracking"),
+            tr("trials"),
+            tr("ms/trial"),
+            tr("first trials"),
+            tr("last trials"),
+            tr("driver CPU ms/trial"),
+        ),
+        *(tr("memory kB/trial"), tr("disk kB/trial")),
     )
-    helps = {"first": f"driver CPU, trials {WINDOW} to {2 * WINDOW}", "last": f"driver CPU, the last {WINDOW} trials"}
+    helps = {
+        tr("first trials"): tr("driver CPU, trials {low} to {high}", low=WINDOW, high=2 * WINDOW),
+        tr("last trials"): tr("driver CPU, the last {count} trials", count=WINDOW),
+    }
     blocks: list[Block] = [Text(intro), Table(columns, rows, digits=3, helps=helps), _control_figure(controls)]
     if proposing:
-        caption = "One proposal of TPE, asked and told: CPU time by trials known"
-        blocks.append(Table(("trials", "ms/trial"), [[p.trials, p.ms] for p in proposing], caption, digits=3))
-    return Section("Control", blocks)
+        caption = tr("One proposal of TPE, asked and told: CPU time by trials known")
+        blocks.append(Table((tr("trials"), tr("ms/trial")), [[p.trials, p.ms] for p in proposing], caption, digits=3))
+    return Section(tr("Control"), blocks)
 
 
 def _tracking(control: Control) -> str:
-    return "MLflow on" if control.tracked else "MLflow off"
+    return tr("MLflow on") if control.tracked else tr("MLflow off")
 
 
 def _control_figure(controls: Sequence[Control]) -> Figure:
     traces: list[dict[str, Any]] = []
     for c in controls:
-        at = [WINDOW * (i + 2) for i in range(len(c.ms_by_window))]
-        line = {"type": "scatter", "x": at}
-        traces.append({**line, "y": list(c.ms_by_window), "mode": "lines+markers", "name": f"{_tracking(c)}, wall"})
-        cpu = {"mode": "lines", "line": {"dash": "dot"}, "name": f"{_tracking(c)}, driver CPU"}
-        traces.append({**line, "y": list(c.cpu_ms_by_window), **cpu})
+        line = {"type": "scatter", "x": [WINDOW * (i + 2) for i in range(len(c.ms_by_window))]}
+        wall, cpu = tr("{tracking}, wall", tracking=_tracking(c)), tr("{tracking}, driver CPU", tracking=_tracking(c))
+        traces.append({**line, "y": list(c.ms_by_window), "mode": "lines+markers", "name": wall})
+        dotted = {"mode": "lines", "line": {"dash": "dot"}, "name": cpu}
+        traces.append({**line, "y": list(c.cpu_ms_by_window), **dotted})
     layout = {
-        "xaxis": {"title": {"text": "trials done"}},
-        "yaxis": {"title": {"text": "ms per trial"}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": tr("trials done")}},
+        "yaxis": {"title": {"text": tr("ms per trial")}, "rangemode": "tozero"},
     }
-    return Figure(traces, layout, f"Control per trial, mean of {WINDOW} trials: wall time, and CPU time of the driver.")
+    caption = tr("Control per trial, mean of {count} trials: wall time, and CPU time of the driver.", count=WINDOW)
+    return Figure(traces, layout, caption)
 
 
 def _loops_section(results: Results) -> Section:
-    intro = "One epoch on one thread; ratios are to the DataLoader loop, with their quartiles."
+    intro = tr("One epoch on one thread; ratios are to the DataLoader loop, with their quartiles.")
     rows: list[list[Cell]] = [
         [workload, t.way, t.median_ms, t.ratio, *t.quartiles]
         for workload, timings in results.loops.items()
         for t in timings
     ]
-    table = Table(("workload", "loop", "ms", "ratio", "lower", "upper"), rows, digits=3)
-    return Section("The training loop alone", [Text(intro), table])
+    columns = (tr("workload"), tr("loop"), "ms", tr("ratio"), tr("lower quartile"), tr("upper quartile"))
+    return Section(tr("The training loop alone"), [Text(intro), Table(columns, rows, digits=3)])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.harness.provenance import provenance_facts
+from benchmarks.harness.provenance import digest_facts, provenance_facts, repeat_section
 from benchmarks.search.report import critical_difference_figure
 from benchmarks.tables.run import TablesResults
 from benchmarks.tables.systems import OURS
-from tunelab.documents.blocks import Cell, Code, Document, Section, Table, Text
+from tunelab.documents.blocks import Cell, Document, Section, Table, Text
+from tunelab.system.language import tr
 
 TIE = 0.005  # relative difference of mean errors below which two systems tie
 
@@ -22,33 +23,46 @@ def make_tables_document(results: TablesResults) -> Document:
             ranking.methods, ranking.ranks, ranking.low, ranking.high, ranking.wins, strict=True
         )
     ]
-    columns = ["system", "average rank", "95 % interval from", "to", f"best in, of {ranking.blocks}"]
-    sections = [
-        Section("Verdict", [Text(verdict(results))]),
-        Section("Ranks", [critical_difference_figure(ranking), Table(columns, rows)]),
-        Section("Tables", [_table(results)]),
-        Section("How it was measured", [Text(_how(results))]),
-        Section("Repeat it", [Code(provenance["command"])]),
+    columns = [
+        *(tr("system"), tr("average rank"), tr("95 % interval from"), tr("to")),
+        tr("best in, of {count}", count=ranking.blocks),
     ]
-    facts: dict[str, Cell] = {
-        **provenance_facts(provenance),
-        **{f"data digest of {name}": digest for name, digest in results.lock["resolved"]["data"].items()},
-    }
-    subtitle = f"{len(spec.systems)} systems on {len(spec.tables)} tables, {len(spec.seeds)} seeds."
-    return Document("Systems on tables", subtitle, sections, facts)
+    sections = [
+        Section(tr("Verdict"), [Text(verdict(results))]),
+        Section(tr("Ranks"), [critical_difference_figure(ranking), Table(columns, rows)]),
+        Section(tr("Tables"), [_table(results)]),
+        Section(tr("How it was measured"), [Text(_how(results))]),
+        repeat_section(provenance["command"]),
+    ]
+    subtitle = tr(
+        "{systems} systems on {tables} tables, {seeds} seeds.",
+        systems=len(spec.systems),
+        tables=len(spec.tables),
+        seeds=len(spec.seeds),
+    )
+    facts = {**provenance_facts(provenance), **digest_facts(results.lock["resolved"]["data"])}
+    return Document(tr("Systems on tables"), subtitle, sections, facts)
 
 
 def verdict(results: TablesResults) -> str:
     """Return how ``tunelab`` does against each other system, by mean error of the seeds; else the best system."""
     systems, means = results.spec.systems, results.errors().mean(axis=1)
     if OURS not in systems:
-        return f"{results.ranking.methods[0]} has the best average rank, {results.ranking.ranks[0]:.2f}."
+        best, rank = results.ranking.methods[0], results.ranking.ranks[0]
+        return tr("{system} has the best average rank, {rank:.2f}.", system=best, rank=rank)
     own, parts = means[:, systems.index(OURS)], []
     for index, system in enumerate(systems):
         if system != OURS:
             wins, ties, losses = compare(own, means[:, index])
-            parts.append(f"against {system} {wins} wins, {ties} ties, {losses} losses")
-    return f"{OURS} on {len(own)} tables: {'; '.join(parts)} (a tie is a difference of less than {TIE:.1%})."
+            counts = {"wins": wins, "ties": ties, "losses": losses}
+            parts.append(tr("against {system} {wins} wins, {ties} ties, {losses} losses", system=system, **counts))
+    return tr(
+        "{system} on {count} tables: {parts} (a tie is a difference of less than {tie:.1%}).",
+        system=OURS,
+        count=len(own),
+        parts="; ".join(parts),
+        tie=TIE,
+    )
 
 
 def compare(own: np.ndarray, other: np.ndarray) -> tuple[int, int, int]:
@@ -65,14 +79,16 @@ def _table(results: TablesResults) -> Table:
     rows: list[list[Cell]] = [
         [entry.name, scores[entry.name], *map(float, row)] for entry, row in zip(spec.tables, values, strict=True)
     ]
-    return Table(["table", "score", *spec.systems], rows, "Mean over the seeds, on the test rows.")
+    return Table([tr("table"), tr("score"), *spec.systems], rows, tr("Mean over the seeds, on the test rows."))
 
 
 def _how(results: TablesResults) -> str:
     spec = results.spec
-    return (
+    return tr(
         "Every system trains on the same training rows, stops on the same validation rows where it takes any, and is "
-        f"scored on the same test rows. A search may take {spec.time_budget:g} s for a table and a seed; LightGBM and "
+        "scored on the same test rows. A search may take {seconds:g} s for a table and a seed; LightGBM and "
         "scikit-learn at their defaults need less. Seeds vary the system, not the split. Ranks are averages over "
-        "blocks of a table and a seed, with bootstrap intervals; the critical difference is Nemenyi's at the 5 % level."
+        "blocks of a table and a seed, with bootstrap intervals; the critical difference is Nemenyi's at the 5 % "
+        "level.",
+        seconds=spec.time_budget,
     )

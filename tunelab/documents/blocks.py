@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tunelab.system.language import language
+
 Cell = str | int | float | bool | None
 
 
@@ -192,7 +194,7 @@ class Document:
         sections: in order.
         provenance: what fixed the numbers (command, commit, versions, machine, seeds), shown at the end.
         made: when the report was made; the one line that differs between two reports of the same result.
-        language: of the document's own words, as in HTML's ``lang``.
+        language: of the document's own words, as in HTML's ``lang``; by itself the one in force.
     """
 
     title: str
@@ -200,4 +202,4 @@ class Document:
     sections: Sequence[Section]
     provenance: Mapping[str, Cell] = field(default_factory=dict)
     made: str = ""
-    language: str = "en"
+    language: str = field(default_factory=language)

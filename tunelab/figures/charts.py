@@ -98,6 +98,7 @@ class Chart:
         verticals: positions of vertical rules.
         square: both axes have one scale, as for predicted against actual.
         log_y: logarithmic y axis; only for positive values.
+        whole_x: ticks of the x axis at whole numbers alone, as for epochs.
     """
 
     marks: Sequence[Mark]
@@ -107,6 +108,7 @@ class Chart:
     verticals: Sequence[float] = ()
     square: bool = False
     log_y: bool = False
+    whole_x: bool = False
     y_range: tuple[float, float] | None = None
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from trainables.base.kinds.metrics import BINS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line
 from tunelab.records.evaluation import ClassificationTables
+from tunelab.system.language import tr
 
 MAX_CLASSES = 60  # of a confusion matrix
 
@@ -16,9 +17,10 @@ def confusion(tables: ClassificationTables) -> Drawing | None:
     if not tables.confusion:
         return None
     classes, counts = [c.name for c in tables.classes], np.asarray(tables.confusion, dtype=np.float64)
-    chart = Chart([Heatmap(counts, classes, classes, span=(0.0, float(counts.max())))], "predicted", "true")
+    chart = Chart([Heatmap(counts, classes, classes, span=(0.0, float(counts.max())))], tr("predicted"), tr("true"))
     size = "normal" if len(classes) <= 6 else "tall" if len(classes) <= 12 else "large"
-    return Drawing("confusion", "Confusion matrix, test split (rows)", [chart], 1, "", size)  # type: ignore[arg-type]
+    title = tr("Confusion matrix, test split (rows)")
+    return Drawing("confusion", title, [chart], 1, "", size)  # type: ignore[arg-type]
 
 
 def by_class(tables: ClassificationTables) -> Drawing | None:
@@ -27,12 +29,13 @@ def by_class(tables: ClassificationTables) -> Drawing | None:
         return None
     classes = [c.name for c in tables.classes]
     scores = {
-        "precision": [c.precision for c in tables.classes],
-        "recall": [c.recall for c in tables.classes],
+        tr("precision"): [c.precision for c in tables.classes],
+        tr("recall"): [c.recall for c in tables.classes],
         "F1": [c.f1 for c in tables.classes],
     }
     marks = [Bars(classes, np.asarray(values), name=name) for name, values in scores.items()]
-    return Drawing("by_class", "Scores by class, test split", [Chart(marks, "class", "score", y_range=(0.0, 1.03))])
+    chart = Chart(marks, tr("class"), tr("score"), y_range=(0.0, 1.03))
+    return Drawing("by_class", tr("Scores by class, test split"), [chart])
 
 
 def reliability(tables: ClassificationTables) -> Drawing | None:
@@ -46,15 +49,15 @@ def reliability(tables: ClassificationTables) -> Drawing | None:
     charts = [
         Chart(
             [
-                Line(confidence, np.array([b.accuracy for b in bins]), "model"),
-                Line(ends, ends, "perfect", quiet=True),
+                Line(confidence, np.array([b.accuracy for b in bins]), tr("model")),
+                Line(ends, ends, tr("perfect"), quiet=True),
             ],
-            "confidence (probability of the predicted class)",
-            "accuracy",
-            f"Expected calibration error {tables.calibration_error:.3f}",
+            tr("confidence (probability of the predicted class)"),
+            tr("accuracy"),
+            tr("Expected calibration error {error:.3f}", error=tables.calibration_error),
             y_range=(0.0, 1.03),
         ),
-        Chart([Bars(labels, np.array([b.rows for b in bins], dtype=np.float64))], "confidence", "test rows"),
+        Chart([Bars(labels, np.array([b.rows for b in bins], dtype=np.float64))], tr("confidence"), tr("test rows")),
     ]
-    note = "Below the dashed line the model is more confident than it is right. Bins with few rows are noisy."
-    return Drawing("reliability", "Calibration, test split", charts, 2, note)
+    note = tr("Below the dashed line the model is more confident than it is right. Bins with few rows are noisy.")
+    return Drawing("reliability", tr("Calibration, test split"), charts, 2, note)

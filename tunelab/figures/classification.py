@@ -16,6 +16,7 @@ from tunelab.figures.charts import Chart, Drawing, Line, Mark
 from tunelab.figures.class_drawings import MAX_CLASSES, by_class, confusion, reliability
 from tunelab.figures.evidence import Evidence
 from tunelab.records.evaluation import ClassificationTables, ClassScores, ReliabilityBin
+from tunelab.system.language import tr
 
 MAX_CURVES = 10  # classes; more lines cannot be told apart
 MAX_POINTS = 400  # of a curve
@@ -85,11 +86,11 @@ def curves(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing
         roc.append(Line(*_thinned(false_rate, true_rate), f"{classes[k]}: AUC {area:.3f}"))
         recall.append(Line(*_thinned(found, precision), f"{classes[k]}: AP {mean:.3f}"))
     charts = [
-        Chart([*roc, Line(ends, ends, quiet=True)], "false positive rate", "true positive rate", "ROC"),
-        Chart(recall, "recall", "precision", "Precision-recall", y_range=(0.0, 1.03)),
+        Chart([*roc, Line(ends, ends, quiet=True)], tr("false positive rate"), tr("true positive rate"), "ROC"),
+        Chart(recall, tr("recall"), tr("precision"), tr("Precision-recall"), y_range=(0.0, 1.03)),
     ]
-    note = "" if len(classes) == 2 else "Each class against all others."
-    return Drawing("roc_pr", "ROC and precision-recall, test split", charts, 2, note)
+    note = "" if len(classes) == 2 else tr("Each class against all others.")
+    return Drawing("roc_pr", tr("ROC and precision-recall, test split"), charts, 2, note)
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

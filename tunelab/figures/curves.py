@@ -7,6 +7,7 @@ import numpy as np
 from trainables import TaskFacts
 from tunelab.figures.charts import Chart, Drawing, Line, Mark, label
 from tunelab.records.trial import TrialRecord
+from tunelab.system.language import tr
 
 
 def learning_curves(trial: TrialRecord, facts: TaskFacts) -> Drawing | None:
@@ -18,16 +19,19 @@ def learning_curves(trial: TrialRecord, facts: TaskFacts) -> Drawing | None:
     x = np.array([epoch.epoch for epoch in epochs], dtype=np.float64)
     losses: list[Mark] = []
     if all("train_loss" in epoch.metrics for epoch in epochs):
-        losses.append(Line(x, np.array([epoch.metrics["train_loss"] for epoch in epochs]), "training"))
-    losses.append(Line(x, np.array([epoch.val_loss for epoch in epochs]), "validation"))
+        losses.append(Line(x, np.array([epoch.metrics["train_loss"] for epoch in epochs]), tr("training")))
+    losses.append(Line(x, np.array([epoch.val_loss for epoch in epochs]), tr("validation")))
     positive = all((mark.y > 0).all() for mark in losses if isinstance(mark, Line))
-    charts = [Chart(losses, "epoch", "loss", verticals=[best.epoch], log_y=positive)]
+    charts = [Chart(losses, tr("epoch"), tr("loss"), verticals=[best.epoch], log_y=positive, whole_x=True)]
     score = facts.score
     if all(f"val_{score}" in epoch.metrics for epoch in epochs):
         y = np.array([epoch.metrics[f"val_{score}"] for epoch in epochs])
-        name = label(f"validation {score}", facts.unit if score in ("rmse", "mae") else "")
-        charts.append(Chart([Line(x, y, shade=len(losses) - 1)], "epoch", name, verticals=[best.epoch]))
-    note = f"The dotted line is the best epoch, {best.epoch}, whose weights are kept."
+        name = label(tr("validation {score}", score=score), facts.unit if score in ("rmse", "mae") else "")
+        curve = Line(x, y, shade=len(losses) - 1)
+        charts.append(Chart([curve], tr("epoch"), name, verticals=[best.epoch], whole_x=True))
+    note = tr("The dotted line is the best epoch, {epoch}, whose weights are kept.", epoch=best.epoch)
     if "train_loss" in epochs[0].metrics:
-        note += " Training loss is measured while weights change, with dropout; validation loss after the epoch."
-    return Drawing("learning_curves", f"Learning curves of trial {trial.number}", charts, len(charts), note)
+        how = tr("Training loss is measured while weights change, with dropout; validation loss after the epoch.")
+        note = f"{note} {how}"
+    title = tr("Learning curves of trial {number}", number=trial.number)
+    return Drawing("learning_curves", title, charts, len(charts), note)

@@ -12,6 +12,7 @@ from trainables.base.kinds.registry import kind_of
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, label
 from tunelab.figures.evidence import Evidence
 from tunelab.records.importance import Importance
+from tunelab.system.language import tr
 
 MAX_COLUMNS = 24  # of histograms and of the heatmap; named in the note when there are more
 MAX_VALUES = 12  # of a categorical column
@@ -19,7 +20,6 @@ MAX_BARS = 30
 BINS = 30
 TAIL = 0.01
 DAYS_A_YEAR = 365.2425
-CUT = ", middle 99 %"
 
 
 def feature_drawings(evidence: Evidence) -> list[Drawing]:
@@ -57,15 +57,17 @@ def histograms(frame: pd.DataFrame, numbers: list[str], dates: list[str]) -> Dra
         if name in numbers:
             chart = _number(frame[name], name)
         else:
-            chart = _number(frame[name], f"{name} (year)") if name in dates else _category(frame[name], name)
+            chart = _number(frame[name], label(name, tr("year"))) if name in dates else _category(frame[name], name)
         if chart is not None:
             charts.append(chart)
     if not charts:
         return None
-    note = f"{len(frame):,} training rows; missing cells are left out."
+    note = tr("{rows:,} training rows; missing cells are left out.", rows=len(frame))
     if len(frame.columns) > MAX_COLUMNS:
-        note += f" The first {MAX_COLUMNS} of {len(frame.columns)} columns."
-    return Drawing("feature_histograms", "Columns of the training split", charts, min(4, len(charts)), note, "small")
+        more = tr("The first {shown} of {count} columns.", shown=MAX_COLUMNS, count=len(frame.columns))
+        note = f"{note} {more}"
+    title = tr("Columns of the training split")
+    return Drawing("feature_histograms", title, charts, min(4, len(charts)), note, "small")
 
 
 def _number(column: pd.Series, name: str) -> Chart | None:
@@ -76,7 +78,8 @@ def _number(column: pd.Series, name: str) -> Chart | None:
     low, high = np.quantile(values, [TAIL / 2, 1 - TAIL / 2])
     cut = low < high and np.ptp(values) > 4 * (high - low)  # a few rows far out would press all others into one bar
     counts, edges = np.histogram(values, bins=BINS, range=(low, high) if cut else None)
-    return Chart([Histogram(edges, counts.astype(np.float64))], f"{name}{CUT if cut else ''}", "rows")
+    shown = tr("{column}, middle 99 %", column=name) if cut else name
+    return Chart([Histogram(edges, counts.astype(np.float64))], shown, tr("rows"))
 
 
 def _category(column: pd.Series, name: str) -> Chart | None:
@@ -85,8 +88,9 @@ def _category(column: pd.Series, name: str) -> Chart | None:
         return None
     shown = counts.iloc[:MAX_VALUES]
     heights = np.asarray(shown, dtype=np.float64)
-    more = f" ({len(shown)} of {len(counts):,} values)" if len(counts) > MAX_VALUES else ""
-    return Chart([Bars([str(v) for v in shown.index], heights)], f"{name}{more}", "rows")
+    if len(counts) > MAX_VALUES:
+        name = tr("{column} ({shown} of {count:,} values)", column=name, shown=len(shown), count=len(counts))
+    return Chart([Bars([str(v) for v in shown.index], heights)], name, tr("rows"))
 
 
 def correlations(frame: pd.DataFrame, evidence: Evidence) -> Drawing | None:
@@ -101,11 +105,12 @@ def correlations(frame: pd.DataFrame, evidence: Evidence) -> Drawing | None:
     matrix = table.corr().to_numpy(dtype=np.float64)
     names = [str(name) for name in table.columns]
     heatmap = Heatmap(np.nan_to_num(matrix), names, names, digits=2, span=(-1.0, 1.0), diverging=True)
-    note = "Pearson correlation of the training rows."
+    note = tr("Pearson correlation of the training rows.")
     if len(frame.columns) > MAX_COLUMNS:
-        note += f" The first {MAX_COLUMNS} of {len(frame.columns)} numeric columns."
+        more = tr("The first {shown} of {count} numeric columns.", shown=MAX_COLUMNS, count=len(frame.columns))
+        note = f"{note} {more}"
     size: Any = "tall" if len(names) <= 10 else "large"
-    return Drawing("correlations", "Correlations in the training split", [Chart([heatmap])], 1, note, size)
+    return Drawing("correlations", tr("Correlations in the training split"), [Chart([heatmap])], 1, note, size)
 
 
 def importance_drawing(importance: Importance | None, evidence: Evidence) -> Drawing | None:
@@ -120,10 +125,12 @@ def importance_drawing(importance: Importance | None, evidence: Evidence) -> Dra
         across=True,
     )
     unit = evidence.unit if importance.score in ("rmse", "mae") else ""
-    chart = Chart([bars], label(f"increase of {importance.loss} when the column is shuffled", unit))
-    note = (
-        f"Permutation importance on {importance.rows:,} test rows, {importance.repeats} repeats; "
-        "bars are means, error bars one standard deviation. Columns that tell the same share their importance."
+    chart = Chart([bars], label(tr("increase of {loss} when the column is shuffled", loss=importance.loss), unit))
+    note = tr(
+        "Permutation importance on {rows:,} test rows, {repeats} repeats; bars are means, error bars one standard "
+        "deviation. Columns that tell the same share their importance.",
+        rows=importance.rows,
+        repeats=importance.repeats,
     )
     size: Any = "normal" if len(shown) <= 12 else "large"
-    return Drawing("permutation_importance", "What the model uses", [chart], 1, note, size)
+    return Drawing("permutation_importance", tr("What the model uses"), [chart], 1, note, size)

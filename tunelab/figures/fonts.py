@@ -11,16 +11,14 @@ from pathlib import Path
 import matplotlib
 from matplotlib import font_manager
 
+from tunelab.system.language import tr
+
 HANGUL_FONTS = (
     *("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "NanumBarunGothic", "Malgun Gothic", "AppleGothic"),
     *("Apple SD Gothic Neo", "Noto Sans CJK JP"),  # the regional fonts of Noto Sans CJK share their glyphs
 )
 WITHOUT_HANGUL = "DejaVu Sans"  # matplotlib's own
 HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
-ADVICE = (
-    "Korean text in PNG figures shows as boxes: no Korean font is installed. Install one, such as the package "
-    "fonts-nanum (the HTML report uses the browser's fonts)."
-)
 
 
 @cache
@@ -41,7 +39,15 @@ def families() -> list[str]:
 
 def advice(texts: Iterable[str]) -> str:
     """Return what to do when texts hold Hangul and no font has it; empty when all is well."""
-    return ADVICE if any(map(HANGUL.search, texts)) and hangul_font() is None else ""
+    return install_advice() if any(map(HANGUL.search, texts)) and hangul_font() is None else ""
+
+
+def install_advice() -> str:
+    """Return what to do when no font has Hangul."""
+    return tr(
+        "Korean text in PNG figures shows as boxes: no Korean font is installed. Install one, such as the package "
+        "fonts-nanum (the HTML report uses the browser's fonts)."
+    )
 
 
 def _known() -> str | None:

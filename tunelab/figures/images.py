@@ -6,6 +6,7 @@ import numpy as np
 
 from tunelab.figures.charts import Chart, Drawing, Images
 from tunelab.figures.evidence import Evidence
+from tunelab.system.language import tr
 
 EACH, ROWS = 10, 20  # samples of a class, and classes
 WRONG = 20
@@ -23,7 +24,7 @@ def sample_sheet(evidence: Evidence) -> Drawing:
     rows = [np.flatnonzero(targets == value)[:EACH] for value in evidence.model_facts["classes"][:ROWS]]
     shown = np.concatenate([part for part in rows if len(part) == EACH] or rows)
     sheet = Images(_on_white(images[shown]), [""] * len(shown), EACH)
-    title = f"Samples of the training split ({len(targets):,} images)"
+    title = tr("Samples of the training split ({count:,} images)", count=len(targets))
     return Drawing("samples", title, [Chart([sheet])], 1, "", "large")
 
 
@@ -36,12 +37,19 @@ def confidently_wrong(evidence: Evidence) -> Drawing | None:
         return None
     worst = wrong[np.argsort(-shares[wrong, predicted[wrong]], kind="stable")][:WRONG]
     captions = [
-        f"{classes[predicted[i]]}: {shares[i, predicted[i]]:.1%}\ntrue {classes[truth[i]]}: {shares[i, truth[i]]:.1%}"
+        f"{classes[predicted[i]]}: {shares[i, predicted[i]]:.1%}\n"
+        f"{tr('true')} {classes[truth[i]]}: {shares[i, truth[i]]:.1%}"
         for i in worst
     ]
     sheet = Images(_on_white(np.asarray(evidence.test.inputs)[worst]), captions, 5)
-    note = f"{len(worst)} of {len(wrong):,} wrong among {len(truth):,} test images; predicted class and true class."
-    return Drawing("confidently_wrong", "Most confidently wrong, test split", [Chart([sheet])], 1, note, "large")
+    note = tr(
+        "{shown} of {wrong:,} wrong among {count:,} test images; predicted class and true class.",
+        shown=len(worst),
+        wrong=len(wrong),
+        count=len(truth),
+    )
+    title = tr("Most confidently wrong, test split")
+    return Drawing("confidently_wrong", title, [Chart([sheet])], 1, note, "large")
 
 
 def _on_white(images: np.ndarray) -> np.ndarray:

@@ -80,7 +80,7 @@ def _draw(chart: Chart, ax: Any, figure: Figure) -> None:
         ax.axvline(position, color=QUIET, linewidth=1, linestyle=":")
     ax.set_xlabel(printable(chart.x))
     ax.set_ylabel(printable(chart.y))
-    if chart.x == "epoch":
+    if chart.whole_x:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if chart.title:
         ax.set_title(printable(chart.title), fontsize=9.5)

@@ -42,7 +42,7 @@ from tunelab.report.search import (
 )
 from tunelab.report.use import use_section
 from tunelab.report.winner import column_section, winner_section
-from tunelab.system.language import language, tr
+from tunelab.system.language import tr
 
 if TYPE_CHECKING:
     from tunelab.records.tracking_store import TrackingStore
@@ -106,7 +106,6 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
         sections=[section for section in sections if section is not None],
         provenance=provenance(result),
         made=tr("Report made on {moment}.", moment=utc(time.time() if now is None else now)),
-        language=language(),
     )
 
 
@@ -140,6 +139,6 @@ def log_report(store: TrackingStore, result: SweepResult) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_report(result, Path(folder) / "report.html")
         if front is not None:
-            page = to_html(Document(f"{result.name}: {result.facts.title}", "", [front], language=language()))
+            page = to_html(Document(f"{result.name}: {result.facts.title}", "", [front]))
             (Path(folder) / FRONT_FILE).write_text(page, encoding="utf-8")
         store.log_files(result.parent_run_id, Path(folder), ARTIFACT_FOLDER)

@@ -14,22 +14,12 @@ from benchmarks.generation.scoring.equal_effort import (
 )
 from tunelab.documents.blocks import Block, Cell, Figure, Section, Table, Text
 from tunelab.records.text import format_number
-
-INTRO = (
-    "A method with more settings has more chances to look good by luck. Here every method is given the same number of "
-    "tries N: its value is the expected one of the best of N of its settings, drawn at random without replacement, "
-    "chosen on {choosing} prompts and judged on {judging} others by the distance to human text by prompt (smaller is "
-    "better). The filters that are on make the method; temperature, penalties, beams and length are its settings."
-)
-TOO_FEW_PROMPTS = (
-    f"Methods are not compared at equal effort: this needs at least {2 * MIN_PROMPTS} prompts with a known human "
-    "continuation, half to choose on and half to judge on, where every setting wrote a text."
-)
+from tunelab.system.language import tr
 
 
 def equal_effort_section(results: Results) -> Section:
     """Return table, figure and differences, or the sentence that says what a comparison needs."""
-    return Section("Methods at equal effort", _blocks(results))
+    return Section(tr("Methods at equal effort"), _blocks(results))
 
 
 def _blocks(results: Results) -> list[Block]:
@@ -39,16 +29,29 @@ def _blocks(results: Results) -> list[Block]:
         searched = [s.name for s in results.plan.settings if s.decoding == best]
         effort = methods_at_equal_effort(results.plan, results.human_table, searched)
     if effort is None:
-        return [Text(TOO_FEW_PROMPTS)]
+        text = tr(
+            "Methods are not compared at equal effort: this needs at least {count} prompts with a known human "
+            "continuation, half to choose on and half to judge on, where every setting wrote a text.",
+            count=2 * MIN_PROMPTS,
+        )
+        return [Text(text)]
     if not effort.differences:
-        counts = ", ".join(f"{curve.method} {len(curve.settings)}" for curve in effort.curves)
-        return [
-            Text(
-                f"Methods are not compared at equal effort: this needs at least {MIN_SETTINGS} settings in each of two "
-                f"methods. Settings by method: {counts}."
-            )
-        ]
-    intro = INTRO.format(choosing=effort.choosing, judging=effort.judging)
+        text = tr(
+            "Methods are not compared at equal effort: this needs at least {count} settings in each of two methods. "
+            "Settings by method: {counts}.",
+            count=MIN_SETTINGS,
+            counts=", ".join(f"{curve.method} {len(curve.settings)}" for curve in effort.curves),
+        )
+        return [Text(text)]
+    intro = tr(
+        "A method with more settings has more chances to look good by luck. Here every method is given the same number "
+        "of tries N: its value is the expected one of the best of N of its settings, drawn at random without "
+        "replacement, chosen on {choosing} prompts and judged on {judging} others by the distance to human text by "
+        "prompt (smaller is better). The filters that are on make the method; temperature, penalties, beams and length "
+        "are its settings.",
+        choosing=effort.choosing,
+        judging=effort.judging,
+    )
     return [Text(intro), _curve_table(effort), _curve_figure(effort), _difference_table(effort), Text(_verdict(effort))]
 
 
@@ -66,11 +69,16 @@ def _curve_table(effort: EqualEffort) -> Table:
         )
         for curve in effort.curves
     ]
-    caption = (
-        f"Compare methods in the column 'best of {common}', the most tries that every method with at least "
-        f"{MIN_SETTINGS} settings has; 'best of all' counts more tries for some than for others."
+    caption = tr(
+        "Compare methods in the column 'best of {common}', the most tries that every method with at least {least} "
+        "settings has; 'best of all' counts more tries for some than for others.",
+        common=common,
+        least=MIN_SETTINGS,
     )
-    columns = ("method", "settings", "best of 1", f"best of {common}", "best of all", "chosen of all")
+    columns = (
+        *(tr("method"), tr("settings"), tr("best of {count}", count=1), tr("best of {count}", count=common)),
+        *(tr("best of all"), tr("chosen of all")),
+    )
     return Table(columns, rows, caption, digits=3)
 
 
@@ -81,15 +89,15 @@ def _curve_figure(effort: EqualEffort) -> Figure:
             **{"type": "scatter", "mode": "lines+markers", "name": curve.method},
             "x": list(range(1, len(curve.values) + 1)),
             "y": [defined(value) for value in curve.values],
-            "hovertemplate": f"{curve.method}, best of %{{x}}: %{{y:.3g}}<extra></extra>",
+            "hovertemplate": f"{curve.method}, N = %{{x}}: %{{y:.3g}}<extra></extra>",
         }
         for curve in effort.curves
     ]
     layout = {
-        "xaxis": {"title": {"text": "settings tried, N"}, "dtick": 1},
-        "yaxis": {"title": {"text": f"{title(METRIC)} of the chosen setting, nats"}},
+        "xaxis": {"title": {"text": tr("settings tried, N")}, "dtick": 1},
+        "yaxis": {"title": {"text": tr("{metric} of the chosen setting, nats", metric=title(METRIC))}},
     }
-    return Figure(lines, layout, "Best of N by method: read upwards at one N; lower is nearer to human text.")
+    return Figure(lines, layout, tr("Best of N by method: read upwards at one N; lower is nearer to human text."))
 
 
 def _difference_table(effort: EqualEffort) -> Table:
@@ -97,12 +105,12 @@ def _difference_table(effort: EqualEffort) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (d.first, d.second, d.tries, d.difference, d.low, d.high, d.p, d.p_holm) for d in effort.differences
     ]
-    caption = (
+    caption = tr(
         "Difference of the first minus the second at the number of tries that both have, with its 95 % BCa bootstrap "
         "interval over the judging prompts for these very settings; two-sided p of a permutation test that deals the "
         "settings to the two methods at random; p after Holm's correction over the pairs."
     )
-    columns = ("first", "second", "tries", "difference", "low", "high", "p", "p (Holm)")
+    columns = (tr("first"), tr("second"), tr("tries"), tr("difference"), tr("low"), tr("high"), "p", tr("p (Holm)"))
     marked = tuple(i for i, d in enumerate(effort.differences) if d.significant)
     return Table(columns, rows, caption, marked, digits=3)
 
@@ -111,18 +119,24 @@ def _verdict(effort: EqualEffort) -> str:
     """Return what differs at 5 %, and whether there were enough settings to tell."""
     found = [_sentence(d) for d in effort.differences if d.significant]
     if not any(d.decidable for d in effort.differences):
-        found.append(
-            "So few settings cannot show that one method is better than another, whatever their numbers: give at "
-            "least two methods 4 settings or more each."
+        text = tr(
+            "So few settings cannot show that one method is better than another, whatever their numbers: give at least "
+            "two methods 4 settings or more each."
         )
+        found.append(text)
     elif not found:
-        found.append("At equal effort no two methods are shown to differ (this does not show that they are equal).")
+        text = tr("At equal effort no two methods are shown to differ (this does not show that they are equal).")
+        found.append(text)
     return " ".join(found)
 
 
 def _sentence(d: MethodDifference) -> str:
     better, worse = (d.first, d.second) if d.difference < 0 else (d.second, d.first)
-    return (
-        f"At {d.tries} tries each, {better} is {format_number(abs(d.difference), 3)} nats nearer to human text than "
-        f"{worse} (p {format_number(d.p_holm, 2)} after correction)."
+    return tr(
+        "At {tries} tries each, {better} is {gain} nats nearer to human text than {worse} (p {p} after correction).",
+        tries=d.tries,
+        better=better,
+        gain=format_number(abs(d.difference), 3),
+        worse=worse,
+        p=format_number(d.p_holm, 2),
     )

@@ -9,8 +9,10 @@ from typing import Any
 from benchmarks.generation.measure.optimize import Tuning
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.spec import HUMAN
+from benchmarks.generation.report.tables import title
 from tunelab.documents.blocks import Figure
 from tunelab.records.text import format_number
+from tunelab.system.language import tr
 
 FRONT, OTHER, BASE, HUMAN_COLOUR = "#d55e00", "#0072b2", "#009e73", "#cc79a7"
 LABEL_PLACES = {  # beside a point, in shares of the figure
@@ -19,9 +21,6 @@ LABEL_PLACES = {  # beside a point, in shares of the figure
     "middle left": (-0.09, 0.0),
 }
 INTERVAL = "#7f8c8d"  # stands out on white and on black
-FRONT_CAPTION = (
-    "The lower, the nearer to human text; the further right, the {}. Dotted: no setting beats these on both."
-)
 
 
 def pareto_front(costs: Sequence[tuple[float, ...]]) -> list[int]:
@@ -40,7 +39,11 @@ def diversity_pareto(results: Results) -> Figure:
     figures = [results.figures(name) for name in names]
     x = [f["single_distinct_2"] for f in figures]
     y = [f["human_distance"] for f in figures]
-    return _scatter(results, names, x, y, "distinct-2, one text per prompt", "more diverse")
+    caption = tr(
+        "The lower, the nearer to human text; the further right, the more diverse. Dotted: no setting beats these on "
+        "both."
+    )
+    return _scatter(results, names, x, y, tr("distinct-2, one text per prompt"), caption)
 
 
 def speed_pareto(results: Results) -> Figure:
@@ -48,7 +51,10 @@ def speed_pareto(results: Results) -> Figure:
     names = [s.setting for s in results.speeds]
     x = [s.batched_tokens_per_s for s in results.speeds]
     y = [results.figures(name)["human_distance"] for name in names]
-    return _scatter(results, names, x, y, "tokens/s, batched", "faster")
+    caption = tr(
+        "The lower, the nearer to human text; the further right, the faster. Dotted: no setting beats these on both."
+    )
+    return _scatter(results, names, x, y, tr("tokens/s batched"), caption)
 
 
 def perplexities(results: Results) -> Figure:
@@ -62,7 +68,7 @@ def perplexities(results: Results) -> Figure:
         "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
     }
     layout: dict[str, Any] = {
-        "xaxis": {"type": "log", "dtick": "D2", "title": {"text": "perplexity (log scale)"}},
+        "xaxis": {"type": "log", "dtick": "D2", "title": {"text": tr("perplexity (log scale)")}},
         "yaxis": {"type": "category", "autorange": "reversed"},
         "margin": {"t": 40},  # for the words on the human text
     }
@@ -72,10 +78,10 @@ def perplexities(results: Results) -> Figure:
         layout["annotations"] = [
             {
                 **{"x": math.log10(human), "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "bottom"},
-                **{"text": f"human text {format_number(human, 3)}", "showarrow": False},
+                **{"text": tr("human text {value}", value=format_number(human, 3)), "showarrow": False},
             }
         ]
-    return Figure([bars], layout, "Perplexity under the model, by setting.", height=120 + 26 * len(rows))
+    return Figure([bars], layout, tr("Perplexity under the model, by setting."), height=120 + 26 * len(rows))
 
 
 def tuning_history(tuning: Tuning) -> Figure:
@@ -84,15 +90,16 @@ def tuning_history(tuning: Tuning) -> Figure:
     best = [min((v for v in values[: i + 1] if not math.isnan(v)), default=math.nan) for i in range(len(values))]
     numbers = list(range(len(values)))
     trials = {
-        **{"type": "scatter", "mode": "markers", "name": "trials", "x": numbers, "y": _defined(values)},
+        **{"type": "scatter", "mode": "markers", "name": tr("trial"), "x": numbers, "y": _defined(values)},
         **{"text": [t.decoding.name for t in tuning.trials], "hovertemplate": "%{text}: %{y:.3g}<extra></extra>"},
     }
-    step = {"type": "scatter", "mode": "lines", "name": "best so far", "x": numbers, "y": _defined(best)}
-    layout = {"xaxis": {"title": {"text": "trial"}}, "yaxis": {"title": {"text": tuning.objective}}}
-    return Figure([trials, {**step, "line": {"shape": "hv"}}], layout, "The search on the tuning prompts.", height=320)
+    step = {"type": "scatter", "mode": "lines", "name": tr("best so far"), "x": numbers, "y": _defined(best)}
+    layout = {"xaxis": {"title": {"text": tr("trial")}}, "yaxis": {"title": {"text": title(tuning.objective)}}}
+    caption = tr("The search on the tuning prompts.")
+    return Figure([trials, {**step, "line": {"shape": "hv"}}], layout, caption, height=320)
 
 
-def forest(results: Results, metric: str, title: str) -> Figure:
+def forest(results: Results, metric: str, what: str) -> Figure:
     """Plot differences to the baseline with their intervals; filled where significant after Holm's correction."""
     chosen = [c for c in results.comparisons if c.metric == metric]
     clear = [c.significant for c in chosen]
@@ -116,11 +123,11 @@ def forest(results: Results, metric: str, title: str) -> Figure:
         "<extra></extra>",
     }
     layout = {
-        "xaxis": {"title": {"text": f"difference to {results.plan.baseline}"}},
+        "xaxis": {"title": {"text": tr("difference to {baseline}", baseline=results.plan.baseline)}},
         "yaxis": {"type": "category", "autorange": "reversed"},
         "shapes": [vertical(0.0, BASE, "dot")],
     }
-    caption = f"{title}: filled points differ from the baseline at 5 % after Holm's correction."
+    caption = tr("{what}: filled points differ from the baseline at 5 % after Holm's correction.", what=what)
     return Figure([points], layout, caption, height=120 + 26 * len(results.plan.settings))
 
 
@@ -135,7 +142,7 @@ def _defined(values: Sequence[float]) -> list[float | None]:
     return [value if math.isfinite(value) else None for value in values]
 
 
-def _scatter(results: Results, names: list[str], x: list[float], y: list[float], axis: str, better: str) -> Figure:
+def _scatter(results: Results, names: list[str], x: list[float], y: list[float], axis: str, caption: str) -> Figure:
     """Plot distance to human text against something that is better when it is larger."""
     front = pareto_front([(-a, b) for a, b in zip(x, y, strict=True)])
     colours = [
@@ -146,12 +153,12 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
     base = {i for i, name in enumerate(names) if name == results.plan.baseline}
     labels = _labels(x, y, first, {*front, *base})
     front_line = {
-        **{"type": "scatter", "mode": "lines", "name": "Pareto front", "hoverinfo": "skip"},
+        **{"type": "scatter", "mode": "lines", "name": tr("Pareto front"), "hoverinfo": "skip"},
         **{"x": _defined([x[i] for i in line]), "y": _defined([y[i] for i in line])},
         "line": {"color": FRONT, "dash": "dot"},
     }
     points = {
-        **{"type": "scatter", "mode": "markers+text", "name": "settings", "x": _defined(x), "y": _defined(y)},
+        **{"type": "scatter", "mode": "markers+text", "name": tr("settings"), "x": _defined(x), "y": _defined(y)},
         "text": [name if i in labels else "" for i, name in enumerate(names)],
         "hovertext": names,
         "textposition": [labels.get(i, "top center") for i in range(len(names))],
@@ -163,9 +170,9 @@ def _scatter(results: Results, names: list[str], x: list[float], y: list[float],
     layout = {
         "showlegend": False,
         "xaxis": {"title": {"text": axis}},
-        "yaxis": {"title": {"text": "distance to human text, nats"}},
+        "yaxis": {"title": {"text": tr("distance to human text, nats")}},
     }
-    return Figure([front_line, points], layout, FRONT_CAPTION.format(better))
+    return Figure([front_line, points], layout, caption)
 
 
 def _labels(x: list[float], y: list[float], order: list[int], always: Collection[int]) -> dict[int, str]:

@@ -8,8 +8,9 @@ from itertools import pairwise
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.goal import OBJECTIVES
 from benchmarks.generation.report.figures import pareto_front
-from benchmarks.generation.report.tables import distance_interval
-from benchmarks.generation.scoring.statistics import MIN_PROMPTS, can_decide
+from benchmarks.generation.report.tables import distance_interval, title
+from benchmarks.generation.scoring.statistics import MIN_PROMPTS, Comparison, can_decide
+from tunelab.system.language import tr
 
 DEGENERATE = 3.0  # times the human text's share of repeated 4-grams ...
 DEGENERATE_SHARE = 0.1  # ... and at least this share
@@ -37,42 +38,68 @@ def _tuned(results: Results) -> list[str]:
         return []
     best, objective = tuning.best, tuning.objective
     winner = next(s.name for s in results.plan.settings if s.decoding == best.decoding)
-    base = results.figures(baseline)[objective]
     found = [
-        f"The search chose {best.decoding.name}: {objective} {best.value:.3g} on the {len(tuning.tuning_prompts)} "
-        f"prompts that it saw, {results.figures(winner)[objective]:.3g} on the {len(tuning.confirming_prompts)} that "
-        f"it did not ('{baseline}': {base:.3g})."
+        tr(
+            "The search chose {setting}: {objective} {value:.3g} on the {tuning} prompts that it saw, {confirmed:.3g} "
+            "on the {confirming} that it did not ('{baseline}': {base:.3g}).",
+            setting=best.decoding.name,
+            objective=title(objective),
+            value=best.value,
+            tuning=len(tuning.tuning_prompts),
+            confirmed=results.figures(winner)[objective],
+            confirming=len(tuning.confirming_prompts),
+            baseline=baseline,
+            base=results.figures(baseline)[objective],
+        )
     ]
-    metric = OBJECTIVES[objective]
-    for c in results.comparisons:
-        if (c.setting, c.metric) == (winner, metric):
-            way = "nearer to human text" if c.difference < 0 else "farther from human text"
-            found.append(
-                f"Prompt by prompt, {winner} is {abs(c.difference):.3g} nats {way} than '{baseline}' (95 % interval of "
-                f"the difference {c.low:.3g} to {c.high:.3g}, p {c.p_holm:.3g} after correction): "
-                f"{'significant' if c.significant else 'not significant, so the search has shown no gain'}."
-            )
-    return found
+    compared = [c for c in results.comparisons if (c.setting, c.metric) == (winner, OBJECTIVES[objective])]
+    return [*found, *(_gain(c) for c in compared)]
+
+
+def _gain(c: Comparison) -> str:
+    """Return how much nearer to human text the winner of a search is than the baseline."""
+    values = {
+        **{"setting": c.setting, "baseline": c.baseline, "amount": abs(c.difference)},
+        **{"low": c.low, "high": c.high, "p": c.p_holm},
+    }
+    if c.difference < 0:
+        text = tr(
+            "Prompt by prompt, {setting} is {amount:.3g} nats nearer to human text than '{baseline}' (95 % interval of "
+            "the difference {low:.3g} to {high:.3g}, p {p:.3g} after correction).",
+            **values,
+        )
+    else:
+        text = tr(
+            "Prompt by prompt, {setting} is {amount:.3g} nats farther from human text than '{baseline}' (95 % interval "
+            "of the difference {low:.3g} to {high:.3g}, p {p:.3g} after correction).",
+            **values,
+        )
+    return f"{text} {tr('Significant.') if c.significant else tr('Not significant: the search has shown no gain.')}"
 
 
 def _nearest(results: Results) -> list[str]:
     table = results.human_table
     if table is None or table.human is None:
-        return ["No prompt has a known human continuation, so nothing is said about nearness to human text."]
+        return [tr("No prompt has a known human continuation, so nothing is said about nearness to human text.")]
     names = sorted((s.name for s in results.plan.settings), key=lambda n: results.figures(n)["human_distance"])
     best = names[0]
-    figures = table.row(best).figures
-    undecided = [n for n in names if _covers_zero(distance_interval(results, n))]
-    others = (
-        f" {_listed(undecided)} cannot be told from human text with {len(table.prompts)} prompts (this does not show "
-        "that they are equal)."
-        if undecided
-        else ""
+    found = tr(
+        "Nearest to human text in perplexity: {setting} ({value:.3g} against the human text's {human:.3g}, {count} "
+        "prompts).",
+        setting=best,
+        value=table.row(best).figures["perplexity"],
+        human=table.human.figures["perplexity"],
+        count=len(table.prompts),
     )
-    return [
-        f"Nearest to human text in perplexity: {best} ({figures['perplexity']:.3g} against the human text's "
-        f"{table.human.figures['perplexity']:.3g}, {len(table.prompts)} prompts).{others}"
-    ]
+    undecided = [n for n in names if _covers_zero(distance_interval(results, n))]
+    if undecided:
+        others = tr(
+            "{settings} cannot be told from human text with {count} prompts (this does not show that they are equal).",
+            settings=_listed(undecided),
+            count=len(table.prompts),
+        )
+        found = f"{found} {others}"
+    return [found]
 
 
 def _degenerate(results: Results) -> list[str]:
@@ -91,12 +118,20 @@ def _degenerate(results: Results) -> list[str]:
             across.append(f"{setting.name} ({figures['single_distinct_2']:.2f})")
     found = []
     if within:
-        beside = f"human text {_zero(human['repeated_4']):.0%}"
-        found.append(f"Degenerate, by 4-grams repeated within a text: {_listed(within)}; {beside}.")
+        text = tr(
+            "Degenerate, by 4-grams repeated within a text: {settings}; human text {human:.0%}.",
+            settings=_listed(within),
+            human=_zero(human["repeated_4"]),
+        )
+        found.append(text)
     if across:
-        beside = f"human text {human['single_distinct_2']:.2f}"
-        found.append(f"Degenerate, by the same words whatever the prompt (distinct-2): {_listed(across)}; {beside}.")
-    return found or ["No setting repeats itself far beyond human text."]
+        text = tr(
+            "Degenerate, by the same words whatever the prompt (distinct-2): {settings}; human text {human:.2f}.",
+            settings=_listed(across),
+            human=human["single_distinct_2"],
+        )
+        found.append(text)
+    return found or [tr("No setting repeats itself far beyond human text.")]
 
 
 def _front(results: Results) -> list[str]:
@@ -106,7 +141,11 @@ def _front(results: Results) -> list[str]:
     figures = [results.figures(n) for n in names]
     front = pareto_front([(-f["single_distinct_2"], f["human_distance"]) for f in figures])
     chosen = sorted((names[i] for i in front), key=lambda n: results.figures(n)["human_distance"])
-    return [f"No other setting is both nearer to human text and more diverse (distinct-2) than: {_listed(chosen)}."]
+    text = tr(
+        "No other setting is both nearer to human text and more diverse (distinct-2) than: {settings}.",
+        settings=_listed(chosen),
+    )
+    return [text]
 
 
 def _temperature(results: Results) -> list[str]:
@@ -120,14 +159,22 @@ def _temperature(results: Results) -> list[str]:
         return []
     rows = [results.table.row(name).figures for _, name in plain]
     moves = []
-    for metric, title in (("perplexity", "perplexity"), ("distinct_2", "distinct-2"), ("self_bleu", "self-BLEU")):
+    for metric in ("perplexity", "distinct_2", "self_bleu"):
         values = [row.get(metric, math.nan) for row in rows]
         if any(map(math.isnan, values)):  # with one text per prompt, or only short ones
             continue
         steps = [b - a for a, b in pairwise(values)]
-        way = "rises" if all(s > 0 for s in steps) else "falls" if all(s < 0 for s in steps) else "is not monotone"
-        moves.append(f"{title} {way} ({values[0]:.3g} to {values[-1]:.3g})")
-    return [f"From temperature {plain[0][0]:g} to {plain[-1][0]:g}: {', '.join(moves)}."]
+        ends = {"metric": title(metric), "first": values[0], "last": values[-1]}
+        if all(s > 0 for s in steps):
+            moves.append(tr("{metric} rises ({first:.3g} to {last:.3g})", **ends))
+        elif all(s < 0 for s in steps):
+            moves.append(tr("{metric} falls ({first:.3g} to {last:.3g})", **ends))
+        else:
+            moves.append(tr("{metric} is not monotone ({first:.3g} to {last:.3g})", **ends))
+    text = tr(
+        "From temperature {low:g} to {high:g}: {moves}.", low=plain[0][0], high=plain[-1][0], moves=", ".join(moves)
+    )
+    return [text]
 
 
 def _fastest(results: Results) -> list[str]:
@@ -135,12 +182,16 @@ def _fastest(results: Results) -> list[str]:
         return []
     by_speed = sorted(results.speeds, key=lambda s: s.batched_tokens_per_s)
     slow, fast = by_speed[0], by_speed[-1]
-    text = (
-        f"Fastest in a batch: {fast.setting} ({fast.batched_tokens_per_s:,.0f} tokens/s), slowest: {slow.setting} "
-        f"({slow.batched_tokens_per_s:,.0f})."
+    text = tr(
+        "Fastest in a batch: {fast} ({most:,.0f} tokens/s), slowest: {slow} ({least:,.0f}).",
+        fast=fast.setting,
+        most=fast.batched_tokens_per_s,
+        slow=slow.setting,
+        least=slow.batched_tokens_per_s,
     )
     if results.side_by_side:
-        text += f" All settings decoded together: {results.side_by_side.ratio:.0f} times the loop over single prompts."
+        ratio = results.side_by_side.ratio
+        text += " " + tr("All settings decoded together: {ratio:.0f} times the loop over single prompts.", ratio=ratio)
     return [text]
 
 
@@ -148,18 +199,27 @@ def _undecided(results: Results) -> str:
     compared = [c for c in results.comparisons if c.metric == "nll"]
     prompts = min((c.prompts for c in compared), default=len(results.plan.prompts))
     if prompts < MIN_PROMPTS:
-        return f"Fewer than {MIN_PROMPTS} prompts: intervals and p-values are indicative only."
+        return tr("Fewer than {count} prompts: intervals and p-values are indicative only.", count=MIN_PROMPTS)
     if not can_decide(prompts, len(compared)):
-        return (
-            f"With {prompts} prompts and {len(compared)} settings beside the baseline no difference can be significant "
-            "after correction: intervals only point somewhere."
+        return tr(
+            "With {prompts} prompts and {settings} settings beside the baseline no difference can be significant after "
+            "correction: intervals only point somewhere.",
+            prompts=prompts,
+            settings=len(compared),
         )
     if not compared:
         return ""
+    baseline = results.plan.baseline
     open_pairs = [c.setting for c in compared if not c.significant]
     if not open_pairs:
-        return f"Every setting differs from '{results.plan.baseline}' in nats per token at 5 % after correction."
-    return f"Not shown to differ from '{results.plan.baseline}' in nats per token: {_listed(open_pairs)}."
+        return tr(
+            "Every setting differs from '{baseline}' in nats per token at 5 % after correction.", baseline=baseline
+        )
+    return tr(
+        "Not shown to differ from '{baseline}' in nats per token: {settings}.",
+        baseline=baseline,
+        settings=_listed(open_pairs),
+    )
 
 
 def _zero(value: float) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks.generation.measure.results import Results
+from benchmarks.generation.measure.speed import Speed
 from benchmarks.generation.report.tables import distance_interval
 from tunelab.documents.blocks import Cell, Table
 from tunelab.records.text import format_number
+from tunelab.system.language import tr
 
 VARIED_METRIC = "prompt_distinct_2"
 Advice = tuple[str, str, str, str]  # use, setting, why, how sure
@@ -17,8 +19,8 @@ Advice = tuple[str, str, str, str]  # use, setting, why, how sure
 def recommendation_table(results: Results) -> Table:
     """Return a row for each use that the numbers can decide on."""
     rows: list[list[Cell]] = [list(advice) for advice in recommendations(results)]
-    caption = "A recommendation holds for this model, these prompts and this length of text."
-    return Table(["for", "take", "why", "how sure"], rows, caption)
+    caption = tr("A recommendation holds for this model, these prompts and this length of text.")
+    return Table([tr("for"), tr("take"), tr("why"), tr("how sure")], rows, caption)
 
 
 def recommendations(results: Results) -> Iterator[Advice]:
@@ -29,16 +31,7 @@ def recommendations(results: Results) -> Iterator[Advice]:
     if varied is not None:
         yield varied
     if results.speeds:
-        fastest = max(results.speeds, key=lambda s: s.batched_tokens_per_s)
-        second = sorted((s.batched_tokens_per_s for s in results.speeds), reverse=True)[1:2]
-        ahead = f"{fastest.batched_tokens_per_s / second[0]:.2f} times the next setting" if second else "alone"
-        yield (
-            "speed",
-            fastest.setting,
-            f"{fastest.batched_tokens_per_s:,.0f} tokens/s in a batch",
-            f"{ahead}; a step takes {format_number(fastest.batched_ms_p50, 3)} ms at the median, "
-            f"{format_number(fastest.batched_ms_p95, 3)} ms at the 95th percentile",
-        )
+        yield _fastest(results.speeds)
 
 
 def _closest(results: Results) -> Advice:
@@ -47,12 +40,21 @@ def _closest(results: Results) -> Advice:
     low, high = distance_interval(results, best)
     alike = [n for n in names if n != best and _covers_zero(distance_interval(results, n))]
     prompts = len(results.human_table.prompts) if results.human_table else 0
-    sure = (
-        f"{format_number(low, 2)} to {format_number(high, 2)} nats per token from human text (95 %, {prompts} prompts)"
+    sure = tr(
+        "{low} to {high} nats per token from human text (95 %, {count} prompts)",
+        low=format_number(low, 2),
+        high=format_number(high, 2),
+        count=prompts,
     )
     if alike:
-        sure += f"; with {prompts} prompts {', '.join(alike)} cannot be told from human text either"
-    return "text like a human's", best, f"human distance {_three(results.figures(best)['human_distance'])} nats", sure
+        more = tr(
+            "with {count} prompts {settings} cannot be told from human text either",
+            count=prompts,
+            settings=", ".join(alike),
+        )
+        sure = f"{sure}; {more}"
+    why = tr("human distance {distance} nats", distance=_three(results.figures(best)["human_distance"]))
+    return tr("text like a human's"), best, why, sure
 
 
 def _most_varied(results: Results) -> Advice | None:
@@ -63,15 +65,37 @@ def _most_varied(results: Results) -> Advice | None:
         return None
     best = max(known, key=lambda name: known[name])
     compared = [c for c in results.comparisons if (c.metric, c.setting) == (VARIED_METRIC, best)]
-    sure = "it is the baseline" if best == results.plan.baseline else "not compared"
+    sure = tr("it is the baseline") if best == results.plan.baseline else tr("not compared")
     for c in compared:
-        sure = (
-            f"{_three(c.difference)} ({_three(c.low)} to {_three(c.high)}, 95 %) more than '{c.baseline}', "
-            f"{'significant' if c.significant else 'not significant'} after correction"
+        sure = tr(
+            "{amount} ({low} to {high}, 95 %) more than '{baseline}'",
+            amount=_three(c.difference),
+            low=_three(c.low),
+            high=_three(c.high),
+            baseline=c.baseline,
         )
+        decided = tr("significant after correction") if c.significant else tr("not significant after correction")
+        sure = f"{sure}, {decided}"
     distance = results.figures(best).get("human_distance", math.nan)
-    warning = "" if math.isnan(distance) else f"; human distance {_three(distance)} nats"
-    return "variety", best, f"distinct-2 within a prompt {_three(known[best])}{warning}", sure
+    why = tr("distinct-2 within a prompt {value}", value=_three(known[best]))
+    if not math.isnan(distance):
+        why = f"{why}; {tr('human distance {distance} nats', distance=_three(distance))}"
+    return tr("variety"), best, why, sure
+
+
+def _fastest(speeds: Sequence[Speed]) -> Advice:
+    best = max(speeds, key=lambda s: s.batched_tokens_per_s)
+    second = sorted((s.batched_tokens_per_s for s in speeds), reverse=True)[1:2]
+    ahead = tr("the only setting")
+    if second:
+        ahead = tr("{ratio:.2f} times the next setting", ratio=best.batched_tokens_per_s / second[0])
+    spread = tr(
+        "a step takes {median} ms at the median, {late} ms at the 95th percentile",
+        median=format_number(best.batched_ms_p50, 3),
+        late=format_number(best.batched_ms_p95, 3),
+    )
+    why = tr("{speed:,.0f} tokens/s in a batch", speed=best.batched_tokens_per_s)
+    return tr("speed"), best.setting, why, f"{ahead}; {spread}"
 
 
 def _three(value: float) -> str:

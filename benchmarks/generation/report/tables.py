@@ -11,8 +11,9 @@ from benchmarks.generation.plan.settings import PARAMETERS
 from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.scoring.metrics import CHARACTERS, DEFINITIONS
 from benchmarks.generation.scoring.quality import QualityTable
-from benchmarks.generation.scoring.statistics import can_decide, nll_difference_interval
+from benchmarks.generation.scoring.statistics import MIN_PROMPTS, can_decide, nll_difference_interval
 from tunelab.documents.blocks import Cell, Table
+from tunelab.system.language import tr, tr_term
 
 MAIN = (
     "human_distance", "perplexity", "scorer_perplexity", "distinct_1", "distinct_2", "distinct_3", "self_bleu",
@@ -30,25 +31,32 @@ AGAINST_HUMAN = (
 )  # fmt: skip
 
 
-def title(names: str) -> str:
-    """Return names of metrics as reports write them: those of the definitions, ``human distance``."""
-    return names.replace("_", " ")
-
-
-HELPS = {title(name): text for names, text in DEFINITIONS.items() for name in names.split(", ")}
 DIGITS = 3  # significant, in every table
+
+
+def title(names: str) -> str:
+    """Return names of metrics, with commas, as reports write them: those of the definitions, ``human distance``."""
+    return ", ".join(tr_term(name.replace("_", " ")) for name in names.split(", "))
+
+
+def definitions() -> dict[str, str]:
+    """Return what each metric means, by the title of its name."""
+    return {title(name): tr_term(text) for names, text in DEFINITIONS.items() for name in names.split(", ")}
 
 
 def main_table(results: Results) -> Table:
     """Return the main metrics by setting."""
     human = results.human_table
-    note = f" Distance to human text on the {len(human.prompts)} prompts where it is known." if human else ""
-    return _by_setting(results, MAIN, _caption(results, results.table) + note)
+    caption = _caption(results, results.table)
+    if human:
+        note = tr("Distance to human text on the {count} prompts where it is known.", count=len(human.prompts))
+        caption = f"{caption} {note}"
+    return _by_setting(results, MAIN, caption)
 
 
 def further_table(results: Results) -> Table:
     """Return the sanity columns and the measures on characters, by setting."""
-    return _by_setting(results, FURTHER, "Sanity columns and the same measures on characters.")
+    return _by_setting(results, FURTHER, tr("Sanity columns and the same measures on characters."))
 
 
 def human_table(results: Results) -> Table | None:
@@ -60,14 +68,16 @@ def human_table(results: Results) -> Table | None:
     for row in (table.human, *(r for r in table.rows if r.name != HUMAN)):
         low, high = distance_interval(results, row.name)
         cells = [defined(row.figures.get(name)) for name in AGAINST_HUMAN]
-        rows.append((row.name, row.texts, *cells, defined(low), defined(high)))
-    columns = ("setting", "texts", *(title(n) for n in AGAINST_HUMAN), "nll diff. low", "nll diff. high")
-    caption = (
-        f"{_caption(results, table)} The last columns bound, with 95 % confidence over prompts and without correction "
-        "for the number of settings, the setting's nats per token minus the human text's. An interval around 0 leaves "
-        "open whether there is a difference; it does not show that there is none."
+        name = tr_term(HUMAN) if row.name == HUMAN else row.name
+        rows.append((name, row.texts, *cells, defined(low), defined(high)))
+    bounds = (tr("nll diff. low"), tr("nll diff. high"))
+    columns = (tr("setting"), tr("texts"), *(title(n) for n in AGAINST_HUMAN), *bounds)
+    note = tr(
+        "The last columns bound, with 95 % confidence over prompts and without correction for the number of settings, "
+        "the setting's nats per token minus the human text's. An interval around 0 leaves open whether there is a "
+        "difference; it does not show that there is none."
     )
-    return _table(columns, tuple(rows), caption, (0,))
+    return _table(columns, tuple(rows), f"{_caption(results, table)} {note}", (0,))
 
 
 def statistics_table(results: Results, metric: str) -> Table:
@@ -76,20 +86,27 @@ def statistics_table(results: Results, metric: str) -> Table:
     rows = tuple(
         (
             c.setting, c.mean, c.difference, c.low, c.high, c.p, c.p_holm, defined(c.effect),
-            "none" if math.isnan(c.detectable) else c.detectable, c.prompts,
+            tr("none") if math.isnan(c.detectable) else c.detectable, c.prompts,
         )
         for c in chosen
     )  # fmt: skip
-    caption = f"{title(metric)} against '{results.plan.baseline}', paired by prompt."
+    caption = [
+        tr("{metric} against '{baseline}', paired by prompt.", metric=title(metric), baseline=results.plan.baseline)
+    ]
     if any(c.indicative for c in chosen):
-        caption += " Indicative only where there are fewer than 6 prompts."
+        caption.append(tr("Indicative only where there are fewer than {count} prompts.", count=MIN_PROMPTS))
     if any(not can_decide(c.prompts, len(chosen)) for c in chosen):
-        caption += (
-            f" Detectable 'none': after correction for {len(chosen)} settings, this number of prompts cannot make any "
-            "difference significant. Take more prompts or fewer settings."
+        text = tr(
+            "Detectable 'none': after correction for {count} settings, this number of prompts cannot make any "
+            "difference significant. Take more prompts or fewer settings.",
+            count=len(chosen),
         )
-    columns = ("setting", "mean", "difference", "low", "high", "p", "p (Holm)", "effect", "detectable", "prompts")
-    return _table(columns, rows, caption, tuple(i for i, c in enumerate(chosen) if c.significant))
+        caption.append(text)
+    columns = (
+        *(tr("setting"), tr("mean"), tr("difference"), tr("low"), tr("high"), "p", tr("p (Holm)"), tr("effect")),
+        *(tr("detectable"), tr("prompts")),
+    )
+    return _table(columns, rows, " ".join(caption), tuple(i for i, c in enumerate(chosen) if c.significant))
 
 
 def speed_table(results: Results) -> Table | None:
@@ -104,14 +121,18 @@ def speed_table(results: Results) -> Table | None:
         for s in results.speeds
     )  # fmt: skip
     columns = (
-        "setting", "TTFT ms p50", "TTFT ms p95", "tokens/s alone", "ms/token p50", "ms/token p95", "batch",
-        "tokens/s batched", "ms/step p50", "ms/step p95", "peak MiB", "warm-up ms",
+        tr("setting"), tr("TTFT ms p50"), tr("TTFT ms p95"), tr("tokens/s alone"), tr("ms/token p50"),
+        tr("ms/token p95"), tr("batch"), tr("tokens/s batched"), tr("ms/step p50"), tr("ms/step p95"), tr("peak MiB"),
+        tr("warm-up ms"),
     )  # fmt: skip
     spec = results.plan.spec.speed
-    caption = (
-        f"{spec.repeats} timed runs of {spec.new_tokens} tokens a setting, end token ignored, warm-up run apart. "
-        f"Device: {results.lock['resolved']['device']}. Beam search and beam sampling run through transformers' "
-        "generate and are timed by whole runs; the others through the engine."
+    caption = tr(
+        "{repeats} timed runs of {tokens} tokens a setting, end token ignored, warm-up run apart. TTFT is the time to "
+        "the first token. Device: {device}. Beam search and beam sampling run through transformers' generate and are "
+        "timed by whole runs; the others through the engine.",
+        repeats=spec.repeats,
+        tokens=spec.new_tokens,
+        device=results.lock["resolved"]["device"],
     )
     return _table(columns, rows, caption)
 
@@ -121,20 +142,24 @@ def settings_table(results: Results) -> Table:
     rows = tuple(
         (s.name, s.decoding.method, *(str(getattr(s.decoding, p)) for p in PARAMETERS)) for s in results.plan.settings
     )
-    columns = ("setting", "method", *PARAMETERS)
-    return _table(columns, rows, "Every parameter as it was used; nothing is left to a default.")
+    columns = (tr("setting"), tr("method"), *PARAMETERS)
+    return _table(columns, rows, tr("Every parameter as it was used; nothing is left to a default."))
 
 
 def tuning_table(tuning: Tuning, most: int = 20) -> Table:
     """Return the best trials of the search."""
     ranked = sorted((t for t in tuning.trials if not math.isnan(t.value)), key=lambda t: (t.value, t.number))
     rows = tuple((t.number, t.decoding.name, t.value) for t in ranked[:most])
-    caption = (
-        f"The best {len(rows)} of {len(tuning.trials)} trials by {tuning.objective} on {len(tuning.tuning_prompts)} "
-        f"prompts. The values are optimistic, being chosen; the other tables are from {len(tuning.confirming_prompts)} "
-        "prompts that the search did not see."
+    caption = tr(
+        "The best {shown} of {count} trials by {objective} on {tuning} prompts. The values are optimistic, being "
+        "chosen; the other tables are from {confirming} prompts that the search did not see.",
+        shown=len(rows),
+        count=len(tuning.trials),
+        objective=title(tuning.objective),
+        tuning=len(tuning.tuning_prompts),
+        confirming=len(tuning.confirming_prompts),
     )
-    return _table(("trial", "setting", tuning.objective), rows, caption, (0,))
+    return _table((tr("trial"), tr("setting"), title(tuning.objective)), rows, caption, (0,))
 
 
 def distance_interval(results: Results, setting: str) -> tuple[float, float]:
@@ -157,19 +182,27 @@ def _by_setting(results: Results, names: Sequence[str], caption: str) -> Table:
         texts = results.table.row(setting.name).texts
         rows.append((setting.name, texts, *(defined(figures.get(name)) for name in names)))
     shown = [i for i, s in enumerate(results.plan.settings) if s.name == results.plan.baseline]
-    return _table(("setting", "texts", *(title(n) for n in names)), tuple(rows), caption, tuple(shown))
+    columns = (tr("setting"), tr("texts"), *(title(n) for n in names))
+    return _table(columns, tuple(rows), caption, tuple(shown))
 
 
 def _caption(results: Results, table: QualityTable) -> str:
     together = table.ngram_counts.get("distinct_2")
-    pooled = f"distinct-n of all repeats together on {together:,} bigrams of tokens in every row; " if together else ""
-    return (
-        f"{len(table.prompts)} prompts. {pooled[:1].upper()}{pooled[1:]}1-text columns on {len(table.prompts)} texts, "
-        f"one per prompt, and {table.ngram_counts['single_distinct_2']:,} bigrams. seq-rep and rep. 4-grams on the "
-        f"first {results.plan.common_tokens} tokens of a text, self-BLEU on its first {CHARACTERS} characters: texts "
-        f"that end earlier have less to repeat. Scorer: {results.scorer.name}, per {results.scorer.unit}."
+    pooled = tr("Distinct-n of all repeats together on {count:,} bigrams of tokens in every row.", count=together or 0)
+    rest = tr(
+        "Columns of single texts: {prompts} texts, one per prompt, and {bigrams:,} bigrams. seq-rep and repeated "
+        "4-grams on the first {tokens} tokens of a text, self-BLEU on its first {characters} characters: texts that "
+        "end earlier have less to repeat. Scorer: {scorer}, per {unit}.",
+        prompts=len(table.prompts),
+        bigrams=table.ngram_counts["single_distinct_2"],
+        tokens=results.plan.common_tokens,
+        characters=CHARACTERS,
+        scorer=results.scorer.name,
+        unit=tr_term(results.scorer.unit),
     )
+    count = tr("{count} prompts.", count=len(table.prompts))
+    return " ".join([count, *([pooled] if together else []), rest])
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str, marked: tuple[int, ...] = ()) -> Table:
-    return Table(columns, rows, caption, marked, digits=DIGITS, helps=HELPS)
+    return Table(columns, rows, caption, marked, digits=DIGITS, helps=definitions())

@@ -11,6 +11,7 @@ import typer
 from benchmarks.search.arena.report import arena_verdict
 from benchmarks.search.arena.run import REPORT, run_arena
 from benchmarks.search.arena.spec import ArenaSpec
+from tunelab.system.language import tr
 
 FIELDS = {"seeds": "repetitions", "full_trials": "full_trainings"}  # of the spec, by option
 
@@ -31,4 +32,4 @@ def compare_on_curves(tables: Path, options: Mapping[str, Any], folder: Path) ->
     """
     spec = ArenaSpec(str(tables), **{FIELDS.get(name, name): value for name, value in options.items()})
     results = run_arena(spec, folder, lambda text: typer.echo(text, err=True))
-    return [*arena_verdict(results), f"Report: {folder / REPORT}"]
+    return [*arena_verdict(results), tr("Report: {path}", path=folder / REPORT)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.harness.provenance import provenance_facts
+from benchmarks.harness.provenance import provenance_facts, repeat_section
 from benchmarks.search.arena.ranks import SPLITS, ArenaRanking, regret_table
 from benchmarks.search.arena.run import ArenaResults
 from benchmarks.search.report import critical_difference_figure, verdict
-from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Section, Table, Text
+from tunelab.documents.blocks import Block, Cell, Document, Figure, Section, Table, Text
 from tunelab.documents.style import COLOURS
 from tunelab.report.axes import shortened
+from tunelab.system.language import tr, tr_term
 
 POINTS = 40  # of a curve over the budget
 
@@ -21,25 +22,24 @@ def make_arena_document(results: ArenaResults) -> Document:
     largest = max(spec.full_trainings)
     decided = [r for r in results.rankings if r.full_trainings == largest and r.split == "validation"]
     sections = [
-        Section("Verdict", [Text(f"{_where(r)}: {verdict(r.ranking)}") for r in decided]),
-        *(Section(f"Ranks: {_where(r)}", _rank_blocks(results, r)) for r in decided),
-        *(Section(f"Tasks: {_where(r)}", [_task_table(results, r)]) for r in decided),
-        Section("Decisions", [_decision_table(results)]),
-        Section("How it was measured", [Text(_how(results))]),
-        Section(
-            "Repeat it",
-            [Code(provenance["command"]), Text("To check that it gives the same: tunelab bench verify FOLDER")],
-        ),
+        Section(tr("Verdict"), [Text(f"{_where(r)}: {verdict(r.ranking)}") for r in decided]),
+        *(Section(tr("Ranks: {where}", where=_where(r)), _rank_blocks(results, r)) for r in decided),
+        *(Section(tr("Tasks: {where}", where=_where(r)), [_task_table(results, r)]) for r in decided),
+        Section(tr("Decisions"), [_decision_table(results)]),
+        Section(tr("How it was measured"), [Text(_how(results))]),
+        repeat_section(provenance["command"]),
     ]
-    facts: dict[str, Cell] = {
-        **provenance_facts(provenance),
-        "versions of the methods": ", ".join(f"{n} {v}" for n, v in results.lock["resolved"]["packages"].items()),
-    }
-    subtitle = (
-        f"{len(spec.methods)} methods on {len(results.tasks)} tasks with recorded learning curves: {spec.repetitions} "
-        f"repetitions, {len(results.traces)} searches."
+    packages = ", ".join(f"{n} {v}" for n, v in results.lock["resolved"]["packages"].items())
+    facts: dict[str, Cell] = {**provenance_facts(provenance), tr("versions of the methods"): packages}
+    subtitle = tr(
+        "{methods} methods on {tasks} tasks with recorded learning curves: {repetitions} repetitions, {searches} "
+        "searches.",
+        methods=len(spec.methods),
+        tasks=len(results.tasks),
+        repetitions=spec.repetitions,
+        searches=len(results.traces),
     )
-    return Document("Methods of search on recorded curves", subtitle, sections, facts)
+    return Document(tr("Methods of search on recorded curves"), subtitle, sections, facts)
 
 
 def arena_verdict(results: ArenaResults) -> list[str]:
@@ -53,30 +53,36 @@ def arena_verdict(results: ArenaResults) -> list[str]:
 
 
 def _where(ranking: ArenaRanking) -> str:
-    workers = "1 worker" if ranking.workers == 1 else f"{ranking.workers} workers"
-    return f"{workers}, {ranking.full_trainings} full trainings"
+    workers = tr("1 worker") if ranking.workers == 1 else tr("{count} workers", count=ranking.workers)
+    return tr("{workers}, {count} full trainings", workers=workers, count=ranking.full_trainings)
 
 
 def _rank_blocks(results: ArenaResults, shown: ArenaRanking) -> list[Block]:
     spec = results.spec
     same = [r for r in results.rankings if r.workers == shown.workers]
-    columns = ["method"]
+    columns = [tr("method")]
     cells: dict[str, list[Cell]] = {method: [method] for method in shown.ranking.methods}
     for r in same:
-        columns += [f"rank, {r.full_trainings}, {r.split}", f"regret, {r.full_trainings}, {r.split}"]
+        columns += [
+            tr("rank, {budget}, {split}", budget=r.full_trainings, split=tr_term(r.split)),
+            tr("regret, {budget}, {split}", budget=r.full_trainings, split=tr_term(r.split)),
+        ]
         for method, place, regret in zip(r.ranking.methods, r.ranking.ranks, r.regrets, strict=True):
             cells[method] += [place, regret]
     by_task = shown.by_task
     rows: list[list[Cell]] = [[m, r] for m, r in zip(by_task.methods, by_task.ranks, strict=True)]
-    caption = (
-        f"Average rank over the {by_task.blocks} tasks, each with the mean regret of {spec.repetitions} repetitions; "
-        f"critical difference {by_task.critical_difference:.2f}."
+    caption = tr(
+        "Average rank over the {tasks} tasks, each with the mean regret of {repetitions} repetitions; critical "
+        "difference {gap:.2f}.",
+        tasks=by_task.blocks,
+        repetitions=spec.repetitions,
+        gap=by_task.critical_difference,
     )
     return [
         critical_difference_figure(shown.ranking),
-        Table(columns, list(cells.values()), "Average rank and mean normalised regret by budget and split."),
+        Table(columns, list(cells.values()), tr("Average rank and mean normalised regret by budget and split.")),
         *(_curves(results, shown.workers, split) for split in SPLITS),
-        Table(["method", "average rank over tasks"], rows, caption),
+        Table([tr("method"), tr("average rank over tasks")], rows, caption),
     ]
 
 
@@ -97,11 +103,12 @@ def _curves(results: ArenaResults, workers: int, split: str) -> Figure:
         for column, method in enumerate(spec.methods)
     ]
     layout = {
-        "xaxis": {"title": {"text": "budget in full trainings"}, "rangemode": "tozero"},
-        "yaxis": {"type": "log", "title": {"text": f"mean {split} regret"}},
+        "xaxis": {"title": {"text": tr("budget in full trainings")}, "rangemode": "tozero"},
+        "yaxis": {"type": "log", "title": {"text": tr("mean {split} regret", split=tr_term(split))}},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
-    return Figure(lines, layout, f"Mean normalised {split} regret over all tasks and repetitions.", 380)
+    caption = tr("Mean normalised {split} regret over all tasks and repetitions.", split=tr_term(split))
+    return Figure(lines, layout, caption, 380)
 
 
 def _task_table(results: ArenaResults, shown: ArenaRanking) -> Table:
@@ -111,7 +118,7 @@ def _task_table(results: ArenaResults, shown: ArenaRanking) -> Table:
     rows: list[list[Cell]] = [
         [task.name, *(float(v) for v in values)] for task, values in zip(results.tasks, means, strict=True)
     ]
-    return Table(["task", *spec.methods], rows, "Mean validation regret.")
+    return Table([tr("task"), *spec.methods], rows, tr("Mean validation regret."))
 
 
 def _decision_table(results: ArenaResults) -> Table:
@@ -126,19 +133,21 @@ def _decision_table(results: ArenaResults) -> Table:
                 float(1000 * np.sum([t.decision_seconds for t in own]) / np.sum([t.epochs for t in own])),
             ]
         )
-    columns = ["method", "trials of a search", "idle workers, fraction", "decisions, ms an epoch"]
-    return Table(columns, rows, "Means over all searches; the real time of decisions differs from run to run.")
+    columns = [tr("method"), tr("trials of a search"), tr("idle workers, fraction"), tr("decisions, ms an epoch")]
+    caption = tr("Means over all searches; the real time of decisions differs from run to run.")
+    return Table(columns, rows, caption)
 
 
 def _how(results: ArenaResults) -> str:
     budgets = ", ".join(map(str, results.spec.full_trainings))
-    return (
+    return tr(
         "No model is trained: each configuration has a recorded or estimated learning curve, and simulated workers "
         "spend the curve's time on each epoch, on one clock, so that trials end out of order. A budget counts the "
-        f"epochs of all workers together: those of {budgets} trials at full length. The regret of a search is that of "
+        "epochs of all workers together: those of {budgets} trials at full length. The regret of a search is that of "
         "the lowest validation loss that any trial had shown by then, and of the test loss at the same epoch of that "
         "trial, scaled so that 0 is the best known loss of the task and 1 the worst (TaskSet: an untrained network). "
         "A table is searched by its rows: a proposal becomes the nearest row that the search has not used. Paused "
         "trials continue where they were, at no cost. Repetitions have the same seeds for all methods. A block is one "
-        "repetition on one task."
+        "repetition on one task.",
+        budgets=budgets,
     )

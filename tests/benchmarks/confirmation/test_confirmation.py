@@ -15,6 +15,7 @@ from benchmarks.confirmation.simulate import Simulated, shuffled, simulate, wils
 from benchmarks.confirmation.spec import NOISE, PLANTED, ConfirmationSpec, check
 from benchmarks.harness.verify import verify
 from search_spaces import UserError
+from tests.korean import english
 from trainables import get_task
 from tunelab.report.report import to_html
 
@@ -40,12 +41,16 @@ def test_shuffled_labels_are_the_same_labels_elsewhere() -> None:
     assert np.array_equal(after["y_val"], shuffled(splits, 1).training.arrays["y_val"])
 
 
-def test_every_case_is_simulated_and_reported(finished: tuple[Path, ConfirmationResults]) -> None:
+def test_every_case_is_simulated_and_reported(
+    finished: tuple[Path, ConfirmationResults], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, results = finished
     assert [(s.task, s.case) for s in results.sweeps] == [("wine", case) for case in (NOISE, *PLANTED)]
     assert results.sweeps[2].reference > results.sweeps[2].winner
     assert to_html(make_confirmation_document(results)) == (folder / "report.html").read_text()
     assert "Where labels are noise, 0 of 1 sweeps" in verdict(results.sweeps)
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    assert english(make_confirmation_document(results)) == []
 
 
 def test_verify_finds_identical_sweeps_and_any_change(

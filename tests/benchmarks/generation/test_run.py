@@ -21,11 +21,14 @@ from benchmarks.generation.decoding.samples import read_samples
 from benchmarks.generation.display import Quiet
 from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.goal import Goal
+from benchmarks.generation.plan.settings import PARAMETERS
 from benchmarks.generation.plan.spec import parse_spec, resolve
 from benchmarks.generation.report.logged import EXPERIMENT, log_benchmark
+from benchmarks.generation.report.report import make_generation_document
 from benchmarks.harness.lockfile import read_lock
 from benchmarks.harness.verify import verify
 from search_spaces.errors import UserError
+from tests.korean import english
 from trainables.base.training.compute import cpu_threads
 from tunelab.tracking.store import Store
 
@@ -152,6 +155,19 @@ def test_reports_name_the_stand_in_and_the_licence_and_escape_text(finished: Pat
     assert 'href="http' not in html
 
 
+def test_the_report_in_korean_has_no_sentence_of_ours_in_english(
+    finished: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "en")
+    command = ["generation", str(finished.parent / "small.yaml"), "--output", str(copied), "--tracking-uri", "off"]
+    done = CliRunner().invoke(app, [*command, "--language", "ko"], catch_exceptions=False)
+    assert f"보고서: {copied / 'report.html'}" in done.output
+    assert '<html lang="ko">' in (copied / "report.html").read_text("utf-8")
+    results = run_module.run(resolve(parse_spec(SMALL)), copied, Quiet())
+    names = {"p", "sha256", "Self-BLEU", *PARAMETERS, *("distinct 1", "distinct 2", "distinct 3", "self bleu")}
+    assert english(make_generation_document(results), {*names, "seq rep 2", "seq rep 4"}) == []
+
+
 def test_a_second_run_and_verify_are_identical(finished: Path, copied: Path) -> None:
     with cpu_threads(3):
         assert verify(copied) == []
@@ -264,7 +280,7 @@ def test_search_confirms_on_prompts_it_did_not_see(searched: tuple[Path, Results
     assert read_lock(folder)["winner"] == results.tuning.best.decoding.as_dict()
     (compared,) = (c for c in results.comparisons if c.metric == "human_gap")
     assert compared.setting == results.plan.settings[-1].name
-    assert "so the search has shown no gain" in (folder / "report.md").read_text("utf-8")  # on four prompts
+    assert "the search has shown no gain" in (folder / "report.md").read_text("utf-8")  # on four prompts
     assert verify(folder) == []
 
 
@@ -274,7 +290,7 @@ def test_an_interrupted_search_goes_on_to_the_same_trials(searched: tuple[Path, 
         run_module.run(plan, folder, Recorder(8), GOAL)
     display = Recorder()
     run_module.run(plan, folder, display, GOAL)
-    assert display.found["trials"] == (8, 10)
+    assert display.found["Trials"] == (8, 10)
     for name in ("tuning.json", "samples.jsonl", "results.csv"):
         assert (folder / name).read_bytes() == (searched[0] / name).read_bytes()
 
@@ -287,7 +303,7 @@ def test_interrupted_measuring_of_speed_goes_on(tmp_path: Path) -> None:
     kept = json.loads((tmp_path / "speed.json").read_text("utf-8"))["settings"]
     display = Recorder()
     results = run_module.run(plan, tmp_path, display)
-    assert display.found["speeds"] == (3, 6)
+    assert display.found["Speeds"] == (3, 6)
     assert [asdict(s) for s in results.speeds[:3]] == kept
     assert {s.batch for s in results.speeds} == {1, 2}  # two rows, of which a beam search of two beams takes both
     assert results.side_by_side is not None

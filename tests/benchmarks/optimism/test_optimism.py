@@ -13,6 +13,7 @@ from benchmarks.optimism.run import OptimismResults, run
 from benchmarks.optimism.simulate import SINGLE, Measured, sampled
 from benchmarks.optimism.spec import SIMULATION, OptimismSpec, check
 from search_spaces import UserError
+from tests.korean import english
 from trainables import TabularTask, get_task
 from tunelab.report.report import to_html
 
@@ -25,13 +26,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, OptimismRe
     return folder, run(SMALL, folder, lambda text: None)
 
 
-def test_simulation_and_table_are_measured_and_reported(finished: tuple[Path, OptimismResults]) -> None:
+def test_simulation_and_table_are_measured_and_reported(
+    finished: tuple[Path, OptimismResults], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, results = finished
     assert len(results.of(SIMULATION, SINGLE)) == 4
     (wine,) = results.of("wine", SINGLE)
     assert wine.low <= wine.expected <= wine.high
-    assert "In the simulation, winner a single trial: the interval holds" in verdict(results)
+    assert "Winner: single trial, in the simulation. The interval holds" in verdict(results)
     assert to_html(make_optimism_document(results)) == (folder / "report.html").read_text()
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    assert english(make_optimism_document(results)) == []
 
 
 def test_the_same_sweeps_give_the_same_numbers(finished: tuple[Path, OptimismResults]) -> None:

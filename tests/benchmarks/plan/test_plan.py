@@ -12,6 +12,7 @@ from benchmarks.harness.provenance import provenance
 from benchmarks.plan.report import make_plan_document, verdict
 from benchmarks.plan.run import REPORT, RUNS, Comparison, Costs, PlanResults, run, within
 from search_spaces import UserError
+from tests.korean import english
 from tunelab.documents.html import to_html
 
 
@@ -21,17 +22,20 @@ def made_up(task: str, factor: float) -> Comparison:
     return Comparison(task, predicted, measured, (round(700 * factor), round(1300 * factor)))
 
 
-def test_a_prediction_is_right_within_thirty_percent() -> None:
+def test_a_prediction_is_right_within_thirty_percent(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [made_up("a", 1.29), made_up("b", 0.71), made_up("c", 1.31), made_up("d", 0.69)]
     assert within(found, "wall_seconds") == within(found, "disk_bytes") == 2
     assert verdict(found) == (
-        "Within 30% of what the sweep took: wall time of 2, epochs of 2, memory of 2 and disk of 2 of 4 tasks. "
+        "Tasks whose prediction is within 30% of what the sweep took: wall time 2/4, epochs 2/4, memory 2/4, disk 2/4. "
         "Which trials meet at a rung is chance: a plan gives the epochs between which eight of ten searches lie, and "
         "2 of these 4 do."
     )
-    html = to_html(make_plan_document(PlanResults(("--trials", "4"), tuple(found), {"provenance": provenance()})))
+    results = PlanResults(("--trials", "4"), tuple(found), {"provenance": provenance()})
+    html = to_html(make_plan_document(results))
     assert "1.29" in html
     assert "--trials 4" in html
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    assert english(make_plan_document(results)) == []
 
 
 def test_an_unknown_task_is_refused_before_anything_is_written(tmp_path: Path) -> None:

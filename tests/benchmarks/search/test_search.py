@@ -18,6 +18,7 @@ from benchmarks.search.spec import Method, SearchSpec, check, parse_method
 from benchmarks.search.statistics import critical_difference, needed_repetitions, rank
 from benchmarks.search.trace import Search, run_search
 from search_spaces import UserError
+from tests.korean import HANGUL, english
 from tests.toys import Toy
 from tunelab.records.trial import Epoch
 from tunelab.report.report import to_html, to_markdown
@@ -121,6 +122,14 @@ def test_the_report_shows_ranks_and_curves(finished: tuple[Path, SearchResults])
     text = to_markdown(make_search_document(results))
     assert all(name.replace("_", "\\_") in text for name in SMALL.methods)
     assert to_html(make_search_document(results)) == (folder / "report.html").read_text()
+
+
+def test_the_report_in_korean_has_no_sentence_of_ours_in_english(
+    finished: tuple[Path, SearchResults], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    assert english(make_search_document(finished[1]), SMALL.tasks) == []
+    assert HANGUL.search(needed_repetitions(4, 4, 5))
 
 
 def test_verify_finds_identical_searches_and_any_change(finished: tuple[Path, SearchResults]) -> None:

@@ -16,6 +16,7 @@ from benchmarks.speed.report import make_speed_document
 from benchmarks.speed.run import Request, Results
 from benchmarks.speed.work import SPACE, make_work, read_work
 from search_spaces import UserError
+from tests.korean import english
 from trainables import get_task
 from tunelab.documents.html import to_html
 
@@ -55,7 +56,7 @@ def test_ratios_are_taken_within_a_round() -> None:
     assert table["tracked"].processes == 3
 
 
-def test_the_page_shows_contest_and_control() -> None:
+def test_the_page_shows_contest_and_control(monkeypatch: pytest.MonkeyPatch) -> None:
     control = Control(300, True, (20.0, 21.0), (12.0, 12.5), 15.0, 13.0, 14.0)
     results = Results(
         REQUEST, {("california_housing", 8): made_up_runs()}, controls=[control], lock={"provenance": provenance()}
@@ -64,6 +65,8 @@ def test_the_page_shows_contest_and_control() -> None:
     assert OURS.title in html
     assert "Pure training".lower() in html.lower()
     assert "kB/trial" in html
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    assert english(make_speed_document(results)) == []
 
 
 def test_contestants_are_known_or_refused_and_missing_ones_named(monkeypatch: pytest.MonkeyPatch) -> None:

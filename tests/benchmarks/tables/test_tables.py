@@ -10,11 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
-from benchmarks.tables.report import compare
-from benchmarks.tables.run import RESULTS
+from benchmarks.tables.report import compare, make_tables_document
+from benchmarks.tables.run import RESULTS, run
 from benchmarks.tables.spec import FILE, TablesSpec, read_tables
 from benchmarks.tables.systems import missing_system
 from search_spaces import UserError
+from tests.korean import english
 
 SMALL = "tables:\n  - {task: wine}\n  - {data: points.csv, target: y, name: points}\nseeds: [0, 1]\n"
 
@@ -29,7 +30,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_done(folder: Path) -> None:
+def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = ["tables", str(folder), "--output", str(folder / "out")]
     first = CliRunner().invoke(app, command)
     assert first.exit_code == 0, first.output
@@ -43,9 +46,13 @@ def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_don
     assert all(s["value"] > 0.8 and s["error"] == 1 - s["value"] for s in scores if s["table"] == "wine")
     assert all(0.1 < s["error"] < 1 for s in scores if s["table"] == "points")
     assert "average rank" in (folder / "out" / "report.html").read_text()
-    again = CliRunner().invoke(app, command)
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "en")
+    again = CliRunner().invoke(app, [*command, "--language", "ko"])
     assert again.exit_code == 0
     assert "seed 0" not in again.output
+    assert "평균 순위" in (folder / "out" / "report.html").read_text()
+    results = run(read_tables(folder), folder / "out", print)
+    assert english(make_tables_document(results), ("lightgbm", "scikit-learn")) == []
     assert json.loads((folder / "out" / RESULTS).read_text()) == scores
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.korean import HANGUL
 from trainables import RawSplit, Splits, Task, get_task
 from tunelab.analysis.permutation_importance import column_importance
 from tunelab.evaluation.baselines import baselines
@@ -86,6 +87,17 @@ def test_each_kind_has_its_figures_as_png_and_on_one_page(
     assert html.count('class="plot"') == len(names)
     assert "제목 &lt;b&gt;" in html
     assert not re.search(r'(src|href)="(https?:)?//', html)
+
+
+def test_the_figures_speak_korean(winner: tuple[Task, Splits, Evidence], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    task, _, evidence = winner
+    drawings = drawings_of(evidence, column_importance(task, evidence.predictor, evidence.test))
+    for drawing in drawings:
+        columns = {"", "ROC", *getattr(evidence.train.inputs, "columns", ())}
+        said = [drawing.title, *(text for chart in drawing.charts for text in (chart.title, chart.x, chart.y))]
+        assert [text for text in said if text not in columns and not HANGUL.search(text)] == []
+        assert not drawing.note or HANGUL.search(drawing.note)
 
 
 def test_axes_name_their_units() -> None:

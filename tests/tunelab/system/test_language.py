@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
+import benchmarks
 import tunelab
+from benchmarks.confirmation.spec import CASES
+from benchmarks.generation.plan.spec import HUMAN
+from benchmarks.generation.report.tables import AGAINST_HUMAN, FURTHER, MAIN
+from benchmarks.generation.scoring.metrics import DEFINITIONS
+from benchmarks.generation.scoring.quality import HUMAN_PAIRED, PAIRED
+from benchmarks.optimism.simulate import KINDS as WINNERS
+from benchmarks.optimism.spec import SIMULATION
+from benchmarks.plan.report import NAMES
+from benchmarks.search.arena.ranks import SPLITS
 from search_spaces import UserError
 from tests.catalogues import OTHERS, catalogue, catalogue_path
 from trainables.base.kinds.registry import KINDS
@@ -22,12 +32,16 @@ from tunelab.report.axes import UNUSED
 from tunelab.report.front import GROUPS
 from tunelab.system.language import language, tr, tr_term, use_language
 
-SAME = {"run id", "val_loss", "kB"}  # in every language
+SAME = {  # in every language
+    *("run id", "val_loss", "kB"),
+    *("distinct 1", "distinct 2", "distinct 3", "self bleu", "seq rep 2", "seq rep 4"),
+}
 
 
 def messages() -> Iterator[str]:
     """Every message that the code gives ``tr``."""
-    for path in Path(str(tunelab.__file__)).parent.rglob("*.py"):
+    folders = [Path(str(package.__file__)).parent for package in (tunelab, benchmarks)]
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tr":
                 assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}: the message is no literal"
@@ -43,6 +57,16 @@ def terms() -> set[str]:
         *(kind.loss_text for kind in KINDS.values()),
         *MEMBER_COLUMNS,
         UNUSED,
+        *CASES,
+        *WINNERS,
+        *NAMES.values(),
+        *SPLITS,
+        SIMULATION,
+        HUMAN,
+        "character",
+        "token",
+        *DEFINITIONS.values(),
+        *(name.replace("_", " ") for name in (*MAIN, *FURTHER, *AGAINST_HUMAN, *HUMAN_PAIRED, *PAIRED)),
     }
 
 

@@ -23,6 +23,7 @@ from benchmarks.search.arena.tables import read_tables
 from benchmarks.search.schedulers import TrialLength, Verdict
 from search_spaces import SearchSpace, UserError
 from tests.benchmarks.search.arena.tiny_tables import EPOCHS, ROWS, write_lcbench, write_taskset
+from tests.korean import english
 from tunelab.report.report import to_html, to_markdown
 
 METHODS = ("tpe+asha", "random+asha", "random+none", "tpe+HyperbandPruner", "OptunaSearch+ASHAScheduler")
@@ -145,7 +146,9 @@ def test_a_diverged_trial_ends(tables: Path) -> None:
     assert {epoch for epoch, loss in ended if math.isfinite(loss)} == {EPOCHS}
 
 
-def test_budgets_ranks_and_report_agree(finished: tuple[Path, ArenaSpec, ArenaResults]) -> None:
+def test_budgets_ranks_and_report_agree(
+    finished: tuple[Path, ArenaSpec, ArenaResults], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, _, results = finished
     assert len(results.traces) == 2 * 2 * len(METHODS)
     assert {trace.epochs for trace in results.traces} == {4 * EPOCHS}
@@ -157,6 +160,8 @@ def test_budgets_ranks_and_report_agree(finished: tuple[Path, ArenaSpec, ArenaRe
     text = to_markdown(make_arena_document(results))
     assert "3 workers, 4 full trainings" in text
     assert to_html(make_arena_document(results)) == (folder / "report.html").read_text()
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    assert english(make_arena_document(results), METHODS) == []
 
 
 def test_verify_simulates_again(finished: tuple[Path, ArenaSpec, ArenaResults]) -> None:
