@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from search_spaces.optuna_logging import quiet_optuna
-from search_spaces.values import ParamValue, PlainTrial, plain
+from search_spaces.values import ParamValue, PlainTrial, hashable, keepable
 
 if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are listed
     import optuna
@@ -25,14 +26,16 @@ PROBES = 256  # random draws that find the conditional branches of a define-by-r
 class SearchSpace:
     """What may vary. Call it with an ``optuna.Trial`` to draw one configuration.
 
-    Choices may be any values: those not in JSON (tuples, dicts, arrays, functions) are stored as text and given to
-    ``suggest`` as they were written. Ranges of numbers may depend on other parameters, choices may not.
+    Choices may be any values. Optuna knows those that are no number and no text (tuples, lists, dicts, functions) by
+    their text, so that any of its storages takes them; ``suggest`` gets them as they were written, and so do ``fit``,
+    records and reports (functions and other objects alone are text there). Ranges of numbers may depend on other
+    parameters, choices may not.
 
     Attributes:
         name: the name it is found by, e.g. ``"regression"``.
         suggest: draws parameters with ``trial.suggest_*`` and returns the configuration that a task's ``fit`` takes
-            (a dict of JSON values; tuples and numpy values become lists and numbers). It must be a pure function of the
-            trial.
+            (a dict of numbers, text, None, tuples, lists and dicts; numpy values become numbers and lists). It must be
+            a pure function of the trial.
         branch: name of a categorical parameter that ``suggest`` draws first and on which the others depend, such as a
             family of models. A search gives each of its choices turns (see ``tunelab.search.study``); None for none.
     """
@@ -48,26 +51,44 @@ class SearchSpace:
             trial: an ``optuna.Trial``, or one that fixes the parameters.
 
         Raises:
-            TypeError: ``suggest`` returns no dict, or one with values that cannot be stored as JSON. What else
+            TypeError: ``suggest`` returns no dict, or one with values that cannot be stored. What else
                 ``suggest`` raises passes through.
         """
-        config = self.suggest(cast("optuna.trial.BaseTrial", PlainTrial(trial)))
+        return self._draw(PlainTrial(trial))
+
+    def _draw(self, trial: PlainTrial) -> Config:
+        config = self.suggest(cast("optuna.trial.BaseTrial", trial))
         if not isinstance(config, dict):
             raise TypeError(f"suggest must return a dict of what fit takes, not {type(config).__name__}")
-        return {str(key): plain(value, str(key)) for key, value in config.items()}
+        return {str(key): keepable(value, str(key)) for key, value in config.items()}
 
     def __reduce__(self) -> tuple[type[SearchSpace], tuple[object, ...]]:
         return SearchSpace, (self.name, self.suggest, self.branch)  # without what was drawn: workers need no Optuna
 
-    def config(self, params: Mapping[str, ParamValue]) -> Config:
+    def config(self, params: Mapping[str, Any]) -> Config:
         """Return the configuration that fixed parameters give; a number out of range warns.
+
+        Args:
+            params: by name; a choice that is no number and no text as it is, or as its text.
 
         Raises:
             ValueError: one is missing, or no choice of its parameter.
         """
         import optuna
 
-        return self(optuna.trial.FixedTrial(dict(params)))
+        return self(optuna.trial.FixedTrial(self.named(params)))
+
+    def named(self, params: Mapping[str, Any]) -> dict[str, ParamValue]:
+        """Return parameters as Optuna knows them: choices that are no number and no text by their text."""
+        names = {name: {repr(value): label for label, value in known.items()} for name, known in self._choices.items()}
+        return {name: names.get(name, {}).get(repr(value), value) for name, value in params.items()}
+
+    def values(self, params: Mapping[str, ParamValue]) -> dict[str, Any]:
+        """Return parameters as ``suggest`` has them, where Optuna knows them by their text: what ``named`` was given.
+
+        Those that cannot be stored, such as functions, stay text.
+        """
+        return {name: self._choices.get(name, {}).get(value, value) for name, value in params.items()}
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Return every parameter that random draws meet, by name: the whole space, conditional branches included.
@@ -78,24 +99,32 @@ class SearchSpace:
             TypeError: ``suggest`` returns no dict, or values that cannot be stored. What else it raises passes through.
             ValueError: a parameter whose kind or choices depend on another one.
         """
-        return dict(self._met)
+        return dict(self._met[0])
+
+    @property
+    def _choices(self) -> dict[str, dict[ParamValue, Any]]:
+        """Choices that can be stored and that Optuna knows by their text, by parameter and text."""
+        return self._met[1]
 
     @cached_property
-    def _met(self) -> dict[str, BaseDistribution]:
+    def _met(self) -> tuple[dict[str, BaseDistribution], dict[str, dict[ParamValue, Any]]]:
         """What random draws meet: once a space, since they take a tenth of a second."""
         import optuna
 
         from search_spaces.values import widened
 
         found: dict[str, BaseDistribution] = {}
+        choices: dict[str, dict[ParamValue, Any]] = {}
         sampler = optuna.samplers.RandomSampler(seed=0)
         for _ in range(PROBES):
             with quiet_optuna():
                 trial = optuna.create_study(sampler=sampler).ask()  # one study would allow no range that depends
-            self(trial)
+            drawing = PlainTrial(trial)
+            self._draw(drawing)
+            choices |= drawing.choices
             for name, distribution in trial.distributions.items():
                 found[name] = widened(name, found[name], distribution) if name in found else distribution
-        return dict(sorted(found.items()))
+        return dict(sorted(found.items())), {name: _storable(known) for name, known in choices.items()}
 
     def branches(self) -> list[ParamValue]:
         """Return the choices of ``branch``; none when the space has no branch."""
@@ -106,10 +135,45 @@ class SearchSpace:
         return [choice for choice in choices if choice is not None]
 
     def describe(self) -> dict[str, object]:
-        """Return the space as JSON values, so that two spaces can be compared and a record can hold one."""
-        from optuna.distributions import distribution_to_json
+        """Return the space as plain values, so that two spaces can be compared and a record can hold one.
 
-        return {name: json.loads(distribution_to_json(d)) for name, d in self.distributions().items()}
+        Each parameter is Optuna's JSON of its distribution; ``values`` beside it holds the choices themselves, where
+        Optuna knows any by its text.
+        """
+        from optuna.distributions import CategoricalDistribution, distribution_to_json
+
+        found: dict[str, object] = {}
+        for name, domain in self.distributions().items():
+            found[name] = description = json.loads(distribution_to_json(domain))
+            if isinstance(domain, CategoricalDistribution) and self._choices.get(name):
+                description["values"] = [self._choices[name].get(choice, choice) for choice in domain.choices]
+        return found
+
+
+def _storable(choices: Mapping[ParamValue, Any]) -> dict[ParamValue, Any]:
+    kept = {}
+    for label, value in choices.items():
+        with suppress(TypeError):
+            kept[label] = keepable(value, "")
+    return kept
+
+
+def choices_of(description: Mapping[str, Any]) -> list[Any]:
+    """Return the choices of a parameter that ``SearchSpace.describe`` described; empty for a range."""
+    return list(description.get("values") or description.get("attributes", {}).get("choices", ()))
+
+
+def read_domain(description: Mapping[str, Any]) -> BaseDistribution:
+    """Return the distribution that ``SearchSpace.describe`` described, its choices as the values that they are."""
+    import warnings
+
+    from optuna.distributions import CategoricalDistribution, json_to_distribution
+
+    if "values" not in description:
+        return json_to_distribution(json.dumps(description))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that not every storage takes them: this study is in memory
+        return CategoricalDistribution(tuple(hashable(value) for value in description["values"]))
 
 
 def contains(distribution: BaseDistribution, value: ParamValue) -> bool:

@@ -1,4 +1,4 @@
-"""Values of parameters and configurations as JSON: what a user's space may give instead, and how it is stored."""
+"""Values of parameters and configurations: any that a user's space may give, how they are named and stored as JSON."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are
     from optuna.distributions import BaseDistribution
 
 ParamValue = bool | int | float | str | None
+TUPLE, PAIRS = "tunelab:tuple", "tunelab:dict"  # keys of the JSON object that holds a tuple, or a dict of other keys
 _MEMORY = " at 0x"  # in the text of an object that has none of its own; differs in every process
 
 
 class PlainTrial:
     """An Optuna trial that takes any values as choices and bounds, and stores plain ones.
 
-    A choice that is no JSON value is stored as its text, and given back as it was written. Everything else is the
-    trial's own.
+    Optuna knows a choice that is no number and no text by its text; it is given back as it was written. Everything else
+    is the trial's own.
 
     Args:
         trial: draws, or holds, the parameters.
+
+    Attributes:
+        choices: those that Optuna knows by their text, by name of the parameter and text.
     """
 
     def __init__(self, trial: optuna.trial.BaseTrial) -> None:
         self._trial = trial
+        self.choices: dict[str, dict[ParamValue, Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trial, name)
@@ -35,6 +40,9 @@ class PlainTrial:
         """Draw one of some values; see ``optuna.Trial.suggest_categorical``."""
         values = [scalar(choice) for choice in choices]
         names = labels(values)
+        named = {label: value for label, value in zip(names, values, strict=True) if label is not value}
+        if named:
+            self.choices[name] = named
         drawn = self._trial.suggest_categorical(name, names)
         return next(v for v, label in zip(values, names, strict=True) if label is drawn or _same(label, drawn))
 
@@ -54,43 +62,104 @@ def scalar(value: Any) -> Any:
     return value
 
 
+def label_of(value: Any) -> ParamValue:
+    """Return the name of a choice, as ``--set`` takes it: a number or text as it is, another value as its text."""
+    return value if _is_plain(value) else _text(value, 0)
+
+
 def labels(values: Sequence[Any]) -> list[ParamValue]:
-    """Return what is stored of choices: plain values as they are, others as text, all different."""
+    """Return the names of choices: plain values as they are, others as text, all different."""
     found: list[ParamValue] = []
     for i, value in enumerate(values):
-        label = value if value is None or isinstance(value, bool | int | float | str) else _text(value, i)
-        plain_ones = [other for other in values if other is None or isinstance(other, bool | int | float | str)]
+        label = value if _is_plain(value) else _text(value, i)
+        plain_ones = [other for other in values if _is_plain(other)]
         while label is not value and any(_same(label, other) for other in [*found, *plain_ones]):
             label = f"{label} #{i}"
         found.append(label)
     return found
 
 
-def plain(value: Any, where: str) -> Any:
-    """Return a value as JSON has it: numpy values as numbers and lists, tuples and sets as lists.
+def keepable(value: Any, where: str) -> Any:
+    """Return a value as it is kept and given to ``fit``: numpy values as numbers and lists, ranges and sets as lists.
+
+    Tuples, lists and dicts stay what they are; keys of dicts that are no number and no text become text.
 
     Args:
         value: any value.
         where: what an error calls it.
 
     Raises:
-        TypeError: it has no form in JSON.
+        TypeError: it cannot be stored.
     """
     value = scalar(value)
-    if value is None or isinstance(value, bool | int | float | str):
+    if _is_plain(value):
         return value
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        return plain(value.tolist(), where)
+        return keepable(value.tolist(), where)
     if isinstance(value, Mapping):
-        return {str(key): plain(part, f"{where}[{key!r}]") for key, part in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [plain(part, where) for part in value]
+        keys = {key: scalar(key) if _is_plain(scalar(key)) else str(key) for key in value}
+        return {keys[key]: keepable(part, f"{where}[{key!r}]") for key, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(keepable(part, where) for part in value)
+    if isinstance(value, list | range):
+        return [keepable(part, where) for part in value]
     if isinstance(value, set | frozenset):
-        return sorted((plain(part, where) for part in value), key=repr)
+        return sorted((keepable(part, where) for part in value), key=repr)
     raise TypeError(
         f"suggest gives {where} = {_text(value, 0)}, a {type(value).__name__}, which cannot be stored; give numbers, "
-        "text, true and false, lists or dicts"
+        "text, true and false, tuples, lists or dicts"
     )
+
+
+def pack(value: Any) -> Any:
+    """Return what ``keepable`` gave as JSON values from which ``unpack`` makes the same value again."""
+    if isinstance(value, tuple):
+        return {TUPLE: [pack(part) for part in value]}
+    if isinstance(value, list):
+        return [pack(part) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    if all(isinstance(key, str) and key not in (TUPLE, PAIRS) for key in value):
+        return {key: pack(part) for key, part in value.items()}
+    return {PAIRS: [[key, pack(part)] for key, part in value.items()]}
+
+
+def unpack(value: Any) -> Any:
+    """Return the value that ``pack`` was given."""
+    if isinstance(value, list):
+        return [unpack(part) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    if TUPLE in value:
+        return tuple(unpack(part) for part in value[TUPLE])
+    if PAIRS in value:
+        return {key: unpack(part) for key, part in value[PAIRS]}
+    return {key: unpack(part) for key, part in value.items()}
+
+
+class HashableList(list[Any]):
+    """A list that Optuna's figures and importance can look up."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(_text(self, 0))
+
+
+class HashableDict(dict[Any, Any]):
+    """A dict that Optuna's figures and importance can look up."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(_text(self, 0))
+
+
+def hashable(value: Any) -> Any:
+    """Return a value that ``keepable`` gave as one that is equal and has a hash."""
+    if isinstance(value, tuple):
+        return tuple(hashable(part) for part in value)
+    if isinstance(value, list):
+        return HashableList(hashable(part) for part in value)
+    if isinstance(value, dict):
+        return HashableDict({key: hashable(part) for key, part in value.items()})
+    return value
 
 
 def widened(name: str, one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
@@ -123,12 +192,16 @@ def widened(name: str, one: BaseDistribution, other: BaseDistribution) -> BaseDi
 def _text(value: Any, position: int) -> str:
     """Return a value as text that is the same in every process."""
     try:
-        text = json.dumps(plain(value, ""), ensure_ascii=False) if isinstance(value, Mapping) else repr(_bare(value))
+        text = json.dumps(keepable(value, ""), ensure_ascii=False) if isinstance(value, Mapping) else repr(_bare(value))
     except TypeError:
         text = repr(value)
     if _MEMORY in text or callable(value):
         text = str(getattr(value, "__qualname__", f"{type(value).__name__} {position}"))
     return " ".join(text.split())
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _bare(value: Any) -> Any:

@@ -32,7 +32,7 @@ def test_the_changed_space_draws_from_what_was_asked_for() -> None:
     assert found["sizes"].choices == ("(8,)", "(32,)")  # type: ignore[attr-defined]
     assert changed.branches() == ["b"]
     params: dict[str, ParamValue] = {"lr": 2e-6, "width": 128, "sizes": "(32,)", "family": "b", "inner": 0.5}
-    assert changed.config(params)["sizes"] == [32]
+    assert changed.config(params)["sizes"] == (32,)
     assert SPACE.distributions()["width"].high == 64  # type: ignore[attr-defined]
     assert change_space(SPACE, {}, {}) is SPACE
 

@@ -14,7 +14,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 import trainables
 from search_spaces import SearchSpace, UserError, get_space, space_names
-from search_spaces.space import contains
+from search_spaces.space import contains, read_domain
+from search_spaces.values import pack, unpack
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -162,17 +163,22 @@ def own_space(tmp_path: Path, body: str) -> SearchSpace:
     return get_space(str(path))
 
 
-VALUES = [  # what a space may draw, and what is stored of it
-    ("trial.suggest_categorical('x', [(8,), (16, 8)])", ["(8,)", "(16, 8)"], [[8], [16, 8]]),
+VALUES = [  # what a space may draw, how Optuna knows it, and what fit, records and reports have
+    ("trial.suggest_categorical('x', [(8,), (16, 8)])", ["(8,)", "(16, 8)"], [(8,), (16, 8)]),
     (
         "trial.suggest_categorical('x', [{'a': 1}, {'a': (2, 3)}])",
         ['{"a": 1}', '{"a": [2, 3]}'],
-        [{"a": 1}, {"a": [2, 3]}],
+        [{"a": 1}, {"a": (2, 3)}],
+    ),
+    (
+        "trial.suggest_categorical('x', [{1: 'a'}, [None, (2,)]])",
+        ['{"1": "a"}', "[None, (2,)]"],
+        [{1: "a"}, [None, (2,)]],
     ),
     ("trial.suggest_categorical('x', np.array([16, 32]))", [16, 32], [16, 32]),
     ("trial.suggest_categorical('x', [None, True, 'None'])", [None, True, "None"], [None, True, "None"]),
     ("trial.suggest_categorical('x', [np.float32(0.5), np.str_('a')])", [0.5, "a"], [0.5, "a"]),
-    ("trial.suggest_categorical('x', ['(1,)', (1,)])", ["(1,)", "(1,) #1"], ["(1,)", [1]]),
+    ("trial.suggest_categorical('x', ['(1,)', (1,)])", ["(1,)", "(1,) #1"], ["(1,)", (1,)]),
     ("trial.suggest_categorical('x', [abs, round])(-1)", ["abs", "round"], [1, -1]),
     (
         "trial.suggest_categorical('x', [np.zeros(2), np.ones(2)])",
@@ -183,14 +189,21 @@ VALUES = [  # what a space may draw, and what is stored of it
 
 
 @pytest.mark.parametrize(("drawing", "stored", "given"), VALUES)
-def test_choices_of_any_type_are_stored_as_json_and_given_back_as_written(
+def test_choices_of_any_type_are_named_as_text_and_given_back_as_written(
     drawing: str, stored: list[object], given: list[object], tmp_path: Path
 ) -> None:
     space = own_space(tmp_path, f"return {{'x': {drawing}}}")
     assert space.distributions()["x"].choices == tuple(stored)  # type: ignore[attr-defined]
     assert [space.config({"x": value})["x"] for value in json.loads(json.dumps(stored))] == given
     for trial in drawn(space, 10).trials:
-        assert space.config(trial.params) == json.loads(json.dumps(trial.user_attrs["config"]))
+        config = space.config(trial.params)
+        assert unpack(json.loads(json.dumps(pack(config)))) == config
+        values = space.values(trial.params)
+        assert space.named(values) == trial.params
+        assert space.config(values) == config
+        assert values["x"] == config["x"] or "(-1)" in drawing  # a function stays text
+        domain = read_domain(unpack(json.loads(json.dumps(pack(space.describe())))).pop("x"))
+        assert contains(domain, values["x"])
 
 
 def test_bounds_may_be_numpy_and_depend_on_another_parameter(tmp_path: Path) -> None:

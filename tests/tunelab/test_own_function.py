@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,15 @@ def train(config, trial):
         w += config["lr"] * (1 - w)
         state = json.dumps([epoch, w])
         save = lambda folder: (folder / "state.json").write_text(state)
-        trial.report(val_loss=(1 - w) ** 2, epoch=epoch, checkpoint=save)
+        trial.report(val_loss=(1 - w) ** 2, epoch=epoch, checkpoint=save, **more(config, trial))
+
+def more(config, trial):
+    return {}
+"""
+SECOND = """
+def more(config, trial):
+    trial.set_constraint("slowest", config["lr"] - 0.8)
+    return {"latency_ms": 10 * config["lr"] + trial.seed % 3}
 """
 SCALE = 2.0
 
@@ -82,6 +91,36 @@ def test_a_killed_sweep_of_a_function_is_resumed_and_reproduced(
     for trial in (result.trials[0], result.trials[-1]):
         found = reproduce(Store(uri), trial.run_id)
         assert found.identical, str(found.difference)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_a_killed_sweep_of_two_objectives_is_resumed_with_the_same_front(
+    make_store_uri: Callable[[Path], str], tmp_path: Path
+) -> None:
+    uri = make_store_uri(tmp_path / "mlruns")
+    objectives = {"task_options": {"metric": ["val_loss", "latency_ms"]}, "confirm_top": 2, "confirm_seeds": 2}
+    values = values_of(tmp_path, uri, 0.05, sampler="nsga2", deterministic=True, **objectives, trials=8)
+    (tmp_path / "own.py").write_text((tmp_path / "own.py").read_text() + SECOND)
+    for lines in (12, 24, 40):
+        driver = start_driver(values, tmp_path, address=ray_address())
+        assert wait_until(lambda: journal_lines(tmp_path, "own") > lines, driver)  # noqa: B023 called at once
+        driver.kill()
+        driver.join()
+        assert driver.exitcode == -signal.SIGKILL
+    resumed = start_driver({"resume": "own"}, tmp_path, address=ray_address())
+    resumed.join(120)
+    assert resumed.exitcode == 0, (tmp_path / "stderr.txt").read_text()
+    result = tunelab.load_result("own", uri)
+    again = {**values_without_task(values), "name": "undisturbed"}
+    undisturbed = tunelab.run_sweep(values["task"], Acting(), **again)
+    assert [t.params for t in result.trials] == [t.params for t in undisturbed.trials]
+    assert [t.epochs[-1].metrics for t in result.trials] == [t.epochs[-1].metrics for t in undisturbed.trials]
+    assert {t.status for t in result.trials} == {TrialStatus.FINISHED}
+    assert result.front is not None
+    assert result.front == undisturbed.front
+    assert all(trial.is_feasible for trial in result.trials if trial.number in {p.trial for p in result.front.points})
+    assert len(Store(uri).sweeps()) == 2  # each has one parent run
 
 
 def values_without_task(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from search_spaces import ParamValue
+from search_spaces.values import label_of
 from tunelab.analysis.parameter_importance import MIN_TRIALS
 from tunelab.records.audit import AGREEMENT
 from tunelab.records.result import SweepResult
@@ -87,9 +87,7 @@ def _edges(result: SweepResult) -> Iterator[str]:
             yield f"{edge}: {command}"
 
 
-def _wider(
-    domain: Mapping[str, Any], name: str, value: ParamValue, leading: list[TrialRecord]
-) -> tuple[float, float] | None:
+def _wider(domain: Mapping[str, Any], name: str, value: Any, leading: list[TrialRecord]) -> tuple[float, float] | None:
     """Return a range that reaches further where the winner and the leading trials lie; None where they lie inside."""
     bounds = domain.get("attributes", {})
     low, high, is_log = bounds.get("low"), bounds.get("high"), bool(bounds.get("log"))
@@ -163,5 +161,5 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])}{tr(' and ')}{names[-1]}"
 
 
-def _shown(value: ParamValue) -> str:
-    return format_tick(value) if isinstance(value, float) else str(value)
+def _shown(value: Any) -> str:
+    return format_tick(value) if isinstance(value, float) else str(label_of(value))

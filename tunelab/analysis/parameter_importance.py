@@ -8,7 +8,6 @@ stopped at a rung has a higher loss than those that continued there, and their l
 
 from __future__ import annotations
 
-import json
 import warnings
 from typing import Any
 
@@ -42,17 +41,17 @@ def _study(result: SweepResult) -> Any:
     A trial outside the space is left out: a reference configuration need be no draw from it.
     """
     import optuna
-    from optuna.distributions import json_to_distribution
     from optuna.trial import create_trial
 
     from search_spaces.optuna_logging import quiet_optuna
-    from search_spaces.space import contains
+    from search_spaces.space import contains, read_domain
+    from search_spaces.values import hashable
 
-    known = {name: json_to_distribution(json.dumps(d)) for name, d in result.space.items()}
+    known = {name: read_domain(d) for name, d in result.space.items()}
     with quiet_optuna():
         study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=0))
     for place, trial in enumerate(result.ranked()):
-        params = {name: value for name, value in trial.params.items() if name in known}
+        params = {name: hashable(value) for name, value in trial.params.items() if name in known}
         distributions = {name: known[name] for name in params}
         if not all(contains(d, params[name]) for name, d in distributions.items()):
             continue

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from search_spaces.values import label_of
 from tunelab.analysis.outcome import verdict
 from tunelab.records.baseline import Baseline
 from tunelab.records.result import SweepResult
@@ -107,9 +108,10 @@ def verdict_lines(result: SweepResult) -> Iterator[str]:
 
 
 def winner_params(result: SweepResult) -> dict[str, Any]:
-    """Return the winner's parameters of the search space; those of the heaviest member, when it is an ensemble."""
+    """Return the winner's parameters of the search space, as ``--set`` takes them; an ensemble's heaviest member's."""
     best = result.best
-    return next((dict(t.params) for t in result.trials if best is not None and t.number == best.trial), {})
+    params = next((t.params for t in result.trials if best is not None and t.number == best.trial), {})
+    return {name: label_of(value) for name, value in params.items()}
 
 
 def set_options(result: SweepResult) -> str:

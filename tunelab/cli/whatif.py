@@ -15,6 +15,7 @@ from tunelab.cli.output.json_output import print_json
 
 if TYPE_CHECKING:
     from tunelab.analysis.whatif import RecordedSearch, StoppingRules, WhatIf
+    from tunelab.records.measure import Measure
 
 SCHEDULERS = ("asha", "none")
 MAX_NUMBERS = 12  # of trials that a line lists
@@ -47,7 +48,8 @@ def command(
     home = home_of(check_uri(tracking_uri or environment_uri() or default_tracking_uri()))
     name = find_name(home, sweep)
     present = StoppingRules.from_spec(make_spec(last_session(home, name).spec))
-    search = RecordedSearch.from_journal(replay(read_events(home / "sweeps" / name)))
+    earlier = replay(read_events(home / "sweeps" / name))
+    search, measure = RecordedSearch.from_journal(earlier), earlier.sessions[-1].measure
     changes = {"scheduler": scheduler, "grace_period": grace_period, "reduction_factor": reduction_factor}
     changes = {key: value for key, value in changes.items() if value is not None}
     _check(name, search, changes, advise=advise)
@@ -55,16 +57,17 @@ def command(
     advice = find_advice(search, present) if advise else None
     if as_json:
         answers = {"whatif": found, "advice": advice}
-        print_json({"sweep": name, "epochs": search.epochs, **{k: v and _values(v) for k, v in answers.items()}})
+        told = {key: value and _values(value, measure) for key, value in answers.items()}
+        print_json({"sweep": name, "metric": measure.name, "epochs": search.epochs, **told})
         return
     lines = [f"{name} as it ran ({present.options}): {search.epochs:,} epochs in {len(search.trials)} trials."]
-    lines += lines_of(found) if found is not None else []
+    lines += lines_of(found, measure) if found is not None else []
     if advise:
-        lines += ["", *advice_lines(advice)]
+        lines += ["", *advice_lines(advice, measure)]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def lines_of(found: WhatIf) -> list[str]:
+def lines_of(found: WhatIf, measure: Measure) -> list[str]:
     """Return the outcome of a replay for people, a line each."""
     from tunelab.records.text import format_number
 
@@ -77,8 +80,8 @@ def lines_of(found: WhatIf) -> list[str]:
     if found.winner is not None:
         fates = {
             "kept": f"trial {found.winner}, the best, is kept",
-            "lost": f"trial {found.winner}, the best, is lost: what is left has a val_loss of "
-            f"{format_number(found.next_best)} or lower",
+            "lost": f"trial {found.winner}, the best, is lost: what is left has {measure.name} "
+            f"{format_number(measure.value(found.next_best))} or {'higher' if measure.is_maximised else 'lower'}",
             "unknown": f"whether trial {found.winner}, the best, is kept depends on curves that end too early",
         }
         lines.append(f"  {fates[found.fate]}")
@@ -90,13 +93,13 @@ def lines_of(found: WhatIf) -> list[str]:
     return lines
 
 
-def advice_lines(advice: WhatIf | None) -> list[str]:
+def advice_lines(advice: WhatIf | None, measure: Measure) -> list[str]:
     """Return what to use for the next sweep of the task."""
     if advice is None:
         return ["Advice: keep the rules. None that keep the three best trials would save 5 % of the epochs."]
     return [
         f"Advice for the next sweep of this task: {advice.rules.options}. The three best trials are kept.",
-        *lines_of(advice),
+        *lines_of(advice, measure),
     ]
 
 
@@ -121,8 +124,9 @@ def _changed(present: StoppingRules, changes: dict[str, Any]) -> StoppingRules:
     return replace(present, **{"scheduler": "asha", **changes})
 
 
-def _values(found: WhatIf) -> dict[str, Any]:
-    return {**asdict(found), "fraction_saved": found.fraction_saved}
+def _values(found: WhatIf, measure: Measure) -> dict[str, Any]:
+    next_best = measure.value(found.next_best)
+    return {**asdict(found), "next_best": next_best, "fraction_saved": found.fraction_saved}
 
 
 def _numbers(numbers: Sequence[int]) -> str:

@@ -68,6 +68,6 @@ class SweepPlots:
 
 def to_plotly(figure: Figure) -> go.Figure:
     """Convert a figure of a document to plotly's own object, names of users escaped."""
-    import plotly.graph_objects as go
+    from tunelab.interactive.static_figure import NotebookFigure  # loads plotly and matplotlib
 
-    return go.Figure(json.loads(figure_json(figure)))
+    return NotebookFigure(json.loads(figure_json(figure)))

@@ -42,7 +42,8 @@ class InteractiveResult(SweepResult):
             result: The data.
             build: Makes the network of a function from a configuration, for ``load_model``.
         """
-        made = cls(**{f.name: getattr(result, f.name) for f in fields(SweepResult)})
+        values = {f.name: getattr(result, f.name) for f in fields(SweepResult)}
+        made = cls(**{**values, "trials": tuple(trial.shown_as(result.measure) for trial in result.trials)})
         object.__setattr__(made, "_build", build)  # the class is frozen
         return made
 

@@ -35,7 +35,8 @@ class Best:
     Attributes:
         trial: Number of the trial; of an ensemble, the heaviest member's, whose run holds the model.
         run_id: Its MLflow run; empty without tracking.
-        val_loss: Validation loss at its best epoch.
+        val_loss: Validation loss at its best epoch; of a function's metric that is maximised its negative
+            (``SweepResult.best_value`` is the metric itself).
         epoch: Its best epoch.
         config: What was trained.
         validation: The task's scores on the validation split, by name without prefix.

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from search_spaces.errors import UserError, describe_error
+from search_spaces.values import pack, unpack
 from trainables.base.contract.bounded_input import unpack_gzip
 from trainables.base.contract.task import TaskFacts
 from tunelab.records.audit import Audit
@@ -102,6 +103,11 @@ class SweepResult:
         return Measure.from_facts(self.facts)
 
     @property
+    def best_value(self) -> float | None:
+        """The winner's value of the metric that was optimised, under whose name and sign people know it."""
+        return None if self.best is None else self.measure.value(self.best.val_loss)
+
+    @property
     def counts(self) -> TrialCounts:
         """Number of trials by status."""
         return TrialCounts.from_trials(self.trials)
@@ -139,6 +145,9 @@ class SweepResult:
             "note": self.facts.note,
             "parent_run_id": self.parent_run_id,
             "tracking_uri": self.tracking_uri,
+            "metric": self.measure.name,
+            "direction": "maximize" if self.measure.is_maximised else "minimize",
+            "best_value": self.best_value,
             "concurrency": self.concurrency,
             "wall_seconds": round(self.wall_seconds, 3),
             "fit_seconds": round(self.fit_seconds, 3),
@@ -152,7 +161,7 @@ class SweepResult:
 
     def to_bytes(self) -> bytes:
         """Return the whole result as compressed JSON; the same result gives the same bytes."""
-        values = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        values = {f.name: _stored(getattr(self, f.name)) for f in fields(self)}
         return gzip.compress(json.dumps({"format": FORMAT, **values}, ensure_ascii=False).encode(), mtime=0)
 
     @classmethod
@@ -166,7 +175,8 @@ class SweepResult:
             values = json.loads(unpack_gzip(content, "result", MAX_BYTES), parse_constant=_constant)
             found = values.pop("format", 1)
             if found == FORMAT:
-                values["trials"] = [TrialRecord.from_json(trial) for trial in values["trials"]]
+                values["trials"] = [TrialRecord.from_json(_typed(trial)) for trial in values["trials"]]
+                values["best"], values["space"] = values["best"] and _typed(values["best"]), unpack(values["space"])
                 values.setdefault("front", None)  # results of before have none
                 return _reader().validate_python({f.name: values[f.name] for f in fields(cls)})
         except DAMAGE as error:
@@ -177,7 +187,23 @@ class SweepResult:
         )
 
 
+_OF_SPACE = ("params", "config")  # what a user's space gave: tuples and dicts with other keys than text
 _EVIDENCE = ("evaluation", "optimism", "cross_validation", "confirmation", "front", "audit")
+
+
+def _stored(value: Any) -> Any:
+    """Return a field of a result as JSON values that keep the types of what a user's space gave."""
+    if isinstance(value, tuple):
+        return [_stored(part) for part in value]
+    found = _plain(value)
+    if isinstance(value, TrialRecord | Best):
+        return found | {name: pack(found[name]) for name in _OF_SPACE if name in found}
+    return pack(found) if isinstance(value, Mapping) else found
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a trial or a winner as they were before ``_stored``."""
+    return {**values, **{name: unpack(values[name]) for name in _OF_SPACE if name in values}}
 
 
 def _plain(value: Any) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
-from search_spaces import ParamValue
 from trainables.base.contract.objective import CONSTRAINT, Objective
+from tunelab.records.measure import Measure
 
 Row = list[Any]  # an epoch on its way through Ray and the journal: [epoch, val_loss, metrics, seconds]
 
@@ -65,7 +66,7 @@ class TrialRecord:
 
     Attributes:
         number: 0-based, in order of proposal; 0 is the reference configuration.
-        params: parameters of the search space.
+        params: parameters of the search space, as its function has them (a function or an object as its text).
         config: what the task's ``fit`` got.
         seed: of initialisation, data order, dropout.
         max_epochs: its budget; schedules may depend on it.
@@ -79,7 +80,7 @@ class TrialRecord:
     """
 
     number: int
-    params: Mapping[str, ParamValue]
+    params: Mapping[str, Any]
     config: Mapping[str, Any]
     seed: int
     max_epochs: int
@@ -91,10 +92,19 @@ class TrialRecord:
     run_id: str = ""
     worker: Mapping[str, Any] = field(default_factory=dict)
 
+    _measure: ClassVar[Measure] = Measure()  # of ``val_loss``; no part of the data
+
     def __repr__(self) -> str:
         """Show the trial in one line; its curve alone has hundreds of values."""
-        loss = f" loss {self.val_loss:.6g}" if self.has_result else ""
-        return f"<trial {self.number} {self.status}{loss} after {len(self.epochs)} epochs {dict(self.params)}>"
+        measure = self._measure
+        value = f" {measure.name} {measure.value(self.val_loss):.6g}" if self.has_result else ""
+        return f"<trial {self.number} {self.status}{value} after {len(self.epochs)} epochs {dict(self.params)}>"
+
+    def shown_as(self, measure: Measure) -> TrialRecord:
+        """Return the trial with the name and the sign in which its text has the loss; it is equal to this one."""
+        shown = copy(self)
+        object.__setattr__(shown, "_measure", measure)  # the class is frozen
+        return shown
 
     @property
     def best(self) -> Epoch | None:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search_spaces import ParamValue
+from search_spaces.space import choices_of
+from search_spaces.values import label_of
 from tunelab.records.text import format_tick
 from tunelab.system.language import tr_term
 
+ABSENT = object()  # the value of a parameter that a trial does not use; None may be a choice
 UNUSED = "not used"  # a conditional parameter of a branch that the trial did not take
 UNUSED_GAP = 0.14  # how far below the axis such trials lie, as a share of its length
 
@@ -29,14 +31,14 @@ class Axis:
 
     name: str
     log: bool
-    choices: tuple[ParamValue, ...]
+    choices: tuple[Any, ...]
     low: float
     high: float
     partial: bool
 
-    def position(self, value: ParamValue | None) -> float:
-        """Return where a value lies; below the axis for None."""
-        if value is None:
+    def position(self, value: Any) -> float:
+        """Return where a value lies; below the axis for ``ABSENT``."""
+        if value is ABSENT:
             return self.low - UNUSED_GAP * (self.high - self.low)
         if self.choices:
             return float(self.choices.index(value))
@@ -45,7 +47,7 @@ class Axis:
     def ticks(self) -> tuple[list[float], list[str]]:
         """Return positions and their texts."""
         if self.choices:
-            positions, texts = [float(i) for i in range(len(self.choices))], [str(c) for c in self.choices]
+            positions, texts = [float(i) for i in range(len(self.choices))], [str(label_of(c)) for c in self.choices]
         elif self.log:
             positions = log_ticks(self.low, self.high)
             texts = [format_tick(10**p) for p in positions]
@@ -53,25 +55,30 @@ class Axis:
             positions = linear_ticks(self.low, self.high)
             texts = [format_tick(p) for p in positions]
         if self.partial:
-            positions, texts = [self.position(None), *positions], [tr_term(UNUSED), *texts]
+            positions, texts = [self.position(ABSENT), *positions], [tr_term(UNUSED), *texts]
         return positions, texts
 
     def range(self) -> list[float]:
         """End of the drawn axis, with some air."""
         air = 0.04 * (self.high - self.low)
-        bottom = self.position(None) if self.partial else self.low
+        bottom = self.position(ABSENT) if self.partial else self.low
         return [shortened(bottom - air), shortened(self.high + air)]
 
 
-def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[ParamValue | None]) -> Axis:
-    """Return a parameter's axis from its distribution (Optuna's JSON) and the trials' values, None where not used."""
-    attributes = distribution["attributes"]
-    partial = any(value is None for value in values)
-    if "choices" in attributes:
-        choices = tuple(attributes["choices"])
+def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[Any]) -> Axis:
+    """Return a parameter's axis.
+
+    Args:
+        name: of the parameter.
+        distribution: as ``SearchSpace.describe`` has it.
+        values: of the trials, ``ABSENT`` where one does not use the parameter.
+    """
+    attributes, choices = distribution["attributes"], tuple(choices_of(distribution))
+    partial = any(value is ABSENT for value in values)
+    if choices:
         return Axis(name, False, choices, 0.0, max(1.0, len(choices) - 1.0), partial)
     # a value may lie outside: the reference configuration is no draw from the space
-    used = [float(v) for v in values if v is not None]
+    used = [float(v) for v in values if v is not ABSENT]
     low, high = min([attributes["low"], *used]), max([attributes["high"], *used])
     log = bool(attributes["log"]) and low > 0
     ends = (math.log10(low), math.log10(high)) if log else (float(low), float(high))

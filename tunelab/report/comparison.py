@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces import UserError
+from search_spaces.values import label_of
 from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import count_text, reference_trial, verdict
 from tunelab.analysis.progress import BestSoFar, best_so_far
@@ -172,7 +173,7 @@ def _settings(results: Sequence[SweepResult]) -> Iterator[Row]:
 def _winners(results: Sequence[SweepResult]) -> tuple[Row, ...]:
     params = [_winner_params(r) for r in results]
     names = sorted({name for found in params for name in found})
-    return tuple((name, [_cell(found.get(name)) for found in params]) for name in names)
+    return tuple((name, [label_of(found.get(name)) for found in params]) for name in names)
 
 
 def _winner_params(result: SweepResult) -> Mapping[str, Any]:
@@ -190,7 +191,7 @@ def _winner_params(result: SweepResult) -> Mapping[str, Any]:
 def _rounded(value: Any) -> Any:
     if value is None:
         return "–"
-    return format_number(value) if isinstance(value, float) else value
+    return format_number(value) if isinstance(value, float) else label_of(value)
 
 
 def _cell(value: Any) -> Cell:

@@ -14,7 +14,7 @@ from tunelab.figures.ticks import log_axis
 from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.report.axes import Axis, axis_of, axis_of_losses, shortened
+from tunelab.report.axes import ABSENT, Axis, axis_of, axis_of_losses, shortened
 from tunelab.report.limits import MAX_CURVES, MAX_POINTS, every, most_trials, thinned, thinned_text
 from tunelab.system.language import tr
 
@@ -53,7 +53,7 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Figure:
     shown = thinned(list(enumerate(ranked, 1)), most_trials(len(names) + 1))
     places, trials = [place for place, _ in reversed(shown)], [t for _, t in reversed(shown)]  # the best drawn last
     axes = axes_of(result, names)
-    axes_and_values = [(axis, [axis.position(t.params.get(axis.name)) for t in trials]) for axis in axes]
+    axes_and_values = [(axis, [axis.position(t.params.get(axis.name, ABSENT)) for t in trials]) for axis in axes]
     measure = result.measure
     values = [measure.value(t.val_loss) for t in trials]
     losses = axis_of_losses(measure.name, values)
@@ -87,7 +87,7 @@ def _dimension(axis: Axis, values: Sequence[float]) -> Trace:
 def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:
     """Return axes of parameters of the space, over the trials with a result."""
     trials = result.ranked()
-    return [axis_of(name, result.space[name], [t.params.get(name) for t in trials]) for name in names]
+    return [axis_of(name, result.space[name], [t.params.get(name, ABSENT) for t in trials]) for name in names]
 
 
 def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
@@ -103,7 +103,7 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
     for axis in axes_of(result, names):
         positions, texts = axis.ticks()
         traces = [
-            _points([axis.position(t.params.get(axis.name)) for t in some], some, measure, name, colour)
+            _points([axis.position(t.params.get(axis.name, ABSENT)) for t in some], some, measure, name, colour)
             for name, colour, some in groups
             if some
         ]

@@ -15,7 +15,7 @@ from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.report.limits import MAX_ROWS
-from tunelab.report.parameters import MAX_COLUMNS, parameter_names
+from tunelab.report.parameters import MAX_COLUMNS, parameter_cell, parameter_names
 from tunelab.system.language import tr, tr_term
 
 BEST_ROWS = 10
@@ -81,7 +81,7 @@ def trial_table(
     for t in trials:
         best = t.best
         found: list[Cell] = [None, None] if best is None else [measure.value(best.val_loss), best.epoch]
-        params = [_configuration(t)] if together else [t.params.get(name) for name in names]
+        params = [_configuration(t)] if together else [parameter_cell(t, name) for name in names]
         rows.append([str(t.number), tr_term(t.status.label), *found, len(t.epochs), *params])
     if run_ids and any(t.run_id for t in trials):
         columns.append(tr("run id"))
@@ -91,7 +91,7 @@ def trial_table(
 
 def _configuration(trial: TrialRecord) -> str:
     """Return the parameters that a trial used, in one text."""
-    return ", ".join(f"{name}={cell_text(value)}" for name, value in trial.params.items())
+    return ", ".join(f"{name}={cell_text(parameter_cell(trial, name))}" for name in trial.params)
 
 
 def baselines_section(result: SweepResult) -> Section | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from search_spaces.values import label_of
+from tunelab.documents.blocks import Cell
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
 
@@ -24,6 +26,12 @@ def varied_parameters(result: SweepResult, importance: Mapping[str, float]) -> l
     varied = [name for name in result.space if len({str(t.params.get(name)) for t in ranked}) > 1]
     used = {name: sum(name in t.params for t in ranked) for name in varied}
     return sorted(varied, key=lambda name: (used[name] < len(ranked), -importance.get(name, 0.0), -used[name]))
+
+
+def parameter_cell(trial: TrialRecord, name: str) -> Cell:
+    """Return a trial's value of a parameter as a table shows it; None, a dash, where the trial does not use it."""
+    value = label_of(trial.params.get(name))
+    return "None" if value is None and name in trial.params else value
 
 
 def parameter_names(trials: Sequence[TrialRecord]) -> list[str]:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
+from search_spaces.values import pack, unpack
+from trainables.base.contract.task import METRIC
+from tunelab.records.measure import Measure
 from tunelab.records.trial import Row, TrialRecord
 
 FORMAT = 1  # of the journal; one without a first line that says so is of format 0, whose events are the same
@@ -124,7 +127,7 @@ class SweepIdentity:
         digest: Of the data.
         task_file: sha256 of the task's file; empty for a task by name.
         space: The search space's distributions, as JSON values by parameter.
-        sampler_file: sha256 of the file of the user's own sampler; empty for others.
+        sampler_file: sha256 of the file of the user's own sampler, given by path or by module; empty for others.
     """
 
     spec: Mapping[str, Any]
@@ -143,6 +146,8 @@ class Started(SweepIdentity):
         time: Unix time in seconds.
         folder: Working directory.
         concurrency: Number of trials at once.
+        metric: Name of what the sweep optimises.
+        is_maximised: True if higher is better.
     """
 
     name: ClassVar[str] = "started"
@@ -150,6 +155,13 @@ class Started(SweepIdentity):
     time: float = 0.0
     folder: str = ""
     concurrency: int = 1
+    metric: str = METRIC
+    is_maximised: bool = False
+
+    @property
+    def measure(self) -> Measure:
+        """How the session's losses are shown."""
+        return Measure(self.metric, self.is_maximised)
 
 
 @dataclass(frozen=True)
@@ -220,12 +232,14 @@ KINDS: dict[str, type[Event]] = {
         *(Tracked, Started, ParentRun, TestOpened, Finished, Steered),
     )
 }
+_OF_SPACE = ("params", "config", "space")  # what a user's space gave: tuples and dicts with other keys than text
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)  # raised by events that no sweep writes
 
 
 def to_line(event: Event) -> bytes:
     """Return an event as a line of JSON, its kind under ``event``."""
-    return (json.dumps({"event": event.name, **vars(event)}, ensure_ascii=False) + "\n").encode()
+    values = {name: pack(value) if name in _OF_SPACE else value for name, value in vars(event).items()}
+    return (json.dumps({"event": event.name, **values}, ensure_ascii=False) + "\n").encode()
 
 
 def from_line(line: str) -> Event:
@@ -234,5 +248,5 @@ def from_line(line: str) -> Event:
     Raises:
         KeyError, TypeError, ValueError, AttributeError, RecursionError: The line is not an event.
     """
-    values = json.loads(line)
+    values = {name: unpack(value) if name in _OF_SPACE else value for name, value in json.loads(line).items()}
     return KINDS[values.pop("event")](**values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,13 +9,14 @@ from datetime import datetime
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, json_to_distribution
+from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces import SearchSpace
 from search_spaces.optuna_logging import quiet_optuna
-from search_spaces.space import contains
+from search_spaces.space import contains, read_domain
+from search_spaces.values import hashable
 from trainables.base.contract.objective import Objective
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
@@ -46,6 +46,7 @@ def to_optuna(
         domains: Its distributions. Where the space has dropped a choice of the trial, the other parameters count.
         objectives: Of a study with several; its values are losses.
     """
+    record = replace(record, params=space.named(record.params))
     probe = optuna.trial.FixedTrial(dict(record.params))
     try:
         space(probe)
@@ -87,7 +88,7 @@ def _frozen(
     frozen = create_trial(
         state=state,
         values=values,
-        params=dict(record.params),
+        params={name: hashable(value) for name, value in record.params.items()},
         distributions=distributions,
         intermediate_values=curve if state != TrialState.RUNNING else {},
         constraints=record.constraints if state != TrialState.RUNNING else {},
@@ -115,7 +116,7 @@ def fitting_trials(
     distributions = space.distributions()
     fitting = []
     for record in records:
-        kept = fitting_params(record.params, distributions)
+        kept = fitting_params(space.named(record.params), distributions)
         known = record.best is not None and {o.metric for o in objectives[1:]} <= set(record.best.metrics)
         values = losses_of(record, objectives) if known else None
         if values is not None and kept:
@@ -142,7 +143,7 @@ def study_of(result: SweepResult) -> optuna.Study:
     directions = [StudyDirection[objective.direction.upper()] for objective in objectives]
     if not objectives:
         directions = [StudyDirection.MAXIMIZE if result.measure.is_maximised else StudyDirection.MINIMIZE]
-    known = {name: json_to_distribution(json.dumps(d)) for name, d in result.space.items()}
+    known = {name: read_domain(d) for name, d in result.space.items()}
     with quiet_optuna():
         study = optuna.create_study(study_name=result.name, directions=directions)
     for record in result.trials:

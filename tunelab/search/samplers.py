@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -16,6 +17,8 @@ from optuna.samplers import BaseSampler
 
 from search_spaces import PythonFile, UserError
 from search_spaces.errors import describe_error, did_you_mean
+from trainables.base.contract.digests import file_digest
+from tunelab.system.hashing import python_file_digest
 
 GRID = "grid"
 POPULATION = 16  # of nsga2: Optuna's 50 would be all of a usual sweep
@@ -64,6 +67,21 @@ def resume_note(name: str) -> str:
         f"--sampler {name}: a resumed sweep asks it for the earlier proposals again, and continues as it would have "
         "only if it draws all of its random numbers from its seed."
     )
+
+
+def sampler_digest(name: str) -> str:
+    """Return the sha256 of the file that a user's own sampler is defined in; empty for those of tunelab.
+
+    Args:
+        name: A sampler that ``find_sampler`` finds.
+    """
+    if name in _MAKERS or PythonFile.parse(name) is not None:
+        return python_file_digest(name)
+    try:
+        source = inspect.getsourcefile(_own_class(name))
+    except TypeError:  # made in memory
+        return ""
+    return file_digest(Path(source)) if source is not None and Path(source).is_file() else ""
 
 
 def make_by_class(cls: Callable[..., Any], known: Mapping[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 import optuna
 from optuna.storages import InMemoryStorage
@@ -75,7 +76,7 @@ class StudySampler:
         self._kind = find_sampler(sampler)
         self._seed = seed
         self._domains = space.distributions()
-        inside = fitting_params(reference, self._domains)
+        inside = fitting_params(space.named(reference), self._domains)
         self._reference = {**inside, **fixed} if inside else {}
         self._fixed = dict(fixed)
         self._branches = [] if space.branch in fixed else space.branches()
@@ -158,7 +159,7 @@ class StudySampler:
         """True if the sampler wants no further trial."""
         return isinstance(self.study, StoppableStudy) and self.study.is_stopped
 
-    def suggest(self, number: int) -> tuple[dict[str, ParamValue], Config]:
+    def suggest(self, number: int) -> tuple[dict[str, Any], Config]:
         """Draw the next trial.
 
         Args:
@@ -176,7 +177,7 @@ class StudySampler:
         if trial.number - self._before != number:
             raise RuntimeError(f"the study numbers this trial {trial.number - self._before}, the sweep {number}")
         config = self._space(trial)
-        return dict(trial.params), config
+        return self._space.values(trial.params), config
 
     def add(self, number: int, params: Mapping[str, ParamValue]) -> None:
         """Give a trial that is not drawn yet some of its parameters; the sampler draws the others."""

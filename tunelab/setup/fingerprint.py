@@ -8,6 +8,7 @@ from search_spaces import SearchSpace, UserError
 from search_spaces.changes import change_space
 from tunelab.records.spec import SweepSpec, public_spec
 from tunelab.search.events import SweepIdentity
+from tunelab.search.samplers import sampler_digest
 from tunelab.system.hashing import python_file_digest
 
 FIXED_FOR_GOOD = (
@@ -24,7 +25,7 @@ def identity(spec: SweepSpec, digest: str, space: SearchSpace) -> SweepIdentity:
         digest: Of the data.
         space: What is searched.
     """
-    task_file, sampler_file = python_file_digest(spec.task), python_file_digest(spec.sampler)
+    task_file, sampler_file = python_file_digest(spec.task), sampler_digest(spec.sampler)
     return SweepIdentity(public_spec(spec).to_json(), digest, task_file, space.describe(), sampler_file)
 
 

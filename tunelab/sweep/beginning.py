@@ -99,7 +99,18 @@ def begin(
         )
         key = first.key
     same = identity(resolved.spec, prepared.splits.training.digest, resolved.space)
-    journal.append(Started(**vars(same), key=key, time=began, folder=str(Path.cwd()), concurrency=prepared.concurrency))
+    measure = result.measure
+    journal.append(
+        Started(
+            **vars(same),
+            key=key,
+            time=began,
+            folder=str(Path.cwd()),
+            concurrency=prepared.concurrency,
+            metric=measure.name,
+            is_maximised=measure.is_maximised,
+        )
+    )
     remember([*named_files(same.spec, Path.cwd()), *named_places(same.spec)])
     result = tracking.begin(result, key, journal)
     return BegunSweep(prepared, journal, earlier, _leading_weights(prepared, earlier), result)

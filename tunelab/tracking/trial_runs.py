@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from mlflow.entities import Metric, Param, Run, RunTag
 
 from search_spaces import UserError
+from search_spaces.values import label_of, pack, unpack
 from trainables.base.contract.task import METRIC
 from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
@@ -46,7 +47,7 @@ class TrialRuns(Connection):
             known: id of the trial's run when it has one: nothing that it holds is written twice.
         """
         names = stored_names(trial.params)
-        logged, params = 0, {names[name]: str(value)[:PARAM_LIMIT] for name, value in trial.params.items()}
+        logged, params = 0, {names[name]: str(label_of(value))[:PARAM_LIMIT] for name, value in trial.params.items()}
         end_tags = {} if trial.status == TrialStatus.RUNNING else _end_tags(parent.name, trial)
         if known is None:
             run = self.client.create_run(
@@ -90,8 +91,8 @@ class TrialRuns(Connection):
         ended = run.info.end_time or 0
         return TrialRecord(
             number=read_tag(run, "tunelab.trial", int),
-            params=read_tag(run, "tunelab.params", json_object),
-            config=read_tag(run, "tunelab.config", json_object),
+            params=unpack(read_tag(run, "tunelab.params", json_object)),
+            config=unpack(read_tag(run, "tunelab.config", json_object)),
             seed=read_tag(run, "tunelab.seed", int),
             max_epochs=read_tag(run, "tunelab.max_epochs", int),
             status=read_tag(run, "tunelab.status", TrialStatus),
@@ -131,8 +132,8 @@ def _trial_tags(parent: SweepResult, trial: TrialRecord) -> dict[str, str]:
         "tunelab.status": str(trial.status),
         "tunelab.digest": parent.data.digest,
         **measure_tags(parent.measure),
-        "tunelab.params": json.dumps(dict(trial.params), ensure_ascii=False),
-        "tunelab.config": json.dumps(dict(trial.config), ensure_ascii=False),
+        "tunelab.params": json.dumps(pack(trial.params), ensure_ascii=False),
+        "tunelab.config": json.dumps(pack(trial.config), ensure_ascii=False),
         **provenance_tags(),
     }
 

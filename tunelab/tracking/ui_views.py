@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from search_spaces.values import label_of
 from tunelab.documents.markdown import plain
 from tunelab.records.result import SweepResult
 from tunelab.tracking.descriptions import baseline_metrics
@@ -135,7 +136,7 @@ def unconditional(result: SweepResult) -> list[str]:
     """Return varying parameters that every trial draws: MLflow's figure drops runs without one of them."""
     names = [name for name in result.space if all(name in t.params for t in result.trials)]
     stored = stored_names(result.space)
-    return [stored[name] for name in names if len({t.params[name] for t in result.trials}) > 1]
+    return [stored[name] for name in names if len({label_of(t.params[name]) for t in result.trials}) > 1]
 
 
 _AXES, _LOSSES = "tunelab-axes", "tunelab-losses"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,15 @@ import tunelab
 from search_spaces import UserError
 from tests.displays import Acting
 from tests.toys import Toy
+from tunelab.analysis.whatif import Fate, RecordedSearch, StoppingRules, what_if
+from tunelab.cli.whatif import lines_of
 from tunelab.interactive.result import InteractiveResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialStatus
+from tunelab.search.journal import read_events
+from tunelab.search.replay import replay
 from tunelab.tracking.open import open_store
+from tunelab.tracking.uri import home_of
 
 pytestmark = pytest.mark.usefixtures("ray_session", "in_folder")
 
@@ -92,13 +99,22 @@ def test_a_result_is_a_table_a_study_figures_and_html(linear: InteractiveResult)
     study = linear.study()
     assert {t.state.name for t in study.trials} == {"COMPLETE", "PRUNED"}
     assert all(t.duration is not None and t.duration.total_seconds() > 0 for t in study.trials)
-    assert linear.plot.curves().data
-    assert linear.plot.history().data
+    for record, trial in zip(linear.trials, study.trials, strict=True):
+        assert trial.datetime_start == datetime.fromtimestamp(record.started)
+        assert trial.datetime_complete == datetime.fromtimestamp(record.ended)
+        assert linear.started <= record.started < record.ended <= linear.started + linear.wall_seconds
+    assert len(optuna.visualization.plot_timeline(study).data[0].x)
+    assert (frame["started"] < frame["ended"]).all()
+    for figure in (linear.plot.curves(), linear.plot.history(), linear.plot.parallel()):
+        shown = figure._repr_mimebundle_()
+        assert figure.data
+        assert shown["image/png"].startswith(b"\x89PNG")
     html = linear._repr_html_()
     assert "linear" in html
     assert "<svg" in html
     assert repr(linear).startswith("<sweep linear: Trial ")
     assert len(repr(linear.trials[3])) < 200
+    assert f"val_loss {linear.trials[0].val_loss:.6g} after" in repr(linear.trials[0])
 
 
 def test_a_result_is_loaded_by_name(linear: InteractiveResult) -> None:
@@ -138,7 +154,7 @@ def test_metric_and_direction_are_the_users_and_the_sealed_test_is_opened_once(s
     assert result.best is not None
     assert len(seen) == len(result.test_openings) == 1
     highest = max(e.metrics["accuracy"] for t in result.trials for e in t.epochs)
-    assert -result.best.val_loss == highest == result.best.test["accuracy"]
+    assert result.best_value == highest == result.best.test["accuracy"]
     model = result.load_model()
     assert isinstance(model, SGDClassifier)
     assert float(model.score(INPUTS, LABELS)) == highest
@@ -148,6 +164,10 @@ def test_metric_and_direction_are_the_users_and_the_sealed_test_is_opened_once(s
 def check_that_people_see_the_accuracy(result: InteractiveResult, highest: float) -> None:
     """Table, verdict, study, report, cell and MLflow have the user's own metric, in its own sign, and no other."""
     assert result.to_pandas()["accuracy"].max() == highest
+    assert result.summary()["best_value"] == highest
+    for shown in (result, tunelab.load_result(result.name, result.tracking_uri)):
+        best = shown.trials[result.best.trial if result.best else 0]
+        assert f"accuracy {highest:.6g} after" in repr(best)
     assert f"with an accuracy of {format_number(highest)}" in repr(result)
     study = result.study()
     assert (study.direction, study.best_value) == (optuna.study.StudyDirection.MAXIMIZE, highest)
@@ -163,6 +183,10 @@ def check_that_people_see_the_accuracy(result: InteractiveResult, highest: float
     assert store.run(result.parent_run_id).data.metrics["best_accuracy"] == highest
     assert not [name for name in run.data.metrics if "val_loss" in name]
     assert store.load_trial(run.info.run_id).epochs == result.trials[0].epochs
+    earlier = replay(read_events(home_of(result.tracking_uri) / "sweeps" / result.name))
+    found = what_if(RecordedSearch.from_journal(earlier), StoppingRules("asha", 1, 2))
+    lost = lines_of(replace(found, fate=Fate.LOST, next_best=-0.5), earlier.sessions[-1].measure)
+    assert "what is left has accuracy 0.5000 or higher" in "\n".join(lost)
 
 
 def test_a_dataframe_and_arrays_are_learned_as_tables(store_uri: str) -> None:

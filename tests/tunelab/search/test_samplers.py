@@ -21,6 +21,7 @@ from tunelab.search.journal import read_events
 from tunelab.search.replay import replay
 from tunelab.search.samplers import find_sampler, resume_note
 from tunelab.search.study import StudySampler
+from tunelab.setup.fingerprint import differences, identity
 
 OWN = """
 import optuna
@@ -186,6 +187,24 @@ def test_the_start_of_a_sweep_says_what_an_own_sampler_cannot_promise(monkeypatc
     assert "only if it draws all of its random numbers from its seed" in resume_note("my.module:Own")
     with pytest.raises(UserError, match=r"--sampler must be 'tpe', .*'nsga2', MODULE:CLASS or FILE.py:CLASS, got 'tp'"):
         make_spec({"task": "wine", "sampler": "tp"})
+
+
+def test_the_file_of_an_own_sampler_is_part_of_the_sweeps_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house" / "__init__.py").write_text("from house.own import Own", encoding="utf-8")
+    module, space = tmp_path / "house" / "own.py", SearchSpace("toy", draw)
+    module.write_text(OWN, encoding="utf-8")
+    spec = make_spec({"task": "wine", "sampler": "house:Own", "name": "a"})
+    before = identity(spec, "d", space)
+    assert before.sampler_file
+    assert not differences(before, identity(spec, "d", space))
+    module.write_text(OWN + "# another one", encoding="utf-8")
+    assert differences(before, identity(spec, "d", space)) == ["the sampler's file 'house:Own' has changed"]
+    assert not identity(make_spec({"task": "wine", "sampler": "gp", "name": "a"}), "d", space).sampler_file
 
 
 def test_a_class_of_an_installed_module_is_one_for_the_whole_sweep(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import UserError, describe_error
+from search_spaces.values import pack, unpack
 from trainables.base.contract.arrays import standardised
 from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.own_code import FILE, OwnClass
@@ -71,7 +72,7 @@ class NetworkPredictor(Predictor):
     def save(self, folder: Path) -> None:
         save_file({name: value.contiguous() for name, value in self.model.state_dict().items()}, folder / WEIGHTS)
         options = {option.name: getattr(self.task, option.name, None) for option in self.task.options}
-        meta = {"predictor": self.kind, "config": self.config, "facts": self.facts, "options": options}
+        meta = {"predictor": self.kind, "config": pack(self.config), "facts": self.facts, "options": options}
         (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
         own = OwnClass.of(type(self.task))
         if own is not None:
@@ -88,7 +89,7 @@ class NetworkPredictor(Predictor):
         if not issubclass(task_class, Task):
             raise UserError(f"The model's class '{task_class.__name__}' is not a Task.")
         try:
-            return cls(task_class(**options), config, facts, weights)
+            return cls(task_class(**options), unpack(config), facts, weights)
         except UserError:
             raise
         except Exception as error:

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import UserError, describe_error
+from search_spaces.values import pack, unpack
 from trainables.base.contract.bounded_input import check_archive
 from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.digests import file_digest
@@ -32,6 +33,7 @@ WEIGHTS = "weights.safetensors"
 SKOPS, LIGHTGBM, XGBOOST = "model.skops", "model.lightgbm.txt", "model.xgboost.ubj"
 FORMATS = (WEIGHTS, SKOPS, LIGHTGBM, XGBOOST)
 SHA256 = "sha256"  # of the model's file
+CONFIG = "config"  # in predictor.json, where config.json cannot tell its types
 GUIDE = "LOAD.md"  # how to load the files without tunelab
 _GUIDES = {
     WEIGHTS: """# How to load this network
@@ -157,7 +159,7 @@ class ReportedModel(Predictor):
         changed = [name for name, value in self.weights.items() if not torch.equal(value.cpu(), other.weights[name])]
         if changed:
             return f"the tensor '{changed[0]}' differs"
-        return "" if json.loads(json.dumps(dict(self.config))) == dict(other.config) else "its configuration differs"
+        return "" if dict(self.config) == dict(other.config) else "its configuration differs"
 
     def native(self) -> Any:
         """Return the model as its own library has it.
@@ -229,13 +231,17 @@ class ReportedModel(Predictor):
             json.dumps(dict(self.config), ensure_ascii=False, indent=1), encoding="utf-8"
         )
         (folder / GUIDE).write_text(_GUIDES[self.format], encoding="utf-8")
+        typed = pack(self.config)  # config.json is for people and other programs, and has lists for tuples
         meta = {"predictor": self.kind, "format": self.format, SHA256: file_digest(folder / self.format)}
+        meta |= {CONFIG: typed} if typed != json.loads(json.dumps(dict(self.config))) else {}
         (folder / "predictor.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> ReportedModel:
         file = folder / "predictor.json"
         meta, config = read_object(file), read_object(folder / "config.json")
+        if CONFIG in meta:
+            config = unpack(entry(meta, CONFIG, dict, file))
         name = entry(meta, "format", str, file)
         path = folder / name
         with reading(path if name in FORMATS else file):

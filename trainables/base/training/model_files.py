@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from search_spaces.values import pack, unpack
 from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.task import Config
 from trainables.base.kinds.kind import Kind
@@ -42,7 +43,7 @@ class ModelMeta:
 
 def save_meta(folder: Path, predictor: str, kind: str, config: Config, facts: Mapping[str, Any]) -> None:
     """Write ``predictor.json``; ``predictor`` is the name by which the class is found again."""
-    meta = {"predictor": predictor, "kind": kind, "config": config, "facts": facts}
+    meta = {"predictor": predictor, "kind": kind, "config": pack(config), "facts": facts}
     (folder / META).write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
@@ -50,7 +51,7 @@ def load_meta(folder: Path) -> ModelMeta:
     """Read what ``save_meta`` wrote; raises ``UserError`` where it is missing or damaged."""
     path = folder / META
     stored = read_object(path)
-    return ModelMeta(path, entry(stored, "config", dict, path), entry(stored, "facts", dict, path), stored)
+    return ModelMeta(path, unpack(entry(stored, "config", dict, path)), entry(stored, "facts", dict, path), stored)
 
 
 def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:

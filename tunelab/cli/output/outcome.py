@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
+from search_spaces.values import label_of
 from tunelab.analysis.advice import advice
 from tunelab.analysis.caveats import caveats, test_openings
 from tunelab.analysis.front import mark
@@ -130,7 +131,7 @@ def _print_trials(result: SweepResult) -> None:
     names = [
         name
         for name in dict.fromkeys(name for trial in shown for name in trial.params)
-        if len(shown) == 1 or len({trial.params.get(name) for trial in shown}) > 1
+        if len(shown) == 1 or len({label_of(trial.params.get(name)) for trial in shown}) > 1
     ]
     print_table(
         [
@@ -141,7 +142,7 @@ def _print_trials(result: SweepResult) -> None:
             [f"{trial.number} {WINNER if trial.number in winners else ''}".strip()]
             + ([_metric(trial, score)] if scored else [])
             + [result.measure.value(trial.val_loss), tr_term(trial.status.label), len(trial.epochs)]
-            + [trial.params.get(name) for name in names]
+            + [label_of(trial.params.get(name)) for name in names]
             + [trial.run_id[:8]]
             for trial in shown
         ],
