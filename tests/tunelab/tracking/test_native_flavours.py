@@ -92,7 +92,9 @@ def test_a_network_is_loaded_as_its_guide_says(store_uri: str, tmp_path: Path, m
     inputs = torch.as_tensor(INPUTS, dtype=torch.float32)
     uri, _ = logged(Store(store_uri), ReportedModel(to_tensors(network), {"width": 4}))
     with fluent(store_uri):
-        folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path)))
+        folder = tmp_path / "served"
+        folder.mkdir()
+        mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
     assert not [path for path in folder.rglob("*") if path.suffix in PICKLES]
     names: dict[str, Any] = {"Net": Net}
     follow_guide(folder, names, monkeypatch)
