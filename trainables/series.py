@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError
 from trainables.base.contract.names import task_name
 from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import TaskFacts
 from trainables.base.tables.budget import SMALL_ROWS, table_budget
-from trainables.base.tables.references import MLP, table_reference
+from trainables.base.tables.series.reference import series_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -23,19 +23,18 @@ if TYPE_CHECKING:
     from trainables.base.contract.splits import RowSplit
     from trainables.base.contract.task import Config, RawSplit, Splits
     from trainables.base.tables.columns import Columns
-    from trainables.base.tables.predictor import TablePredictor
-    from trainables.base.tables.series.grid import Layout, OneSeries
+    from trainables.base.tables.series.grid import OneSeries
+    from trainables.base.tables.series.predictor import SeriesPredictor
 
 MIN_STEPS = 30
 TRAINING, VALIDATION = 0.64, 0.16  # of the moments; the newest rest is the test split
-MAX_HORIZON = 1_000
 
 
 class Series(TabularTask):
-    """Forecasts from the last values, the calendar and further columns, by any family of models for tables.
+    """Forecasts from the last values, the calendar and further columns, by models of sequences or of tables.
 
     A row of what is learned is one moment, forecast from one origin before it; all origins take part (rolling origin).
-    Rows are split by the moment that they forecast, never at random.
+    Rows are split by the moment that they forecast, never at random. Reference: DLinear.
 
     Args:
         data: Path of a CSV, TSV or Parquet file, gzipped or not, with a row a moment (and series).
@@ -81,6 +80,7 @@ class Series(TabularTask):
         season: int | None = None,
     ) -> None:
         from trainables.base.tables.reading.file import read_table_file
+        from trainables.base.tables.series.layout_options import read_layout
 
         if data is None:
             raise UserError("Task 'series' needs a file: --data sales.csv --time date --target sales.")
@@ -88,7 +88,7 @@ class Series(TabularTask):
         table = read_table_file(self.path)
         names = [known] if isinstance(known, str) else list(known or ())
         names = [name.strip() for text in names for name in ([text] if text in table.frame else text.split(","))]
-        self._layout, notes = _layout(table.frame, time, target, horizon, group, names, season)
+        self._layout, notes = read_layout(table.frame, time, target, horizon, group, names, season)
         series, repaired = self._series(table.frame)
         self._notes = (*table.notes, *notes, *repaired)
         self._steps, self._count = sum(len(one.values) for one in series), len(series)
@@ -98,15 +98,15 @@ class Series(TabularTask):
 
     def _take_on(self, frame: pd.DataFrame) -> None:
         """Set what a task says of itself from what the series turned out to be."""
-        from trainables.base.tables.series.rows import lag_columns
+        from trainables.base.tables.series.rows import CARRIED, UNREAD, lag_columns
 
         columns, rows = lag_columns(self._layout), len(frame)
-        self._row_count = rows
+        self._row_count, self.carried, self.unread = rows, CARRIED, UNREAD
         self.target, self.categorical = self._layout.target, columns.categorical
         self.numeric = tuple(name for name in columns.numeric if frame[name].nunique() > 1)
         small = rows < SMALL_ROWS
-        self.space_name = "tabular_small" if small else "tabular"
-        self.reference = table_reference(MLP, small=small)
+        self.space_name = "series_small" if small else "series"
+        self.reference = series_reference(small=small)
         self.facts = replace(
             type(self).facts,
             name=task_name("series", self.path, self.target),
@@ -154,38 +154,66 @@ class Series(TabularTask):
         )
 
     def load(self, split_seed: int = 0) -> Splits:
-        splits = super().load(split_seed)
+        from trainables.base.tables.series.accuracy import SCALES, naive_errors
+        from trainables.base.tables.series.sequences import with_sequences
+
+        splits = with_sequences(super().load(split_seed), self._layout)
         self._frame = None  # workers read no table
-        return splits
+        facts = {**splits.training.facts, SCALES: naive_errors(splits.train, self._layout)}
+        return replace(splits, training=replace(splits.training, facts=facts))
 
-    def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> TablePredictor:
+    def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> SeriesPredictor:
         from trainables.base.tables.series.forecast import SERIES, interval_widths, series_fact
+        from trainables.base.tables.series.predictor import SeriesPredictor
+        from trainables.base.tables.series.rows import AHEAD
 
-        found = super().predictor(config, weights, splits)
-        validation = splits.validation
+        facts, validation = splits.training.facts, splits.validation
+        found = SeriesPredictor(self.facts.kind, dict(config), dict(facts), weights, splits.preprocessing)
         predicted = found.predict(validation.inputs)["prediction"].to_numpy()
-        widths = interval_widths(validation.targets - predicted, _ahead(validation), self._layout.horizon)
+        ahead = validation.inputs[AHEAD].to_numpy(dtype=int)
+        widths = interval_widths(validation.targets - predicted, ahead, self._layout.horizon)
         found.facts = {**found.facts, SERIES: series_fact(self._layout, widths)}
         return found
 
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
-        from trainables.base.kinds.registry import row_kind
-        from trainables.base.tables.series.forecast import SERIES, coverage
+        from trainables.base.tables.series.accuracy import coverage
+        from trainables.base.tables.series.forecast import SERIES
+        from trainables.base.tables.series.rows import AHEAD
 
-        kind, outputs, facts = row_kind(self.facts.kind), predictor.outputs(split.inputs), predictor.facts
-        predicted = kind.frame(outputs, facts)["prediction"].to_numpy()
-        inside = coverage(split.targets, predicted, _ahead(split), facts[SERIES]["width"])
-        return {**kind.scores(outputs, split.targets, facts), "coverage_90": inside}
+        outputs, facts = predictor.outputs(split.inputs), predictor.facts
+        ahead = split.inputs[AHEAD].to_numpy(dtype=int)
+        inside = coverage(split.targets, _in_unit(outputs, facts), ahead, facts[SERIES]["width"])
+        return {**self.output_scores(outputs, split, facts), "coverage_90": inside}
 
-    def guesses(self, splits: Splits, inputs: Any) -> dict[str, np.ndarray]:
-        """Return forecasts without a model: the last value, and the value of one season before."""
+    def output_scores(self, outputs: np.ndarray, split: RawSplit, facts: Mapping[str, Any]) -> dict[str, float]:
+        from trainables.base.tables.series.accuracy import SCALES, mase
+
+        scaled = mase(split, _in_unit(outputs, facts), self._layout, facts.get(SCALES, {}))
+        return {**super().output_scores(outputs, split, facts), **scaled}
+
+    def guesses(self, splits: Splits, inputs: Any) -> dict[str, np.ndarray | str]:
+        """Return forecasts without a network: the last value, a season before, drift, exponential smoothing."""
         import numpy as np
 
+        from trainables.base.tables.reading.file import read_table_file
         from trainables.base.tables.series.rows import NAIVE
+        from trainables.base.tables.series.smoothing import NAME, smoothed
 
         middle = float(np.median(splits.train.targets))  # where the series does not reach back so far
         there = {name: column for name, column in NAIVE.items() if column in inputs.columns}
-        return {name: inputs[column].fillna(middle).to_numpy(dtype=float) for name, column in there.items()}
+        found: dict[str, np.ndarray | str] = {
+            name: inputs[column].fillna(middle).to_numpy(dtype=float) for name, column in there.items()
+        }
+        series = self._series(read_table_file(self.path).frame)[0]
+        return {**found, NAME: smoothed(series, self._layout, splits.train.inputs, inputs)}
+
+    def blocks(self, split: RawSplit) -> np.ndarray:
+        """Return blocks of as many moments as the horizon has: errors of neighbours share origins and values."""
+        import numpy as np
+
+        from trainables.base.tables.series.rows import MOMENT
+
+        return np.asarray(split.inputs[MOMENT] // (self._layout.step.size * self._layout.horizon), dtype=np.int64)
 
     def description(self) -> dict[str, Any]:
         layout = self._layout
@@ -219,63 +247,8 @@ class Series(TabularTask):
         return all_rows(series, self._layout)
 
 
-def _ahead(split: RawSplit) -> np.ndarray:
-    """Return how many steps ahead each row is; 1 where that is the horizon, and no column says it."""
-    import numpy as np
+def _in_unit(outputs: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
+    """Return raw outputs (n, 1) as numbers in the target's unit, (n,)."""
+    from trainables.base.kinds.target_scale import TargetScale
 
-    from trainables.base.tables.series.rows import AHEAD
-
-    return split.inputs[AHEAD].to_numpy(dtype=int) if AHEAD in split.inputs else np.ones(len(split.targets), dtype=int)
-
-
-def _layout(
-    frame: pd.DataFrame,
-    time: str | None,
-    target: str | None,
-    horizon: int | None,
-    group: str | None,
-    known: Sequence[str],
-    season: int | None,
-) -> tuple[Layout, list[str]]:
-    """Return how the table holds series, and notes; raise ``UserError`` where it holds none."""
-    import pandas as pd
-
-    from trainables.base.tables.cells.numbers import PLAIN
-    from trainables.base.tables.reading.file import column_list
-    from trainables.base.tables.series.grid import Layout, infer_step, read_times
-    from trainables.base.tables.target import infer_target
-
-    for option, column, holds in (("time", time, "of the moments"), ("target", target, "to forecast")):
-        if column is None:
-            raise UserError(f"Task 'series' needs --{option}, the column {holds}. It is one of: {column_list(frame)}.")
-    assert time is not None
-    assert target is not None
-    for column in (time, target, *([] if group is None else [group]), *known):
-        if column not in frame.columns:
-            raise unknown("column", column, map(str, frame.columns))
-    used = [time, target, *([] if group is None else [group])]
-    if len({*used, *known}) < len(used) + len(known):
-        raise UserError("--time, --target, --group and --known must be different columns.")
-    notation = infer_target(frame[target], "regression").notation or PLAIN
-    times, order = read_times(frame[time])
-    groups = frame[group] if group is not None else pd.Series("", index=frame.index)
-    step = infer_step(times, groups, time, dates=bool(order))
-    steps_of_season = step.season if season is None else season
-    ahead = max(1, steps_of_season) if horizon is None else horizon
-    for option, value, most in (("season", steps_of_season, 100_000), ("horizon", ahead, MAX_HORIZON)):
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise UserError(f"--{option} of task 'series' must be from 1 to {most:,} steps, got {value!r}.")
-    past = [
-        str(name)
-        for name in frame.columns
-        if name not in (*used, *known) and pd.api.types.is_numeric_dtype(frame[name]) and frame[name].nunique() > 1
-    ]
-    texts = [name for name in known if not pd.api.types.is_numeric_dtype(frame[name])]
-    if texts:
-        raise UserError(f"--known '{texts[0]}' is not numeric. Write it as numbers, e.g. 0 and 1.")
-    notes = [f"The step of '{time}' is {step}, a season {steps_of_season} steps; --season overrides."]
-    if past:
-        notes.append(f"Known up to the moment of a forecast: {', '.join(past)}; --known names what is known after it.")
-    return Layout(
-        time, target, group or "", order, notation, step, steps_of_season, ahead, tuple(known), tuple(past)
-    ), notes
+    return TargetScale.from_facts(facts).to_unit(outputs[:, 0])

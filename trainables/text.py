@@ -239,12 +239,6 @@ class Text(Task):
         facts = dict(splits.training.facts)
         return TextPredictor(self.facts.kind, dict(config), facts, weights, splits.preprocessing)
 
-    def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
-        from trainables.base.kinds.registry import row_kind
-
-        outputs: np.ndarray = predictor.outputs(split.inputs)
-        return row_kind(self.facts.kind).scores(outputs, split.targets, predictor.facts)
-
     def features(self, splits: Splits, inputs: Any) -> np.ndarray:
         """Return the main directions of TF-IDF of character sequences, (n, directions)."""
         from trainables.base.tables.text_features import clean_text, text_features

@@ -14,7 +14,8 @@ from trainables import Predictor, Splits, get_task
 from trainables.base.prediction_input import predict_table_file
 from trainables.base.tables.series.forecast import interval_widths
 from trainables.base.tables.series.grid import Layout, Step, place
-from trainables.base.tables.series.rows import AHEAD, lag_rows, next_rows
+from trainables.base.tables.series.rows import AHEAD, DRIFT, MOMENT, ORIGIN, lag_rows, next_rows
+from trainables.base.tables.series.windows import WINDOW
 from trainables.series import Series
 
 BOOSTING = {
@@ -59,7 +60,7 @@ def test_a_row_knows_nothing_after_its_origin() -> None:
     (series,), _ = place(frame, layout(past=("rain",), known=("known",)))
     origins, ahead = np.repeat(np.arange(10, 30), 3), np.tile([1, 2, 3], 20)
     rows = lag_rows(series, layout(past=("rain",), known=("known",)), origins, ahead)
-    future = {"y", "known at the moment", AHEAD, "steps since the start", "origin", "moment"}
+    future = {"y", "known at the moment", AHEAD, "steps since the start", ORIGIN, MOMENT, DRIFT, WINDOW}
     assert (rows["y"] == origins + ahead).all()
     assert (rows["known at the moment"] == origins + ahead).all()
     assert (rows["rain at the origin"] == 10 * origins).all()
@@ -73,7 +74,7 @@ def test_rows_are_split_by_the_moment_that_they_forecast(learned: tuple[Series, 
     task, splits, _ = learned
     frame = task.read()
     rows = task.split(frame, 0)
-    moments = [frame["moment"].to_numpy()[part] for part in (rows.train, rows.validation, rows.test)]
+    moments = [frame[MOMENT].to_numpy()[part] for part in (rows.train, rows.validation, rows.test)]
     assert moments[0].max() < moments[1].min()
     assert moments[1].max() < moments[2].min()
     assert [len(part) for part in moments] == [
@@ -151,7 +152,7 @@ def test_the_last_known_value_is_where_a_forecast_begins() -> None:
     frame = pd.DataFrame({"t": range(30), "y": [*np.arange(25.0), *[np.nan] * 5]})
     (series,), _ = place(frame, layout())
     rows = next_rows(series, layout())
-    assert rows["moment"].tolist() == [25, 26, 27]
+    assert rows[MOMENT].tolist() == [25, 26, 27]
     assert (rows["lag 1"] == 24).all()
 
 

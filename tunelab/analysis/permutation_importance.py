@@ -51,17 +51,19 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
     score, sign = task.facts.score, -1.0 if task.facts.score_direction == "minimize" else 1.0
     loss = score if sign < 0 else f"1 − {score}"
 
-    def scored(_: Any, x: pd.DataFrame, y: np.ndarray) -> float:
-        return sign * task.scores(predictor, RawSplit(x, y))[score]
+    unread = [name for name in task.unread if name in split.inputs.columns]
 
-    sample = _sample(split, ROWS)
+    def scored(_: Any, x: pd.DataFrame, y: np.ndarray) -> float:
+        return sign * task.scores(predictor, RawSplit(x.join(kept), y))[score]
+
+    sample, kept = _sample(split, ROWS, unread)
     scored(None, sample.inputs, sample.targets)  # the first call also pays for warming up
     began = time.perf_counter()
     scored(None, sample.inputs, sample.targets)
     seconds = (time.perf_counter() - began) * len(sample.inputs.columns)
     repeats = REPEATS if sample.inputs.size <= LARGE_CELLS else REPEATS_OF_LARGE
     if seconds * repeats > 3 * budget:
-        sample = _sample(split, MIN_ROWS)
+        sample, kept = _sample(split, MIN_ROWS, unread)
         expected = seconds * repeats * MIN_ROWS / ROWS
         if expected > 3 * budget:
             note = f"not measured: {repeats} repeats on {MIN_ROWS} rows would take about {expected:.0f} s"
@@ -79,8 +81,10 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
     return Importance(score, loss, len(sample.targets), repeats, tuple(columns))
 
 
-def _sample(split: RawSplit, rows: int) -> RawSplit:
-    if len(split.targets) <= rows:
-        return RawSplit(split.inputs.reset_index(drop=True), np.asarray(split.targets))
-    chosen = np.sort(np.random.default_rng(0).choice(len(split.targets), rows, replace=False))
-    return RawSplit(split.inputs.iloc[chosen].reset_index(drop=True), np.asarray(split.targets)[chosen])
+def _sample(split: RawSplit, rows: int, unread: list[str]) -> tuple[RawSplit, pd.DataFrame]:
+    """Return some rows, and the columns of theirs that no model reads."""
+    chosen = np.arange(len(split.targets))
+    if len(split.targets) > rows:
+        chosen = np.sort(np.random.default_rng(0).choice(len(split.targets), rows, replace=False))
+    inputs = split.inputs.iloc[chosen].reset_index(drop=True)
+    return RawSplit(inputs.drop(columns=unread), np.asarray(split.targets)[chosen]), inputs[unread]

@@ -165,7 +165,7 @@ def confirm_with(
         Storage(storage).delete(folder)
     reference = chosen[-1].number if task.reference else None
     losses = {n: [r.val_loss for r in runs if r.has_result] for n, runs in by_trial.items()}
-    constant = constant_losses(task.facts.kind, splits)
+    constant = constant_losses(task, splits)
     preferred = None if result.cross_validation is None else result.cross_validation.winner
     found = decide_verdict(losses, rows_of, reference, constant, len(result.ranked()), preferred, result.measure)
     return replace(found, seeds=tuple(fresh), train_seconds=sum(r.train_seconds for r in records))
@@ -199,7 +199,7 @@ def _mean_row_losses(
             weights = load(Storage(storage).read(weights_path(run.number)))
         except FileNotFoundError:  # a task that yields no weights
             return None
-        losses = row_losses(task.facts.kind, task.predictor(trial.config, weights, splits), splits)
+        losses = row_losses(task, task.predictor(trial.config, weights, splits), splits)
         if losses is None:
             return None
         found.append(losses)

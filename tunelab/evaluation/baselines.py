@@ -51,9 +51,12 @@ def _guesses(task: Task, splits: Splits, test: RawSplit) -> Iterator[Baseline]:
     """Score the predictions of a task that need no model."""
     kind, facts, parts = row_kind(task.facts.kind), splits.training.facts, (splits.validation, test)
     found = [task.guesses(splits, part.inputs) for part in parts]
-    for name in found[0]:
+    for name, first in found[0].items():
+        if isinstance(first, str):
+            yield Baseline(name, {}, {}, first)
+            continue
         outputs = [kind.encode_target(said[name], facts).reshape(-1, 1) for said in found]
-        scores = [kind.scores(said, part.targets, facts) for said, part in zip(outputs, parts, strict=True)]
+        scores = [task.output_scores(said, part, facts) for said, part in zip(outputs, parts, strict=True)]
         yield Baseline(name, validation=scores[0], test=scores[1])
 
 
@@ -72,7 +75,7 @@ def _simple_models(task: Task, splits: Splits, test: RawSplit) -> Iterator[Basel
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model.fit(x, y)
                 outputs = [raw_outputs(model, features(part.inputs), facts) for part in parts[1:]]
-            scores = [kind.scores(said, part.targets, facts) for said, part in zip(outputs, parts[1:], strict=True)]
+            scores = [task.output_scores(said, part, facts) for said, part in zip(outputs, parts[1:], strict=True)]
             yield Baseline(name, validation=scores[0], test=scores[1])
         except DATA_FAULTS as problem:
             yield _failed(name, problem)
@@ -103,7 +106,7 @@ def _gradient_boosting(task: Task, splits: Splits, test: RawSplit) -> Baseline:
             threads=_threads(x),
         )
         scores = [
-            kind.scores(model(_matrix(task, splits, part)), part.targets, training.facts)
+            task.output_scores(model(_matrix(task, splits, part)), part, training.facts)
             for part in (splits.validation, test)
         ]
         return Baseline(BOOSTING, validation=scores[0], test=scores[1])

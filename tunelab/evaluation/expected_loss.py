@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import row_kind
 from trainables.base.training.compute import Compute
 from tunelab.confirmation.cross_validation import DEALT_BY_OPTION
-from tunelab.confirmation.row_losses import row_losses
+from tunelab.confirmation.row_losses import block_losses, row_losses
 from tunelab.evaluation.candidates import Candidates
 from tunelab.evaluation.optimism import (
     WINDOW,
@@ -28,7 +29,7 @@ from tunelab.records.optimism import Optimism
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
 
-MIN_ROWS = 10  # of the validation split; fewer say nothing about their own spread
+MIN_ROWS = 10  # of the validation split, or blocks of rows; fewer say nothing about their own spread
 CURVES = 1  # leaders that are trained again for the row losses of every epoch
 MAX_CURVE_EPOCHS = 100  # longer runs would take too long again
 CURVE_EPOCHS = 20  # lowest losses of a trial: other epochs are hardly ever the best on rows drawn again
@@ -60,35 +61,40 @@ def expected_loss(
         differ from validation rows by more than chance.
     """
     dealt = any(result.spec.task_options.get(option) for option in DEALT_BY_OPTION)
-    if candidates is None or dealt or len(candidates.target) < MIN_ROWS:
+    if candidates is None or dealt:
+        return None
+    blocks, new_blocks = task.blocks(splits.validation), task.blocks(test)
+    losses = block_losses(candidates.row_losses, blocks)
+    if losses.shape[1] < MIN_ROWS:
         return None
     read = getattr(winner.predictor, "outputs", None)
     if read is None:
         return None
-    kind, best, new_rows = candidates.kind, winner.best, len(test.targets)
+    kind, best = candidates.kind, winner.best
+    new_rows = len(test.targets) if new_blocks is None else len(np.unique(new_blocks))
     outputs, curves = np.asarray(read(splits.validation.inputs)), {}
-    unseen = _unseen(kind, outputs, candidates)
+    unseen = _unseen(kind, outputs, losses)
     if not best.members and best.seed is None and winner.trial.number == candidates.trials[0].number:
         curves = _curves(candidates, task, splits)
         known = {trial.number for trial in candidates.trials}
         others = [trial.val_loss for trial in result.ranked() if trial.number not in known]
-        selection = Selection(candidates.row_losses, others, curves)
+        selection = Selection(losses, others, curves)
         estimate = single_optimism(selection, unseen, new_rows, result.spec.seed)
     else:
-        own = kind.row_losses(outputs, candidates.target)
-        losses, weights = [member.val_loss for member in best.costs], [member.weight for member in best.costs]
-        chosen = Chosen(own, losses or [float(own.mean())], weights or [1.0])
+        own = block_losses(kind.row_losses(outputs, candidates.target), blocks)
+        costs, weights = [member.val_loss for member in best.costs], [member.weight for member in best.costs]
+        chosen = Chosen(own, costs or [float(own.mean())], weights or [1.0])
         observed = np.array([trial.val_loss for trial in result.ranked()])
-        noise = row_noise(candidates.row_losses)
+        noise = row_noise(losses)
         estimate = chosen_optimism(chosen, observed, noise, unseen, new_rows, result.spec.seed)
-    return _record(
-        result, winner, candidates, estimate, len(curves), new_rows, _test_loss(task, splits, test, test_outputs)
-    )
+    test_loss = _test_loss(task, splits, test, test_outputs)
+    found = _record(result, winner, candidates, estimate, len(curves), len(test.targets), test_loss)
+    return found if new_blocks is None else replace(found, blocks=new_rows)
 
 
-def _unseen(kind: RowKind, outputs: np.ndarray, candidates: Candidates) -> Unseen:
+def _unseen(kind: RowKind, outputs: np.ndarray, losses: np.ndarray) -> Unseen:
     """Return what rows of a sort may cost that the validation split lacks."""
-    losses, contradicted = candidates.row_losses, kind.contradicted_losses(outputs)
+    contradicted = kind.contradicted_losses(outputs)
     if contradicted is not None:  # n rows bear out odds of about 2 (n + 1) to 1, however sure a model is
         most = max(float(losses.max()), math.log(2 * (losses.shape[1] + 1)))
         return Unseen(np.minimum(contradicted, most), True)
@@ -103,7 +109,7 @@ def _record(
     candidates: Candidates,
     estimate: Estimate,
     curves: int,
-    new_rows: int,
+    test_rows: int,
     test_loss: float | None,
 ) -> Optimism:
     loss = winner.best.val_loss
@@ -112,7 +118,7 @@ def _record(
         expected=loss + estimate.bias,
         low=max(0.0, loss + estimate.low),  # squared errors and cross entropies are not negative
         high=loss + estimate.high,
-        test_rows=new_rows,
+        test_rows=test_rows,
         test_loss=test_loss,
         trials=len(result.ranked()),
         candidates=len(candidates.trials),
@@ -154,7 +160,7 @@ def epoch_losses(trial: TrialRecord, task: Task, splits: Splits) -> np.ndarray |
             if report.epoch not in leading:
                 continue
             state = {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
-            losses = row_losses(task.facts.kind, task.predictor(trial.config, state, splits), splits)
+            losses = row_losses(task, task.predictor(trial.config, state, splits), splits)
             if losses is not None and np.isfinite(losses).all():
                 found.append(losses)
             if report.epoch >= max(leading):

@@ -30,7 +30,7 @@ def feature_drawings(evidence: Evidence) -> list[Drawing]:
     numbers, columns = numeric_columns(evidence), _columns(evidence)
     dates: list[str] = []
     if columns is not None:  # as the model reads them; dates as years with a fraction, for a histogram
-        dates = list(columns.dates)
+        frame, dates = frame[list(columns.names)], list(columns.dates)
         read = {name: columns.numbers(frame[name]) for name in (*numbers, *dates)}
         frame = frame.assign(**read | {name: 1970 + read[name] / DAYS_A_YEAR for name in dates})
     drawings = [histograms(frame, numbers, dates), correlations(frame[numbers], evidence)]

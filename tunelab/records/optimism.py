@@ -21,6 +21,8 @@ class Optimism:
         candidates: Number of these whose loss of each validation row is known.
         curves: Number of these whose loss of each row is known for every epoch.
         draws: Number of bootstrap draws.
+        blocks: Number of blocks of the test split where rows beside each other are not independent and are drawn in
+            blocks, as those of a series are; 0 where rows are drawn one by one.
     """
 
     val_loss: float
@@ -33,15 +35,20 @@ class Optimism:
     candidates: int
     curves: int
     draws: int
+    blocks: int = 0
 
     @property
     def sentence(self) -> str:
         """The estimate for people."""
         text = (
             f"The loss to expect on new rows is {format_number(self.expected)} (95 % interval for a test split of "
-            f"{self.test_rows:,} rows: {format_number(self.low)} to {format_number(self.high)}); the winner's "
-            f"validation loss of {format_number(self.val_loss)} is the lowest of many"
+            f"{self.test_rows:,} rows{self._drawn}: {format_number(self.low)} to {format_number(self.high)}); the "
+            f"winner's validation loss of {format_number(self.val_loss)} is the lowest of many"
         )
         if self.test_loss is None:
             return f"{text}."
         return f"{text}. The test split has {format_number(self.test_loss)}."
+
+    @property
+    def _drawn(self) -> str:
+        return f", drawn in {self.blocks:,} blocks of consecutive moments" if self.blocks else ""

@@ -15,6 +15,7 @@ from trainables.base.contract.task import Predictor
 # lazily imported, so that a table's predictor loads no transformers
 PREDICTORS = {
     "table": "trainables.base.tables.predictor:TablePredictor",
+    "series": "trainables.base.tables.series.predictor:SeriesPredictor",
     "images": "trainables.base.images.predictor:ImagePredictor",
     "pictures": "trainables.base.images.picture_predictor:PicturePredictor",
     "text": "trainables.base.text.text_predictor:TextPredictor",

@@ -268,6 +268,7 @@ class Task(ABC):
         space_name: The search space when none has the task's own name.
         options: The constructor's keyword arguments, which are also options of ``tunelab sweep``.
         bundled_files: Names of the bundled data files that it reads.
+        unread: Columns of raw rows that no model reads, which importances and histograms leave out.
     """
 
     facts: TaskFacts
@@ -275,6 +276,7 @@ class Task(ABC):
     space_name: str = "mlp"
     options: ClassVar[tuple[TaskOption, ...]] = ()
     bundled_files: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -381,11 +383,23 @@ class Task(ABC):
         """
         if not hasattr(predictor, "outputs"):
             raise NotImplementedError(f"{type(self).__name__} has a predictor but no scores")
+        return self.output_scores(predictor.outputs(split.inputs), split, getattr(predictor, "facts", {}))
+
+    def output_scores(self, outputs: np.ndarray, split: RawSplit, facts: Mapping[str, Any]) -> dict[str, float]:
+        """Score raw outputs, of a model or of a baseline.
+
+        Args:
+            outputs: (n, n_outputs) as the task's models give them.
+            split: The n rows.
+            facts: ``TrainingData.facts`` of the data.
+
+        Returns:
+            Scores by name without prefix.
+        """
         import numpy as np
 
         from trainables.base.kinds.registry import row_kind
 
-        outputs, facts = predictor.outputs(split.inputs), getattr(predictor, "facts", {})
         return row_kind(self.facts.kind).scores(outputs, np.asarray(split.targets), facts)
 
     def features(self, splits: Splits, inputs: Any) -> np.ndarray | None:
@@ -423,7 +437,7 @@ class Task(ABC):
         found = self.features(splits, inputs)
         return None if found is None else (found, [])
 
-    def guesses(self, splits: Splits, inputs: Any) -> Mapping[str, np.ndarray]:
+    def guesses(self, splits: Splits, inputs: Any) -> Mapping[str, np.ndarray | str]:
         """Return predictions that need no model, as further baselines; none by default.
 
         Args:
@@ -431,9 +445,21 @@ class Task(ABC):
             inputs: n rows, as ``RawSplit.inputs`` holds them.
 
         Returns:
-            (n,) numbers in the target's unit by the name of the baseline, of a regression only.
+            (n,) numbers in the target's unit by the name of the baseline, of a regression only; a phrase instead says
+            why there are none.
         """
         return {}
+
+    def blocks(self, split: RawSplit) -> np.ndarray | None:
+        """Return which rows are not independent of each other, so that a bootstrap draws them together.
+
+        Args:
+            split: n rows.
+
+        Returns:
+            (n,) the number of each row's block; None, as by default, where rows are independent.
+        """
+        return None
 
     def space(self, name: str | None = None) -> SearchSpace:
         """Return a search space: the one named, else the one of this task's name or type.

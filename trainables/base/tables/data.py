@@ -27,6 +27,7 @@ def build_splits(
     columns: Columns,
     numeric_transform: NumericTransform,
     target_transform: TargetTransform,
+    carried: Sequence[str] = (),
 ) -> Splits:
     """Split a table, fit the preprocessing on the training rows alone and transform both parts that trials see.
 
@@ -38,9 +39,11 @@ def build_splits(
         columns: the raw columns the model reads.
         numeric_transform: see ``TabularTask``.
         target_transform: see ``TabularTask``.
+        carried: see ``TabularTask``.
     """
+    kept = [*columns.names, *(name for name in carried if name not in columns.names)]
     train, validation, test = (
-        RawSplit(frame.iloc[part][list(columns.names)].reset_index(drop=True), frame[target].to_numpy()[part])
+        RawSplit(frame.iloc[part][kept].reset_index(drop=True), frame[target].to_numpy()[part])
         for part in (rows.train, rows.validation, rows.test)
     )
     preprocessing = TablePreprocessing.fit(train.inputs, columns, numeric_transform)

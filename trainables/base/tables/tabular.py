@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, RawSplit, Splits, Task, TrainingData
+from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Splits, Task, TrainingData
 from trainables.base.tables.references import table_reference
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class TabularTask(Task):
         numeric, categorical, dates: names of the columns the model reads.
         target_transform: the scale a target is learned on, see ``TargetScale``.
         numeric_transform: ``"quantile"`` maps numbers to a normal distribution by their training quantiles.
+        carried: names of columns that raw rows keep beside those that models of tables read.
     """
 
     space_name = "tabular"
@@ -44,6 +45,7 @@ class TabularTask(Task):
     dates: tuple[str, ...] = ()
     target_transform: TargetTransform = "none"
     numeric_transform: NumericTransform = "standard"
+    carried: tuple[str, ...] = ()
 
     @abstractmethod
     def read(self) -> pd.DataFrame:
@@ -75,6 +77,7 @@ class TabularTask(Task):
             columns=self.columns(),
             numeric_transform=self.numeric_transform,
             target_transform=self.target_transform,
+            carried=self.carried,
         )
 
     def _checked(self, frame: Any) -> pd.DataFrame:
@@ -148,9 +151,3 @@ class TabularTask(Task):
 
         plain = TablePreprocessing.fit(splits.train.inputs, splits.preprocessing.columns, "standard")
         return lambda inputs: plain.transform(inputs, clip=False)
-
-    def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
-        from trainables.base.kinds.registry import row_kind
-
-        outputs: np.ndarray = predictor.outputs(split.inputs)
-        return row_kind(self.facts.kind).scores(outputs, split.targets, predictor.facts)

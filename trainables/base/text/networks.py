@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from trainables.base.contract.task import Config
 from trainables.base.text.characters import PADDING
+from trainables.base.training.attention import AttentionBlock
 
 # Sequences are numbered by a polynomial of their characters, spread by the golden ratio (Knuth 1998, volume 3, 6.4).
 PRIME, GOLDEN, MASK = 1_000_003, 0x9E3779B97F4A7C15 - (1 << 64), (1 << 62) - 1
@@ -104,38 +105,6 @@ class Recurrent(nn.Module):
         peak = states.masked_fill(~shown, -math.inf).amax(dim=1)
         outputs: Tensor = self.output(self.dropout(torch.cat([mean, peak], dim=1)))
         return outputs
-
-
-class AttentionBlock(nn.Module):
-    """Attention and a two-layer perceptron, each with layer norm before and a shortcut (Xiong et al. 2020).
-
-    Args:
-        width: Of a character's vector, a multiple of ``heads``.
-        heads: Of attention.
-        dropout: Of what each half adds.
-    """
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.before_attention, self.before_perceptron = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.queries_keys_values, self.joined = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.perceptron = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """Map (rows, length, width) to the same shape; ``present`` (rows, length) says what is no padding."""
-        rows, length, width = x.shape
-        parts = self.queries_keys_values(self.before_attention(x)).view(
-            rows, length, 3, self.heads, width // self.heads
-        )
-        query, key, value = parts.permute(2, 0, 3, 1, 4)  # (rows, heads, length, width of a head) each
-        scores = query @ key.transpose(-2, -1) / math.sqrt(width // self.heads)
-        shares = scores.masked_fill(~present[:, None, None], -math.inf).softmax(dim=-1)
-        seen = (shares @ value).transpose(1, 2).reshape(rows, length, width)
-        x = x + self.dropout(self.joined(seen))
-        after: Tensor = x + self.dropout(self.perceptron(self.before_perceptron(x)))
-        return after
 
 
 class Attention(nn.Module):

@@ -14,6 +14,10 @@ FAMILIES = {  # name, the value of ``family`` in a configuration -> module and c
     "embedded": ("embedded", "EmbeddedColumns"),
     "neighbours": ("neighbours", "Neighbours"),
     "boosting": ("boosting", "Boosting"),
+    "dlinear": ("sequence", "DLinear"),  # this and the next of series alone
+    "lstm": ("sequence", "LSTM"),
+    "tcn": ("sequence", "TCN"),
+    "patchtst": ("sequence", "PatchTST"),
 }
 DEFAULT = "mlp"  # of configurations that name none
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from search_spaces.errors import UserError
 from trainables.base.contract.task import Predictor
 from trainables.base.tables.series.grid import Layout, place
-from trainables.base.tables.series.rows import AHEAD, MOMENT, next_rows
+from trainables.base.tables.series.rows import AHEAD, MOMENT, at_the_moment, next_rows
 
 SERIES = "series"  # fact of a model: its layout, and how wide its intervals are
 COVERAGE = 0.9
@@ -51,6 +51,7 @@ def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     if empty:
         raise UserError(f"The column '{layout.target}' has no value{f' of {empty[0]!r}' if empty[0] else ''}.")
     rows = pd.concat([next_rows(series, layout) for series in found], ignore_index=True)
+    notes += _known_notes(rows, layout)
     predicted = predictor.predict(rows)["prediction"].to_numpy(dtype=np.float64)
     width = np.asarray(stored["width"])[rows[AHEAD].to_numpy(dtype=int) - 1]
     shown = pd.DataFrame({layout.time: _written(layout, rows[MOMENT].to_numpy())})
@@ -58,6 +59,20 @@ def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
         shown[layout.group] = rows[layout.group]
     low, high = f"lower_{COVERAGE:.0%}".rstrip("%"), f"upper_{COVERAGE:.0%}".rstrip("%")
     return shown.assign(prediction=predicted, **{low: predicted - width, high: predicted + width}), notes
+
+
+def _known_notes(rows: pd.DataFrame, layout: Layout) -> Iterator[str]:
+    """Return which known columns lack some values of the future; raise ``UserError`` when one lacks them all."""
+    for name in layout.known:
+        missing = rows[at_the_moment(name)].isna()
+        if missing.all():
+            raise UserError(
+                f"The model reads '{name}' of the moments that it forecasts (--known), but the table has none: add a "
+                f"row a moment of the future, with '{layout.time}' and '{name}' and an empty '{layout.target}'. Was "
+                f"'{name}' not known in advance after all? Then train without --known."
+            )
+        if missing.any():
+            yield f"'{name}' is missing for {int(missing.sum()):,} of {len(rows):,} moments that are forecast."
 
 
 def interval_widths(residuals: np.ndarray, ahead: np.ndarray, horizon: int) -> list[float]:
@@ -73,11 +88,6 @@ def interval_widths(residuals: np.ndarray, ahead: np.ndarray, horizon: int) -> l
     """
     size = np.abs(residuals)
     return [_width(size[ahead == step] if np.sum(ahead == step) >= 20 else size) for step in range(1, horizon + 1)]
-
-
-def coverage(targets: np.ndarray, predicted: np.ndarray, ahead: np.ndarray, widths: Sequence[float]) -> float:
-    """Return the share of targets (n,) inside their intervals."""
-    return float(np.mean(np.abs(targets - predicted) <= np.asarray(widths)[ahead - 1]))
 
 
 def series_fact(layout: Layout, widths: Sequence[float]) -> Mapping[str, Any]:
@@ -97,4 +107,4 @@ def _written(layout: Layout, counts: np.ndarray) -> pd.Series:
         return times
     days = layout.step.unit == "months" or bool((times == times.dt.normalize()).all())
     written: pd.Series = times.dt.strftime("%Y-%m-%d" if days else "%Y-%m-%d %H:%M:%S")
-    return written
+    return written if days else written + layout.zone

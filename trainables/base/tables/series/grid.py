@@ -18,6 +18,7 @@ MAX_GAPS = 0.6  # share of the grid that may have no row
 COPIES = 0.02  # share of rows that may repeat a stamp; their mean is taken
 MAX_STEPS = 5_000_000
 DAY = 86_400
+OFFSET = r"(:\d{2}(?:[.,]\d+)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})\s*$"  # behind a time of day
 SEASONS = {3_600: 24, DAY: 7, 7 * DAY: 52}  # steps of the season that people expect, by seconds of a step
 MONTHS = {1: 12, 3: 4, 12: 1}  # the same by months of a step
 
@@ -86,6 +87,7 @@ class Layout:
         horizon: Steps that are forecast.
         known: Numeric columns whose future is known when a forecast is made.
         past: Numeric columns that are known up to the moment of the forecast.
+        zone: Offset from UTC that every moment is written with, such as ``"+09:00"``; empty for none, or for several.
     """
 
     time: str
@@ -98,6 +100,7 @@ class Layout:
     horizon: int
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
+    zone: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values that ``from_json`` reads."""
@@ -131,6 +134,32 @@ class OneSeries:
     first: int
     values: np.ndarray
     others: Mapping[str, np.ndarray]
+
+
+def local_times(column: pd.Series) -> tuple[pd.Series, str, list[str]]:
+    """Return moments as clocks on the spot show them: what repeats daily or weekly does so by these clocks.
+
+    Args:
+        column: Dates as text or as timestamps, or numbers.
+
+    Returns:
+        The column without offsets from UTC; the one offset that all have, or nothing; and notes, a sentence each.
+    """
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        local, offsets = column.dt.tz_localize(None), column.dt.strftime("%z")
+    elif pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return column, "", []
+    else:
+        text = column.astype(object).where(column.notna(), "").astype(str)
+        offsets = text.str.extract(OFFSET)[1].fillna("").replace(["Z", "UTC"], "+00:00")
+        local = column.where(offsets == "", text.str.replace(OFFSET, r"\1", regex=True))
+    offsets = offsets.str.replace(r"(\d\d):?(\d\d)$", r"\1:\2", regex=True)
+    found = offsets[column.notna()].value_counts()
+    if len(found) == 1:
+        return local, str(found.index[0]), []
+    shown = ", ".join(str(offset) or "none" for offset in found.index[:4])
+    note = f"The moments of '{column.name}' have several offsets from UTC ({shown}) and count as local time."
+    return local, "", [note] if len(found) else []
 
 
 def read_times(column: pd.Series, order: str | None = None) -> tuple[pd.Series, str]:
@@ -197,7 +226,13 @@ def place(frame: pd.DataFrame, layout: Layout) -> tuple[list[OneSeries], list[st
     Raises:
         UserError: Rows without a moment, moments off the grid, or repeated, in more than a few rows.
     """
-    times, _ = read_times(frame[layout.time], layout.order)
+    local, zone, _ = local_times(frame[layout.time])
+    if layout.zone and zone and zone != layout.zone:
+        raise UserError(
+            f"The moments of '{layout.time}' have the offset {zone} from UTC, those of training {layout.zone}. Write "
+            f"them with {layout.zone}."
+        )
+    times, _ = read_times(local, layout.order)
     if bool(times.isna().any()):
         cell = frame[layout.time][times.isna()].iloc[0]
         raise UserError(

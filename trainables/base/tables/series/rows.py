@@ -13,13 +13,19 @@ import numpy as np
 import pandas as pd
 
 from trainables.base.tables.series.grid import DAY, Layout, OneSeries
+from trainables.base.tables.series.windows import WINDOW, windows_of
 
 MAX_LAGS = 28  # last values that a row holds
 SEASONS_BACK = 3
 MAX_ROWS = 60_000  # of a table; origins are left out evenly beyond it
 AHEAD = "steps ahead"
-ORIGIN, MOMENT = "origin", "moment"  # counts of steps, which no model reads
-NAIVE = {"last value": "lag 1", "seasonal naive": "one season before"}  # forecasts without a model, by their column
+ORIGIN, MOMENT = "count of the origin", "count of the moment"  # of steps, which no model reads
+ONE_SEASON = "one season before"
+DRIFT = "drift of the past"  # forecast of the drift method, which no model reads
+# forecasts without a model, by their column
+NAIVE = {"last value": "lag 1", "seasonal naive": ONE_SEASON, "drift": DRIFT}
+UNREAD = (ORIGIN, MOMENT, DRIFT)
+CARRIED = (AHEAD, WINDOW, *UNREAD)  # by every row, whether models of tables read it or not
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,16 @@ def lag_columns(layout: Layout) -> LagColumns:
         *(_before(j) for j in range(1, SEASONS_BACK + 1)),
         *("mean of a season", "mean of four seasons", "spread of a season", "mean of the moment's season"),
         *(AHEAD, "steps since the start"),
-        *(f"{name} at the moment" for name in layout.known),
+        *(at_the_moment(name) for name in layout.known),
         *(f"{name} at the origin" for name in layout.past),
         *calendar(layout),
     ]
     return LagColumns(tuple(numeric), (layout.group,) if layout.group else ())
+
+
+def at_the_moment(name: str) -> str:
+    """Return the name of a known column's value at the moment that is forecast."""
+    return f"{name} at the moment"
 
 
 def lags(layout: Layout) -> int:
@@ -77,7 +88,8 @@ def lag_rows(series: OneSeries, layout: Layout, origins: np.ndarray, ahead: np.n
         ahead: (n,) steps from the origin to the moment, from 1.
 
     Returns:
-        The columns of ``lag_columns``, the target (NaN where it is not known) and the counts ``origin`` and ``moment``.
+        The columns of ``lag_columns``, the target (NaN where it is not known), and what rows carry besides: see
+        ``CARRIED``.
     """
     values, season = pd.Series(series.values), layout.season
     moments = origins + ahead
@@ -97,7 +109,7 @@ def lag_rows(series: OneSeries, layout: Layout, origins: np.ndarray, ahead: np.n
     )
     found[AHEAD] = ahead.astype(np.float64)
     found["steps since the start"] = moments.astype(np.float64)
-    found |= {f"{name} at the moment": _at(series.others[name], moments) for name in layout.known}
+    found |= {at_the_moment(name): _at(series.others[name], moments) for name in layout.known}
     found |= {f"{name} at the origin": _at(series.others[name], origins) for name in layout.past}
     frame = pd.DataFrame(found)
     if layout.group:
@@ -107,6 +119,7 @@ def lag_rows(series: OneSeries, layout: Layout, origins: np.ndarray, ahead: np.n
     for name in calendar(layout):
         frame[name] = parts[name.removesuffix(" of the moment")].to_numpy(dtype=np.float64)
     frame[ORIGIN], frame[MOMENT] = series.first + origins * layout.step.size, counts
+    frame[DRIFT], frame[WINDOW] = _drift(series.values, origins, ahead), windows_of(series, layout, origins)
     frame[layout.target] = _at(series.values, moments)
     return frame
 
@@ -138,7 +151,15 @@ def next_rows(series: OneSeries, layout: Layout) -> pd.DataFrame:
 
 
 def _before(seasons: int) -> str:
-    return {1: "one season before", 2: "two seasons before"}.get(seasons, f"{seasons} seasons before")
+    return {1: ONE_SEASON, 2: "two seasons before"}.get(seasons, f"{seasons} seasons before")
+
+
+def _drift(values: np.ndarray, origins: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """Return the line from the first known value through the origin's, continued (Hyndman and Athanasopoulos 2021)."""
+    known = np.flatnonzero(np.isfinite(values))
+    first = int(known[0]) if len(known) else 0
+    last = _at(values, origins)
+    return np.asarray(last + ahead * (last - values[first]) / np.maximum(origins - first, 1))
 
 
 def _at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
