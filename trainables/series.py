@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from trainables.base.contract.splits import RowSplit
-    from trainables.base.contract.task import Config, RawSplit, Splits
+    from trainables.base.contract.task import Config, EpochReport, RawSplit, Splits, TrainingData
     from trainables.base.tables.columns import Columns
     from trainables.base.tables.series.grid import OneSeries
     from trainables.base.tables.series.predictor import SeriesPredictor
@@ -161,6 +161,20 @@ class Series(TabularTask):
         self._frame = None  # workers read no table
         facts = {**splits.training.facts, SCALES: naive_errors(splits.train, self._layout)}
         return replace(splits, training=replace(splits.training, facts=facts))
+
+    def fit(
+        self,
+        config: Config,
+        data: TrainingData,
+        seed: int,
+        *,
+        max_epochs: int,
+        device: str = "cpu",
+        checkpoint: Path | None = None,
+    ) -> Iterator[EpochReport]:
+        if "family" not in config:  # else the default of tables would be trained
+            raise KeyError("family")
+        return super().fit(config, data, seed, max_epochs=max_epochs, device=device, checkpoint=checkpoint)
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> SeriesPredictor:
         from trainables.base.tables.series.forecast import SERIES, interval_widths, series_fact

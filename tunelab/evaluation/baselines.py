@@ -51,11 +51,14 @@ def _guesses(task: Task, splits: Splits, test: RawSplit) -> Iterator[Baseline]:
     """Score the predictions of a task that need no model."""
     kind, facts, parts = row_kind(task.facts.kind), splits.training.facts, (splits.validation, test)
     found = [task.guesses(splits, part.inputs) for part in parts]
-    for name, first in found[0].items():
-        if isinstance(first, str):
-            yield Baseline(name, {}, {}, first)
+    for name in found[0]:
+        guessed = [said[name] for said in found]
+        without = [said for said in guessed if isinstance(said, str)]
+        if without:
+            yield Baseline(name, {}, {}, without[0])
             continue
-        outputs = [kind.encode_target(said[name], facts).reshape(-1, 1) for said in found]
+        numbers = [said for said in guessed if not isinstance(said, str)]
+        outputs = [kind.encode_target(said, facts).reshape(-1, 1) for said in numbers]
         scores = [task.output_scores(said, part, facts) for said, part in zip(outputs, parts, strict=True)]
         yield Baseline(name, validation=scores[0], test=scores[1])
 

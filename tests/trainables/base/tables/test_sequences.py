@@ -32,7 +32,7 @@ FAMILIES = tuple(SEQUENCES)
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Series, Splits]:
-    path = written(tmp_path_factory.mktemp("sequences"), sales(160))
+    path = written(tmp_path_factory.mktemp("sequences"), sales(150))
     task = Series(path, "날짜", "매출", horizon=3, known="비")
     return task, task.load()
 
@@ -184,7 +184,7 @@ def test_exponential_smoothing_forecasts_as_statsmodels_does(tmp_path: Path) -> 
         states = {name: getattr(fit, name) for name in ("initial_level", "initial_trend", "initial_seasonal")}
         known = values[: (origin - begins) // day + 1]
         later = ets.ETSModel(known, **form, initialization_method="known", **states).smooth(fit.params).forecast(9)
-    np.testing.assert_allclose(found[rows], later[counts[AHEAD][rows].to_numpy() - 1], rtol=1e-6)
+    np.testing.assert_allclose(found[rows], later[counts[AHEAD][rows].to_numpy(np.int64) - 1], rtol=1e-6)
 
 
 def test_without_statsmodels_a_sentence_says_what_is_missing(

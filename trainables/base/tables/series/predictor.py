@@ -27,4 +27,6 @@ class SeriesPredictor(TablePredictor):
 
     def trial_input(self) -> pd.DataFrame:
         facts = SequenceFacts.from_facts(self.facts)
-        return super().trial_input().assign(**{AHEAD: 1, WINDOW: empty_window(facts.channels, facts.length)})
+        row = super().trial_input()
+        row[AHEAD], row[WINDOW] = 1, empty_window(facts.channels, facts.length)
+        return row

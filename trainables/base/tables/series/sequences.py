@@ -44,8 +44,9 @@ class SequenceFacts:
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> SequenceFacts:
         """Read the fact ``sequence``."""
-        stored = facts[SEQUENCE]
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        stored: Mapping[str, Any] = facts[SEQUENCE]
+        lists = {name: tuple(stored[name]) for name in ("mean", "std", "positions", "calendar")}
+        return cls(length=int(stored["length"]), horizon=int(stored["horizon"]), **lists)
 
     @property
     def channels(self) -> int:
