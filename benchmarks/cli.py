@@ -92,6 +92,9 @@ def generation(
         str | None, typer.Option(help="Search settings that minimise human_distance or scorer_distance.")
     ] = None,
     trials: Annotated[int | None, typer.Option(help="Settings that --optimize tries; default 48.")] = None,
+    korean: Annotated[
+        bool, typer.Option("--korean", help="Add morphemes by kiwipiepy (extra 'korean'): repeated ones, plausibility.")
+    ] = False,
     speed: Annotated[bool, typer.Option(help="Measure speed too.")] = True,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow store; 'off' for none.")] = None,
     language: LanguageOption = None,
@@ -138,6 +141,7 @@ def generation(
             "rows": rows,
             "threads": threads,
             "device": device,
+            "korean": korean or None,
         },
         optimize=optimize,
         trials=trials,

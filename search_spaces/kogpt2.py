@@ -1,4 +1,4 @@
-"""Fine-tuning a pretrained GPT-2 language model such as KoGPT2."""
+"""Fine-tuning a pretrained language model such as KoGPT2."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import optuna
 from search_spaces.space import Config, SearchSpace
 
 LR = (1e-5, 1e-3)  # around 5e-5, where 125M pretrained models are usually fine-tuned
+BATCH_SIZES = (2, 4, 8, 16)
+BLOCK_LENGTHS = (64, 128, 256)
 
 
 def suggest_fine_tuning(trial: optuna.trial.BaseTrial, lr: tuple[float, float] = LR) -> Config:
@@ -16,8 +18,8 @@ def suggest_fine_tuning(trial: optuna.trial.BaseTrial, lr: tuple[float, float] =
     """
     return {
         "lr": trial.suggest_float("lr", *lr, log=True),
-        "batch_size": trial.suggest_categorical("batch_size", (2, 4, 8, 16)),
-        "block_length": trial.suggest_categorical("block_length", (64, 128, 256)),
+        "batch_size": trial.suggest_categorical("batch_size", BATCH_SIZES),
+        "block_length": trial.suggest_categorical("block_length", BLOCK_LENGTHS),
         "dropout": trial.suggest_float("dropout", 0.0, 0.3),
         "warmup": trial.suggest_float("warmup", 0.0, 0.3),
         "weight_decay": trial.suggest_float("weight_decay", 1e-4, 0.3, log=True),

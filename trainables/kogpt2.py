@@ -75,6 +75,11 @@ class KoGPT2(Task):
         "warmup": 0.1,
         "weight_decay": 0.01,
         "frozen_blocks": 0.0,
+        "adaptation": "full",  # this and the following: --space lora
+        "lora_rank": 8,
+        "lora_alpha": 16.0,
+        "lora_dropout": 0.0,
+        "lora_lr": 1e-3,
     }
     options: ClassVar[tuple[TaskOption, ...]] = (
         TaskOption(
@@ -103,8 +108,17 @@ class KoGPT2(Task):
         self._description: dict[str, Any] = {}
 
     def space(self, name: str | None = None) -> SearchSpace:
-        """As every task's; without a name, learning rates fit the model: the stand-in is far smaller than KoGPT2."""
-        return super().space("standin" if name is None and self.folder.is_standin else name)
+        """As every task's; without a name, learning rates fit the model: the stand-in is far smaller than KoGPT2.
+
+        Raises:
+            UserError: The space has adapters (``lora``), and the package that makes them is missing.
+        """
+        found = super().space("standin" if name is None and self.folder.is_standin else name)
+        if found.branch == "adaptation":
+            from trainables.base.text.lora import require_peft
+
+            require_peft()
+        return found
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
         """Return documents, split, then tokenised; the bundled text's split is fixed, see ``korean.bundled``.
@@ -196,11 +210,17 @@ class KoGPT2(Task):
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> Predictor:
         """Build the fine-tuned network with its tokenizer (a ``LanguageModelPredictor``)."""
+        from trainables.base.text.fine_tuning import load_trained, prepare
         from trainables.base.text.language_model import load_model
+        from trainables.base.text.lora import merge_adapters
         from trainables.base.text.predictor import LanguageModelPredictor
 
         network, _, _ = load_model(self.folder)
-        network.load_state_dict(dict(weights), strict=False)  # without tensors that are tied to another
+        settings = _settings(config)
+        prepare(network, settings, 0)
+        load_trained(network, settings, weights)
+        if settings.adapters is not None:
+            merge_adapters(network)
         return LanguageModelPredictor(network, splits.preprocessing, splits.training.facts, config)
 
     def scores(self, predictor: Predictor, split: RawSplit) -> dict[str, float]:
@@ -217,7 +237,9 @@ def _settings(config: Config) -> Settings:
 
     from trainables.base.text.fine_tuning import Settings
 
-    return Settings(**{field.name: config[field.name] for field in fields(Settings)})
+    unchanged = {"dropout": 0.0, "frozen_blocks": 0.0}  # of a network that adapters leave as it is
+    given = {**unchanged, **config}
+    return Settings(**{field.name: given[field.name] for field in fields(Settings) if field.name in given})
 
 
 def _arrays(name: str, tokens: Tokens) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from benchmarks.generation.measure.writer import Writer, check_plan, load_writer
 from benchmarks.generation.plan.goal import Goal, check_goal
 from benchmarks.generation.plan.spec import Plan, named_models, parse_spec, resolve
 from benchmarks.generation.plan.storage import KIND, PACKAGES, RESULTS, SAMPLES, SPEED, TUNING, asked, write_json
+from benchmarks.generation.scoring.morphemes import require_kiwi
 from benchmarks.generation.scoring.scorer import Scorer, load_scorer
 from benchmarks.harness.lockfile import Lock
 from benchmarks.harness.suite import Notify, Suite, run_suite
@@ -98,6 +99,7 @@ class GenerationSuite(Suite[Results]):
             "threads": self._writer.threads,
             "device": self._writer.model.device.type,
             "slower": self._writer.slower,
+            "kiwi": require_kiwi() if plan.spec.korean else None,
         }
         plain: dict[str, Any] = json.loads(json.dumps(content))
         return {**self.asked(), **plain}

@@ -15,6 +15,7 @@ from benchmarks.generation.decoding.reference import generate_continuations
 from benchmarks.generation.decoding.samples import Sample, Slot
 from benchmarks.generation.plan.settings import DecodingSettings
 from benchmarks.generation.plan.spec import HUMAN, Plan, Prompt, find_models
+from benchmarks.generation.scoring.morphemes import read_morphemes, require_kiwi
 from benchmarks.generation.scoring.quality import Scored
 from benchmarks.generation.scoring.scorer import Scorer, split_ids
 from search_spaces.errors import UserError
@@ -124,9 +125,11 @@ def check_plan(plan: Plan) -> None:
 
     Raises:
         UserError: no such model, a tokenizer that loses Korean, a prompt with new tokens over the model's length, or no
-            GPU where one is asked for.
+            GPU or no package of morphemes where one is asked for.
     """
     folder = find_models(plan)
+    if plan.spec.korean:
+        require_kiwi()
     if plan.spec.device == "cuda" and not torch.cuda.is_available():
         raise UserError("'device' is cuda, but torch finds no GPU here. Leave it out for the CPU.")
     tokenizer = load_tokenizer(folder)
@@ -164,10 +167,11 @@ def load_writer(plan: Plan, threads: int | None = None) -> Writer:
 
 
 def score(writer: Writer, scorer: Scorer, plan: Plan, samples: Sequence[Sample]) -> list[Scored]:
-    """Return the samples with their surprise under the scorer and their unknown tokens."""
+    """Return the samples with their surprise under the scorer, their unknown tokens and, if asked, their morphemes."""
     surprises = scorer.score([(plan.prompts[s.prompt].text, s.text) for s in samples])
     unknown = writer.facts.unk_id
+    readings = read_morphemes([s.text for s in samples]) if plan.spec.korean else [None] * len(samples)
     return [
-        Scored(sample, nats, units, sum(token == unknown for token in sample.token_ids))
-        for sample, (nats, units) in zip(samples, surprises, strict=True)
+        Scored(sample, nats, units, sum(token == unknown for token in sample.token_ids), reading)
+        for sample, (nats, units), reading in zip(samples, surprises, readings, strict=True)
     ]

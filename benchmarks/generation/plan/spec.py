@@ -85,6 +85,7 @@ class BenchmarkSpec(_Strict):
         rows: most sequences decoded at once; null means what memory allows.
         threads: of torch; null means one for a small model, else torch's own choice.
         device: ``cpu``, or ``cuda`` for a GPU, where rounding differs from a CPU's and rare ties with it.
+        korean: whether Kiwi gives a second opinion on Korean: morphemes, repeated ones, plausibility.
         speed: see ``SpeedSpec``.
     """
 
@@ -100,6 +101,7 @@ class BenchmarkSpec(_Strict):
     rows: int | None = Field(default=None, ge=1)
     threads: int | None = Field(default=None, ge=1, le=256)
     device: Literal["cpu", "cuda"] = "cpu"
+    korean: bool = False
     speed: SpeedSpec = SpeedSpec()
 
 

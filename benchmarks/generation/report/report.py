@@ -9,6 +9,7 @@ from benchmarks.generation.report.equal_effort import equal_effort_section
 from benchmarks.generation.report.findings import findings
 from benchmarks.generation.report.recommendation import recommendation_table
 from benchmarks.generation.scoring.metrics import DEFINITIONS
+from benchmarks.generation.scoring.morphemes import DEFINITIONS as KOREAN_DEFINITIONS
 from benchmarks.generation.scoring.quality import HUMAN_PAIRED, PAIRED
 from benchmarks.harness.provenance import provenance_facts
 from tunelab.documents.blocks import (
@@ -55,7 +56,7 @@ def model_note(results: Results) -> str:
 
 def make_generation_document(results: Results) -> Document:
     """Return the whole report."""
-    meanings: dict[str, Cell] = {tables.title(names): tr_term(text) for names, text in DEFINITIONS.items()}
+    meanings: dict[str, Cell] = {tables.title(names): tr_term(text) for names, text in _definitions(results).items()}
     found: list[Section | None] = [
         Section(tr("Recommendation"), _recommendation(results)),
         Section(tr("Samples side by side"), _samples(results)),
@@ -63,6 +64,7 @@ def make_generation_document(results: Results) -> Document:
         _search_section(results),
         Section(tr("Quality and diversity"), _quality(results)),
         _human_section(results),
+        _korean_section(results),
         Section(tr("Differences to the baseline"), _statistics(results)),
         equal_effort_section(results),
         _speed_section(results),
@@ -72,6 +74,10 @@ def make_generation_document(results: Results) -> Document:
     ]
     sections = [section for section in found if section is not None]
     return Document(_title(results), _subtitle(results), sections, _provenance(results))
+
+
+def _definitions(results: Results) -> dict[str, str]:
+    return DEFINITIONS | (KOREAN_DEFINITIONS if results.plan.spec.korean else {})
 
 
 def _title(results: Results) -> str:
@@ -130,6 +136,11 @@ def _human_section(results: Results) -> Section | None:
         return None
     intro = tr("Only the prompts that begin held-out documents, whose human continuation is known.")
     return Section(tr("Against human text"), [Text(intro), table])
+
+
+def _korean_section(results: Results) -> Section | None:
+    table = tables.korean_table(results)
+    return None if table is None else Section(tr("Second opinion on Korean"), [table])
 
 
 def _statistics(results: Results) -> list[Block]:

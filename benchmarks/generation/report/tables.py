@@ -10,6 +10,7 @@ from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.settings import PARAMETERS
 from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.scoring.metrics import CHARACTERS, DEFINITIONS
+from benchmarks.generation.scoring.morphemes import DEFINITIONS as KOREAN_DEFINITIONS
 from benchmarks.generation.scoring.quality import QualityTable
 from benchmarks.generation.scoring.statistics import MIN_PROMPTS, can_decide, nll_difference_interval
 from tunelab.documents.blocks import Cell, Table
@@ -29,6 +30,8 @@ AGAINST_HUMAN = (
     "single_distinct_1", "single_distinct_2", "single_distinct_3", "seq_rep_4", "repeated_4", "single_zipf", "ended",
     "tokens",
 )  # fmt: skip
+KOREAN = tuple(KOREAN_DEFINITIONS)
+ALL_DEFINITIONS = {**DEFINITIONS, **KOREAN_DEFINITIONS}
 
 
 DIGITS = 3  # significant, in every table
@@ -41,7 +44,7 @@ def title(names: str) -> str:
 
 def definitions() -> dict[str, str]:
     """Return what each metric means, by the title of its name."""
-    return {title(name): tr_term(text) for names, text in DEFINITIONS.items() for name in names.split(", ")}
+    return {title(name): tr_term(text) for names, text in ALL_DEFINITIONS.items() for name in names.split(", ")}
 
 
 def main_table(results: Results) -> Table:
@@ -57,6 +60,24 @@ def main_table(results: Results) -> Table:
 def further_table(results: Results) -> Table:
     """Return the sanity columns and the measures on characters, by setting."""
     return _by_setting(results, FURTHER, tr("Sanity columns and the same measures on characters."))
+
+
+def korean_table(results: Results) -> Table | None:
+    """Return what Kiwi reads in the texts, by setting, the human text last; None unless it was asked for."""
+    if not results.plan.spec.korean:
+        return None
+    rows: list[tuple[Cell, ...]] = []
+    for setting in results.plan.settings:
+        row = results.table.row(setting.name)
+        rows.append((setting.name, row.texts, *(defined(row.figures.get(name)) for name in KOREAN)))
+    human = results.human_table.human if results.human_table else None
+    if human is not None:
+        rows.append((tr_term(HUMAN), human.texts, *(defined(human.figures.get(name)) for name in KOREAN)))
+    caption = tr(
+        "Morphemes as Kiwi (kiwipiepy {version}) reads them; human text on the prompts that have it.",
+        version=results.lock["resolved"]["kiwi"]["kiwipiepy"],
+    )
+    return _table((tr("setting"), tr("texts"), *(title(n) for n in KOREAN)), tuple(rows), caption)
 
 
 def human_table(results: Results) -> Table | None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from benchmarks.generation.decoding.samples import Sample
 from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.scoring import metrics as m
+from benchmarks.generation.scoring.morphemes import Reading, reading_figures
 
 Values = npt.NDArray[np.float64]
 
@@ -38,12 +39,14 @@ class Scored:
         scorer_nats: its surprise under the scorer.
         scorer_units: characters or tokens it was counted over.
         unknown: its unknown tokens.
+        reading: its morphemes; None unless they were asked for.
     """
 
     sample: Sample
     scorer_nats: float
     scorer_units: int
     unknown: int
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def _figures(items: Sequence[Scored], longest: int | None) -> dict[str, float]:
     parts = [s.token_ids[:longest] for s in samples]
     letters = [m.without_blanks(text)[: m.CHARACTERS] for text in texts]
     tokens = sum(len(s.token_ids) for s in samples)
+    readings = [item.reading for item in items if item.reading is not None]
     return {
         "nll": _nll(items),
         "perplexity": math.exp(_nll(items)),
@@ -145,6 +149,7 @@ def _figures(items: Sequence[Scored], longest: int | None) -> dict[str, float]:
         "unknown": sum(item.unknown for item in items) / tokens if tokens else math.nan,
         "hangul": _mean([m.hangul_share(t) for t in texts]),
         "jamo": _mean([m.jamo_share(t) for t in texts]),
+        **(reading_figures(readings) if readings else {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,16 +19,18 @@ from transformers import PreTrainedModel
 from search_spaces.errors import UserError
 from trainables.base.contract.task import EpochReport
 from trainables.base.text.document_loss import Tokens, perplexity, total_nats
+from trainables.base.text.lora import Adapters, adapter_weights, add_adapters, set_adapter_weights
 from trainables.base.text.network_parts import blocks_of, own_weights, shape_of
 
 MAX_GRAD_NORM = 1.0
+FULL = "full"  # adaptation of the whole network
 BETAS = (0.9, 0.99)  # a shorter memory than 0.999: a fine-tuning has hundreds of steps, not hundreds of thousands
 MICRO_TOKENS = {"cpu": 1024, "cuda": 8192}  # tokens in one forward pass; larger batches accumulate gradients
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One configuration of the search space ``kogpt2``.
+    """One configuration of the search spaces ``kogpt2`` and ``kogpt2_lora``.
 
     Attributes:
         lr: peak learning rate.
@@ -39,6 +41,8 @@ class Settings:
         weight_decay: of matrices; biases and norms have none.
         frozen_blocks: share of the transformer blocks, counted from the input, that stay as they are. The embedding
             always trains: it is tied to the output layer.
+        adaptation: ``"full"``, or ``"lora"`` for adapters beside layers that stay as they are.
+        lora_rank, lora_alpha, lora_dropout: of the adapters, see ``lora.Adapters``.
     """
 
     lr: float
@@ -48,6 +52,17 @@ class Settings:
     warmup: float
     weight_decay: float
     frozen_blocks: float
+    adaptation: str = FULL
+    lora_rank: int = 8
+    lora_alpha: float = 16.0
+    lora_dropout: float = 0.0
+
+    @property
+    def adapters(self) -> Adapters | None:
+        """The adapters that train in place of the network; None where the network trains."""
+        if self.adaptation == FULL:
+            return None
+        return Adapters(self.lora_rank, self.lora_alpha, self.lora_dropout)
 
 
 def fine_tune(
@@ -81,7 +96,7 @@ def fine_tune(
         ``val_nats_per_char`` (comparable across tokenizers). A diverged epoch is the last one.
     """
     device = network.device
-    prepare(network, settings)
+    prepare(network, settings, seed)
     block_length = min(settings.block_length, shape_of(network).context, len(train.ids))
     steps_per_epoch = math.ceil(len(train.ids) // block_length / settings.batch_size)
     schedule = Schedule(settings.lr, settings.warmup, max_epochs * steps_per_epoch)
@@ -99,15 +114,15 @@ def fine_tune(
         val_loss = nats / count
         metrics = {"train_loss": train_loss, "lr": lr, "val_perplexity": perplexity(val_loss)}
         metrics["val_nats_per_char"] = nats / val_characters
-        weights = own_weights(network)
+        weights = trained_weights(network, settings)
         save = partial(_save, network, optimizer, randomness, settings, seed, max_epochs, epoch)
         yield EpochReport(epoch, val_loss, metrics, weights, save)
         if not (math.isfinite(val_loss) and math.isfinite(train_loss)):
             return
 
 
-def prepare(network: PreTrainedModel, settings: Settings) -> None:
-    """Set dropout and freeze blocks."""
+def prepare(network: PreTrainedModel, settings: Settings, seed: int) -> None:
+    """Set dropout, freeze blocks, and add adapters where these train."""
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = settings.dropout
@@ -118,6 +133,21 @@ def prepare(network: PreTrainedModel, settings: Settings) -> None:
         raise UserError(f"The blocks of a {type(network).__name__} cannot be told apart: fix frozen_blocks at 0.")
     for block in blocks[: int(settings.frozen_blocks * len(blocks))]:
         block.requires_grad_(False)
+    if settings.adapters is not None:  # last: their dropout is their own
+        add_adapters(network, settings.adapters, seed)
+
+
+def trained_weights(network: PreTrainedModel, settings: Settings) -> dict[str, Tensor]:
+    """Return what a trial keeps: the network's weights, or those of its adapters alone."""
+    return own_weights(network) if settings.adapters is None else adapter_weights(network)
+
+
+def load_trained(network: PreTrainedModel, settings: Settings, weights: Mapping[str, Tensor]) -> None:
+    """Give a prepared network what a trial kept."""
+    if settings.adapters is None:
+        network.load_state_dict(dict(weights), strict=False)  # without tensors that are tied to another
+    else:
+        set_adapter_weights(network, weights)
 
 
 def build_optimizer(network: PreTrainedModel, settings: Settings) -> torch.optim.AdamW:
@@ -246,7 +276,7 @@ def _save(
 ) -> None:
     """Write ``weights.safetensors``, ``training.pt`` (tensors only, read with ``weights_only``) and ``state.json``."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: weight.detach().contiguous() for name, weight in own_weights(network).items()}
+    weights = {name: weight.detach().contiguous() for name, weight in trained_weights(network, settings).items()}
     save_file(weights, folder / "weights.safetensors")
     torch.save({"optimizer": optimizer.state_dict(), "randomness": randomness.state()}, folder / "training.pt")
     run = {"epoch": epoch, "settings": asdict(settings), "seed": seed, "max_epochs": max_epochs}
@@ -266,7 +296,7 @@ def _restore(
     run = json.loads((folder / "state.json").read_text("utf-8"))
     if run["settings"] != asdict(settings) or run["seed"] != seed or run["max_epochs"] != max_epochs:
         raise UserError(f"The checkpoint '{folder}' is of another run. Use its settings, seed and epochs.")
-    network.load_state_dict(load_file(folder / "weights.safetensors"), strict=False)  # the tied output layer follows
+    load_trained(network, settings, load_file(folder / "weights.safetensors"))
     training = torch.load(folder / "training.pt", weights_only=True)
     optimizer.load_state_dict(training["optimizer"])
     randomness.set_state(training["randomness"])

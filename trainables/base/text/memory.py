@@ -15,6 +15,7 @@ ACTIVATION_BYTES = {"cpu": 132, "cuda": 68}  # per token, layer and channel: 34 
 # (Korthikanti et al. 2022, "Reducing activation recomputation", eq. 2), twice that in float32, and twice again for
 # what an allocator keeps on a CPU: with it, the estimate meets three measured runs of 125M within 15 %
 SCORE_BYTES = {"cpu": 20, "cuda": 10}  # per head and pair of tokens, eq. 2
+ADAPTED_WIDTHS = 18  # inputs and outputs of a block's linear layers, in widths of the network
 ADVICE = (
     "Run fewer trials at once, fix a smaller batch_size or block_length, freeze more blocks, or take a smaller --model."
 )
@@ -36,8 +37,11 @@ def training_bytes(shape: ModelShape, parameters: int, settings: Settings, devic
     per_token = ACTIVATION_BYTES[kind] * shape.width + SCORE_BYTES[kind] * shape.heads * length
     activations = rows * length * shape.layers * per_token
     logits = rows * length * shape.vocabulary * LOGIT_BYTES
+    trained = parameters * (1 - 0.5 * settings.frozen_blocks)
+    if settings.adapters is not None:
+        trained = settings.adapters.rank * shape.layers * ADAPTED_WIDTHS * shape.width
     # weight; gradient and Adam's two moments of what trains; autocast's 16-bit copy
-    states = parameters * (4 + 12 * (1 - 0.5 * settings.frozen_blocks) + (2 if kind == "cuda" else 0))
+    states = parameters * (4 + (2 if kind == "cuda" else 0)) + 12 * trained
     return float((CUDA_CONTEXT if kind == "cuda" else PROCESS) + states + activations + logits)
 
 

@@ -5,9 +5,10 @@ Nothing that comes with a model is run: safetensors or GGUF, no remote code; of 
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 import torch
@@ -167,7 +168,8 @@ def _quiet_transformers() -> Iterator[None]:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     try:
-        yield
+        with redirect_stderr(io.StringIO()):  # a GGUF's bar asks nothing else
+            yield
     finally:
         transformers_logging.set_verbosity(verbosity)
 
