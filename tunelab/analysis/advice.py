@@ -116,17 +116,35 @@ def _place(value: Any, low: float, high: float, is_log: bool) -> float:
 def _immaterial(result: SweepResult, importance: Mapping[str, float]) -> Iterator[str]:
     if len(result.ranked()) < MIN_TRIALS or len(importance) < 2:
         return
-    names = [name for name, share in importance.items() if share < IMMATERIAL]
+    trials = result.ranked()
+    best = trials[0].params
+    names = [
+        name
+        for name, share in importance.items()
+        # a branch that the winner did not take says nothing of the next sweep, nor does one of a few trials
+        if share < IMMATERIAL and name in best and sum(name in trial.params for trial in trials) >= MIN_TRIALS
+        if not _decides_branch(name, trials)
+    ]
     if names:
-        best = next(iter(result.ranked())).params
-        held = " ".join(f"--set {name}={_shown(best[name])}" for name in names if name in best)
+        held = " ".join(f"--set {name}={_shown(best[name])}" for name in names)
         text = tr(
             "{names} hardly mattered (less than {share:.0%} of the importance each)",
             names=_listed(names),
             share=IMMATERIAL,
         )
         hold = tr("a next sweep can hold it") if len(names) == 1 else tr("a next sweep can hold them")
-        yield f"{text}; {hold}: {held}" if held else f"{text}."
+        yield f"{text}; {hold}: {held}"
+
+
+def _decides_branch(name: str, trials: list[TrialRecord]) -> bool:
+    """Return whether other parameters exist for some of a parameter's values alone: what it is worth is theirs."""
+    having = [trial.params for trial in trials if name in trial.params]
+    for other in {key for params in having for key in params} - {name}:
+        with_it = {params[name] for params in having if other in params}
+        without = {params[name] for params in having if other not in params}
+        if with_it and without and not with_it & without:
+            return True
+    return False
 
 
 def _scheduler(result: SweepResult) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution, distribution_to_json
 
+from search_spaces import ParamValue
 from tests.results import made_up_result
 from trainables.wine import Wine
 from tunelab.analysis.advice import advice
@@ -66,6 +67,17 @@ def test_what_hardly_mattered_can_be_held() -> None:
     assert "can hold them: --set dropout=0.2 --set depth=4" in text
     assert "hardly" not in told(swept(trials[:19]), {"lr": 0.99, "dropout": 0.01})
     assert "hardly" not in told(swept(trials), {"lr": 0.6, "dropout": 0.4})
+
+
+def test_a_branch_and_parameters_of_few_trials_get_no_advice() -> None:
+    a: dict[str, ParamValue] = {"family": "a", "wide": 3}
+    b: dict[str, ParamValue] = {"family": "b", "deep": 4}
+    trials = [replace(trial(n, 0.1 + 0.01 * n, 0.01), params=a if n % 4 else b) for n in range(1, 41)]
+    text = told(swept(trials), {"wide": 0.01, "family": 0.001, "deep": 0.001})
+    assert "wide hardly mattered" in text
+    assert "--set wide=3" in text
+    assert "family" not in text
+    assert "deep" not in text
 
 
 def test_a_scheduler_that_never_acted_is_named() -> None:
