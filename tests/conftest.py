@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import shutil
 import sqlite3
@@ -37,23 +36,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """One local Ray with 2 CPUs and no GPU for all tests; sweeps use the Ray that runs and leave it running."""
-    from tunelab.launch.session import import_ray
+    from tests.forked_ray import forked_ray
 
-    ray = import_ray()
-    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: Ray's socket names have 107 characters at most
-    ray.init(
-        address="local",
-        num_cpus=2,
-        num_gpus=0,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.CRITICAL,
-        object_store_memory=200_000_000,
-        _temp_dir=folder,
-    )
-    yield
-    ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
+    with forked_ray():
+        yield
 
 
 @pytest.fixture(scope="session")

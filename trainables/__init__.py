@@ -1,19 +1,11 @@
 """What is learned: one task a file. This is the door to the contract of tasks and to finding them."""
 
+from trainables.base.contract.data import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
+from trainables.base.contract.facts import TaskFacts
+from trainables.base.contract.objective import METRIC
 from trainables.base.contract.options import TaskOption
-from trainables.base.contract.task import (
-    METRIC,
-    SPLIT_SEED,
-    EpochReport,
-    Predictor,
-    RawSplit,
-    SealedTest,
-    Splits,
-    Task,
-    TaskFacts,
-    TrainingData,
-    digest_arrays,
-)
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import SPLIT_SEED, EpochReport, Task
 from trainables.base.tables.tabular import TabularTask
 from trainables.discovery import (
     get_task,

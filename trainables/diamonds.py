@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainables.base.contract.task import TaskFacts
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.tables.budget import table_budget
 from trainables.base.tables.published_split import PublishedSplitTask
 from trainables.base.tables.references import table_reference

@@ -14,8 +14,11 @@ from typing import Any
 
 from search_spaces.errors import UserError, describe_error, unknown
 from search_spaces.python_file import PythonFile
+from trainables.base.contract.data import Splits
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.own_code import import_file, line_of_error
-from trainables.base.contract.task import Predictor, Splits, Task, TaskFacts
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import Task
 from trainables.base.contract.trainable import TASK_FILE
 
 ENTRY_POINTS = "tunelab.tasks"

@@ -8,20 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
+from trainables.base.contract.data import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.names import task_name
 from trainables.base.contract.options import TaskOption
-from trainables.base.contract.task import (
-    SPLIT_SEED,
-    Config,
-    EpochReport,
-    RawSplit,
-    SealedTest,
-    Splits,
-    Task,
-    TaskFacts,
-    TrainingData,
-    digest_arrays,
-)
+from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,7 +148,8 @@ class Images(Task):
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
         from trainables.base.images.residual import build_picture_model, picture_changes
-        from trainables.base.training.loop import fit_annealed, seeded
+        from trainables.base.training.loop import fit_annealed
+        from trainables.base.training.randomness import seeded
 
         with seeded(seed):
             model = build_picture_model(config, data.facts)

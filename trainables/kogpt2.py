@@ -7,20 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from trainables.base.contract.data import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.options import TaskOption
-from trainables.base.contract.task import (
-    SPLIT_SEED,
-    Config,
-    EpochReport,
-    Predictor,
-    RawSplit,
-    SealedTest,
-    Splits,
-    Task,
-    TaskFacts,
-    TrainingData,
-    digest_arrays,
-)
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
 from trainables.base.text.model_folder import KOGPT2, KOGPT2_LICENCE, find_model
 
 if TYPE_CHECKING:
@@ -29,8 +20,8 @@ if TYPE_CHECKING:
 
     from search_spaces import SearchSpace
     from trainables.base.text.document_loss import Tokens
+    from trainables.base.text.documents import Corpus
     from trainables.base.text.fine_tuning import Settings
-    from trainables.base.text.korean import Corpus
 
 MANY_UNKNOWN = 0.05  # share of unknown tokens, which are easily foreseen
 CHEAP_EVALUATION = 5e11  # parameters times tokens: a few seconds on one CPU core
@@ -100,7 +91,7 @@ class KoGPT2(Task):
             self.facts = replace(self.facts, max_epochs=PRETRAINED_EPOCHS, note=note)
         self.facts = replace(self.facts, title=f"Korean language model, fine-tuned from: {self.folder.name}")
         if self.data is not None:
-            from trainables.base.text.korean import text_files
+            from trainables.base.text.corpus_files import text_files
 
             text_files(self.data)  # a wrong path is said before anything starts
             self.bundled_files = ()
@@ -127,8 +118,9 @@ class KoGPT2(Task):
             UserError: text that cannot be split, a model that does not load, a tokenizer that loses Korean, or too
                 little memory for the smallest trial.
         """
+        from trainables.base.text.corpus_files import read_corpus
         from trainables.base.text.document_loss import perplexity, total_nats
-        from trainables.base.text.korean import bundled, read_corpus
+        from trainables.base.text.korean import bundled
         from trainables.base.text.language_model import load_model, tokenize
         from trainables.base.text.memory import require_memory, training_bytes
 

@@ -19,8 +19,8 @@ from trainables.base.text.model_folder import CORPUS_KEY, LICENCE_KEY, STANDIN, 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
+    from trainables.base.text.documents import Document
     from trainables.base.text.fine_tuning import Settings
-    from trainables.base.text.korean import Document
 
 SEED = 20_261_101
 VOCABULARY = 1024  # with 2048 most tokens are seen once or twice in so little text (nats per character 2 % lower)
@@ -91,8 +91,8 @@ def train_network(
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
+    from trainables.base.text.documents import digest
     from trainables.base.text.fine_tuning import fine_tune
-    from trainables.base.text.korean import digest
     from trainables.base.text.language_model import tokenize
 
     torch.manual_seed(SEED)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.names import task_name
 from trainables.base.contract.options import TaskOption
-from trainables.base.contract.task import TaskFacts
 from trainables.base.tables.budget import SMALL_ROWS, table_budget
 from trainables.base.tables.series.reference import series_reference
 from trainables.base.tables.tabular import TabularTask
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from trainables.base.contract.data import RawSplit, Splits, TrainingData
     from trainables.base.contract.splits import RowSplit
-    from trainables.base.contract.task import Config, EpochReport, RawSplit, Splits, TrainingData
+    from trainables.base.contract.task import Config, EpochReport
     from trainables.base.tables.columns import Columns
     from trainables.base.tables.series.grid import OneSeries
     from trainables.base.tables.series.predictor import SeriesPredictor

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from search_spaces.errors import UserError, unknown
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.names import task_name
 from trainables.base.contract.options import TaskOption
-from trainables.base.contract.task import SPLIT_SEED, TaskFacts
+from trainables.base.contract.task import SPLIT_SEED
 from trainables.base.kinds.kind import TABLE_KINDS
 from trainables.base.tables.budget import SMALL_ROWS, table_budget
 from trainables.base.tables.references import MLP, table_reference
@@ -20,14 +21,19 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from trainables.base.contract.data import Splits
     from trainables.base.contract.splits import RowSplit
-    from trainables.base.contract.task import Splits
     from trainables.base.kinds.kind import TargetTransform
     from trainables.base.tables.columns import Columns
 
 CONSTANT = "has one value in the training rows"
 TRANSFORMS = ("none", "log", "robust")
 MANY_ROWS = 100_000
+SEPARATING = {  # what a column that separates the rows is for
+    "split_column": "says which split a row is in",
+    "group_column": "names the row's group",
+    "time_column": "orders the rows in time",
+}
 
 
 class Table(TabularTask):
@@ -100,12 +106,7 @@ class Table(TabularTask):
 
         if data is None:
             raise UserError("Task 'table' needs a file and a target: --data houses.csv --target price.")
-        reasons = {
-            "split_column": (split_column, "says which split a row is in"),
-            "group_column": (group_column, "names the row's group"),
-            "time_column": (time_column, "orders the rows in time"),
-        }
-        columns = {option: column for option, (column, _) in reasons.items()}
+        columns = {"split_column": split_column, "group_column": group_column, "time_column": time_column}
         texts = {"data": data, "target": target, "kind": kind, "target_transform": target_transform, **columns}
         _check_text(texts | {"ignore": ignore, "treat": treat})
         _check_one_way(columns)
@@ -121,7 +122,7 @@ class Table(TabularTask):
         wishes = Wishes(
             kind=kind,
             ignore=_names(ignore, table.frame),
-            reserved={column: why for column, why in reasons.values() if column is not None},
+            reserved={column: SEPARATING[option] for option, column in columns.items() if column is not None},
             treat=parse_treatments([treat] if isinstance(treat, str) else list(treat or ())),
             missing=_missing(missing),
         )

@@ -8,20 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError, unknown
+from trainables.base.contract.data import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.names import task_name
 from trainables.base.contract.options import TaskOption
-from trainables.base.contract.task import (
-    SPLIT_SEED,
-    Config,
-    EpochReport,
-    RawSplit,
-    SealedTest,
-    Splits,
-    Task,
-    TaskFacts,
-    TrainingData,
-    digest_arrays,
-)
+from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
 from trainables.base.kinds.kind import TABLE_KINDS
 
 if TYPE_CHECKING:
@@ -216,7 +207,8 @@ class Text(Task):
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
         from trainables.base.text.networks import build_text_model
-        from trainables.base.training.loop import fit_tensors, patience_epochs, seeded
+        from trainables.base.training.loop import fit_tensors, patience_epochs
+        from trainables.base.training.randomness import seeded
 
         with seeded(seed):
             model = build_text_model(config, data.facts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search_spaces.errors import UserError
-from trainables.base.contract.task import TaskFacts, digest_arrays
+from trainables.base.contract.data import digest_arrays
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.tables.budget import table_budget
 from trainables.base.tables.references import table_reference
 from trainables.base.tables.tabular import TabularTask

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from search_spaces.errors import UserError, describe_error
 from trainables.base.training.machine_memory import available_memory
+from tunelab.records.text import format_bytes, format_number
 from tunelab.system.machine import cpu_quota, processor, usable_cpus
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import existing_folder, home_of, sqlite_path
@@ -96,7 +97,7 @@ def _cpus() -> Finding:
 def _memory() -> Finding:
     left = available_memory()
     problem = "A sweep needs about 2 GB: close something, or use another machine." if left < LOW_MEMORY else ""
-    return Finding("memory", f"{_gb(left)} available", problem)
+    return Finding("memory", f"{format_bytes(left)} available", problem)
 
 
 def _gpus() -> Iterator[Finding]:
@@ -110,7 +111,11 @@ def _gpus() -> Iterator[Finding]:
     for index in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(index)
         problem = "Another process holds half of its memory." if free < total / 2 else ""
-        yield Finding(f"GPU {index}", f"{torch.cuda.get_device_name(index)}, {_gb(free)} of {_gb(total)} free", problem)
+        yield Finding(
+            f"GPU {index}",
+            f"{torch.cuda.get_device_name(index)}, {format_bytes(free)} of {format_bytes(total)} free",
+            problem,
+        )
 
 
 def _disk(name: str, folder: Path) -> Finding:
@@ -118,7 +123,7 @@ def _disk(name: str, folder: Path) -> Finding:
     if not os.access(folder, os.W_OK):
         return Finding(name, str(folder), "It cannot be written: choose another with --tracking-uri.")
     problem = "`tunelab clean` shows what can go." if free < LOW_DISK else ""
-    return Finding(name, f"{_gb(free)} free in {folder}", problem)
+    return Finding(name, f"{format_bytes(free)} free in {folder}", problem)
 
 
 def _shared_memory() -> Finding:
@@ -131,7 +136,7 @@ def _shared_memory() -> Finding:
         if size <= SMALL_SHM
         else ""
     )
-    return Finding("shared memory", f"{_gb(size)} in {path}", problem)
+    return Finding("shared memory", f"{format_bytes(size)} in {path}", problem)
 
 
 def _data() -> Finding:
@@ -161,7 +166,7 @@ def _store(tracking_uri: str) -> Finding:
     store = Store(tracking_uri)
     count = len(store.sweeps())
     seconds = time.monotonic() - began
-    return Finding("store", f"{store.shown_uri}, {count} sweeps, answered in {seconds:.1f} s")
+    return Finding("store", f"{store.shown_uri}, {count} sweeps, answered in {format_number(seconds, 2)} s")
 
 
 def _sweeps(home: Path) -> Iterator[Finding]:
@@ -193,7 +198,7 @@ def _ray(address: str | None) -> Finding:
         value = (
             f"{where}: {cluster.get('CPU', 0):g} CPUs, {cluster.get('GPU', 0):g} GPUs, "
             f"{sum(key.startswith('node:') and 'head' not in key for key in cluster)} nodes, "
-            f"ready in {time.monotonic() - began:.1f} s"
+            f"ready in {format_number(time.monotonic() - began, 2)} s"
         )
     problem = f"It listens at {host}, where other machines reach it." if not given and host != LOOPBACK else ""
     return Finding("Ray", value, problem)
@@ -224,7 +229,3 @@ def _attempts(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Find
         yield Finding(name, "not usable", without_secrets(str(error)))
     except Exception as error:  # noqa: BLE001 what cannot even be looked at is a finding too
         yield Finding(name, "could not be looked at", without_secrets(describe_error(error)))
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1e9:.1f} GB"

@@ -16,6 +16,7 @@ from trainables.base.training.compute import Compute
 from trainables.discovery import FUNCTION_PREFIX
 from tunelab.launch.retraining import repeat_trial
 from tunelab.records.measure import Measure
+from tunelab.records.text import format_number
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.setup.named_files import named_files
 from tunelab.system.environment import Machine, git_commit, versions
@@ -47,7 +48,7 @@ class Difference:
             return f"epoch {self.epoch}: {self.metric} {which}"
         return (
             f"epoch {self.epoch}: {self.metric} was {self.before!r}, is {self.now!r} "
-            f"(differs by {abs(self.now - self.before):.3g})"
+            f"(differs by {format_number(abs(self.now - self.before), 3)})"
         )
 
 
@@ -90,7 +91,7 @@ def reproduce(store: Store, run_id: str, trusted: Sequence[str] = (), task: Task
         task: what was trained, where the sweep was given it in memory; looked up when None.
 
     Raises:
-        UserError: the run is no trial or damaged, it has no epoch to compare, its data or task file is not what
+        UserError: the run is not a trial or is damaged, it has no epoch to compare, its data or task file is not what
             it was, or the store names a file that this user has not.
     """
     record = store.load_trial(run_id)

@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING
 
 from search_spaces.mlp import suggest_mlp
 from search_spaces.space import SearchSpace
-from trainables.base.contract.task import (
-    SPLIT_SEED,
-    Config,
-    EpochReport,
-    RawSplit,
-    SealedTest,
-    Splits,
-    Task,
-    TaskFacts,
-    TrainingData,
-    digest_arrays,
-)
+from trainables.base.contract.data import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
+from trainables.base.contract.facts import TaskFacts
+from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from trainables.base.contract.task import TrainingData
+from trainables.base.contract.data import TrainingData
 from trainables.base.training.compute import cpu_threads
-from trainables.base.training.loop import AutogradTrainer, Validation, seeded
+from trainables.base.training.loop import AutogradTrainer, Validation
 from trainables.base.training.mlp import MLP, FusedMLPTrainer
+from trainables.base.training.randomness import seeded
 
 LR = 1e-3
 

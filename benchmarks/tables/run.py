@@ -22,6 +22,7 @@ from search_spaces.errors import UserError
 from trainables import Splits
 from trainables.base.tables.tabular import TabularTask
 from tunelab.documents.blocks import Document
+from tunelab.records.text import format_number
 
 __all__ = ["REPORT", "RESULTS", "TableScore", "TablesResults", "TablesSuite", "run"]
 
@@ -123,9 +124,8 @@ class TablesSuite(PieceSuite[TablesResults, Place, TableScore]):
         return piece.table, piece.seed, piece.system
 
     def progress(self, piece: TableScore, done: Mapping[Place, TableScore]) -> str:
-        return (
-            f"{piece.table}, seed {piece.seed}, {piece.system}: {piece.score} {piece.value:.5g} ({piece.seconds:.0f} s)"
-        )
+        scored = f"{piece.score} {format_number(piece.value, 5)}"
+        return f"{piece.table}, seed {piece.seed}, {piece.system}: {scored} ({piece.seconds:.0f} s)"
 
     def summarize(self, pieces: Sequence[TableScore], lock: Lock) -> TablesResults:
         spec = self._spec

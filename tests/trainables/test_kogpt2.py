@@ -20,7 +20,8 @@ from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
 from trainables import load_predictor
-from trainables.base.contract.task import EpochReport, Splits
+from trainables.base.contract.data import Splits
+from trainables.base.contract.task import EpochReport
 from trainables.base.text import fine_tuning, memory
 from trainables.base.text.document_loss import Tokens, total_nats
 from trainables.base.text.fine_tuning import Schedule, Settings
@@ -305,8 +306,8 @@ def overwrite(name: str, content: bytes) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda folder: (folder / "config.json").unlink(), "is no model: it has no config.json"),
-        (lambda folder: (folder / "tokenizer.json").unlink(), "is no model: it has no tokenizer.json"),
+        (lambda folder: (folder / "config.json").unlink(), "is not a model: it has no config.json"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "is not a model: it has no tokenizer.json"),
         (lambda folder: (folder / "model.safetensors").unlink(), "holds no model.safetensors"),
         (lambda folder: (folder / "config.json").write_text("{"), "is not JSON"),
         (change_config(model_type="llama"), "hold|too few|cannot"),

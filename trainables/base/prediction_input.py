@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.contract.task import Predictor
+from trainables.base.contract.predictor import Predictor
 from trainables.base.tables.cells.dates import NO_DATE, YEARS
 from trainables.base.tables.cells.missing import is_word
 from trainables.base.tables.preprocessing import TablePreprocessing

@@ -166,10 +166,10 @@ def _scheduler(result: SweepResult) -> Iterator[str]:
         longer = min(audit.level * spec.reduction_factor, spec.max_epochs)
         yield tr(
             "The grace period of {level} epochs is too short: ranks there and at the end have a correlation of "
-            "{correlation:.2f}. Give --grace-period {longer}; `tunelab whatif {name} --grace-period {longer}` tells "
+            "{correlation}. Give --grace-period {longer}; `tunelab whatif {name} --grace-period {longer}` tells "
             "what that costs.",
             level=audit.level,
-            correlation=audit.rank_correlation,
+            correlation=format_number(audit.rank_correlation, 2),
             longer=longer,
             name=result.name,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tunelab.analysis.advice import gain_text
 from tunelab.analysis.outcome import not_confirmed
 from tunelab.records.result import TIME_BUDGET, SweepResult
-from tunelab.records.text import count_times
+from tunelab.records.text import count_times, format_number
 from tunelab.records.trial import TrialStatus
 from tunelab.search.asha import rung_levels
 from tunelab.search.stopping import AUTO, StopRule, expected_gain
@@ -33,8 +33,8 @@ def caveats(result: SweepResult) -> list[str]:
         fraction = result.idle_seconds / slot_seconds
         lines.append(
             tr(
-                "Deterministic order cost {seconds:.1f} s of slot time, {share:.0%} of the search.",
-                seconds=result.idle_seconds,
+                "Deterministic order cost {seconds} s of slot time, {share:.0%} of the search.",
+                seconds=format_number(result.idle_seconds, 3),
                 share=fraction,
             )
         )

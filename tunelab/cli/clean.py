@@ -17,17 +17,18 @@ def command(
     """Show what can be removed: losers' weights, old checkpoints, ended Ray sessions; never a run or a model."""
     from tunelab.clean import find_removable
     from tunelab.cli.output.tables import print_table
+    from tunelab.records.text import format_bytes
     from tunelab.tracking.uri import home_of
 
     items = find_removable(home_of(wanted_uri(tracking_uri)), print_note)
     if not items:
         sys.stdout.write("Nothing to remove.\n")
         return
-    rows = [[item.owner, item.what, megabytes(item.size), item.where] for item in items]
-    print_table(["of", "what", "MB", "where"], rows)
-    total = megabytes(sum(item.size for item in items))
+    rows = [[item.owner, item.what, format_bytes(item.size), item.where] for item in items]
+    print_table(["of", "what", "size", "where"], rows)
+    total = format_bytes(sum(item.size for item in items))
     if not yes:
-        sys.stdout.write(f"{total} MB in all; `tunelab clean --yes` removes it.\n")
+        sys.stdout.write(f"{total} in all; `tunelab clean --yes` removes it.\n")
         return
     removed = 0
     for item in items:
@@ -36,14 +37,9 @@ def command(
             removed += item.size
         except OSError as error:
             print_note(f"{item.where} cannot be removed: {error.strerror}")
-    sys.stdout.write(f"{megabytes(removed)} MB removed.\n")
+    sys.stdout.write(f"{format_bytes(removed)} removed.\n")
 
 
 def print_note(text: str) -> None:
     """Write a line to stderr."""
     sys.stderr.write(f"{text}\n")
-
-
-def megabytes(size: int) -> str:
-    """Return bytes as megabytes with one place."""
-    return f"{size / 1e6:,.1f}"

@@ -51,7 +51,7 @@ COMMANDS = {
     "clean": CommandEntry("tunelab.cli.clean", "Free disk space of earlier sweeps"),
     "doctor": CommandEntry("tunelab.cli.doctor", "Check this machine"),
     # by name only: benchmarks are built on tunelab, not the other way
-    "bench": CommandEntry("benchmarks.cli", "Benchmarks of text generation, search and speed"),
+    "bench": CommandEntry("benchmarks.cli.main", "Benchmarks of text generation, search and speed"),
 }
 
 

@@ -33,7 +33,7 @@ def run_command(**given: Any) -> None:
 
 def lines_of(prediction: Prediction) -> list[str]:
     """Return a prediction for people, a line each."""
-    from tunelab.records.text import format_duration
+    from tunelab.records.text import format_bytes, format_duration, format_number
 
     p = prediction
     cut = f"; --time-budget ends it after about {p.in_time}" if p.in_time < p.trials else ""
@@ -41,10 +41,10 @@ def lines_of(prediction: Prediction) -> list[str]:
         f"{p.trials} trials of at most {p.max_epochs} epochs, {p.concurrency} at once "
         f"(--concurrency {p.concurrency}){cut}",
         f"wall time  about {format_duration(p.wall_seconds)}{_often(*map(format_duration, p.wall_range))}",
-        f"epochs     about {p.epochs:,} of {p.trials * p.max_epochs:,}, {p.epoch_seconds:.3g} s each"
+        f"epochs     about {p.epochs:,} of {p.trials * p.max_epochs:,}, {format_number(p.epoch_seconds, 3)} s each"
         f"{_often(*(f'{bound:,}' for bound in p.epochs_range))}",
-        f"memory     about {p.memory_bytes / 1e9:.1f} GB, {p.worker_bytes / 1e9:.1f} GB of it for each trial at once",
-        f"disk       about {p.disk_bytes / 1e6:,.1f} MB",
+        f"memory     about {format_bytes(p.memory_bytes)}, {format_bytes(p.worker_bytes)} of it for each trial at once",
+        f"disk       about {format_bytes(p.disk_bytes)}",
         f"From {p.probed} configurations in {p.probe_seconds:.0f} s. Trials may end sooner by themselves.",
     ]
 

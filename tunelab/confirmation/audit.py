@@ -17,6 +17,7 @@ from tunelab.launch.retraining import assignment_for, retrain_on_ray
 from tunelab.records.audit import AGREEMENT, Audit, AuditRow
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
+from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import best_until
 
@@ -134,11 +135,11 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> float | None:
 def _verdict(found: Audit, stopped: int) -> str:
     text = f"{len(found.rows)} of {stopped} stopped trials were finished: "
     if found.would_have_won:
-        text += f"{found.would_have_won} would have beaten the winner, by up to {found.regret:.3g}"
+        text += f"{found.would_have_won} would have beaten the winner, by up to {format_number(found.regret, 3)}"
     else:
         text += "none would have beaten the winner"
     if found.rank_correlation is not None:
-        text += f"; rank correlation of epoch {found.level} and the end is {found.rank_correlation:.2f}"
+        text += f"; rank correlation of epoch {found.level} and the end is {format_number(found.rank_correlation, 2)}"
     if found.flagged:
         return f"{text}. Early stopping costs results here: raise --grace-period, or use --scheduler none."
     return f"{text}. Early stopping cost no result that this sample shows."

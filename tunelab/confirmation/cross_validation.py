@@ -20,6 +20,7 @@ from tunelab.records.cross_validation import CrossValidation, CrossValidationRow
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.spec import SweepSpec
+from tunelab.records.text import format_interval
 from tunelab.records.trial import TrialRecord
 
 MIN_VALIDATION_ROWS = 500  # with as many rows, validation losses decide
@@ -120,9 +121,10 @@ def _verdict(rows: Sequence[CrossValidationRow], first: int) -> str:
     best = rows[0]
     text = (
         f"By {FOLDS}-fold cross-validation over training and validation rows, trial {best.trial} is the best of "
-        f"{len(rows)} leaders ({best.mean:.4g} ± {best.half_width:.2g})"
+        f"{len(rows)} leaders ({format_interval(best.mean, best.half_width)})"
     )
     if best.trial == first:
         return f"{text}, as by validation loss."
     other = next(row for row in rows if row.trial == first)
-    return f"{text}; by validation loss it would be trial {first}, which has {other.mean:.4g} ± {other.half_width:.2g}."
+    scored = format_interval(other.mean, other.half_width)
+    return f"{text}; by validation loss it would be trial {first}, which has {scored}."

@@ -12,6 +12,7 @@ import numpy as np
 from tunelab.confirmation.statistics import LEVEL, Difference, compare, mean_interval
 from tunelab.records.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.measure import Measure
+from tunelab.records.text import format_interval, format_number
 
 REFERENCE = "reference"  # its name among the rows
 NO_TRIAL = -1  # the number of a reference that no trial had
@@ -41,18 +42,7 @@ def decide_verdict(
     Returns:
         The confirmation, without seeds and training time.
     """
-    differences: dict[int, Difference] = {}
-    rivals = [n for n in losses if n != reference and len(losses[n]) > 1]
-    if reference is not None and len(losses[reference]) > 1:
-        against = compare(
-            [losses[n] for n in rivals],
-            losses[reference],
-            searched=searched,
-            candidate_rows=[rows_of[n] for n in rivals],
-            reference_rows=rows_of[reference],
-            constant_rows=constant,
-        )
-        differences = dict(zip(rivals, against, strict=True))
+    differences = _differences(losses, rows_of, reference, constant, searched)
     most = max(len(values) for values in losses.values())
     rows = [_row(n, values, most, n == reference, differences.get(n)) for n, values in losses.items()]
     rows.sort(key=lambda row: (math.inf if math.isnan(row.mean) else row.mean, _order(row)))
@@ -69,6 +59,28 @@ def decide_verdict(
         constant_val_loss=None if constant is None else float(constant.mean()),
         verdict=_sentence(winner, compared, whole[0] is compared and not favoured, constant, measure),
     )
+
+
+def _differences(
+    losses: Mapping[int, Sequence[float]],
+    rows_of: Mapping[int, np.ndarray | None],
+    reference: int | None,
+    constant: np.ndarray | None,
+    searched: int,
+) -> dict[int, Difference]:
+    """Compare with the reference every trial that has two results, by number; nothing without a reference that has."""
+    if reference is None or len(losses[reference]) < 2:
+        return {}
+    rivals = [n for n in losses if n != reference and len(losses[n]) > 1]
+    against = compare(
+        [losses[n] for n in rivals],
+        losses[reference],
+        searched=searched,
+        candidate_rows=[rows_of[n] for n in rivals],
+        reference_rows=rows_of[reference],
+        constant_rows=constant,
+    )
+    return dict(zip(rivals, against, strict=True))
 
 
 def _order(row: ConfirmationRow) -> int:
@@ -107,22 +119,24 @@ def _sentence(
     measure: Measure,
 ) -> str:
     name, value = measure.name, measure.value
-    scores = f"{value(winner.mean):.4g} ± {winner.half_width:.2g}"
+    scores = format_interval(value(winner.mean), winner.half_width)
     if reference is None:
         return f"On fresh seeds {winner.name} is best with {name} {scores}; there is no reference to compare with."
-    other = f"{value(reference.mean):.4g} ± {reference.half_width:.2g}"
+    other = format_interval(value(reference.mean), reference.half_width)
     if reference_is_best:
         return f"No trial is better than the reference: on fresh seeds it has the best {name}, {other}."
     if winner.better:
+        difference = format_interval(value(winner.difference or 0.0), winner.difference_half_width or 0.0, 3)
         return (
             f"On fresh seeds {winner.name} is better than the reference: {name} {scores} against {other}, "
-            f"difference {value(winner.difference or 0.0):.3g} ± {winner.difference_half_width:.2g}."
+            f"difference {difference}."
         )
     why = "so large a difference arises from seeds alone"
     if winner.difference is None or winner.p_seeds is None:
         why = "too few runs on fresh seeds ended with a result"
     elif (winner.p_constant or 0) >= LEVEL and constant is not None:
-        why = f"neither is shown to predict better than a constant, whose {name} is {value(float(constant.mean())):.4g}"
+        level = format_number(value(float(constant.mean())))
+        why = f"neither is shown to predict better than a constant, whose {name} is {level}"
     elif winner.p_seeds < LEVEL:
         why = "over validation rows so large a difference arises by chance among the trials searched"
     return (

@@ -11,6 +11,7 @@ from trainables import Splits, Task
 from trainables.base.kinds.registry import kind_of
 from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
+from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.system.terminal import printable
 
@@ -166,7 +167,7 @@ def line_of(trial: TrialRecord, measure: Measure) -> str:
     head = f"trial {trial.number:>3}  {trial.status.label:<13} {len(trial.epochs):>3} epochs"
     result = "no result"
     if best is not None:
-        result = f"{measure.name} {measure.value(best.val_loss):.4g} at epoch {best.epoch}"
+        result = f"{measure.name} {format_number(measure.value(best.val_loss))} at epoch {best.epoch}"
     return f"{head}  {result}  {short_config(trial)}"
 
 

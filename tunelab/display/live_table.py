@@ -12,7 +12,7 @@ from trainables import Splits, Task
 from tunelab.display.display import headline, short_config
 from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
-from tunelab.records.text import format_duration
+from tunelab.records.text import format_duration, format_number
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
 from tunelab.system.terminal import printable
 
@@ -191,9 +191,9 @@ def cells_by_name(trial: TrialRecord, columns: Iterable[str], measure: Measure) 
     *names, lowest = columns
     known = {"trial": str(trial.number), "status": trial.status.label}
     if last is not None:
-        known |= {name: f"{value:.4g}" for name, value in last.metrics.items() if name in names}
-        known |= {"epoch": str(last.epoch), measure.name: f"{measure.value(last.val_loss):.4g}"}
-    shown = "" if low is None else f"{measure.value(low.val_loss):.4g}"
+        known |= {name: format_number(value) for name, value in last.metrics.items() if name in names}
+        known |= {"epoch": str(last.epoch), measure.name: format_number(measure.value(last.val_loss))}
+    shown = "" if low is None else format_number(measure.value(low.val_loss))
     return {name: known.get(name, "") for name in names} | {lowest: shown}
 
 

@@ -15,6 +15,7 @@ from tunelab.estimate.probe import Probe, seconds_per_epoch
 from tunelab.estimate.simulation import Spread, expected_training
 from tunelab.evaluation.candidates import KEEP_WEIGHTS, kept_weights
 from tunelab.records.spec import ResolvedSpec
+from tunelab.records.text import format_bytes
 from tunelab.search.factory import make_rungs
 from tunelab.setup.resolve import ResolvedSweep
 from tunelab.system.machine import process_tree
@@ -119,9 +120,8 @@ def make_prediction(plan: ResolvedSweep, probe: Probe, measured: Measured) -> Pr
     if measured.folded:
         confirmation += _folding_seconds(in_time, measured.length, epochs, epoch_seconds)
     wall = IMPORT_SECONDS + measured.startup_seconds + search + confirmation + measured.evaluation_seconds
-    fewer, more = (
-        0.0 if fraction < 1 else (bound - seconds.mean) / concurrency for bound in (seconds.low, seconds.high)
-    )
+    bounds = (seconds.low, seconds.high) if fraction == 1 else (seconds.mean, seconds.mean)
+    fewer, more = ((bound - seconds.mean) / concurrency for bound in bounds)
     return Prediction(
         trials=spec.trials,
         in_time=in_time,
@@ -147,7 +147,7 @@ def _fitting_disk(plan: ResolvedSweep, disk: int) -> int:
     free = shutil.disk_usage(home).free
     if disk > free:
         raise UserError(
-            f"The sweep would need {disk / 1e6:,.0f} MB in '{plan.home}', where {free / 1e6:,.0f} MB are free. "
+            f"The sweep would need {format_bytes(disk)} in '{plan.home}', where {format_bytes(free)} are free. "
             "Give fewer --trials, another --storage, or see what `tunelab clean` can free."
         )
     return disk
@@ -163,8 +163,8 @@ def _fitting(base: int, worker: int, capacity: int) -> int:
     fits = (free - base) // max(1, worker)
     if fits < 1:
         raise UserError(
-            f"A sweep would need {(base + worker) / 1e9:.1f} GB of memory, of which {worker / 1e9:.1f} GB for each "
-            f"trial at once; {free / 1e9:.1f} GB can be used. Lower batch_size or the model's size, or use another "
+            f"A sweep would need {format_bytes(base + worker)} of memory, of which {format_bytes(worker)} for each "
+            f"trial at once; {format_bytes(free)} can be used. Lower batch_size or the model's size, or use another "
             "machine."
         )
     return int(min(capacity, fits))

@@ -22,7 +22,7 @@ class Spread:
     high: float
 
     @classmethod
-    def of(cls, found: Sequence[float]) -> Spread:
+    def from_values(cls, found: Sequence[float]) -> Spread:
         """Summarise simulated searches, at least two."""
         low, *_, high = statistics.quantiles(found, n=10, method="inclusive")
         return cls(statistics.fmean(found), low, high)
@@ -64,7 +64,7 @@ def expected_training(
         for _ in range(max(2, min(simulations, SIMULATED_TRIALS // trials)))
     ]
     epochs, seconds = zip(*found, strict=True)
-    return ExpectedTraining(Spread.of(epochs), Spread.of(seconds))
+    return ExpectedTraining(Spread.from_values(epochs), Spread.from_values(seconds))
 
 
 def _simulate(losses: list[float], length: int, like: Rungs, costs: Sequence[float]) -> tuple[float, float]:

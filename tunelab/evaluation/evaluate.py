@@ -13,7 +13,7 @@ from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.permutation_importance import column_importance
 from tunelab.evaluation.attempts import Attempts
 from tunelab.evaluation.baselines import baselines
-from tunelab.evaluation.candidates import load_candidates
+from tunelab.evaluation.candidates import Candidates, load_candidates
 from tunelab.evaluation.expected_loss import expected_loss
 from tunelab.evaluation.reference import reference_baseline
 from tunelab.evaluation.reported import evaluate_reported
@@ -70,24 +70,42 @@ def evaluate(
     result, test = _open_test(result, splits, log, on_open)
     validation, scores = task.scores(predictor, splits.validation), task.scores(predictor, test)
     winner = replace(winner, best=replace(winner.best, validation=validation, test=scores))
-    facts, attempt = splits.training.facts, Attempts(log)
+    attempt = Attempts(log)
     with TemporaryDirectory() as folder:
-        evidence = attempt("figures", lambda: gather(result.facts, winner.trial, predictor, splits.train, test, facts))
+        evidence = attempt(
+            "figures",
+            lambda: gather(result.facts, winner.trial, predictor, splits.train, test, splits.training.facts),
+        )
         figures = WinnerFigures(evidence if store.keeps else None, figure_process, Path(folder), log)
         figures.begin()
-        models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
-        models += attempt("reference", lambda: reference_baseline(result, winner, task, splits, weights, test)) or ()
-        importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
-        outputs = None if evidence is None else evidence.outputs
-        optimism = attempt(
-            "expected loss", lambda: expected_loss(result, winner, candidates, task, splits, test, outputs)
-        )
-        evaluation = _evaluation(evidence, importance, models, attempt)
-        result = replace(result, best=winner.best, baselines=models, evaluation=evaluation, optimism=optimism)
+        result = _measured(result, winner, candidates, task, splits, test, weights, evidence, attempt)
         if not winner.best.run_id:
             return result
+        importance = None if result.evaluation is None else result.evaluation.importance
         figures.complete(importance, f"{result.name}: {_name(winner)}", result.facts.title)
         return _log(result, predictor, splits, store, figures, Path(folder), log)
+
+
+def _measured(
+    result: SweepResult,
+    winner: Winner,
+    candidates: Candidates | None,
+    task: Task,
+    splits: Splits,
+    test: RawSplit,
+    weights: LeadingWeights,
+    evidence: Evidence | None,
+    attempt: Attempts,
+) -> SweepResult:
+    """Return the result with the winner, what it uses and gets wrong on the test rows, and the baselines beside it."""
+    assert winner.predictor is not None
+    predictor, outputs = winner.predictor, None if evidence is None else evidence.outputs
+    models = attempt("baselines", lambda: baselines(task, splits, test)) or ()
+    models += attempt("reference", lambda: reference_baseline(result, winner, task, splits, weights, test)) or ()
+    importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
+    optimism = attempt("expected loss", lambda: expected_loss(result, winner, candidates, task, splits, test, outputs))
+    evaluation = _evaluation(evidence, importance, models, attempt)
+    return replace(result, best=winner.best, baselines=models, evaluation=evaluation, optimism=optimism)
 
 
 def _open_test(

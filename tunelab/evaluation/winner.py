@@ -13,6 +13,7 @@ from tunelab.evaluation.weights import LeadingWeights
 from tunelab.launch.retraining import train_with_weights
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
+from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord, TrialStatus
 
 
@@ -54,7 +55,7 @@ def make_winner(
         if ensemble is not None:
             members = tuple(member.trial for member in ensemble.members)
             heaviest = next(t for t in result.trials if t.number == members[0])
-            shown = ", ".join(f"{member.trial} ({member.weight:.2f})" for member in ensemble.members)
+            shown = ", ".join(f"{member.trial} ({format_number(member.weight, 2)})" for member in ensemble.members)
             log(f"the winner averages trials (weight): {shown}")
             best = replace(
                 Best.from_trial(heaviest), val_loss=ensemble.val_loss, members=members, costs=ensemble.members

@@ -7,6 +7,7 @@ import numpy as np
 from trainables.base.kinds.metrics import BINS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line
 from tunelab.records.evaluation import ClassificationTables
+from tunelab.records.text import format_number
 from tunelab.system.language import tr
 
 MAX_CLASSES = 60  # of a confusion matrix
@@ -54,7 +55,7 @@ def reliability(tables: ClassificationTables) -> Drawing | None:
             ],
             tr("confidence (probability of the predicted class)"),
             tr("accuracy"),
-            tr("Expected calibration error {error:.3f}", error=tables.calibration_error),
+            tr("Expected calibration error {error}", error=format_number(tables.calibration_error, 3)),
             y_range=(0.0, 1.03),
         ),
         Chart([Bars(labels, np.array([b.rows for b in bins], dtype=np.float64))], tr("confidence"), tr("test rows")),

@@ -16,6 +16,7 @@ from tunelab.figures.charts import Chart, Drawing, Line, Mark
 from tunelab.figures.class_drawings import MAX_CLASSES, by_class, confusion, reliability
 from tunelab.figures.evidence import Evidence
 from tunelab.records.evaluation import ClassificationTables, ClassScores, ReliabilityBin
+from tunelab.records.text import format_number
 from tunelab.system.language import tr
 
 MAX_CURVES = 10  # classes; more lines cannot be told apart
@@ -83,8 +84,9 @@ def curves(truth: np.ndarray, shares: np.ndarray, classes: list[str]) -> Drawing
         false_rate, true_rate, _ = roc_curve(positive, shares[:, k])
         precision, found, _ = precision_recall_curve(positive, shares[:, k])
         area, mean = roc_auc(positive, shares[:, k]), average_precision_score(positive, shares[:, k])
-        roc.append(Line(*_thinned(false_rate, true_rate), f"{classes[k]}: AUC {area:.3f}"))
-        recall.append(Line(*_thinned(found, precision), f"{classes[k]}: AP {mean:.3f}"))
+        assert area is not None  # both classes are among the rows
+        roc.append(Line(*_thinned(false_rate, true_rate), f"{classes[k]}: AUC {format_number(area, 3)}"))
+        recall.append(Line(*_thinned(found, precision), f"{classes[k]}: AP {format_number(mean, 3)}"))
     charts = [
         Chart([*roc, Line(ends, ends, quiet=True)], tr("false positive rate"), tr("true positive rate"), "ROC"),
         Chart(recall, tr("recall"), tr("precision"), tr("Precision-recall"), y_range=(0.0, 1.03)),

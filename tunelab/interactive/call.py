@@ -79,39 +79,60 @@ def run_sweep(
         return _run(task, InMemory(), display or Silent())
     own = {"metric": metric, "direction": direction, "build": build, "test": test}
     given = {name: value for name, value in own.items() if value is not None}
-    spec_values, options = _split_settings(settings)
     if isinstance(task, str | Path):
-        options |= given if "build" not in given and "test" not in given else _refused(given, str(task))
-        if data is not None:
-            options["data"] = _as_path(data, spec_values.get("tracking_uri"))
-        if target is not None or isinstance(data, tuple):
-            options["target"] = TARGET if target is None else target
-        found, spec_values = _space(space, {**spec_values, "task": str(task), "task_options": options})
-        memory = InMemory(space=found)
+        values, memory = _named_task(str(task), space, settings, given, data, target)
     elif isinstance(task, Task) or (isinstance(task, type) and issubclass(task, Task)):
-        found, spec_values = _space(space, spec_values)
-        instance = task if isinstance(task, Task) else _made(task, options)
-        memory = InMemory(instance, found)
-        spec_values = {**spec_values, "task": f"{FUNCTION_PREFIX}{instance.facts.name}"}
+        values, memory = _task_object(task, space, settings)
     elif callable(task):
-        if options:
-            raise UserError(_unknown_setting(next(iter(options))))
-        found, spec_values = _space(space, spec_values)
-        searched = get_space(str(space)) if isinstance(space, str | Path) else found
-        function = _function_task(task, searched, data, given)
-        memory = InMemory(function, found)
-        spec_values = {**spec_values, "task": f"{FUNCTION_PREFIX}{function.source.name}"}
+        values, memory = _function(task, space, settings, given, data)
     else:
         raise UserError(
             f"run_sweep takes a task's name, a Python file, a training function, or a Task; got {type(task).__name__}."
         )
     with _display(display) as shown:
-        return _run(make_spec(spec_values), memory, shown, build)
+        return _run(make_spec(values), memory, shown, build)
 
 
 def _run(spec: SweepSpec, memory: InMemory, display: Display, build: Build | None = None) -> InteractiveResult:
     leave_other(spec.address)
     return InteractiveResult.from_result(run_resolved(resolve_sweep(spec, memory), display, keep_ray=True), build)
+
+
+def _named_task(
+    task: str, space: Space | None, settings: Mapping[str, Any], given: Mapping[str, Any], data: Any, target: str | None
+) -> tuple[dict[str, Any], InMemory]:
+    """Return the settings of a sweep of a task that a name or a Python file leads to, and what they cannot hold."""
+    values, options = _split_settings(settings)
+    options |= given if "build" not in given and "test" not in given else _refused(given, task)
+    if data is not None:
+        options["data"] = _as_path(data, values.get("tracking_uri"))
+    if target is not None or isinstance(data, tuple):
+        options["target"] = TARGET if target is None else target
+    found, values = _space(space, {**values, "task": task, "task_options": options})
+    return values, InMemory(space=found)
+
+
+def _task_object(
+    task: Task | type[Task], space: Space | None, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], InMemory]:
+    """Return the settings of a sweep of a task or its class, and the task itself."""
+    values, options = _split_settings(settings)
+    found, values = _space(space, values)
+    instance = task if isinstance(task, Task) else _made(task, options)
+    return {**values, "task": f"{FUNCTION_PREFIX}{instance.facts.name}"}, InMemory(instance, found)
+
+
+def _function(
+    train: Train, space: Space | None, settings: Mapping[str, Any], given: Mapping[str, Any], data: Any
+) -> tuple[dict[str, Any], InMemory]:
+    """Return the settings of a sweep of a training function, and the task that it becomes."""
+    values, options = _split_settings(settings)
+    if options:
+        raise UserError(_unknown_setting(next(iter(options))))
+    found, values = _space(space, values)
+    searched = get_space(str(space)) if isinstance(space, str | Path) else found
+    task = _function_task(train, searched, data, given)
+    return {**values, "task": f"{FUNCTION_PREFIX}{task.source.name}"}, InMemory(task, found)
 
 
 def _split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

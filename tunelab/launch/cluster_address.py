@@ -42,7 +42,7 @@ def check_address(address: str) -> str:
         address: ``host:port``, or ``auto`` for the cluster of this machine.
 
     Raises:
-        UserError: it is no address, there is no cluster on this machine, or nothing listens there.
+        UserError: it is not an address, there is no cluster on this machine, or nothing listens there.
     """
     if address == "local":
         return address

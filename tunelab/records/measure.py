@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainables.base.contract.task import METRIC, TaskFacts
+from trainables.base.contract.facts import TaskFacts
+from trainables.base.contract.objective import METRIC
 from tunelab.system.language import tr, tr_term
 
 

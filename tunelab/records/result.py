@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from search_spaces.errors import UserError, describe_error
 from search_spaces.values import pack, unpack
 from trainables.base.contract.bounded_input import unpack_gzip
-from trainables.base.contract.task import TaskFacts
+from trainables.base.contract.facts import TaskFacts
 from tunelab.records.audit import Audit
 from tunelab.records.baseline import Baseline
 from tunelab.records.best import Best

@@ -27,6 +27,16 @@ def format_number(value: float, digits: int = 4) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def format_interval(mean: float, half_width: float, digits: int = 4) -> str:
+    """Format a mean with half of its interval: ``0.03123 ± 0.0021``."""
+    return f"{format_number(mean, digits)} ± {format_number(half_width, 2)}"
+
+
+def format_bytes(size: float) -> str:
+    """Format a number of bytes: ``812.0 MB``, ``1.3 GB``."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
 def format_tick(value: float) -> str:
     """Format a round number in as few characters as it takes: ``0.001``, ``1e-5``, ``0.25``."""
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")

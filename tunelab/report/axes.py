@@ -77,7 +77,7 @@ def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[Any]) -
     partial = any(value is ABSENT for value in values)
     if choices:
         return Axis(name, False, choices, 0.0, max(1.0, len(choices) - 1.0), partial)
-    # a value may lie outside: the reference configuration is no draw from the space
+    # a value may lie outside: the reference configuration was not drawn from the space
     used = [float(v) for v in values if v is not ABSENT]
     low, high = min([attributes["low"], *used]), max([attributes["high"], *used])
     log = bool(attributes["log"]) and low > 0

@@ -7,6 +7,7 @@ import math
 from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
 from tunelab.records.confirmation import ConfirmationRow
 from tunelab.records.result import SweepResult
+from tunelab.records.text import format_number
 from tunelab.report.figures import interval_figure
 from tunelab.system.language import tr, tr_term
 
@@ -38,8 +39,8 @@ def confirmation_section(result: SweepResult) -> Section | None:
     )
     constant = found.constant_val_loss
     if constant is not None:
-        value = measure.value(constant)
-        text += f" {tr('Predicting a constant has a {metric} of {value:.4g}.', metric=measure.name, value=value)}"
+        value = format_number(measure.value(constant))
+        text += f" {tr('Predicting a constant has a {metric} of {value}.', metric=measure.name, value=value)}"
     blocks: list[Block] = [Note(found.verdict, warning=found.better is False), Text(text)]
     known = [row for row in found.rows if math.isfinite(row.mean) and math.isfinite(row.half_width)]
     if known:
@@ -65,9 +66,9 @@ def cross_validation_section(result: SweepResult) -> Section | None:
     text = tr(
         "The lowest of many losses on {rows:,} validation rows is mostly luck. Each leader was "
         "trained on all folds of the training and validation rows but one and judged on that one; ± is half of a "
-        "95 % interval over folds. Test rows took no part. It took {seconds:.1f} s of training.",
+        "95 % interval over folds. Test rows took no part. It took {seconds} s of training.",
         rows=result.data.validation_rows,
-        seconds=found.train_seconds,
+        seconds=format_number(found.train_seconds, 3),
     )
     blocks: list[Block] = [Note(found.verdict), Text(text)]
     known = [row for row in found.rows if math.isfinite(row.mean) and math.isfinite(row.half_width)]
@@ -123,14 +124,14 @@ def audit_section(result: SweepResult) -> Section | None:
         for r in found.rows
     ]
     text = tr(
-        "The winner's {metric} is {value:.4g}. {compared} trials, audited "
+        "The winner's {metric} is {value}. {compared} trials, audited "
         "and finished, are ranked at epoch {level} and at the end. By the share of the audited, about "
-        "{lost:.3g} of all stopped trials would have beaten the winner.",
+        "{lost} of all stopped trials would have beaten the winner.",
         metric=measure.name,
-        value=measure.value(found.winner_val_loss),
+        value=format_number(measure.value(found.winner_val_loss)),
         compared=found.compared,
         level=found.level,
-        lost=found.estimated_lost,
+        lost=format_number(found.estimated_lost, 3),
     )
     blocks: list[Block] = [Note(found.verdict, warning=found.flagged), Text(text), Table(columns, rows)]
     return Section(tr("Audit of early stopping"), blocks)

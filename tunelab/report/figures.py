@@ -24,18 +24,18 @@ HISTORY_COLUMNS = 4  # what a point of the history weighs, as columns of a table
 Trace = dict[str, Any]
 
 
-def importance_figure(shares: Mapping[str, float], count: int) -> Figure:
+def importance_figure(fractions: Mapping[str, float], count: int) -> Figure:
     """Return a bar for each parameter, the largest on top.
 
     Args:
-        shares: those to show, the largest first.
+        fractions: those to show, the largest first.
         count: of all parameters.
     """
     caption = tr("Which hyperparameters decide whether a trial is among the best quarter.")
-    if len(shares) < count:
-        caption += f" {tr('The first {shown} of {count:,}.', shown=len(shares), count=count)}"
-    names = list(reversed(list(shares)))
-    bars = {"type": "bar", "orientation": "h", "y": names, "x": [shortened(100 * shares[n]) for n in names]}
+    if len(fractions) < count:
+        caption += f" {tr('The first {shown} of {count:,}.', shown=len(fractions), count=count)}"
+    names = list(reversed(list(fractions)))
+    bars = {"type": "bar", "orientation": "h", "y": names, "x": [shortened(100 * fractions[n]) for n in names]}
     return Figure(
         [{**bars, "marker": {"color": FINISHED}, "hovertemplate": "%{y}: %{x:.3g} %<extra></extra>"}],
         {

@@ -10,7 +10,7 @@ from tunelab.documents.blocks import Block, Cell, Figure, Section, Table, Text
 from tunelab.documents.style import COLOURS
 from tunelab.records.front import ParetoFront, PointOutcome
 from tunelab.records.result import SweepResult
-from tunelab.records.text import format_number
+from tunelab.records.text import format_interval
 from tunelab.records.trial import TrialRecord
 from tunelab.report.axes import shortened
 from tunelab.report.figures import Trace, point_text
@@ -50,7 +50,7 @@ def front_table(result: SweepResult, front: ParetoFront) -> Table:
         row: list[Cell] = [str(point.trial), *point.values]
         if confirmed:
             pairs = zip(point.means, point.half_widths, strict=True)
-            spread: list[Cell] = [f"{format_number(mean)} ± {half_width:.2g}" for mean, half_width in pairs]
+            spread: list[Cell] = [format_interval(mean, half_width) for mean, half_width in pairs]
             beaten = None if point.beaten_by is None else tr("trial {number}", number=point.beaten_by)
             nothing: list[Cell] = [None] * len(names)
             row += [*(spread or nothing), tr_term(str(point.outcome)), beaten]

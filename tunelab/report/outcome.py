@@ -61,12 +61,14 @@ def verdict_section(result: SweepResult) -> Section:
 
 def best_section(result: SweepResult) -> Section:
     """Return the best configurations."""
-    top = result.ranked()[:BEST_ROWS]
+    leaders = result.ranked()[:BEST_ROWS]
     winners = () if result.best is None else result.best.members or (result.best.trial,)
-    marked = tuple(i for i, t in enumerate(top) if t.number in winners)
-    caption = tr("The best {count} by {measure} in the search.", count=len(top), measure=result.measure.phrase)
+    marked = tuple(i for i, t in enumerate(leaders) if t.number in winners)
+    caption = tr("The best {count} by {measure} in the search.", count=len(leaders), measure=result.measure.phrase)
     loss = Text(f"{result.measure.description}.", soft=True)
-    return Section(tr("Best configurations"), [loss, trial_table(top, result.measure, caption, marked, run_ids=False)])
+    return Section(
+        tr("Best configurations"), [loss, trial_table(leaders, result.measure, caption, marked, run_ids=False)]
+    )
 
 
 def trial_table(

@@ -8,6 +8,7 @@ from typing import Any
 from tunelab.documents.blocks import Block, Cell, Code, Section, Text
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec, shown_as
+from tunelab.records.text import format_number
 from tunelab.report.outcome import utc
 from tunelab.system.environment import Machine
 from tunelab.system.language import tr
@@ -103,7 +104,9 @@ def provenance(result: SweepResult) -> dict[str, Cell]:
     data, environment, facts = result.data, result.environment, result.facts
     rows = {tr("train"): data.train_rows, tr("validation"): data.validation_rows, tr("test"): data.test_rows}
     wall = tr(
-        "{wall:.1f} s, of which {searching:.1f} s searching", wall=result.wall_seconds, searching=result.fit_seconds
+        "{wall} s, of which {searching} s searching",
+        wall=format_number(result.wall_seconds, 3),
+        searching=format_number(result.fit_seconds, 3),
     )
     told = {k: v for k, v in data.details.items() if isinstance(v, str | int | float)}
     return {

@@ -90,22 +90,25 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
         use_section(result),
         repeat_section(result),
     ]
-    spec = result.spec
     return Document(
         title=f"{result.name}: {result.facts.title}",
-        subtitle=tr(
-            "{count} trials of at most {epochs} epochs ({ended}), sampler {sampler}, scheduler {scheduler}, "
-            "seed {seed}.",
-            count=len(result.trials),
-            epochs=spec.max_epochs,
-            ended=count_text(result),
-            sampler=spec.sampler,
-            scheduler=spec.scheduler,
-            seed=spec.seed,
-        ),
+        subtitle=_subtitle(result),
         sections=[section for section in sections if section is not None],
         provenance=provenance(result),
         made=tr("Report made on {moment}.", moment=utc(time.time() if now is None else now)),
+    )
+
+
+def _subtitle(result: SweepResult) -> str:
+    spec = result.spec
+    return tr(
+        "{count} trials of at most {epochs} epochs ({ended}), sampler {sampler}, scheduler {scheduler}, seed {seed}.",
+        count=len(result.trials),
+        epochs=spec.max_epochs,
+        ended=count_text(result),
+        sampler=spec.sampler,
+        scheduler=spec.scheduler,
+        seed=spec.seed,
     )
 
 

@@ -28,10 +28,10 @@ def use_section(result: SweepResult) -> Section | None:
             ),
         ]
         if best.version:
-            standing = tr("{uri} is the champion of this task.", uri=uri)
+            registered = tr("{uri} is the champion of this task.", uri=uri)
             if not best.champion:
-                standing = f"{tr('{uri} is registered.', uri=uri)} {best.not_champion}".rstrip(" .") + "."
-            blocks.append(Text(standing))
+                registered = f"{tr('{uri} is registered.', uri=uri)} {best.not_champion}".rstrip(" .") + "."
+            blocks.append(Text(registered))
     if winner_params(result):
         which = tr("trial {number}", number=best.trial)
         if best.members:

@@ -8,6 +8,7 @@ from tunelab.figures.curves import learning_curves
 from tunelab.figures.html import page_figure
 from tunelab.figures.kinds import kind_figures
 from tunelab.records.result import SweepResult
+from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term
 
 
@@ -39,7 +40,8 @@ def winner_section(result: SweepResult) -> Section | None:
     if tables is not None:
         rows: list[list[Cell]] = [[c.name, c.precision, c.recall, c.f1, c.rows] for c in tables.classes]
         caption = tr(
-            "By class, test split; the expected calibration error is {error:.3f}.", error=tables.calibration_error
+            "By class, test split; the expected calibration error is {error}.",
+            error=format_number(tables.calibration_error, 3),
         )
         columns = [tr("class"), tr("precision"), tr("recall"), "F1", tr("test rows")]
         blocks.append(Table(columns, rows, caption))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from search_spaces.values import pack, unpack
-from trainables.base.contract.task import METRIC
+from trainables.base.contract.objective import METRIC
 from tunelab.records.measure import Measure
 from tunelab.records.trial import Row, TrialRecord
 

@@ -25,7 +25,7 @@ _BLOCKS = _Blocks()
 def no_autologging() -> Iterator[None]:
     """Fit inside the block without runs in the user's own store: a sweep logs what is to be logged itself."""
     module = sys.modules.get(MODULE)
-    if module is None:  # nobody can have switched it on
+    if module is None:  # no one can have switched it on
         yield
         return
     with _BLOCKS.lock:

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from search_spaces import UserError
 from search_spaces.errors import MAX_WORDS, bounded_text
-from trainables.base.contract.task import METRIC
+from trainables.base.contract.objective import METRIC
 from tunelab.records.measure import Measure
 from tunelab.records.trial import TrialStatus
 from tunelab.system.environment import git_commit, versions

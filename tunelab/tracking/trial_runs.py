@@ -9,7 +9,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 
 from search_spaces import UserError
 from search_spaces.values import label_of, pack, unpack
-from trainables.base.contract.task import METRIC
+from trainables.base.contract.objective import METRIC
 from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus

@@ -134,7 +134,7 @@ class _Batch:
         self.prefill = self._read_prompts()
         self.cache = RowCache(self.prefill, rows, columns)
         kinds = {settings: i for i, settings in enumerate(dict.fromkeys(job.settings for job in jobs))}
-        self.kinds, self.table = kinds, RowSettings.of(list(kinds), self.device)
+        self.kinds, self.table = kinds, RowSettings.from_settings(list(kinds), self.device)
         self.kind = torch.zeros(rows, dtype=torch.int64)
         self.job = np.zeros(rows, dtype=np.int64)
         self.count = torch.zeros(rows, dtype=torch.int64)  # tokens made

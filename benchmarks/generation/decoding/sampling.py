@@ -42,7 +42,7 @@ class RowSettings:
     with_penalty: Tensor
 
     @classmethod
-    def of(cls, settings: Sequence[DecodingSettings], device: torch.device | str = "cpu") -> RowSettings:
+    def from_settings(cls, settings: Sequence[DecodingSettings], device: torch.device | str = "cpu") -> RowSettings:
         def column(name: str, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.tensor([getattr(s, name) for s in settings], dtype=dtype, device=device)
 

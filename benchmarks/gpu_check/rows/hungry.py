@@ -10,7 +10,8 @@ import optuna
 from benchmarks.speed.instant import Instant
 from search_spaces.space import Config as Drawn
 from search_spaces.space import SearchSpace
-from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
 
 HUNGRY_TRIAL = 1
 

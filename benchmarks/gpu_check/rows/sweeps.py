@@ -12,6 +12,7 @@ from benchmarks.gpu_check.rows import hungry
 from trainables import SPLIT_SEED, get_task, load_data
 from tunelab.launch.retraining import repeat_trial
 from tunelab.records.spec import make_spec
+from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.reproduce import first_difference
 from tunelab.run import run_sweep
@@ -62,7 +63,7 @@ def repeat_exactly(setting: Setting) -> Measured:
     largest = max(abs(a.val_loss - b.val_loss) for a, b in zip(first.epochs, again.epochs, strict=True))
     text = "identical" if identical else "not identical"
     return Measured(
-        f"{text}: validation losses of {len(first.epochs)} epochs differ by at most {largest:.3g}",
+        f"{text}: validation losses of {len(first.epochs)} epochs differ by at most {format_number(largest, 3)}",
         {"identical": identical, "largest_difference": largest, "epochs": len(first.epochs)},
     )
 

@@ -15,7 +15,7 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
-from benchmarks.cli import app
+from benchmarks.cli.main import app
 from benchmarks.generation import run as run_module
 from benchmarks.generation.decoding.samples import read_samples
 from benchmarks.generation.display import Quiet

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.cli import app
+from benchmarks.cli.main import app
 from benchmarks.tables.report import compare, make_tables_document
 from benchmarks.tables.run import RESULTS, run
 from benchmarks.tables.spec import FILE, TablesSpec, read_tables

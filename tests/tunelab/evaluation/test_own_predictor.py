@@ -157,13 +157,13 @@ def test_one_that_cannot_be_loaded_back_is_never_a_champion(
 def test_a_class_of_a_notebook_cell_says_what_to_do(tmp_path: Path) -> None:
     from trainables.base.contract.own_code import OwnClass
 
-    own = OwnClass.of(replace_module(type("Cell", (), {})))
+    own = OwnClass.from_class(replace_module(type("Cell", (), {})))
     assert own is not None
     own.save(tmp_path)
     with pytest.raises(UserError, match=r"defined in a notebook's cell or a shell.*Put it into a Python file"):
         OwnClass.load(tmp_path / "own_class.json").find([])
-    assert OwnClass.of(type(get_task("wine"))) is None
-    package = OwnClass.of(optuna.Study)
+    assert OwnClass.from_class(type(get_task("wine"))) is None
+    package = OwnClass.from_class(optuna.Study)
     assert package is not None
     assert package.package == "optuna"
     assert package.find([]) is optuna.Study

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from trainables.base.contract.data import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
 from trainables.base.contract.splits import split_rows
-from trainables.base.contract.task import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.registry import row_kind
 

@@ -16,8 +16,9 @@ from search_spaces.values import pack, unpack
 from trainables.base.contract.arrays import standardised
 from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.own_code import FILE, OwnClass
+from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.predictors import trusted_files
-from trainables.base.contract.task import Config, Predictor, Task
+from trainables.base.contract.task import Config, Task
 from trainables.base.kinds.registry import row_kind
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class NetworkPredictor(Predictor):
         options = {option.name: getattr(self.task, option.name, None) for option in self.task.options}
         meta = {"predictor": self.kind, "config": pack(self.config), "facts": self.facts, "options": options}
         (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
-        own = OwnClass.of(type(self.task))
+        own = OwnClass.from_class(type(self.task))
         if own is not None:
             own.save(folder)
 

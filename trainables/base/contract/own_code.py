@@ -52,7 +52,7 @@ class OwnClass:
     package: str
 
     @classmethod
-    def of(cls, value: type) -> OwnClass | None:
+    def from_class(cls, value: type) -> OwnClass | None:
         """Describe a class; None for one that comes with tunelab."""
         module = value.__module__
         if module.partition(".")[0] == SHIPPED:

@@ -10,7 +10,7 @@ from pathlib import Path
 from search_spaces.errors import UserError, describe_error, unknown
 from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.own_code import FILE, OwnClass
-from trainables.base.contract.task import Predictor
+from trainables.base.contract.predictor import Predictor
 
 # lazily imported, so that a table's predictor loads no transformers
 PREDICTORS = {
@@ -34,7 +34,7 @@ _trusted: ContextVar[Sequence[str]] = ContextVar("trusted", default=())  # also 
 def save(predictor: Predictor, folder: Path) -> None:
     """Write a predictor into an empty folder, and where its class is defined, if that is the user's own."""
     predictor.save(folder)
-    own = OwnClass.of(type(predictor))
+    own = OwnClass.from_class(type(predictor))
     if own is not None:
         own.save(folder)
 

@@ -5,17 +5,16 @@ Nothing here imports torch, ray or mlflow, so that listing tasks costs nothing.
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from trainables.base.contract.objective import METRIC as METRIC  # every task reports it
-from trainables.base.contract.objective import Objective
+from trainables.base.contract.data import RawSplit, Splits, TrainingData
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.options import TaskOption
-from trainables.base.kinds.kind import Kind  # at run time too: a stored result's facts are checked against it
+from trainables.base.contract.predictor import Predictor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,46 +25,6 @@ if TYPE_CHECKING:
 Config = Mapping[str, Any]
 
 SPLIT_SEED = 20_261_101  # one split for all sweeps unless asked otherwise, so that their results compare
-
-
-@dataclass(frozen=True)
-class TaskFacts:
-    """What is known of a task before anything runs.
-
-    Attributes:
-        name: As typed on the command line: lower-case letters, digits, ``_`` and ``-``.
-        title: One line for people, shown at the start of a sweep and in reports.
-        kind: What the target is: ``"regression"``, ``"binary"``, ``"multiclass"``, ``"images"`` or
-            ``"language_model"`` (see ``trainables.base.kinds``).
-        source: Where the data comes from.
-        licence: The data's licence.
-        score: The headline metric on the test split, without prefix, e.g. ``"rmse"`` or ``"accuracy"``; one of the
-            names that ``Task.scores`` returns.
-        score_direction: ``"minimize"`` if a lower score is better, ``"maximize"`` if a higher one is.
-        unit: The target's unit, e.g. ``"100,000 $"``; empty for classes.
-        trials: Default number of trials of a sweep (``--trials``).
-        max_epochs: Default number of epochs of a trial (``--max-epochs``).
-        grace_period: Default number of epochs before the scheduler can stop a trial (``--grace-period``); more where
-            an epoch is only a few optimizer steps.
-        note: What a user must know before believing a result; shown with every result.
-        objectives: What a search with several objectives optimises, the first of which ``val_loss`` is; empty for one.
-        early_stopping: What ends a trial, or lowers its learning rate, whatever the scheduler does; shown in reports.
-    """
-
-    name: str
-    title: str
-    kind: Kind
-    source: str
-    licence: str
-    score: str
-    score_direction: Literal["minimize", "maximize"]
-    unit: str = ""
-    trials: int = 32
-    max_epochs: int = 27
-    grace_period: int = 1
-    note: str = ""
-    objectives: tuple[Objective, ...] = ()
-    early_stopping: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,171 +48,6 @@ class EpochReport:
     metrics: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, torch.Tensor] | None = None
     save: Callable[[Path], None] | None = None
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a trial may see: the training and the validation split, preprocessed; never a test row.
-
-    Attributes:
-        arrays: By name: ``x_train`` (n, features) float32 and ``y_train`` (n,), the standardised target as float32, 0/1
-            as float32 or class positions as int64; ``x_val`` and ``y_val`` alike. A task may add others whose names end
-            in ``_train`` or ``_val``. Workers share their memory: ``fit`` must not write to them.
-        facts: What a model needs to be built, JSON values, e.g. ``n_inputs``, ``n_outputs``, ``target_std``.
-        digest: sha256 of all arrays of the three splits, see ``digest_arrays``; equal digests mean equal data and
-            split.
-    """
-
-    arrays: Mapping[str, np.ndarray]
-    facts: Mapping[str, Any]
-    digest: str
-
-
-@dataclass(frozen=True)
-class RawSplit:
-    """Rows as the user has them.
-
-    Attributes:
-        inputs: n of them: a DataFrame, an array of images (n, height, width), or a list of texts.
-        targets: (n,) in their own unit: numbers, or class labels of any type.
-    """
-
-    inputs: Any
-    targets: Any
-
-
-class SealedTest:
-    """The test split, which is opened by name only, so that every opening can be found and recorded.
-
-    Args:
-        split: The test rows.
-    """
-
-    def __init__(self, split: RawSplit) -> None:
-        self._split = split
-
-    def open(self) -> RawSplit:
-        """Return the test rows. Callers record the opening on the sweep (see ``tunelab/evaluation/evaluate.py``)."""
-        return self._split
-
-    def __len__(self) -> int:
-        return len(self._split.targets)
-
-
-@dataclass(frozen=True)
-class Splits:
-    """A task's data, split and preprocessed.
-
-    Attributes:
-        training: What trials get.
-        train: The raw training rows, for figures, importance and baselines.
-        validation: The raw validation rows.
-        test: The raw test rows, sealed.
-        preprocessing: What a predictor needs to turn raw inputs into a model's inputs, fitted on ``train`` alone; None
-            when models read raw inputs.
-    """
-
-    training: TrainingData
-    train: RawSplit
-    validation: RawSplit
-    test: SealedTest
-    preprocessing: Any = None
-
-
-class Predictor(ABC):
-    """A trained model with its preprocessing: raw inputs in, predictions in the target's unit out.
-
-    Attributes:
-        kind: The name by which ``trainables.load_predictor`` finds the class; ``save`` writes it as ``"predictor"``
-            into ``predictor.json``.
-        reads: What a file must hold to predict it, see ``tunelab predict``.
-        columns: Names of the columns that a model of a table reads as they are written; empty for a model whose
-            preprocessing says how cells are read.
-    """
-
-    kind: ClassVar[str]
-    reads: Literal["table", "picture", "text", "nothing"] = "nothing"
-    columns: tuple[str, ...] = ()
-
-    @property
-    def pipeline_parts(self) -> Mapping[str, Any]:
-        """Return the parts of a transformers pipeline; empty for every other model.
-
-        Returns:
-            ``model``, ``tokenizer``, ``card`` (its model card, Markdown) and ``facts`` (JSON values, ``licence`` among
-            them).
-        """
-        return {}
-
-    @abstractmethod
-    def predict(self, inputs: Any) -> Any:
-        """Predict raw inputs.
-
-        Args:
-            inputs: n rows, as ``RawSplit.inputs`` holds them; their targets are not needed.
-
-        Returns:
-            A DataFrame with n rows, in the inputs' order: a column ``prediction``, in the target's unit or the class,
-            and for classes one column ``p_<class>`` each, whose sum is 1.
-
-        Raises:
-            UserError: The inputs lack something that the model reads.
-        """
-
-    def difference(self, other: Any, inputs: Any) -> str:
-        """Return in what another predictor, loaded back from this one's files, differs; empty when in nothing.
-
-        Args:
-            other: The loaded one.
-            inputs: A few rows, as ``predict`` takes them.
-        """
-        import pandas as pd
-
-        try:
-            pd.testing.assert_frame_equal(self.predict(inputs), other.predict(inputs), check_exact=False, rtol=1e-5)
-        except AssertionError as error:
-            return str(error).partition("\n")[0]
-        return ""
-
-    @property
-    def flavour(self) -> str:
-        """MLflow's flavour that also keeps ``native()``, without pickle; empty for none."""
-        return ""
-
-    def native(self) -> Any:
-        """Return the model as its own library has it; this object, where there is no other form."""
-        return self
-
-    def trial_input(self) -> Any:
-        """Return one row of raw inputs that a whole model can predict, on which a loaded one is tried.
-
-        Returns:
-            The row, as ``predict`` takes it; None where a prediction would take long.
-        """
-        return None
-
-    @abstractmethod
-    def save(self, folder: Path) -> None:
-        """Write the model into an existing folder: safetensors, JSON, skops or text files, never a pickle.
-
-        Args:
-            folder: Empty.
-        """
-
-    @classmethod
-    @abstractmethod
-    def load(cls, folder: Path) -> Predictor:
-        """Read what ``save`` wrote.
-
-        Args:
-            folder: As ``save`` left it.
-
-        Returns:
-            A predictor whose predictions equal those of the saved one, bit for bit.
-
-        Raises:
-            UserError: The folder holds something else.
-        """
 
 
 class Task(ABC):
@@ -484,16 +278,3 @@ class Task(ABC):
     def description(self) -> dict[str, Any]:
         """Return what the data turned out to be, as JSON values, shown before training: rows, columns, notes."""
         return {}
-
-
-def digest_arrays(*groups: Mapping[str, np.ndarray]) -> str:
-    """sha256 over names, shapes, types and bytes of arrays, in name order: equal exactly when the data is equal."""
-    import numpy as np
-
-    sha = hashlib.sha256()
-    for group in groups:
-        for name in sorted(group):
-            array = np.ascontiguousarray(group[name])
-            sha.update(f"{name}{array.shape}{array.dtype.str}".encode())
-            sha.update(array.reshape(-1).view(np.uint8).data)
-    return sha.hexdigest()

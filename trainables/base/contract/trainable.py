@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from trainables.base.contract.task import METRIC, Task, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.objective import METRIC
+from trainables.base.contract.task import Task
 
 TASK_FILE = "tunelab_task_"  # how the modules of users' own task files are named
 LARGE = 1e30  # replaces NaN and inf on the way through Ray, which ends a whole experiment on them

@@ -11,7 +11,8 @@ import numpy as np
 
 from trainables.base.contract.arrays import standardised
 from trainables.base.contract.damage import entry, read_object
-from trainables.base.contract.task import Config, Predictor
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import Config
 from trainables.base.functions.models import ReportedModel
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.registry import row_kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from trainables.base.contract.task import METRIC
+from trainables.base.contract.objective import METRIC
 
 if TYPE_CHECKING:
     from trainables.base.functions.trial import FunctionTrial

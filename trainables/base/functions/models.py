@@ -22,7 +22,8 @@ from search_spaces.values import pack, unpack
 from trainables.base.contract.bounded_input import check_archive
 from trainables.base.contract.damage import entry, read_object, reading
 from trainables.base.contract.digests import file_digest
-from trainables.base.contract.task import Config, Predictor
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import Config
 from trainables.base.training.lightgbm_text import check_lightgbm_text
 from trainables.base.training.xgboost_ubjson import check_xgboost_ubjson
 

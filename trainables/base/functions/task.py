@@ -12,19 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces import SearchSpace, get_space
 from search_spaces.errors import UserError
+from trainables.base.contract.data import RawSplit, SealedTest, Splits, TrainingData
+from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.objective import Objective
-from trainables.base.contract.task import (
-    SPLIT_SEED,
-    Config,
-    EpochReport,
-    Predictor,
-    RawSplit,
-    SealedTest,
-    Splits,
-    Task,
-    TaskFacts,
-    TrainingData,
-)
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
 from trainables.base.functions.source import FunctionSource, describe_function
 from trainables.base.functions.trial import FunctionTrial
 

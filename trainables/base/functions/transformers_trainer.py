@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 
 from search_spaces.errors import UserError
-from trainables.base.contract.task import METRIC
+from trainables.base.contract.objective import METRIC
 
 if TYPE_CHECKING:
     from trainables.base.functions.trial import FunctionTrial

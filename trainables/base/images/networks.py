@@ -16,9 +16,11 @@ from torch.nn import functional as F
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import entry, read_object
-from trainables.base.contract.task import Config, EpochReport, TrainingData
-from trainables.base.training.loop import fit_annealed, seeded
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
+from trainables.base.training.loop import fit_annealed
 from trainables.base.training.mlp import MLP, fit_mlp
+from trainables.base.training.randomness import seeded
 
 SIDE = 28  # pixels
 

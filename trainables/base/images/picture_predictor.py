@@ -13,7 +13,8 @@ from torch import Tensor
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import reading
-from trainables.base.contract.task import Config, Predictor
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import Config
 from trainables.base.images.photograph import read_photograph
 from trainables.base.images.residual import build_picture_model
 from trainables.base.kinds.registry import row_kind

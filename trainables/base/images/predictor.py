@@ -13,7 +13,8 @@ import torch
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import reading
-from trainables.base.contract.task import Config, Predictor
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import Config
 from trainables.base.images.digit import read_digit
 from trainables.base.images.networks import SIDE, ImageScale, build_image_model
 from trainables.base.kinds.registry import row_kind

@@ -21,7 +21,7 @@ RARE = 0.1  # share of the rarer of two classes below which accuracy says little
 THRESHOLD = "threshold"  # fact of a model of rare positives: the probability above which it says yes
 _EPSILON = float(np.finfo(np.float64).eps)  # probabilities are kept away from 0 by it, as scikit-learn does
 CROSS_ENTROPY = "mean cross entropy of a row, −ln p(true class), nats"
-_LEAST_SHARE = 1e-7  # of a class without training rows, in ``constant_outputs``
+_LEAST_SHARE = 1e-7  # of a class that no training row, or none of those averaged, has
 
 
 def probabilities(outputs: np.ndarray) -> np.ndarray:
@@ -34,6 +34,11 @@ def probabilities(outputs: np.ndarray) -> np.ndarray:
         return np.concatenate([1 - one, one], axis=1)
     found: np.ndarray = softmax(logits, axis=1)
     return found
+
+
+def _logit(logs: Tensor) -> Tensor:
+    """Convert logarithms of the probabilities of two classes (n, 2) to logits of the second (n, 1)."""
+    return logs[:, 1:] - logs[:, :1]
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,9 @@ class Classification(RowKind):
     def decoded_loss(self, decoded: np.ndarray, target: np.ndarray) -> float:
         chosen = decoded[np.arange(len(target)), target.astype(np.int64)]
         return float(-np.log(np.clip(chosen, _EPSILON, 1.0)).mean())
+
+    def outputs_of_means(self, means: Tensor) -> Tensor:
+        return (means + _LEAST_SHARE).log()
 
     def contradicted_losses(self, outputs: np.ndarray) -> np.ndarray:
         second = np.partition(probabilities(outputs), -2, axis=1)[:, -2]  # of the most likely class but the predicted
@@ -155,8 +163,10 @@ class Binary(Classification):
         import torch
         from torch.nn import functional as F
 
-        logs = torch.cat([F.logsigmoid(-scores), F.logsigmoid(scores)], dim=2).logsumexp(dim=0)
-        return logs[:, 1:] - logs[:, :1]
+        return _logit(torch.cat([F.logsigmoid(-scores), F.logsigmoid(scores)], dim=2).logsumexp(dim=0))
+
+    def outputs_of_means(self, means: Tensor) -> Tensor:
+        return _logit(super().outputs_of_means(means))
 
     def metrics(self, outputs: np.ndarray, target: np.ndarray, facts: Mapping[str, Any]) -> dict[str, float]:
         threshold = facts.get(THRESHOLD)

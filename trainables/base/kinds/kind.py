@@ -125,6 +125,14 @@ class RowKind(TargetKind):
     def average(self, scores: Tensor) -> Tensor:
         """Average the raw outputs of members (members, rows, n_outputs) as ``decode`` does, to (rows, n_outputs)."""
 
+    def outputs_of_means(self, means: Tensor) -> Tensor:
+        """Convert weighted means of training targets to raw outputs (n, n_outputs).
+
+        Args:
+            means: (n, 1) targets as trained on, or (n, classes) frequencies of classes, from 0 to 1.
+        """
+        return means
+
     @abstractmethod
     def metrics(self, outputs: np.ndarray, target: np.ndarray, facts: Mapping[str, Any]) -> dict[str, float]:
         """Return metrics by name of raw outputs (n, n_outputs) against encoded targets (n,), in the target's unit."""

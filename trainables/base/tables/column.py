@@ -26,7 +26,7 @@ from trainables.base.tables.cells.missing import is_word
 from trainables.base.tables.cells.numbers import CLOCK, PLAIN, infer_number_format, read_cells, read_numbers, unit_of
 
 FEW_VALUES = 10  # up to this many different values, whole numbers are classes and repeated ids codes
-FREE_TEXT = 0.5  # share of distinct values from which text is no category
+FREE_TEXT = 0.5  # share of distinct values from which text is not a category
 MANY_CATEGORIES = 50  # different texts of several words, from which they are prose
 PROSE_WORDS = 3  # median number of words from which text is prose
 FEW_WORDS = 3  # different words among numbers that may all mean a missing cell

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from trainables.base.contract.data import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
 from trainables.base.contract.splits import RowSplit
-from trainables.base.contract.task import RawSplit, SealedTest, Splits, TrainingData, digest_arrays
 from trainables.base.kinds.kind import Kind, TargetTransform
 from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.categories import CategoryEncoding, target_signals
@@ -42,10 +42,8 @@ def build_splits(
         carried: see ``TabularTask``.
     """
     kept = [*columns.names, *(name for name in carried if name not in columns.names)]
-    train, validation, test = (
-        RawSplit(frame.iloc[part][kept].reset_index(drop=True), frame[target].to_numpy()[part])
-        for part in (rows.train, rows.validation, rows.test)
-    )
+    parts = (rows.train, rows.validation, rows.test)
+    train, validation, test = (_raw_split(frame.iloc[part], kept, target) for part in parts)
     preprocessing = TablePreprocessing.fit(train.inputs, columns, numeric_transform)
     encoding = row_kind(kind)
     facts: dict[str, Any] = encoding.target_facts(train.targets, frame[target].to_numpy(), target_transform)
@@ -64,17 +62,32 @@ def build_splits(
         "test": encode_rows(test.inputs, preprocessing, categories),
     }
     facts["n_inputs"] = int(inputs["train"].x.shape[1])
-    parts = {"train": train, "val": validation, "test": test}
-    targets = {name: encoding.encode_target(part.targets, facts) for name, part in parts.items()}
-    arrays = _arrays(inputs, targets, ("train", "val"), with_codes=bool(columns.categorical))
-    sealed = _arrays(inputs, targets, ("test",), with_codes=True)
+    raw = {"train": train, "val": validation, "test": test}
+    targets = {name: encoding.encode_target(part.targets, facts) for name, part in raw.items()}
     return Splits(
-        training=TrainingData(arrays, facts, digest_arrays(arrays, sealed)),
+        training=_training_data(inputs, targets, facts, with_codes=bool(columns.categorical)),
         train=train,
         validation=validation,
         test=SealedTest(test),
         preprocessing=preprocessing,
     )
+
+
+def _raw_split(rows: pd.DataFrame, kept: list[str], target: str) -> RawSplit:
+    return RawSplit(rows[kept].reset_index(drop=True), rows[target].to_numpy())
+
+
+def _training_data(
+    inputs: Mapping[str, TableInputs],
+    targets: Mapping[str, np.ndarray],
+    facts: Mapping[str, Any],
+    *,
+    with_codes: bool,
+) -> TrainingData:
+    """Return what trials get; the digest is of the test rows too."""
+    arrays = _arrays(inputs, targets, ("train", "val"), with_codes=with_codes)
+    sealed = _arrays(inputs, targets, ("test",), with_codes=True)
+    return TrainingData(arrays, facts, digest_arrays(arrays, sealed))
 
 
 def _arrays(

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from trainables.base.contract.damage import reading
-from trainables.base.contract.task import Config, Predictor, RawSplit
+from trainables.base.contract.data import RawSplit
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import Config
 from trainables.base.kinds.classification import THRESHOLD
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.metrics import best_threshold

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Splits, Task, TrainingData
+from trainables.base.contract.data import Splits, TrainingData
+from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
 from trainables.base.tables.references import table_reference
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from trainables.base.contract.task import Splits
+from trainables.base.contract.data import Splits
 from trainables.base.kinds.kind import TargetTransform
 from trainables.base.kinds.target_scale import TargetScale
 

@@ -110,15 +110,20 @@ def fine_tune(
             blocks = epoch_blocks(train, block_length, order).to(device)
             first_step = (epoch - 1) * steps_per_epoch
             train_loss, lr = _train_epoch(network, optimizer, blocks, settings.batch_size, schedule, first_step)
-        nats, count = total_nats(network, validation)
-        val_loss = nats / count
-        metrics = {"train_loss": train_loss, "lr": lr, "val_perplexity": perplexity(val_loss)}
-        metrics["val_nats_per_char"] = nats / val_characters
+        val_loss, metrics = _judge(network, validation, val_characters)
+        metrics |= {"train_loss": train_loss, "lr": lr}
         weights = trained_weights(network, settings)
         save = partial(_save, network, optimizer, randomness, settings, seed, max_epochs, epoch)
         yield EpochReport(epoch, val_loss, metrics, weights, save)
         if not (math.isfinite(val_loss) and math.isfinite(train_loss)):
             return
+
+
+def _judge(network: PreTrainedModel, validation: Tokens, characters: int) -> tuple[float, dict[str, float]]:
+    """Return the validation loss in nats per token, and the metrics that follow from it."""
+    nats, count = total_nats(network, validation)
+    val_loss = nats / count
+    return val_loss, {"val_perplexity": perplexity(val_loss), "val_nats_per_char": nats / characters}
 
 
 def prepare(network: PreTrainedModel, settings: Settings, seed: int) -> None:

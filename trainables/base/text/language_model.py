@@ -18,7 +18,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerF
 
 from search_spaces.errors import UserError
 from trainables.base.text.document_loss import Tokens
-from trainables.base.text.korean import Document
+from trainables.base.text.documents import Document
 from trainables.base.text.model_folder import ModelFolder, find_model
 from trainables.base.text.pretrained import load_network
 from trainables.base.text.tokenizer import load_tokenizer, unknown_id

@@ -95,7 +95,7 @@ def find_model(model: str | None = None) -> ModelFolder:
         model: a folder, a GGUF file, a hub name such as ``"skt/kogpt2-base-v2"``, or None for the bundled stand-in.
 
     Raises:
-        UserError: no such folder, a hub name that cannot be fetched, or files that are no causal language model.
+        UserError: no such folder, a hub name that cannot be fetched, or files that are not a causal language model.
     """
     if model is None:
         return _checked(STANDIN, "stand-in")
@@ -142,7 +142,7 @@ def _checked(folder: Path, name: str) -> ModelFolder:
         if not (folder / file).is_file():
             several = f" Of its {len(files)} GGUF files, name the one that you mean." if files else ""
             raise UserError(
-                f"The folder '{folder}' is no model: it has no {file}. "
+                f"The folder '{folder}' is not a model: it has no {file}. "
                 f"Give a folder written by transformers' save_pretrained, for the model and its tokenizer.{several}"
             )
     try:
@@ -154,7 +154,7 @@ def _checked(folder: Path, name: str) -> ModelFolder:
     whole = {**default_values(config, folder), **config}
     found = ModelFolder(folder, name, config, ModelShape.of(whole, str(folder)))
     if not found.weight_files:
-        raise UserError(f"The folder '{folder}' is no model: it holds no model.safetensors and no pytorch_model.bin.")
+        raise UserError(f"The folder '{folder}' is not a model: it holds no model.safetensors or pytorch_model.bin.")
     if not found.has_safetensors and found.shape.kind != "gpt2":
         raise UserError(
             f"The folder '{folder}' holds its weights as pickled torch files alone, which can run code and are not "

@@ -15,9 +15,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import entry, read_object, reading
-from trainables.base.contract.task import Predictor
+from trainables.base.contract.predictor import Predictor
 from trainables.base.text.document_loss import Tokens, perplexity, total_nats
-from trainables.base.text.korean import Document
+from trainables.base.text.documents import Document
 from trainables.base.text.language_model import load_model, tokenize
 from trainables.base.text.network_parts import shape_of
 from trainables.base.text.tokenizer import unknown_id

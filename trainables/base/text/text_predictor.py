@@ -13,7 +13,8 @@ from torch import Tensor
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import reading
-from trainables.base.contract.task import Config, Predictor
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import Config
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.registry import row_kind
 from trainables.base.text.characters import Characters

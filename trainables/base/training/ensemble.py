@@ -12,8 +12,8 @@ import pandas as pd
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.predictors import load, save
-from trainables.base.contract.task import Predictor
 from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import row_kind
 

@@ -1,4 +1,4 @@
-"""Training of small models: data as tensors on the device, own batches, one report an epoch.
+"""Training of small models: one report an epoch.
 
 ``fit_tensors`` trains any ``nn.Module`` through autograd; ``fit_mlp`` (in ``mlp.py``) trains perceptrons by hand.
 Both are a ``Trainer`` (one model, one epoch at a time) driven by ``run_epochs`` (schedule, early stopping, reports).
@@ -10,30 +10,27 @@ its own random streams, and the process's global generator is left as it was fou
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.registry import row_kind
+from trainables.base.training.batches import Batches
 from trainables.base.training.compute import compiled
+from trainables.base.training.randomness import RandomState, stream_seed
+from trainables.base.training.tensors import aligned, on_device, tensor_view
 
 Augment: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]  # (batch, generator on the batch's device) -> batch
 
 PATIENCE = 20  # epochs without improvement until a trial ends, where an epoch has 50 steps or more
-PATIENCE_STEPS, MAX_PATIENCE = (
-    1_000,
-    100,
-)  # steps of the optimizer that it lasts where an epoch has fewer, and its limit
-_BLOCK_BYTES = 8 << 20  # rows gathered at once: shuffled batches are slices of it, and memory stays bounded
+PATIENCE_STEPS = 1_000  # steps of the optimizer that it lasts where an epoch has fewer
+MAX_PATIENCE = 100  # epochs, whatever the steps
 
 
 class Trainer(Protocol):
@@ -49,13 +46,24 @@ class Trainer(Protocol):
         """Return the live weights."""
 
 
+class Schedule(Protocol):
+    """A learning rate that changes from epoch to epoch."""
+
+    lr: float  # of the next epoch
+
+    def step(self, loss: float) -> bool:
+        """Take an epoch's validation loss, set ``lr`` for the next; return True when training should end."""
+
+
 @dataclass
 class Plateau:
-    """Learning rate schedule and early stopping by validation loss, ``ReduceLROnPlateau``'s rule (relative 1e-4)."""
+    """Learning rate schedule and early stopping by validation loss, ``ReduceLROnPlateau``'s rule (relative 1e-4).
+
+    Training ends after ``patience`` epochs without a lower loss; after a quarter of them ``lr`` is halved.
+    """
 
     lr: float
     patience: int = PATIENCE
-    lr_patience: int = 5
     factor: float = 0.5
     best: float = math.inf
     waited: int = 0  # epochs since the best loss
@@ -63,16 +71,27 @@ class Plateau:
     lr_waited: int = 0
 
     def step(self, loss: float) -> bool:
-        """Take an epoch's validation loss, set ``lr`` for the next; return True when training should end."""
         self.waited = 0 if loss < self.best else self.waited + 1
         self.best = min(self.best, loss)
         if loss < self.lr_best * (1 - 1e-4):
             self.lr_best, self.lr_waited = loss, 0
         else:
             self.lr_waited += 1
-        if self.lr_waited > self.lr_patience:
+        if self.lr_waited > self.patience // 4:
             self.lr, self.lr_waited = self.lr * self.factor, 0
         return self.waited >= self.patience
+
+
+class HalfCosine:
+    """A learning rate that falls along a half cosine over ``max_epochs``, whatever the loss does."""
+
+    def __init__(self, lr: float, max_epochs: int) -> None:
+        self.lr, self._peak, self._max_epochs, self._epochs = lr, lr, max_epochs, 0
+
+    def step(self, loss: float) -> bool:
+        self._epochs += 1
+        self.lr = self._peak * (1 + math.cos(math.pi * self._epochs / self._max_epochs)) / 2
+        return False
 
 
 class Validation:
@@ -109,16 +128,15 @@ def patience_epochs(rows: int, batch_size: int, steps: int = PATIENCE_STEPS, at_
 
 
 def run_epochs(
-    trainer: Trainer, validation: Validation, *, lr: float, max_epochs: int, patience: int = PATIENCE
+    trainer: Trainer, validation: Validation, schedule: Schedule, *, max_epochs: int
 ) -> Iterator[EpochReport]:
-    """Train and yield a report an epoch until ``max_epochs``, early stopping, or a loss that is not finite."""
-    plateau = Plateau(lr=lr, patience=patience, lr_patience=patience // 4)
+    """Train and yield a report an epoch until ``max_epochs``, the schedule's end, or a loss that is not finite."""
     for epoch in range(1, max_epochs + 1):
-        used = plateau.lr
+        used = schedule.lr
         train_loss = trainer.train_epoch(used)
         val_loss, metrics = validation.judge(trainer.validate())
         yield EpochReport(epoch, val_loss, {"train_loss": train_loss, "lr": used, **metrics}, weights=trainer.weights())
-        if not math.isfinite(val_loss) or plateau.step(val_loss):
+        if not math.isfinite(val_loss) or schedule.step(val_loss):
             return
 
 
@@ -159,7 +177,8 @@ def fit_tensors(
     trainer = AutogradTrainer(
         model, data, config, seed, kind=kind, device=device, augment=augment, rows_at_once=rows_at_once
     )
-    return run_epochs(trainer, Validation(kind, data), lr=float(config["lr"]), max_epochs=max_epochs, patience=patience)
+    schedule = Plateau(float(config["lr"]), patience)
+    return run_epochs(trainer, Validation(kind, data), schedule, max_epochs=max_epochs)
 
 
 def fit_annealed(
@@ -181,14 +200,8 @@ def fit_annealed(
     trainer = AutogradTrainer(
         model, data, config, seed, kind=kind, device=device, augment=augment, rows_at_once=rows_at_once
     )
-    validation, lr = Validation(kind, data), float(config["lr"])
-    for epoch in range(1, max_epochs + 1):
-        used = lr * (1 + math.cos(math.pi * (epoch - 1) / max_epochs)) / 2
-        train_loss = trainer.train_epoch(used)
-        val_loss, metrics = validation.judge(trainer.validate())
-        yield EpochReport(epoch, val_loss, {"train_loss": train_loss, "lr": used, **metrics}, weights=trainer.weights())
-        if not math.isfinite(val_loss):
-            return
+    schedule = HalfCosine(float(config["lr"]), max_epochs)
+    return run_epochs(trainer, Validation(kind, data), schedule, max_epochs=max_epochs)
 
 
 class AutogradTrainer:
@@ -245,97 +258,3 @@ class AutogradTrainer:
 
     def weights(self) -> Mapping[str, Tensor]:
         return self._model.state_dict()
-
-
-class Batches:
-    """The training split in a new order each epoch.
-
-    Rows are gathered in large blocks and batches are slices of them: one gather for many batches, bounded memory.
-    """
-
-    def __init__(self, data: TrainingData, batch_size: int, seed: int, device: str) -> None:
-        self._x = on_device(data, "x_train", device)
-        self._y = on_device(data, "y_train", device).reshape(-1)
-        self.rows = len(self._y)
-        self.size = min(batch_size, self.rows)
-        self._order = torch.Generator().manual_seed(stream_seed(seed, "order"))  # on the CPU: same order everywhere
-        row_bytes = max(1, self._x[0].numel() * self._x.element_size())
-        block = min(self.rows, self.size * max(1, _BLOCK_BYTES // (row_bytes * self.size)))
-        self._x_block, self._y_block = self._x.new_empty(block, *self._x.shape[1:]), self._y.new_empty(block)
-
-    def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one epoch: shuffled (inputs, targets) of many batches at a time, overwritten by the next block."""
-        order = torch.randperm(self.rows, generator=self._order).to(self._x.device)
-        for rows in torch.split(order, len(self._y_block)):
-            x, y = self._x_block[: len(rows)], self._y_block[: len(rows)]
-            yield torch.index_select(self._x, 0, rows, out=x), torch.index_select(self._y, 0, rows, out=y)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one epoch: shuffled (inputs, targets) of one batch at a time, on the device."""
-        for x, y in self.blocks():
-            yield from zip(torch.split(x, self.size), torch.split(y, self.size), strict=True)
-
-
-def stream_seed(seed: int, stream: str) -> int:
-    """Return the seed of a random stream of a trial ("init", "order", "noise", ...), independent of the others."""
-    key = int.from_bytes(stream.encode(), "big")
-    return int(np.random.SeedSequence([seed, key]).generate_state(1, np.uint64)[0])
-
-
-class RandomState:
-    """The global generators' state of one trial: inside ``with`` they are the trial's, outside they are untouched."""
-
-    def __init__(self, seed: int, device: torch.device) -> None:
-        self._devices = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(self._devices):
-            torch.manual_seed(seed)
-            self._keep()
-
-    def __enter__(self) -> None:
-        self._fork = torch.random.fork_rng(self._devices)
-        self._fork.__enter__()
-        torch.set_rng_state(self._cpu)
-        for device, state in zip(self._devices, self._cuda, strict=True):
-            torch.cuda.set_rng_state(state, device)
-
-    def __exit__(self, *error: Any) -> None:
-        self._keep()
-        self._fork.__exit__(*error)
-
-    def _keep(self) -> None:
-        self._cpu = torch.get_rng_state()
-        self._cuda = [torch.cuda.get_rng_state(device) for device in self._devices]
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Make the trial's "init" stream the CPU's global generator inside the block: build models here, then move them."""
-    with RandomState(stream_seed(seed, "init"), torch.device("cpu")):
-        yield
-
-
-def tensor_view(array: npt.NDArray[Any]) -> Tensor:
-    """Return a tensor on the array's own memory, also read-only memory: such tensors are never written to here."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writ", category=UserWarning)
-        return torch.from_numpy(array)
-
-
-def aligned(tensor: Tensor) -> Tensor:
-    """Return the tensor, copied only when it starts off a 64-byte boundary: kernels may round differently there."""
-    return tensor if tensor.data_ptr() % 64 == 0 else tensor.clone()
-
-
-_on_device: dict[tuple[str, str, str], Tensor] = {}
-
-
-def on_device(data: TrainingData, name: str, device: str) -> Tensor:
-    """``data.arrays[name]`` as a tensor: a view on the CPU; on a GPU one copy per process, kept between trials."""
-    if torch.device(device).type == "cpu":
-        return tensor_view(data.arrays[name])
-    key = (data.digest, name, device)
-    if key not in _on_device:
-        for other in [k for k in _on_device if k[0] != data.digest]:  # one data set at a time on the device
-            del _on_device[other]
-        _on_device[key] = tensor_view(data.arrays[name]).to(device)
-    return _on_device[key]

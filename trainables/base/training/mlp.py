@@ -16,23 +16,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.registry import row_kind
 from trainables.base.training import compute
+from trainables.base.training.batches import Batches
 from trainables.base.training.loop import (
     Augment,
     AutogradTrainer,
-    Batches,
+    Plateau,
     Trainer,
     Validation,
-    aligned,
-    on_device,
     patience_epochs,
     run_epochs,
-    seeded,
-    stream_seed,
 )
+from trainables.base.training.randomness import seeded, stream_seed
+from trainables.base.training.tensors import aligned, on_device
 from trainables.base.training.torch_internals import FusedAdamW
 
 _ALIGN = 16  # float32 values in 64 bytes: kernels may round differently on rows that start off a vector boundary
@@ -92,7 +92,7 @@ def fit_mlp(
         trainer = AutogradTrainer(model, data, config, seed, kind=kind, device=device, augment=augment)
     patience = patience_epochs(len(data.arrays["y_train"]), int(config["batch_size"]))
     lr = float(config["lr"])
-    return run_epochs(trainer, Validation(kind, data), lr=lr, max_epochs=max_epochs, patience=patience)
+    return run_epochs(trainer, Validation(kind, data), Plateau(lr, patience), max_epochs=max_epochs)
 
 
 class FusedMLPTrainer:

@@ -18,7 +18,8 @@ import torch
 from safetensors.torch import save as to_safetensors
 
 from search_spaces.errors import bounded_text, message_of
-from trainables.base.contract.task import EpochReport, Task, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import EpochReport, Task
 from trainables.base.worker.assignment import BROKEN, TrialAssignment, TrialReport, weights_path
 from trainables.base.worker.storage import Storage, is_no_space
 

@@ -15,7 +15,9 @@ from typing import Any
 import ray
 from ray import tune
 
-from trainables.base.contract.task import METRIC, Task, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.objective import METRIC
+from trainables.base.contract.task import Task
 from trainables.base.contract.trainable import finite
 from trainables.base.worker.assignment import TrialAssignment, TrialReport
 

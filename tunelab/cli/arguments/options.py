@@ -154,17 +154,19 @@ def with_parameters(function: Callable[..., Any], parameters: Sequence[Parameter
     return command
 
 
-def argument(name: str, help: str, *, metavar: str | None = None, complete: Any = None) -> Parameter:
+def argument(name: str, help: str, *, kind: Any = str, metavar: str | None = None, complete: Any = None) -> Parameter:
     """Make an argument that may be left out."""
     info = typer.Argument(help=help, metavar=metavar, autocompletion=complete, show_default=False)
-    return _parameter(name, str, info)
+    return _parameter(name, kind, info)
 
 
-def option(name: str, help: str, *, kind: Any = str, panel: str = "", metavar: str | None = None) -> Parameter:
-    """Make an option that is not a setting of a sweep, such as ``--json``."""
-    info = typer.Option(
-        _flag(name.removeprefix("as_")), help=help, metavar=metavar, rich_help_panel=panel or None, show_default=False
-    )
+def option(
+    name: str, help: str, *, kind: Any = str, panel: str = "", metavar: str | None = None, opposite: bool = False
+) -> Parameter:
+    """Make an option that is not a setting of a sweep, such as ``--json``; with ``opposite`` also ``--no-json``."""
+    flag = _flag(name.removeprefix("as_"))
+    both = f"{flag}/--no-{flag.removeprefix('--')}" if opposite else flag
+    info = typer.Option(both, help=help, metavar=metavar, rich_help_panel=panel or None, show_default=False)
     return _parameter(name, kind, info)
 
 

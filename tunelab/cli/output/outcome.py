@@ -29,6 +29,7 @@ from tunelab.analysis.standing import (
 )
 from tunelab.cli.output.tables import UNLIMITED, cell, print_table
 from tunelab.records.result import SweepResult
+from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
 from tunelab.system.language import tr, tr_term
 
@@ -97,13 +98,13 @@ def print_evaluation(result: SweepResult) -> None:
     if tables is not None:
         classes = tables.classes
         shown = classes if len(classes) <= MAX_CLASSES else sorted(classes, key=lambda c: c.f1)[:MAX_CLASSES]
-        title = tr("By class; expected calibration error {error:.3f}", error=tables.calibration_error)
+        title = tr("By class; expected calibration error {error}", error=format_number(tables.calibration_error, 3))
         if len(shown) < len(classes):
             title = tr(
-                "By class, the {shown} worst of {count}; expected calibration error {error:.3f}",
+                "By class, the {shown} worst of {count}; expected calibration error {error}",
                 shown=len(shown),
                 count=len(classes),
-                error=tables.calibration_error,
+                error=format_number(tables.calibration_error, 3),
             )
         print_table(
             [tr("class"), tr("precision"), tr("recall"), "F1", tr("test rows")],

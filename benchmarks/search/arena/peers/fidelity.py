@@ -13,7 +13,7 @@ from benchmarks.search.arena.curves import CurveTask
 from benchmarks.search.arena.searcher import ArenaTrial
 from benchmarks.search.schedulers import Verdict
 
-MOST_KNOWN = 1000  # answers in a row from what is already trained
+MAX_KNOWN = 1000  # answers in a row from what is already trained
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class FidelitySearcher:
         self._losses: list[list[float]] = []
 
     def next_trial(self) -> ArenaTrial | None:
-        for _ in range(MOST_KNOWN):
+        for _ in range(MAX_KNOWN):
             evaluation = self._peer.ask()
             number = self._numbers.setdefault(evaluation.key, len(self._numbers))
             if number == len(self._losses):

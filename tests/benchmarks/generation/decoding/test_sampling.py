@@ -52,7 +52,7 @@ def distributions(choices: list[DecodingSettings], seed: int) -> tuple[torch.Ten
     logits = 3 * torch.randn(len(choices), VOCABULARY, generator=generator)
     context = torch.randint(VOCABULARY, (len(choices), 30), generator=generator)
     seen = torch.zeros(len(choices), VOCABULARY, dtype=torch.bool).scatter(1, context, True)
-    rows = RowSettings.of(choices)
+    rows = RowSettings.from_settings(choices)
     ours = filtered(penalised(logits, seen, rows), rows).softmax(-1)
     theirs = [processors(s)(context[i : i + 1], logits[i : i + 1].clone()) for i, s in enumerate(choices)]
     return ours, torch.cat(theirs).softmax(-1)
@@ -88,7 +88,7 @@ def test_any_setting_has_transformers_distribution(decoding: DecodingSettings, s
 
 def test_uniform_numbers_draw_tokens_in_proportion() -> None:
     choices = [DecodingSettings(temperature=0.7, top_k=20)]
-    rows = RowSettings.of(choices)
+    rows = RowSettings.from_settings(choices)
     scores = filtered(torch.randn(1, VOCABULARY, generator=torch.Generator().manual_seed(0)), rows)
     grid = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
     drawn = choose(scores.expand(len(grid), -1), grid, torch.zeros(len(grid), dtype=torch.bool))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.cli import app
+from benchmarks.cli.main import app
 from benchmarks.harness.verify import verify
 from benchmarks.search.arena.curves import Curve, CurveTask, LossRange
 from benchmarks.search.arena.methods import make_searcher

@@ -13,7 +13,7 @@ import torch
 from search_spaces.errors import UserError
 from tests.tiny_language_models import CONTEXT, END, VOCABULARY, make_tiny_model, write_tiny_gguf
 from trainables import load_predictor
-from trainables.base.contract.task import Splits
+from trainables.base.contract.data import Splits
 from trainables.base.text import memory
 from trainables.base.text.korean import bundled
 from trainables.base.text.language_model import load_model

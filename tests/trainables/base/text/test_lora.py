@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from search_spaces.errors import UserError
 from tests.tiny_language_models import make_tiny_model
 from trainables import load_predictor
-from trainables.base.contract.task import Splits
+from trainables.base.contract.data import Splits
 from trainables.base.text import memory
 from trainables.base.text.fine_tuning import Settings
 from trainables.base.text.korean import bundled

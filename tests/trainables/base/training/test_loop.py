@@ -17,12 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from trainables.base.contract.task import EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import EpochReport
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.metrics import binary_metrics, multiclass_metrics, regression_metrics
 from trainables.base.kinds.registry import row_kind
-from trainables.base.training.loop import Plateau, fit_tensors, seeded
+from trainables.base.training.loop import Plateau, fit_tensors
 from trainables.base.training.mlp import MLP, FusedMLPTrainer, fit_mlp
+from trainables.base.training.randomness import seeded
 
 CONFIG: dict[str, Any] = {"hidden_sizes": [16, 8], "dropout": 0.2, "weight_decay": 0.01, "lr": 0.01, "batch_size": 32}
 KINDS: list[Kind] = ["regression", "binary", "multiclass"]

@@ -21,7 +21,7 @@ MONTH_YEAR = "month and year"  # Jan-07
 SHORT_COMPACT = "yymmdd"  # 70131 is 31 January 2007, as the zero in front gets lost
 MOSTLY = 0.95  # share of readable cells from which text is dates, or numbers
 PROBED = 2000  # cells that tell how a column is written
-MAX_CELL = 60  # characters; a longer text is no date
+MAX_CELL = 60  # characters; a longer text is not a date
 CENTURY = 69  # two-digit years from here on are of the 20th century, as POSIX has it
 
 TIME = (

@@ -22,7 +22,7 @@ PLAIN, POINT, COMMA, CLOCK = "plain", "decimal point", "decimal comma", "clock"
 KOREAN, KOREAN_MAN = "Korean units", "Korean units, 만 left out"
 UNIT = "; unit "  # between a notation and the unit of its column
 
-MAX_CELL = 40  # characters; a longer text is no number
+MAX_CELL = 40  # characters; a longer text is not a number
 
 _SPACES = " '’"  # between thousands: 1 234 567, 1'234'567
 _SAME = str.maketrans(
@@ -73,7 +73,7 @@ def infer_number_format(column: pd.Series) -> str:
 
 
 def read_numbers(column: pd.Series, notation: str = PLAIN) -> pd.Series:
-    """float64 (n,), missing where a cell is no finite number. Each different text is read once.
+    """float64 (n,), missing where a cell is not a finite number. Each different text is read once.
 
     Args:
         column: numbers, booleans, or text.

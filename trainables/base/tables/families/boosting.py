@@ -17,14 +17,16 @@ import torch
 from torch import Tensor
 
 from trainables.base.contract.damage import reading
-from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
 from trainables.base.kinds.kind import Kind
 from trainables.base.tables.budget import usual_epochs
 from trainables.base.tables.families.family import Family, TableModel
 from trainables.base.tables.families.unseen import KnownRows
 from trainables.base.tables.inputs import TableInputs
 from trainables.base.training.lightgbm_text import check_lightgbm_text
-from trainables.base.training.loop import Validation, stream_seed
+from trainables.base.training.loop import Validation
+from trainables.base.training.randomness import stream_seed
 
 OBJECTIVES = {"regression": "regression", "binary": "binary", "multiclass": "multiclass", "images": "multiclass"}
 MAX_ROUNDS = 4_000  # of a trial: its epochs share them out

@@ -17,23 +17,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
 from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import kind_from_facts, row_kind
 from trainables.base.tables.families.family import Family, NetworkModel, TableModel
 from trainables.base.tables.families.numeric_embeddings import Embedded, build_embedded
 from trainables.base.tables.families.optimizer import RunningMean, parameter_groups
 from trainables.base.training.compute import compiled
-from trainables.base.training.loop import (
-    Validation,
-    aligned,
-    on_device,
-    patience_epochs,
-    run_epochs,
-    seeded,
-    stream_seed,
-)
+from trainables.base.training.loop import Plateau, Validation, patience_epochs, run_epochs
 from trainables.base.training.mlp import MULTIPLIER
+from trainables.base.training.randomness import seeded, stream_seed
+from trainables.base.training.tensors import aligned, on_device
 
 CLIP = 1.0  # largest norm of a gradient
 _EVAL_ROWS = 1024
@@ -196,7 +191,7 @@ class EmbeddedColumns(Family):
         trainer = EmbeddedTrainer(config, data, seed, kind=kind, device=device)
         patience = patience_epochs(len(data.arrays["y_train"]), int(config["batch_size"]))
         lr = float(config["lr"])
-        return run_epochs(trainer, Validation(kind, data), lr=lr, max_epochs=max_epochs, patience=patience)
+        return run_epochs(trainer, Validation(kind, data), Plateau(lr, patience), max_epochs=max_epochs)
 
     def model(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> TableModel:
         return NetworkModel(partial(build_embedded_mlp, config, facts), config, weights)

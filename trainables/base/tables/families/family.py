@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
 from trainables.base.kinds.kind import Kind
 from trainables.base.tables.inputs import TableInputs
 from trainables.base.training.model_files import load_weights, save_weights

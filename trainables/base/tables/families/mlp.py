@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
 from trainables.base.kinds.kind import Kind
 from trainables.base.tables.families.family import Family, NetworkModel, TableModel
 from trainables.base.training.mlp import MLP, fit_mlp

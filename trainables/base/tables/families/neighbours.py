@@ -17,27 +17,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
 from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import kind_from_facts, row_kind
 from trainables.base.tables.families.family import Family, NetworkModel, TableModel
 from trainables.base.tables.families.numeric_embeddings import Embedded, build_embedded
 from trainables.base.tables.families.optimizer import RunningMean, parameter_groups
 from trainables.base.tables.families.soft_neighbours import loss_and_gradient, read
-from trainables.base.training.loop import (
-    RandomState,
-    Validation,
-    on_device,
-    patience_epochs,
-    run_epochs,
-    seeded,
-    stream_seed,
-)
+from trainables.base.training.loop import Plateau, Validation, patience_epochs, run_epochs
+from trainables.base.training.randomness import RandomState, seeded, stream_seed
+from trainables.base.training.tensors import on_device
 
 MAX_CANDIDATES = 10_000  # training rows that ``candidates`` is a share of: of larger tables, this many
 MAX_KEYS = 50_000  # training rows that a model compares with; of more, a random choice
 PATIENCE, PATIENCE_STEPS = 12, 300  # as in ``training.loop``, but less: comparing with all rows learns fast
-LEAST_PROBABILITY = 1e-7  # of a class that no near row has
 
 
 class Encoder(nn.Module):
@@ -94,7 +88,7 @@ class NeighbourNetwork(nn.Module):
         self.register_buffer("values", torch.zeros(keys, value_width(kind, n_outputs)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return to_outputs(read(self.encoder(x), self.keys, self.values), self.kind)
+        return self.kind.outputs_of_means(read(self.encoder(x), self.keys, self.values))
 
 
 def value_width(kind: RowKind, n_outputs: int) -> int:
@@ -105,14 +99,6 @@ def value_width(kind: RowKind, n_outputs: int) -> int:
 def values_of(targets: Tensor, kind: RowKind, width: int) -> Tensor:
     """Convert encoded targets (n,) to what is averaged, (n, width): the target itself, or one-hot classes."""
     return F.one_hot(targets.long(), width).float() if kind.classifies else targets.float().unsqueeze(1)
-
-
-def to_outputs(averages: Tensor, kind: RowKind) -> Tensor:
-    """Convert weighted averages (n, width) to raw outputs: frequencies of classes become logits."""
-    if not kind.classifies:
-        return averages
-    logs = (averages + LEAST_PROBABILITY).log()
-    return logs[:, 1:] - logs[:, :1] if kind.name == "binary" else logs
 
 
 class NeighboursTrainer:
@@ -160,7 +146,7 @@ class NeighboursTrainer:
         target = self._y[candidates[: len(rows)]]
 
         def mean_loss(averages: Tensor, block: slice) -> Tensor:
-            return self._kind.loss(to_outputs(averages, self._kind), target[block])
+            return self._kind.loss(self._kind.outputs_of_means(averages), target[block])
 
         loss, gradient = loss_and_gradient(points.detach(), self._values[candidates], len(rows), mean_loss)
         self._optimizer.zero_grad()
@@ -212,7 +198,7 @@ class Neighbours(Family):
         trainer = NeighboursTrainer(config, data, seed, kind=kind, device=device)
         rows, lr = len(data.arrays["y_train"]), float(config["lr"])
         patience = patience_epochs(rows, int(config["batch_size"]), PATIENCE_STEPS, PATIENCE)
-        return run_epochs(trainer, Validation(kind, data), lr=lr, max_epochs=max_epochs, patience=patience)
+        return run_epochs(trainer, Validation(kind, data), Plateau(lr, patience), max_epochs=max_epochs)
 
     def model(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> TableModel:
         return NetworkModel(partial(build_network, config, facts, len(weights["keys"])), config, weights)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from trainables.base.contract.task import RawSplit
+from trainables.base.contract.data import RawSplit
 from trainables.base.tables.series.grid import Layout
 from trainables.base.tables.series.rows import AHEAD, ONE_SEASON
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.contract.task import Predictor
+from trainables.base.contract.predictor import Predictor
 from trainables.base.tables.series.grid import Layout, place
 from trainables.base.tables.series.rows import AHEAD, MOMENT, at_the_moment, next_rows
 

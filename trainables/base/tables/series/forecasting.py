@@ -10,11 +10,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from trainables.base.contract.task import Config, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config
 from trainables.base.tables.series.networks import Forecaster, build_forecaster
 from trainables.base.tables.series.sequences import SequenceFacts, SeriesInputs, training_inputs
 from trainables.base.training.compute import compiled
-from trainables.base.training.loop import RandomState, on_device, seeded, stream_seed
+from trainables.base.training.randomness import RandomState, seeded, stream_seed
+from trainables.base.training.tensors import on_device
 
 CLIP = 1.0  # largest norm of a gradient
 AT_ONCE = 1024  # windows of a forward pass without gradients

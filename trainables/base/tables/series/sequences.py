@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from trainables.base.contract.task import Splits, TrainingData, digest_arrays
+from trainables.base.contract.data import Splits, TrainingData, digest_arrays
 from trainables.base.kinds.target_scale import TargetScale
 from trainables.base.tables.inputs import TableInputs
 from trainables.base.tables.series.grid import Layout

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from search_spaces import Config, UserError
 from trainables import Splits, TabularTask, get_task, load_predictor
-from trainables.base.contract.task import EpochReport, RawSplit
+from trainables.base.contract.data import RawSplit
+from trainables.base.contract.task import EpochReport
 from trainables.base.tables.families.numeric_embeddings import Waves
 from trainables.base.tables.families.registry import FAMILIES, family_of
 from trainables.base.tables.families.soft_neighbours import loss_and_gradient, read

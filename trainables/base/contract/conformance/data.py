@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from trainables.base.contract.task import EpochReport, RawSplit, Splits
+from trainables.base.contract.data import RawSplit, Splits
+from trainables.base.contract.task import EpochReport
 from trainables.base.kinds.kind import RowKind, TargetKind
 
 SHARED = 0.5  # share of a split's rows in another one from which the splits are treated as overlapping

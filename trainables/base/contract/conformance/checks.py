@@ -1,8 +1,4 @@
-"""The conformance suite: what a task must do so that a sweep can rely on it, one named check each.
-
-``check_task`` runs every check on a task, shipped or the user's own. A check passes or says in one sentence what
-the task gets wrong. Checks train a few epochs on the smallest values of the space (and its largest batch).
-"""
+"""The checks of the conformance suite, in the order in which they run; each passes or says what the task gets wrong."""
 
 from __future__ import annotations
 
@@ -10,35 +6,21 @@ import json
 import math
 import re
 import tempfile
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import optuna
 
-from search_spaces import Config, SearchSpace, UserError
 from search_spaces.errors import describe_error
 from search_spaces.optuna_logging import quiet_optuna
 from search_spaces.space import contains
-from trainables.base.contract.conformance_data import (
-    data_faults,
-    frozen_randomness,
-    global_state,
-    other_global_state,
-    same_outputs,
-    same_reports,
-)
-from trainables.base.contract.own_code import line_of_error
-from trainables.base.contract.task import EpochReport, Splits, Task, TaskFacts
+from trainables.base.contract.conformance.data import data_faults, same_outputs, same_reports
+from trainables.base.contract.conformance.subject import EPOCHS, SEED, Subject
+from trainables.base.contract.data import Splits
+from trainables.base.contract.facts import TaskFacts
+from trainables.base.contract.task import EpochReport, Task
 from trainables.base.kinds.registry import KINDS
 
-SEED = 1
-EPOCHS = 2  # of the checks that train
 ROWS = 32  # that the predictor is tried on
 SEEDED = (  # how a task keeps its random numbers to itself
     "Draw from generators of the seed (numpy.random.default_rng(seed), torch.Generator().manual_seed(seed)), and build "
@@ -55,122 +37,8 @@ class NotThere(Exception):
     """What a task does not have, so that there is nothing to check, one sentence."""
 
 
-@dataclass(frozen=True)
-class CheckResult:
-    """How one check ended.
-
-    Attributes:
-        name: of the check.
-        fault: one sentence on what the task gets wrong; None when it passed.
-        seconds: how long the check took.
-        not_checked: why there was nothing to check, one sentence; None when there was.
-    """
-
-    name: str
-    fault: str | None
-    seconds: float
-    not_checked: str | None = None
-
-    @property
-    def passed(self) -> bool:
-        return self.fault is None and self.not_checked is None
-
-
-class Subject:
-    """A task under test, with what several checks need: computed once, when first asked for."""
-
-    def __init__(self, task: Task, shipped: Mapping[str, type[Task]], space: str | None = None) -> None:
-        self.task = task
-        self.shipped = shipped
-        self._space = space
-
-    @cached_property
-    def splits(self) -> Splits:
-        return self.task.load()
-
-    @cached_property
-    def space(self) -> SearchSpace:
-        return self.task.space(self._space)
-
-    @cached_property
-    def config(self) -> Config:
-        """The smallest configuration of the space."""
-        with quiet_optuna():
-            study = optuna.create_study(sampler=_Smallest())
-        return self.space(study.ask())
-
-    @cached_property
-    def reports(self) -> list[EpochReport]:
-        """Of the smallest configuration."""
-        before = global_state()
-        reports = self.train(SEED)
-        self.stirred = global_state() != before  # whether fit() changed the global random numbers
-        return reports
-
-    @cached_property
-    def elsewhere(self) -> list[EpochReport]:
-        """The same training in a process whose global random numbers are others."""
-        with other_global_state():
-            return self.train(SEED)
-
-    def train(self, seed: int, config: Mapping[str, Any] | None = None, epochs: int = EPOCHS) -> list[EpochReport]:
-        """Return the reports of one training with copies of the weights; a task that does not stop is cut off."""
-        chosen = self.config if config is None else config
-        fit = self.task.fit(dict(chosen), self.splits.training, seed, max_epochs=epochs, device="cpu")
-        return [_kept(report) for report in islice(iter(fit), epochs + 2)]
-
-
-def check_task(
-    task: Task, shipped: Mapping[str, type[Task]], *, space: str | None = None, ray: bool = False
-) -> Iterator[CheckResult]:
-    """Run the suite on a task.
-
-    Args:
-        task: from ``trainables.get_task``.
-        shipped: the tasks that come with tunelab, by name: ``trainables.shipped_tasks()``. No other may use a name.
-        space: search space by name or Python file instead of the task's own; the reference stays in the task's own.
-        ray: also train in a bare ``ray.tune.Tuner``; Ray is started when it does not run.
-
-    Yields:
-        The result of each check as it ends.
-    """
-    subject = Subject(task, shipped, space)
-    broken = ""
-    for name, check, needed in [*CHECKS, *([("bare tuner", _bare_tuner, False)] if ray else [])]:
-        began = time.perf_counter()
-        if broken:
-            yield CheckResult(name, None, 0.0, f"It needs '{broken}', which failed.")
-            continue
-        try:
-            fault, missing = _run(check, subject), None
-        except NotThere as reason:
-            fault, missing = None, str(reason)
-        broken = name if needed and fault is not None else ""
-        yield CheckResult(name, fault, time.perf_counter() - began, missing)
-
-
-def plain_fault(task: Task, shipped: Mapping[str, type[Task]]) -> str | None:
-    """Return what a task gets wrong in its facts and its reference configuration, which is seen without its data."""
-    subject = Subject(task, shipped)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna's, of values outside the space: the sentence says it
-        return _run(_facts, subject) or (_run(_reference, subject) if task.reference else None)
-
-
-def _run(check: Callable[[Subject], None], subject: Subject) -> str | None:
-    try:
-        with frozen_randomness():
-            check(subject)
-    except (Fault, UserError) as fault:
-        return str(fault)
-    except NotThere:
-        raise
-    except Exception as error:  # noqa: BLE001 whatever a task raises is what the suite reports
-        return f"Raised {describe_error(error)} ({line_of_error(error, subject.task)})."
-    return None
-
-
-def _facts(subject: Subject) -> None:
+def check_facts(subject: Subject) -> None:
+    """Check that the facts are complete and of the right types."""
     facts = getattr(subject.task, "facts", None)
     _demand(isinstance(facts, TaskFacts), f"'facts' must be a TaskFacts, got {type(facts).__name__}.")
     assert isinstance(facts, TaskFacts)
@@ -242,7 +110,8 @@ def _space(subject: Subject) -> None:
         study.tell(trial, 0.0)
 
 
-def _reference(subject: Subject) -> None:
+def check_reference(subject: Subject) -> None:
+    """Check that the space can draw the reference configuration, and draws every parameter of it."""
     reference = dict(subject.task.reference)
     if not reference and not KINDS[subject.task.facts.kind].has_data:
         raise NotThere("A function has no reference configuration.")
@@ -348,7 +217,8 @@ def _predictor(subject: Subject) -> None:
     _demand(not fault, f"The saved and loaded predictor differs: {fault}.")
 
 
-def _bare_tuner(subject: Subject) -> None:
+def check_bare_tuner(subject: Subject) -> None:
+    """Check that the task trains in a bare ``ray.tune.Tuner``, which starts Ray when it does not run."""
     from ray import tune
 
     from trainables.base.contract.trainable import as_trainable
@@ -366,12 +236,12 @@ def _bare_tuner(subject: Subject) -> None:
 
 
 CHECKS: tuple[tuple[str, Callable[[Subject], None], bool], ...] = (  # name, check, whether the following need it
-    ("facts", _facts, True),
+    ("facts", check_facts, True),
     ("loads", _loads, True),
     ("data", _data, False),
     ("digest", _digest, False),
     ("space", _space, True),
-    ("reference", _reference, False),
+    ("reference", check_reference, False),
     ("trains", _trains, True),
     ("budget", _budget, False),
     ("repeats", _repeats, False),
@@ -385,27 +255,3 @@ CHECKS: tuple[tuple[str, Callable[[Subject], None], bool], ...] = (  # name, che
 def _demand(holds: bool, sentence: str) -> None:
     if not holds:
         raise Fault(sentence)
-
-
-def _kept(report: EpochReport) -> EpochReport:
-    weights = getattr(report, "weights", None)
-    if weights is None:
-        return report
-    copies = {name: value.detach().clone() for name, value in weights.items()}
-    return EpochReport(report.epoch, report.val_loss, dict(report.metrics), copies)
-
-
-class _Smallest(optuna.samplers.BaseSampler):
-    """Proposes the smallest value of every parameter, the first of categories, and the largest batch."""
-
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        return {}
-
-    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
-        return {}
-
-    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-        large = "batch" in param_name
-        if isinstance(param_distribution, optuna.distributions.CategoricalDistribution):
-            return param_distribution.choices[-1 if large else 0]
-        return param_distribution.high if large else param_distribution.low

@@ -1,0 +1,36 @@
+"""What a benchmark says while it runs, and how Ctrl-C ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from tunelab.system.language import tr
+
+INTERRUPTED = 130  # exit code of a run stopped by Ctrl-C
+
+
+@contextmanager
+def keep_done(folder: Path) -> Iterator[None]:
+    """End the command in order when Ctrl-C stops the block; what is done is kept in the folder."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        text = tr("Stopped. What is done is kept in {folder}; the same command continues from there.", folder=folder)
+        typer.echo(text, err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def notify(text: str) -> None:
+    """Show a line of progress on standard error."""
+    typer.echo(text, err=True)
+
+
+def tell_report(folder: Path) -> None:
+    """Say where the report of a folder is."""
+    from benchmarks.harness.suite import REPORT
+
+    typer.echo(tr("Report: {path}", path=folder / REPORT))

@@ -1,0 +1,27 @@
+"""``tunelab bench verify``: a benchmark run again from its lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")],
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="A model that the lock names and you vouch for; repeatable."),
+    ] = None,
+) -> None:
+    """Run a benchmark again from its lock and say 'identical', or list what differs (exit code 1)."""
+    from benchmarks.harness import verify as harness
+
+    differences = harness.verify(folder, trust or [])
+    if differences:
+        typer.echo(f"{len(differences)} differences:")
+        for difference in differences:
+            typer.echo(f"- {difference}")
+        raise typer.Exit(1)
+    typer.echo("identical")

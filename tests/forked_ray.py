@@ -1,0 +1,62 @@
+"""A Ray for the tests of a session, whose workers are forks, as those of a sweep's own Ray are."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tunelab.launch.ray_internals.forks import fork_server
+from tunelab.launch.ray_internals.patches import PRELOADED, WORKER_VARIABLES
+from tunelab.launch.session import import_ray
+
+
+@contextmanager
+def forked_ray() -> Iterator[None]:
+    """Run a local Ray with 2 CPUs and no GPU inside the block.
+
+    Its agents run, other than those of a sweep's own Ray: sweeps of other processes connect to it and bring code along.
+    """
+    ray = import_ray()
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: Ray's socket names have 107 characters at most
+    with fork_server() as forks:
+        with _workers_from(forks):
+            ray.init(
+                address="local",
+                num_cpus=2,
+                num_gpus=0,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                object_store_memory=200_000_000,
+                _temp_dir=folder,
+            )
+        yield
+        ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _workers_from(forks: Any) -> Iterator[None]:
+    """Let the raylet that starts inside the block ask a fork server for its workers."""
+    from ray._private import services
+
+    os.environ.setdefault("RAY_preload_python_modules", PRELOADED)  # actors may then run in workers that have started
+    start_process: Any = services.start_ray_process
+
+    def start(command: list[str], kind: str, *arguments: Any, **options: Any) -> Any:
+        asked = forks.in_raylet(command) if kind == "raylet" else command
+        started = start_process(asked, kind, *arguments, **options)
+        if kind == "raylet":
+            forks.expect_workers({**os.environ, **WORKER_VARIABLES, "RAY_RAYLET_PID": str(started.process.pid)})
+        return started
+
+    services.start_ray_process = start
+    try:
+        yield
+    finally:
+        services.start_ray_process = start_process
