@@ -18,7 +18,7 @@ from trainables.base.tables.inputs import TableInputs
 from trainables.base.tables.series.forecasting import ForecastTrainer, Slots, forecast_rows
 from trainables.base.tables.series.networks import build_forecaster
 from trainables.base.tables.series.sequences import SequenceFacts, SeriesInputs
-from trainables.base.training.loop import Validation, patience_epochs, run_epochs
+from trainables.base.training.loop import Plateau, Validation, patience_epochs, run_epochs
 from trainables.base.training.restoring import restore
 
 
@@ -57,8 +57,8 @@ class Sequence(Family):
         trainer = ForecastTrainer(config, data, seed, device=device)
         windows = len(np.unique(data.arrays["window_train"]))
         patience = patience_epochs(windows, int(config["batch_size"]))
-        lr = float(config["lr"])
-        return run_epochs(trainer, Validation(kind, data), lr=lr, max_epochs=max_epochs, patience=patience)
+        schedule = Plateau(float(config["lr"]), patience)
+        return run_epochs(trainer, Validation(kind, data), schedule, max_epochs=max_epochs)
 
     def model(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> TableModel:
         return SequenceModel(config, facts, weights)
