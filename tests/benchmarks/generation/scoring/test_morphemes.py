@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.cli import app
+from benchmarks.cli.main import app
 from benchmarks.generation import run as run_module
 from benchmarks.generation.display import Quiet
 from benchmarks.generation.plan.spec import parse_spec, resolve
