@@ -12,11 +12,16 @@ import pytest
 from search_spaces import UserError
 from trainables import Predictor, Splits, get_task
 from trainables.base.prediction_input import predict_table_file
-from trainables.base.tables.series.forecast import interval_widths
+from trainables.base.tables.series.forecast import forecast, interval_widths
 from trainables.base.tables.series.grid import Layout, Step, place
 from trainables.base.tables.series.rows import AHEAD, DRIFT, MOMENT, ORIGIN, lag_rows, next_rows
 from trainables.base.tables.series.windows import WINDOW
 from trainables.series import Series
+from tunelab.confirmation.row_losses import block_losses
+from tunelab.figures.evidence import gather
+from tunelab.figures.kinds import kind_figures
+from tunelab.figures.png import png_bytes
+from tunelab.records.trial import TrialRecord, TrialStatus
 
 BOOSTING = {
     **{"family": "boosting", "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 5, "feature_fraction": 1.0},
@@ -148,6 +153,81 @@ def test_gaps_and_a_repeated_moment_are_mended_and_said() -> None:
     assert notes == ["Took the mean of 1 rows that repeat a moment.", "1 moments have no row and count as missing."]
 
 
+@pytest.mark.parametrize("written_as", ["text", "timestamps"])
+def test_a_day_begins_at_midnight_where_the_stamps_were_written(written_as: str, tmp_path: Path) -> None:
+    stamps = pd.date_range("2024-01-01", periods=220, tz="Asia/Seoul")
+    cells = stamps if written_as == "timestamps" else stamps.map(lambda stamp: stamp.isoformat())
+    frame = sales().assign(날짜=cells)
+    path = tmp_path / "sales.parquet"
+    frame.to_parquet(path)
+    task = Series(path, "날짜", "매출", horizon=2)
+    assert (task.read()["weekday of the moment"].iloc[0], task.description()["step"]) == (1, "a day")  # 9 January 2024
+    model = fitted(task)
+    found = forecast(model, frame)[0]
+    assert found["날짜"].tolist() == ["2024-08-08", "2024-08-09"]
+    other = frame.assign(날짜=stamps.tz_convert("UTC").map(lambda stamp: stamp.isoformat()))
+    with pytest.raises(UserError, match=r"the offset \+00:00 from UTC, those of training \+09:00"):
+        forecast(model, other)
+
+
+def test_hours_are_forecast_with_their_offset_and_summer_time_is_local_time(tmp_path: Path) -> None:
+    values = 10 * np.sin(np.arange(400) * np.pi / 12) + np.random.default_rng(0).normal(size=400)
+    hours = pd.date_range("2024-03-01", periods=400, freq="h")
+    frame = pd.DataFrame({"t": hours.map(lambda hour: f"{hour:%Y-%m-%d %H:%M}:00+09:00"), "y": values})
+    found = forecast(fitted(Series(written(tmp_path, frame), "t", "y", horizon=2)), frame)[0]
+    assert found["t"].tolist() == ["2024-03-17 16:00:00+09:00", "2024-03-17 17:00:00+09:00"]
+    summer = hours.tz_localize("UTC").tz_convert("America/New_York").map(lambda hour: hour.isoformat())
+    task = Series(written(tmp_path, frame.assign(t=summer)), "t", "y", horizon=2)
+    notes = " ".join(task.description()["notes"])
+    assert "several offsets from UTC (-05:00, -04:00) and count as local time" in notes
+    assert "1 moments have no row and count as missing" in notes  # the hour that summer time leaves out
+
+
+def fitted(task: Series) -> Predictor:
+    splits = task.load()
+    *_, last = task.fit(BOOSTING, splits.training, 0, max_epochs=1)
+    assert last.weights is not None
+    return task.predictor(BOOSTING, last.weights, splits)
+
+
+def test_a_known_column_must_be_known(learned: tuple[Series, Splits, Predictor]) -> None:
+    _, _, model = learned
+    future = pd.DataFrame({"날짜": pd.date_range("2024-08-08", periods=5).strftime("%Y-%m-%d")})
+    with pytest.raises(UserError, match=r"the table has none: add a row a moment of the future, with '날짜' and '비'"):
+        forecast(model, sales())
+    with pytest.raises(UserError, match="not known in advance after all"):
+        forecast(model, pd.concat([sales(), future]))
+    notes = forecast(model, pd.concat([sales(), future.assign(비=[1, 0, None, 1, None])]))[1]
+    assert "'비' is missing for 2 of 5 moments that are forecast." in notes
+
+
+def test_errors_of_forecasts_are_drawn_in_blocks_of_a_horizon(learned: tuple[Series, Splits, Predictor]) -> None:
+    task, splits, _ = learned
+    blocks, moments = task.blocks(splits.validation), splits.validation.inputs[MOMENT].to_numpy() // 86_400
+    for block in np.unique(blocks):
+        assert np.ptp(moments[blocks == block]) < 5
+    losses = np.random.default_rng(0).random((3, len(blocks)))
+    joined = block_losses(losses, blocks)
+    assert joined.shape == (3, len(np.unique(blocks)))
+    np.testing.assert_allclose(joined.mean(axis=1), losses.mean(axis=1))
+
+
+def test_forecasts_are_drawn_each_from_an_origin_before_it(learned: tuple[Series, Splits, Predictor]) -> None:
+    task, splits, model = learned
+    trial = TrialRecord(0, {}, BOOSTING, 0, 1, TrialStatus.FINISHED, ())
+    evidence = gather(task.facts, trial, model, splits.train, splits.test.open(), splits.training.facts)
+    measured = kind_figures("regression").measure(evidence)
+    line = measured.forecast
+    assert line is not None
+    assert list(line.moments) == [float(i) for i in range(len(line.moments))]  # every moment once
+    assert np.allclose(np.diff(line.origins), 5)
+    values = sales()["매출"].to_numpy()
+    assert line.actual == tuple(float(f"{value:.5g}") for value in values[-len(line.actual) :])
+    drawing = kind_figures("regression").report_drawings(measured, "")[0]
+    assert drawing.charts[0].x == f"steps since {line.begins}"
+    assert png_bytes(drawing)[:4] == b"\x89PNG"
+
+
 def test_the_last_known_value_is_where_a_forecast_begins() -> None:
     frame = pd.DataFrame({"t": range(30), "y": [*np.arange(25.0), *[np.nan] * 5]})
     (series,), _ = place(frame, layout())
@@ -176,14 +256,21 @@ def test_intervals_take_the_conformal_rank() -> None:
         ({"날짜": [f"2024-01-{1 + i % 28:02}" for i in range(220)]}, {}, "Are these several series"),
         ({}, {"known": "날씨"}, "Unknown column '날씨'"),
         ({}, {"known": "매출"}, "must be different columns"),
+        ({"비": sales()["매출"] * 1.1 + 3}, {"known": "비"}, "tells the target of the same moment"),
+        ({"비": None}, {"known": "비"}, "--known '비'"),
+        ({"비": "맑음"}, {"known": "비"}, "--known '비' is not numeric"),
+        ({"날짜": None}, {}, "neither dates nor whole numbers"),
+        ({}, {"rows": 3}, "at least"),
+        ({}, {"season": 0}, "--season of task 'series' must be from 1"),
     ],
 )
 def test_what_cannot_be_forecast_is_refused_in_a_sentence(
     change: dict[str, Any], options: dict[str, Any], says: str, tmp_path: Path
 ) -> None:
-    path = written(tmp_path, sales().assign(**change))
+    given = dict(options)
+    path = written(tmp_path, sales().assign(**change).head(given.pop("rows", 220)))
     with pytest.raises(UserError, match=says):
-        get_task("series", data=path, **{"time": "날짜", "target": "매출", **options})
+        get_task("series", data=path, **{"time": "날짜", "target": "매출", **given})
 
 
 def test_irregular_moments_are_refused(tmp_path: Path) -> None:

@@ -28,20 +28,24 @@ class KindFigures:
 
 
 class RegressionFigures(KindFigures):
-    """Predicted against actual, residuals."""
+    """Forecasts of a series; predicted against actual, residuals."""
 
     def drawings(self, evidence: Evidence) -> list[Drawing]:
         return self.report_drawings(self.measure(evidence), evidence.unit)
 
     def measure(self, evidence: Evidence) -> Evaluation:
+        from tunelab.figures.forecasts import forecast_line
         from tunelab.figures.regression import regression_points
 
-        return Evaluation(regression=regression_points(evidence))
+        return Evaluation(regression=regression_points(evidence), forecast=forecast_line(evidence))
 
     def report_drawings(self, evaluation: Evaluation, unit: str) -> list[Drawing]:
+        from tunelab.figures.forecasts import forecast_drawing
         from tunelab.figures.regression import regression_drawings
 
-        return [] if evaluation.regression is None else regression_drawings(evaluation.regression, unit)
+        line, points = evaluation.forecast, evaluation.regression
+        found = [] if line is None else [forecast_drawing(line, unit)]
+        return found if points is None else [*found, *regression_drawings(points, unit)]
 
 
 class ClassificationFigures(KindFigures):

@@ -68,6 +68,31 @@ class RegressionPoints:
 
 
 @dataclass(frozen=True)
+class ForecastLine:
+    """Forecasts of one series over its test moments, each from the last of the origins that lie a horizon apart.
+
+    Attributes:
+        target: What is forecast.
+        group: The series' name; empty for the only one.
+        moments: Steps since the first moment shown.
+        actual: Targets in their unit.
+        predicted: Forecasts in the target's unit, in the same order.
+        width: Half the width of the interval of each, in the target's unit.
+        origins: Steps since the first moment shown at which the forecasts of a horizon begin.
+        begins: The first moment shown, as a file would hold it.
+    """
+
+    target: str
+    group: str
+    moments: tuple[float, ...]
+    actual: tuple[float, ...]
+    predicted: tuple[float, ...]
+    width: tuple[float, ...]
+    origins: tuple[float, ...]
+    begins: str
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What was measured of the winner beside its scores.
 
@@ -76,9 +101,11 @@ class Evaluation:
         classification: Scores by class; None for a model that is not a classifier.
         notes: What was not measured, and why, a phrase each.
         regression: Predictions beside targets; None for a model that is not a regression.
+        forecast: Forecasts over the test moments; None for a model that does not forecast series.
     """
 
     importance: Importance | None = None
     classification: ClassificationTables | None = None
     notes: tuple[str, ...] = ()
     regression: RegressionPoints | None = None
+    forecast: ForecastLine | None = None

@@ -54,7 +54,7 @@ def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     notes += _known_notes(rows, layout)
     predicted = predictor.predict(rows)["prediction"].to_numpy(dtype=np.float64)
     width = np.asarray(stored["width"])[rows[AHEAD].to_numpy(dtype=int) - 1]
-    shown = pd.DataFrame({layout.time: _written(layout, rows[MOMENT].to_numpy())})
+    shown = pd.DataFrame({layout.time: written_moments(layout, rows[MOMENT].to_numpy())})
     if layout.group:
         shown[layout.group] = rows[layout.group]
     low, high = f"lower_{COVERAGE:.0%}".rstrip("%"), f"upper_{COVERAGE:.0%}".rstrip("%")
@@ -100,8 +100,13 @@ def _width(size: np.ndarray) -> float:
     return float(np.sort(size)[rank - 1]) if len(size) else float("nan")
 
 
-def _written(layout: Layout, counts: np.ndarray) -> pd.Series:
-    """Return moments as a file holds them: whole numbers, dates, or dates with the time of day."""
+def written_moments(layout: Layout, counts: np.ndarray) -> pd.Series:
+    """Return moments (n,) as a file holds them: whole numbers, dates, or dates with the time of day.
+
+    Args:
+        layout: Of the series.
+        counts: (n,) of steps, see ``Step.count``.
+    """
     times = layout.step.times(counts)
     if layout.step.unit == "numbers":
         return times

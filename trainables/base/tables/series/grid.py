@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.tables.cells.dates import days_since_1970, infer_date_order, read_dates
+from trainables.base.tables.cells.dates import YEAR_FIRST, days_since_1970, infer_date_order, read_dates
 from trainables.base.tables.cells.numbers import read_numbers
 
 REGULAR = 0.95  # share of the stamps that must lie on the grid
@@ -172,6 +172,8 @@ def read_times(column: pd.Series, order: str | None = None) -> tuple[pd.Series, 
     Raises:
         UserError: The column holds neither.
     """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        order = YEAR_FIRST
     if order is None:
         found = infer_date_order(column)
         order = "" if found is None else found.name

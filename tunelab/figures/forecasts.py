@@ -1,0 +1,72 @@
+"""Forecasts of a series over its test moments, with their intervals, beside what came."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainables.base.tables.series.forecast import SERIES, is_forecaster, written_moments
+from trainables.base.tables.series.grid import Layout
+from trainables.base.tables.series.rows import AHEAD, MOMENT, ORIGIN
+from tunelab.figures.charts import Chart, Drawing, Line, label
+from tunelab.figures.evidence import Evidence
+from tunelab.records.evaluation import ForecastLine
+from tunelab.system.language import tr
+
+MAX_MOMENTS = 300  # the last ones; more make the page heavy and hide one another
+MAX_RULES = 16
+
+
+def forecast_line(evidence: Evidence) -> ForecastLine | None:
+    """Return the forecasts of the series with the most test rows; None for a model that does not forecast series."""
+    if not is_forecaster(evidence.predictor):
+        return None
+    stored, frame = evidence.predictor.facts[SERIES], evidence.test.inputs  # type: ignore[attr-defined]
+    layout = Layout.from_json(stored["layout"])
+    group = str(frame[layout.group].mode().iloc[0]) if layout.group else ""
+    rows = (frame[layout.group].astype(str) == group).to_numpy() if layout.group else np.ones(len(frame), dtype=bool)
+    size, horizon = layout.step.size, layout.horizon
+    origin, moment = (frame[name].to_numpy(np.int64) for name in (ORIGIN, MOMENT))
+    last = int(moment[rows].max())
+    rows &= ((last - origin) % (horizon * size) == 0) & (moment > last - MAX_MOMENTS * size)
+    shown = np.flatnonzero(rows)[np.argsort(moment[rows])]
+    if len(shown) < 2:
+        return None
+    first = int(moment[shown[0]])
+    width = np.asarray(stored["width"])[frame[AHEAD].to_numpy(np.int64)[shown] - 1]
+    values = np.asarray(evidence.test.targets, np.float64)[shown], evidence.predicted()[shown], width
+    actual, predicted, half = (tuple(float(f"{value:.5g}") for value in column) for column in values)
+    return ForecastLine(
+        evidence.target,
+        group,
+        tuple(((moment[shown] - first) / size).tolist()),
+        actual,
+        predicted,
+        half,
+        tuple(((np.unique(origin[shown]) - first) / size).tolist()),
+        str(written_moments(layout, np.array([first])).iloc[0]),
+    )
+
+
+def forecast_drawing(line: ForecastLine, unit: str) -> Drawing:
+    """Draw forecasts with their intervals beside targets.
+
+    Args:
+        line: Of the test moments.
+        unit: Of the target; empty for none.
+    """
+    x, actual, predicted, width = (np.asarray(v) for v in (line.moments, line.actual, line.predicted, line.width))
+    marks = [
+        Line(x, predicted - width, quiet=True),
+        Line(x, predicted + width, quiet=True),
+        Line(x, actual, tr("actual")),
+        Line(x, predicted, tr("forecast")),
+    ]
+    rules = line.origins if len(line.origins) <= MAX_RULES else ()
+    across = tr("steps since {moment}", moment=line.begins)
+    name = label(f"{line.target}: {line.group}" if line.group else line.target, unit)
+    note = tr(
+        "Each forecast is made from the last moment before the dotted line on its left, without what came later; the "
+        "quiet lines are the ends of the intervals that hold 90 % of values."
+    )
+    chart = Chart(marks, across, name, verticals=rules)
+    return Drawing("forecasts", tr("Forecasts, test split"), [chart], 1, note, "large")
