@@ -197,7 +197,7 @@ def test_a_known_column_must_be_known(learned: tuple[Series, Splits, Predictor])
         forecast(model, sales())
     with pytest.raises(UserError, match="not known in advance after all"):
         forecast(model, pd.concat([sales(), future]))
-    notes = forecast(model, pd.concat([sales(), future.assign(비=[1, 0, None, 1, None])]))[1]
+    notes = forecast(model, pd.concat([sales(), future.assign(비=[1.0, 0.0, np.nan, 1.0, np.nan])]))[1]
     assert "'비' is missing for 2 of 5 moments that are forecast." in notes
 
 
