@@ -17,8 +17,13 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
         "lr": trial.suggest_float("lr", 5e-4, 2e-2, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
         "batch_size": trial.suggest_categorical("batch_size", (16, 32, 64)),
-        "augment": trial.suggest_categorical("augment", (True, False)),
     }
+    return config | suggest_changes(trial)
+
+
+def suggest_changes(trial: optuna.trial.BaseTrial) -> Config:
+    """Draw whether and by how much each training picture is changed whenever it is seen."""
+    config: Config = {"augment": trial.suggest_categorical("augment", (True, False))}
     if config["augment"]:
         config["flip"] = trial.suggest_categorical("flip", (True, False))  # left and right
         config["shift"] = trial.suggest_float("shift", 0.0, 0.2)  # share of the side

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,22 +22,36 @@ if TYPE_CHECKING:
     from trainables.base.images.picture_predictor import PicturePredictor
 
 SIDE, MIN_SIDE, MAX_SIDE = 64, 16, 512  # pixels
+PRETRAINED_SIDE = 128  # pixels with pretrained weights, which were made with 224
 STEPS, MIN_EPOCHS, MAX_EPOCHS = 2_000, 10, 60  # of the optimizer in a whole trial, and the epochs that these may be
 USUAL_BATCH, TRAINING_SHARE, GRACE_SHARE = 32, 0.64, 6
+TRANSFER_REFERENCE: dict[str, bool | int | float | str] = {
+    "family": "transfer",
+    "frozen_epochs": 4,
+    "tuned_epochs": 4,
+    "backbone_share": 0.1,
+    "transfer_lr": 1e-3,
+    "transfer_dropout": 0.2,
+    "transfer_weight_decay": 1e-2,
+}
 BASELINE_SIDE = 16  # pixels of what baselines read: with more they take longer and are no better
 
 
 class Images(Task):
     """Classes of pictures by a small residual network; reference: three stages of one block, from 16 channels.
 
-    The names of the files are read at once, so that a folder that cannot be learned is refused before anything starts.
+    With pretrained weights a second family learns from them, and is the reference. The names of the files are read at
+    once, so that a folder that cannot be learned is refused before anything starts.
 
     Args:
         data: Folder with one folder a class, or a CSV, TSV or Parquet file with a column of paths and one of labels.
         side: Pixels of the square that each picture becomes.
+        weights: File of pretrained weights, or the name of a torchvision architecture, whose weights are fetched
+            when they are not on this machine.
 
     Raises:
-        UserError: No such folder, fewer than two classes, or a class with fewer than three pictures.
+        UserError: No such folder, fewer than two classes, a class with fewer than three pictures, or weights that
+            cannot be read or are of no known architecture.
     """
 
     facts = TaskFacts(
@@ -66,17 +80,33 @@ class Images(Task):
     space_name = "images"
     options = (
         TaskOption("data", "Folder with one folder of pictures a class, or a table of paths and labels."),
-        TaskOption("side", "Pixels of the square that each picture becomes.", int, default=str(SIDE)),
+        TaskOption(
+            "side",
+            "Pixels of the square that each picture becomes.",
+            int,
+            default=f"{SIDE}; {PRETRAINED_SIDE} with --weights",
+        ),
+        TaskOption("weights", "Pretrained weights: safetensors or torch file, or a torchvision name (then fetched)."),
     )
 
-    def __init__(self, data: str | Path | None = None, side: int | None = None) -> None:
+    def __init__(
+        self, data: str | Path | None = None, side: int | None = None, weights: str | Path | None = None
+    ) -> None:
         if data is None:
             raise UserError("Task 'images' needs a folder with one folder of pictures a class: --data FOLDER.")
-        self.side = SIDE if side is None else side
+        usual = SIDE if weights is None else PRETRAINED_SIDE
+        self.side = usual if side is None else side
         if isinstance(self.side, bool) or not isinstance(self.side, int) or not MIN_SIDE <= self.side <= MAX_SIDE:
             raise UserError(f"--side of task 'images' must be from {MIN_SIDE} to {MAX_SIDE} pixels, got {side!r}.")
         self.path = Path(data).expanduser()
         files = self._find()
+        self.weights = None if weights is None else str(weights)
+        self._architecture = ""
+        if self.weights is not None:
+            from trainables.base.images.backbones import find_backbone
+
+            self._architecture = find_backbone(self.weights).architecture
+            self.space_name, self.reference = "images_transfer", {**self.reference, **TRANSFER_REFERENCE}
         from trainables.base.images.picture_files import shown_classes
 
         self._count, self._classes = len(files.paths), shown_classes(files.labels)
@@ -129,13 +159,31 @@ class Images(Task):
                 f"x_{name}": np.ascontiguousarray(parts[name].inputs.transpose(0, 3, 1, 2)),
                 f"y_{name}": kind.encode_target(parts[name].targets, facts),
             }
+        derived: dict[str, np.ndarray] = {}
+        if self.weights is not None:
+            derived = self._pretrained(arrays, facts)
         sealed = {"x_test": parts["test"].inputs, "y_test": kind.encode_target(parts["test"].targets, facts)}
         return Splits(
-            training=TrainingData(arrays, facts, digest_arrays(arrays, sealed)),
+            training=TrainingData({**arrays, **derived}, facts, digest_arrays(arrays, sealed)),
             train=parts["train"],
             validation=parts["val"],
             test=SealedTest(parts["test"]),
         )
+
+    def _pretrained(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Add the pretrained weights to arrays and facts; return what they make of the pictures.
+
+        The digest covers the weights and not the features, whose last bits depend on the machine.
+        """
+        from trainables.base.images.backbones import find_backbone
+        from trainables.base.images.transfer import INPUTS, features_of, pretrained_arrays
+
+        assert self.weights is not None
+        backbone = find_backbone(self.weights)
+        facts["backbone"] = {"architecture": backbone.architecture, "weights": Path(self.weights).name}
+        features = {f"{INPUTS}_{name}": features_of(backbone, arrays[f"x_{name}"]) for name in ("train", "val")}
+        arrays |= pretrained_arrays(backbone)
+        return features
 
     def fit(
         self,
@@ -147,23 +195,9 @@ class Images(Task):
         device: str = "cpu",
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
-        from trainables.base.images.residual import build_picture_model, picture_changes
-        from trainables.base.training.loop import fit_annealed
-        from trainables.base.training.randomness import seeded
+        from trainables.base.images.picture_model import fit_pictures
 
-        with seeded(seed):
-            model = build_picture_model(config, data.facts)
-        return fit_annealed(
-            model,
-            data,
-            config,
-            seed,
-            kind=self.facts.kind,
-            max_epochs=max_epochs,
-            device=device,
-            augment=picture_changes(config),
-            rows_at_once=64,
-        )
+        return fit_pictures(config, data, seed, kind=self.facts.kind, max_epochs=max_epochs, device=device)
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> PicturePredictor:
         from trainables.base.images.picture_predictor import PicturePredictor
@@ -179,6 +213,23 @@ class Images(Task):
         means: np.ndarray = F.adaptive_avg_pool2d(pixels, min(BASELINE_SIDE, self.side)).flatten(1).numpy()
         return means
 
+    def linear_features(self, splits: Splits) -> dict[str, Callable[[Any], np.ndarray]]:
+        """Return what the pretrained network makes of pictures, where there is one."""
+        if self.weights is None:
+            return {}
+        from trainables.base.images.backbones import find_backbone
+        from trainables.base.images.transfer import INPUTS, features_of
+
+        backbone, arrays = find_backbone(self.weights), splits.training.arrays
+
+        def features(inputs: Any) -> np.ndarray:
+            for name, part in (("train", splits.train), ("val", splits.validation)):
+                if inputs is part.inputs:
+                    return arrays[f"{INPUTS}_{name}"]
+            return features_of(backbone, inputs.transpose(0, 3, 1, 2).copy())
+
+        return {"pretrained features": features}
+
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
         from trainables.base.kinds.registry import row_kind
 
@@ -190,6 +241,7 @@ class Images(Task):
             "rows": self._count,
             "pixels": f"{self.side} x {self.side}",
             "classes": dict(self._classes),
+            **({"pretrained": f"{self._architecture} from {Path(str(self.weights)).name}"} if self.weights else {}),
             "notes": list(self._notes),
         }
 

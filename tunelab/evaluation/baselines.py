@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -38,13 +38,28 @@ def baselines(task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...
     A model that costs too much, or fails, has a note that says so instead of scores.
 
     Args:
-        task: gives the feature matrices; no baselines when it has none.
+        task: gives the feature matrices, and models of its own; no others when it has no matrix.
         splits: the task's data.
         test: the opened test split.
     """
+    own = tuple(_own_models(task, splits, test))
     if task.features(splits, splits.train.inputs) is None:
-        return ()
-    return (*_guesses(task, splits, test), *_simple_models(task, splits, test), _gradient_boosting(task, splits, test))
+        return own
+    return (
+        *own,
+        *_guesses(task, splits, test),
+        *_simple_models(task, splits, test),
+        _gradient_boosting(task, splits, test),
+    )
+
+
+def _own_models(task: Task, splits: Splits, test: RawSplit) -> Iterator[Baseline]:
+    """Score the simple models that a task has of its own."""
+    for name, scores in task.rivals(splits).items():
+        try:
+            yield Baseline(name, scores(splits.validation), scores(test))
+        except DATA_FAULTS as problem:
+            yield _failed(name, problem)
 
 
 def _guesses(task: Task, splits: Splits, test: RawSplit) -> Iterator[Baseline]:
@@ -64,24 +79,40 @@ def _guesses(task: Task, splits: Splits, test: RawSplit) -> Iterator[Baseline]:
 
 
 def _simple_models(task: Task, splits: Splits, test: RawSplit) -> Iterator[Baseline]:
-    kind, y, facts = row_kind(task.facts.kind), splits.training.arrays["y_train"].reshape(-1), splits.training.facts
+    """Score a constant guess and a linear model, and the latter on each further matrix of the task."""
+    kind = row_kind(task.facts.kind)
+    models = _classifiers if kind.classifies else _regressors
+    for name, model in models().items():
+        is_linear = name in LINEAR
+        yield _scored(task, splits, test, name, model, None if is_linear else partial(task.features, splits))
+        for what, features in task.linear_features(splits).items() if is_linear else ():
+            yield _scored(task, splits, test, f"{name} on {what}", models()[name], features)
+
+
+def _scored(
+    task: Task, splits: Splits, test: RawSplit, name: str, model: Any, features: Callable[[Any], Any] | None
+) -> Baseline:
+    """Train a model of scikit-learn on a matrix; on the task's ``plain_features`` when ``features`` is None.
+
+    A matrix that is not sparse is standardised for a linear model.
+    """
+    y, facts = splits.training.arrays["y_train"].reshape(-1), splits.training.facts
     parts = (splits.train, splits.validation, test)
-    for name, model in (_classifiers() if kind.classifies else _regressors()).items():
-        try:
-            features = task.plain_features(splits) if name in LINEAR else partial(task.features, splits)
-            x = features(parts[0].inputs)
-            if name in LINEAR and not issparse(x):
-                model = make_pipeline(StandardScaler(), model)
-            with threadpool_limits(1 if x is None or x.size < MANY_CELLS else None), warnings.catch_warnings():
-                # columns that depend on one another, or too few steps: the scores show what the model is worth
-                warnings.simplefilter("ignore", LinAlgWarning)
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                model.fit(x, y)
-                outputs = [raw_outputs(model, features(part.inputs), facts) for part in parts[1:]]
-            scores = [task.output_scores(said, part, facts) for said, part in zip(outputs, parts[1:], strict=True)]
-            yield Baseline(name, validation=scores[0], test=scores[1])
-        except DATA_FAULTS as problem:
-            yield _failed(name, problem)
+    try:
+        features = task.plain_features(splits) if features is None else features
+        x = features(parts[0].inputs)
+        if name.startswith(LINEAR) and not issparse(x):
+            model = make_pipeline(StandardScaler(), model)
+        with threadpool_limits(1 if x is None or x.size < MANY_CELLS else None), warnings.catch_warnings():
+            # columns that depend on one another, or too few steps: the scores show what the model is worth
+            warnings.simplefilter("ignore", LinAlgWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(x, y)
+            outputs = [raw_outputs(model, features(part.inputs), facts) for part in parts[1:]]
+        scores = [task.output_scores(said, part, facts) for said, part in zip(outputs, parts[1:], strict=True)]
+        return Baseline(name, validation=scores[0], test=scores[1])
+    except DATA_FAULTS as problem:
+        return _failed(name, problem)
 
 
 def _gradient_boosting(task: Task, splits: Splits, test: RawSplit) -> Baseline:

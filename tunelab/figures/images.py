@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
+from trainables.base.images.occlusion import covering_effects
 from tunelab.figures.charts import Chart, Drawing, Images
 from tunelab.figures.evidence import Evidence
 from tunelab.system.language import tr
 
 EACH, ROWS = 10, 20  # samples of a class, and classes
 WRONG = 20
+EXPLAINED = 8
+SHOWN = 100  # samples of a generator
+
+
+@runtime_checkable
+class SampleSource(Protocol):
+    """A generator: ``sheets`` (epochs, pictures, height, width) uint8 are samples of each epoch of its training."""
+
+    sheets: np.ndarray
+
+    def draw(self, seed: int, count: int) -> np.ndarray:
+        """Return samples (count, height, width) uint8, light ink on black."""
 
 
 def image_drawings(evidence: Evidence) -> list[Drawing]:
-    """Return a sample sheet and the most confidently wrong images; the second is left out when nothing was wrong."""
-    drawings = [sample_sheet(evidence), confidently_wrong(evidence)]
+    """Return a sample sheet, the most confidently wrong images (none when nothing was wrong), and what decides."""
+    drawings = [sample_sheet(evidence), confidently_wrong(evidence), deciding_parts(evidence)]
     return [drawing for drawing in drawings if drawing is not None]
+
+
+def generator_drawings(evidence: Evidence) -> list[Drawing]:
+    """Return samples of a generator beside real images, and of some epochs on the way there; none of another model."""
+    generator = evidence.predictor
+    if not isinstance(generator, SampleSource):
+        return []
+    made, real = generator.draw(0, SHOWN), np.asarray(evidence.test.targets)[:SHOWN]
+    charts = [
+        Chart([Images(_on_white(images), [""] * len(images), EACH)], title=title)
+        for images, title in ((made, "generated, seed 0"), (real, "real, test split"))
+    ]
+    epochs = np.unique(np.linspace(0, len(generator.sheets) - 1, EACH).astype(int))
+    shown = np.concatenate([generator.sheets[epoch][:EACH] for epoch in epochs])
+    captions = [f"epoch {epochs[i // EACH] + 1}" if i % EACH == 0 else "" for i in range(len(shown))]
+    history = Images(_on_white(shown), captions, EACH)
+    return [
+        Drawing("samples", "Samples of the winner", charts, 2, "", "large"),
+        Drawing("samples_by_epoch", "The same samples after each epoch", [Chart([history])], 1, "", "large"),
+    ]
 
 
 def sample_sheet(evidence: Evidence) -> Drawing:
@@ -50,6 +85,40 @@ def confidently_wrong(evidence: Evidence) -> Drawing | None:
     )
     title = tr("Most confidently wrong, test split")
     return Drawing("confidently_wrong", title, [Chart([sheet])], 1, note, "large")
+
+
+def deciding_parts(evidence: Evidence) -> Drawing:
+    """Return test images, the most confidently wrong ones first, and below each which parts its prediction rests on."""
+    truth, shares, classes = evidence.truth(), evidence.class_probabilities(), evidence.classes
+    predicted = shares.argmax(axis=1)
+    confidence = shares.max(axis=1)
+    shown = np.lexsort((-confidence, predicted == truth))[:EXPLAINED]
+    images = np.asarray(evidence.test.inputs)[shown]
+    outputs = getattr(evidence.predictor, "outputs")  # noqa: B009 of models of rows, which this kind has
+    maps = [_coloured(image, covering_effects(outputs, image)) for image in images]
+    captions = [f"{classes[predicted[i]]}: {confidence[i]:.1%}\ntrue {classes[truth[i]]}" for i in shown]
+    pixels = np.stack([*(_in_colours(image) for image in _on_white(images)), *maps])
+    sheet = Images(pixels, [*[""] * len(shown), *captions], len(shown))
+    note = "Red: covering this square lowers the probability of the predicted class; blue: it raises it."
+    title = "What the predictions rest on, test split"
+    return Drawing("deciding_parts", title, [Chart([sheet])], 1, note, "large")
+
+
+def _coloured(image: np.ndarray, effects: np.ndarray) -> np.ndarray:
+    """Return an image in grey with the squares in red that lower a probability when covered, in blue that raise it."""
+    height, width = image.shape[:2]
+    rows, columns = (np.arange(size) * len(effects) // size for size in (height, width))
+    strength = (effects / max(float(np.abs(effects).max()), 1e-9))[rows][:, columns, None]
+    grey = _in_colours(_on_white(image[None])[0]).mean(axis=2, keepdims=True) * 0.5 + 96
+    red, blue = np.array([220.0, 30.0, 30.0]), np.array([30.0, 60.0, 220.0])
+    share = np.abs(strength) * 0.8
+    mixed: np.ndarray = grey * (1 - share) + np.where(strength > 0, red, blue) * share
+    return mixed.astype(np.uint8)
+
+
+def _in_colours(image: np.ndarray) -> np.ndarray:
+    """Return a grey image (height, width) as one in colours (height, width, 3); others as they are."""
+    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
 
 
 def _on_white(images: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ class Models(Registry, ModelLookup):
             return str(before.data.tags["tunelab.model_uri"])
         self._remove_half_logged(before)
         self.log_figures(run_id, figures)  # MLflow copies a run's figures to the model that is logged to it
-        packages = MODEL_REQUIREMENTS + (TEXT_REQUIREMENTS[1:] if predictor.pipeline_parts else ())
+        packages = MODEL_REQUIREMENTS + (TEXT_REQUIREMENTS[1:] if predictor.pipeline_parts else ()) + predictor.packages
         with tempfile.TemporaryDirectory() as folder, fluent(self.uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints about integer columns and type hints of our own model file
             saved, code = Path(folder) / "predictor", Path(folder) / "code.zip"

@@ -65,7 +65,7 @@ EXPECTED = {
     "wine": f"learning_curves roc_pr confusion by_class reliability {TABLE}",
     "heart_disease": f"learning_curves roc_pr confusion reliability {TABLE}",
     "auto_mpg": f"learning_curves predicted_vs_actual residuals {TABLE}",
-    "mnist": "learning_curves roc_pr confusion by_class reliability samples confidently_wrong",
+    "mnist": "learning_curves roc_pr confusion by_class reliability samples confidently_wrong deciding_parts",
 }
 
 

@@ -35,7 +35,7 @@ class RawSplit:
 
     Attributes:
         inputs: n of them: a DataFrame, an array of images (n, height, width), or a list of texts.
-        targets: (n,) in their own unit: numbers, or class labels of any type.
+        targets: (n,) in their own unit: numbers, or class labels of any type; of a generator the images themselves.
     """
 
     inputs: Any

@@ -16,7 +16,7 @@ class TaskFacts:
     Attributes:
         name: As typed on the command line: lower-case letters, digits, ``_`` and ``-``.
         title: One line for people, shown at the start of a sweep and in reports.
-        kind: What the target is: ``"regression"``, ``"binary"``, ``"multiclass"``, ``"images"`` or
+        kind: What the target is: ``"regression"``, ``"binary"``, ``"multiclass"``, ``"images"``, ``"generator"`` or
             ``"language_model"`` (see ``trainables.base.kinds``).
         source: Where the data comes from.
         licence: The data's licence.

@@ -5,8 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from search_spaces.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Reads = Literal["table", "picture", "text", "seed", "nothing"]  # what ``tunelab predict`` gives a model
 
 class Predictor(ABC):
     """A trained model with its preprocessing: raw inputs in, predictions in the target's unit out.
@@ -14,14 +20,17 @@ class Predictor(ABC):
     Attributes:
         kind: The name by which ``trainables.load_predictor`` finds the class; ``save`` writes it as ``"predictor"``
             into ``predictor.json``.
-        reads: What a file must hold to predict it, see ``tunelab predict``.
+        reads: What a file must hold to predict it, see ``tunelab predict``; ``"seed"``: no file but a whole number,
+            from which the model draws.
         columns: Names of the columns that a model of a table reads as they are written; empty for a model whose
             preprocessing says how cells are read.
+        packages: Packages that the model is built with, beside those that most models are.
     """
 
     kind: ClassVar[str]
-    reads: Literal["table", "picture", "text", "nothing"] = "nothing"
+    reads: Reads = "nothing"
     columns: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
     @property
     def pipeline_parts(self) -> Mapping[str, Any]:
@@ -47,6 +56,14 @@ class Predictor(ABC):
         Raises:
             UserError: The inputs lack something that the model reads.
         """
+
+    def read_image(self, content: bytes) -> np.ndarray:
+        """Read the bytes of a picture file as one row of raw inputs.
+
+        Raises:
+            UserError: The bytes are not a picture that the model can predict, or it takes no picture.
+        """
+        raise UserError("This model takes no picture. Give it what it was trained on (see 'tunelab results').")
 
     def difference(self, other: Any, inputs: Any) -> str:
         """Return in what another predictor, loaded back from this one's files, differs; empty when in nothing.

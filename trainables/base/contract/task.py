@@ -222,6 +222,17 @@ class Task(ABC):
         """
         return lambda inputs: self.features(splits, inputs)
 
+    def linear_features(self, splits: Splits) -> Mapping[str, Callable[[Any], np.ndarray]]:
+        """Return further matrices for a linear model, each of which makes one more baseline; none by default.
+
+        Args:
+            splits: The task's data; all that is fitted is fitted on its training rows.
+
+        Returns:
+            Functions from raw inputs to a matrix (n, features), by what the matrix holds.
+        """
+        return {}
+
     def tree_features(self, splits: Splits, inputs: Any) -> tuple[np.ndarray, list[int]] | None:
         """Convert raw inputs to a matrix (n, columns) for gradient boosting, and the positions of its categories.
 
@@ -254,6 +265,17 @@ class Task(ABC):
             (n,) the number of each row's block; None, as by default, where rows are independent.
         """
         return None
+
+    def rivals(self, splits: Splits) -> Mapping[str, Callable[[RawSplit], Mapping[str, float]]]:
+        """Return simple models of the task's own that a search must beat, as further baselines; none by default.
+
+        Args:
+            splits: The task's data; everything fitted is fitted on its training rows.
+
+        Returns:
+            Functions from raw rows to what ``scores`` returns, by the name of the baseline.
+        """
+        return {}
 
     def space(self, name: str | None = None) -> SearchSpace:
         """Return a search space: the one named, else the one of this task's name or type.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,16 +13,16 @@ from torch import Tensor
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import reading
-from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.predictor import Predictor, Reads
 from trainables.base.contract.task import Config
+from trainables.base.images.occlusion import covering_effects
 from trainables.base.images.photograph import read_photograph
-from trainables.base.images.residual import build_picture_model
+from trainables.base.images.picture_model import build_picture_model, packages_of
 from trainables.base.kinds.registry import row_kind
 from trainables.base.training.model_files import load_meta, load_weights, save_meta, save_weights
 from trainables.base.training.restoring import restore
 
 BATCH = 64  # pictures of a forward pass
-PATCHES = 8  # squares along a side that are covered in turn for ``explain``
 
 
 class PicturePredictor(Predictor):
@@ -35,13 +35,14 @@ class PicturePredictor(Predictor):
     """
 
     kind: ClassVar[str] = "pictures"
-    reads: Literal["table", "picture", "text", "nothing"] = "picture"
+    reads: Reads = "picture"
     preprocessing = None
 
     def __init__(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
         self.task_kind = "images"
         self.config = config
         self.facts = facts
+        self.packages = packages_of(config, facts)
         self.model = restore(lambda: build_picture_model(config, facts), config, weights)
 
     def read_image(self, content: bytes) -> np.ndarray:
@@ -75,25 +76,8 @@ class PicturePredictor(Predictor):
         return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts)
 
     def explain(self, picture: np.ndarray) -> np.ndarray:
-        """Say what each part of a picture contributes, by covering it (Zeiler and Fergus 2014).
-
-        Args:
-            picture: (side, side, 3) uint8.
-
-        Returns:
-            (8, 8) float64, by how much the probability of the predicted class falls when that square is covered with
-            the picture's mean colour.
-        """
-        edges = np.linspace(0, int(self.facts["side"]), PATCHES + 1).astype(int)
-        covered = np.repeat(np.asarray(picture)[None], PATCHES**2 + 1, axis=0).copy()
-        mean = covered[0].mean(axis=(0, 1)).astype(np.uint8)
-        for number in range(PATCHES**2):
-            row, column = divmod(number, PATCHES)
-            covered[number + 1, edges[row] : edges[row + 1], edges[column] : edges[column + 1]] = mean
-        shares = row_kind(self.task_kind).decode(self.outputs(covered))
-        chosen = shares[:, int(shares[0].argmax())]
-        falls: np.ndarray = (chosen[0] - chosen[1:]).reshape(PATCHES, PATCHES)
-        return falls
+        """Return (8, 8) float64: what each part of a picture (side, side, 3) contributes, see ``covering_effects``."""
+        return covering_effects(self.outputs, np.asarray(picture))
 
     def trial_input(self) -> np.ndarray:
         side = int(self.facts["side"])

@@ -125,7 +125,7 @@ def as_shares(pictures: Tensor) -> Tensor:
     return pictures.float() / 255 if pictures.dtype == torch.uint8 else pictures
 
 
-def build_picture_model(config: Config, facts: Mapping[str, Any]) -> ResidualNetwork:
+def build_residual_model(config: Config, facts: Mapping[str, Any]) -> ResidualNetwork:
     """Build the network that a configuration describes.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import reading
-from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.predictor import Predictor, Reads
 from trainables.base.contract.task import Config
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.registry import row_kind
@@ -37,7 +37,7 @@ class TextPredictor(Predictor):
     """
 
     kind: ClassVar[str] = "text"
-    reads: Literal["table", "picture", "text", "nothing"] = "table"
+    reads: Reads = "table"
 
     def __init__(
         self,

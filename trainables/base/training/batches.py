@@ -20,8 +20,8 @@ class Batches:
     Rows are gathered in large blocks and batches are slices of them: one gather for many batches, bounded memory.
     """
 
-    def __init__(self, data: TrainingData, batch_size: int, seed: int, device: str) -> None:
-        self._x = on_device(data, "x_train", device)
+    def __init__(self, data: TrainingData, batch_size: int, seed: int, device: str, inputs: str = "x") -> None:
+        self._x = on_device(data, f"{inputs}_train", device)
         self._y = on_device(data, "y_train", device).reshape(-1)
         self.rows = len(self._y)
         self.size = min(batch_size, self.rows)

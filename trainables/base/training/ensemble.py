@@ -70,7 +70,11 @@ class EnsemblePredictor(Predictor):
         self._members = [as_member(member) for member in members]
         self.task_kind, self.facts = self._members[0].task_kind, self._members[0].facts
         self.preprocessing = self._members[0].preprocessing
-        self.reads = self.members[0].reads
+        self.reads, self.columns = self.members[0].reads, self.members[0].columns
+        self.packages = tuple(sorted({name for member in self.members for name in member.packages}))
+
+    def read_image(self, content: bytes) -> np.ndarray:
+        return self.members[0].read_image(content)
 
     def outputs(self, inputs: Any) -> np.ndarray:
         """As each member's: standardised target (n, 1), logit of class 1 (n, 1), or log-probabilities (n, classes)."""

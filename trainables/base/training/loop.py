@@ -10,7 +10,7 @@ its own random streams, and the process's global generator is left as it was fou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -205,7 +205,12 @@ def fit_annealed(
 
 
 class AutogradTrainer:
-    """Any module with fused AdamW; global random numbers (``nn.Dropout``) come from the trial's own stream."""
+    """Any module with fused AdamW; global random numbers (``nn.Dropout``) come from the trial's own stream.
+
+    Args as of ``fit_tensors``, and:
+        inputs: Name of the arrays of inputs before ``_train`` and ``_val``.
+        parts: Of the model, each with its share of the learning rate; the whole model with all of it when empty.
+    """
 
     def __init__(
         self,
@@ -218,22 +223,32 @@ class AutogradTrainer:
         device: str,
         augment: Augment | None = None,
         rows_at_once: int | None = None,
+        inputs: str = "x",
+        parts: Sequence[tuple[nn.Module, float]] = (),
     ) -> None:
         self._rows_at_once = rows_at_once
         self._model = model.to(device)
         self._network = compiled(self._model)
         self._kind, self._device, self._augment = row_kind(kind), torch.device(device), augment
-        self._train = Batches(data, int(config["batch_size"]), seed, device)
-        self._x_val = aligned(on_device(data, "x_val", device))
+        self._train = Batches(data, int(config["batch_size"]), seed, device, inputs)
+        self._x_val = aligned(on_device(data, f"{inputs}_val", device))
         self._noise = RandomState(stream_seed(seed, "noise"), self._device)
         self._augment_from = torch.Generator(device).manual_seed(stream_seed(seed, "augment"))
         self._optimizer = torch.optim.AdamW(
-            model.parameters(), lr=float(config["lr"]), weight_decay=float(config.get("weight_decay", 0.0)), fused=True
+            [{"params": list(part.parameters()), "share": share} for part, share in parts or [(model, 1.0)]],
+            lr=float(config["lr"]),
+            weight_decay=float(config.get("weight_decay", 0.0)),
+            fused=True,
         )
+
+    @property
+    def steps(self) -> int:
+        """Number of batches of an epoch."""
+        return math.ceil(self._train.rows / self._train.size)
 
     def train_epoch(self, lr: float) -> float:
         for group in self._optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["share"]
         total, rows = torch.zeros((), device=self._device), 0
         self._model.train()
         with self._noise:
