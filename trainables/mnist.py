@@ -94,9 +94,10 @@ class MNIST(Task):
             find_files(self.data_dir)
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
+        from trainables.base.images.mnist_sample import read_sample
         from trainables.base.images.networks import ImageScale
 
-        train, validation, test = self._sample(split_seed) if self.data == "sample" else self._full(split_seed)
+        train, validation, test = read_sample(split_seed) if self.data == "sample" else self._full(split_seed)
         scale = ImageScale.fit(train.inputs)
         arrays: dict[str, np.ndarray] = {}
         for name, part in (("train", train), ("val", validation)):
@@ -145,20 +146,6 @@ class MNIST(Task):
         if self.data == "sample":
             return {"data": "bundled sample of 5,000 images", "rows": 5_000, "pixels": "28 x 28"}
         return {"data": "full MNIST, 60,000/10,000 images", "rows": 70_000, "pixels": "28 x 28"}
-
-    def _sample(self, split_seed: int) -> tuple[RawSplit, RawSplit, RawSplit]:
-        import io
-
-        import numpy as np
-
-        from trainables.base.contract.bundled import read_bytes
-        from trainables.base.contract.splits import split_rows
-
-        with np.load(io.BytesIO(read_bytes(self.bundled_files[0]))) as stored:
-            images, labels = stored["images"], stored["labels"].astype(np.int64)
-        rows = split_rows(len(labels), split_seed, labels)
-        parts = (RawSplit(images[part], labels[part]) for part in (rows.train, rows.validation, rows.test))
-        return next(parts), next(parts), next(parts)
 
     def _full(self, split_seed: int) -> tuple[RawSplit, RawSplit, RawSplit]:
         import numpy as np

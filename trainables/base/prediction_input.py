@@ -19,6 +19,7 @@ from trainables.base.tables.reading.file import TableFile, read_table_bytes
 from trainables.base.tables.reading.layout import NUMBERED
 from trainables.base.tables.series.forecast import forecast, is_forecaster
 
+SHEET_COLUMNS = 10
 SHADES = " ░▒▓█"  # of a picture in the terminal, from background to ink
 
 
@@ -115,10 +116,7 @@ def _read(content: bytes, name: str, preprocessing: TablePreprocessing) -> Table
 
 def predict_image_file(predictor: Predictor, content: bytes) -> ImagePrediction:
     """Predict what a picture shows, given as bytes; raises ``UserError`` as the model's ``read_image`` does."""
-    read_image = getattr(predictor, "read_image", None)
-    if predictor.reads != "picture" or read_image is None:
-        raise UserError("This model takes no picture. Give it what it was trained on (see 'tunelab results').")
-    pixels = read_image(content)
+    pixels = predictor.read_image(content)
     predicted = predictor.predict(pixels[None])
     row = predicted.iloc[0]
     shares = {str(name)[2:]: float(row[name]) for name in row.index if str(name).startswith("p_")}
@@ -134,6 +132,29 @@ def text_picture(pixels: np.ndarray) -> str:
     halves = pixels.reshape(pixels.shape[0] // 2, 2, pixels.shape[1]).mean(axis=1)  # a character is twice as high
     shade = np.round(halves * (len(SHADES) - 1) / 255).astype(int)
     return "\n".join("".join(SHADES[value] for value in row) for row in shade)
+
+
+def sample_sheet(samples: np.ndarray) -> bytes:
+    """Return a PNG with pictures (n, height, width) uint8, light ink on black, ten a row."""
+    from PIL import Image
+
+    count, height, width = samples.shape
+    rows = -(-count // SHEET_COLUMNS)
+    cells = np.zeros((rows * SHEET_COLUMNS, height, width), np.uint8)
+    cells[:count] = samples
+    sheet = cells.reshape(rows, SHEET_COLUMNS, height, width).transpose(0, 2, 1, 3).reshape(rows * height, -1)
+    drawn = io.BytesIO()
+    Image.fromarray(255 - sheet).resize((sheet.shape[1] * 2, sheet.shape[0] * 2), Image.Resampling.NEAREST).save(
+        drawn, "PNG"
+    )
+    return drawn.getvalue()
+
+
+def array_file(samples: np.ndarray, seen: pd.DataFrame) -> bytes:
+    """Return an NPZ file with ``pictures`` (n, height, width) uint8 and what is seen in them, ``classes`` (n,)."""
+    content = io.BytesIO()
+    np.savez_compressed(content, pictures=samples, classes=seen["prediction"].to_numpy())
+    return content.getvalue()
 
 
 def draw_prediction(found: ImagePrediction) -> bytes:

@@ -15,6 +15,7 @@ from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.arguments.inputs import STREAM, Input, find_inputs, fitting
 from tunelab.cli.output.prediction_output import (
+    ARRAYS,
     PICTURE,
     TABLES,
     check_output,
@@ -29,10 +30,14 @@ from tunelab.cli.output.prediction_output import (
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from trainables import Predictor
     from trainables.base.prediction_input import ImagePrediction
+
+
+SAMPLES, SHOWN_SAMPLES = 100, 3  # of a generator: drawn from a seed, and side by side on a terminal
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,13 @@ class Answer:
         frame: the predictions, of a table beside its own columns.
         notes: what the user should know, a sentence each.
         picture: of a picture, as the network saw it; None of anything else.
+        samples: (n, height, width) uint8 of a generator; None of anything else.
     """
 
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
     picture: ImagePrediction | None = None
+    samples: np.ndarray | None = None
 
 
 def command(
@@ -60,7 +67,7 @@ def command(
     ],
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Tables, pictures or text files, folders of them; '-' reads stdin."),
+        typer.Argument(metavar="INPUT...", help="Tables, pictures, text files, folders of them; a seed; '-': stdin."),
     ],
     output: Annotated[
         str,
@@ -68,7 +75,7 @@ def command(
             "--output",
             "-o",
             metavar="FILE",
-            help="CSV, TSV (.gz) or Parquet; PNG of a picture; a folder for a file an input; '-': stdout.",
+            help="CSV, TSV (.gz) or Parquet; PNG or NPZ of pictures; a folder for a file an input; '-': stdout.",
         ),
     ] = STREAM,
     tracking_uri: Annotated[str | None, typer.Option(help="The store that holds the model.")] = None,
@@ -101,7 +108,9 @@ def _sort(predictor: Predictor) -> str:
 
 def _answer(predictor: Predictor, file: Input) -> Answer:
     """Predict one input; an error names the file where the user named its folder."""
-    predict = {"text": _predict_texts, "table": _predict_table, "picture": _predict_picture}[_sort(predictor)]
+    predict = {"text": _predict_texts, "table": _predict_table, "picture": _predict_picture}.get(_sort(predictor))
+    if predict is None:
+        return _draw(predictor, int(file.source))
     try:
         return predict(predictor, file.read(), file.name)
     except UserError as error:
@@ -125,6 +134,16 @@ def _predict_picture(predictor: Predictor, content: bytes, name: str) -> Answer:
     return Answer(pd.DataFrame([row]), picture=found)
 
 
+def _draw(predictor: Predictor, seed: int) -> Answer:
+    """Draw samples of a generator from a seed."""
+    from trainables.base.images.generation.predictor import DigitGenerator
+
+    if not isinstance(predictor, DigitGenerator):
+        raise UserError(f"This model draws no pictures: it predicts {predictor.kind.replace('_', ' ')}.")
+    samples = predictor.draw(seed, SAMPLES)
+    return Answer(predictor.described(samples), samples=samples)
+
+
 def _predict_texts(predictor: Predictor, content: bytes, name: str) -> Answer:
     """Each line of a UTF-8 file is a text to continue."""
     import pandas as pd
@@ -141,6 +160,9 @@ def _predict_texts(predictor: Predictor, content: bytes, name: str) -> Answer:
 
 def _write_one(answer: Answer, output: str) -> None:
     """Write the table; of a picture, on the terminal as the network saw it, into a file a PNG or its table."""
+    if answer.samples is not None:
+        _write_samples(answer.frame, answer.samples, output)
+        return
     if answer.picture is None or format_of(output, (PICTURE, *TABLES)) in TABLES:
         write_output(output, to_bytes(answer.frame, output))
     if answer.picture is not None:
@@ -148,6 +170,25 @@ def _write_one(answer: Answer, output: str) -> None:
     what = "the picture and its probabilities" if answer.picture is not None else f"{len(answer.frame):,} rows"
     notes = [*answer.notes, *(formula_notes(answer.frame, output) if answer.picture is None else ())]
     _say(*notes, *([] if output == STREAM else [f"Wrote {what} to {output}."]))
+
+
+def _write_samples(frame: pd.DataFrame, samples: np.ndarray, output: str) -> None:
+    """Write samples as a sheet, as arrays or what the fixed classifier sees in them; on the terminal, some of them."""
+    from trainables.base.prediction_input import array_file, sample_sheet, text_picture
+
+    kind = format_of(output, (PICTURE, ARRAYS, *TABLES))
+    if output == STREAM:
+        shown = zip(*(text_picture(sample).split("\n") for sample in samples[:SHOWN_SAMPLES]), strict=True)
+        lines = ["".join(parts).rstrip() for parts in shown]
+        counts = frame["prediction"].value_counts().sort_index()
+        digits = ", ".join(f"{digit}: {count}" for digit, count in counts.items())
+        sys.stdout.write("\n".join([*lines, "", f"{len(samples)} samples, by the digit that is seen: {digits}", ""]))
+        return
+    if kind in TABLES:
+        write_output(output, to_bytes(frame, output))
+    else:
+        write_output(output, array_file(samples, frame) if kind == ARRAYS else sample_sheet(samples))
+    _say(f"Wrote {len(samples)} samples to {output}.")
 
 
 def _show_picture(found: ImagePrediction, output: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainables.base.kinds.kind import RowKind
+from trainables.base.kinds.registry import kind_of
 from tunelab.figures.charts import Drawing
 from tunelab.figures.kinds import kind_figures
 
@@ -29,7 +31,8 @@ def model_drawings(evidence: Evidence) -> list[Drawing]:
     from tunelab.figures.curves import learning_curves
 
     found = [learning_curves(evidence.trial, evidence.facts)]
-    if evidence.outputs is not None and len(evidence.test.targets):
+    has_outputs = evidence.outputs is not None or not isinstance(kind_of(evidence.facts.kind), RowKind)
+    if has_outputs and len(evidence.test.targets):
         found += kind_figures(evidence.facts.kind).drawings(evidence)
     return [drawing for drawing in found if drawing is not None]
 

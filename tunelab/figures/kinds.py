@@ -78,11 +78,21 @@ class ImageFigures(ClassificationFigures):
         return [*super().drawings(evidence), *image_drawings(evidence)]
 
 
+class GeneratorFigures(KindFigures):
+    """Samples of the trained generator, and of each epoch on the way there."""
+
+    def drawings(self, evidence: Evidence) -> list[Drawing]:
+        from tunelab.figures.images import generator_drawings
+
+        return generator_drawings(evidence)
+
+
 KINDS: dict[str, KindFigures] = {
     "regression": RegressionFigures(),
     "binary": ClassificationFigures(),
     "multiclass": ClassificationFigures(),
     "images": ImageFigures(),
+    "generator": GeneratorFigures(),
 }
 NONE = KindFigures()
 

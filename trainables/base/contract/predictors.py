@@ -18,6 +18,7 @@ PREDICTORS = {
     "series": "trainables.base.tables.series.predictor:SeriesPredictor",
     "images": "trainables.base.images.predictor:ImagePredictor",
     "pictures": "trainables.base.images.picture_predictor:PicturePredictor",
+    "generator": "trainables.base.images.generation.predictor:DigitGenerator",
     "text": "trainables.base.text.text_predictor:TextPredictor",
     "language_model": "trainables.base.text.predictor:LanguageModelPredictor",
     "ensemble": "trainables.base.training.ensemble:EnsemblePredictor",

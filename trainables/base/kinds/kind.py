@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-Kind = Literal["regression", "binary", "multiclass", "images", "language_model", "function"]
+Kind = Literal["regression", "binary", "multiclass", "images", "generator", "language_model", "function"]
 TargetTransform = Literal["none", "log", "robust"]
 TABLE_KINDS: tuple[Kind, ...] = ("regression", "binary", "multiclass")  # what a column of a table can be
 

@@ -17,6 +17,11 @@ KINDS: dict[str, TargetKind] = {
         Binary(),
         Multiclass(),
         Images(),
+        TargetKind(
+            "generator",
+            loss_text="kernel distance to unseen rows: unbiased squared MMD with the kernel (x·y/d + 1)³ of a fixed "
+            "classifier's d features (KID, Bińkowski et al. 2018)",
+        ),
         TargetKind("language_model", costly=True, loss_text="mean cross entropy of a token, −ln p(token), nats"),
         TargetKind("function", loss_text="as the function reports it", has_data=False),
     )

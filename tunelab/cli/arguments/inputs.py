@@ -12,9 +12,10 @@ from trainables.base.contract.bounded_input import read_bounded, read_file
 from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES
 
 STREAM = "-"  # standard input or output
+SEED = "seed"
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 TEXT_SUFFIXES = (".txt",)
-SUFFIXES = {"table": TABLE_SUFFIXES, "picture": PICTURE_SUFFIXES, "text": TEXT_SUFFIXES}
+SUFFIXES = {"table": TABLE_SUFFIXES, "picture": PICTURE_SUFFIXES, "text": TEXT_SUFFIXES, SEED: ()}
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Input:
     def name(self) -> str:
         """What messages call it."""
         return "standard input" if self.source == STREAM else self.source
+
+    @property
+    def is_seed(self) -> bool:
+        """Whether this is a whole number, from which a generator draws, and no file of that name."""
+        return self.source.isdecimal() and not Path(self.source).exists()
 
     def fits(self, sort: str) -> bool:
         """Return whether a model of ``sort`` (a key of ``SUFFIXES``) may read it; what a user names always may."""
@@ -55,6 +61,8 @@ class Input:
 def find_inputs(sources: Sequence[str]) -> list[Input]:
     """Return the inputs that a user names; a folder stands for the files in it, by their names.
 
+    A whole number that names no file is a seed.
+
     Raises:
         UserError: a file that is not there, one that is named twice, or ``-`` beside others.
     """
@@ -64,7 +72,7 @@ def find_inputs(sources: Sequence[str]) -> list[Input]:
         if source != STREAM and path.is_dir():
             files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
             found += [Input(str(file), from_folder=True) for file in files]
-        elif source != STREAM and not path.exists():
+        elif source != STREAM and not path.exists() and not source.isdecimal():
             raise UserError(f"INPUT '{source}' cannot be read: no such file or folder.")
         else:
             found.append(Input(source))
@@ -80,7 +88,16 @@ def find_inputs(sources: Sequence[str]) -> list[Input]:
 
 
 def fitting(inputs: Sequence[Input], sort: str) -> list[Input]:
-    """Return the inputs that a model of ``sort`` reads; raise ``UserError`` when folders hold none."""
+    """Return the inputs that a model of ``sort`` reads.
+
+    Raises:
+        UserError: Folders hold none, or there is a seed where files are read or a file where seeds are.
+    """
+    for file in inputs:
+        if file.is_seed and sort != SEED:
+            raise UserError(f"INPUT '{file.source}' cannot be read: no such file or folder.")
+        if not file.is_seed and sort == SEED:
+            raise UserError(f"This model draws from a seed, so INPUT must be a whole number, got '{file.source}'.")
     found = [file for file in inputs if file.fits(sort)]
     if not found:
         raise UserError(f"No file to predict: a {sort} is a file that ends in {', '.join(SUFFIXES[sort])}.")

@@ -21,6 +21,7 @@ FORMULA = re.compile(r"[=@\t\r]|[-+](?![\d.,\s]*(?:[eE][-+]?\d+)?%?\s*$)")  # bu
 STREAM = "-"
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq")
 PICTURE = ".png"
+ARRAYS = ".npz"  # of a generator's samples
 FILE_COLUMN = "file"  # of a table with the predictions of several files
 
 
@@ -39,12 +40,12 @@ def check_output(output: str, *, several: bool) -> None:
     ):
         raise UserError(f"--output '{output}' cannot be written. Give a file in a folder that exists.")
     if not path.is_dir():
-        format_of(output, (*TABLES, PICTURE))
+        format_of(output, (*TABLES, PICTURE, ARRAYS))
 
 
 def is_folder_of_outputs(output: str) -> bool:
     """Return whether several inputs get a file each: ``--output`` is a folder, or a name without a suffix."""
-    return output != STREAM and (Path(output).is_dir() or not format_of(output, (*TABLES, PICTURE)))
+    return output != STREAM and (Path(output).is_dir() or not format_of(output, (*TABLES, PICTURE, ARRAYS)))
 
 
 def format_of(output: str, formats: Sequence[str]) -> str:

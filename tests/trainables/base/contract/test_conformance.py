@@ -28,7 +28,7 @@ def faults(task: Task, *, ray: bool = False) -> dict[str, str]:
     }
 
 
-SLOW = ("kogpt2",)  # trains a language model several times
+SLOW = ("kogpt2", "mnist_gan")  # trains a language model, or a generator and its critic, several times
 
 
 @pytest.mark.parametrize(

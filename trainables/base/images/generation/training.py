@@ -1,0 +1,168 @@
+"""Training a generator against a critic, judged once an epoch by the kernel distance to unseen digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
+
+from search_spaces.errors import UserError
+from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.images.generation.judge import bundled_judge, compare
+from trainables.base.images.generation.networks import Critic, Generator, build_generator
+from trainables.base.training.compute import compiled
+from trainables.base.training.loop import Batches, RandomState, on_device, seeded, stream_seed
+
+LOSSES = ("logistic", "hinge")
+BETA2 = 0.999  # of Adam
+JUDGE_SEED = 20_261_129  # of the noise that every trial is judged with
+SHEET = 30  # pictures of the sheet that is kept of each epoch
+SHEETS = "sheets"  # their name among the weights
+COLLAPSED_ENTROPY = math.log(3)  # nats: of as many classes as three equally frequent ones, or fewer
+COLLAPSED_EPOCHS, WARM_UP = 3, 5  # in a row until a trial ends, and epochs in which a collapse does not count
+
+
+class Pair:
+    """A generator and its critic in training, and the running mean of the generator's weights.
+
+    Args:
+        config: What ``fit_generator`` takes.
+        data: Digits.
+        seed: Of the trial.
+        device: Where torch computes.
+    """
+
+    def __init__(self, config: Config, data: TrainingData, seed: int, device: str) -> None:
+        if config["loss"] not in LOSSES:
+            raise UserError(f"'loss' must be one of {', '.join(LOSSES)}, got {config['loss']!r}.")
+        with seeded(seed):
+            generator = build_generator(config)
+            critic = Critic(int(config["channels"]), float(config["critic_dropout"]))
+        self._generator, self._critic = generator.to(device), critic.to(device)
+        decay = 1 - 1 / int(config["averaged_steps"])
+        self._average = AveragedModel(self._generator, avg_fn=partial(_mix, decay), use_buffers=True)
+        self._make, self._tell = compiled(self._generator), compiled(self._critic)
+        self._hinge, self._smoothing = config["loss"] == "hinge", float(config["smoothing"])
+        self._batches = Batches(data, int(config["batch_size"]), seed, device)
+        self._device = torch.device(device)
+        self._noise = torch.Generator(device).manual_seed(stream_seed(seed, "latent"))
+        self._dropout = RandomState(stream_seed(seed, "noise"), self._device)
+        lr, betas = float(config["lr"]), (float(config["beta1"]), BETA2)
+        self._generator_steps = torch.optim.Adam(self._generator.parameters(), lr=lr, betas=betas, fused=True)
+        self._critic_steps = torch.optim.Adam(
+            self._critic.parameters(), lr=lr * float(config["critic_rate"]), betas=betas, fused=True
+        )
+
+    @property
+    def generator(self) -> Generator:
+        """The generator with the running mean of its weights, in evaluation mode."""
+        averaged = self._average.module
+        assert isinstance(averaged, Generator)
+        return averaged.eval()
+
+    def train_epoch(self) -> dict[str, float]:
+        """Pass over the digits once; return the mean losses of both networks."""
+        totals, rows = torch.zeros(2, device=self._device), 0
+        self._generator.train()
+        self._critic.train()
+        with self._dropout:
+            for real, _ in self._batches:
+                if len(real) == 1 and rows:  # batch normalisation has no variance of one row
+                    continue
+                made = self._make(self._draw(len(real)))
+                totals += torch.stack([self._teach_critic(real, made.detach()), self._teach_generator(made)]) * len(
+                    real
+                )
+                self._average.update_parameters(self._generator)
+                rows += len(real)
+        generator_loss, critic_loss = (totals / rows).flip(0).tolist()
+        return {"train_loss": generator_loss, "critic_loss": critic_loss}
+
+    def _draw(self, rows: int) -> Tensor:
+        return torch.randn(rows, self._generator.latent_size, generator=self._noise, device=self._device)
+
+    def _teach_critic(self, real: Tensor, made: Tensor) -> Tensor:
+        of_real, of_made = self._tell(real), self._tell(made)
+        if self._hinge:
+            loss = F.relu(1 - of_real).mean() + F.relu(1 + of_made).mean()
+        else:
+            smooth = torch.full_like(of_real, 1 - self._smoothing)
+            loss = F.binary_cross_entropy_with_logits(of_real, smooth) + F.softplus(of_made).mean()
+        return _step(loss, self._critic_steps)
+
+    def _teach_generator(self, made: Tensor) -> Tensor:
+        of_made = self._tell(made)
+        loss = -of_made.mean() if self._hinge else F.softplus(-of_made).mean()
+        return _step(loss, self._generator_steps)
+
+
+def fit_generator(
+    config: Config, data: TrainingData, seed: int, *, max_epochs: int, device: str
+) -> Iterator[EpochReport]:
+    """Train a generator, one report an epoch.
+
+    Args:
+        config: ``latent_size``, ``channels``, ``loss`` (``"logistic"``: non-saturating, Goodfellow et al. 2014;
+            ``"hinge"``: Lim and Ye 2017), ``lr`` of the generator, ``critic_rate`` (the critic's learning rate as a
+            multiple of it), ``beta1`` of Adam, ``batch_size``, ``critic_dropout``, ``smoothing`` (of the real pictures'
+            targets, Salimans et al. 2016), ``averaged_steps`` (about how many steps the kept weights average).
+        data: ``x_train`` and ``features_val``, see ``trainables/mnist_gan.py``.
+        seed: Fixes initial weights, order, noise and dropout.
+        max_epochs: Number of epochs.
+        device: Where torch computes.
+
+    Yields:
+        Reports whose ``val_loss`` is the kernel distance to the validation digits. It is NaN, and the trial diverged,
+        when the samples have collapsed to few digits for several epochs. The weights hold, beside those of the
+        generator, a sheet of samples of each epoch.
+    """
+    pair = Pair(config, data, seed, device)
+    real, judge = on_device(data, "features_val", "cpu"), bundled_judge(device)
+    noise = fixed_noise(len(real), int(config["latent_size"])).to(device)
+    sheets, collapsed = torch.zeros(max_epochs, SHEET, 28, 28, dtype=torch.uint8), 0
+    for epoch in range(1, max_epochs + 1):
+        losses = pair.train_epoch()
+        pictures = draw_pictures(pair.generator, noise)
+        found = compare(pictures, real, judge)
+        sheets[epoch - 1] = to_pixels(pictures[:SHEET])
+        collapsed = collapsed + 1 if found["class_entropy"] < COLLAPSED_ENTROPY and epoch > WARM_UP else 0
+        distance = found.pop("kernel_distance")
+        val_loss = math.nan if collapsed >= COLLAPSED_EPOCHS else distance
+        weights = {**pair.generator.state_dict(), SHEETS: sheets[:epoch]}
+        yield EpochReport(epoch, val_loss, {**losses, **found, "distance": distance}, weights=weights)
+        if not math.isfinite(val_loss):
+            return
+
+
+def fixed_noise(rows: int, latent_size: int, seed: int = JUDGE_SEED) -> Tensor:
+    """Return noise (rows, latent_size) that depends on the seed alone."""
+    return torch.randn(rows, latent_size, generator=torch.Generator().manual_seed(seed))
+
+
+@torch.inference_mode()
+def draw_pictures(generator: nn.Module, noise: Tensor, at_once: int = 256) -> Tensor:
+    """Return pictures (rows, 1, 28, 28) from -1 to 1 of noise (rows, latent_size)."""
+    return torch.cat([generator(part) for part in torch.split(noise, at_once)])
+
+
+def to_pixels(pictures: Tensor) -> Tensor:
+    """Convert pictures (rows, 1, 28, 28) from -1 to 1 to (rows, 28, 28) uint8 on the CPU."""
+    return ((pictures[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+
+
+def _step(loss: Tensor, optimizer: torch.optim.Optimizer) -> Tensor:
+    optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    optimizer.step()
+    return loss.detach()
+
+
+def _mix(decay: float, averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+    """Return the running mean; a plain mean at first, when there are fewer steps than it reaches back."""
+    share = min(decay, float(steps) / (float(steps) + 1))
+    return averaged * share + current * (1 - share) if averaged.is_floating_point() else current
