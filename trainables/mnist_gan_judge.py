@@ -23,12 +23,14 @@ def train_judge() -> tuple[Judge, float]:
     import torch
     from torch import nn
 
-    from trainables.base.contract.task import SPLIT_SEED, TrainingData
+    from trainables.base.contract.data import TrainingData
+    from trainables.base.contract.task import SPLIT_SEED
     from trainables.base.images.generation.judge import LAYOUT, Judge, as_pictures
     from trainables.base.images.mnist_sample import read_sample
     from trainables.base.images.networks import CNN, Distortion, ImageScale
     from trainables.base.training.compute import cpu_threads
-    from trainables.base.training.loop import fit_annealed, seeded
+    from trainables.base.training.loop import fit_annealed
+    from trainables.base.training.randomness import seeded
 
     train, validation, _ = read_sample(SPLIT_SEED)
     scale = ImageScale.fit(train.inputs)

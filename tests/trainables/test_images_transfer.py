@@ -18,7 +18,7 @@ from torchvision import models
 from search_spaces import UserError
 from tests.pictures import write_pictures
 from trainables import get_task, load_predictor, shipped_tasks
-from trainables.base.contract.conformance import check_task
+from trainables.base.contract.conformance.suite import check_task
 from trainables.base.images.backbones import find_backbone, recognise
 from trainables.base.images.efficientnet_lite import EfficientNetLite0
 from trainables.base.images.transfer import features_of

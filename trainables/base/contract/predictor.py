@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Reads = Literal["table", "picture", "text", "seed", "nothing"]  # what ``tunelab predict`` gives a model
 
+
 class Predictor(ABC):
     """A trained model with its preprocessing: raw inputs in, predictions in the target's unit out.
 

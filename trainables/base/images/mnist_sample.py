@@ -7,8 +7,8 @@ import io
 import numpy as np
 
 from trainables.base.contract.bundled import read_bytes
+from trainables.base.contract.data import RawSplit
 from trainables.base.contract.splits import split_rows
-from trainables.base.contract.task import RawSplit
 
 FILE = "mnist_5k.npz"
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import reading
-from trainables.base.contract.task import Config, Predictor
+from trainables.base.contract.predictor import Predictor
+from trainables.base.contract.task import Config
 from trainables.base.images.generation.judge import as_pictures, bundled_judge, compare
 from trainables.base.images.generation.networks import build_generator
 from trainables.base.images.generation.training import SHEETS, draw_pictures, fixed_noise, to_pixels

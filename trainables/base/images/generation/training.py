@@ -12,11 +12,14 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from search_spaces.errors import UserError
-from trainables.base.contract.task import Config, EpochReport, TrainingData
+from trainables.base.contract.data import TrainingData
+from trainables.base.contract.task import Config, EpochReport
 from trainables.base.images.generation.judge import bundled_judge, compare
 from trainables.base.images.generation.networks import Critic, Generator, build_generator
+from trainables.base.training.batches import Batches
 from trainables.base.training.compute import compiled
-from trainables.base.training.loop import Batches, RandomState, on_device, seeded, stream_seed
+from trainables.base.training.randomness import RandomState, seeded, stream_seed
+from trainables.base.training.tensors import on_device
 
 LOSSES = ("logistic", "hinge")
 BETA2 = 0.999  # of Adam
