@@ -15,7 +15,7 @@ ALPHAS = (4.0, 64.0)  # adapters are scaled by alpha / rank
 def suggest(trial: optuna.trial.BaseTrial) -> Config:
     """Draw ``adaptation`` and the hyperparameters of that alone."""
     if trial.suggest_categorical("adaptation", ("full", "lora")) == "full":
-        return {"adaptation": "full", **suggest_fine_tuning(trial)}
+        return suggest_fine_tuning(trial)  # the configurations of ``kogpt2``, its reference among them
     return {
         "adaptation": "lora",
         "lora_rank": trial.suggest_categorical("lora_rank", RANKS),
