@@ -83,9 +83,8 @@ def _check_tree(tree: Any, features: int, outputs: int, number: int) -> int:
     inner, leaves = _walk(left, right, nodes["parents"], number)
     _require(_within(nodes["split_indices"][inner], features), f"tree {number} asks for a feature that there is not")
     if width > 1:
-        values = _numbers(tree, "leaf_weights" if "leaf_weights" in tree else "base_weights")
-        rows = right[leaves] if "leaf_weights" in tree else leaves
-        _require(width == outputs and _within(rows, len(values) // width), f"tree {number} has a leaf without values")
+        rows = len(_numbers(tree, "leaf_weights")) // width
+        _require(width == outputs and _within(right[leaves], rows), f"tree {number} has a leaf without values")
     _check_categories(tree, inner[nodes["split_type"][inner] != 0], count, number)
     return width
 

@@ -30,3 +30,11 @@ def test_every_sort_of_booster_that_xgboost_makes_is_whole(options: dict[str, An
         **{"n_estimators": 2, "max_depth": 4, "enable_categorical": x is frame, **options}
     ).fit(x, y)
     check_xgboost_ubjson(bytes(model.get_booster().save_raw("ubj")))
+
+
+def test_leaves_of_several_numbers_need_them() -> None:
+    """Without them XGBoost ends the process while it loads."""
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    model = xgboost.XGBRegressor(n_estimators=1, max_depth=2, multi_strategy="multi_output_tree").fit(x, x)
+    with pytest.raises(KeyError, match="leaf_weights"):
+        check_xgboost_ubjson(bytes(model.get_booster().save_raw("ubj")).replace(b"leaf_weights", b"leaf_nothing"))
