@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from search_spaces import UserError
 from tests.fuzz.test_tables import FUZZ
 from tunelab.cli import main as cli
+from tunelab.launch.cluster_address import check_address, given_address
 from tunelab.records.spec import SweepSpec
 from tunelab.setup.resolve import resolve_sweep
 
@@ -61,6 +62,9 @@ def stopped(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def plan(spec: SweepSpec, *arguments: Any, **options: Any) -> None:
         resolve_sweep(spec)
+        address = given_address(spec.address)
+        if address is not None:
+            check_address(address)
         stop()
 
     monkeypatch.setattr("tunelab.run.run_sweep", plan)
@@ -75,6 +79,8 @@ def stopped(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @given(line=LINES, values=st.dictionaries(st.sampled_from(VARIABLES), VALUES, max_size=6))
 @example(line=["sweep", "wine"], values={"HOME": None, "TMPDIR": "/nonexistent"})
 @example(line=["results"], values={"MLFLOW_TRACKING_URI": "http://u:hunter2@127.0.0.1:9", "COLUMNS": "0"})
+@example(line=["sweep", "wine"], values={"RAY_ADDRESS": "u:hunter2@127.0.0.1:9"})
+@example(line=["sweep", "wine"], values={"RAY_ADDRESS": "ray://u:hunter2@127.0.0.1:9", "HOME": None})
 @example(line=["tasks"], values={"COLUMNS": "-1", "TERM": "dumb"})
 @example(line=["sweep", "wine"], values={"XDG_STATE_HOME": "\udc80", "HOME": "/dev/null"})
 def test_any_environment_ends_in_an_answer_or_a_sentence(

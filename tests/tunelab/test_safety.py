@@ -66,6 +66,8 @@ def test_what_a_task_says_of_its_data_holds_no_password() -> None:
         ("HTTP://u:hunter2@h/x", "HTTP://***@h/x"),
         ("http://u:hunter2@h:5000 and s3://k:hunter2@b", "http://***@h:5000 and s3://***@b"),
         ("http://hunter2@h", "http://***@h"),
+        ("--address 'u:hunter2@127.0.0.1:6379'", "--address '***@127.0.0.1:6379'"),
+        ("models:/tunelab-wine@champion and me@h, 12:30", "models:/tunelab-wine@champion and me@h, 12:30"),
         ("abfs://c/x?sv=1&sig=hunter2", "abfs://c/x?sv=1&sig=***"),
         ("http://h/?X-Amz-Signature=hunter2&a=b", "http://h/?X-Amz-Signature=***&a=b"),
         ("http://h/?auth_token=hunter2", "http://h/?auth_token=***"),

@@ -48,12 +48,12 @@ def check_address(address: str) -> str:
         return address
     if address == AUTO:
         return _cluster_of_machine()
-    shown = f"***{address[address.rindex('@') :]}" if "@" in address else address  # no part of an address: a password
+    shown = without_secrets(address)
     if address.startswith("ray://"):
         raise UserError(f"--address '{shown}': give the cluster's own address, host:6379, not one of Ray Client.")
     host, _, port = address.rpartition(":")
     if not port.isdigit() or not host:
-        raise UserError(f"--address '{without_secrets(shown)}' must be host:port, e.g. 10.0.0.5:6379, or auto.")
+        raise UserError(f"--address '{shown}' must be host:port, e.g. 10.0.0.5:6379, or auto.")
     problem = _refusal(address)
     if problem:
         raise UserError(f"No Ray cluster answers at '{shown}': {problem}.")

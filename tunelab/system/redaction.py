@@ -11,6 +11,7 @@ from typing import Any
 
 _WORD = re.compile(r"\S+")
 _SCHEME = re.compile(r"[a-z][\w+.-]*\Z", re.IGNORECASE)
+_USER = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}:(?=[^/])")  # as before a password; models:/name@alias has none
 _MAX_SCHEME = 64  # characters before ``://`` that are looked at; longer schemes do not exist
 _NAMES = re.compile("pass|pwd|token|secret|key|sig|credential|auth", re.IGNORECASE)
 _QUERY = re.compile(r"([?&])([^=&?\s]*)=([^&\s]+)")  # the name ends before the next one can begin: no second look
@@ -36,9 +37,12 @@ def _without_users(word: str) -> str:
     """Replace ``user:password@`` in each URI of a word.
 
     A password may hold any character, so with one the user part ends at the last @ of the word: rather too much than
-    too little. A user alone ends before the first slash.
+    too little. A user alone ends before the first slash. Without a scheme there must be a password: user:password@host.
     """
     last = word.rfind("@")
+    if "://" not in word:
+        user = _USER.search(word, 0, last) if last != -1 else None
+        return word if user is None else f"{word[: user.start()]}***{word[last:]}"
     parts, start = [], 0
     while (mark := word.find("://", start)) != -1 and mark + 3 <= last:
         begin = mark + 3
