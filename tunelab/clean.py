@@ -20,9 +20,9 @@ from tunelab.records.trial import TrialStatus, ranked
 from tunelab.search.journal import is_running, read_events
 from tunelab.search.replay import Replay, replay
 from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
-from tunelab.setup.resume import HIDDEN, sweep_names
+from tunelab.setup.resume import sweep_names
 from tunelab.system.machine import command_lines
-from tunelab.system.redaction import without_secrets
+from tunelab.system.redaction import HIDDEN, without_secrets
 from tunelab.system.scratch import PROCESS_MARK, SCRATCH_PREFIX, SHORT_PARENTS
 from tunelab.system.trust import Named, check_trusted
 

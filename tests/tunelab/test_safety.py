@@ -88,6 +88,12 @@ def test_a_hidden_password_must_be_given_again(tmp_path: Path) -> None:
     assert "secret" not in json.dumps(public_spec(spec).to_json())
     with pytest.raises(UserError, match="option data of the task holds a password"):
         resumed_spec(SweepIdentity(public_spec(spec).to_json()), {})
+    spec = make_spec(
+        {"task": "own", "name": "a", "task_options": {"api_key": "hunter2", "tokenizer": "bpe", "key": "k"}}
+    )
+    assert public_spec(spec).task_options == {"api_key": "***", "tokenizer": "bpe", "key": "k"}
+    with pytest.raises(UserError, match="option api_key of the task holds a password"):
+        resumed_spec(SweepIdentity(public_spec(spec).to_json()), {})
     assert resumed_spec(note, {"tracking_uri": URI.format("secret")}).tracking_uri == URI.format("secret")
 
 

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from search_spaces import ParamValue, UserError
 from search_spaces.errors import did_you_mean
 from trainables import SPLIT_SEED
-from tunelab.system.redaction import without_secrets
+from tunelab.system.redaction import values_without_secrets, without_secrets
 
 OFF = "off"  # the tracking URI of a sweep that is not tracked
 NAME = re.compile(r"[\w][\w.-]{0,79}")
@@ -311,8 +311,7 @@ def choices_of(field: FieldInfo) -> tuple[str, ...]:
 
 
 def public_spec(spec: Spec) -> Spec:
-    """Return a spec as it may be shown and kept: no URI in it holds a password."""
+    """Return a spec as it may be shown and kept: no URI in it holds a password, and no option of the task is one."""
     texts = {name: value for name in type(spec).model_fields if isinstance(value := getattr(spec, name), str)}
     shown: dict[str, Any] = {name: without_secrets(value) for name, value in texts.items()}
-    options = {key: without_secrets(v) if isinstance(v, str) else v for key, v in spec.task_options.items()}
-    return spec.model_copy(update={**shown, "task_options": options})
+    return spec.model_copy(update={**shown, "task_options": values_without_secrets(spec.task_options)})

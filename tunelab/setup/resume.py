@@ -14,11 +14,10 @@ from tunelab.search.events import Started, SweepIdentity
 from tunelab.search.journal import FILE, read_events
 from tunelab.search.replay import replay
 from tunelab.setup.named_files import named_files, named_places
-from tunelab.system.redaction import without_secrets
+from tunelab.system.redaction import HIDDEN, without_secrets
 from tunelab.system.trust import check_trusted
 
 FOLLOWER = re.compile(r"(.+)-([2-9]|[1-9]\d{1,2})")  # no more digits: the names that sweeps are given end in four
-HIDDEN = "***"  # what the journal keeps of a password
 
 
 def sweep_names(home: Path) -> list[str]:

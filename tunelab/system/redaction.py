@@ -9,11 +9,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+HIDDEN = "***"  # what is shown and kept of a secret
 _WORD = re.compile(r"\S+")
 _SCHEME = re.compile(r"[a-z][\w+.-]*\Z", re.IGNORECASE)
 _USER = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}:(?=[^/])")  # as before a password; models:/name@alias has none
 _MAX_SCHEME = 64  # characters before ``://`` that are looked at; longer schemes do not exist
 _NAMES = re.compile("pass|pwd|token|secret|key|sig|credential|auth", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:password|passwd|passphrase|pwd|token|secret|credentials?|(?:api|access|private|secret)_?key)$",
+    re.IGNORECASE,
+)
 _QUERY = re.compile(r"([?&])([^=&?\s]*)=([^&\s]+)")  # the name ends before the next one can begin: no second look
 
 
@@ -23,14 +28,21 @@ def without_secrets(text: str) -> str:
 
 
 def values_without_secrets(value: Any) -> Any:
-    """Return JSON values with the secrets of every text in them hidden, at any depth."""
+    """Return JSON values with the secrets of every text in them hidden, and texts named ``token``, at any depth."""
     if isinstance(value, str):
         return without_secrets(value)
     if isinstance(value, Mapping):
-        return {name: values_without_secrets(inner) for name, inner in value.items()}
+        return {
+            name: HIDDEN if _names_secret(name, inner) else values_without_secrets(inner)
+            for name, inner in value.items()
+        }
     if isinstance(value, list | tuple):
         return [values_without_secrets(inner) for inner in value]
     return value
+
+
+def _names_secret(name: object, value: object) -> bool:
+    return isinstance(value, str) and value != "" and _SECRET_NAME.search(str(name)) is not None
 
 
 def _without_users(word: str) -> str:
@@ -42,7 +54,7 @@ def _without_users(word: str) -> str:
     last = word.rfind("@")
     if "://" not in word:
         user = _USER.search(word, 0, last) if last != -1 else None
-        return word if user is None else f"{word[: user.start()]}***{word[last:]}"
+        return word if user is None else f"{word[: user.start()]}{HIDDEN}{word[last:]}"
     parts, start = [], 0
     while (mark := word.find("://", start)) != -1 and mark + 3 <= last:
         begin = mark + 3
@@ -55,7 +67,7 @@ def _without_users(word: str) -> str:
             parts.append(word[start:begin])
             start = begin
         else:
-            parts += [word[start:begin], "***"]
+            parts += [word[start:begin], HIDDEN]
             start = end
     return "".join([*parts, word[start:]])
 
@@ -63,4 +75,4 @@ def _without_users(word: str) -> str:
 def _without_queries(word: str) -> str:
     if "=" not in word:
         return word
-    return _QUERY.sub(lambda found: f"{found[1]}{found[2]}=***" if _NAMES.search(found[2]) else found[0], word)
+    return _QUERY.sub(lambda found: f"{found[1]}{found[2]}={HIDDEN}" if _NAMES.search(found[2]) else found[0], word)
