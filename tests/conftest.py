@@ -36,9 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """One local Ray with 2 CPUs and no GPU for all tests; sweeps use the Ray that runs and leave it running."""
-    from tests.forked_ray import forked_ray
+    from tests.shared_processes import forked_ray, shared_figures
 
-    with forked_ray():
+    with forked_ray(), shared_figures():
         yield
 
 

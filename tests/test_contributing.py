@@ -9,7 +9,7 @@ import pytest
 
 import trainables
 from search_spaces import get_space
-from trainables.base.contract.conformance.suite import check_task
+from trainables.base.contract.conformance import check_task
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text("utf-8")
 

@@ -43,7 +43,7 @@ def run_command(task: str | None, space: str | None, ray: bool | None, as_json: 
     from trainables import get_task, shipped_tasks
 
     subject = get_task(task, **given_options(task, given))
-    from trainables.base.contract.conformance.suite import check_task
+    from trainables.base.contract.conformance import check_task
 
     results = []
     for result in check_task(subject, shipped_tasks(), space=space, ray=bool(ray)):

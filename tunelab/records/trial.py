@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 from trainables.base.contract.objective import CONSTRAINT, Objective
 from tunelab.records.measure import Measure
-from tunelab.records.text import format_number
 
 Row = list[Any]  # an epoch on its way through Ray and the journal: [epoch, val_loss, metrics, seconds]
 
@@ -98,7 +97,7 @@ class TrialRecord:
     def __repr__(self) -> str:
         """Show the trial in one line; its curve alone has hundreds of values."""
         measure = self._measure
-        value = f" {measure.name} {format_number(measure.value(self.val_loss), 6)}" if self.has_result else ""
+        value = f" {measure.name} {measure.value(self.val_loss):.6g}" if self.has_result else ""
         return f"<trial {self.number} {self.status}{value} after {len(self.epochs)} epochs {dict(self.params)}>"
 
     def shown_as(self, measure: Measure) -> TrialRecord:

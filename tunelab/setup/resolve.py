@@ -90,7 +90,7 @@ def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSwee
     spec = _with_local_model(spec)
     task = get_task(spec.task, **spec.task_options) if given.task is None else given.task
     if not is_shipped(task) and kind_of(task.facts.kind).has_data:
-        from trainables.base.contract.conformance.suite import plain_fault
+        from trainables.base.contract.conformance import plain_fault
 
         fault = plain_fault(task, shipped_tasks())
         if fault is not None:

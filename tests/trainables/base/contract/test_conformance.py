@@ -18,8 +18,8 @@ from search_spaces import SearchSpace
 from tests.pictures import write_pictures
 from tests.reviews import write_reviews
 from trainables import EpochReport, SealedTest, Splits, TabularTask, Task, TaskFacts, shipped_tasks
+from trainables.base.contract.conformance import check_task
 from trainables.base.contract.conformance.checks import CHECKS
-from trainables.base.contract.conformance.suite import check_task
 
 
 def faults(task: Task, *, ray: bool = False) -> dict[str, str]:

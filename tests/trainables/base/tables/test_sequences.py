@@ -17,7 +17,7 @@ from search_spaces import SearchSpace, UserError
 from search_spaces.series import SEQUENCES
 from tests.trainables.test_series import sales, written
 from trainables import RawSplit, Splits, load_predictor, save_predictor
-from trainables.base.contract.conformance.suite import check_task
+from trainables.base.contract.conformance import check_task
 from trainables.base.tables.series.forecasting import Slots
 from trainables.base.tables.series.grid import Layout, Step, place
 from trainables.base.tables.series.networks import build_forecaster

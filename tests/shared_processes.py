@@ -1,4 +1,4 @@
-"""A Ray for the tests of a session, whose workers are forks, as those of a sweep's own Ray are."""
+"""Processes that all tests of a session share: a Ray whose workers are forks, and the process that draws figures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import tunelab.run
+from tunelab.figures.worker import FigureProcess
 from tunelab.launch.ray_internals.forks import fork_server
 from tunelab.launch.ray_internals.patches import PRELOADED, WORKER_VARIABLES
 from tunelab.launch.session import import_ray
@@ -38,6 +40,33 @@ def forked_ray() -> Iterator[None]:
         yield
         ray.shutdown()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+class SharedFigureProcess(FigureProcess):
+    """A process that stays between sweeps: each would load drawing for itself, which takes longer than to draw."""
+
+    def close(self) -> None:
+        """Wait for what a sweep has left undrawn; start another process if this one has died."""
+        self.wait()
+        self.advice = ""
+        if self._process is not None and self._process.poll() is not None:
+            super().close()
+
+    def end(self) -> None:
+        """End the process."""
+        super().close()
+
+
+@contextmanager
+def shared_figures() -> Iterator[None]:
+    """Let all sweeps of this process draw in one process inside the block."""
+    shared = SharedFigureProcess()
+    tunelab.run.FigureProcess = lambda: shared  # type: ignore[assignment, misc]
+    try:
+        yield
+    finally:
+        tunelab.run.FigureProcess = FigureProcess  # type: ignore[misc]
+        shared.end()
 
 
 @contextmanager
