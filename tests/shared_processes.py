@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import tunelab.run
+import pytest
+
 from tunelab.figures.worker import FigureProcess
 from tunelab.launch.ray_internals.forks import fork_server
 from tunelab.launch.ray_internals.patches import PRELOADED, WORKER_VARIABLES
@@ -61,12 +62,10 @@ class SharedFigureProcess(FigureProcess):
 def shared_figures() -> Iterator[None]:
     """Let all sweeps of this process draw in one process inside the block."""
     shared = SharedFigureProcess()
-    tunelab.run.FigureProcess = lambda: shared  # type: ignore[assignment, misc]
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tunelab.run.FigureProcess", lambda: shared)
         yield
-    finally:
-        tunelab.run.FigureProcess = FigureProcess  # type: ignore[misc]
-        shared.end()
+    shared.end()
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import torch
 
 from search_spaces import UserError
 from trainables import get_task
-from trainables.base.tables.families.registry import FAMILIES
 from tunelab.cli.reproduce import command
 from tunelab.launch.retraining import repeat_trial
 from tunelab.records.result import SweepResult
@@ -25,6 +24,9 @@ from tunelab.tracking.connection import TAG_LIMIT
 from tunelab.tracking.store import Store
 
 BUNDLED = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart_disease", "wine", "mnist")
+
+
+FAMILIES = get_task("wine").space().branches()
 
 
 @pytest.fixture(scope="module")
