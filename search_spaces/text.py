@@ -16,8 +16,12 @@ HEADS = 4  # of attention; its width is a multiple
 
 def suggest(trial: optuna.trial.BaseTrial) -> Config:
     """Draw ``family`` and the hyperparameters of that family alone."""
-    family = trial.suggest_categorical("family", ("ngrams", "recurrent", "attention"))
-    config = {"ngrams": _ngrams, "recurrent": _recurrent, "attention": _attention}[family](trial)
+    return suggest_characters(trial, trial.suggest_categorical("family", tuple(FAMILIES)))
+
+
+def suggest_characters(trial: optuna.trial.BaseTrial, family: str) -> Config:
+    """Draw the hyperparameters of a family that reads characters."""
+    config = FAMILIES[family](trial)
     return {"family": family, **config, "batch_size": trial.suggest_categorical("batch_size", BATCH_SIZES)}
 
 
@@ -56,5 +60,7 @@ def _attention(trial: optuna.trial.BaseTrial) -> Config:
         "weight_decay": trial.suggest_float("attention_weight_decay", 1e-6, 1e-1, log=True),
     }
 
+
+FAMILIES = {"ngrams": _ngrams, "recurrent": _recurrent, "attention": _attention}
 
 space = SearchSpace("text", suggest, branch="family")

@@ -21,15 +21,26 @@ if TYPE_CHECKING:
     import torch
     from sklearn.pipeline import Pipeline
 
-    from trainables.base.text.text_predictor import TextPredictor
+    from trainables.base.text.text_predictor import Reader, TextPredictor
 
 STEPS, MIN_EPOCHS, MAX_EPOCHS = 2_000, 6, 40  # of the optimizer in a whole trial, and the epochs that these may be
 USUAL_BATCH, TRAINING_SHARE, GRACE_SHARE = 32, 0.64, 9
 MIN_TEXTS = 20
+ENCODER = {  # of the space ``text_encoder``
+    "encoder_epochs": 3,
+    "encoder_lr": 1e-3,
+    "encoder_share": 0.03,
+    "frozen_layers": 0.0,
+    "encoder_dropout": 0.1,
+    "encoder_weight_decay": 1e-2,
+    "encoder_batch_size": 16,
+}
 
 
 class Text(Task):
     """Classification or regression of texts by their characters; reference: a bag of sequences of up to four.
+
+    With ``model``, fine-tuning of a pretrained encoder is a further family.
 
     The file is read at once, so that texts that cannot be learned are refused before anything starts.
 
@@ -38,6 +49,7 @@ class Text(Task):
         text: Column with the texts.
         target: Column to predict.
         kind: ``"regression"``, ``"binary"`` or ``"multiclass"`` instead of the inferred one.
+        model: Folder with a pretrained encoder and its tokenizer, e.g. of klue/roberta-base; safetensors.
 
     Raises:
         UserError: No file or no table, a column that is not there, or a target or texts that cannot be learned from.
@@ -80,6 +92,7 @@ class Text(Task):
         TaskOption("text", "Column with the texts."),
         TaskOption("target", "Column to predict."),
         TaskOption("kind", "What the target is.", choices=TABLE_KINDS, default="inferred from the target"),
+        TaskOption("model", "Folder with a pretrained encoder (BERT, RoBERTa, ...) to fine-tune.", default="none"),
     )
 
     def __init__(
@@ -88,6 +101,7 @@ class Text(Task):
         text: str | None = None,
         target: str | None = None,
         kind: str | None = None,
+        model: str | Path | None = None,
     ) -> None:
         from trainables.base.tables.reading.file import column_list, read_table_file
 
@@ -106,6 +120,12 @@ class Text(Task):
         if text == target:
             raise UserError(f"--text and --target are both '{text}': a model would only copy it. Choose two columns.")
         self.text, self.target, self._kind, self._file_notes = text, target, kind, table.notes
+        self._encoder = None if model is None else Path(model).expanduser().absolute()
+        if self._encoder is not None:
+            from trainables.base.text.encoder_folder import check_encoder
+
+            check_encoder(self._encoder)
+            self.space_name, self.reference = "text_encoder", {**type(self).reference, **ENCODER}
         self._take_on(self._read(table.frame))
 
     def _take_on(self, frame: pd.DataFrame) -> None:
@@ -161,6 +181,7 @@ class Text(Task):
         from trainables.base.kinds.registry import row_kind
         from trainables.base.tables.reading.file import read_table_file
         from trainables.base.text.characters import Characters
+        from trainables.base.text.text_predictor import cut_note
 
         frame = self._read(read_table_file(self.path).frame)
         kind, targets = row_kind(self.facts.kind), frame[self.target].to_numpy()
@@ -171,6 +192,7 @@ class Text(Task):
         }
         texts = {name: part.inputs[self.text].tolist() for name, part in parts.items()}
         characters = Characters.fit(texts["train"])
+        readers: dict[str, Reader] = {"x": characters}
         facts = kind.target_facts(parts["train"].targets, targets, "none")
         facts |= {
             "target": self.target,
@@ -179,21 +201,26 @@ class Text(Task):
             "length": characters.length,
         }
         arrays: dict[str, np.ndarray] = {}
+        if self._encoder is not None:
+            from trainables.base.text.encoder import INPUTS, encoder_arrays, encoder_facts
+            from trainables.base.text.encoder_folder import load_encoder
+
+            encoder = load_encoder(self._encoder)
+            readers[INPUTS] = encoder.tokens().fit(texts["train"])
+            arrays, facts = encoder_arrays(encoder), facts | encoder_facts(encoder)
+        cut = [cut_note(reader, frame[self.text].tolist(), self.text) for reader in readers.values()]
+        self._notes = (*self._notes, *(note for note in cut if note))
         for name in ("train", "val"):
-            arrays |= {
-                f"x_{name}": characters.transform(texts[name]),
-                f"y_{name}": kind.encode_target(parts[name].targets, facts),
-            }
-        sealed = {
-            "x_test": characters.transform(texts["test"]),
-            "y_test": kind.encode_target(parts["test"].targets, facts),
-        }
+            arrays |= {f"{inputs}_{name}": reader.transform(texts[name]) for inputs, reader in readers.items()}
+            arrays[f"y_{name}"] = kind.encode_target(parts[name].targets, facts)
+        sealed = {f"{inputs}_test": reader.transform(texts["test"]) for inputs, reader in readers.items()}
+        sealed["y_test"] = kind.encode_target(parts["test"].targets, facts)
         return Splits(
             training=TrainingData(arrays, facts, digest_arrays(arrays, sealed)),
             train=parts["train"],
             validation=parts["val"],
             test=SealedTest(parts["test"]),
-            preprocessing=characters,
+            preprocessing=readers,
         )
 
     def fit(
@@ -210,6 +237,10 @@ class Text(Task):
         from trainables.base.training.loop import fit_tensors, patience_epochs
         from trainables.base.training.randomness import seeded
 
+        if config["family"] == "encoder":
+            from trainables.base.text.encoder import fit_encoder
+
+            return fit_encoder(config, data, seed, kind=self.facts.kind, max_epochs=max_epochs, device=device)
         with seeded(seed):
             model = build_text_model(config, data.facts)
         patience = patience_epochs(len(data.arrays["y_train"]), int(config["batch_size"]), steps=500, at_least=4)
@@ -228,8 +259,13 @@ class Text(Task):
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> TextPredictor:
         from trainables.base.text.text_predictor import TextPredictor
 
-        facts = dict(splits.training.facts)
-        return TextPredictor(self.facts.kind, dict(config), facts, weights, splits.preprocessing)
+        facts, readers = dict(splits.training.facts), splits.preprocessing
+        if config["family"] == "encoder":
+            from trainables.base.text.encoder import INPUTS, EncoderPredictor
+
+            return EncoderPredictor(self.facts.kind, dict(config), facts, weights, readers[INPUTS])
+        facts.pop("encoder", None)  # tens of lines that only an encoder is built from
+        return TextPredictor(self.facts.kind, dict(config), facts, weights, readers["x"])
 
     def features(self, splits: Splits, inputs: Any) -> np.ndarray:
         """Return the main directions of TF-IDF of character sequences, (n, directions)."""
@@ -251,6 +287,7 @@ class Text(Task):
             "text": self.text,
             "target": self.target,
             "kind": self.facts.kind,
+            **({} if self._encoder is None else {"model": self._encoder.name}),
             "characters of a text (mean)": round(self._mean_length, 1),
             "notes": list(self._notes),
         }

@@ -11,13 +11,17 @@ import pytest
 import torch
 
 from search_spaces import UserError
-from tests.reviews import reviews, write_reviews
+from tests.reviews import BAD, GOOD, reviews, write_reviews
 from trainables import Splits, get_task, load_predictor
 from trainables.base.prediction_input import predict_table_file
 from trainables.base.text.characters import Characters
 from trainables.base.text.networks import build_text_model
 from trainables.base.text.text_predictor import TextPredictor
 from trainables.text import Text
+from tunelab.figures.evidence import gather
+from tunelab.figures.kinds import kind_figures
+from tunelab.figures.png import png_bytes
+from tunelab.records.trial import TrialRecord, TrialStatus
 
 FAMILIES = ("ngrams", "recurrent", "attention")
 
@@ -82,6 +86,38 @@ def test_leaving_a_word_out_shows_what_it_contributes(learned: tuple[Text, Split
     found = model.explain("배우의 연기가 정말 지루했다.")
     assert found["word"].tolist() == ["배우의", "연기가", "정말", "지루했다."]
     assert found.set_index("word")["contribution"].idxmax() == "지루했다."
+
+
+@pytest.mark.parametrize(("target", "kind"), [("평", "binary"), ("점수", "regression")])
+def test_the_report_shows_what_words_contribute(target: str, kind: str, tmp_path: Path) -> None:
+    task = Text(write_reviews(tmp_path), "글", target)
+    splits = task.load()
+    model = train(task, splits, "ngrams", epochs=20)
+    trial = TrialRecord(0, {}, {}, 0, 1, TrialStatus.FINISHED, ())
+    evidence = gather(task.facts, trial, model, splits.train, splits.test.open(), splits.training.facts)
+    figures = kind_figures(kind)
+    measured = figures.measure(evidence)
+    assert len(measured.texts) == 4
+    best = measured.texts[0]
+    strongest = best.words[int(np.argmax(np.abs(best.contributions)))]
+    decisive = " ".join((*GOOD, *BAD)).split()
+    assert any(word in strongest for word in decisive)
+    drawing = figures.report_drawings(measured, "")[-1]
+    assert (drawing.name, len(drawing.charts)) == ("words", 4)
+    assert png_bytes(drawing)[:4] == b"\x89PNG"
+
+
+def test_texts_that_are_cut_are_said_before_training_and_at_prediction(tmp_path: Path) -> None:
+    frame = reviews(60)
+    frame.loc[3, "글"] = "아주 " * 300
+    path = tmp_path / "long.csv"
+    frame.to_csv(path, index=False)
+    task = Text(path, "글", "평")
+    splits = task.load()
+    length = splits.training.facts["length"] - 2
+    assert f"1 of 60 texts in '글' are longer than the {length} characters" in task.description()["notes"][-1]
+    found = predict_table_file(train(task, splits, "ngrams", epochs=1), path.read_bytes())
+    assert found.notes[-1].startswith(f"1 of 60 texts in '글' are longer than the {length} characters")
 
 
 def test_a_file_is_predicted_with_its_cells_as_they_were(learned: tuple[Text, Splits]) -> None:

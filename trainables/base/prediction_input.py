@@ -100,6 +100,8 @@ def _predict_columns(predictor: Predictor, content: bytes, name: str) -> TablePr
     predictions = predictor.predict(table.frame)  # refuses missing columns
     replaced = [column for column in table.frame.columns if column in predictions.columns]
     notes = [*table.notes, *([f"Replaced by the model's own: {', '.join(replaced)}."] if replaced else [])]
+    cut_note = getattr(predictor, "cut_note", None)
+    notes += [note for note in [cut_note(table.frame) if cut_note is not None else ""] if note]
     frame = table.frame.drop(columns=replaced)
     return TablePrediction(pd.concat([frame, predictions.set_axis(frame.index)], axis=1), tuple(notes))
 

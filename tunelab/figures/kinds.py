@@ -36,37 +36,45 @@ class RegressionFigures(KindFigures):
     def measure(self, evidence: Evidence) -> Evaluation:
         from tunelab.figures.forecasts import forecast_line
         from tunelab.figures.regression import regression_points
+        from tunelab.figures.words import explained_texts
 
-        return Evaluation(regression=regression_points(evidence), forecast=forecast_line(evidence))
+        return Evaluation(
+            regression=regression_points(evidence), forecast=forecast_line(evidence), texts=explained_texts(evidence)
+        )
 
     def report_drawings(self, evaluation: Evaluation, unit: str) -> list[Drawing]:
         from tunelab.figures.forecasts import forecast_drawing
         from tunelab.figures.regression import regression_drawings
+        from tunelab.figures.words import word_drawings
 
         line, points = evaluation.forecast, evaluation.regression
         found = [] if line is None else [forecast_drawing(line, unit)]
-        return found if points is None else [*found, *regression_drawings(points, unit)]
+        found += [] if points is None else regression_drawings(points, unit)
+        return [*found, *word_drawings(evaluation.texts)]
 
 
 class ClassificationFigures(KindFigures):
-    """ROC and precision-recall curves, confusion matrix, scores by class, reliability."""
+    """ROC and precision-recall curves, confusion matrix, scores by class, reliability; what words contribute."""
 
     def drawings(self, evidence: Evidence) -> list[Drawing]:
         from tunelab.figures.classification import classification_drawings  # loads scikit-learn
+        from tunelab.figures.words import explained_texts, word_drawings
 
-        return classification_drawings(evidence)
+        return [*classification_drawings(evidence), *word_drawings(explained_texts(evidence))]
 
     def measure(self, evidence: Evidence) -> Evaluation:
         from tunelab.figures.classification import classification_tables
+        from tunelab.figures.words import explained_texts
 
-        return Evaluation(classification=classification_tables(evidence))
+        return Evaluation(classification=classification_tables(evidence), texts=explained_texts(evidence))
 
     def report_drawings(self, evaluation: Evaluation, unit: str) -> list[Drawing]:
         from tunelab.figures.class_drawings import confusion, reliability
+        from tunelab.figures.words import word_drawings
 
         tables = evaluation.classification
         found = [] if tables is None else [confusion(tables), reliability(tables)]
-        return [drawing for drawing in found if drawing is not None]
+        return [*(drawing for drawing in found if drawing is not None), *word_drawings(evaluation.texts)]
 
 
 class ImageFigures(ClassificationFigures):

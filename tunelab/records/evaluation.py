@@ -93,6 +93,25 @@ class ForecastLine:
 
 
 @dataclass(frozen=True)
+class ExplainedText:
+    """What the words of a test text contribute to what the model says of it.
+
+    Attributes:
+        actual: The class, or the target in its unit.
+        predicted: The same as predicted, with its probability for a class.
+        words: Those that contribute most, for or against, in the text's order, each with its place.
+        contributions: By how much the probability of the predicted class, or the predicted number, falls without each.
+        count: Number of words of the text.
+    """
+
+    actual: str
+    predicted: str
+    words: tuple[str, ...]
+    contributions: tuple[float, ...]
+    count: int
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What was measured of the winner beside its scores.
 
@@ -102,6 +121,7 @@ class Evaluation:
         notes: What was not measured, and why, a phrase each.
         regression: Predictions beside targets; None for a model that is not a regression.
         forecast: Forecasts over the test moments; None for a model that does not forecast series.
+        texts: Some test texts with what their words contribute; none for a model that reads no texts.
     """
 
     importance: Importance | None = None
@@ -109,3 +129,4 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     regression: RegressionPoints | None = None
     forecast: ForecastLine | None = None
+    texts: tuple[ExplainedText, ...] = ()

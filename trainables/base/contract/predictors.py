@@ -20,6 +20,7 @@ PREDICTORS = {
     "pictures": "trainables.base.images.picture_predictor:PicturePredictor",
     "generator": "trainables.base.images.generation.predictor:DigitGenerator",
     "text": "trainables.base.text.text_predictor:TextPredictor",
+    "encoder": "trainables.base.text.encoder:EncoderPredictor",
     "language_model": "trainables.base.text.predictor:LanguageModelPredictor",
     "ensemble": "trainables.base.training.ensemble:EnsemblePredictor",
     "network": "trainables.base.contract.network:NetworkPredictor",

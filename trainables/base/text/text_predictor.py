@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from search_spaces.errors import UserError
 from trainables.base.contract.damage import reading
@@ -18,6 +18,7 @@ from trainables.base.contract.task import Config
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.registry import row_kind
 from trainables.base.text.characters import Characters
+from trainables.base.text.explanation import explain
 from trainables.base.text.networks import build_text_model
 from trainables.base.training.model_files import load_meta, load_weights, save_meta, save_weights
 from trainables.base.training.restoring import restore
@@ -25,19 +26,40 @@ from trainables.base.training.restoring import restore
 BATCH = 256  # texts of a forward pass
 
 
+class Reader(Protocol):
+    """What turns texts into numbers: an alphabet, or the tokenizer of an encoder."""
+
+    @property
+    def length(self) -> int:
+        """Numbers of a text; the rest of a longer one is left out."""
+
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
+        """Convert n texts to (n, length) int32."""
+
+    def cut(self, texts: Sequence[str]) -> int:
+        """Return how many of the texts are longer than what is read."""
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder."""
+
+
 class TextPredictor(Predictor):
     """Alphabet and network of one trial.
+
+    Attributes:
+        rows_at_once: Texts of a forward pass.
 
     Args:
         kind: ``"regression"``, ``"binary"`` or ``"multiclass"``.
         config: The trial's configuration.
         facts: ``TrainingData.facts`` of the data it was trained on; ``text`` is the column that it reads.
         weights: State dict of the network.
-        characters: Fitted on the training texts.
+        reader: Fitted on the training texts.
     """
 
     kind: ClassVar[str] = "text"
     reads: Reads = "table"
+    rows_at_once: ClassVar[int] = BATCH
 
     def __init__(
         self,
@@ -45,14 +67,17 @@ class TextPredictor(Predictor):
         config: Config,
         facts: Mapping[str, Any],
         weights: Mapping[str, Tensor],
-        characters: Characters,
+        reader: Reader,
     ) -> None:
         self.task_kind = kind
         self.config = config
         self.facts = facts
         self.columns = (str(facts["text"]),)
-        self.preprocessing = characters
-        self.model = restore(lambda: build_text_model(config, facts), config, weights)
+        self.preprocessing = reader
+        self.model = self._network(weights)
+
+    def _network(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        return restore(lambda: build_text_model(self.config, self.facts), self.config, weights)
 
     def outputs(self, inputs: pd.DataFrame) -> np.ndarray:
         """Convert n rows with the column of texts to raw outputs (n, n_outputs) float32."""
@@ -67,19 +92,23 @@ class TextPredictor(Predictor):
         (column,) = self.columns
         if column not in inputs.columns:
             raise UserError(f"The input lacks the column '{column}'. The model reads: {column}.")
-        cells = inputs[column]
-        return torch.from_numpy(self.preprocessing.transform(cells.where(cells.notna(), "").astype(str).tolist()))
+        return torch.from_numpy(self.preprocessing.transform(_texts(inputs[column])))
 
     def encoded_outputs(self, encoded: Tensor) -> np.ndarray:
         """Convert what ``encode`` returned to raw outputs (n, n_outputs) float32."""
         if not len(encoded):
             return np.empty((0, int(self.facts["n_outputs"])), dtype=np.float32)
         with torch.inference_mode():
-            return torch.cat([self.model(part) for part in torch.split(encoded, BATCH)]).numpy()
+            return torch.cat([self.model(part) for part in torch.split(encoded, self.rows_at_once)]).numpy()
 
     def predict(self, inputs: pd.DataFrame) -> pd.DataFrame:
         """Predict rows: a column ``prediction``; for classes also ``p_<class>``, the probabilities."""
         return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts, inputs.index)
+
+    def cut_note(self, inputs: pd.DataFrame) -> str:
+        """Return a sentence on texts that are longer than what the model reads; empty for none."""
+        texts = _texts(inputs[self.columns[0]])
+        return cut_note(self.preprocessing, texts, self.columns[0])
 
     def explain(self, text: str) -> pd.DataFrame:
         """Say what each word of a text contributes, by leaving it out.
@@ -88,15 +117,9 @@ class TextPredictor(Predictor):
             text: To predict.
 
         Returns:
-            A row a word, in the text's order: ``word`` and ``contribution``, by how much the probability of the
-            predicted class (for a number: the prediction, in the target's unit) falls without it.
+            See ``explain``.
         """
-        words = text.split()
-        without = [" ".join(words[:i] + words[i + 1 :]) for i in range(len(words))]
-        found = self.predict(pd.DataFrame({self.columns[0]: [text, *without]}))
-        column = f"p_{found['prediction'].iloc[0]}" if row_kind(self.task_kind).classifies else "prediction"
-        values = found[column].to_numpy(dtype=float)
-        return pd.DataFrame({"word": words, "contribution": values[0] - values[1:]})
+        return explain(self, self.columns[0], self.task_kind, text)
 
     def trial_input(self) -> pd.DataFrame:
         return pd.DataFrame({name: ["a"] for name in self.columns})
@@ -111,3 +134,25 @@ class TextPredictor(Predictor):
         meta, weights, characters = load_meta(folder), load_weights(folder), Characters.load(folder)
         with reading(meta.path):
             return cls(meta.kind, meta.config, meta.facts, weights, characters)
+
+
+def cut_note(reader: Reader, texts: Sequence[str], column: str) -> str:
+    """Return a sentence on texts that are longer than what is read; empty for none.
+
+    Args:
+        reader: Turns texts into numbers.
+        texts: All of them.
+        column: Their column.
+    """
+    count = reader.cut(texts)
+    if not count:
+        return ""
+    unit = "characters" if isinstance(reader, Characters) else "tokens"
+    return (
+        f"{count:,} of {len(texts):,} texts in '{column}' are longer than the {reader.length - 2:,} {unit} that are "
+        "read; their ends are left out."
+    )
+
+
+def _texts(cells: pd.Series) -> list[str]:
+    return cells.where(cells.notna(), "").astype(str).tolist()

@@ -18,7 +18,9 @@ LAYER_COUNTS = (
 )  # of configurations: how many layers are made in a loop
 
 
-def restore(build: Callable[[], Network], config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Network:
+def restore(
+    build: Callable[[], Network], config: Mapping[str, Any], weights: Mapping[str, Tensor], *, computed: bool = False
+) -> Network:
     """Build a network with weights, in evaluation mode on the CPU.
 
     It is built on torch's meta device first, which takes no memory: a configuration that is damaged, or made by
@@ -28,6 +30,8 @@ def restore(build: Callable[[], Network], config: Mapping[str, Any], weights: Ma
         build: makes the network that the configuration describes.
         config: the configuration.
         weights: state dict.
+        computed: whether the network computes tensors when it is built that are not among its weights, so that it is
+            built once more where they are.
 
     Raises:
         ValueError: the weights are not those of this network, or one of them is not finite.
@@ -38,7 +42,7 @@ def restore(build: Callable[[], Network], config: Mapping[str, Any], weights: Ma
     with torch.device("meta"):
         network = build()
     _check_fit(network.state_dict(), weights)
-    network = network.to_empty(device="cpu")
+    network = build() if computed else network.to_empty(device="cpu")
     network.load_state_dict(dict(weights))
     return network.eval()
 

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 import torch
 
-from search_spaces import SearchSpace, UserError
+from search_spaces import UserError
 from search_spaces.series import SEQUENCES
+from tests.families import faults_of_family
 from tests.trainables.test_series import sales, written
 from trainables import RawSplit, Splits, load_predictor, save_predictor
-from trainables.base.contract.conformance import check_task
 from trainables.base.tables.series.forecasting import Slots
 from trainables.base.tables.series.grid import Layout, Step, place
 from trainables.base.tables.series.networks import build_forecaster
@@ -76,29 +76,7 @@ def test_each_family_learns_a_week_and_rain_and_is_kept(
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_family_conforms(family: str, learned: tuple[Series, Splits]) -> None:
-    small = Series(learned[0].path, "날짜", "매출", horizon=2)
-    whole = small.space()
-
-    def of_family(trial: Any) -> dict[str, Any]:
-        return whole.suggest(Only(trial, family))  # type: ignore[arg-type]
-
-    space = SearchSpace("one family", of_family)
-    small.space = lambda name=None: space  # type: ignore[method-assign]
-    small.reference = {name: value for name, value in small.reference.items() if name in space.distributions()}
-    assert {check.name: check.fault for check in check_task(small, {}, ray=False) if check.fault is not None} == {}
-
-
-class Only:
-    """A trial that has drawn its family."""
-
-    def __init__(self, trial: Any, family: str) -> None:
-        self._trial, self._family = trial, family
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        return self._family if name == "family" else self._trial.suggest_categorical(name, choices)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._trial, name)
+    assert faults_of_family(Series(learned[0].path, "날짜", "매출", horizon=2), family) == {}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
