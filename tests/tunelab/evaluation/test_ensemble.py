@@ -19,7 +19,7 @@ class Model:
     """What an ensemble needs of a predictor of numbers."""
 
     task_kind, facts, preprocessing = "regression", {"target_mean": 0.0, "target_std": 1.0}, None
-    kind, reads = "made up", None
+    kind, reads, columns, packages = "made up", None, (), ()
 
     def encoded_outputs(self, encoded: Any) -> np.ndarray:
         raise NotImplementedError("nothing is predicted again")
