@@ -7,7 +7,10 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import ExecutePreprocessor
+
+from tests.browser import CHROMIUM, Browser
 
 FOLDER = Path(__file__).parent.parent / "docs" / "notebooks"
 NAMES = sorted(path.name.removesuffix(".ko.ipynb") for path in FOLDER.glob("*.ko.ipynb"))
@@ -15,8 +18,8 @@ FAST = ("first_sweep",)
 SECONDS = 300  # for one cell, on a machine that does other things
 
 
-def read(name: str) -> Any:
-    return nbformat.read(FOLDER / name, as_version=4)
+def read(file: str) -> Any:
+    return nbformat.read(FOLDER / file, as_version=4)
 
 
 def code(book: Any) -> list[str]:
@@ -38,8 +41,33 @@ def test_every_notebook_has_both_languages() -> None:
     )
 
 
+TEN_LINES = """
+import tunelab
+def train(config, trial):  # any loop: torch, Lightning, transformers' Trainer, Keras, scikit-learn's partial_fit
+model = Net(config["width"]).to(trial.device)
+for epoch in range(trial.max_epochs):
+trial.report(val_loss=loss, accuracy=acc, model=model)  # ends the function when ASHA stops the trial
+def space(trial):  # plain Optuna, define-by-run
+return {
+"width": trial.suggest_int("width", 8, 256, log=True),
+"lr": trial.suggest_float("lr", 1e-4, 1e-1, log=True),
+result = tunelab.run_sweep(train, space=space, trials=50, max_epochs=30)
+result  # a table, curves and the verdict in a notebook; text elsewhere
+result.best.config, result.to_pandas(), result.study(), result.load_model()
+"""
+
+
+def test_the_first_notebook_is_the_ten_lines_that_the_documentation_promises() -> None:
+    lines = iter([line.strip() for cell in code(read("first_sweep.ipynb")) for line in cell.splitlines()])
+    assert [line for line in TEN_LINES.strip().splitlines() if line not in lines] == []  # in this order
+
+
 @pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+    "name",
+    [
+        name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
+        for name in (f"{name}{suffix}" for name in NAMES for suffix in ("", ".ko"))
+    ],
 )
 def test_a_notebook_runs_in_a_fresh_kernel(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
@@ -53,3 +81,20 @@ def test_a_notebook_runs_in_a_fresh_kernel(name: str, tmp_path: Path, monkeypatc
     results = [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
     assert any("<svg" in page for page in results)  # the result's verdict, trials and curves
     assert (tmp_path / "mlruns").is_dir()
+    figures = [output for output in outputs if any("plotly" in kind for kind in output.get("data", {}))]
+    assert len(figures) == sum("result.plot." in cell for cell in code(book))
+    assert all("image/png" in output.data for output in figures)
+    if name not in FAST:
+        page, _ = HTMLExporter().from_notebook_node(book)
+        assert page.count("<img") == len(figures)
+        if CHROMIUM is not None:
+            look(page, tmp_path, f"notebook-{name}", pictures=len(figures))
+
+
+def look(page: str, folder: Path, name: str, *, pictures: int) -> None:
+    """Open an exported notebook without a network, wait for its pictures, and keep what it looks like."""
+    (folder / "page.html").write_text(page, encoding="utf-8")
+    with Browser(1100, 2600) as browser:
+        browser.open((folder / "page.html").as_uri())
+        browser.wait_until(f"[...document.images].filter(image => image.naturalWidth > 300).length === {pictures}")
+        browser.screenshot(name)

@@ -136,10 +136,14 @@ def _function(
 
 
 def _split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the settings of the sweep, and those that are options of its task."""
-    fields = {*SweepSpec.model_fields, "set"}
+    """Return the settings of the sweep, and those that are options of its task, also those in ``task_options``."""
+    fields = {*SweepSpec.model_fields, "set"} - {"task_options"}
     spec = {name: value for name, value in settings.items() if name in fields}
-    return spec, {name: value for name, value in settings.items() if name not in fields}
+    others = {name: value for name, value in settings.items() if name not in fields}
+    together = others.pop("task_options", None) or {}
+    if not isinstance(together, Mapping):
+        raise UserError(f"task_options= must be a dict of options of the task, got {type(together).__name__}.")
+    return spec, {**together, **others}
 
 
 def _refused(given: Mapping[str, Any], task: str) -> dict[str, Any]:

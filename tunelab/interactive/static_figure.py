@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from tunelab.figures.fonts import families
 from tunelab.system.terminal import printable
@@ -33,12 +33,13 @@ class NotebookFigure(go.Figure):  # type: ignore[misc]
     """
 
     _ipython_display_ = None  # plotly's shows the JSON alone
+    _repr_html_ = None  # plotly's loads plotly.js from the network
 
-    def _repr_mimebundle_(self, *args: Any, **options: Any) -> dict[str, Any]:
+    def _repr_mimebundle_(self, *args: Any, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle: dict[str, Any] = dict(super()._repr_mimebundle_(*args, **options) or {})
-        if set(bundle) <= {PLOTLY}:  # another renderer, which the user chose, has its own picture
-            bundle[PNG] = png_bytes(self)
-        return bundle
+        if not set(bundle) <= {PLOTLY}:  # another renderer, which the user chose, has its own picture
+            return bundle, {}
+        return bundle | {PNG: png_bytes(self)}, {PNG: {"alt": _alternative(self)}}
 
 
 def png_bytes(figure: go.Figure) -> bytes:
@@ -64,6 +65,13 @@ def png_bytes(figure: go.Figure) -> bytes:
         return stream.getvalue()
 
 
+def _alternative(figure: go.Figure) -> str:
+    """Return what a figure shows, for readers who do not see it: the names of its axes."""
+    dimensions = [d.label for trace in figure.data if trace.type == "parcoords" for d in trace.dimensions]
+    names = dimensions or [axis.title.text for axis in (figure.layout.yaxis, figure.layout.xaxis)]
+    return _text(" – ".join(name for name in names if name))
+
+
 def _draw_traces(figure: go.Figure, ax: Any) -> None:
     named = []
     for trace in figure.data:
@@ -74,15 +82,13 @@ def _draw_traces(figure: go.Figure, ax: Any) -> None:
         getattr(ax, f"set_{name}label")(_text(axis.title.text or ""))
         if axis.type == "log":
             getattr(ax, f"set_{name}scale")("log")
-            for which in ("major", "minor"):
-                places = getattr(ax, f"{name}axis")
-                getattr(places, f"set_{which}_formatter")(FuncFormatter(lambda value, _: f"{value:g}"))
+            places = getattr(ax, f"{name}axis")
+            places.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            places.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            places.set_minor_locator(NullLocator())
     if len(named) > 1:
-        ax.legend(
-            [artist for artist, _ in named],
-            [text for _, text in named],
-            **{"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 4, "frameon": False},
-        )
+        artists, texts = zip(*named, strict=True)
+        ax.figure.legend(artists, texts, loc="outside upper left", ncols=4, frameon=False)
 
 
 def _draw_scatter(trace: Any, ax: Any) -> Any:

@@ -106,9 +106,10 @@ def test_a_result_is_a_table_a_study_figures_and_html(linear: InteractiveResult)
     assert len(optuna.visualization.plot_timeline(study).data[0].x)
     assert (frame["started"] < frame["ended"]).all()
     for figure in (linear.plot.curves(), linear.plot.history(), linear.plot.parallel()):
-        shown = figure._repr_mimebundle_()
+        shown, described = figure._repr_mimebundle_()
         assert figure.data
         assert shown["image/png"].startswith(b"\x89PNG")
+        assert "val_loss" in described["image/png"]["alt"]
     html = linear._repr_html_()
     assert "linear" in html
     assert "<svg" in html
@@ -240,6 +241,9 @@ def test_a_task_class_of_a_cell_is_searched(store_uri: str) -> None:
         (lambda: sweep("wine", test=print), "test= belongs to a sweep of a training function"),
         (lambda: sweep("wine", metric="accuracy"), "Task 'wine' takes no --metric"),
         (lambda: sweep("wine", colour="red"), "Task 'wine' takes no --colour"),
+        (lambda: sweep("wine", task_options={"colour": "red"}), "Task 'wine' takes no --colour"),
+        (lambda: sweep("wine", task_options="red"), "task_options= must be a dict of options of the task, got str"),
+        (lambda: sweep(train, space=space, task_options={"trails": 3}), "takes no 'trails'.*Did you mean 'trials'"),
         (lambda: sweep(3), "takes a task's name, a Python file, a training function, or a Task; got int"),
         (lambda: sweep("table", data=3, target="y"), "data= must be a file, a DataFrame"),
         (lambda: sweep("table", data=(INPUTS, LABELS[:3])), "X has 80 rows and y has 3"),
