@@ -110,6 +110,7 @@ def _draw_bars(trace: Any, ax: Any) -> Any:
     across = trace.orientation == "h"
     names, values = (trace.y, trace.x) if across else (trace.x, trace.y)
     draw = ax.barh if across else ax.bar
+    ax.margins(**{"y" if across else "x": 0.02})
     return draw([_text(str(name)) for name in names], values, color=trace.marker.color)
 
 
