@@ -22,7 +22,7 @@ def _transfer(trial: optuna.trial.BaseTrial) -> Config:
     """Draw how long only the last layer is trained, how long all of it, and at which rates."""
     config: Config = {
         "frozen_epochs": trial.suggest_int("frozen_epochs", 2, 8),
-        "tuned_epochs": trial.suggest_int("tuned_epochs", 0, 6),
+        "tuned_epochs": trial.suggest_int("tuned_epochs", 0, 12),
         "backbone_share": 0.0,  # of the learning rate
         "lr": trial.suggest_float("transfer_lr", 1e-4, 1e-2, log=True),
         "dropout": trial.suggest_float("transfer_dropout", 0.0, 0.5),

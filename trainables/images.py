@@ -27,9 +27,9 @@ STEPS, MIN_EPOCHS, MAX_EPOCHS = 2_000, 10, 60  # of the optimizer in a whole tri
 USUAL_BATCH, TRAINING_SHARE, GRACE_SHARE = 32, 0.64, 6
 TRANSFER_REFERENCE: dict[str, bool | int | float | str] = {
     "family": "transfer",
-    "frozen_epochs": 4,
-    "tuned_epochs": 4,
-    "backbone_share": 0.1,
+    "frozen_epochs": 3,
+    "tuned_epochs": 6,
+    "backbone_share": 0.5,
     "transfer_lr": 1e-3,
     "transfer_dropout": 0.2,
     "transfer_weight_decay": 1e-2,

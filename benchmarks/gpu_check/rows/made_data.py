@@ -1,4 +1,4 @@
-"""Made-up texts and pictures for tasks that come without data: they are to be trained on, not to be learned."""
+"""Made-up texts, pictures and weights for tasks that come without: they are to be trained on, not to be learned."""
 
 from __future__ import annotations
 
@@ -36,3 +36,16 @@ def write_pictures(folder: Path) -> Path:
             pixels = draw.integers(60 * kind, 60 * kind + 180, (SIDE, SIDE, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
     return folder
+
+
+def write_weights(path: Path) -> Path:
+    """Write random weights of an EfficientNet-Lite0 in place of pretrained ones, as safetensors; return the path."""
+    import torch
+    from safetensors.torch import save_file
+
+    from trainables.base.images.efficientnet_lite import EfficientNetLite0
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_file(EfficientNetLite0().state_dict(), path)
+    return path
