@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from trainables import TaskFacts
-from tunelab.figures.charts import Chart, Drawing, Line, Mark, label
+from tunelab.figures.charts import Chart, Drawing, Line, label
+from tunelab.figures.ticks import wants_log
 from tunelab.records.trial import TrialRecord
 from tunelab.system.language import tr
 
@@ -17,12 +18,12 @@ def learning_curves(trial: TrialRecord, facts: TaskFacts) -> Drawing | None:
     if len(epochs) < 2 or best is None:
         return None
     x = np.array([epoch.epoch for epoch in epochs], dtype=np.float64)
-    losses: list[Mark] = []
+    losses: list[Line] = []
     if all("train_loss" in epoch.metrics for epoch in epochs):
         losses.append(Line(x, np.array([epoch.metrics["train_loss"] for epoch in epochs]), tr("training")))
     losses.append(Line(x, np.array([epoch.val_loss for epoch in epochs]), tr("validation")))
-    positive = all((mark.y > 0).all() for mark in losses if isinstance(mark, Line))
-    charts = [Chart(losses, tr("epoch"), tr("loss"), verticals=[best.epoch], log_y=positive, whole_x=True)]
+    log = wants_log([float(value) for mark in losses for value in mark.y])
+    charts = [Chart(losses, tr("epoch"), tr("loss"), verticals=[best.epoch], log_y=log, whole_x=True)]
     score = facts.score
     if all(f"val_{score}" in epoch.metrics for epoch in epochs):
         y = np.array([epoch.metrics[f"val_{score}"] for epoch in epochs])

@@ -6,13 +6,13 @@ import base64
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from tunelab.documents.blocks import Document, Figure, Section
+from tunelab.documents.blocks import Document, Figure, Panels, Section
 from tunelab.documents.html import to_html
 from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
@@ -34,10 +34,20 @@ def figures_page(title: str, subtitle: str, drawings: Sequence[Drawing]) -> str:
     return to_html(Document(title, subtitle, sections))
 
 
-def page_figure(drawing: Drawing) -> Figure:
-    """Return a drawing as a block of a document, its charts on a grid."""
-    named = any(getattr(mark, "name", "") for chart in drawing.charts for mark in chart.marks)
-    layout: Json = {"showlegend": named, "annotations": [], "shapes": []}
+def page_figure(drawing: Drawing) -> Figure | Panels:
+    """Return a drawing as a block of a document: two charts side by side, stacked on a phone; others on one grid."""
+    caption = " ".join(part for part in (f"{drawing.title}.", drawing.note) if part)
+    if drawing.columns != 2:
+        return replace(_grid(drawing), caption=caption)
+    alone = [replace(drawing, charts=[replace(chart, title="")], columns=1) for chart in drawing.charts]
+    charts = zip(alone, drawing.charts, strict=True)
+    return Panels([replace(_grid(one), caption=chart.title or chart.y) for one, chart in charts], caption)
+
+
+def _grid(drawing: Drawing) -> Figure:
+    names = {name for chart in drawing.charts for mark in chart.marks if (name := getattr(mark, "name", ""))}
+    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+    layout: Json = {"showlegend": len(names) > 1, "legend": legend, "annotations": [], "shapes": []}
     if any(chart.title for chart in drawing.charts):
         layout["margin"] = {"t": 40}
     traces: list[Json] = []
@@ -47,8 +57,7 @@ def page_figure(drawing: Drawing) -> Figure:
         layout |= {axes.x_key: _x_axis(chart, axes), axes.y_key: _y_axis(chart, axes)}
         layout["annotations"] += _annotations(chart, axes)
         layout["shapes"] += [_rule(position, axes) for position in chart.verticals]
-    caption = " ".join(part for part in (f"{drawing.title}.", drawing.note) if part)
-    return Figure(traces, layout, caption, height=HEIGHT[drawing.size] * drawing.rows, wide=drawing.columns > 2)
+    return Figure(traces, layout, "", height=HEIGHT[drawing.size] * drawing.rows, wide=drawing.columns > 2)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Logarithmic axes with ticks that people read: 1, 2, 5, 10."""
+"""Scales of axes, and ticks that people read: 1, 2, 5, 10."""
 
 from __future__ import annotations
 
@@ -8,15 +8,30 @@ from typing import Any
 
 from tunelab.records.text import format_tick
 
+LOG_RATIO = 5.0  # of the largest to the smallest value; below it a linear axis shows as much, with more ticks
+
+
+def wants_log(values: Sequence[float]) -> bool:
+    """Return whether values belong on a logarithmic axis: all positive, and far apart."""
+    return bool(values) and min(values) > 0 and max(values) / min(values) > LOG_RATIO
+
 
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
-    """Return the attributes of a logarithmic axis of plotly over positive values, ticks at 1, 2 and 5 of each decade.
-
-    Over more than three decades, only whole decades have ticks.
-    """
+    """Return the attributes of a logarithmic axis of plotly over positive values, with ``log_ticks``."""
     if not values:
         return {"type": "log"}
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    digits = (1, 2, 5) if high - low <= 3 else (1,)
-    ticks = [float(f"{digit * 10.0**power:.1g}") for power in range(low, high + 1) for digit in digits]
+    ticks = log_ticks(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))))
     return {"type": "log", "tickvals": ticks, "ticktext": [format_tick(tick) for tick in ticks]}
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return the numbers with a tick between two powers of ten: whole decades; of up to three, also 2 and 5 of each.
+
+    Args:
+        low: Decimal logarithm of the lower end, which is included.
+        high: Decimal logarithm of the upper end, which is included.
+    """
+    digits = (1, 2, 5) if high - low <= 3 else (1,)
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    found = [float(f"{digit * 10.0**power:.1g}") for power in decades for digit in digits]
+    return [tick for tick in found if low - 1e-9 <= math.log10(tick) <= high + 1e-9]

@@ -9,6 +9,7 @@ from typing import Any
 
 from search_spaces.space import choices_of
 from search_spaces.values import label_of
+from tunelab.figures.ticks import log_ticks, wants_log
 from tunelab.records.text import format_tick
 from tunelab.system.language import tr_term
 
@@ -49,8 +50,8 @@ class Axis:
         if self.choices:
             positions, texts = [float(i) for i in range(len(self.choices))], [str(label_of(c)) for c in self.choices]
         elif self.log:
-            positions = log_ticks(self.low, self.high)
-            texts = [format_tick(10**p) for p in positions]
+            values = log_ticks(self.low, self.high) or [10**self.low, 10**self.high]
+            positions, texts = [round(math.log10(v), 6) for v in values], [format_tick(v) for v in values]
         else:
             positions = linear_ticks(self.low, self.high)
             texts = [format_tick(p) for p in positions]
@@ -86,18 +87,11 @@ def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[Any]) -
 
 
 def axis_of_losses(name: str, losses: Iterable[float]) -> Axis:
-    """Return a logarithmic axis of losses when they are positive, a linear one otherwise."""
+    """Return a logarithmic axis of losses when they are positive and far apart, a linear one otherwise."""
     found = list(losses)
-    log = min(found) > 0
+    log = wants_log(found)
     low, high = (math.log10(min(found)), math.log10(max(found))) if log else (min(found), max(found))
     return Axis(name, log, (), low, high if high > low else low + 1.0, False)
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """Return decades between two logarithms; 1, 2 and 5 of each when there are few."""
-    steps = (0.0,) if high - low >= 3 else (0.0, math.log10(2), math.log10(5))
-    found = [d + s for d in range(math.floor(low), math.ceil(high) + 1) for s in steps]
-    return [round(p, 6) for p in found if low - 1e-9 <= p <= high + 1e-9] or [shortened(low), shortened(high)]
 
 
 def linear_ticks(low: float, high: float) -> list[float]:

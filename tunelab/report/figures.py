@@ -10,7 +10,7 @@ from tunelab.analysis.progress import best_so_far
 from tunelab.display.display import short_config
 from tunelab.documents.blocks import Figure
 from tunelab.documents.style import COLOURS
-from tunelab.figures.ticks import log_axis
+from tunelab.figures.ticks import log_axis, wants_log
 from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
@@ -111,7 +111,7 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
             "xaxis": {"tickvals": positions, "ticktext": texts, "range": axis.range()},
             "yaxis": scale,
             "showlegend": False,
-            "margin": {"l": 45, "r": 10, "t": 32, "b": 35},
+            "margin": {"l": 45, "r": 36, "t": 32, "b": 35},  # half of the last tick's text lies beyond the axis
         }
         drawings.append(
             Figure(traces, layout, tr("{metric} by {parameter}", metric=measure.name, parameter=axis.name), height=250)
@@ -303,6 +303,4 @@ def loss_scale(losses: Sequence[float]) -> Trace:
     if losses and min(losses) == max(losses):
         margin = 0.1 * abs(losses[0]) or 1.0
         return {"type": "linear", "range": [shortened(losses[0] - margin), shortened(losses[0] + margin)]}
-    if losses and min(losses) > 0 and max(losses) / min(losses) > 5:
-        return log_axis(losses)
-    return {"type": "linear"}
+    return log_axis(losses) if wants_log(losses) else {"type": "linear"}

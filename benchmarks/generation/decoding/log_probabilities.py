@@ -27,8 +27,9 @@ def log_probabilities(model: PreTrainedModel, sequences: Sequence[tuple[Ids, Ids
         part = order[begin : begin + batch]
         rows = [torch.tensor([*sequences[i][0], *sequences[i][1]]) for i in part]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(model.device)
-        # padding is on the right, where no earlier token looks
-        log_p = model(input_ids=ids[:, :-1]).logits.float().log_softmax(-1)
+        # padding is on the right, where no earlier token looks; without a mask, transformers would warn of it
+        read = ids[:, :-1]
+        log_p = model(input_ids=read, attention_mask=torch.ones_like(read)).logits.float().log_softmax(-1)
         picked = log_p.gather(2, ids[:, 1:, None]).squeeze(2).double().cpu()
         for row, i in enumerate(part):
             head, tail = map(len, sequences[i])

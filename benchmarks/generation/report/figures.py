@@ -11,6 +11,7 @@ from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.report.tables import title
 from tunelab.documents.blocks import Figure
+from tunelab.figures.ticks import log_axis
 from tunelab.records.text import format_number
 from tunelab.system.language import tr
 
@@ -61,14 +62,15 @@ def perplexities(results: Results) -> Figure:
     """Plot the perplexity of every setting beside that of the human text, on the prompts where this is known."""
     table = results.human_table or results.table
     rows = [row for row in table.rows if row.name != HUMAN]
+    values = _defined([row.figures["perplexity"] for row in rows])
     bars = {
         **{"type": "bar", "orientation": "h", "y": [r.name for r in rows]},
-        "x": _defined([r.figures["perplexity"] for r in rows]),
+        "x": values,
         "marker": {"color": [BASE if r.name == results.plan.baseline else OTHER for r in rows]},
         "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
     }
     layout: dict[str, Any] = {
-        "xaxis": {"type": "log", "dtick": "D2", "title": {"text": tr("perplexity (log scale)")}},
+        "xaxis": {**log_axis([v for v in values if v is not None]), "title": {"text": tr("perplexity (log scale)")}},
         "yaxis": {"type": "category", "autorange": "reversed"},
         "margin": {"t": 40},  # for the words on the human text
     }

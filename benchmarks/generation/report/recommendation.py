@@ -58,12 +58,16 @@ def _closest(results: Results) -> Advice:
 
 
 def _most_varied(results: Results) -> Advice | None:
-    """Return the setting whose texts differ most from prompt to prompt; noise is as varied, so see its distance."""
+    """Return the setting whose texts of one prompt differ most, of equal ones that nearest to human text.
+
+    Noise is as varied, so its distance is told.
+    """
     scores = {s.name: results.table.row(s.name).figures.get(VARIED_METRIC, math.nan) for s in results.plan.settings}
     known = {name: value for name, value in scores.items() if math.isfinite(value)}
     if not known:
         return None
-    best = max(known, key=lambda name: known[name])
+    far = {name: results.figures(name).get("human_distance", math.nan) for name in known}
+    best = max(known, key=lambda name: (known[name], -far[name] if math.isfinite(far[name]) else -math.inf))
     compared = [c for c in results.comparisons if (c.metric, c.setting) == (VARIED_METRIC, best)]
     sure = tr("it is the baseline") if best == results.plan.baseline else tr("not compared")
     for c in compared:
@@ -76,10 +80,9 @@ def _most_varied(results: Results) -> Advice | None:
         )
         decided = tr("significant after correction") if c.significant else tr("not significant after correction")
         sure = f"{sure}, {decided}"
-    distance = results.figures(best).get("human_distance", math.nan)
     why = tr("distinct-2 within a prompt {value}", value=_three(known[best]))
-    if not math.isnan(distance):
-        why = f"{why}; {tr('human distance {distance} nats', distance=_three(distance))}"
+    if not math.isnan(far[best]):
+        why = f"{why}; {tr('human distance {distance} nats', distance=_three(far[best]))}"
     return tr("variety"), best, why, sure
 
 

@@ -35,6 +35,8 @@ DEFINITIONS: dict[str, str] = {
     "self_bleu": "BLEU-4 of each text against the other repeats of its prompt (Zhu et al. 2018), on the first 64 "
     "characters without blanks, add-one smoothed from 2-grams on (Lin & Och 2004), 0 to 100. Lower is more diverse. "
     "Undefined for settings with one text per prompt. Texts that end before 64 characters share less.",
+    "nll, scorer_nll": "Mean nats per token under the generating model, and per unit under the scorer, by prompt: the "
+    "logarithm of the perplexity, paired by prompt in the comparisons with the baseline.",
     "prompt_distinct_2": "distinct-2 of tokens over the repeats of one prompt, cut to equal counts within the prompt.",
     "seq_rep_2, seq_rep_4": "1 − different n-grams / n-grams within one text (Welleck et al. 2020), mean over texts. "
     "No more of a text is read than every setting may write; with _chars, no more than 64 characters without blanks. "

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from PIL import Image
 from tests.korean import HANGUL
 from trainables import RawSplit, Splits, Task, get_task
 from tunelab.analysis.permutation_importance import column_importance
+from tunelab.documents.blocks import Panels
 from tunelab.evaluation.baselines import baselines
 from tunelab.figures import fonts
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Line
@@ -31,6 +33,7 @@ from tunelab.figures.evidence import Evidence, gather
 from tunelab.figures.fonts import hangul_font
 from tunelab.figures.html import figures_page, page_figure
 from tunelab.figures.png import png_bytes
+from tunelab.figures.ticks import log_axis, wants_log
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.system.terminal import printable
 
@@ -49,6 +52,20 @@ def evidence_of(task: Task, splits: Splits, config: dict[str, Any], epochs: int 
     assert predictor is not None
     trial = TrialRecord(7, {}, config, 0, epochs, TrialStatus.FINISHED, tuple(curve))
     return gather(task.facts, trial, predictor, splits.train, splits.test.open(), splits.training.facts)
+
+
+def page_traces(drawing: Drawing) -> list[Mapping[str, Any]]:
+    """What the charts of a drawing show on a page."""
+    block = page_figure(drawing)
+    return [trace for figure in (block.figures if isinstance(block, Panels) else [block]) for trace in figure.data]
+
+
+def test_losses_are_on_a_logarithmic_axis_only_where_they_are_far_apart() -> None:
+    assert log_axis([0.03, 2.0])["ticktext"][:4] == ["0.01", "0.02", "0.05", "0.1"]
+    assert log_axis([1e-6, 10.0])["tickvals"][:2] == [1e-6, 1e-5]
+    assert wants_log([0.1, 2.0])
+    assert not wants_log([0.21, 0.36])  # two ticks at most would lie between
+    assert not wants_log([0.0, 2.0])
 
 
 @pytest.fixture(
@@ -84,7 +101,8 @@ def test_each_kind_has_its_figures_as_png_and_on_one_page(
         pixels = np.asarray(Image.open(path).convert("L"))
         assert (pixels < 128).sum() > 200, path.name  # something is drawn
     html = (tmp_path / "figures.html").read_text(encoding="utf-8")
-    assert html.count('class="plot"') == len(names)
+    plots = [len(drawing.charts) if drawing.columns == 2 else 1 for drawing in drawings]  # on a phone two are stacked
+    assert html.count('class="plot"') == sum(plots)
     assert "제목 &lt;b&gt;" in html
     assert not re.search(r'(src|href)="(https?:)?//', html)
 
@@ -257,7 +275,7 @@ def test_wide_and_long_labels_stay_readable() -> None:
     bars = Chart([Bars(names, np.arange(30.0), np.ones(30), across=True)], "x")
     drawing = Drawing("wide", "Wide", [heatmap, bars], 2, "", "large")
     assert Image.open(io.BytesIO(png_bytes(drawing))).size[0] > 1000
-    assert len(page_figure(drawing).data) == 2
+    assert len(page_traces(drawing)) == 2
 
 
 def test_a_users_own_columns_are_drawn(tmp_path: Path) -> None:
@@ -288,13 +306,13 @@ def test_a_users_own_columns_are_drawn(tmp_path: Path) -> None:
 def test_bars_of_one_year_lie_side_by_side_on_the_page() -> None:
     edges = np.linspace(2020.0, 2021.0, 31)
     chart = Chart([Histogram(edges, np.arange(30, dtype=np.float64))], "built (year)", "rows")
-    (trace,) = page_figure(Drawing("dates", "dates", [chart])).data
+    (trace,) = page_traces(Drawing("dates", "dates", [chart]))
     assert np.diff(trace["x"]) == pytest.approx(np.diff(edges)[0], rel=0.01)
 
 
 def test_a_score_has_the_colour_of_the_split_it_was_taken_on() -> None:
     task = get_task("auto_mpg")
     curves = drawings_of(evidence_of(task, task.load(), CONFIG))[0]
-    training, validation, score = page_figure(curves).data
+    training, validation, score = page_traces(curves)
     assert (training["name"], validation["name"]) == ("training", "validation")
     assert score["line"]["color"] == validation["line"]["color"] != training["line"]["color"]
