@@ -9,29 +9,32 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from tunelab.system.language import CATALOGUES, ENGLISH, LANGUAGES
+from tunelab.system.language import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES
+from tunelab.system.texts import TEXTS
 
 OTHERS = tuple(name for name in LANGUAGES if name != ENGLISH)
+DOMAINS = (DOMAIN, TEXTS)
 
 
-def catalogue_path(name: str) -> Path:
+def catalogue_path(name: str, domain: str = DOMAIN) -> Path:
     """The text of a language's catalogue."""
-    return CATALOGUES / name / "LC_MESSAGES" / "tunelab.po"
+    return CATALOGUES / name / "LC_MESSAGES" / f"{domain}.po"
 
 
-def catalogue(name: str) -> Catalog:
+def catalogue(name: str, domain: str = DOMAIN) -> Catalog:
     """A language's catalogue."""
-    with catalogue_path(name).open("rb") as file:
+    with catalogue_path(name, domain).open("rb") as file:
         return read_po(file, locale=name)
 
 
-def compiled(name: str) -> bytes:
+def compiled(name: str, domain: str = DOMAIN) -> bytes:
     """A language's catalogue as gettext reads it."""
     buffer = io.BytesIO()
-    write_mo(buffer, catalogue(name))
+    write_mo(buffer, catalogue(name, domain))
     return buffer.getvalue()
 
 
 if __name__ == "__main__":
     for other in OTHERS:
-        catalogue_path(other).with_suffix(".mo").write_bytes(compiled(other))
+        for each in DOMAINS:
+            catalogue_path(other, each).with_suffix(".mo").write_bytes(compiled(other, each))

@@ -150,7 +150,7 @@ class Table(TabularTask):
         self.facts = replace(
             type(self).facts,
             name=task_name("table", self.path, self.target),
-            title=f"{self.target} of {self.path.name}",
+            title=f"{self.target} of the table {self.path.name}",
             kind=schema.kind,
             source=self.path.name,
             score=kind.score_for(frame[self.target]),

@@ -136,7 +136,7 @@ def _shared_memory() -> Finding:
         if size <= SMALL_SHM
         else ""
     )
-    return Finding("shared memory", f"{format_bytes(size)} in {path}", problem)
+    return Finding("shared memory", f"{path}, {format_bytes(size)}", problem)
 
 
 def _data() -> Finding:

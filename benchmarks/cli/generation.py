@@ -9,7 +9,8 @@ import typer
 
 from benchmarks.cli.output import keep_done, tell_report
 from tunelab.cli.arguments.language import HELP, METAVAR
-from tunelab.cli.arguments.options import argument, option, with_parameters
+from tunelab.cli.arguments.options import argument, option
+from tunelab.cli.arguments.signature import with_parameters
 from tunelab.system.language import use_language
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ def command_lines() -> Iterator[str]:
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
-    from tunelab.cli.commands import help_panels
+    from tunelab.cli.output.help import help_panels
 
     context = command.make_context(name, [], resilient_parsing=True)
     yield f"## {name}"

@@ -10,13 +10,15 @@ from tunelab.records.trial import TrialStatus
 from tunelab.search.asha import rung_levels
 from tunelab.search.stopping import AUTO, StopRule, expected_gain
 from tunelab.system.language import tr
+from tunelab.system.texts import tr_text
 
 
 def caveats(result: SweepResult) -> list[str]:
     """List verdicts of confirmation and audit, repeated openings of the test split, the cost of deterministic order."""
-    lines = [part.verdict for part in (result.cross_validation, result.confirmation, result.audit) if part is not None]
+    parts = (result.cross_validation, result.confirmation, result.audit)
+    lines = [tr_text(part.verdict) for part in parts if part is not None]
     if result.optimism is not None:
-        lines.append(result.optimism.sentence)
+        lines.append(tr_text(result.optimism.sentence))
     lines += [*_cut_short(result), *_never_predicted(result)]
     if result.best is not None and result.confirmation is None and result.front is None:
         lines.append(not_confirmed(result))

@@ -14,6 +14,7 @@ from tunelab.records.confirmation import Confirmation
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 REFERENCE = "reference"
 LOSS = "log_loss"  # the score of a classifier that its training minimises
@@ -24,7 +25,7 @@ def objection(result: SweepResult) -> str:
     """Return what speaks against the winner, one clause without a full stop; empty when nothing does."""
     if result.best is None:
         return ""
-    return result.best.fault or _contradiction(result) or _better_baseline(result)
+    return tr_text(result.best.fault) or _contradiction(result) or _better_baseline(result)
 
 
 def _contradiction(result: SweepResult) -> str:

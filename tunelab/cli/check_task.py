@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,9 +15,11 @@ from tunelab.cli.arguments.options import (
     options_of_tasks,
     spec_parameters,
     task_parameters,
-    with_parameters,
 )
+from tunelab.cli.arguments.signature import with_parameters
 from tunelab.cli.output.json_output import print_json
+from tunelab.cli.output.say import say
+from tunelab.system.texts import tr_text
 
 PASSED, FAULTY, NOT_CHECKED = "✓", "✗", "–"
 BELOW = "\n    "  # before what a check found
@@ -51,10 +52,8 @@ def run_command(task: str | None, space: str | None, ray: bool | None, as_json: 
         if not as_json:
             said = result.fault or result.not_checked
             mark = PASSED if result.passed else FAULTY if result.fault is not None else NOT_CHECKED
-            sys.stdout.write(
-                f"{mark} {result.name}  ({result.seconds:.1f} s){'' if said is None else f'{BELOW}{said}'}\n"
-            )
-            sys.stdout.flush()
+            below = "" if said is None else f"{BELOW}{tr_text(said)}"
+            say(f"{mark} {tr_text(result.name)}  ({result.seconds:.1f} s){below}")
     faults = sum(result.fault is not None for result in results)
     skipped = sum(result.not_checked is not None for result in results)
     if as_json:
@@ -62,5 +61,5 @@ def run_command(task: str | None, space: str | None, ray: bool | None, as_json: 
     else:
         checked = len(results) - skipped
         verdict = f"{faults} of {checked} checks failed" if faults else f"all {checked} checks passed"
-        sys.stdout.write(f"{task}: {verdict}{f', {skipped} not checked' if skipped else ''}\n")
+        say(f"{task}: {verdict}{f', {skipped} not checked' if skipped else ''}")
     raise SystemExit(1 if faults else 0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
+from tunelab.cli.output.say import note, say
+from tunelab.system.language import tr
+from tunelab.system.texts import tr_text
 from tunelab.tracking.open import wanted_uri
 
 
@@ -20,15 +22,15 @@ def command(
     from tunelab.records.text import format_bytes
     from tunelab.tracking.uri import home_of
 
-    items = find_removable(home_of(wanted_uri(tracking_uri)), print_note)
+    items = find_removable(home_of(wanted_uri(tracking_uri)), note)
     if not items:
-        sys.stdout.write("Nothing to remove.\n")
+        say("Nothing to remove.")
         return
-    rows = [[item.owner, item.what, format_bytes(item.size), item.where] for item in items]
-    print_table(["of", "what", "size", "where"], rows)
+    rows = [[tr_text(item.owner), tr_text(item.what), format_bytes(item.size), item.where] for item in items]
+    print_table([tr("of"), tr("what"), tr("size"), tr("where")], rows)
     total = format_bytes(sum(item.size for item in items))
     if not yes:
-        sys.stdout.write(f"{total} in all; `tunelab clean --yes` removes it.\n")
+        say(f"{total} in all; `tunelab clean --yes` removes it.")
         return
     removed = 0
     for item in items:
@@ -36,10 +38,5 @@ def command(
             item.remove()
             removed += item.size
         except OSError as error:
-            print_note(f"{item.where} cannot be removed: {error.strerror}")
-    sys.stdout.write(f"{format_bytes(removed)} removed.\n")
-
-
-def print_note(text: str) -> None:
-    """Write a line to stderr."""
-    sys.stderr.write(f"{text}\n")
+            note(f"{item.where} cannot be removed: {error.strerror}")
+    say(f"{format_bytes(removed)} removed.")

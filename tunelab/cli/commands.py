@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from search_spaces.errors import UserError, did_you_mean
 from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES, table_hint
-
-PANELS = ("Arguments", "Budget", "Search", "Trust", "Resources", "Your data", "Store", "Options")  # their order
-NAME_WIDTH = 30  # cells of the column of options in a help
+from tunelab.cli.arguments.language import given_language, with_language
+from tunelab.cli.output.help import PanelCommand, write_rows
+from tunelab.system.language import use_language
+from tunelab.system.texts import tr_text
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,6 @@ COMMANDS = {
 }
 
 
-class PanelCommand(TyperCommand):
-    """A command whose help lists its options under headings, with their defaults."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        for title, rows in help_panels(self.get_params(ctx)).items():
-            with formatter.section(title):
-                formatter.write_dl(rows, col_max=NAME_WIDTH)
-
-
 class HelpfulGroup(TyperGroup):
     """A group of commands that answers a misspelt one with the nearest."""
 
@@ -91,6 +83,7 @@ class Commands(TyperGroup):
         return name, load_command(name, rest), rest
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        use_language(given_language(args))  # so that the help and errors of a command line are in it
         known = {flag for parameter in self.get_params(ctx) for flag in parameter.opts}
         first = args[0].partition("=")[0] if args else ""
         if first.startswith("-") and first not in known:
@@ -99,13 +92,14 @@ class Commands(TyperGroup):
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        rows = [(name, entry.summary) for name, entry in COMMANDS.items()]
-        formatter.write(f"{self.help}\nUsage: tunelab COMMAND ...  (`tunelab COMMAND --help` lists its options)\n")
+        rows = [(name, tr_text(entry.summary)) for name, entry in COMMANDS.items()]
+        usage = "Usage: tunelab COMMAND ...  (`tunelab COMMAND --help` lists its options)"
+        formatter.write(f"{tr_text(str(self.help))}\n{tr_text(usage)}\n")
         formatter.indent()
-        formatter.write_dl(rows)
+        write_rows(formatter, rows)
         formatter.dedent()
-        formatter.write("Options: -h, --help, --version, --install-completion (bash, zsh, fish)\n")
-        formatter.write(f"{self.epilog}\n")
+        options = "Options: -h, --version, --language en|ko, --install-completion (bash, zsh, fish)"
+        formatter.write(f"{tr_text(options)}\n{tr_text(str(self.epilog))}\n")
 
 
 def load_command(name: str, arguments: Sequence[str] = ()) -> Any:
@@ -123,7 +117,7 @@ def load_command(name: str, arguments: Sequence[str] = ()) -> Any:
         return typer.main.get_command(module.app)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     function = module.make_command(arguments) if hasattr(module, "make_command") else module.command
-    app.command(name, cls=PanelCommand)(function)
+    app.command(name, cls=PanelCommand)(with_language(function))
     return typer.main.get_command(app)
 
 
@@ -135,37 +129,3 @@ def _explain_unknown(word: str) -> str:
     if word.endswith(TABLE_SUFFIXES):
         return str(table_hint(word))
     return f"No such command '{word}'.{did_you_mean(word, COMMANDS)} `tunelab --help` lists them."
-
-
-def help_panels(parameters: Iterable[Any]) -> dict[str, list[tuple[str, str]]]:
-    """Return what a help says of arguments and options.
-
-    Args:
-        parameters: Those of a command, as Typer has them.
-
-    Returns:
-        By heading, in the order of ``PANELS``, the names with their placeholder, and the text with the default.
-    """
-    panels: dict[str, list[tuple[str, str]]] = {}
-    for parameter in parameters:
-        if not getattr(parameter, "hidden", False):
-            panels.setdefault(_panel_of(parameter), []).append(_help_row(parameter))
-    return {title: panels[title] for title in sorted(panels, key=PANELS.index)}
-
-
-def _panel_of(parameter: Any) -> str:
-    if parameter.param_type_name == "argument":
-        return "Arguments"
-    return getattr(parameter, "rich_help_panel", None) or "Options"
-
-
-def _help_row(parameter: Any) -> tuple[str, str]:
-    if parameter.param_type_name == "argument":
-        return parameter.metavar or parameter.name.upper(), parameter.help or ""
-    names = ", ".join(sorted(parameter.opts, key=len))
-    flag = getattr(parameter, "is_flag", True)
-    value = "" if flag else f" {parameter.metavar or 'TEXT'}"
-    shown = getattr(parameter, "show_default", False)
-    default = shown if isinstance(shown, str) else parameter.default
-    told = default is not None and default is not False and shown is not False and default != ()
-    return names + value, f"{parameter.help or ''}{f' [default: {default}]' if told else ''}"

@@ -11,6 +11,8 @@ import typer
 from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.output.json_output import print_json
+from tunelab.cli.output.say import say
+from tunelab.system.language import tr
 from tunelab.tracking.open import open_store
 from tunelab.tracking.uri import names_server
 
@@ -59,10 +61,10 @@ def command(
         return
     print_comparison(comparison)
     hint = "" if store.uri.startswith("http") else " (with `tunelab ui` running)"
-    sys.stdout.write(f"In MLflow{hint}: {link}\n")
+    say(f"In MLflow{hint}: {link}")
     for experiment in dict.fromkeys(experiment for experiment, _ in runs):
         shown = view_link(base, experiment, COMPARE_VIEW)
-        sys.stdout.write(f"All sweeps on its task, coloured by the test score: {shown}\n")
+        say(f"All sweeps on its task, coloured by the test score: {shown}")
     sys.stdout.writelines(f"{path}\n" for path in files)
 
 
@@ -72,13 +74,13 @@ def print_comparison(comparison: Comparison) -> None:
     from tunelab.report.comparison import verdicts_of
 
     for title, rows in (
-        ("Outcome", comparison.outcome),
-        ("Settings that differ", comparison.settings),
-        ("Winners' hyperparameters", comparison.winners),
+        (tr("Outcome"), comparison.outcome),
+        (tr("Settings that differ"), comparison.settings),
+        (tr("Winners' hyperparameters"), comparison.winners),
     ):
         if rows:
             print_table(["", *comparison.names], [[what, *cells] for what, cells in rows], title=title)
     for name, result in zip(comparison.names, comparison.sweeps, strict=True):
-        sys.stdout.write(f"{name}: {' '.join(verdicts_of(result))}\n")
+        say(f"{name}: {' '.join(verdicts_of(result))}")
     for note in comparison.notes:
-        sys.stdout.write(f"Note: {note}\n")
+        say(f"Note: {note}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from tunelab.cli.output.json_output import print_json
+from tunelab.cli.output.say import say
+from tunelab.system.language import tr_term
+from tunelab.system.texts import tr_text
 from tunelab.tracking.open import wanted_uri
 
 
@@ -25,13 +27,12 @@ def command(
         findings.append(finding)
         if not as_json:
             sign = "!!" if finding.problem else "ok"
-            sys.stdout.write(f"{sign}  {finding.name}: {finding.value}\n")
+            say(f"{sign}  {tr_text(tr_term(finding.name))}: {tr_text(finding.value)}")
             if finding.problem:
-                sys.stdout.write(f"    {finding.problem}\n")
-            sys.stdout.flush()
+                say(f"    {finding.problem}")
     problems = sum(bool(finding.problem) for finding in findings)
     if as_json:
         print_json([asdict(finding) for finding in findings], indent=2)
     else:
-        sys.stdout.write(f"{problems} problems.\n" if problems else "All is well.\n")
+        say(f"{problems} problems." if problems else "All is well.")
     raise SystemExit(1 if problems else 0)

@@ -10,12 +10,14 @@ from typing import Annotated, Any, cast
 import typer
 
 from search_spaces.errors import UserError, bounded_text
+from tunelab.cli.arguments.language import LanguageOption
 from tunelab.cli.commands import Commands
 from tunelab.system.environment import versions
 from tunelab.system.errors import Failure
 from tunelab.system.redaction import without_secrets
 from tunelab.system.signals import EXIT_CODE, Interruptions
 from tunelab.system.terminal import make_streams_printable
+from tunelab.system.texts import tr_text
 
 MAX_SENTENCE = 8_000  # characters of an error on the terminal
 
@@ -43,6 +45,7 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = False,
+    language: LanguageOption = None,
 ) -> None:
     """Take the options before the command."""
 
@@ -76,7 +79,7 @@ def main() -> None:
         raise SystemExit(1) from None
     except (KeyboardInterrupt, typer.Abort):
         with suppress(OSError):  # the terminal may be closed
-            sys.stderr.write("tunelab: stopped before there was a result.\n")
+            sys.stderr.write(f"tunelab: {tr_text('stopped before there was a result.')}\n")
         raise SystemExit(EXIT_CODE) from None
     finally:
         gc.freeze()  # the interpreter would look through all objects of torch, ray and mlflow once more: over a second
@@ -84,7 +87,7 @@ def main() -> None:
 
 def sentence(error: Exception) -> str:
     """Return what an error says, as the terminal shows it: without passwords, and not the whole of a novel."""
-    return f"tunelab: {bounded_text(without_secrets(str(error)), MAX_SENTENCE)}\n"
+    return f"tunelab: {tr_text(bounded_text(without_secrets(str(error)), MAX_SENTENCE))}\n"
 
 
 def usage_sentence(error: Any) -> str:
@@ -100,7 +103,7 @@ def usage_sentence(error: Any) -> str:
         message = f"{error.message}. Did you mean '{error.possibilities[0]}'?"
     message += "" if message.endswith((".", "?")) else "."
     command = "tunelab" if error.ctx is None else error.ctx.command_path
-    return f"tunelab: {message} `{command} --help` shows what it takes.\n"
+    return f"tunelab: {tr_text(f'{message} `{command} --help` shows what it takes.')}\n"
 
 
 if __name__ == "__main__":

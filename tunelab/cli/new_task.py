@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from search_spaces.errors import UserError, unknown
+from tunelab.cli.output.say import say
 
 KINDS = {  # what a task name in tests ends in, and a configuration of the space
     "table": ("", "task.reference"),
@@ -46,9 +46,11 @@ def command(
         except OSError as error:
             raise UserError(f"'{path}' cannot be written: {error.strerror}.") from error
     task = f"./{name}.py{suffix}"
-    sys.stdout.write(
-        f"Wrote {' and '.join(map(str, files))}. It works as it is; put your data and your model in. Then:\n"
-        f"  tunelab check-task {task}\n  pytest test_{name}.py\n  tunelab sweep {task}\n"
+    say(
+        f"Wrote {', '.join(map(str, files))}. It works as it is; put your data and your model in. Then:",
+        f"  tunelab check-task {task}",
+        f"  pytest test_{name}.py",
+        f"  tunelab sweep {task}",
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tunelab.cli import sweep
-from tunelab.cli.arguments.options import with_parameters
+from tunelab.cli.arguments.signature import with_parameters
 from tunelab.cli.output.json_output import print_json
+from tunelab.cli.output.say import say
 
 if TYPE_CHECKING:
     from tunelab.estimate.prediction import Prediction
@@ -28,7 +28,7 @@ def run_command(**given: Any) -> None:
     if given["as_json"]:
         print_json(asdict(prediction))
     else:
-        sys.stdout.write("\n".join(lines_of(prediction)) + "\n")
+        say(*lines_of(prediction))
 
 
 def lines_of(prediction: Prediction) -> list[str]:

@@ -27,6 +27,8 @@ from tunelab.cli.output.prediction_output import (
     write_each,
     write_output,
 )
+from tunelab.cli.output.say import note
+from tunelab.system.language import tr
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
@@ -169,7 +171,7 @@ def _write_one(answer: Answer, output: str) -> None:
         _show_picture(answer.picture, output)
     what = "the picture and its probabilities" if answer.picture is not None else f"{len(answer.frame):,} rows"
     notes = [*answer.notes, *(formula_notes(answer.frame, output) if answer.picture is None else ())]
-    _say(*notes, *([] if output == STREAM else [f"Wrote {what} to {output}."]))
+    note(*notes, *([] if output == STREAM else [f"Wrote {what} to {output}."]))
 
 
 def _write_samples(frame: pd.DataFrame, samples: np.ndarray, output: str) -> None:
@@ -188,7 +190,7 @@ def _write_samples(frame: pd.DataFrame, samples: np.ndarray, output: str) -> Non
         write_output(output, to_bytes(frame, output))
     else:
         write_output(output, array_file(samples, frame) if kind == ARRAYS else sample_sheet(samples))
-    _say(f"Wrote {len(samples)} samples to {output}.")
+    note(f"Wrote {len(samples)} samples to {output}.")
 
 
 def _show_picture(found: ImagePrediction, output: str) -> None:
@@ -201,7 +203,7 @@ def _show_picture(found: ImagePrediction, output: str) -> None:
         f"{name:<{widest}}  {share:7.2%}  {'█' * round(share * 40)}".rstrip()
         for name, share in found.probabilities.items()
     )
-    what = "digit" if found.pixels.ndim == 2 else "class"
+    what = tr("digit") if found.pixels.ndim == 2 else tr("class")
     sys.stdout.write(f"{text_picture(found.pixels)}\n\n{what} {found.prediction}\n\n{shares}\n")
 
 
@@ -214,11 +216,6 @@ def _write_several(answers: Mapping[str, Answer], output: str) -> None:
         write_output(output, to_bytes(joined(frames), output))
     for source, answer in answers.items():
         notes = [*answer.notes, *formula_notes(answer.frame, source if is_folder else output)]
-        _say(*(f"{source}: {note}" for note in notes))
+        note(*(f"{source}: {text}" for text in notes))
     rows = sum(len(frame) for frame in frames.values())
-    _say(*([] if output == STREAM else [f"Wrote {rows:,} rows of {len(frames)} files to {output}."]))
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        sys.stderr.write(f"{line}\n")
+    note(*([] if output == STREAM else [f"Wrote {rows:,} rows of {len(frames)} files to {output}."]))

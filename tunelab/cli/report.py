@@ -10,8 +10,6 @@ import typer
 
 from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
-from tunelab.cli.arguments.language import LanguageOption
-from tunelab.system.language import use_language
 from tunelab.tracking.open import open_store
 
 
@@ -23,10 +21,8 @@ def command(
         Path | None, typer.Option("--output", "-o", help="HTML file; NAME-report.html when not given.")
     ] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
-    language: LanguageOption = None,
 ) -> None:
     """Write a sweep's report: one self-contained HTML file and a Markdown twin beside it; the run gets both."""
-    use_language(language)
     check_output(output)
     store = open_store(tracking_uri)
     from tunelab.report.report import log_report, write_report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.output.json_output import print_json
+from tunelab.cli.output.say import say
 from tunelab.tracking.open import open_store
 
 
@@ -39,9 +39,9 @@ def command(
         print_json({**asdict(found), "identical": found.identical})
     else:
         verdict = "identical" if found.identical else f"different, first at {found.difference}"
-        sys.stdout.write(f"trial {found.trial} of {found.sweep}, {found.epochs} epochs: {verdict}\n")
+        say(f"trial {found.trial} of {found.sweep}, {found.epochs} epochs: {verdict}")
         if found.error:
-            sys.stdout.write(f"  it failed now: {found.error}\n")
+            say(f"  it failed now: {found.error}")
         for name, (then, now) in found.environment.items():
-            sys.stdout.write(f"  {name}: {then or 'unknown'} then, {now or 'unknown'} now\n")
+            say(f"  {name}: {then or 'unknown'} then, {now or 'unknown'} now")
     raise SystemExit(0 if found.identical else 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +11,9 @@ import typer
 
 from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
-from tunelab.cli.arguments.language import LanguageOption
 from tunelab.cli.output.json_output import finite, print_json
-from tunelab.system.language import use_language
+from tunelab.cli.output.say import note
+from tunelab.system.language import tr, tr_term
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
@@ -35,10 +34,8 @@ def command(
         Path | None, typer.Option(metavar="FOLDER", help="Write metrics.json, trials.csv and winner.csv there.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    language: LanguageOption = None,
 ) -> None:
     """Show a sweep's best trials, scores and baselines; without a name, list the sweeps."""
-    use_language(language)
     from tunelab.cli.output.outcome import print_result, with_trials
     from tunelab.cli.output.tables import print_table
 
@@ -61,8 +58,17 @@ def command(
     if as_json:
         print_json(rows, indent=2)
     else:
-        shown = [{**row, "started": _local(row["started"]), "run_id": row["run_id"][:8]} for row in rows]
-        print_table(list(rows[0]) if rows else ["sweep"], [list(row.values()) for row in shown], drop_first=["run_id"])
+        shown = [
+            {
+                **row,
+                "status": tr_term(row["status"]),
+                "started": _local(row["started"]),
+                "run_id": row["run_id"][:8],
+            }
+            for row in rows
+        ]
+        header = [tr_term(name.replace("_", " ")) for name in rows[0]] if rows else [tr("sweep")]
+        print_table(header, [list(row.values()) for row in shown], drop_first=[tr("run id")])
 
 
 def write_export(result: SweepResult, folder: Path) -> None:
@@ -86,7 +92,7 @@ def write_export(result: SweepResult, folder: Path) -> None:
         winner = next(trial for trial in result.trials if trial.number == result.best.trial)
         rows = [{"epoch": epoch.epoch, "val_loss": epoch.val_loss, **epoch.metrics} for epoch in winner.epochs]
         pd.DataFrame(rows).to_csv(folder / "winner.csv", index=False)
-    sys.stderr.write(f"Wrote metrics.json and tables to {folder}\n")
+    note(f"Wrote metrics.json and tables to {folder}")
 
 
 def make_folder(option: str, folder: Path) -> None:
@@ -105,7 +111,7 @@ def copy_figures(store: Store, result: SweepResult, folder: Path) -> None:
     names = store.copy_files(result.best.run_id, "figures", folder)
     if not names:
         raise UserError(f"The winner of '{result.name}' has no figures in the store.")
-    sys.stderr.write(f"Copied {len(names)} files to {folder}; open {folder / 'figures.html'}\n")
+    note(f"Copied {len(names)} files to {folder}; open {folder / 'figures.html'}")
 
 
 def _row(run: Any) -> dict[str, Any]:

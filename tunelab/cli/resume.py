@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
-from tunelab.cli.arguments.options import argument, option, parse_assignment, spec_parameters, with_parameters
+from tunelab.cli.arguments.options import argument, option, parse_assignment, spec_parameters
+from tunelab.cli.arguments.signature import with_parameters
 from tunelab.records.spec import SEARCH, STORE
 
 if TYPE_CHECKING:

@@ -14,9 +14,11 @@ from tunelab.cli.arguments.options import (
     options_of_tasks,
     spec_parameters,
     task_parameters,
-    with_parameters,
 )
+from tunelab.cli.arguments.signature import with_parameters
 from tunelab.cli.output.json_output import print_json
+from tunelab.system.language import tr
+from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -52,9 +54,9 @@ def run_command(task: str | None, space: str | None, as_json: bool | None, **giv
         )
         return
     print_table(
-        ["hyperparameter", "values", "reference"],
+        [tr("hyperparameter"), tr("values"), tr("reference")],
         [list(row.values()) for row in rows],
-        title=f"Search space {found.name} of {subject.facts.name}; --set NAME=VALUE fixes one of them",
+        title=tr_text(f"Search space {found.name} of {subject.facts.name}; --set NAME=VALUE fixes one of them"),
     )
 
 
@@ -64,9 +66,11 @@ def values_of(distribution: BaseDistribution) -> str:
 
     if isinstance(distribution, CategoricalDistribution):
         texts = [str(choice) for choice in distribution.choices]
-        return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
+        return texts[0] if len(texts) == 1 else tr("{names} or {last}", names=", ".join(texts[:-1]), last=texts[-1])
     assert isinstance(distribution, IntDistribution | FloatDistribution)
-    scale = ", log scale" if distribution.log else ""
-    step = f", step {distribution.step:g}" if distribution.step not in (None, 1) else ""
-    kind = "whole numbers " if isinstance(distribution, IntDistribution) else ""
-    return f"{kind}{distribution.low:g} to {distribution.high:g}{step}{scale}"
+    span = tr("{low:g} to {high:g}", low=distribution.low, high=distribution.high)
+    if distribution.step not in (None, 1):
+        span += tr(", step {step:g}", step=distribution.step)
+    if distribution.log:
+        span += tr(", log scale")
+    return tr("whole numbers {span}", span=span) if isinstance(distribution, IntDistribution) else span

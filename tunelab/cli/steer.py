@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ import typer
 from search_spaces.errors import UserError, did_you_mean
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.arguments.options import parse_assignment
+from tunelab.cli.output.say import say
 
 if TYPE_CHECKING:
     from tunelab.search.events import Steered
@@ -72,7 +72,7 @@ def command(
     send(folder, sent)
     noted = _noted(folder, sent.id)
     text = "sent; the sweep takes it with its next report" if noted is None else sentence(noted)
-    sys.stdout.write(f"{name}: {text}.\n")
+    say(f"{name}: {text}.")
 
 
 def sentence(noted: Steered) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_task
 from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES, table_hint
-from tunelab.cli.arguments.language import HELP, METAVAR
 from tunelab.cli.arguments.options import (
     argument,
     given_options,
@@ -23,14 +22,13 @@ from tunelab.cli.arguments.options import (
     parse_assignment,
     spec_parameters,
     task_parameters,
-    with_parameters,
 )
+from tunelab.cli.arguments.signature import with_parameters
 from tunelab.cli.output.json_output import print_json
 from tunelab.records.lookup import LATEST
 from tunelab.records.result import TIME_BUDGET
 from tunelab.records.spec import STORE, SweepSpec, make_spec
 from tunelab.records.spec_file import read_spec_file, spec_yaml
-from tunelab.system.language import use_language
 from tunelab.system.signals import EXIT_CODE
 from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of
 
@@ -39,13 +37,12 @@ if TYPE_CHECKING:
     from tunelab.tracking.store import Store
 
 
-OUTPUT_OPTIONS = ("config", "print_config", "as_json", "language")  # which no spec holds
+OUTPUT_OPTIONS = ("config", "print_config", "as_json")  # which no spec holds
 
 
 def make_command(arguments: Sequence[str]) -> Callable[..., None]:
     """Make the command with the options of the shipped tasks and of the task that the command line names."""
-    language = option("language", HELP, metavar=METAVAR, panel=STORE)
-    return with_parameters(run_command, [*parameters(arguments), language])
+    return with_parameters(run_command, parameters(arguments))
 
 
 def parameters(arguments: Sequence[str]) -> list[Parameter]:
@@ -62,7 +59,6 @@ def parameters(arguments: Sequence[str]) -> list[Parameter]:
 
 def run_command(**given: Any) -> None:
     """Search hyperparameters: trials in parallel, early stopping, the best model in MLflow."""
-    use_language(given["language"])
     spec = spec_of(given)
     if given["print_config"]:
         sys.stdout.write(config_of(spec))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tunelab.cli.output.json_output import print_json
+from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -21,22 +23,22 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")]
     from tunelab.cli.output.tables import print_table
 
     print_table(
-        ["task", "kind", "learns", "score", "trials x epochs", "data"],
+        [tr("task"), tr("kind"), tr("learns"), tr("score"), tr("trials x epochs"), tr("data")],
         [
             [
                 r["name"],
-                r["kind"],
-                r["title"],
+                tr_term(r["kind"]),
+                tr_text(r["title"]),
                 f"{r['score']} {r['unit']}",
                 f"{r['trials']} x {r['max_epochs']}",
-                r["source"],
+                tr_text(r["source"]),
             ]
             for r in rows
         ],
     )
 
 
-def _row(name: str, cls: type) -> dict[str, object]:
+def _row(name: str, cls: type) -> dict[str, Any]:
     facts = getattr(cls, "facts", None)
     if facts is None:  # its facts come with the user's own data
         doc = (cls.__doc__ or "").partition("\n")[0]

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
+from tunelab.cli.output.say import note
 from tunelab.system.errors import Failure
 from tunelab.tracking.open import open_store
 
@@ -43,8 +44,8 @@ def command(
     """Open the MLflow UI for the results: links to the runs of each experiment and to the newest sweeps."""
     store = open_store(tracking_uri)
     if store.uri.startswith("http"):
-        sys.stderr.write(f"The store is a server: open {store.shown_uri}\n")
-        sys.stderr.writelines(f"{line}\n" for line in links(store, store.shown_uri))
+        note(f"The store is a server: open {store.shown_uri}")
+        note(*links(store, store.shown_uri))
         return
     check_port(host, port)
     # one worker and no job runner: a quarter of the memory and half of the start-up of MLflow's default
@@ -56,8 +57,7 @@ def command(
     arguments += ["--uvicorn-opts", f"--app-dir {os.sep}"]  # for its modules, instead of the working directory
     settings["PYTHONSAFEPATH"] = "1"  # a mlflow.py of the working directory is not the package
     line = [sys.executable, "-m", "mlflow", *arguments, "--artifacts-destination", store.artifact_root()]
-    sys.stderr.write("Starting the MLflow UI ...\n")
-    sys.stderr.flush()
+    note("Starting the MLflow UI ...")
     # In a session of its own: Ctrl-C, or a signal to the whole group, reaches this process, which ends the server.
     server = subprocess.Popen(
         line,
@@ -70,9 +70,7 @@ def command(
     base = f"http://{host}:{port}"
     try:
         wait_until_it_answers(server, f"{base}/health")
-        sys.stderr.write(f"MLflow UI: {base}  (Ctrl-C ends it)\n")
-        sys.stderr.writelines(f"{text}\n" for text in links(store, base))
-        sys.stderr.flush()
+        note(f"MLflow UI: {base}  (Ctrl-C ends it)", *links(store, base))
         code = server.wait()
     except KeyboardInterrupt:
         return

@@ -21,7 +21,8 @@ def command(
 ) -> None:
     """Show running and best trials of a sweep until its search ends; Ctrl-C ends the view, not the sweep."""
     from tunelab.cli.steer import sentence
-    from tunelab.display.display import make_display
+    from tunelab.display.display import make_display, plan_line
+    from tunelab.records.spec import make_spec
     from tunelab.search.events import Started, Steered, TestOpened
     from tunelab.search.journal import JournalTail, is_running
     from tunelab.search.replay import ReplayState
@@ -36,10 +37,7 @@ def command(
     spec, state, tail = session.spec, ReplayState(), JournalTail(folder)
     with make_display() as display:
         display.begin(
-            [
-                f"{name}: {spec['trials']} trials of at most {spec['max_epochs']} epochs, {session.concurrency} at "
-                f"once, sampler {spec['sampler']}, scheduler {spec['scheduler']}",
-            ],
+            [f"{name}: {plan_line(make_spec(spec), session.concurrency)}"],
             int(spec["trials"]),
         )
         judged, runs = False, True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from search_spaces.errors import UserError, did_you_mean
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.output.json_output import print_json
+from tunelab.cli.output.say import say
 
 if TYPE_CHECKING:
     from tunelab.analysis.whatif import RecordedSearch, StoppingRules, WhatIf
@@ -64,7 +64,7 @@ def command(
     lines += lines_of(found, measure) if found is not None else []
     if advise:
         lines += ["", *advice_lines(advice, measure)]
-    sys.stdout.write("\n".join(lines) + "\n")
+    say(*lines)
 
 
 def lines_of(found: WhatIf, measure: Measure) -> list[str]:

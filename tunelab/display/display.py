@@ -13,10 +13,14 @@ from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.system.terminal import printable
+from tunelab.system.language import tr, tr_term
+from tunelab.system.terminal import padded, printable
+from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
     from tunelab.display.live_table import LiveTable
+
+STATUS_CELLS = 13  # of a line
 
 
 class Display(Protocol):
@@ -29,7 +33,7 @@ class Display(Protocol):
         """Show the progress of trials; called often, from the launcher's thread."""
 
     def step(self, text: str) -> None:
-        """Show a step after the search, or something the user should know."""
+        """Show a step after the search, or something the user should know: a text in English, see ``tr_text``."""
 
 
 class Silent:
@@ -105,42 +109,68 @@ class Lines:
                 _say(line_of(trial, self._measure))
 
     def step(self, text: str) -> None:
-        _say(text)
+        _say(tr_text(text))
 
     def note(self, text: str) -> None:
         """Show a line."""
-        _say(text)
+        _say(tr_text(text))
 
 
 def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> list[str]:
     """Return what runs on which data: shown before training begins."""
     facts = task.facts
     rows = [len(splits.train.targets), len(splits.validation.targets), len(splits.test)]
-    split = f"{rows[0]:,} training, {rows[1]:,} validation, {rows[2]:,} sealed test rows; "
-    kind = kind_of(facts.kind)
+    split = tr(
+        "{training:,} training, {validation:,} validation, {test:,} sealed test rows; ",
+        training=rows[0],
+        validation=rows[1],
+        test=rows[2],
+    )
+    title, source = tr_text(facts.title), tr_text(facts.source)
+    about = tr("{title} in {source}", title=title, source=source)
+    has_data = kind_of(facts.kind).has_data
+    if has_data:
+        about = tr("{title} ({kind}), data: {source}", title=title, kind=facts.kind, source=source)
     lines = [
-        f"{facts.title} ({facts.kind}), data: {facts.source}" if kind.has_data else f"{facts.title} in {facts.source}",
-        f"{split if kind.has_data else ''}{spec.trials} trials of at most {spec.max_epochs} epochs, "
-        f"{concurrency} at once, sampler {spec.sampler}, scheduler {spec.scheduler}",
+        about,
+        f"{split if has_data else ''}{plan_line(spec, concurrency)}",
         *_stopping(spec, facts.grace_period),
         Measure.from_facts(facts).description,
     ]
     lines += described(task.description())
-    return lines + ([facts.note] if facts.note else [])
+    return lines + ([tr_text(facts.note)] if facts.note else [])
+
+
+def plan_line(spec: SweepSpec, concurrency: int) -> str:
+    """Return how much a sweep trains, and how it searches."""
+    return tr(
+        "{trials} trials of at most {epochs} epochs, {concurrency} at once, sampler {sampler}, scheduler {scheduler}",
+        trials=spec.trials,
+        epochs=spec.max_epochs,
+        concurrency=concurrency,
+        sampler=spec.sampler,
+        scheduler=spec.scheduler,
+    )
 
 
 def _stopping(spec: SweepSpec, usual_grace: int) -> list[str]:
     """Return when the scheduler may stop a trial, and whether ``--max-epochs`` has moved that."""
     if spec.scheduler == "none":
         return []
-    lines = [
-        f"A trial can be stopped early after {spec.grace_period} {'epoch' if spec.grace_period == 1 else 'epochs'}."
-    ]
+    lines = [tr("A trial can be stopped early after {epochs}.", epochs=_epochs(spec.grace_period or 0))]
     if spec.grace_period == spec.max_epochs and (spec.grace_period or 1) < usual_grace:
         lines.append(
-            f"--max-epochs {spec.max_epochs} lowers the grace period, which is {usual_grace} epochs otherwise."
+            tr(
+                "--max-epochs {epochs} lowers the grace period, which is {usual} epochs otherwise.",
+                epochs=spec.max_epochs,
+                usual=usual_grace,
+            )
         )
     return lines
+
+
+def _epochs(count: int) -> str:
+    return tr("1 epoch") if count == 1 else tr("{count} epochs", count=count)
 
 
 def described(description: Mapping[str, Any]) -> list[str]:
@@ -151,23 +181,30 @@ def described(description: Mapping[str, Any]) -> list[str]:
             continue
         if isinstance(value, dict):
             shown = ", ".join(
-                f"{name} ({why:,})" if isinstance(why, int) else f"{name} ({why})" for name, why in value.items()
+                f"{name} ({why:,})" if isinstance(why, int) else f"{name} ({tr_text(str(why))})"
+                for name, why in value.items()
             )
         elif isinstance(value, list):
             shown = ", ".join(map(str, value))
         else:
-            shown = f"{value:,}" if isinstance(value, int) else str(value)
-        lines.append(f"{key.replace('_', ' ')}: {shown}")
-    return lines + [str(note) for note in description.get("notes", [])]
+            shown = f"{value:,}" if isinstance(value, int) else tr_text(value) if " " in str(value) else str(value)
+        lines.append(f"{tr_term(key.replace('_', ' '))}: {shown}")
+    return lines + [tr_text(str(note)) for note in description.get("notes", [])]
 
 
 def line_of(trial: TrialRecord, measure: Measure) -> str:
     """Return the line of an ended trial. What a failed one said is in the summary, once."""
     best = trial.best
-    head = f"trial {trial.number:>3}  {trial.status.label:<13} {len(trial.epochs):>3} epochs"
-    result = "no result"
+    head = tr(
+        "trial {number:>3}  {status} {epochs:>3} epochs",
+        number=trial.number,
+        status=padded(tr_term(trial.status.label), STATUS_CELLS),
+        epochs=len(trial.epochs),
+    )
+    result = tr("no result")
     if best is not None:
-        result = f"{measure.name} {format_number(measure.value(best.val_loss))} at epoch {best.epoch}"
+        value = format_number(measure.value(best.val_loss))
+        result = tr("{metric} {value} at epoch {epoch}", metric=measure.name, value=value, epoch=best.epoch)
     return f"{head}  {result}  {short_config(trial)}"
 
 

@@ -14,10 +14,12 @@ from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
 from tunelab.records.text import format_duration, format_number
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
+from tunelab.system.language import tr, tr_term
 from tunelab.system.terminal import printable
+from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, JustifyMethod, RenderableType
     from rich.table import Table
 
 REFRESH_SECONDS = 0.25
@@ -82,11 +84,11 @@ class LiveTable:
 
     def step(self, text: str) -> None:
         self._live.stop()
-        self._console.print(printable(text), markup=False)
+        self._console.print(printable(tr_text(text)), markup=False)
 
     def note(self, text: str) -> None:
         """Show a line above the table, which stays."""
-        self._console.print(printable(text), markup=False)
+        self._console.print(printable(tr_text(text)), markup=False)
 
     def close(self) -> None:
         """Remove the table; the summary follows."""
@@ -131,8 +133,14 @@ class Progress:
         spent = now - self.began
         left = spent / seen * (self.total - len(ended)) if seen else math.inf
         left = min(left, max(0.0, self.budget - spent))
-        text = f"{len(ended)}/{self.total} trials, {format_duration(spent)} spent, {format_duration(left)} left"
-        return f"{text}, {failed} failed" if failed else text
+        text = tr(
+            "{ended}/{total} trials, {spent} spent, {left} left",
+            ended=len(ended),
+            total=self.total,
+            spent=format_duration(spent),
+            left=format_duration(left),
+        )
+        return f"{text}, {tr('{count} failed', count=failed)}" if failed else text
 
 
 def draw_trials(
@@ -159,9 +167,10 @@ def draw_trials(
     with_config = width >= cells_of(list(columns.values())) + CONFIG_CELLS
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=with_config)
     for name in fitting:
-        table.add_column(name, justify="left" if name == "status" else "right", no_wrap=True, min_width=columns[name])
+        justify: JustifyMethod = "left" if name == "status" else "right"
+        table.add_column(tr_term(name), justify=justify, no_wrap=True, min_width=columns[name])
     if with_config:
-        table.add_column("what differs", overflow="ellipsis", no_wrap=True, ratio=1)
+        table.add_column(tr("what differs"), overflow="ellipsis", no_wrap=True, ratio=1)
     rows = max(1, height - HEAD_ROWS)
     running = [trial for trial in trials if trial.status == TrialStatus.RUNNING]
     best = ranked(trials)[: max(BEST_ROWS, rows - len(running))]
@@ -189,7 +198,7 @@ def cells_by_name(trial: TrialRecord, columns: Iterable[str], measure: Measure) 
     """Return the texts of a trial's row: of the last epoch, and the best loss in the last column."""
     last, low = (trial.epochs[-1] if trial.epochs else None), trial.best
     *names, lowest = columns
-    known = {"trial": str(trial.number), "status": trial.status.label}
+    known = {"trial": str(trial.number), "status": tr_term(trial.status.label)}
     if last is not None:
         known |= {name: format_number(value) for name, value in last.metrics.items() if name in names}
         known |= {"epoch": str(last.epoch), measure.name: format_number(measure.value(last.val_loss))}

@@ -8,6 +8,7 @@ from trainables import Predictor, Splits
 from tunelab.analysis.objection import objection
 from tunelab.records.result import SweepResult
 from tunelab.records.tracking_store import ModelEntry, TrackingStore
+from tunelab.system.language import in_english
 from tunelab.tracking.descriptions import version_note, version_tags
 
 EXAMPLE_ROWS = 3
@@ -32,6 +33,8 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
     uri = store.log_model(best.run_id, predictor, example, result.task, metrics)
     best = replace(best, model_uri=uri, fault=store.load_back(uri, predictor, example))
     result = replace(result, best=best)
+    with in_english():
+        against = objection(result)
     made = store.register(
         ModelEntry(
             result.task,
@@ -40,7 +43,7 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
             best.val_loss,
             result.data.digest,
             measure=result.measure,
-            objection=objection(result),
+            objection=against,
             note=version_note(result),
             tags=version_tags(result),
         )

@@ -20,6 +20,8 @@ from tunelab.launch.kept_ray import leave_other
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.run import run_resolved
 from tunelab.setup.resolve import InMemory, resolve_sweep
+from tunelab.system.language import use_language
+from tunelab.system.texts import tr_text
 from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def run_sweep(
     direction: str | Sequence[str] | None = None,
     build: Build | None = None,
     test: Score | None = None,
+    language: str | None = None,
     **settings: Any,
 ) -> InteractiveResult:
     """Run a sweep, or continue the interrupted one of the same name.
@@ -62,6 +65,8 @@ def run_sweep(
         direction: ``"minimize"`` (default) or ``"maximize"``, for a function; a list where there are several metrics.
         build: Makes the network of a function from a configuration, so that the winner's model can predict.
         test: Scores the winner of a function's sweep once on sealed data: ``test(model, config)`` returns metrics.
+        language: ``"en"`` or ``"ko"``, of what this process shows from now on; that of the environment variable
+            ``TUNELAB_LANGUAGE`` when None, else English.
         settings: Fields of ``SweepSpec``: ``trials=50``, ``max_epochs=30``, ``name=...``; others are options of the
             task.
 
@@ -73,11 +78,36 @@ def run_sweep(
         SweepFailed: An exception was raised that no code expects; trials that ended are kept.
         KeyboardInterrupt: A signal came before the search had begun.
     """
+    own = {"metric": metric, "direction": direction, "build": build, "test": test}
+    with _speaking(language):
+        return _run_any(task, display, space, data, target, own, settings)
+
+
+@contextmanager
+def _speaking(language: str | None) -> Iterator[None]:
+    """Choose the language, and say errors that a user can mend in it."""
+    use_language(language)
+    try:
+        yield
+    except UserError as error:
+        text = tr_text(str(error))
+        raise (error if text == str(error) else UserError(text).with_traceback(error.__traceback__)) from None
+
+
+def _run_any(
+    task: Any,
+    display: Display | None,
+    space: Space | None,
+    data: Any,
+    target: str | None,
+    own: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> InteractiveResult:
+    """Run a sweep of whatever ``run_sweep`` takes; ``own`` is what only a sweep of a function has."""
     if isinstance(task, SweepSpec):
         if space is not None or data is not None or settings:
             raise UserError("A SweepSpec holds everything that a sweep is given: put the other arguments into it.")
         return _run(task, InMemory(), display or Silent())
-    own = {"metric": metric, "direction": direction, "build": build, "test": test}
     given = {name: value for name, value in own.items() if value is not None}
     if isinstance(task, str | Path):
         values, memory = _named_task(str(task), space, settings, given, data, target)
@@ -90,7 +120,7 @@ def run_sweep(
             f"run_sweep takes a task's name, a Python file, a training function, or a Task; got {type(task).__name__}."
         )
     with _display(display) as shown:
-        return _run(make_spec(values), memory, shown, build)
+        return _run(make_spec(values), memory, shown, own["build"])
 
 
 def _run(spec: SweepSpec, memory: InMemory, display: Display, build: Build | None = None) -> InteractiveResult:

@@ -17,6 +17,8 @@ from tunelab.records.result import SweepResult
 from tunelab.records.text import format_duration, format_number
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
 from tunelab.report.front import GROUPS, OTHERS
+from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 SHOWN_TRIALS = 10
 WIDTH, HEIGHT = 640, 200  # of the drawing of curves, pixels
@@ -33,7 +35,11 @@ def result_html(result: SweepResult) -> str:
     return _render(
         points=() if front is None else front_places(result, front),
         title=result.name,
-        lines=[verdict(result), f"{count_text(result)}, {format_duration(result.wall_seconds)}", result.facts.note],
+        lines=[
+            verdict(result),
+            f"{count_text(result)}, {format_duration(result.wall_seconds)}",
+            tr_text(result.facts.note),
+        ],
         trials=best,
         curves=curve_paths(result.trials, result.measure) if front is None else (),
         measure=result.measure,
@@ -130,9 +136,9 @@ def _render(
             "best": trial.number == winner,
             "cells": [
                 str(trial.number),
-                trial.status.value.replace("_", " "),
+                tr_term(trial.status.label),
                 *_values(trial, measure, on_front.get(trial.number)),
-                *([mark(on_front[trial.number])] if on_front else []),
+                *([tr_term(mark(on_front[trial.number]))] if on_front else []),
                 str(len(trial.epochs)),
                 *(_short(trial.params.get(name, "")) for name in varying),
             ],
@@ -145,13 +151,22 @@ def _render(
         .render(
             title=title,
             lines=[line for line in lines if line],
-            head=["trial", "status", *metrics, *(["fresh seeds"] if on_front else []), "epochs", *varying],
+            head=[
+                tr("trial"),
+                tr("status"),
+                *metrics,
+                *([tr("fresh seeds")] if on_front else []),
+                tr("epochs"),
+                *varying,
+            ],
             rows=rows,
             curves=curves,
             points=points,
-            axes=metrics[:2],
-            groups=[(name, colour) for name, colour, outcomes in GROUPS if _shown(front, outcomes)],
-            measure=measure.phrase,
+            about_curves=tr("{measure} by epoch, a line a trial; the best one is thick", measure=measure.phrase),
+            about_points=tr(
+                "across {across}, up {up}; small dots are the other trials", across=metrics[0], up=metrics[-1]
+            ),
+            groups=[(tr_term(name), colour) for name, colour, outcomes in GROUPS if _shown(front, outcomes)],
             width=WIDTH,
             height=HEIGHT,
         )

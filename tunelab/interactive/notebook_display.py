@@ -13,6 +13,8 @@ from tunelab.interactive.fragment import progress_html
 from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.system.language import tr
+from tunelab.system.texts import tr_text
 
 REFRESH_SECONDS = 0.5
 
@@ -51,7 +53,7 @@ class NotebookDisplay:
 
     def step(self, text: str) -> None:
         """Show a step of the beginning or the end."""
-        self._note = text
+        self._note = tr_text(text)
         self._update()
 
     def close(self) -> None:
@@ -61,6 +63,6 @@ class NotebookDisplay:
     def _update(self) -> None:
         self._shown = time.monotonic()
         ended = sum(t.status != TrialStatus.RUNNING for t in self._trials)
-        count = f"{ended} trials ended" if self._trials else ""
+        count = tr("{count} trials ended", count=ended) if self._trials else ""
         page = progress_html(self._title, [self._head, count, self._note], self._trials, self._measure)
         self._handle.update(self._html(page))

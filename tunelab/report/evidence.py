@@ -10,6 +10,7 @@ from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.report.figures import interval_figure
 from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 
 def confirmation_section(result: SweepResult) -> Section | None:
@@ -41,7 +42,7 @@ def confirmation_section(result: SweepResult) -> Section | None:
     if constant is not None:
         value = format_number(measure.value(constant))
         text += f" {tr('Predicting a constant has a {metric} of {value}.', metric=measure.name, value=value)}"
-    blocks: list[Block] = [Note(found.verdict, warning=found.better is False), Text(text)]
+    blocks: list[Block] = [Note(tr_text(found.verdict), warning=found.better is False), Text(text)]
     known = [row for row in found.rows if math.isfinite(row.mean) and math.isfinite(row.half_width)]
     if known:
         means = [(row, measure.value(row.mean)) for row in known]
@@ -70,7 +71,7 @@ def cross_validation_section(result: SweepResult) -> Section | None:
         rows=result.data.validation_rows,
         seconds=format_number(found.train_seconds, 3),
     )
-    blocks: list[Block] = [Note(found.verdict), Text(text)]
+    blocks: list[Block] = [Note(tr_text(found.verdict)), Text(text)]
     known = [row for row in found.rows if math.isfinite(row.mean) and math.isfinite(row.half_width)]
     if known:
         intervals = [
@@ -133,5 +134,5 @@ def audit_section(result: SweepResult) -> Section | None:
         level=found.level,
         lost=format_number(found.estimated_lost, 3),
     )
-    blocks: list[Block] = [Note(found.verdict, warning=found.flagged), Text(text), Table(columns, rows)]
+    blocks: list[Block] = [Note(tr_text(found.verdict), warning=found.flagged), Text(text), Table(columns, rows)]
     return Section(tr("Audit of early stopping"), blocks)

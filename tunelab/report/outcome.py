@@ -17,6 +17,7 @@ from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.report.limits import MAX_ROWS
 from tunelab.report.parameters import MAX_COLUMNS, parameter_cell, parameter_names
 from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 BEST_ROWS = 10
 
@@ -48,14 +49,14 @@ def verdict_section(result: SweepResult) -> Section:
         )
         blocks.append(Note(text))
     if result.confirmation is not None:
-        blocks.append(Note(result.confirmation.verdict, warning=result.confirmation.better is False))
+        blocks.append(Note(tr_text(result.confirmation.verdict), warning=result.confirmation.better is False))
         if result.best is not None and result.best.members:
             text = tr("Fresh seeds judged single trials: the mean of trials that won was not trained again.")
             blocks.append(Note(text))
     elif result.best is not None and result.front is None:
         blocks.append(Note(not_confirmed(result)))
     if result.facts.note:
-        blocks.append(Note(result.facts.note))
+        blocks.append(Note(tr_text(result.facts.note)))
     return Section(tr("Verdict"), blocks)
 
 
@@ -162,7 +163,7 @@ def failures_section(result: SweepResult) -> Section | None:
 
 def _why(trial: TrialRecord) -> str | None:
     if trial.error:
-        return trial.error.partition("\n")[0]
+        return tr_text(trial.error.partition("\n")[0])
     return tr("the loss became NaN or infinite") if trial.status is TrialStatus.DIVERGED else None
 
 

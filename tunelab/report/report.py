@@ -43,6 +43,7 @@ from tunelab.report.search import (
 from tunelab.report.use import use_section
 from tunelab.report.winner import column_section, winner_section
 from tunelab.system.language import tr
+from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
     from tunelab.records.tracking_store import TrackingStore
@@ -91,7 +92,7 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
         repeat_section(result),
     ]
     return Document(
-        title=f"{result.name}: {result.facts.title}",
+        title=f"{result.name}: {tr_text(result.facts.title)}",
         subtitle=_subtitle(result),
         sections=[section for section in sections if section is not None],
         provenance=provenance(result),
@@ -142,6 +143,6 @@ def log_report(store: TrackingStore, result: SweepResult) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_report(result, Path(folder) / "report.html")
         if front is not None:
-            page = to_html(Document(f"{result.name}: {result.facts.title}", "", [front]))
+            page = to_html(Document(f"{result.name}: {tr_text(result.facts.title)}", "", [front]))
             (Path(folder) / FRONT_FILE).write_text(page, encoding="utf-8")
         store.log_files(result.parent_run_id, Path(folder), ARTIFACT_FOLDER)

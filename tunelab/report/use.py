@@ -8,6 +8,7 @@ from tunelab.analysis.standing import set_options, set_python, set_yaml, winner_
 from tunelab.documents.blocks import Block, Code, Section, Text
 from tunelab.records.result import SweepResult
 from tunelab.system.language import tr
+from tunelab.system.texts import tr_text
 
 
 def use_section(result: SweepResult) -> Section | None:
@@ -30,7 +31,7 @@ def use_section(result: SweepResult) -> Section | None:
         if best.version:
             registered = tr("{uri} is the champion of this task.", uri=uri)
             if not best.champion:
-                registered = f"{tr('{uri} is registered.', uri=uri)} {best.not_champion}".rstrip(" .") + "."
+                registered = f"{tr('{uri} is registered.', uri=uri)} {tr_text(best.not_champion)}".rstrip(" .") + "."
             blocks.append(Text(registered))
     if winner_params(result):
         which = tr("trial {number}", number=best.trial)

@@ -10,6 +10,7 @@ from tunelab.figures.kinds import kind_figures
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 
 def winner_section(result: SweepResult) -> Section | None:
@@ -45,7 +46,7 @@ def winner_section(result: SweepResult) -> Section | None:
         )
         columns = [tr("class"), tr("precision"), tr("recall"), "F1", tr("test rows")]
         blocks.append(Table(columns, rows, caption))
-    blocks += [Note(tr("Left out: {note}.", note=note)) for note in result.evaluation.notes]
+    blocks += [Note(tr("Left out: {note}.", note=tr_text(note))) for note in result.evaluation.notes]
     return Section(tr("The winner: learning curves and errors"), blocks) if blocks else None
 
 

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import gettext
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 from search_spaces.errors import UserError
+from tunelab.system.korean import with_particles
 
 ENGLISH = "en"
-LANGUAGES = (ENGLISH, "ko")
+KOREAN = "ko"
+LANGUAGES = (ENGLISH, KOREAN)
+DOMAIN = "tunelab"  # of the catalogue
 VARIABLE = "TUNELAB_LANGUAGE"
 CATALOGUES = Path(__file__).with_name("locale")
+_for_now: ContextVar[str] = ContextVar("language", default="")  # goes before the environment variable
 
 
 def language() -> str:
     """Return the language in force: that of ``use_language`` or of the environment variable; else English."""
-    chosen = os.environ.get(VARIABLE, "")
+    chosen = _for_now.get() or os.environ.get(VARIABLE, "")
     return chosen if chosen in LANGUAGES else ENGLISH
 
 
@@ -41,6 +48,16 @@ def use_language(name: str | None) -> None:
     os.environ[VARIABLE] = name
 
 
+@contextmanager
+def in_english() -> Iterator[None]:
+    """Return messages in English inside: what a store keeps for readers of every language."""
+    before = _for_now.set(ENGLISH)
+    try:
+        yield
+    finally:
+        _for_now.reset(before)
+
+
 def tr(message: str, /, **values: object) -> str:
     """Return a message in the language in force, English where the catalogue lacks it.
 
@@ -48,7 +65,8 @@ def tr(message: str, /, **values: object) -> str:
         message: In English, with fields as ``str.format`` takes them.
         values: By name of the field.
     """
-    return _catalogue(language()).gettext(message).format(**values)
+    text = _catalogue(language()).gettext(message).format(**values)
+    return with_particles(text) if language() == KOREAN else text
 
 
 def tr_term(term: str) -> str:
@@ -58,4 +76,4 @@ def tr_term(term: str) -> str:
 
 @cache
 def _catalogue(name: str) -> gettext.NullTranslations:
-    return gettext.translation("tunelab", CATALOGUES, [name], fallback=name == ENGLISH)
+    return gettext.translation(DOMAIN, CATALOGUES, [name], fallback=name == ENGLISH)

@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from typing import Any, TextIO
+from unicodedata import east_asian_width
 
 # Control characters other than tabs and line ends, among them all that begin an escape sequence; marks that turn the
 # direction of text, which make a line read as another one; halves of characters, which no encoding has bytes for.
@@ -20,6 +21,37 @@ def printable(text: str) -> str:
 def json_printable(text: str) -> str:
     """Return JSON with the same characters as JSON's own escapes, so that it means what it did."""
     return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def cells(text: str) -> int:
+    """Return the columns that a text takes on a terminal: two for a Hangul syllable."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def padded(text: str, width: int) -> str:
+    """Return a text with blanks behind it, up to a number of columns."""
+    return text + " " * (width - cells(text))
+
+
+def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
+    """Break a text between its words.
+
+    Args:
+        text: One paragraph; blanks at its beginning stay.
+        width: Columns of a line; a word that is wider has a line to itself.
+        indent: What further lines begin with.
+
+    Returns:
+        The lines, at least one.
+    """
+    words = text.split()
+    lines = [text[: len(text) - len(text.lstrip())] + (words[0] if words else "")]
+    for word in words[1:]:
+        if cells(lines[-1]) + 1 + cells(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(indent + word)
+    return lines
 
 
 class PrintableStream(io.TextIOBase):

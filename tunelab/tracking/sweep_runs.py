@@ -245,7 +245,7 @@ def _counts(result: SweepResult) -> dict[str, int]:
 def named_run(run: Run) -> Named:
     """Return a sweep as a user may name it."""
     name, task, run_id = run.data.tags["tunelab.sweep"], run.data.tags["tunelab.task"], str(run.info.run_id)
-    return Named(run_id, (name, run_id), f"{name} on {task} ({run_id[:8]})")
+    return Named(run_id, (name, run_id), f"{name} ({task}, {run_id[:8]})")
 
 
 def _config(result: SweepResult) -> str:

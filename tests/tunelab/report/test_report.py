@@ -220,7 +220,7 @@ def test_the_command_reports_and_logs(shelf: Shelf, in_folder: Path, capsys: pyt
     ("wanted", "message"),
     [
         ("nope", r"No sweep 'nope'. There are: .*toy"),
-        ("", r"'' fits 3 sweeps: .*wine-random on wine"),
+        ("", r"'' fits 3 sweeps: .*wine-random \(wine,"),
         ("{trial}", r"is a trial of sweep '와인'; this takes a sweep"),
         ("{other}", r"is of another tool; this takes a sweep"),
     ],

@@ -26,6 +26,7 @@ from search_spaces import UserError
 from tests.catalogues import OTHERS, catalogue, catalogue_path
 from trainables.base.kinds.registry import KINDS
 from tunelab.analysis.members import MEMBER_COLUMNS
+from tunelab.display.live_table import CELLS
 from tunelab.records.front import PointOutcome
 from tunelab.records.trial import TrialStatus
 from tunelab.report.axes import UNUSED
@@ -35,6 +36,12 @@ from tunelab.system.language import language, tr, tr_term, use_language
 SAME = {  # in every language
     *("run id", "val_loss", "kB"),
     *("distinct 1", "distinct 2", "distinct 3", "self bleu", "seq rep 2", "seq rep 4"),
+}
+DESCRIBED = {  # what shipped tasks say of their data, and the columns of the list of sweeps
+    *("rows", "rows used", "target", "kind", "numeric", "categorical", "dates", "text", "dropped", "classes", "pixels"),
+    *("series", "moments", "step", "season", "horizon", "known", "past", "documents", "tokens", "target transform"),
+    *("characters of a text (mean)", "before fine-tuning", "data", "model", "inferred"),
+    *("sweep", "task", "status", "trials", "metric", "best", "score", "started", "killed", "scheduled"),
 }
 
 
@@ -51,6 +58,8 @@ def messages() -> Iterator[str]:
 def terms() -> set[str]:
     """Values that are shown through ``tr_term``."""
     return {
+        *CELLS,
+        *DESCRIBED,
         *(status.label for status in TrialStatus),
         *(str(outcome) for outcome in PointOutcome),
         *(name for name, _, _ in GROUPS),

@@ -180,8 +180,9 @@ def _dates(cells: pd.Series, order: DateOrder) -> ColumnRole:
         moment = f"{read.iloc[at]:%Y-%m-%d}"
         notes.append(f"cells such as '{example}' are read as {how} ({moment}){doubt}")
     if lost:
-        what, count = ("1 cell is not a date", "counts") if lost == 1 else (f"{lost:,} cells are not dates", "count")
-        notes.append(f"{what} from {YEARS[0]} to {YEARS[1]} and {count} as missing")
+        first, last = YEARS
+        one = f"1 cell is not a date from {first} to {last} and counts as missing"
+        notes.append(one if lost == 1 else f"{lost:,} cells are not dates from {first} to {last} and count as missing")
     return ColumnRole("dates", "; ".join(notes), order.name)
 
 

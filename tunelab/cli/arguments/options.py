@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from inspect import Parameter, Signature
+from inspect import Parameter
 from typing import Annotated, Any
 
 import typer
@@ -140,18 +140,6 @@ def parse_assignment(text: str, where: str = "--set", example: str = "lr=0.01") 
     if not (sign and name.strip() and value.strip()):
         raise UserError(f"{where} '{text}' must be NAME=VALUE, e.g. {where} {example}.")
     return name.strip(), value.strip()
-
-
-def with_parameters(function: Callable[..., Any], parameters: Sequence[Parameter]) -> Callable[..., Any]:
-    """Return a function of keyword arguments alone whose signature lists them, as Typer reads it."""
-
-    def command(*positional: Any, **given: Any) -> Any:
-        return function(*positional, **given)
-
-    command.__doc__ = function.__doc__
-    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return command
 
 
 def argument(name: str, help: str, *, kind: Any = str, metavar: str | None = None, complete: Any = None) -> Parameter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,8 @@ from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
 from tunelab.system.language import tr, tr_term
+from tunelab.system.terminal import wrapped
+from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
     from tunelab.tracking.store import Store
@@ -53,7 +54,7 @@ def print_result(result: SweepResult, store: Store | None = None) -> None:
         result: Of the sweep.
         store: Where it is kept, for the paths and links; None when it is not tracked.
     """
-    _print_lines([result.facts.title, *([result.facts.note] if result.facts.note else [])])
+    _print_lines([tr_text(text) for text in (result.facts.title, result.facts.note) if text])
     _print_trials(result)
     _print_front(result)
     _print_scores(result)
@@ -70,13 +71,13 @@ def print_result(result: SweepResult, store: Store | None = None) -> None:
     ]
     if errors:
         first = errors[0].error.partition("\n")[0]
-        lines.append(tr("{count} trials failed, the first with: {error}", count=len(errors), error=first))
-    lines += [tr("Left out: {note}.", note=note) for note in result.evaluation.notes]
+        lines.append(tr("{count} trials failed, the first with: {error}", count=len(errors), error=tr_text(first)))
+    lines += [tr("Left out: {note}.", note=tr_text(note)) for note in result.evaluation.notes]
     resumed = tr("`{command}` continues it.", command=f"tunelab resume {result.name}")
     if result.ended_as_asked and result.stopped:
         lines.append(f"{tr('The time budget ended the search.')} {resumed}")
     elif result.stopped:
-        lines.append(f"{tr('The search ended early: {reason}.', reason=result.stopped)} {resumed}")
+        lines.append(f"{tr('The search ended early: {reason}.', reason=tr_text(result.stopped))} {resumed}")
     _print_lines(lines)
     _print_verdict(result, store)
 
@@ -182,7 +183,7 @@ def _print_scores(result: SweepResult) -> None:
     others = [name for name in best.test if name != main]
     arrow = headline(result).rpartition(" ")[2]
     models = [(f"{WINNER} {winner_name(result)}", best.validation, best.test)]
-    models += [(tr_term(model.name), model.validation, model.test) for model in result.baselines]
+    models += [(tr_text(tr_term(model.name)), model.validation, model.test) for model in result.baselines]
     rows: list[list[object]] = []
     for name, validation, test in models:
         rest = [*(test.get(other) for other in others), *(validation.get(other) for other in others)]
@@ -198,11 +199,11 @@ def _print_scores(result: SweepResult) -> None:
     )
     members: list[list[object]] = [list(row) for row in member_rows(result)]
     if members:
-        print_table(list(MEMBER_COLUMNS), members, title="What the winner averages, and what it costs")
+        print_table([*map(tr_term, MEMBER_COLUMNS)], members, title=tr("What the winner averages, and what it costs."))
     placed = published_place(result)
     if placed:
         places: list[list[object]] = [[row.model, row.test_rmse, row.source] for row in placed]
-        print_table(["model", f"test rmse{unit}", "source"], places, title=place_sentence(placed))
+        print_table([tr("model"), f"{tr('test')} rmse{unit}", tr("source")], places, title=place_sentence(placed))
 
 
 def _print_verdict(result: SweepResult, store: Store | None) -> None:
@@ -236,14 +237,16 @@ def usage_lines(result: SweepResult, store: Store) -> Iterator[str]:
         yield f"tunelab predict {result.name} INPUT --output predictions.csv"
         yield f'mlflow.pyfunc.load_model("{uri}")  # MLFLOW_TRACKING_URI={store.shown_uri}'
         if best.version:
-            yield f"{uri} {'is the champion' if best.champion else 'is registered'}. {best.not_champion}".rstrip()
+            registered = tr("{uri} is registered.", uri=uri)
+            standing = tr("{uri} is the champion of this task.", uri=uri) if best.champion else registered
+            yield f"{standing} {tr_text(best.not_champion)}".rstrip()
         yield f"tunelab results {result.name} --figures FOLDER"
     run = store.run(result.parent_run_id)
     path = _report_path(run.info.artifact_uri) or f"tunelab report {result.name}"
     yield tr("Report: {path}", path=path)
     served = store.uri.startswith("http")
     link = run_link(store.shown_uri if served else DEFAULT_UI, run.info.experiment_id, result.parent_run_id)
-    yield f"MLflow: {link}{'' if served else '  (with `tunelab ui` running)'}"
+    yield f"MLflow: {link}{'' if served else '  ' + tr_text('(with `tunelab ui` running)')}"
 
 
 def _report_path(artifact_uri: str) -> str:
@@ -262,8 +265,7 @@ def _print_lines(lines: list[str]) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
     for line in lines:
         indent = line[: len(line) - len(line.lstrip())]
-        wrapped = textwrap.wrap(line, width, subsequent_indent=f"{indent}  ", break_long_words=False)
-        sys.stdout.write("\n".join(wrapped or [""]) + "\n")
+        sys.stdout.write("\n".join(wrapped(line, width, indent=f"{indent}  ")) + "\n")
 
 
 def _print_whole(lines: list[str]) -> None:

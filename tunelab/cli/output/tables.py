@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tunelab.records.text import format_number
+from tunelab.system.language import tr
 from tunelab.system.terminal import printable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def print_table(
     table, left_out = make_table(header, rows, console.width, drop_first=drop_first, marked=marked)
     console.print(table)
     if left_out:
-        console.print(f"(in a wider window also: {', '.join(map(printable, left_out))})")
+        console.print(tr("(in a wider window also: {names})", names=", ".join(map(printable, left_out))))
     console.print("")
 
 
@@ -115,7 +116,7 @@ def is_numeric(column: Sequence[object]) -> bool:
 def cell(value: object) -> str:
     """Return a number with four significant digits, a short text, yes or no, or a dash for nothing."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     if isinstance(value, float):
         return format_number(value)
     return "–" if value is None or value == "" else printable(str(value))

@@ -49,7 +49,7 @@ def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     found, notes = place(frame.assign(**{layout.target: frame[layout.target].replace("", None)}), layout)
     empty = [series.group for series in found if not np.isfinite(series.values).any()]
     if empty:
-        raise UserError(f"The column '{layout.target}' has no value{f' of {empty[0]!r}' if empty[0] else ''}.")
+        raise UserError(f"The column '{layout.target}' has no value{f' of series {empty[0]!r}' if empty[0] else ''}.")
     rows = pd.concat([next_rows(series, layout) for series in found], ignore_index=True)
     notes += _known_notes(rows, layout)
     predicted = predictor.predict(rows)["prediction"].to_numpy(dtype=np.float64)

@@ -255,7 +255,7 @@ def place(frame: pd.DataFrame, layout: Layout) -> tuple[list[OneSeries], list[st
 
 
 def _sequence(group: str, counts: np.ndarray, table: pd.DataFrame, layout: Layout, notes: list[str]) -> OneSeries:
-    size, named = layout.step.size, f" of '{group}'" if group else ""
+    size, named = layout.step.size, f" of series '{group}'" if group else ""
     first = counts.min()
     place_of = (counts - first) / size
     on_grid = np.abs(place_of - np.round(place_of)) < 0.01

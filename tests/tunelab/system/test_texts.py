@@ -1,0 +1,71 @@
+"""Texts that are made in English and shown in another language: all have a translation, and each gets its own."""
+
+from __future__ import annotations
+
+import gettext
+import io
+import re
+from itertools import pairwise
+from string import Formatter
+
+import pytest
+
+from tests.catalogues import OTHERS, catalogue, catalogue_path
+from tests.texts import nameless, texts
+from tunelab.system.korean import with_particles
+from tunelab.system.language import DOMAIN
+from tunelab.system.texts import TEXTS, Form, tr_text
+
+HANGUL = re.compile("[가-힣]")
+SAMPLE = "x1"
+
+
+@pytest.fixture(autouse=True)
+def korean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+
+
+def entries(name: str, domain: str = TEXTS) -> dict[str, str]:
+    """The translations of a catalogue."""
+    return {str(entry.id): str(entry.string) for entry in catalogue(name, domain) if entry.id}
+
+
+def fields(form: str) -> set[str]:
+    """The names of a form's fields."""
+    return {name for _, name, *_ in Formatter().parse(form) if name is not None}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_english_text_in_the_code_is_translated(name: str) -> None:
+    known = {nameless(form) for form in (*entries(name), *entries(name, DOMAIN))}
+    assert {form: place for form, place in texts().items() if nameless(form) not in known} == {}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_translation_has_the_fields_of_its_text(name: str) -> None:
+    for form, translation in entries(name).items():
+        assert fields(form) == fields(translation), form
+
+
+def test_a_translation_is_in_korean() -> None:
+    assert [form for form, text in entries("ko").items() if not HANGUL.search(text) and not fields(form)] == []
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_compiled_catalogue_is_that_of_the_text(name: str) -> None:
+    read = gettext.GNUTranslations(io.BytesIO(catalogue_path(name, TEXTS).with_suffix(".mo").read_bytes()))
+    for form, translation in entries(name).items():
+        assert read.gettext(form) == translation, "python -m tests.catalogues"
+
+
+def test_each_text_gets_its_own_translation() -> None:
+    wrong = {}
+    for form, translation in entries("ko").items():
+        parts = [*Formatter().parse(form)]
+        additions = {name for (_, before, *_), (gap, name, *_) in pairwise(parts) if before and name and not gap}
+        values = {name: f" {SAMPLE}" if name in additions else SAMPLE for name in fields(form)}
+        expected = with_particles(Form(form, translation).filled(values))
+        got = tr_text(Form(form, form).filled(values))
+        if got != expected:
+            wrong[form] = got
+    assert wrong == {}
