@@ -29,8 +29,17 @@ if TYPE_CHECKING:
     from tunelab.tracking.store import Store
 
 CHATTER = re.compile(rb"INFO|^\s*$|\[MLflow\]|Registry store URI not provided")
+# Runs a command, and ends all processes of its session when standard input closes: with tunelab, however that ends.
+GUARD = """
+import os, signal, subprocess, sys, threading
 
+def end_with_parent():
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGTERM)
 
+threading.Thread(target=end_with_parent, daemon=True).start()
+sys.exit(subprocess.call(sys.argv[1:], stdin=subprocess.DEVNULL))
+"""
 START_SECONDS = 120.0
 MAX_EXPERIMENTS = 10  # whose links are printed
 MAX_SWEEPS = 5
@@ -60,8 +69,9 @@ def command(
     note("Starting the MLflow UI ...")
     # In a session of its own: Ctrl-C, or a signal to the whole group, reaches this process, which ends the server.
     server = subprocess.Popen(
-        line,
+        [sys.executable, "-P", "-c", GUARD, *line],
         env={**os.environ, **settings},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -131,7 +141,8 @@ def copy_warnings(server: subprocess.Popen[bytes]) -> None:
 def end(server: subprocess.Popen[bytes]) -> None:
     """End the server and its worker, which are a process group."""
     if server.poll() is None:
-        os.killpg(server.pid, signal.SIGTERM)
+        assert server.stdin is not None
+        server.stdin.close()
         try:
             server.wait(10)
         except subprocess.TimeoutExpired:

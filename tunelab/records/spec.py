@@ -44,6 +44,9 @@ class Shown:
     choices: tuple[str, ...] = ()
 
 
+LARGEST = 2**53  # numbers from here on are slips; sums of them are no longer exact
+
+
 def option(
     panel: str,
     default: Any,
@@ -54,6 +57,8 @@ def option(
     **constraints: Any,
 ) -> Any:
     """Make a field of ``SweepSpec`` that is an option of the command line, see ``Shown``."""
+    if {"ge", "gt"} & constraints.keys():
+        constraints.setdefault("lt", LARGEST)
     extra: dict[str, Any] = {"panel": panel, "metavar": metavar, "default": shown, "choices": choices}
     return Field(default, description=help, json_schema_extra=extra, **constraints)
 

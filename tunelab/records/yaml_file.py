@@ -14,6 +14,7 @@ from trainables.base.contract.bounded_input import read_bounded
 MAX_BYTES = 2**20
 MAX_NODES = 100_000  # keys, values and lists of a document, with aliases written out
 NODE_LETTERS = 64  # of a text, beyond which it counts as several nodes
+MAX_DIGITS = 1_000  # of a whole number; Python does not even print those of 0xfff... with more than 4,300
 
 
 def read_yaml(path: Path, what: str) -> Any:
@@ -73,6 +74,11 @@ class _Loader(yaml.SafeLoader):
             return 1 + sum(self._sizes[item] for item in node.value)
         return 1 + len(node.value) // NODE_LETTERS
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > MAX_DIGITS:
+            raise yaml.constructor.ConstructorError(None, None, "a number has too many digits", node.start_mark)
+        return int(super().construct_yaml_int(node))  # type: ignore[no-untyped-call]
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         given = set()
         for key in (str(key.value) for key, _ in node.value):  # before others are merged in, which these may override
@@ -81,3 +87,6 @@ class _Loader(yaml.SafeLoader):
             given.add(key)
         found: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return found
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)

@@ -39,6 +39,8 @@ HOSTILE = {
     "code": ("a: !!python/object/apply:os.system ['touch pwned']\n", "could not determine a constructor"),
     "deep": ("[" * 5_000, "nested too deeply"),
     "number": ("a: " + "9" * 5_000, "not valid YAML"),
+    "hexadecimal": ("trials: 0x" + "f" * 50_000, "a number has too many digits"),
+    "sexagesimal": ("set: {lr: " + "1:" * 5_000 + "1}", "a number has too many digits"),
     "date": ("a: 2026-99-99", "not valid YAML"),
     "long": ("a: 1\n" + "#" * 2**20, "the most that is read"),
     "key": ("? [a]\n: 1\n", "not valid YAML"),

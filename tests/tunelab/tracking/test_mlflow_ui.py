@@ -50,14 +50,16 @@ def ui(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shelf.uri,
     ]
     root = str(Path(__file__).parents[3])
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": root},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    said = folder / "said.txt"
+    with said.open("w") as stderr:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": root},
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
     address = f"http://127.0.0.1:{port}"
     end = time.monotonic() + START_SECONDS
     while not _answers(f"{address}/health"):
@@ -65,8 +67,14 @@ def ui(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert time.monotonic() < end, "the UI did not start"
         time.sleep(0.3)
     yield address
-    os.killpg(process.pid, signal.SIGTERM)  # the server's worker too; the group is the test's own
+    for _ in range(2):  # to the process and to its group, as `timeout -s INT` does
+        os.killpg(process.pid, signal.SIGINT)
     process.wait(30)
+    assert "Traceback" not in said.read_text()
+    end = time.monotonic() + START_SECONDS
+    while _answers(f"{address}/health"):  # the server ends with the command, though it is not in its group
+        assert time.monotonic() < end, "the server did not end"
+        time.sleep(0.3)
 
 
 @pytest.fixture(scope="module")
