@@ -5,11 +5,14 @@ Every text in a block is shown as it is: the two renderers escape it, and no blo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tunelab.system.language import language
+
+_PAGE = re.compile(r"https?://|[^:/?#]*(?:[/?#](?!/)|$)", re.IGNORECASE)
 
 Cell = str | int | float | bool | None
 
@@ -90,6 +93,11 @@ class Link:
 
     text: str
     address: str
+
+    @property
+    def href(self) -> str:
+        """The address where it opens a page: of http or of a file beside this one; "#" for one that runs code."""
+        return self.address if _PAGE.match(self.address) else "#"
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,11 @@ LIST_MARK = re.compile(r"^(\d*)([-+.)])")  # at the start of a line it would beg
 
 def to_markdown(document: Document) -> str:
     """Render the whole document. Equal documents give equal text; ``made`` has a line to itself."""
-    parts = [f"# {plain(document.title)}", plain(document.subtitle)]
+    parts = [f"# {plain(document.title)}", _paragraph(document.subtitle)]
     for index, section in enumerate(document.sections):
         parts += _section(section)
         if index == 0 and document.made:
-            parts.append(plain(document.made))
+            parts.append(_paragraph(document.made))
     if document.provenance:
         parts += [f"## {tr('Provenance')}", _facts(document.provenance.items())]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -75,9 +75,9 @@ def _block(block: Block) -> str:
         case Text(text):
             return _paragraph(text)
         case Note(text, warning):
-            return f"> {'**Warning:** ' if warning else ''}{plain(text)}"
+            return f"> {'**Warning:** ' if warning else ''}{_paragraph(text)}"
         case Items(texts):
-            return "\n".join(f"- {plain(text)}" for text in texts)
+            return "\n".join(f"- {_paragraph(text)}" for text in texts)
         case Heading(text):
             return f"### {plain(text)}"
         case Facts(pairs):
@@ -86,10 +86,10 @@ def _block(block: Block) -> str:
             return _table(block)
         case Code(text):
             return fenced(text)
-        case Link(text, address):
-            return f"[{plain(text)}](<{_address(address)}>)"
+        case Link(text):
+            return f"[{plain(text)}](<{_address(block.href)}>)"
         case Folded(summary, inner):
-            return "\n\n".join([plain(summary), *_blocks(inner)])
+            return "\n\n".join([_paragraph(summary), *_blocks(inner)])
         case Figure() | Panels() | Image():
             return f"*Figure in the HTML report: {plain(block.caption)}*"
         case Cards(groups):
@@ -103,7 +103,7 @@ def _address(address: str) -> str:
 
 def _facts(pairs: Iterable[tuple[str, Cell]]) -> str:
     return "\n".join(
-        f"- {plain(name)}: {plain(cell_text(value)) if isinstance(value, str) else cell_text(value)}"
+        f"- {_paragraph(name)}: {plain(cell_text(value)) if isinstance(value, str) else cell_text(value)}"
         for name, value in pairs
     )
 
@@ -116,7 +116,7 @@ def _table(table: Table) -> str:
     for index, row in enumerate(table.rows):
         cells = [_cell(value, table.digits) for value in row]
         lines.append(_line(f"**{cell}**" if cell != EMPTY and index in table.marked else cell for cell in cells))
-    return (f"{plain(table.caption)}\n\n" if table.caption else "") + "\n".join(lines)
+    return (f"{_paragraph(table.caption)}\n\n" if table.caption else "") + "\n".join(lines)
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -43,6 +43,9 @@ HOSTILE = (
     "# heading\n- item\n1. one",
     "&lt;b&gt; %{x} \u202etxet \ud800",
     "{{ 7 * 7 }} {% raw %}",
+    "1) one",
+    "javascript:alert(1)",
+    "//elsewhere.example",
 )
 
 
@@ -107,6 +110,15 @@ def test_no_text_becomes_markup_in_markdown(hostile: str, text: str) -> None:
     markdown = to_markdown(document(hostile + text))
     assert kinds(markdown) == kinds(to_markdown(document("harmless")))
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]", markdown)
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", " JavaScript:x", "data:text/html,x", "vbscript:x", "//evil"]
+)
+def test_an_address_that_runs_code_or_leaves_the_page_opens_nothing(address: str) -> None:
+    pages = Document("t", "", [Section("s", [Link("here", address), Link("there", "http://127.0.0.1:5000/#/runs")])])
+    assert re.findall(r'<p><a href="([^"]*)">', to_html(pages)) == ["#", "http://127.0.0.1:5000/#/runs"]
+    assert "[here](<#>)" in to_markdown(pages)
 
 
 def test_a_page_shows_the_texts_that_it_was_given() -> None:
