@@ -17,7 +17,7 @@ from tunelab.documents.html import to_html
 from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
 from tunelab.figures.mosaic import mosaic
-from tunelab.figures.ticks import log_axis
+from tunelab.figures.ticks import log_axis, whole_ticks
 
 HEIGHT = {"normal": 380, "small": 240, "tall": 480, "large": 600}  # pixels of a row
 QUIET = "#7f8c8d"
@@ -114,6 +114,8 @@ def _x_axis(chart: Chart, axes: _Axes) -> Json:
         axis["type"] = "category"
     if any(isinstance(mark, Images) for mark in chart.marks):
         axis["visible"] = False
+    if chart.whole_x:
+        axis |= whole_ticks([float(v) for mark in chart.marks if isinstance(mark, Line) for v in mark.x])
     return axis
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tunelab.records.text import format_tick
 
+MAX_WHOLE = 8  # of a tick at every whole number; on a longer axis plotly's own lie on whole numbers
 LOG_RATIO = 5.0  # of the largest to the smallest value; below it a linear axis shows as much, with more ticks
 
 
@@ -22,6 +23,11 @@ def log_axis(values: Sequence[float]) -> dict[str, Any]:
         return {"type": "log"}
     ticks = log_ticks(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))))
     return {"type": "log", "tickvals": ticks, "ticktext": [format_tick(tick) for tick in ticks]}
+
+
+def whole_ticks(values: Sequence[float]) -> dict[str, Any]:
+    """Return the attributes of a plotly axis without ticks between whole numbers, which plotly sets on short axes."""
+    return {"dtick": 1} if values and max(values) - min(values) < MAX_WHOLE else {}
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -10,7 +10,7 @@ from tunelab.analysis.progress import best_so_far
 from tunelab.display.display import short_config
 from tunelab.documents.blocks import Figure
 from tunelab.documents.style import COLOURS
-from tunelab.figures.ticks import log_axis, wants_log
+from tunelab.figures.ticks import log_axis, wants_log, whole_ticks
 from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
@@ -166,6 +166,7 @@ def curves_figure(result: SweepResult, reference: int | None) -> Figure:
         _curve(t, measure, *special[t.number]) for t in sorted(ranked, key=lambda t: -t.number) if t.number in special
     ]
     losses = [measure.value(e.val_loss) for t in shown for e in _finite(t)]
+    lengths = [0.0, *(float(len(t.epochs)) for t in shown)]
     caption = [tr("The {measure} after each epoch of each trial with a result.", measure=measure.phrase)]
     if len(ranked) > MAX_CURVES:
         caption.append(tr("The {shown} best of {count:,} trials.", shown=MAX_CURVES, count=len(ranked)))
@@ -174,7 +175,7 @@ def curves_figure(result: SweepResult, reference: int | None) -> Figure:
     return Figure(
         [trace for trace in traces if trace["x"]],
         {
-            "xaxis": {"title": {"text": tr("epoch")}, "rangemode": "tozero"},
+            "xaxis": {"title": {"text": tr("epoch")}, "rangemode": "tozero", **whole_ticks(lengths)},
             "yaxis": {**loss_scale(losses), "title": {"text": measure.name}},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },

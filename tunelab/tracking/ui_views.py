@@ -56,7 +56,7 @@ def experiment_tags(result: SweepResult) -> dict[str, str]:
     aim = "maximise" if measure.is_maximised else "minimise"
     score = f"{facts.score} ({'higher' if facts.score_direction == 'maximize' else 'lower'} is better)"
     note = (
-        f"**{plain(facts.title)}** ({plain(facts.kind)}). {plain(f'Data: {facts.source} ({facts.licence}).')} "
+        f"{plain(facts.title)} ({plain(facts.kind)}). {plain(f'Data: {facts.source} ({facts.licence}).')} "
         f"Trials {aim} `{plain(measure.name)}`; the headline score is {plain(f'{score}. {facts.note}')}\n\n"
         "Each sweep is a run, its trials are nested under it. "
         "The menu *Views* holds *Sweeps*, *Sweeps compared* and *Trials*."

@@ -43,8 +43,8 @@ function themed(layout) {
   copy.font = { ...copy.font, color: ink };
   copy.paper_bgcolor = copy.plot_bgcolor = "rgba(0,0,0,0)";
   copy.modebar = { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: ink };
-  // on a phone the legend goes under the figure, where it takes no width
-  if (innerWidth < 640) copy.legend = { ...copy.legend, orientation: "h", x: 0, xanchor: "left", y: -0.2, yanchor: "top" };
+  // on a phone a legend at the side goes under the figure, where it takes no width
+  if (innerWidth < 640 && copy.legend?.orientation !== "h") copy.legend = { ...copy.legend, orientation: "h", x: 0, xanchor: "left", y: -0.2, yanchor: "top" };
   for (const name of Object.keys(copy)) {
     if (/^[xy]axis\d*$/.test(name)) copy[name] = { ...copy[name], gridcolor: line, zerolinecolor: line, linecolor: line };
   }
