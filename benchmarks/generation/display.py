@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from tunelab.system.language import tr
-from tunelab.system.terminal import printable
+from tunelab.system.terminal import printable, stream_below
 
 
 class Quiet:
@@ -31,7 +32,7 @@ class Terminal:
     """A progress bar on standard error; plain lines where that is no terminal."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True)
+        self.console = Console(file=stream_below(sys.stderr))
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._tokens, self._began = 0, 0.0

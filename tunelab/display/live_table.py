@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from tunelab.records.spec import SweepSpec
 from tunelab.records.text import format_duration, format_number
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
 from tunelab.system.language import tr, tr_term
-from tunelab.system.terminal import printable
+from tunelab.system.terminal import printable, stream_below
 from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class LiveTable:
         from rich.console import Console
         from rich.live import Live
 
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or Console(file=stream_below(sys.stderr), highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._progress = Progress(0, 0.0)
         self._drawn = 0.0

@@ -59,7 +59,8 @@ class PrintableStream(io.TextIOBase):
 
     Progress bars begin a line again with a carriage return: at the beginning of what is written it is left as it is.
     Rich finds the stream below by the name that it gives its own proxies, because it writes escape sequences itself;
-    texts that it is given pass through ``printable`` where they come in.
+    texts that it is given pass through ``printable`` where they come in. A live display of Rich puts a proxy before
+    this stream and looks below that one alone: see ``stream_below``.
 
     Args:
         stream: standard output or standard error.
@@ -101,6 +102,12 @@ class PrintableStream(io.TextIOBase):
     @property
     def buffer(self) -> Any:
         return self.rich_proxied_file.buffer
+
+
+def stream_below(stream: TextIO) -> TextIO:
+    """Return the terminal's own stream, for a live display of Rich, which writes escape sequences itself."""
+    below: TextIO = stream.rich_proxied_file if isinstance(stream, PrintableStream) else stream
+    return below
 
 
 def make_streams_printable() -> None:

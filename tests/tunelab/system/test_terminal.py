@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.generation.display import Terminal
 from tests.tunelab.conftest import Shelf
 from tunelab.cli.main import main
 from tunelab.cli.output.json_output import print_json
@@ -171,6 +172,27 @@ def test_no_error_of_the_command_line_steers_the_terminal(
     assert ended.value.code == 2
     assert read().startswith("tunelab: ")
     assert STEERS.search(read()) is None
+
+
+def test_live_displays_draw_below_the_stream_that_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", PrintableStream(screen))
+    table, bar = LiveTable(), Terminal()
+    table.begin(["what runs"], 4)
+    table.progress([])
+    table.close()
+    bar.start("Samples", 4, 0)
+    bar.step(10, 1)
+    bar.stop()
+    assert "\x1b[" in screen.getvalue()
+    assert "\\x1b" not in screen.getvalue()
 
 
 def test_a_progress_bar_begins_its_line_again_and_rich_draws_below() -> None:

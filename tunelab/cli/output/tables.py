@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 UNLIMITED = 10_000  # columns of a pipe or a file
+MAX_NAMED = 6  # of the columns that are left out; a space with many branches has dozens
 GAP = 3  # blanks between two columns
 SHORT = 16  # a text that is not longer is never broken
 
@@ -35,7 +36,12 @@ def print_table(
     table, left_out = make_table(header, rows, console.width, drop_first=drop_first, marked=marked)
     console.print(table)
     if left_out:
-        console.print(tr("(in a wider window also: {names})", names=", ".join(map(printable, left_out))))
+        names = ", ".join(map(printable, left_out[:MAX_NAMED]))
+        text = tr("(in a wider window also: {names})", names=names)
+        if len(left_out) > MAX_NAMED:
+            more = len(left_out) - MAX_NAMED
+            text = tr("(in a wider window also: {names} and {count} more columns)", names=names, count=more)
+        console.print(text)
     console.print("")
 
 
