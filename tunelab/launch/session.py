@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tunelab.launch.kept_ray import in_use, keep_running, shutdown_kept
 from tunelab.launch.own_ray import own_sessions
 from tunelab.launch.ray_internals.forks import ForkServer, fork_server, ray_runs, starts_ray
 from tunelab.launch.ray_internals.patches import patched_ray, raylet_silenced
-from tunelab.launch.ray_internals.watch import guarded
+from tunelab.launch.ray_internals.watch import address_of, guarded
 from tunelab.launch.ray_start import prepared, start_failed
 from tunelab.system.scratch import mark_process
 from tunelab.system.signals import hangup_ignored, put_off, unanswered
@@ -100,10 +100,12 @@ def _enter(block: ExitStack, address: str | None, workers: int | None, meanwhile
         block.enter_context(prepared())
     ray = import_ray()  # alone: the sooner Ray's processes start, the sooner workers load beside what follows
     meanwhile()
+    before = own_sessions()
     _start(address, workers or os.cpu_count() or 1, forks if local else None)
-    block.callback(_shut_down, local)
+    sessions = [session for session in own_sessions() if session not in before] if local else []
+    block.callback(_shut_down, sessions, address_of(ray))
     block.enter_context(guarded(ray))
-    for session in own_sessions() if local else ():
+    for session in sessions:
         mark_process(session)
 
 
@@ -142,16 +144,24 @@ def _start(address: str | None, workers: int, forks: ForkServer | None) -> None:
             )
     except Exception as error:  # Ray raises anything, down to ``Exception`` itself
         with suppress(Exception):  # of a Ray that did not come up; what was raised first matters more
-            _shut_down(local)
+            _shut_down(own_sessions() if local else ())
         raise start_failed(error, address or "this machine") from error
     except KeyboardInterrupt:  # it came while Ray started, and waited for that
-        _shut_down(local)
+        _shut_down(own_sessions() if local else ())
         raise
 
 
-def _shut_down(local: bool) -> None:
-    import_ray().shutdown()
-    for session in own_sessions() if local else ():
+def _shut_down(sessions: Iterable[Path], address: str = "") -> None:
+    """End Ray and remove its session folders.
+
+    Args:
+        sessions: The folders.
+        address: Of the Ray that is meant: another one, which the user started since, is left alone.
+    """
+    ray = import_ray()
+    if not address or address_of(ray) in ("", address):
+        ray.shutdown()
+    for session in sessions:
         shutil.rmtree(session, ignore_errors=True)
 
 

@@ -86,6 +86,22 @@ def test_ten_lines_in_a_fresh_kernel_and_a_second_sweep_on_the_same_ray(kernel: 
 
 
 @pytest.mark.slow
+def test_a_ray_of_the_users_own_is_used_and_left_alone(kernel: Kernel) -> None:
+    run(kernel, TEN_LINES)
+    kept = ray_of(kernel)
+    start = "import ray\nray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)"
+    assert "ray.init twice" in kernel.run(start).error
+    kernel.run(f"ray.shutdown()\n{start}")  # as Ray's message says, rather than tunelab.shutdown()
+    assert wait_until(lambda: not {p for p, line in kept.items() if "raylet" in line and command_line(p) == line})
+    assert run(kernel, TEN_LINES).result.startswith("<sweep train-")
+    own = {pid: line for pid, line in ray_of(kernel).items() if pid not in kept}
+    assert own
+    run(kernel, "tunelab.shutdown()")
+    assert run(kernel, "print(ray.get(ray.remote(lambda: 7).remote()))").text.strip() == "7"
+    assert run(kernel, TEN_LINES).result.startswith("<sweep train-")
+
+
+@pytest.mark.slow
 def test_an_interrupted_cell_ends_in_order_and_the_sweep_continues(kernel: Kernel) -> None:
     run(kernel, TEN_LINES)
     interrupts: list[str] = []

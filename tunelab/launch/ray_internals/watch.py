@@ -70,14 +70,16 @@ def run_watched(act: Callable[[], object], give_up: Callable[[Exception], object
 def guarded(ray: Any) -> Iterator[None]:
     """Let go of a Ray that dies during the block, also where nothing waits for it.
 
-    The block ends before Ray is ended on purpose.
+    The block ends before Ray is ended on purpose. A user who ends this Ray with ``ray.shutdown()`` and starts another
+    one keeps that.
     """
-    lost_part, over = make_look(ray), Event()
+    lost_part, over, address = make_look(ray), Event(), address_of(ray)
 
     def watch() -> None:
         while not over.wait(LOOK_SECONDS):
             if lost_part():
-                let_go(ray)
+                if address_of(ray) == address:
+                    let_go(ray)
                 return
 
     thread = Thread(target=watch, name="watching Ray", daemon=True)
@@ -87,6 +89,11 @@ def guarded(ray: Any) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def address_of(ray: Any) -> str:
+    """Return the address of the Ray that this process is connected to; empty without one."""
+    return str(ray.get_runtime_context().gcs_address) if ray.is_initialized() else ""
 
 
 def make_look(ray: Any) -> Callable[[], str]:
