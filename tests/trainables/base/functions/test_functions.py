@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import random
+import textwrap
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -236,6 +239,33 @@ def test_the_digest_is_that_of_source_closure_and_data() -> None:
     assert digest(random_losses) != digest(make(1.0))
 
 
+def stop_at_first_report(function: Callable[[Mapping[str, Any], FunctionTrial], Any]) -> None:
+    """Train a function that the search stops after its first epoch."""
+    task = FunctionTask(function, SPACE)
+    reports = iter(task.fit({"width": 2}, task.load().training, 7, max_epochs=3))
+    next(reports)
+    reports.close()  # type: ignore[attr-defined]
+
+
+def around(function: Callable[..., Any]) -> int:
+    """How many statements a training function has, its head and what only this test needs aside."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    return sum(isinstance(node, ast.stmt) for node in ast.walk(tree)) - 2
+
+
+def test_a_loop_of_partial_fit_is_five_lines() -> None:
+    def train(config: Mapping[str, Any], trial: FunctionTrial) -> None:
+        model = SGDClassifier(loss="log_loss", random_state=trial.seed)
+        for _ in range(trial.max_epochs):
+            model.partial_fit(INPUTS, LABELS, classes=[0, 1])
+            trial.report(accuracy=model.score(INPUTS, LABELS), model=model)
+
+    reports = run(train, ACCURACY)
+    assert [r.epoch for r in reports] == [1, 2, 3]
+    assert any(report.weights is not None for report in reports)
+    assert around(train) < 15
+
+
 def test_a_lightning_module_reports_through_a_callback() -> None:
     lightning = pytest.importorskip("pytorch_lightning", reason="Lightning is not installed")
 
@@ -264,8 +294,13 @@ def test_a_lightning_module_reports_through_a_callback() -> None:
             accelerator="cpu",
         )
         trainer.fit(Module(config["width"]), loader, loader)
+        to_the_end.append(trial.epoch)
 
+    to_the_end: list[int] = []
     reports = run(train)
+    stop_at_first_report(train)
+    assert to_the_end == [3]  # not where the search stopped it
+    assert around(train) < 15
     assert [r.epoch for r in reports] == [1, 2, 3]
     assert reports[-1].val_loss < reports[0].val_loss
     assert reports[-1].weights is not None
@@ -295,8 +330,13 @@ def test_a_transformers_trainer_reports_through_a_callback(tmp_path: Path) -> No
             eval_dataset=rows,
             callbacks=[trial.trainer_callback()],
         ).train()
+        to_the_end.append(trial.epoch)
 
+    to_the_end: list[int] = []
     reports = run(train)
+    stop_at_first_report(train)
+    assert to_the_end == [3]
+    assert around(train) < 15
     assert [r.epoch for r in reports] == [1, 2, 3]
     assert reports[-1].val_loss < reports[0].val_loss
     assert reports[-1].weights is not None
