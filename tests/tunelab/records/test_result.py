@@ -68,7 +68,7 @@ def test_a_result_is_read_back_as_it_was() -> None:
 def test_a_winner_without_a_confirmation_has_none() -> None:
     summary = made_up_result([], Toy.facts).summary()
     assert (summary["confirmation"], summary["audit"], summary["best"]) == (None, None, None)
-    assert summary["evaluation"] == {"importance": None, "classification": None, "notes": (), "regression": None}
+    assert not any(summary["evaluation"].values())
 
 
 @pytest.mark.parametrize("found", [1, 99])
