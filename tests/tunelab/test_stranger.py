@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from tunelab.cli.main import main
 from tunelab.records.spec import make_spec, public_spec
 from tunelab.reproduce import reproduce
 from tunelab.search.events import Started
+from tunelab.search.inbox import Command, send
 from tunelab.search.journal import Journal
 from tunelab.tracking.store import Store
 
@@ -169,6 +171,36 @@ def test_clean_removes_nothing_where_only_a_journal_points(tmp_path: Path) -> No
     said: list[str] = []
     assert [one for one in find_removable(home, said.append) if one.owner == "theirs"] == []
     assert "theirs is left alone: Its journal names the storage" in said[0]
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "steering.jsonl", "lock"])
+def test_nothing_is_written_through_a_link_in_a_sweeps_folder(
+    in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A torn last line of a journal is cut off, and commands are appended: not to this user's other files."""
+    precious = in_folder / "precious.txt"
+    precious.write_text("no line end")
+    write_journal(in_folder / "mlruns", "theirs", in_folder)
+    folder = in_folder / "mlruns" / "sweeps" / "theirs"
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(precious)
+    if name == "steering.jsonl":
+        with pytest.raises(UserError, match="is a link"):
+            send(folder, Command("pause"))
+    else:
+        for words in (["resume", "theirs"], ["clean"]):
+            command(monkeypatch, capsys, *words)
+    assert precious.read_text() == "no line end"
+
+
+def test_a_pipe_in_the_place_of_a_journal_is_not_waited_for(
+    in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = in_folder / "mlruns" / "sweeps" / "odd"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "journal.jsonl")
+    code, said = command(monkeypatch, capsys, "resume", "odd")
+    assert (code, "is damaged" in said) == (2, True)
 
 
 def test_clean_follows_no_link_out_of_a_sweeps_folder(tmp_path: Path) -> None:

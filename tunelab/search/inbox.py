@@ -12,6 +12,7 @@ from secrets import token_hex
 from typing import Any
 
 from tunelab.search.events import MALFORMED
+from tunelab.system.appending import open_to_append
 
 FILE = "steering.jsonl"
 POLL_SECONDS = 0.2
@@ -42,7 +43,7 @@ class Command:
 
 def send(folder: Path, command: Command) -> None:
     """Append a command to the file in a sweep's folder."""
-    file = os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    file = open_to_append(folder / FILE)
     try:
         os.write(file, (json.dumps(vars(command), ensure_ascii=False) + "\n").encode())
     finally:

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from search_spaces import UserError
 from trainables.base.worker.storage import NO_SPACE
 from tunelab.search.events import FORMAT, MALFORMED, Ended, Event, Format, from_line, to_line
+from tunelab.system.appending import open_to_append
 from tunelab.system.errors import DiskFull
 
 FILE = "journal.jsonl"
@@ -25,7 +26,7 @@ class Journal:
         folder: The sweep's folder; it must exist.
 
     Raises:
-        UserError: Another process runs this sweep. A process releases its lock however it ends.
+        UserError: Another process runs this sweep, or the file is a link. A process releases its lock however it ends.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,8 +38,12 @@ class Journal:
             raise UserError(
                 f"Sweep '{folder.name}' is running in another process. Wait for it, stop it, or give another --name."
             ) from error
+        try:
+            self._file = open_to_append(self.path)
+        except BaseException:
+            self._owner.release()
+            raise
         self._cut_torn_line()
-        self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._lock = threading.Lock()  # the launcher's thread and tracking's both write
         self._flusher = _Flusher(self._file)
 
@@ -87,12 +92,9 @@ class Journal:
 
     def _cut_torn_line(self) -> None:
         """Remove a last line that a kill left half-written."""
-        if not self.path.exists():
-            return
         content = self.path.read_bytes()
         if content and not content.endswith(b"\n"):
-            with self.path.open("r+b") as file:
-                file.truncate(content.rfind(b"\n") + 1)
+            os.ftruncate(self._file, content.rfind(b"\n") + 1)
 
 
 class _Flusher(threading.Thread):
@@ -158,6 +160,8 @@ class JournalTail:
         Raises:
             UserError: The journal is damaged, or has a newer format.
         """
+        if self._path.is_fifo():  # it would be waited for
+            raise UserError(f"The journal '{self._path}' is damaged: it is not a file.")
         try:
             with self._path.open("rb") as file:
                 file.seek(self._bytes)
