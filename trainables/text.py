@@ -14,6 +14,7 @@ from trainables.base.contract.names import task_name
 from trainables.base.contract.options import TaskOption
 from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
 from trainables.base.kinds.kind import TABLE_KINDS
+from trainables.base.text.references import CHARACTERS, ENCODER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 STEPS, MIN_EPOCHS, MAX_EPOCHS = 2_000, 6, 40  # of the optimizer in a whole trial, and the epochs that these may be
 USUAL_BATCH, TRAINING_SHARE, GRACE_SHARE = 32, 0.64, 9
 MIN_TEXTS = 20
-ENCODER = {  # of the space ``text_encoder``
-    "encoder_epochs": 3,
-    "encoder_lr": 1e-3,
-    "encoder_share": 0.03,
-    "frozen_layers": 0.0,
-    "encoder_dropout": 0.1,
-    "encoder_weight_decay": 1e-2,
-    "encoder_batch_size": 16,
-}
 
 
 class Text(Task):
@@ -65,27 +57,7 @@ class Text(Task):
         score_direction="maximize",
         note="The kind is inferred from the target and shown before training.",
     )
-    reference = {
-        "family": "ngrams",
-        "batch_size": 32,
-        "longest": 4,
-        "log2_buckets": 16,
-        "ngrams_width": 16,
-        "ngrams_dropout": 0.2,
-        "ngrams_lr": 1e-2,
-        "ngrams_weight_decay": 1e-2,
-        "cell": "gru",
-        "recurrent_embedding_size": 32,
-        "recurrent_width": 48,
-        "recurrent_dropout": 0.2,
-        "recurrent_lr": 5e-3,
-        "recurrent_weight_decay": 1e-3,
-        "attention_width": 64,
-        "n_layers": 2,
-        "attention_dropout": 0.1,
-        "attention_lr": 1e-3,
-        "attention_weight_decay": 1e-3,
-    }
+    reference = CHARACTERS
     space_name = "text"
     options = (
         TaskOption("data", "Table with the texts: CSV or TSV (also .gz) or Parquet."),
@@ -176,11 +148,9 @@ class Text(Task):
         return frame
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
-
         from trainables.base.contract.splits import split_distinct
         from trainables.base.kinds.registry import row_kind
         from trainables.base.tables.reading.file import read_table_file
-        from trainables.base.text.characters import Characters
         from trainables.base.text.text_predictor import cut_note
 
         frame = self._read(read_table_file(self.path).frame)
@@ -191,23 +161,9 @@ class Text(Task):
             for name, part in (("train", rows.train), ("val", rows.validation), ("test", rows.test))
         }
         texts = {name: part.inputs[self.text].tolist() for name, part in parts.items()}
-        characters = Characters.fit(texts["train"])
-        readers: dict[str, Reader] = {"x": characters}
+        readers, arrays, read = self._readers(texts["train"])
         facts = kind.target_facts(parts["train"].targets, targets, "none")
-        facts |= {
-            "target": self.target,
-            "text": self.text,
-            "n_characters": len(characters),
-            "length": characters.length,
-        }
-        arrays: dict[str, np.ndarray] = {}
-        if self._encoder is not None:
-            from trainables.base.text.encoder import INPUTS, encoder_arrays, encoder_facts
-            from trainables.base.text.encoder_folder import load_encoder
-
-            encoder = load_encoder(self._encoder)
-            readers[INPUTS] = encoder.tokens().fit(texts["train"])
-            arrays, facts = encoder_arrays(encoder), facts | encoder_facts(encoder)
+        facts |= {"target": self.target, "text": self.text, **read}
         cut = [cut_note(reader, frame[self.text].tolist(), self.text) for reader in readers.values()]
         self._notes = (*self._notes, *(note for note in cut if note))
         for name in ("train", "val"):
@@ -222,6 +178,26 @@ class Text(Task):
             test=SealedTest(parts["test"]),
             preprocessing=readers,
         )
+
+    def _readers(self, texts: list[str]) -> tuple[dict[str, Reader], dict[str, np.ndarray], dict[str, Any]]:
+        """Return what turns texts into numbers, by the name of their arrays; further arrays; and facts.
+
+        Args:
+            texts: Of the training rows.
+        """
+        from trainables.base.text.characters import Characters
+
+        characters = Characters.fit(texts)
+        readers: dict[str, Reader] = {"x": characters}
+        facts = {"n_characters": len(characters), "length": characters.length}
+        if self._encoder is None:
+            return readers, {}, facts
+        from trainables.base.text.encoder import INPUTS, encoder_arrays, encoder_facts
+        from trainables.base.text.encoder_folder import load_encoder
+
+        encoder = load_encoder(self._encoder)
+        readers[INPUTS] = encoder.tokens().fit(texts)
+        return readers, encoder_arrays(encoder), {**facts, **encoder_facts(encoder)}
 
     def fit(
         self,

@@ -69,4 +69,4 @@ def forecast_drawing(line: ForecastLine, unit: str) -> Drawing:
         "quiet lines are the ends of the intervals that hold 90 % of values."
     )
     chart = Chart(marks, across, name, verticals=rules)
-    return Drawing("forecasts", tr("Forecasts, test split"), [chart], 1, note, "large")
+    return Drawing("forecasts", tr("Forecasts, test split"), [chart], 1, note)

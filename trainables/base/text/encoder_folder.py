@@ -10,17 +10,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError, describe_error
 from trainables.base.contract.digests import file_digest
-from trainables.base.text.encoder_network import EncoderNetwork
-from trainables.base.text.tokens import TOKENIZER, Tokens
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from trainables.base.text.encoder_network import EncoderNetwork
+    from trainables.base.text.tokens import Tokens
+
+TOKENIZER = "tokenizer.json"
 WEIGHTS = "model.safetensors"
 MAX_BYTES = 2 << 30  # of the weights: larger encoders are not fine-tuned in trials
 
@@ -45,6 +46,8 @@ class EncoderFolder:
 
     def tokens(self) -> Tokens:
         """Return its tokenizer."""
+        from trainables.base.text.tokens import Tokens
+
         return Tokens.of_folder(self.tokenizer, self.config)
 
 
@@ -71,13 +74,18 @@ def check_encoder(folder: Path) -> Mapping[str, Any]:
     except ValueError as error:
         raise UserError(f"The config.json of '{folder}' is not JSON ({error}).") from None
     kind = config.get("model_type") if isinstance(config, dict) else None
-    from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as KNOWN
+    from transformers.models.auto import modeling_auto as architectures
 
-    if kind not in KNOWN:
+    if kind not in architectures.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
         own = " Code that comes with a model is never run." if isinstance(config, dict) and "auto_map" in config else ""
         raise UserError(
             f"The model '{folder}' is of type '{kind}', which the installed transformers does not classify with "
             f"(bert, roberta, electra, ... are known).{own}"
+        )
+    if kind not in architectures.MODEL_FOR_MASKED_LM_MAPPING_NAMES:  # it reads a text from one side only
+        raise UserError(
+            f"The model '{folder}' is of type '{kind}', which is not an encoder (bert, roberta, electra, ... are). "
+            "Language models that continue a text are fine-tuned by `tunelab sweep kogpt2 --model`."
         )
     size = (folder / WEIGHTS).stat().st_size
     if size > MAX_BYTES:
@@ -98,6 +106,12 @@ def load_encoder(folder: Path) -> EncoderFolder:
     Raises:
         UserError: The files do not fit together, or cannot be read.
     """
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    from trainables.base.text.encoder_network import EncoderNetwork
+    from trainables.base.text.tokens import Tokens
+
     config = check_encoder(folder)
     try:
         with safe_open(folder / WEIGHTS, "pt") as stored:
@@ -120,6 +134,8 @@ def _fitting(network: EncoderNetwork, stored: Mapping[str, Tensor]) -> dict[str,
 
     Files of a bare encoder have no prefix before the names; those of a masked language model or a classifier have.
     """
+    import torch
+
     prefix, found = f"{network.prefix}.", {}
     for name, wanted in network.backbone.state_dict().items():
         value = stored.get(prefix + name, stored.get(name))

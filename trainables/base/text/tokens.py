@@ -16,8 +16,9 @@ from tokenizers.processors import TemplateProcessing
 from search_spaces.errors import UserError, describe_error
 from trainables.base.contract.damage import entry, read_object
 from trainables.base.text.characters import clean
+from trainables.base.text.encoder_folder import TOKENIZER
 
-TOKENIZER, FILE = "tokenizer.json", "tokens.json"
+FILE = "tokens.json"
 MAX_LENGTH = 256  # tokens of a text that are read: attention costs the square
 COVERED = 0.99  # of the training texts that are read to their end, where they are not longer than ``MAX_LENGTH``
 SPECIAL = (("[CLS]", "[SEP]"), ("<s>", "</s>"))  # around a text where the tokenizer's file does not say

@@ -115,6 +115,8 @@ def broken(folder: Path, name: str) -> None:
         (folder / "tokenizer.json").unlink()
     elif name == "own code":
         config |= {"model_type": "mine", "auto_map": {"AutoModel": "mine.Model"}}
+    elif name == "decoder":
+        config["model_type"] = "gpt2"
     elif name == "other sizes":
         config["hidden_size"] = 64
     elif name == "very deep":
@@ -139,6 +141,7 @@ def broken(folder: Path, name: str) -> None:
         ("no weights", r"has no model\.safetensors\. Pickled torch files are not read"),
         ("no tokenizer", r"has no tokenizer\.json"),
         ("own code", "of type 'mine'.*Code that comes with a model is never run"),
+        ("decoder", "of type 'gpt2', which is not an encoder"),
         ("damaged config", r"config\.json of .* is not JSON"),
         ("other sizes", r"in the weights, \(.*64.*\) by config\.json"),
         ("very deep", "describes 1000000000 layers, the weights have"),
