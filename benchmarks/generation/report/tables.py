@@ -23,7 +23,7 @@ MAIN = (
 FURTHER = (
     "scorer_distance", "distinct_1_chars", "distinct_2_chars", "distinct_3_chars", "zipf_chars", "seq_rep_4_chars",
     "repeated_4_chars", "single_distinct_1", "single_distinct_3", "single_zipf", "prompt_distinct_2",
-    "characters", "unknown", "hangul", "jamo",
+    "characters", "unknown", "hangul", "jamo", "broken",
 )  # fmt: skip
 AGAINST_HUMAN = (
     "perplexity", "human_distance", "human_gap", "scorer_perplexity", "scorer_distance", "scorer_gap",

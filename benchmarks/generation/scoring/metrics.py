@@ -49,6 +49,8 @@ DEFINITIONS: dict[str, str] = {
     "tokens, characters": "Mean length of a continuation.",
     "unknown": "Share of tokens that are the unknown token.",
     "hangul": "Share of Hangul syllables among the characters that are not blank.",
+    "broken": "Share of characters that are U+FFFD: bytes of no whole character, which models whose tokens are bytes "
+    "can write.",
     "jamo": "Share of Hangul letters outside a syllable among the characters that are not blank: broken syllables.",
 }
 
@@ -119,6 +121,12 @@ def jamo_share(text: str) -> float:
     """Return Hangul letters outside a syllable over characters that are not blank; NaN without any."""
     letters = without_blanks(text)
     return len(_JAMO.findall(letters)) / len(letters) if letters else math.nan
+
+
+def broken_share(text: str) -> float:
+    """Return replacement characters (U+FFFD) over characters that are not blank; NaN without any."""
+    letters = without_blanks(text)
+    return letters.count("\ufffd") / len(letters) if letters else math.nan
 
 
 def _bleu(

@@ -149,6 +149,7 @@ def _figures(items: Sequence[Scored], longest: int | None) -> dict[str, float]:
         "unknown": sum(item.unknown for item in items) / tokens if tokens else math.nan,
         "hangul": _mean([m.hangul_share(t) for t in texts]),
         "jamo": _mean([m.jamo_share(t) for t in texts]),
+        "broken": _mean([m.broken_share(t) for t in texts]),
         **(reading_figures(readings) if readings else {}),
     }
 

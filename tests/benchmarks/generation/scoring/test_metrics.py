@@ -33,6 +33,7 @@ def test_known_values() -> None:
     assert m.self_bleu(["가나다라마", "바사아자차"]) == 0
     assert m.hangul_share("가a 나b") == 0.5
     assert m.jamo_share("ㅋㅋ 하하") == 0.5
+    assert m.broken_share("하\ufffd 나다") == 0.25
 
 
 def test_undefined_is_nan_not_zero() -> None:
