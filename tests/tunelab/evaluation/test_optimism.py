@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from trainables.base.kinds.registry import row_kind
+from tunelab.confirmation.row_losses import block_losses
 from tunelab.evaluation.optimism import (
     Chosen,
     Selection,
@@ -15,6 +18,7 @@ from tunelab.evaluation.optimism import (
     row_noise,
     single_optimism,
 )
+from tunelab.records.optimism import Optimism
 
 TRIALS, ROWS = 24, 100
 NOTHING = Unseen(np.zeros(1), False)
@@ -43,6 +47,31 @@ def test_most_of_the_bias_is_removed_and_intervals_hold_the_truth(spread: float)
     assert np.mean(before) > 0.05
     assert abs(np.mean(after)) < 0.5 * np.mean(before)  # 60 draws: their own noise is a third of the bias
     assert covered >= 52
+
+
+def test_rows_that_depend_on_their_neighbours_are_drawn_in_blocks_and_make_wider_intervals() -> None:
+    rows, length, covered = 200, 10, {True: 0, False: 0}
+    blocks = np.arange(rows) // length
+    for number in range(40):
+        rng = np.random.default_rng(number)
+        level = 0.9 * np.repeat(rng.standard_normal(2 * rows // length), length)  # what neighbours share
+        losses = 5 + level + 0.3 * rng.standard_normal((4, 2 * rows))
+        seen = losses[:, :rows]
+        order = seen.mean(axis=1).argsort()
+        gap = losses[order[0], rows:].mean() - seen[order[0]].mean()
+        for drawn in (True, False):
+            known = block_losses(seen[order], blocks) if drawn else seen[order]
+            found = single_optimism(Selection(known), NOTHING, rows // length if drawn else rows, number)
+            covered[drawn] += found.low <= gap <= found.high
+    assert covered[True] >= 34  # of 40
+    assert covered[False] <= 28
+
+
+def test_blocks_are_named_in_the_sentence() -> None:
+    by_itself = Optimism(0.1, 0.2, 0.1, 0.3, 140, 0.25, 5, 5, 0, 100)
+    assert "for a test split of 140 rows: 0.1" in by_itself.sentence
+    in_blocks = replace(by_itself, blocks=10)
+    assert "of 140 rows, drawn in 10 blocks of consecutive moments: 0.1" in in_blocks.sentence
 
 
 def test_a_clear_winner_has_next_to_no_bias() -> None:

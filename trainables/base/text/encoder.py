@@ -103,16 +103,6 @@ class EncoderPredictor(TextPredictor):
     packages: tuple[str, ...] = ("transformers", "tokenizers")
     rows_at_once: ClassVar[int] = AT_ONCE
 
-    def __init__(
-        self,
-        kind: Kind,
-        config: Config,
-        facts: Mapping[str, Any],
-        weights: Mapping[str, Tensor],
-        tokens: Tokens,
-    ) -> None:
-        super().__init__(kind, config, facts, weights, tokens)
-
     def _network(self, weights: Mapping[str, Tensor]) -> nn.Module:
         layers = int(self.facts[FACT]["config"].get("num_hidden_layers", 0))
         build = partial(build_encoder, self.config, self.facts)
