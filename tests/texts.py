@@ -24,6 +24,7 @@ NO_TEXT = re.compile(
     r"|--(set|stop|ignore|trust|scheduler) ['{\w]+[^ ]*$|--widen \{|--grace-period \{\w+\} --reduction"
     r"|pytest |--app-dir"  # commands
     r"|#|import |from safetensors|try:|except |ray\._|(network|estimator|booster) = |mlflow\.|at 0x|line \("
+    r"|def |os\.|sys\.|threading\."
     r"|\(os error|Pytorch|Glyph |Response body|Error tokenizing|The given NumPy|Found unknown|Value error"
     r"|---|language: |license: |Fine-tuned from |Base model |Documents begin|MLflow's PyTorch|The same run holds"
     r"|does not give; |Winners of sweeps on "  # files beside a model, a description

@@ -16,7 +16,7 @@ from tunelab.records.spec import SweepSpec
 from tunelab.records.text import format_duration, format_number
 from tunelab.records.trial import TrialRecord, TrialStatus, ranked
 from tunelab.system.language import tr, tr_term
-from tunelab.system.terminal import printable, stream_below
+from tunelab.system.terminal import cells, printable, stream_below
 from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class LiveTable:
         from rich.console import Console
         from rich.live import Live
 
+        # The stream below: Live puts a proxy of its own above, and Rich looks through one of them only.
         self._console = console or Console(file=stream_below(sys.stderr), highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._progress = Progress(0, 0.0)
@@ -178,12 +179,12 @@ def draw_trials(
     shown = [*running[: max(1, rows - len(best))], *best]
     varying = varying_keys(trials)
     for trial in shown:
-        cells = [
+        row = [
             Text(text, style=STYLES[trial.status] if name == "status" else "")
             for name, text in cells_by_name(trial, columns, measure).items()
         ]
         config = [printable(short_config(trial, varying))] if with_config else []
-        table.add_row(*cells[: len(fitting)], *config, style="bold" if best and trial is best[0] else None)
+        table.add_row(*row[: len(fitting)], *config, style="bold" if best and trial is best[0] else None)
     return table
 
 
@@ -191,8 +192,10 @@ def columns_of(trials: Sequence[TrialRecord], score: str, measure: Measure) -> d
     """Return the names of the columns with their cells; the headline score takes the place of the last loss."""
     loss = {measure.name: max(NUMBER, len(measure.name))}
     if not any(score in epoch.metrics for trial in trials for epoch in trial.epochs[-1:]):
-        return CELLS | loss | {"best": NUMBER}
-    return CELLS | {score: max(NUMBER, len(score))} | loss
+        columns = CELLS | loss | {"best": NUMBER}
+    else:
+        columns = CELLS | {score: max(NUMBER, len(score))} | loss
+    return {name: max(width, cells(tr_term(name))) for name, width in columns.items()}
 
 
 def cells_by_name(trial: TrialRecord, columns: Iterable[str], measure: Measure) -> dict[str, str]:
