@@ -22,6 +22,9 @@ MOSTLY_PAPER = 0.4  # of a framed picture that is neither of the frame's colour 
 FULL = 0.9  # of a frame's inside that is not of the frame's colour
 MIN_CONTRAST = 12.0  # of 255 between ink and background; less is noise
 FRAMED = 0.7  # of the picture's width and height that a frame spans, and of a side that its line covers
+MARGIN = 8  # a rule lies in the outer eighth of the picture
+LONGER = 1.3  # than the digit, from which a line beside it is a rule
+MANY_DASHES = 8  # on all four sides: a dashed frame
 SAME_HEIGHT, SAME_MASS = 0.6, 0.25  # of the largest shape, from which another one is a digit too
 WIDE, TALL = 1.15, 1.8  # width by height, height by width, from which a picture may hold two digits
 NEAR, FAR = 0.06, 0.25  # heights between two digits: in such a picture, and in any other
@@ -39,7 +42,7 @@ def read_digit(content: bytes) -> np.ndarray:
         UserError: not a PNG, JPEG, BMP, WEBP or TIFF file, a damaged or too large one, one that shows nothing, or one
             with several digits.
     """
-    ink = _without_lines(_ink(_inside_frame(_colours(_open(content)))))
+    ink = _without_rules(_without_lines(_ink(_inside_frame(_colours(_open(content))))))
     mask = _digit_mask(ink)
     _require_one_digit(mask, ink)
     rows, columns = np.nonzero(mask)
@@ -121,7 +124,10 @@ def _inside_frame(colours: np.ndarray) -> np.ndarray:
     if inside[top:bottom, left:right].mean() < FULL:  # a fat round digit
         return colours
     blur = 1 + min(height, width) // 50  # the line's soft edge
-    return colours[top + blur : bottom - blur, left + blur : right - blur]
+    top, bottom, left, right = top + blur, bottom - blur, left + blur, right - blur
+    second = [_line(~other[top:bottom, left:right], axis, end) for axis in (1, 0) for end in (1, -1)]
+    above, below, before, after = (depth + blur * (depth > 0) for depth in second)  # a frame of two lines
+    return colours[top + above : bottom - below, left + before : right - after]
 
 
 def _without_lines(ink: np.ndarray) -> np.ndarray:
@@ -149,6 +155,45 @@ def _line(box: np.ndarray, axis: int, end: int) -> int:
     covered = box.mean(axis=axis)[::end]
     lines = np.nonzero(covered[: max(2, len(covered) // 6)] > FRAMED)[0]
     return int(lines[-1]) + 1 if len(lines) else 0
+
+
+def _without_rules(ink: np.ndarray) -> np.ndarray:
+    """Return the ink without what is left of a form: a line along a side, apart from the digit, or a dashed frame."""
+    height, width = ink.shape
+    parts, count = ndimage.label(ink > 0.25, structure=np.ones((3, 3)))
+    boxes = {i: box for i, box in enumerate(ndimage.find_objects(parts), start=1) if box is not None}
+    sides = {i: _side(box, height, width) for i, box in boxes.items()}
+    inner = [box for i, box in boxes.items() if not sides[i]]
+    if count < 2 or not inner:
+        return ink
+    rows, columns = (max(box[axis].stop for box in inner) - min(box[axis].start for box in inner) for axis in (0, 1))
+    dashes: list[int] = []
+    dropped: list[int] = []
+    for i, box in boxes.items():
+        high, wide = (part.stop - part.start for part in box)
+        along = sides[i] in ("above", "below")
+        length, least = (
+            (wide, max(FRAMED * width, LONGER * columns)) if along else (high, max(FRAMED * height, LONGER * rows))
+        )
+        if sides[i]:
+            (dropped if length > least else dashes).append(i)
+    if len(dashes) >= MANY_DASHES and len({sides[i] for i in dashes}) == 4:
+        dropped += dashes
+    kept = np.isin(parts, [i for i in boxes if i not in dropped])
+    gone = ndimage.binary_dilation(np.isin(parts, dropped), structure=np.ones((3, 3))) & ~kept  # with its soft edge
+    return np.where(gone, 0.0, ink)
+
+
+def _side(box: tuple[slice, slice], height: int, width: int) -> str:
+    """Return the side of the picture along which a shape lies; empty for one that is further inside."""
+    rows, columns = box
+    if rows.stop <= height / MARGIN:
+        return "above"
+    if rows.start >= height - height / MARGIN:
+        return "below"
+    if columns.stop <= width / MARGIN:
+        return "before"
+    return "after" if columns.start >= width - width / MARGIN else ""
 
 
 def _require_one_digit(mask: np.ndarray, ink: np.ndarray) -> None:

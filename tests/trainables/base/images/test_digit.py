@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -45,6 +46,39 @@ def test_a_frame_round_a_digit_is_cut_off(digit: str, frame: tuple[int, int, int
     plain = read_digit(content(drawn(digit))).astype(float)
     read = read_digit(content(framed(drawn(digit), *frame))).astype(float)
     assert np.abs(plain - read).mean() < 8  # of 255: the frame takes the soft edge of some strokes with it
+
+
+def dashed(picture: Image.Image) -> Image.Image:
+    """The same in a frame of dashes."""
+    draw, (width, height) = ImageDraw.Draw(picture), picture.size
+    for at in range(2, max(width, height), 12):
+        for y in (2, height - 4):
+            draw.line((at, y, at + 6, y), fill=40, width=2)
+        for x in (2, width - 4):
+            draw.line((x, at, x, at + 6), fill=40, width=2)
+    return picture
+
+
+def underlined(picture: Image.Image) -> Image.Image:
+    """The same on a line of a form."""
+    ImageDraw.Draw(picture).line((0, picture.height - 6, picture.width, picture.height - 6), fill=40, width=3)
+    return picture
+
+
+@pytest.mark.parametrize("form", [dashed, underlined, lambda picture: framed(framed(picture, 0, 2, 6), 0, 3, 4)])
+@pytest.mark.parametrize("digit", "0123456789")
+def test_other_lines_of_a_form_are_cut_off(digit: str, form: Callable[[Image.Image], Image.Image]) -> None:
+    plain = read_digit(content(drawn(digit))).astype(float)
+    assert np.abs(plain - read_digit(content(form(drawn(digit))))).mean() < 8
+
+
+@pytest.mark.parametrize("text", ["17", "71", "11"])
+def test_a_one_beside_another_digit_is_no_line_of_a_form(text: str) -> None:
+    picture = drawn(text, (140, 130))
+    ink = np.nonzero(np.asarray(picture) < 200)
+    tight = picture.crop((ink[1].min() - 1, ink[0].min() - 1, ink[1].max() + 2, ink[0].max() + 2))
+    with pytest.raises(UserError, match="2 digits"):
+        read_digit(content(tight))
 
 
 def test_light_digits_in_a_light_frame_are_read_too() -> None:
