@@ -136,22 +136,23 @@ class Images(Task):
         import numpy as np
 
         from trainables.base.contract.splits import check_rows, split_distinct
-        from trainables.base.images.picture_files import read_pictures
+        from trainables.base.images.picture_files import colour_moments, read_pictures, shown_classes
         from trainables.base.kinds.registry import row_kind
 
         pictures = read_pictures(self._find(), self.side)
         self._notes = pictures.notes
+        self._count, self._classes = len(pictures.labels), shown_classes(pictures.labels)
         check_rows(len(pictures.labels))
         rows = split_distinct(_digests(pictures.pixels), split_seed, pictures.labels)
         parts = {
             name: RawSplit(pictures.pixels[part], pictures.labels[part])
             for name, part in (("train", rows.train), ("val", rows.validation), ("test", rows.test))
         }
-        kind, shares = row_kind(self.facts.kind), parts["train"].inputs.reshape(-1, 3) / 255
+        kind, (mean, std) = row_kind(self.facts.kind), colour_moments(parts["train"].inputs)
         facts = kind.target_facts(parts["train"].targets, pictures.labels, "none") | {
             "side": self.side,
-            "mean": [float(value) for value in shares.mean(axis=0)],
-            "std": [float(value) or 1.0 for value in shares.std(axis=0)],
+            "mean": mean,
+            "std": [value or 1.0 for value in std],
         }
         arrays: dict[str, np.ndarray] = {}
         for name in ("train", "val"):

@@ -15,6 +15,7 @@ from search_spaces import UserError
 from tests.pictures import SHAPES, draw_shape, write_pictures
 from trainables import get_task, load_predictor
 from trainables.base.images.photograph import read_photograph
+from trainables.base.images.picture_files import colour_moments
 from trainables.base.images.picture_predictor import PicturePredictor
 from trainables.base.prediction_input import draw_prediction, predict_image_file, text_picture
 from trainables.images import Images
@@ -117,8 +118,24 @@ def test_broken_and_stray_files_are_left_out_and_said(tmp_path: Path) -> None:
     assert "'empty' has no picture and is no class." in notes
     assert "Left out 1 pictures that lie in no folder of a class." in notes
     assert "Left out 1 of 31 files that cannot be read: 'broken.png'" in notes
+    assert task.description()["rows"] == 30
+    assert task.description()["classes"] == {"circle": 10, "square": 10, "triangle": 10}
     rows = len(splits.train.targets) + len(splits.validation.targets) + len(splits.test)
     assert rows == 30
+
+
+def test_colours_are_measured_exactly() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (1100, 4, 4, 3)).astype(np.uint8)
+    mean, std = colour_moments(pixels)
+    shares = pixels.reshape(-1, 3) / 255
+    np.testing.assert_allclose(mean, shares.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(std, shares.std(axis=0), rtol=1e-12)
+
+
+def test_a_pale_picture_is_seen_on_a_terminal() -> None:
+    pixels = np.full((40, 40, 3), 240, np.uint8)
+    pixels[10:30, 10:30] = 220
+    assert len(set(text_picture(pixels)) - {"\n"}) > 1
 
 
 def test_a_table_of_paths_and_labels_is_read_as_a_folder_is(tmp_path: Path) -> None:

@@ -128,9 +128,10 @@ def predict_image_file(predictor: Predictor, content: bytes) -> ImagePrediction:
 def text_picture(pixels: np.ndarray) -> str:
     """Return a picture as 14 lines of 28 shaded characters, for a terminal."""
     if pixels.ndim == 3:
-        from PIL import Image
+        from PIL import Image, ImageOps
 
-        pixels = np.asarray(Image.fromarray(pixels).convert("L").resize((28, 28)))
+        grey = ImageOps.autocontrast(Image.fromarray(pixels).convert("L"))  # a pale photograph is seen too
+        pixels = np.asarray(grey.resize((28, 28)))
     halves = pixels.reshape(pixels.shape[0] // 2, 2, pixels.shape[1]).mean(axis=1)  # a character is twice as high
     shade = np.round(halves * (len(SHADES) - 1) / 255).astype(int)
     return "\n".join("".join(SHADES[value] for value in row) for row in shade)

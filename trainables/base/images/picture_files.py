@@ -21,6 +21,7 @@ MAX_CLASSES, MIN_CLASS_PICTURES = 1_000, 3
 MAX_FILE_BYTES = 200_000_000
 MAX_BYTES = 8 << 30  # of all pixels in memory
 SHOWN = 3  # files in a note
+COUNTED = 500  # pictures whose colours are counted at once: memory stays bounded
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,22 @@ def read_pictures(files: PictureFiles, side: int) -> Pictures:
     return Pictures(pixels, np.array(labels, dtype=object), tuple(notes))
 
 
+def colour_moments(pixels: np.ndarray) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of each colour, as shares of 255; exact sums, some pictures at a time.
+
+    Args:
+        pixels: (n, side, side, 3) uint8.
+    """
+    counts = np.zeros((3, 256), dtype=np.int64)
+    for start in range(0, len(pixels), COUNTED):
+        part = pixels[start : start + COUNTED]
+        counts += [np.bincount(part[..., colour].reshape(-1), minlength=256) for colour in range(3)]
+    levels, weights = np.arange(256) / 255, counts / counts.sum(axis=1, keepdims=True)
+    mean = weights @ levels
+    std = np.sqrt((weights * (levels - mean[:, None]) ** 2).sum(axis=1))
+    return mean.tolist(), std.tolist()
+
+
 def _read(path: Path, side: int) -> np.ndarray | str:
     """Return the pixels of a file, or why it cannot be read."""
     try:
@@ -176,6 +193,6 @@ def _check_counts(counts: Counter[str], has: str) -> None:
         )
 
 
-def shown_classes(labels: Sequence[str]) -> dict[str, int]:
+def shown_classes(labels: Sequence[str] | np.ndarray) -> dict[str, int]:
     """Return how many pictures each class has, in the order of their names."""
     return dict(sorted(Counter(labels).items()))
