@@ -101,7 +101,7 @@ def deciding_parts(evidence: Evidence) -> Drawing:
     sheet = Images(pixels, [*[""] * len(shown), *captions], len(shown))
     note = "Red: covering this square lowers the probability of the predicted class; blue: it raises it."
     title = "What the predictions rest on, test split"
-    return Drawing("deciding_parts", title, [Chart([sheet])], 1, note, "large")
+    return Drawing("deciding_parts", title, [Chart([sheet])], 1, note)
 
 
 def _coloured(image: np.ndarray, effects: np.ndarray) -> np.ndarray:
