@@ -38,18 +38,20 @@ def generator_drawings(evidence: Evidence) -> list[Drawing]:
     generator = evidence.predictor
     if not isinstance(generator, SampleSource):
         return []
-    made, real = generator.draw(0, SHOWN), np.asarray(evidence.test.targets)[:SHOWN]
+    every = np.asarray(evidence.test.targets)
+    real = every[:: max(1, len(every) // SHOWN)][:SHOWN]  # rows may be sorted by class
+    made = generator.draw(0, SHOWN)
     charts = [
         Chart([Images(_on_white(images), [""] * len(images), EACH)], title=title)
-        for images, title in ((made, "generated, seed 0"), (real, "real, test split"))
+        for images, title in ((made, tr("generated, seed 0")), (real, tr("real, test split")))
     ]
     epochs = np.unique(np.linspace(0, len(generator.sheets) - 1, EACH).astype(int))
     shown = np.concatenate([generator.sheets[epoch][:EACH] for epoch in epochs])
-    captions = [f"epoch {epochs[i // EACH] + 1}" if i % EACH == 0 else "" for i in range(len(shown))]
+    captions = [tr("epoch {number}", number=epochs[i // EACH] + 1) if i % EACH == 0 else "" for i in range(len(shown))]
     history = Images(_on_white(shown), captions, EACH)
     return [
-        Drawing("samples", "Samples of the winner", charts, 2, "", "large"),
-        Drawing("samples_by_epoch", "The same samples after each epoch", [Chart([history])], 1, "", "large"),
+        Drawing("samples", tr("Samples of the winner"), charts, 2, "", "large"),
+        Drawing("samples_by_epoch", tr("The same samples after some epochs"), [Chart([history])], 1, "", "large"),
     ]
 
 
@@ -96,11 +98,11 @@ def deciding_parts(evidence: Evidence) -> Drawing:
     images = np.asarray(evidence.test.inputs)[shown]
     outputs = getattr(evidence.predictor, "outputs")  # noqa: B009 of models of rows, which this kind has
     maps = [_coloured(image, covering_effects(outputs, image)) for image in images]
-    captions = [f"{classes[predicted[i]]}: {confidence[i]:.1%}\ntrue {classes[truth[i]]}" for i in shown]
+    captions = [f"{classes[predicted[i]]}: {confidence[i]:.1%}\n{tr('true')} {classes[truth[i]]}" for i in shown]
     pixels = np.stack([*(_in_colours(image) for image in _on_white(images)), *maps])
     sheet = Images(pixels, [*[""] * len(shown), *captions], len(shown))
-    note = "Red: covering this square lowers the probability of the predicted class; blue: it raises it."
-    title = "What the predictions rest on, test split"
+    note = tr("Red: covering this square lowers the probability of the predicted class; blue: it raises it.")
+    title = tr("What the predictions rest on, test split")
     return Drawing("deciding_parts", title, [Chart([sheet])], 1, note)
 
 
