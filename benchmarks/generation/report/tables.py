@@ -149,13 +149,18 @@ def speed_table(results: Results) -> Table | None:
     spec = results.plan.spec.speed
     caption = tr(
         "{repeats} timed runs of {tokens} tokens a setting, end token ignored, warm-up run apart. TTFT is the time to "
-        "the first token. Device: {device}. Beam search and beam sampling run through transformers' generate and are "
-        "timed by whole runs; the others through the engine.",
+        "the first token. Device: {device}.",
         repeats=spec.repeats,
         tokens=spec.new_tokens,
         device=results.lock["resolved"]["device"],
     )
-    return _table(columns, rows, caption)
+    ways = tr(
+        "Beam search and beam sampling run through transformers' generate and are timed by whole runs; the others "
+        "through the engine."
+    )
+    if results.lock["resolved"].get("slower"):
+        ways = tr("All settings run through transformers' generate and are timed by whole runs.")
+    return _table(columns, rows, f"{caption} {ways}")
 
 
 def settings_table(results: Results) -> Table:

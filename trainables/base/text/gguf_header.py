@@ -59,9 +59,10 @@ def read_gguf_header(path: Path) -> GGUFHeader:
         UserError: No GGUF file, one that was cut off or damaged, or the package ``gguf`` is missing.
     """
     try:
+        import accelerate  # noqa: F401  # transformers loads no GGUF without it
         from gguf.constants import GGML_QUANT_SIZES
-    except ImportError:
-        raise UserError(f"The model '{path}' is a GGUF file, which needs the package 'gguf'. {EXTRA}") from None
+    except ImportError as error:
+        raise UserError(f"The model '{path}' is a GGUF file, which needs the package '{error.name}'. {EXTRA}") from None
     sizes = {int(kind): size for kind, size in GGML_QUANT_SIZES.items()}
     with path.open("rb") as file:
         if file.read(4) != MAGIC:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,6 +181,14 @@ def test_gguf_files_that_are_not_one_model_are_refused(gguf: Path, tmp_path: Pat
         find_model(str(tmp_path))
     with pytest.raises(UserError, match="There is no model folder"):
         find_model("nowhere.gguf")
+
+
+@pytest.mark.parametrize("package", ["gguf", "accelerate"])
+def test_a_gguf_file_without_its_packages_is_refused(package: str, gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == package] or [package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match=rf"needs the package '{package}.*'\. Install the extra 'gguf'"):
+        find_model(str(gguf))
 
 
 def test_a_model_larger_than_memory_is_refused_before_it_is_loaded(
