@@ -16,10 +16,11 @@ from trainables import Splits, TabularTask, get_task, load_predictor
 from trainables.base.contract.data import RawSplit
 from trainables.base.contract.task import EpochReport
 from trainables.base.tables.families.numeric_embeddings import Waves
-from trainables.base.tables.families.registry import FAMILIES, family_of
+from trainables.base.tables.families.registry import family_of
 from trainables.base.tables.families.soft_neighbours import loss_and_gradient, read
 
 TASKS = ("wine", "heart_disease", "auto_mpg")  # several classes, two, a number
+FAMILIES = get_task("wine").space().branches()  # those of series are tried on series
 
 
 @pytest.fixture(scope="module", params=TASKS)
