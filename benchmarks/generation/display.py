@@ -32,7 +32,7 @@ class Terminal:
     """A progress bar on standard error; plain lines where that is no terminal."""
 
     def __init__(self) -> None:
-        self.console = Console(file=stream_below(sys.stderr))
+        self.console = Console(file=stream_below(sys.stderr), emoji=False)
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._tokens, self._began = 0, 0.0

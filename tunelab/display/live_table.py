@@ -51,7 +51,7 @@ class LiveTable:
         from rich.live import Live
 
         # The stream below: Live puts a proxy of its own above, and Rich looks through one of them only.
-        self._console = console or Console(file=stream_below(sys.stderr), highlight=False)
+        self._console = console or Console(file=stream_below(sys.stderr), highlight=False, emoji=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._progress = Progress(0, 0.0)
         self._drawn = 0.0

@@ -19,6 +19,7 @@ from tests.tunelab.conftest import Shelf
 from tunelab.cli.main import main
 from tunelab.cli.output.json_output import print_json
 from tunelab.cli.output.outcome import print_result
+from tunelab.cli.output.tables import print_table
 from tunelab.display.display import Lines
 from tunelab.display.live_table import LiveTable, draw_trials
 from tunelab.records.importance import ColumnImportance, Importance
@@ -205,3 +206,10 @@ def test_a_progress_bar_begins_its_line_again_and_rich_draws_below() -> None:
 
     Console(file=stream, force_terminal=True).print("[red]x[/red]")  # type: ignore[arg-type]
     assert "\x1b[31mx" in below.getvalue()
+
+
+def test_names_in_tables_are_neither_emoji_codes_nor_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([":bomb:"], [["[red]:warning:[/red]"]])
+    shown = capsys.readouterr().out
+    assert ":bomb:" in shown
+    assert "[red]:warning:[/red]" in shown

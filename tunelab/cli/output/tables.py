@@ -30,7 +30,7 @@ def print_table(
     """Print a table to stdout, see ``make_table``. Piped, it is as wide as it needs to be."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else UNLIMITED, highlight=False, markup=False)
+    console = Console(width=None if sys.stdout.isatty() else UNLIMITED, highlight=False, markup=False, emoji=False)
     if title:
         console.print(f"{printable(title)}\n")
     table, left_out = make_table(header, rows, console.width, drop_first=drop_first, marked=marked)
