@@ -23,6 +23,8 @@ from trainables.base.text.language_model import ModelFacts, load_model
 from trainables.base.text.network_parts import shape_of
 from trainables.base.text.pretrained import WEIGHT_BYTES
 from trainables.base.text.tokenizer import load_tokenizer
+from tunelab.system.language import tr
+from tunelab.system.texts import tr_text
 
 SMALL_MODEL = 10_000_000  # parameters below which starting threads costs more than they save
 
@@ -54,14 +56,21 @@ class Writer:
     def described(self) -> str:
         """Return what writes, its limits, and whether it is slower than it could be, in a line each."""
         facts, shape = self.facts, shape_of(self.model)
-        size = f"{facts.parameters:,} parameters ({facts.parameters * WEIGHT_BYTES / 1e9:.1f} GB)"
-        told = f"Model: {facts.name}, {size}, {shape.described()}"
+        told = tr(
+            "Model: {name}, {count:,} parameters ({size:.1f} GB), {shape}",
+            name=facts.name,
+            count=facts.parameters,
+            size=facts.parameters * WEIGHT_BYTES / 1e9,
+            shape=tr_text(shape.described()),
+        )
         return told if self.slower is None else f"{told}\n{self.slower_note}"
 
     @property
     def slower_note(self) -> str:
         """The sentence on ``generate``, where it has to take the engine's place."""
-        return f"Texts are made one at a time by transformers' generate, which is slower: {self.slower}."
+        return tr(
+            "Texts are made one at a time by transformers' generate, which is slower: {reason}.", reason=self.slower
+        )
 
     def prompt_ids(self, text: str) -> tuple[int, ...]:
         return (*self.begin, *self.tokenizer(text, add_special_tokens=False).input_ids)
