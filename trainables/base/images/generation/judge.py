@@ -49,7 +49,8 @@ class Judge(nn.Module):
     @torch.inference_mode()
     def read(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (rows, 64) and probabilities of the digits (rows, 10), on the CPU."""
-        found = [self(part) for part in torch.split(pictures, AT_ONCE)]
+        with torch.autocast(pictures.device.type, enabled=False):  # in full precision, whatever a trial computes in
+            found = [self(part) for part in torch.split(pictures.float(), AT_ONCE)]
         features, logits = (torch.cat(parts) for parts in zip(*found, strict=True))
         return features.cpu(), logits.softmax(dim=1).cpu()
 

@@ -166,6 +166,6 @@ def _step(loss: Tensor, optimizer: torch.optim.Optimizer) -> Tensor:
 
 
 def _mix(decay: float, averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
-    """Return the running mean; a plain mean at first, when there are fewer steps than it reaches back."""
-    share = min(decay, float(steps) / (float(steps) + 1))
+    """Return the running mean; it reaches back less far at first, so that the initial weights are soon forgotten."""
+    share = min(decay, (1 + float(steps)) / (10 + float(steps)))
     return averaged * share + current * (1 - share) if averaged.is_floating_point() else current
