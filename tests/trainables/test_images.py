@@ -174,3 +174,25 @@ def test_what_cannot_be_learned_is_refused_in_a_sentence(
     given = {"data": write_pictures(tmp_path, each=each, shapes=shapes), **options}
     with pytest.raises(UserError, match=says):
         get_task("images", **given)
+
+
+def test_a_class_of_which_no_picture_can_be_read_is_refused(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path, each=4)
+    for path in (root / "circle").iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(UserError, match="No picture of the class 'circle' can be read"):
+        Images(root, side=SIDE).load()
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["path", "a.png", "b.png"], "has a single column"),
+        (["path,label", "a.png,cat", "b.png,dog", "c.png,dog"], "The class 'cat' has 1 picture"),
+        (["path,label", *(f"{n}.png,{'cat' if n % 2 else 'dog'}" for n in range(20))], "No such file or directory"),
+    ],
+)
+def test_a_table_that_cannot_be_learned_from_is_refused(lines: list[str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("\n".join(lines), "utf-8")
+    with pytest.raises(UserError, match=says):
+        Images(tmp_path / "list.csv", side=SIDE).load()

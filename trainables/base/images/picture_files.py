@@ -96,15 +96,16 @@ def read_pictures(files: PictureFiles, side: int) -> Pictures:
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # Pillow decodes outside the interpreter's lock
         read = list(pool.map(lambda path: _read(path, side), files.paths))
     good = [i for i, found in enumerate(read) if not isinstance(found, str)]
-    bad = [(files.paths[i], found) for i, found in enumerate(read) if isinstance(found, str)]
+    bad = [(i, found) for i, found in enumerate(read) if isinstance(found, str)]
     labels = [files.labels[i] for i in good]
-    _check_counts(Counter(dict.fromkeys(files.labels, 0)) + Counter(labels), "has readable")
     lost = sorted(set(files.labels) - set(labels))
     if lost:
-        raise UserError(f"No picture of the class '{lost[0]}' can be read: {bad[0][1]}")
+        first, why = next((i, why) for i, why in bad if files.labels[i] == lost[0])
+        raise UserError(f"No picture of the class '{lost[0]}' can be read, e.g. '{files.paths[first].name}': {why}")
+    _check_counts(Counter(labels), "has readable")
     notes = list(files.notes)
     if bad:
-        shown = "; ".join(f"'{path.name}': {why.rstrip('.')}" for path, why in bad[:SHOWN])
+        shown = "; ".join(f"'{files.paths[i].name}': {why.rstrip('.')}" for i, why in bad[:SHOWN])
         more = f" and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
         notes.append(f"Left out {len(bad):,} of {len(read):,} files that cannot be read: {shown}{more}.")
     pixels = np.stack([read[i] for i in good]) if good else np.empty((0, side, side, 3), np.uint8)
