@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import torch
     from sklearn.pipeline import Pipeline
 
-    from trainables.base.text.text_predictor import Reader, TextPredictor
+    from trainables.base.text.reader import Reader
+    from trainables.base.text.text_predictor import TextPredictor
 
 STEPS, MIN_EPOCHS, MAX_EPOCHS = 2_000, 6, 40  # of the optimizer in a whole trial, and the epochs that these may be
 USUAL_BATCH, TRAINING_SHARE, GRACE_SHARE = 32, 0.64, 9
@@ -151,7 +152,7 @@ class Text(Task):
         from trainables.base.contract.splits import split_distinct
         from trainables.base.kinds.registry import row_kind
         from trainables.base.tables.reading.file import read_table_file
-        from trainables.base.text.text_predictor import cut_note
+        from trainables.base.text.reader import cut_note
 
         frame = self._read(read_table_file(self.path).frame)
         kind, targets = row_kind(self.facts.kind), frame[self.target].to_numpy()

@@ -17,6 +17,7 @@ from trainables.base.prediction_input import predict_table_file
 from trainables.base.text.characters import Characters
 from trainables.base.text.networks import build_text_model
 from trainables.base.text.text_predictor import TextPredictor
+from trainables.base.training.ensemble import EnsemblePredictor
 from trainables.text import Text
 from tunelab.figures.evidence import gather
 from tunelab.figures.kinds import kind_figures
@@ -116,8 +117,10 @@ def test_texts_that_are_cut_are_said_before_training_and_at_prediction(tmp_path:
     splits = task.load()
     length = splits.training.facts["length"] - 2
     assert f"1 of 60 texts in '글' are longer than the {length} characters" in task.description()["notes"][-1]
-    found = predict_table_file(train(task, splits, "ngrams", epochs=1), path.read_bytes())
-    assert found.notes[-1].startswith(f"1 of 60 texts in '글' are longer than the {length} characters")
+    model = train(task, splits, "ngrams", epochs=1)
+    for predictor in (model, EnsemblePredictor([model, model], [0.5, 0.5])):
+        found = predict_table_file(predictor, path.read_bytes())
+        assert found.notes[-1].startswith(f"1 of 60 texts in '글' are longer than the {length} characters")
 
 
 def test_a_file_is_predicted_with_its_cells_as_they_were(learned: tuple[Text, Splits]) -> None:

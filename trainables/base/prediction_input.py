@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.base.tables.reading.file import TableFile, read_table_bytes
 from trainables.base.tables.reading.layout import NUMBERED
 from trainables.base.tables.series.forecast import forecast, is_forecaster
+from trainables.base.text.reader import cut_note, text_cells, text_column
 
 SHEET_COLUMNS = 10
 SHADES = " ░▒▓█"  # of a picture in the terminal, from background to ink
@@ -100,8 +102,10 @@ def _predict_columns(predictor: Predictor, content: bytes, name: str) -> TablePr
     predictions = predictor.predict(table.frame)  # refuses missing columns
     replaced = [column for column in table.frame.columns if column in predictions.columns]
     notes = [*table.notes, *([f"Replaced by the model's own: {', '.join(replaced)}."] if replaced else [])]
-    cut_note = getattr(predictor, "cut_note", None)
-    notes += [note for note in [cut_note(table.frame) if cut_note is not None else ""] if note]
+    column = text_column(predictor)
+    if column is not None:
+        reader: Any = getattr(predictor, "preprocessing", None)
+        notes += [note for note in [cut_note(reader, text_cells(table.frame[column]), column)] if note]
     frame = table.frame.drop(columns=replaced)
     return TablePrediction(pd.concat([frame, predictions.set_axis(frame.index)], axis=1), tuple(notes))
 

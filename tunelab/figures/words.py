@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from trainables.base.kinds.registry import row_kind
-from trainables.base.text.explanation import explain, text_column
+from trainables.base.text.explanation import explain
+from trainables.base.text.reader import text_column
 from tunelab.figures.charts import Bars, Chart, Drawing
 from tunelab.figures.evidence import Evidence
 from tunelab.records.evaluation import ExplainedText

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Characters:
 
     alphabet: str
     length: int
+    unit: ClassVar[str] = "characters"
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> Characters:

@@ -10,13 +10,6 @@ from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.registry import row_kind
 
 
-def text_column(predictor: Any) -> str | None:
-    """Return the column of texts that a model reads, one or a mean of several; None for a model of something else."""
-    reader, columns = getattr(predictor, "preprocessing", None), getattr(predictor, "columns", ())
-    reads_texts = hasattr(reader, "cut") and hasattr(reader, "length")
-    return columns[0] if reads_texts and columns else None
-
-
 def explain(predictor: Any, column: str, kind: Kind, text: str) -> pd.DataFrame:
     """Say what each word of a text contributes, by leaving it out (Li et al. 2016, "Representation Erasure").
 

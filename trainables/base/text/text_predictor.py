@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,27 +20,11 @@ from trainables.base.kinds.registry import row_kind
 from trainables.base.text.characters import Characters
 from trainables.base.text.explanation import explain
 from trainables.base.text.networks import build_text_model
+from trainables.base.text.reader import Reader, text_cells
 from trainables.base.training.model_files import load_meta, load_weights, save_meta, save_weights
 from trainables.base.training.restoring import restore
 
 BATCH = 256  # texts of a forward pass
-
-
-class Reader(Protocol):
-    """What turns texts into numbers: an alphabet, or the tokenizer of an encoder."""
-
-    @property
-    def length(self) -> int:
-        """Numbers of a text; the rest of a longer one is left out."""
-
-    def transform(self, texts: Sequence[str]) -> np.ndarray:
-        """Convert n texts to (n, length) int32."""
-
-    def cut(self, texts: Sequence[str]) -> int:
-        """Return how many of the texts are longer than what is read."""
-
-    def save(self, folder: Path) -> None:
-        """Write it into a folder."""
 
 
 class TextPredictor(Predictor):
@@ -92,7 +76,7 @@ class TextPredictor(Predictor):
         (column,) = self.columns
         if column not in inputs.columns:
             raise UserError(f"The input lacks the column '{column}'. The model reads: {column}.")
-        return torch.from_numpy(self.preprocessing.transform(_texts(inputs[column])))
+        return torch.from_numpy(self.preprocessing.transform(text_cells(inputs[column])))
 
     def encoded_outputs(self, encoded: Tensor) -> np.ndarray:
         """Convert what ``encode`` returned to raw outputs (n, n_outputs) float32."""
@@ -104,11 +88,6 @@ class TextPredictor(Predictor):
     def predict(self, inputs: pd.DataFrame) -> pd.DataFrame:
         """Predict rows: a column ``prediction``; for classes also ``p_<class>``, the probabilities."""
         return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts, inputs.index)
-
-    def cut_note(self, inputs: pd.DataFrame) -> str:
-        """Return a sentence on texts that are longer than what the model reads; empty for none."""
-        texts = _texts(inputs[self.columns[0]])
-        return cut_note(self.preprocessing, texts, self.columns[0])
 
     def explain(self, text: str) -> pd.DataFrame:
         """Say what each word of a text contributes, by leaving it out.
@@ -134,25 +113,3 @@ class TextPredictor(Predictor):
         meta, weights, characters = load_meta(folder), load_weights(folder), Characters.load(folder)
         with reading(meta.path):
             return cls(meta.kind, meta.config, meta.facts, weights, characters)
-
-
-def cut_note(reader: Reader, texts: Sequence[str], column: str) -> str:
-    """Return a sentence on texts that are longer than what is read; empty for none.
-
-    Args:
-        reader: Turns texts into numbers.
-        texts: All of them.
-        column: Their column.
-    """
-    count = reader.cut(texts)
-    if not count:
-        return ""
-    unit = "characters" if isinstance(reader, Characters) else "tokens"
-    return (
-        f"{count:,} of {len(texts):,} texts in '{column}' are longer than the {reader.length - 2:,} {unit} that are "
-        "read; their ends are left out."
-    )
-
-
-def _texts(cells: pd.Series) -> list[str]:
-    return cells.where(cells.notna(), "").astype(str).tolist()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -37,6 +37,7 @@ class Tokens:
     tokenizer: str
     padding: int
     length: int = MAX_LENGTH
+    unit: ClassVar[str] = "tokens"
 
     @classmethod
     def of_folder(cls, tokenizer: str, config: Mapping[str, Any]) -> Tokens:
