@@ -54,7 +54,8 @@ def as_frame(data: Any) -> pd.DataFrame:
 
     if isinstance(data, tuple) and len(data) == 2:
         inputs, targets = data
-        frame = as_frame(inputs) if not isinstance(inputs, np.ndarray) else _columns(inputs)
+        is_table = isinstance(inputs, pd.DataFrame) or hasattr(inputs, "to_pandas")
+        frame = as_frame(inputs) if is_table else _columns(np.asarray(inputs))  # of numpy, torch, nested lists
         if len(frame) != len(targets):
             raise UserError(f"data=(X, y): X has {len(frame)} rows and y has {len(targets)}.")
         return frame.assign(**{TARGET: np.asarray(targets)})

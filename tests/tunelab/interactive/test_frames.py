@@ -1,0 +1,48 @@
+"""Data in memory as a file beside the store: every kind of table and arrays through one door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+
+from search_spaces import UserError
+from tunelab.interactive.frames import keep_frame
+
+FRAME = pd.DataFrame({"city": ["서울", None, "부산"], "area": [59.5, 84.0, np.nan], "price": [7, 11, 5]})
+INPUTS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+
+
+def polars_frame() -> Any:
+    polars = pytest.importorskip("polars", reason="polars is not installed")
+    return polars.DataFrame({"city": ["서울", None, "부산"], "area": [59.5, 84.0, None], "price": [7, 11, 5]})
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: FRAME, polars_frame, lambda: pa.Table.from_pandas(FRAME)], ids=["pandas", "polars", "Arrow"]
+)
+def test_a_table_is_kept_as_its_rows_are(make: Callable[[], Any], tmp_path: Path) -> None:
+    table = make()
+    path = keep_frame(table, tmp_path)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), FRAME)
+    assert keep_frame(table, tmp_path) == path
+    assert [file.name for file in (tmp_path / "data").iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("convert", [np.asarray, torch.as_tensor, np.ndarray.tolist], ids=["numpy", "torch", "lists"])
+def test_arrays_are_named_columns(convert: Callable[[Any], Any], tmp_path: Path) -> None:
+    kept = pd.read_parquet(keep_frame((convert(INPUTS), convert(INPUTS[:, 0])), tmp_path))
+    assert kept.columns.tolist() == ["x0", "x1", "y"]
+    assert kept.to_numpy().tolist() == np.column_stack([INPUTS, INPUTS[:, 0]]).tolist()
+
+
+def test_cells_that_no_table_holds_are_refused_and_leave_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="data= cannot be kept as a Parquet file"):
+        keep_frame(pd.DataFrame({"a": [1, "b", object()]}), tmp_path)
+    assert not list((tmp_path / "data").iterdir())
