@@ -17,10 +17,12 @@ from tunelab.system.korean import with_particles
 from tunelab.system.language import CATALOGUES, DOMAIN, ENGLISH, KOREAN, language
 
 TEXTS = "texts"  # the domain of the catalogue
+ENOUGH_LETTERS = 12  # of a form that may have sentences in its fields
 MIN_LETTERS = 3  # of a form outside of its fields: what has fewer fits too much
 MAX_SENTENCES = 6  # that one form spans
 VERBATIM = ("'", '"', "`", "=", "-", "/", "e.g. ")  # before a field that holds a name: it stays as it is
 LISTING = ": "  # before a field that may hold a list of names: one word alone stays as it is
+SENTENCE_END = re.compile(r"[.?!]\s")
 BOUNDARY = re.compile(r"(?<=[.?!;:,\])])(\s+)")
 
 
@@ -87,7 +89,9 @@ class Form:
         if not all(literal in text for literal in self.literals):
             return None
         found = self._pattern.fullmatch(text)
-        return None if found is None else found.groupdict()
+        values = None if found is None else found.groupdict()
+        is_weak = sum(map(str.isalpha, self.words)) < ENOUGH_LETTERS
+        return None if is_weak and values and any(map(SENTENCE_END.search, values.values())) else values
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the translation with values in its fields."""

@@ -65,7 +65,7 @@ def task_parameters(tasks: Mapping[str, Sequence[TaskOption]]) -> list[Parameter
         choices = [choice for _, option in declared for choice in option.choices]
         option = typer.Option(
             first.flag,
-            help=" ".join(texts),
+            help="\n".join(texts),
             metavar="|".join(choices) if choices and len(declared) == 1 else "VALUE",
             rich_help_panel=YOUR_DATA,
             show_default=False,

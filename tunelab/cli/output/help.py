@@ -58,7 +58,7 @@ def _panel_of(parameter: Any) -> str:
 
 
 def _help_row(parameter: Any) -> tuple[str, str]:
-    help = tr_text(parameter.help or "")
+    help = " ".join(tr_text(parameter.help or "").split())  # of several tasks a line each
     if parameter.param_type_name == "argument":
         return parameter.metavar or parameter.name.upper(), help
     names = ", ".join(sorted(parameter.opts, key=len))
