@@ -25,7 +25,7 @@ test: setup  ## run the tests, one half beside the other
 	$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync) --jobs 2 test-first-half test-second-half
 
 test-first-half: setup
-	$(BIN)/python -m pytest tests/tunelab -m "first_half and not slow"
+	$(BIN)/python -m pytest -m "first_half and not slow"
 
 test-second-half: setup
 	$(BIN)/python -m pytest -m "not first_half and not slow"

@@ -17,19 +17,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two cores for everything; resul
 # what tests name is noted in a folder of their own
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="tunelab-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+HALF = Path(__file__).parent / "tunelab" / "figures"  # beside tests that use a Ray
 for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and clusters stay out of tests
     os.environ.pop(name, None)
-
-TUNELAB = Path(__file__).parent / "tunelab"
-BESIDE = ("test_predict.py",)  # sweeps of the second half
 
 
 @pytest.hookimpl(tryfirst=True)  # before ``-m`` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks half of the tests, by time: ``make test`` runs the other half beside it, on a Ray of its own."""
+    """Marks half of the tests, by time, those that use a Ray among them: ``make test`` runs the others beside it."""
     for item in items:
-        sweeps = TUNELAB in item.path.parents and item.path.name not in BESIDE
-        if sweeps and "ray_session" in getattr(item, "fixturenames", ()):
+        if "ray_session" in getattr(item, "fixturenames", ()) or HALF in item.path.parents:
             item.add_marker(pytest.mark.first_half)
 
 

@@ -403,6 +403,7 @@ if importlib.util.find_spec("trainables") is not None:
 """
 
 
+@pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize(
     ("sweep", "name"),
     [("table_sweep", "tunelab-auto_mpg"), pytest.param("image_sweep", "tunelab-mnist", marks=pytest.mark.slow)],

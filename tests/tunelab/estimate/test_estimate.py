@@ -100,8 +100,6 @@ def test_what_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch, store_uri: 
         predict(make_spec({"task": TOY, "trials": 2, "tracking_uri": store_uri}))
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("ray_session", "in_folder")
 def only_own_scratch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scratch folders are looked for in one folder alone: others of this machine may be of sweeps beside this test."""
     monkeypatch.setenv("RAY_TMPDIR", str(folder))
@@ -109,6 +107,7 @@ def only_own_scratch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tunelab.clean.SHORT_PARENTS", ())
 
 
+@pytest.mark.usefixtures("ray_session", "in_folder")
 def test_clean_shows_and_removes_leftovers_and_nothing_else(
     store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
