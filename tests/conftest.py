@@ -17,16 +17,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two cores for everything; resul
 # what tests name is noted in a folder of their own
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="tunelab-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
-HALF = Path(__file__).parent / "tunelab" / "figures"  # beside tests that use a Ray
 for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and clusters stay out of tests
     os.environ.pop(name, None)
+
+BESIDE = [Path(__file__).parent / folder for folder in ("docs", "tunelab/figures")]  # in the half that uses a Ray
 
 
 @pytest.hookimpl(tryfirst=True)  # before ``-m`` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks half of the tests, by time, those that use a Ray among them: ``make test`` runs the others beside it."""
     for item in items:
-        if "ray_session" in getattr(item, "fixturenames", ()) or HALF in item.path.parents:
+        if "ray_session" in getattr(item, "fixturenames", ()) or any(f in item.path.parents for f in BESIDE):
             item.add_marker(pytest.mark.first_half)
 
 
