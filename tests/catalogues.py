@@ -9,6 +9,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from tests.texts import nameless, texts
 from tunelab.system.language import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES
 from tunelab.system.texts import TEXTS
 
@@ -34,7 +35,15 @@ def compiled(name: str, domain: str = DOMAIN) -> bytes:
     return buffer.getvalue()
 
 
+def untranslated(name: str) -> dict[str, str]:
+    """Where each English text is that a language has no translation of, by its form."""
+    known = {nameless(str(entry.id)) for domain in DOMAINS for entry in catalogue(name, domain)}
+    return {form: place for form, place in texts().items() if nameless(form) not in known}
+
+
 if __name__ == "__main__":
     for other in OTHERS:
         for each in DOMAINS:
             catalogue_path(other, each).with_suffix(".mo").write_bytes(compiled(other, each))
+        for missing, where in untranslated(other).items():
+            print(f"{where}: no translation to {other}: {missing}")

@@ -110,7 +110,8 @@ class Forms:
         forms = [Form(message, translation) for message, translation in messages.items()]
         self._whole = {form.words: form.filled({}) for form in forms if not form.fields}
         with_fields = (form for form in forms if form.fields and sum(map(str.isalpha, form.words)) >= MIN_LETTERS)
-        self._forms = sorted(with_fields, key=lambda form: -len(form.words))
+        ordered = sorted(with_fields, key=lambda form: -len(form.words))
+        self._forms = [(max(form.literals, key=len), form) for form in ordered]  # most texts lack even the longest part
 
     def translated(self, text: str) -> str:
         """Return the translation of a line, of as much of it as has one."""
@@ -126,8 +127,8 @@ class Forms:
         exact = self._whole.get(text)
         if exact is not None:
             return exact
-        for form in self._forms:
-            values = form.values(text)
+        for longest, form in self._forms:
+            values = form.values(text) if longest in text else None
             if values is not None:
                 kept = {field: form.holds_name(field, value) for field, value in values.items()}
                 return form.filled({n: v if kept[n] else self.translated(v) for n, v in values.items()})

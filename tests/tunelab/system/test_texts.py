@@ -10,10 +10,8 @@ from string import Formatter
 
 import pytest
 
-from tests.catalogues import OTHERS, catalogue, catalogue_path
-from tests.texts import nameless, texts
+from tests.catalogues import OTHERS, catalogue, catalogue_path, untranslated
 from tunelab.system.korean import with_particles
-from tunelab.system.language import DOMAIN
 from tunelab.system.texts import TEXTS, Form, tr_text
 
 HANGUL = re.compile("[가-힣]")
@@ -25,9 +23,9 @@ def korean(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
 
 
-def entries(name: str, domain: str = TEXTS) -> dict[str, str]:
+def entries(name: str) -> dict[str, str]:
     """The translations of a catalogue."""
-    return {str(entry.id): str(entry.string) for entry in catalogue(name, domain) if entry.id}
+    return {str(entry.id): str(entry.string) for entry in catalogue(name, TEXTS) if entry.id}
 
 
 def fields(form: str) -> set[str]:
@@ -37,8 +35,7 @@ def fields(form: str) -> set[str]:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_english_text_in_the_code_is_translated(name: str) -> None:
-    known = {nameless(form) for form in (*entries(name), *entries(name, DOMAIN))}
-    assert {form: place for form, place in texts().items() if nameless(form) not in known} == {}
+    assert untranslated(name) == {}
 
 
 @pytest.mark.parametrize("name", OTHERS)
