@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -46,4 +47,4 @@ if __name__ == "__main__":
         for each in DOMAINS:
             catalogue_path(other, each).with_suffix(".mo").write_bytes(compiled(other, each))
         for missing, where in untranslated(other).items():
-            print(f"{where}: no translation to {other}: {missing}")
+            sys.stdout.write(f"{where}: no translation to {other}: {missing}\n")
