@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from tunelab.figures.fonts import families
 from tunelab.system.terminal import printable
@@ -86,6 +86,8 @@ def _draw_traces(figure: go.Figure, ax: Any) -> None:
             places.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             places.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             places.set_minor_locator(NullLocator())
+        elif name == "x" and all(_is_whole(x) for trace in figure.data if trace.type != "bar" for x in trace.x):
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # epochs
     if len(named) > 1:
         artists, texts = zip(*named, strict=True)
         ax.figure.legend(artists, texts, loc="outside upper left", ncols=4, frameon=False)
@@ -135,6 +137,10 @@ def _draw_parallel(trace: Any, ax: Any) -> None:
     ax.set_xlim(-0.1, len(dimensions) - 0.7)
     ax.set_ylim(-0.03, 1.03)
     ax.spines[:].set_visible(False)
+
+
+def _is_whole(value: Any) -> bool:
+    return value is None or isinstance(value, int)
 
 
 def _fractions(values: Any, ends: Any) -> np.ndarray:
