@@ -132,12 +132,15 @@ def _start(address: str | None, workers: int, forks: ForkServer | None) -> None:
         forks: For a local Ray.
     """
     ray, local = import_ray(), forks is not None
+    from tunelab.launch.ray_internals.import_path import SameImportPath  # loads Ray
+
     try:
         with put_off() if local else unanswered(), hangup_ignored(), patched_ray(workers, forks):
             ray.init(
                 address=address or ("local" if local else None),
                 include_dashboard=False if local else None,
                 runtime_env=None if local else {"py_modules": OUR_PACKAGES},
+                job_config=SameImportPath(),
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 configure_logging=True,

@@ -35,6 +35,7 @@ PARTS = (
     PrivatePart("ray._private.node", "Node.start_api_server", _SLOW),
     PrivatePart("ray._raylet", "persist_port", _SLOW),
     *(PrivatePart("ray._raylet", f"{agent}_PORT_NAME", _SLOW) for agent in AGENTS),
+    PrivatePart("ray.job_config", "JobConfig._serialize", "Workers import from the working directory first."),
     PrivatePart("ray.tune.execution.class_cache", "DEFAULT_ENV_VARS", _NEW_WORKERS),
     PrivatePart("ray.tune.execution.class_cache", "ENV_VARS_TO_PROPAGATE", _NEW_WORKERS),
 )
