@@ -105,13 +105,15 @@ def forest(results: Results, metric: str, what: str) -> Figure:
     """Plot differences to the baseline with their intervals; filled where significant after Holm's correction."""
     chosen = [c for c in results.comparisons if c.metric == metric]
     clear = [c.significant for c in chosen]
+    colours = [FRONT if c else OTHER for c in clear]
     points = {
         **{"type": "scatter", "mode": "markers", "y": [c.setting for c in chosen]},
         "x": _defined([c.difference for c in chosen]),
         "marker": {
-            "color": [FRONT if c else OTHER for c in clear],
+            "color": colours,
             "symbol": ["circle" if c else "circle-open" for c in clear],
             "size": 9,
+            "line": {"width": 2, "color": colours},  # thinner, an open point is not seen on black
         },
         "error_x": {
             "type": "data",
