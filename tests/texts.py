@@ -30,7 +30,7 @@ NO_TEXT = re.compile(
     r"|does not give; |Winners of sweeps on "  # files beside a model, a description
     r"|watching Ray|letting go|whole sampler|given up|training, validation and sealed|model name|test opened"  # names
     r"|stop \{number\}$|<|\{\w+\}: \{\w+\}$|tunelab:? \{\w+\}|\{option\} \{\w+\}\{?|\{tr\} rmse"  # frames
-    r"|\{what\} (in \{|more than$|\{)|must be \{|\{name\} on \{"
+    r"|\{what\} (in \{|more than$|\{)|must be \{|\{name\} on \{|\{read\} "
 )
 FUNCTIONS = {"len", "join", "sorted", "map", "str", "repr", "round", "max", "min", "sum", "next", "get", "int", "float"}
 BUILTIN_ERRORS = {"ValueError", "RuntimeError", "AttributeError", "NotImplementedError"}  # whose words are a detail

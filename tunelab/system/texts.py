@@ -22,8 +22,11 @@ MIN_LETTERS = 3  # of a form outside of its fields: what has fewer fits too much
 MAX_SENTENCES = 6  # that one form spans
 VERBATIM = ("'", '"', "`", "=", "-", "/", "e.g. ")  # before a field that holds a name: it stays as it is
 LISTING = ": "  # before a field that may hold a list of names: one word alone stays as it is
+MAX_FORMS = 4  # that are tried of those which a text has
+QUOTED = re.compile(r"'[^']*'|`[^`]*`|--\S+|\([A-Z][^)]*\)")
+WORD = re.compile(r"(?<![\w./=-])[A-Za-z][a-z]+(?![\w/=(])")
 SENTENCE_END = re.compile(r"[.?!]\s")
-BOUNDARY = re.compile(r"(?<=[.?!;:,\])])(\s+)")
+BOUNDARY = re.compile(r"(?<=[.?!;:\])])(\s+)")
 
 
 def tr_text(text: str) -> str:
@@ -40,6 +43,11 @@ def tr_text(text: str) -> str:
     forms = _forms(language())
     translation = "".join(forms.translated(line) for line in text.splitlines(keepends=True))
     return with_particles(translation) if language() == KOREAN else translation
+
+
+def english_words(text: str) -> int:
+    """Return how many words of a translation are still English; names in quotes and code do not count."""
+    return len(WORD.findall(QUOTED.sub("", text)))
 
 
 @dataclass(frozen=True)
@@ -66,8 +74,13 @@ class Form:
 
     def holds_name(self, field: str, value: str) -> bool:
         """Return whether the value of a field is a name, which has no translation."""
-        before = next(literal for literal, name, *_ in Formatter().parse(self.message) if name == field)
-        return before.endswith(VERBATIM) or (before.endswith(LISTING) and " " not in value.strip())
+        return self._before(field).endswith(VERBATIM) or (self._is_listing(field) and " " not in value.strip())
+
+    def _is_listing(self, field: str) -> bool:
+        return self._before(field).endswith(LISTING)
+
+    def _before(self, field: str) -> str:
+        return next(literal for literal, name, *_ in Formatter().parse(self.message) if name == field)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -78,10 +91,10 @@ class Form:
                 continue
             value = "[^]]*?" if literal.rfind("[") > literal.rfind("]") else ".*?"
             if not literal and seen:  # right behind another field: an addition, or nothing
-                value = rf"(?:[.;,]?\s{value})?"
+                value = rf"(?:(?:[;,]|[.;,]?(?=\s(?:and\s|[(A-Z])))\s{value})?"
             pattern += f"(?P={name})" if name in seen else f"(?P<{name}>{value})"
             seen.add(name)
-        end = r"(?<!\.)" if pattern.endswith("?)") else ""  # a full stop is not part of the last field
+        end = r"(?<![.;:,])" if pattern.endswith("?)") else ""  # a mark at the end is not part of the last field
         return re.compile(pattern + end, re.DOTALL)
 
     def values(self, text: str) -> dict[str, str] | None:
@@ -89,9 +102,12 @@ class Form:
         if not all(literal in text for literal in self.literals):
             return None
         found = self._pattern.fullmatch(text)
-        values = None if found is None else found.groupdict()
+        values = {} if found is None else found.groupdict()
         is_weak = sum(map(str.isalpha, self.words)) < ENOUGH_LETTERS
-        return None if is_weak and values and any(map(SENTENCE_END.search, values.values())) else values
+        several = (
+            (is_weak and SENTENCE_END.search(v)) or ("; " in v and not self._is_listing(n)) for n, v in values.items()
+        )
+        return None if found is None or any(several) else values
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the translation with values in its fields."""
@@ -123,30 +139,42 @@ class Forms:
         return f"{before}{self._sentences(core) if whole is None else whole}{after}"
 
     def _one(self, text: str) -> str | None:
-        """Return the translation of a text by one form; None without one."""
+        """Return the translation of a text by the form that leaves least of it in English; None without one."""
         exact = self._whole.get(text)
         if exact is not None:
             return exact
+        found = []
         for longest, form in self._forms:
             values = form.values(text) if longest in text else None
             if values is not None:
                 kept = {field: form.holds_name(field, value) for field, value in values.items()}
-                return form.filled({n: v if kept[n] else self.translated(v) for n, v in values.items()})
-        return None
+                found.append(form.filled({n: v if kept[n] else self.translated(v) for n, v in values.items()}))
+                if len(found) == MAX_FORMS or not english_words(found[-1]):
+                    break
+        return min(found, key=english_words, default=None)
 
     def _sentences(self, text: str) -> str:
-        """Return a text with the translations of the longest runs of its sentences that have one."""
+        """Return a text with its sentences translated, in the runs that leave least of it in English."""
         parts = BOUNDARY.split(text)  # sentences at even places, the blanks between them at odd ones
         if len(parts) == 1:
             return text
-        shown, at = "", 0
-        while at < len(parts):
-            ends = range(min(len(parts), at + 2 * MAX_SENTENCES - 1), at, -2)
-            runs = ((end, self._part("".join(parts[at:end]))) for end in ends)
-            end, found = next(((end, run) for end, run in runs if run is not None), (at + 1, parts[at]))
-            shown += found + (parts[end] if end < len(parts) else "")
-            at = end + 1
-        return shown
+        best = {len(parts) + 1: (0, "")}  # by the place where it begins, the rest of the text with its English words
+        for at in range(len(parts) - 1, -1, -2):
+            runs = [(end, self._part("".join(parts[at:end]))) for end in self._ends(at, len(parts))]
+            shown = [(end, run) for end, run in runs if run is not None] or [(at + 1, parts[at])]
+            if shown[0][0] != at + 1:
+                shown.append((at + 1, parts[at]))
+            gaps = {end: parts[end] if end < len(parts) else "" for end, _ in shown}
+            options = [
+                (english_words(run) + best[end + 1][0], run + gaps[end] + best[end + 1][1]) for end, run in shown
+            ]
+            best[at] = min(options, key=lambda option: option[0])
+        return best[0][1]
+
+    @staticmethod
+    def _ends(at: int, count: int) -> range:
+        """Return where a run of sentences may end, the longest first."""
+        return range(min(count, at + 2 * MAX_SENTENCES - 1), at, -2)
 
     def _part(self, text: str) -> str | None:
         """Return the translation of a sentence, or of one without its last mark, which is put back."""

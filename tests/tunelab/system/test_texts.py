@@ -60,7 +60,7 @@ def test_each_text_gets_its_own_translation() -> None:
     for form, translation in entries("ko").items():
         parts = [*Formatter().parse(form)]
         additions = {name for (_, before, *_), (gap, name, *_) in pairwise(parts) if before and name and not gap}
-        values = {name: f" {SAMPLE}" if name in additions else SAMPLE for name in fields(form)}
+        values = {name: f" ({SAMPLE})" if name in additions else SAMPLE for name in fields(form)}
         expected = with_particles(Form(form, translation).filled(values))
         got = tr_text(Form(form, form).filled(values))
         if got != expected:

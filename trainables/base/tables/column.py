@@ -235,8 +235,8 @@ def reading(cells: pd.Series, numbers: pd.Series, notation: str) -> str:
     """Return how numbers that are not plain are read, by an example."""
     odd = numbers.notna() & read_cells(cells.astype(object), PLAIN).isna()
     value = np.format_float_positional(float(numbers[odd].iloc[0]), precision=4, trim="-")
-    hours = " hours" if notation == CLOCK else ""
-    return f"cells such as '{cells[odd].iloc[0]}' are read as {value}{hours}"
+    read = f"cells such as '{cells[odd].iloc[0]}' are read as {value}"
+    return f"{read} hours" if notation == CLOCK else read
 
 
 def order_in_time(values: pd.Series) -> np.ndarray:
