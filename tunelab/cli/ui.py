@@ -41,6 +41,7 @@ threading.Thread(target=end_with_parent, daemon=True).start()
 sys.exit(subprocess.call(sys.argv[1:], stdin=subprocess.DEVNULL))
 """
 START_SECONDS = 120.0
+POLL_SECONDS = 0.2
 MAX_EXPERIMENTS = 10  # whose links are printed
 MAX_SWEEPS = 5
 
@@ -81,7 +82,8 @@ def command(
     try:
         wait_until_it_answers(server, f"{base}/health")
         note(f"MLflow UI: {base}  (Ctrl-C ends it)", *links(store, base))
-        code = server.wait()
+        while (code := server.poll()) is None:  # a wait without end is not interrupted by every signal
+            time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         return
     finally:
