@@ -37,7 +37,8 @@ class SearchSpace:
             (a dict of numbers, text, None, tuples, lists and dicts; numpy values become numbers and lists). It must be
             a pure function of the trial.
         branch: name of a categorical parameter that ``suggest`` draws first and on which the others depend, such as a
-            family of models. A search gives each of its choices turns (see ``tunelab.search.study``); None for none.
+            family of models. A search gives each of its choices turns (``tunelab.search.sampling.study``); None for
+            none.
     """
 
     name: str

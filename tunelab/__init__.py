@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tunelab.launch.kept_ray import shutdown
     from tunelab.records.result import SweepResult
     from tunelab.records.spec import SweepSpec
-    from tunelab.search.optuna_trials import study_of
+    from tunelab.search.sampling.optuna_trials import study_of
 
 __all__ = [
     "SearchSpace",
@@ -49,7 +49,7 @@ _HOMES = {
     "load_result": "tunelab.interactive.load",
     "run_sweep": "tunelab.interactive.call",
     "shutdown": "tunelab.launch.kept_ray",
-    "study_of": "tunelab.search.optuna_trials",
+    "study_of": "tunelab.search.sampling.optuna_trials",
 }
 
 

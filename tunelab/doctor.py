@@ -209,7 +209,7 @@ def _private_parts() -> Iterator[Finding]:
     from trainables.base.training.torch_internals import PARTS as TORCH_PARTS
     from tunelab.launch.ray_internals.parts import PARTS as RAY_PARTS
     from tunelab.launch.session import import_ray
-    from tunelab.search.optuna_internals import PARTS as OPTUNA_PARTS
+    from tunelab.search.sampling.optuna_internals import PARTS as OPTUNA_PARTS
 
     import_ray()
     for library, parts in (("Ray", RAY_PARTS), ("Optuna", OPTUNA_PARTS), ("torch", TORCH_PARTS)):

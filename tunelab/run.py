@@ -10,7 +10,7 @@ from tunelab.figures.worker import FigureProcess
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.search.journal import Journal
-from tunelab.search.samplers import resume_note
+from tunelab.search.sampling.samplers import resume_note
 from tunelab.setup.resolve import ResolvedSweep, make_folder, resolve_sweep
 from tunelab.sweep.beginning import begin, earlier_sessions, finished_result
 from tunelab.sweep.conclusion import end, judge

@@ -7,6 +7,7 @@ import inspect
 import logging
 import math
 import warnings
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import optuna
@@ -16,10 +17,10 @@ from search_spaces import Config, ParamValue, SearchSpace, UserError
 from trainables import METRIC
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord
-from tunelab.search.samplers import make_by_class
-from tunelab.search.study import StudySampler
+from tunelab.search.sampling.samplers import make_by_class
+from tunelab.search.sampling.study import StudySampler
 
-OWN = ("tpe", "random")
+OWN = ("tpe", "random", "curves")
 DISCRETE = "BruteForceSampler"  # it goes through all values of a space, and these spaces have infinitely many
 SEARCHERS = {  # of Ray, by the module below ray.tune.search that holds each
     "OptunaSearch": "optuna",
@@ -55,22 +56,23 @@ def makes_itself(cls: type) -> bool:
     return not inspect.isabstract(cls) and not required
 
 
-def make_sampler(name: str, space: SearchSpace, seed: int) -> Sampler:
-    """Return a sampler of this name for a space.
+def make_sampler(name: str, space: SearchSpace, seed: int, max_epochs: int) -> Sampler:
+    """Return a sampler of this name for a space, whose trials have at most ``max_epochs`` epochs.
 
     Raises:
         UserError: it needs a package that is not installed, or cannot search this space.
     """
     if name in SEARCHERS:
         return RaySampler(name, space, seed)
-    return NamedStudySampler(space, name, seed)
+    return NamedStudySampler(space, name, seed, max_epochs)
 
 
 class NamedStudySampler(StudySampler):
     """StudySampler by any of Optuna's samplers, created for each trial as those of the platform are."""
 
-    def __init__(self, space: SearchSpace, sampler: str, seed: int) -> None:
-        super().__init__(space, "random" if sampler == "random" else "tpe", seed, reference={}, fixed={})
+    def __init__(self, space: SearchSpace, sampler: str, seed: int, max_epochs: int) -> None:
+        own = sampler if sampler in OWN else "tpe"
+        super().__init__(space, own, seed, reference={}, fixed={}, max_epochs=max_epochs)
         self._class = None if sampler in OWN else getattr(optuna.samplers, sampler)
         self._name = sampler
         self._own_seed = seed
@@ -81,9 +83,9 @@ class NamedStudySampler(StudySampler):
         except ImportError as error:
             raise UserError(f"{self._name} needs a package that is not installed: {error}.") from error
 
-    def _make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
+    def _make_sampler(self, number: int, planned: Mapping[str, ParamValue]) -> optuna.samplers.BaseSampler:
         if self._class is None:
-            return super()._make_sampler(number)
+            return super()._make_sampler(number, planned)
         known = {"seed": derive_seed(self._own_seed, "sampler", number), "warn_independent_sampling": False}
         made = make_by_class(self._class, known)
         assert isinstance(made, optuna.samplers.BaseSampler)

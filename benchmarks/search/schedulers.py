@@ -15,7 +15,7 @@ from search_spaces import UserError
 from trainables import METRIC, TaskFacts
 from tunelab.records.trial import Epoch
 from tunelab.search.asha import Rungs, rung_levels
-from tunelab.search.samplers import arguments_of
+from tunelab.search.sampling.samplers import arguments_of
 
 REDUCTION_FACTOR = 3
 OWN = ("asha", "none")

@@ -101,7 +101,7 @@ def rehearse(task: str, method: Method) -> None:
     from benchmarks.search.schedulers import TrialLength, make_scheduler
 
     found = get_task(task)
-    sampler = make_sampler(method.sampler, found.space(), 0)
+    sampler = make_sampler(method.sampler, found.space(), 0, found.facts.max_epochs)
     make_scheduler(method.scheduler, TrialLength.from_facts(found.facts), sampler)
     for number in range(REHEARSED):
         params, config = sampler.suggest(number)

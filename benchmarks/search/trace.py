@@ -93,7 +93,7 @@ class Search:
         self.seconds: list[float] = []
         self.began = time.perf_counter()
         self._task, self._data, self._seed, self._budget = task, data, seed, budget
-        self._sampler = make_sampler(method.sampler, task.space(), seed)
+        self._sampler = make_sampler(method.sampler, task.space(), seed, task.facts.max_epochs)
         self._scheduler = make_scheduler(method.scheduler, TrialLength.from_facts(task.facts), self._sampler)
         self._open: dict[int, OpenTrial] = {}
         self._proposed = 0

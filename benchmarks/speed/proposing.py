@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from search_spaces.mlp import space
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.search.study import StudySampler
+from tunelab.search.sampling.study import StudySampler
 
 POINTS = (100, 200, 400, 800, 1200, 1600, 2000)
 

@@ -68,7 +68,7 @@ def make_work(task_name: str, trials: int, max_epochs: int, concurrency: int, de
     """Return the configurations that a random sweep of this task and seed proposes, its reference first."""
     from trainables import get_task
     from tunelab.records.seeds import trial_seed
-    from tunelab.search.study import StudySampler
+    from tunelab.search.sampling.study import StudySampler
 
     task = get_task(task_name)
     proposals = StudySampler(task.space(SPACE), "random", seed, reference=task.reference, fixed={})

@@ -19,8 +19,8 @@ from trainables import get_task
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.run import run_sweep
-from tunelab.search.optuna_internals import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy
-from tunelab.search.study import StudySampler
+from tunelab.search.sampling.optuna_internals import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy
+from tunelab.search.sampling.study import StudySampler
 from tunelab.tracking.store import Store
 
 TRIALS = 12

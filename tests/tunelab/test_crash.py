@@ -164,7 +164,7 @@ def test_kills_while_the_winner_is_confirmed_scored_and_logged_lose_nothing(stor
 @pytest.mark.parametrize(
     "where",
     [
-        pytest.param("tunelab.search.study.StudySampler.suggest", marks=pytest.mark.slow),
+        pytest.param("tunelab.search.sampling.study.StudySampler.suggest", marks=pytest.mark.slow),
         "trainables.base.tables.tabular.TabularTask.scores",
     ],
 )

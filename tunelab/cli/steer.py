@@ -133,7 +133,7 @@ def _read_params(values: Sequence[str], earlier: Replay) -> dict[str, Any]:
 
     from optuna.distributions import json_to_distribution
 
-    from tunelab.search.fixed_parameters import check_values
+    from tunelab.search.sampling.fixed_parameters import check_values
 
     if not values:
         raise UserError("add takes hyperparameters, e.g. add lr=0.01 width=64; the sampler draws the others.")

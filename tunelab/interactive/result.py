@@ -15,7 +15,7 @@ from tunelab.analysis.outcome import verdict
 from tunelab.interactive.fragment import result_html
 from tunelab.interactive.plots import SweepPlots
 from tunelab.records.result import SweepResult
-from tunelab.search.optuna_trials import study_of
+from tunelab.search.sampling.optuna_trials import study_of
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:

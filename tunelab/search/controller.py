@@ -18,11 +18,11 @@ from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits, Stop
 from tunelab.search.order import OrderFactory
 from tunelab.search.replay import Replay
+from tunelab.search.sampling.study import StudySampler
 from tunelab.search.source import STATUS_OF_OUTCOME, NoTrial
 from tunelab.search.state import SearchState
 from tunelab.search.steering import ADD, FINISH, Steering
 from tunelab.search.stopping import StopRule
-from tunelab.search.study import StudySampler
 
 
 class SearchController:

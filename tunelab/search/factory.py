@@ -21,9 +21,9 @@ from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits
 from tunelab.search.order import OrderFactory
 from tunelab.search.replay import Replay
-from tunelab.search.samplers import GRID, find_sampler
+from tunelab.search.sampling.samplers import GRID, find_sampler
+from tunelab.search.sampling.study import StudySampler
 from tunelab.search.stopping import StopRule
-from tunelab.search.study import StudySampler
 
 
 def fill_defaults(spec: SweepSpec, task: Task, **settled: Any) -> ResolvedSpec:
@@ -90,6 +90,7 @@ def make_study(
         fixed=spec.fixed,
         warm_start=warm_start,
         objectives=task.facts.objectives,
+        max_epochs=spec.max_epochs,
     )
 
 

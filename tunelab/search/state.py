@@ -11,8 +11,8 @@ from tunelab.search.asha import Rungs
 from tunelab.search.events import Ended
 from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits, Stop
+from tunelab.search.sampling.study import StudySampler
 from tunelab.search.steering import Steering
-from tunelab.search.study import StudySampler
 
 SAME_ERROR_LIMIT = 3  # this many first trials that fail with one error end the sweep
 

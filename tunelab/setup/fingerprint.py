@@ -8,7 +8,7 @@ from search_spaces import SearchSpace, UserError
 from search_spaces.changes import change_space
 from tunelab.records.spec import SweepSpec, public_spec
 from tunelab.search.events import SweepIdentity
-from tunelab.search.samplers import sampler_digest
+from tunelab.search.sampling.samplers import sampler_digest
 from tunelab.system.hashing import python_file_digest
 
 FIXED_FOR_GOOD = (

@@ -22,10 +22,10 @@ from trainables.base.worker.storage import Storage
 from tunelab.launch.resources import Resources, check_cluster, settle_gpus
 from tunelab.records.spec import ResolvedSpec, SweepSpec
 from tunelab.search.factory import fill_defaults, settle_sampler
-from tunelab.search.fixed_parameters import check_fixed
 from tunelab.search.journal import read_events
-from tunelab.search.optuna_trials import fitting_trials
 from tunelab.search.replay import replay
+from tunelab.search.sampling.fixed_parameters import check_fixed
+from tunelab.search.sampling.optuna_trials import fitting_trials
 from tunelab.setup.named_models import local_model
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of

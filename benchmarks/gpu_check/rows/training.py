@@ -13,7 +13,7 @@ from trainables.base.training.compute import Compute
 from trainables.base.worker.assignment import TrialAssignment
 from tunelab.launch.retraining import retrain_here
 from tunelab.records.trial import TrialRecord
-from tunelab.search.study import StudySampler
+from tunelab.search.sampling.study import StudySampler
 
 
 def first_config(task: Task, fixed: Mapping[str, Any] | None = None) -> Config:

@@ -59,7 +59,7 @@ class SampledSearcher:
     """
 
     def __init__(self, method: Method, space: SearchSpace, length: TrialLength, seed: int) -> None:
-        sampler = make_sampler(method.sampler, space, seed)
+        sampler = make_sampler(method.sampler, space, seed, length.max_epochs)
         self._init(sampler, make_scheduler(method.scheduler, length, sampler), length, seed)
 
     def _init(self, sampler: Sampler, scheduler: Scheduler, length: TrialLength, seed: int) -> None:

@@ -22,9 +22,9 @@ from tunelab.search.deterministic import DeterministicOrder
 from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits
 from tunelab.search.replay import Replay
+from tunelab.search.sampling.study import StudySampler
 from tunelab.search.source import NoTrial
 from tunelab.search.stopping import StopRule
-from tunelab.search.study import StudySampler
 
 Loss = Callable[[TrialAssignment, int], float]  # plan and epoch to validation loss
 Pace = Callable[[int, int], float]  # trial number and epoch to seconds

@@ -18,8 +18,8 @@ from tunelab.records.front import PointOutcome, non_dominated
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.search.optuna_trials import fitting_trials, study_of
-from tunelab.search.study import StudySampler
+from tunelab.search.sampling.optuna_trials import fitting_trials, study_of
+from tunelab.search.sampling.study import StudySampler
 
 LOSS_AND_SIZE = make_objectives(["val_loss", "size"])
 

@@ -12,11 +12,12 @@ import pytest
 from benchmarks.search.arena.methods import make_searcher
 from benchmarks.search.arena.simulate import Simulation
 from benchmarks.search.arena.tables import read_tables
-from benchmarks.search.candidates.curve_model import CurveModel, CurvePoints
-from benchmarks.search.candidates.curve_search import CurveSearch, milestones
-from benchmarks.search.candidates.encoding import Encoding
+from benchmarks.search.candidates.curve_search import CurveSearch
 from search_spaces import Config, SearchSpace
 from tests.benchmarks.search.arena.tiny_tables import EPOCHS, write_taskset
+from tunelab.search.sampling.curve_history import milestones
+from tunelab.search.sampling.curve_model import CurveModel, CurvePoints
+from tunelab.search.sampling.encoding import Encoding
 
 
 def suggest(trial: optuna.trial.BaseTrial) -> Config:
@@ -76,8 +77,8 @@ def test_the_model_continues_a_curve_from_its_own_beginning() -> None:
 
 
 def test_milestones_begin_late_and_end_with_the_full_length() -> None:
-    assert milestones(52) == (3, 6, 12, 24, 48, 52)
-    assert milestones(2) == (2,)
+    assert milestones(52, 3) == (3, 6, 12, 24, 48, 52)
+    assert milestones(2, 3) == (2,)
 
 
 def trained(seed: int, decisions: int) -> list[object]:

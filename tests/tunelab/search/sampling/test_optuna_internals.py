@@ -8,8 +8,8 @@ import optuna
 import pytest
 
 from search_spaces import get_space
-from tunelab.search.optuna_internals import PARTS, SEEN_WITH, SWITCH, BoundedStudy
-from tunelab.search.study import StudySampler
+from tunelab.search.sampling.optuna_internals import PARTS, SEEN_WITH, SWITCH, BoundedStudy
+from tunelab.search.sampling.study import StudySampler
 
 
 def test_the_parts_are_there_in_the_version_they_were_seen_with() -> None:

@@ -21,6 +21,7 @@ from trainables.base.contract.digests import file_digest
 from tunelab.system.hashing import python_file_digest
 
 GRID = "grid"
+CURVES = "curves"
 POPULATION = 16  # of nsga2: Optuna's 50 would be all of a usual sweep
 
 
@@ -112,7 +113,8 @@ _MAKERS: dict[str, Callable[[int], BaseSampler]] = {
     # most trials of a sweep are stopped early; without them it would learn from a few
     "cmaes": _maker(optuna.samplers.CmaEsSampler, consider_pruned_trials=True),
     "qmc": _maker(optuna.samplers.QMCSampler, scramble=True),
-    GRID: _maker(optuna.samplers.RandomSampler),  # its points are planned; see tunelab/search/grid.py
+    GRID: _maker(optuna.samplers.RandomSampler),  # its points are planned; see tunelab/search/sampling/grid.py
+    CURVES: _maker(optuna.samplers.RandomSampler),  # made by the study, which knows the space; see curve_sampler.py
     "nsga2": _maker(optuna.samplers.NSGAIISampler, population_size=POPULATION),
 }
 

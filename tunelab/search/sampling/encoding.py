@@ -29,6 +29,7 @@ class Encoding:
         self._space = space
         self._domains = space.distributions()
         self.columns = len(self._domains)
+        self._index = {name: column for column, name in enumerate(self._domains)}
         self._choices = np.array([isinstance(d, CategoricalDistribution) for d in self._domains.values()], bool)
         self.size = sum(len(d.choices) if isinstance(d, CategoricalDistribution) else 1 for d in self._domains.values())
         probes = np.random.default_rng(0).random((PROBES, self.columns))
@@ -37,6 +38,17 @@ class Encoding:
     def row(self, params: Mapping[str, ParamValue]) -> np.ndarray:
         """Return the places of parameters, shape (columns,); NaN for one that a configuration does not have."""
         return np.array([_to_unit(d, params[n]) if n in params else math.nan for n, d in self._domains.items()])
+
+    def value(self, name: str, row: np.ndarray) -> ParamValue:
+        """Return a parameter's value at its place in a row; None for one that the space's random draws never met."""
+        if name not in self._index:
+            return None
+        return _from_unit(self._domains[name], float(row[self._index[name]]))
+
+    @staticmethod
+    def drawn(domain: BaseDistribution, place: float) -> ParamValue:
+        """Return the value at a place of any distribution."""
+        return _from_unit(domain, place)
 
     def params(self, row: np.ndarray) -> dict[str, ParamValue]:
         """Return the parameters at places, those of the branch that they lead to."""
@@ -83,15 +95,26 @@ class Encoding:
         return np.where(np.isnan(rows), drawn, np.where(self._choices, changed, moved))
 
 
+def value_within(value: ParamValue, domain: BaseDistribution) -> ParamValue:
+    """Return the value of a distribution that is nearest to a number; a choice as it is."""
+    if isinstance(domain, CategoricalDistribution):
+        return value
+    assert isinstance(value, int | float)
+    assert isinstance(domain, FloatDistribution | IntDistribution)
+    return _stepped(min(max(float(value), domain.low), domain.high), domain)
+
+
 def _to_unit(domain: BaseDistribution, value: ParamValue) -> float:
     if isinstance(domain, CategoricalDistribution):
+        if value not in domain.choices:  # dropped since
+            return math.nan
         place: int = domain.choices.index(value)
         return (place + 0.5) / len(domain.choices)
     low, high = _ends(domain)
     if high <= low:
         return ABSENT
     assert isinstance(value, int | float)
-    number = float(value)
+    number = min(max(float(value), low), high)  # a trial of a wider range
     if _is_log(domain):
         return (math.log(number) - math.log(low)) / (math.log(high) - math.log(low))
     return (number - low) / (high - low)
@@ -105,6 +128,11 @@ def _from_unit(domain: BaseDistribution, place: float) -> ParamValue:
     assert isinstance(domain, FloatDistribution | IntDistribution)
     low, high = _ends(domain)
     value = math.exp(math.log(low) + place * math.log(high / low)) if domain.log else low + place * (high - low)
+    return _stepped(value, domain)
+
+
+def _stepped(value: float, domain: FloatDistribution | IntDistribution) -> ParamValue:
+    """Return a number as its distribution has it: inside, and on a step."""
     if domain.step is not None:
         value = domain.low + round((value - domain.low) / domain.step) * domain.step
     value = min(max(value, domain.low), domain.high)

@@ -20,7 +20,7 @@ from search_spaces.values import hashable
 from trainables.base.contract.objective import Objective
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.search.fixed_parameters import fitting_params
+from tunelab.search.sampling.fixed_parameters import fitting_params
 
 STATES = {
     TrialStatus.FINISHED: TrialState.COMPLETE,

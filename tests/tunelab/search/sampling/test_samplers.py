@@ -19,8 +19,8 @@ from tunelab.search.controller import SearchController
 from tunelab.search.factory import fill_defaults, settle_sampler
 from tunelab.search.journal import read_events
 from tunelab.search.replay import replay
-from tunelab.search.samplers import find_sampler, resume_note
-from tunelab.search.study import StudySampler
+from tunelab.search.sampling.samplers import find_sampler, resume_note
+from tunelab.search.sampling.study import StudySampler
 from tunelab.setup.fingerprint import differences, identity
 
 OWN = """
@@ -177,7 +177,7 @@ def test_what_cannot_search_is_a_sentence(
 
 
 def test_a_sampler_whose_package_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tunelab.search.samplers.find_spec", lambda name: None)
+    monkeypatch.setattr("tunelab.search.sampling.samplers.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"needs the package cmaes.*tunelab\[samplers\]"):
         find_sampler("cmaes")
 

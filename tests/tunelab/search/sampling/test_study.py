@@ -7,7 +7,7 @@ import pytest
 from search_spaces import get_space
 from trainables import get_task
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.search.study import StudySampler
+from tunelab.search.sampling.study import StudySampler
 
 TABLES = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart_disease", "wine")
 

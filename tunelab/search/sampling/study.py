@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -18,11 +19,13 @@ from search_spaces.optuna_logging import quiet_optuna
 from trainables.base.contract.objective import Objective
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.search.fixed_parameters import fitting_params
-from tunelab.search.grid import Point, grid_points
-from tunelab.search.optuna_internals import make_study
-from tunelab.search.optuna_trials import STATES, constraint_attributes, curve_of, losses_of, to_optuna
-from tunelab.search.samplers import GRID, find_sampler
+from tunelab.search.sampling.curve_sampler import CurveSampler
+from tunelab.search.sampling.encoding import Encoding
+from tunelab.search.sampling.fixed_parameters import fitting_params
+from tunelab.search.sampling.grid import Point, grid_points
+from tunelab.search.sampling.optuna_internals import make_study
+from tunelab.search.sampling.optuna_trials import STATES, constraint_attributes, curve_of, losses_of, to_optuna
+from tunelab.search.sampling.samplers import CURVES, GRID, find_sampler
 
 TURNS = 2  # trials of each branch after its reference, before the sampler chooses branches
 TURN_EVERY = 4  # one in this many later trials is of the branch whose turn it is
@@ -48,13 +51,14 @@ class StudySampler:
 
     Args:
         space: The search space.
-        sampler: By name, see ``tunelab.search.samplers``.
+        sampler: By name, see ``tunelab.search.sampling.samplers``.
         seed: The sweep's seed.
         reference: Parameters of trial 0, and of one trial for each further choice of the space's branch; those outside
             the space are drawn like any other.
         fixed: Parameters held at a value.
         warm_start: Finished trials of an earlier study to learn from.
         objectives: What is optimised, where it is more than ``val_loss``. The study minimises their losses.
+        max_epochs: Length of a full trial, for a sampler that models curves.
 
     Attributes:
         is_as_before: False if the sampler proposed other configurations when an interrupted sweep was restored.
@@ -70,8 +74,10 @@ class StudySampler:
         fixed: Mapping[str, ParamValue],
         warm_start: Sequence[FrozenTrial] = (),
         objectives: Sequence[Objective] = (),
+        max_epochs: int = 1,
     ) -> None:
         self._space = space
+        self._max_epochs = max_epochs
         self._objectives = objectives
         self._kind = find_sampler(sampler)
         self._seed = seed
@@ -168,9 +174,9 @@ class StudySampler:
         Returns:
             Its parameters and its configuration.
         """
-        if not self._kind.remembers:
-            self.study.sampler = self._make_sampler(number)
         planned = self._planned(number)
+        if not self._kind.remembers:
+            self.study.sampler = self._make_sampler(number, planned)
         if planned:
             self.study.enqueue_trial(planned)
         trial = self.study.ask()
@@ -231,8 +237,16 @@ class StudySampler:
         """Return a trial's id in the study's storage."""
         return self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number + self._before)
 
-    def _make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        return self._holding_fixed(self._kind.make(derive_seed(self._seed, "sampler", number)))
+    def _make_sampler(self, number: int, planned: Mapping[str, ParamValue]) -> optuna.samplers.BaseSampler:
+        seed = derive_seed(self._seed, "sampler", number)
+        if self._kind.name == CURVES:
+            held = {**planned, **self._fixed}
+            return self._holding_fixed(CurveSampler(self._encoding, seed, self._max_epochs, held))
+        return self._holding_fixed(self._kind.make(seed))
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(self._space)
 
     def _holding_fixed(self, base: optuna.samplers.BaseSampler) -> optuna.samplers.BaseSampler:
         return optuna.samplers.PartialFixedSampler(self._fixed, base) if self._fixed else base

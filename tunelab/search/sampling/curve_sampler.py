@@ -1,0 +1,105 @@
+"""``--sampler curves``: proposals from a model of learning curves, stopped trials included.
+
+TPE learns one number of a trial; what a stopped trial would have come to, it does not know. A Gaussian process over
+curves (``curve_model``) predicts where every new configuration of a pool would end, and the one with the highest
+probability to end below the best loss by a random amount is proposed: the acquisition of Rakotoarison et al. 2024,
+"In-Context Freeze-Thaw Bayesian Optimization", for new trials alone. Every second proposal is random. Both halves pay:
+see ``docs/search-methods.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+from scipy.special import log_ndtr
+
+from search_spaces import ParamValue
+from search_spaces.optuna_logging import quiet_optuna
+from tunelab.search.sampling.curve_history import (
+    LEAST,
+    MOST,
+    CurveTrial,
+    milestones,
+    observed,
+    pool,
+    start_count,
+)
+from tunelab.search.sampling.curve_model import CurveModel, CurvePoints
+from tunelab.search.sampling.encoding import Encoding, value_within
+
+RANDOM_SHARE = 0.5  # of the proposals
+FIRST_MILESTONE = 18  # the first epoch at which a curve is seen is one in this many
+
+
+class CurveSampler(optuna.samplers.BaseSampler):
+    """Proposes from what a study knows, and from a seed; keeps nothing between proposals.
+
+    Args:
+        encoding: Of the search space.
+        seed: Of this proposal.
+        max_epochs: Length of a full trial.
+        held: Values that this proposal has in any case: fixed parameters, a branch whose turn it is.
+    """
+
+    def __init__(self, encoding: Encoding, seed: int, max_epochs: int, held: Mapping[str, ParamValue]) -> None:
+        self._encoding, self._max_epochs = encoding, max_epochs
+        self._rng = np.random.default_rng(seed)
+        self._levels = milestones(max_epochs, max_epochs // FIRST_MILESTONE)
+        self._held = encoding.row(held)
+        self._row = np.zeros(encoding.columns)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return {}
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
+        self._row = self._held_in(self._choose([self._seen(other) for other in ended])[None])[0]
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        value = self._encoding.value(param_name, self._row)
+        if value is None:  # a parameter that random draws of the space never met
+            value = self._encoding.drawn(param_distribution, float(self._rng.random()))
+        return value_within(value, param_distribution)
+
+    def _choose(self, trials: list[CurveTrial]) -> np.ndarray:
+        """Return the places of the next trial's parameters, shape (columns,)."""
+        known = observed(trials, self._levels, start_count(self._encoding))
+        if self._rng.random() < RANDOM_SHARE or known is None:
+            return self._rng.random(self._encoding.columns)
+        rows = self._held_in(pool(trials, self._encoding, self._rng))
+        with quiet_optuna():  # a range that depends on another parameter may not hold a value of the pool
+            places = self._encoding.points(self._encoding.visible(rows))
+        end = CurvePoints(np.arange(len(rows)), np.full(len(rows), math.log(self._max_epochs)), places)
+        model = CurveModel(known.points, known.values)
+        means, deviations = model.predict(end, np.zeros((len(rows), len(known.numbers))))
+        threshold = known.target(10 ** self._rng.uniform(LEAST, MOST))
+        chosen: np.ndarray = rows[int(np.argmax(log_ndtr((threshold - means) / deviations)))]
+        return chosen
+
+    def _held_in(self, rows: np.ndarray) -> np.ndarray:
+        return np.where(np.isnan(self._held), rows, self._held)
+
+    def _seen(self, trial: FrozenTrial) -> CurveTrial:
+        """Return a trial as the model sees it; one that failed or diverged ends in infinity."""
+        row = self._encoding.row(trial.params)
+        found = CurveTrial(row, self._encoding.points(row[None])[0], closed=True)
+        for epoch in sorted(trial.intermediate_values):
+            found.observe(trial.intermediate_values[epoch])
+        if trial.state is TrialState.FAIL:
+            found.observe(math.inf)
+        elif not found.losses and trial.value is not None:  # of an earlier sweep without curves
+            found.observe(trial.value)
+        return found
