@@ -14,6 +14,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search_spaces import Config, ParamValue, SearchSpace, UserError
+from search_spaces.optuna_logging import quiet_optuna
 from trainables import METRIC
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord
@@ -111,7 +112,7 @@ class RaySampler:
         self._space = space
         logging.getLogger("ray.tune").setLevel(logging.ERROR)  # advice about how Tune itself would be called
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), quiet_optuna():
                 warnings.simplefilter("ignore")
                 self._searcher = cls(metric=METRIC, mode="min", **seeds)
                 config = {key: _domain(d) for key, d in space.distributions().items()}

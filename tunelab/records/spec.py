@@ -22,7 +22,7 @@ STOP_RULE = re.compile(r"never|auto|target=-?\d+(\.\d*)?(e[-+]?\d+)?")
 SWITCHES = ("deterministic", "bf16", "compile")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-SAMPLERS = ("tpe", "random", "gp", "cmaes", "qmc", "grid", "nsga2")
+SAMPLERS = ("tpe", "curves", "random", "gp", "cmaes", "qmc", "grid", "nsga2")
 OWN_SAMPLER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*|.+\.py:[^\W\d]\w*")  # module:Class, file.py:Class
 BUDGET, SEARCH, TRUST, RESOURCES, STORE = "Budget", "Search", "Trust", "Resources", "Store"
 

@@ -21,7 +21,7 @@ from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits
 from tunelab.search.order import OrderFactory
 from tunelab.search.replay import Replay
-from tunelab.search.sampling.samplers import GRID, find_sampler
+from tunelab.search.sampling.samplers import CURVES, GRID, find_sampler
 from tunelab.search.sampling.study import StudySampler
 from tunelab.search.stopping import StopRule
 
@@ -106,9 +106,11 @@ def settle_sampler(spec: ResolvedSpec, given_trials: int | None, task: Task, spa
     Raises:
         UserError: The sampler cannot be made, or cannot search this space.
     """
-    if task.facts.objectives and spec.sampler == "cmaes":
+    if task.facts.objectives and spec.sampler in (CURVES, "cmaes"):
         names = " and ".join(objective.metric for objective in task.facts.objectives)
-        raise UserError(f"--sampler cmaes optimises one metric, not {names}: choose tpe, nsga2, gp, qmc or random.")
+        raise UserError(
+            f"--sampler {spec.sampler} optimises one metric, not {names}: choose tpe, nsga2, gp, qmc or random."
+        )
     kind = find_sampler(spec.sampler)
     if not kind.is_own and kind.name != GRID:
         return spec

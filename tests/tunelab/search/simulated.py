@@ -142,7 +142,14 @@ def make_controller(
     """A controller on the toy's search space."""
     return SearchController(
         SearchLimits(trials, max_epochs, concurrency, retries=retries),
-        StudySampler(space or SearchSpace("toy", suggest), sampler, seed, reference={"x": 0.5, "idle": "a"}, fixed={}),
+        StudySampler(
+            space or SearchSpace("toy", suggest),
+            sampler,
+            seed,
+            reference={"x": 0.5, "idle": "a"},
+            fixed={},
+            max_epochs=max_epochs,
+        ),
         rungs or Rungs(rung_levels(1, 3, max_epochs), 3),
         Journal(folder),
         seed,

@@ -143,12 +143,13 @@ def test_mistakes_in_objectives_get_a_sentence(metric: Any, direction: Any, word
         make_objectives(metric, direction)
 
 
-def test_cmaes_says_that_it_optimises_one_metric() -> None:
+@pytest.mark.parametrize("sampler", ["cmaes", "curves"])
+def test_a_sampler_of_one_metric_says_so(sampler: str) -> None:
     from tunelab.search.factory import fill_defaults, settle_sampler
 
     task = make_task("val_loss", "size")
-    spec = fill_defaults(make_spec({"task": "train", "sampler": "cmaes"}), task, name="a", tracking_uri="off")
-    with pytest.raises(UserError, match="cmaes optimises one metric, not val_loss and size"):
+    spec = fill_defaults(make_spec({"task": "train", "sampler": sampler}), task, name="a", tracking_uri="off")
+    with pytest.raises(UserError, match=f"{sampler} optimises one metric, not val_loss and size"):
         settle_sampler(spec, None, task, SPACE)
 
 

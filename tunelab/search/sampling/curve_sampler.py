@@ -20,7 +20,6 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy.special import log_ndtr
 
 from search_spaces import ParamValue
-from search_spaces.optuna_logging import quiet_optuna
 from tunelab.search.sampling.curve_history import (
     LEAST,
     MOST,
@@ -80,8 +79,7 @@ class CurveSampler(optuna.samplers.BaseSampler):
         if self._rng.random() < RANDOM_SHARE or known is None:
             return self._rng.random(self._encoding.columns)
         rows = self._held_in(pool(trials, self._encoding, self._rng))
-        with quiet_optuna():  # a range that depends on another parameter may not hold a value of the pool
-            places = self._encoding.points(self._encoding.visible(rows))
+        places = self._encoding.points(self._encoding.visible(rows))
         end = CurvePoints(np.arange(len(rows)), np.full(len(rows), math.log(self._max_epochs)), places)
         model = CurveModel(known.points, known.values)
         means, deviations = model.predict(end, np.zeros((len(rows), len(known.numbers))))

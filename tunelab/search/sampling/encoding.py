@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import optuna
@@ -13,6 +14,38 @@ from search_spaces import ParamValue, SearchSpace
 
 ABSENT = 0.5  # where a parameter lies that a configuration does not have
 PROBES = 16  # random configurations that show whether a space has branches
+
+
+class PlacedTrial(optuna.trial.FixedTrial):
+    """A trial with given parameters; a number outside a range that depends on another parameter moves to its end.
+
+    Args:
+        values: Of every parameter that the space may ask for.
+
+    Attributes:
+        drawn: The parameters that it asked for.
+    """
+
+    def __init__(self, values: Mapping[str, ParamValue]) -> None:
+        super().__init__(dict(values))
+        self.drawn: dict[str, ParamValue] = {}
+        self._values = dict(values)
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        return float(self._within(name, FloatDistribution(low, high, log=log, step=step)))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        return int(self._within(name, IntDistribution(low, high, log=log, step=step)))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        self.drawn[name] = self._values[name]
+        return super().suggest_categorical(name, choices)
+
+    def _within(self, name: str, domain: FloatDistribution | IntDistribution) -> Any:
+        self.drawn[name] = value_within(self._values[name], domain)
+        return self.drawn[name]
 
 
 class Encoding:
@@ -41,8 +74,9 @@ class Encoding:
 
     def value(self, name: str, row: np.ndarray) -> ParamValue:
         """Return a parameter's value at its place in a row; None for one that the space's random draws never met."""
-        if name not in self._index:
-            return None
+        return self._value(name, row) if name in self._index else None
+
+    def _value(self, name: str, row: np.ndarray) -> ParamValue:
         return _from_unit(self._domains[name], float(row[self._index[name]]))
 
     @staticmethod
@@ -52,10 +86,9 @@ class Encoding:
 
     def params(self, row: np.ndarray) -> dict[str, ParamValue]:
         """Return the parameters at places, those of the branch that they lead to."""
-        values = {n: _from_unit(d, float(place)) for (n, d), place in zip(self._domains.items(), row, strict=True)}
-        trial = optuna.trial.FixedTrial(values)
+        trial = PlacedTrial({name: self._value(name, row) for name in self._domains})
         self._space(trial)
-        return {name: values[name] for name in trial.params}
+        return trial.drawn
 
     def visible(self, rows: np.ndarray) -> np.ndarray:
         """Return rows of shape (rows, columns) with NaN at parameters outside the branch of each row."""

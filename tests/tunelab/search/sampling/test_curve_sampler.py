@@ -1,0 +1,83 @@
+"""``--sampler curves``: inside every space, learns from stopped trials, holds what is planned, finds better ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search_spaces import Config, SearchSpace
+from tests.tunelab.search.simulated import Clock, Slots, make_controller
+from tunelab.records.seeds import trial_seed
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.search.sampling.study import StudySampler
+
+
+def depends(trial: optuna.trial.BaseTrial) -> Config:
+    """Return a configuration with a branch, steps, a choice of tuples and a range that depends on another parameter."""
+    family = trial.suggest_categorical("family", ["a", "b"])
+    width = trial.suggest_int("width", 8, 64, log=True)
+    config: Config = {"family": family, "width": width, "shape": trial.suggest_categorical("shape", [(1, 2), (3,)])}
+    if family == "a":
+        config["heads"] = trial.suggest_int("heads", 1, width // 8)
+    else:
+        config["lr"] = trial.suggest_float("lr", 1e-4, 1e-1, log=True)
+        config["drop"] = trial.suggest_float("drop", 0.0, 0.6, step=0.2)
+    return config
+
+
+def sampled(space: SearchSpace, seed: int, count: int, **settings: Any) -> list[TrialRecord]:
+    """Propose trials one after another; each third one diverges, each other one is stopped after two epochs."""
+    study = StudySampler(space, "curves", seed, reference={}, max_epochs=9, **{"fixed": {}, **settings})
+    records = []
+    for number in range(count):
+        params, config = study.suggest(number)
+        epochs = tuple(Epoch(e, 1.0 / e + number % 5, {}, 1.0) for e in (1, 2))
+        status = TrialStatus.DIVERGED if number % 3 == 2 else TrialStatus.STOPPED
+        records.append(TrialRecord(number, params, config, trial_seed(seed, number), 9, status, epochs))
+        study.tell(records[-1])
+    return records
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_every_proposal_lies_inside_a_space_with_branches_and_ranges_that_depend(seed: int) -> None:
+    for record in sampled(SearchSpace("depends", depends, "family"), seed, 14):
+        config = record.config
+        assert 8 <= config["width"] <= 64
+        assert config["shape"] in ((1, 2), (3,))
+        if config["family"] == "a":
+            assert 1 <= config["heads"] <= config["width"] // 8
+        else:
+            assert 1e-4 <= config["lr"] <= 1e-1
+            assert min(abs(config["drop"] - step) for step in (0.0, 0.2, 0.4, 0.6)) < 1e-9
+
+
+def test_a_fixed_value_is_kept_to_the_last_digit_and_branches_have_their_turns() -> None:
+    space = SearchSpace("depends", depends, "family")
+    assert {r.config["lr"] for r in sampled(space, 1, 12, fixed={"family": "b", "lr": 0.0123456789})} == {0.0123456789}
+    drawn = [r.config["family"] for r in sampled(space, 1, 8)]
+    assert drawn[:4] == ["a", "b", "a", "b"]
+
+
+def test_it_learns_from_trials_that_were_all_stopped(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(trial: optuna.trial.BaseTrial) -> Config:
+        return {name: trial.suggest_float(name, 0.0, 1.0) for name in "xyz"}
+
+    def best(sampler: str, seed: int) -> float:
+        (folder := tmp_path / f"{sampler}{seed}").mkdir()
+        space = SearchSpace("bowl", draw)
+        controller = make_controller(folder, sampler=sampler, space=space, trials=40, seed=seed, max_epochs=27)
+        Slots(
+            1,
+            loss=lambda plan, epoch: sum((float(plan.config[k]) - 0.3) ** 2 for k in "xyz") + 1.0 / epoch,
+            pace=lambda number, epoch: 1.0,
+            clock=Clock().install(monkeypatch),
+        ).play(controller)
+        return min(sum((float(r.config[k]) - 0.3) ** 2 for k in "xyz") for r in controller.records)
+
+    assert np.mean([best("curves", seed) for seed in range(4)]) < 0.5 * np.mean([best("random", s) for s in range(4)])
