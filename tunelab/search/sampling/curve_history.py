@@ -84,7 +84,8 @@ def observed(trials: Sequence[CurveTrial], levels: Sequence[int], least: int) ->
         levels: Milestones; a curve is seen there and at its last epoch.
         least: Number of trials with a loss.
     """
-    known = _known(trials)
+    seen = [number for number, trial in enumerate(trials) if trial.losses]
+    known = [seen[place] for place in leading([trials[number].best for number in seen])]
     best = min((trials[number].best for number in known), default=math.inf)
     if len(known) < least or not math.isfinite(best):
         return None
@@ -122,10 +123,9 @@ def pool(trials: Sequence[CurveTrial], encoding: Encoding, rng: np.random.Genera
     return np.concatenate([rng.random((RANDOM_POOL, encoding.columns)), near])
 
 
-def _known(trials: Sequence[CurveTrial]) -> list[int]:
-    """Return the trials that the model looks at: the best and the newest of those with a loss."""
-    seen = [number for number, trial in enumerate(trials) if trial.losses]
-    if len(seen) <= MAX_TRIALS:
-        return seen
-    best = sorted(seen, key=lambda number: (trials[number].best, number))[: MAX_TRIALS // 2]
-    return sorted({*best, *seen[-(MAX_TRIALS - len(best)) :]})
+def leading(bests: Sequence[float]) -> list[int]:
+    """Return the trials that the model looks at, ascending: the best and the newest, by the lowest loss of each."""
+    if len(bests) <= MAX_TRIALS:
+        return list(range(len(bests)))
+    best = sorted(range(len(bests)), key=lambda number: (bests[number], number))[: MAX_TRIALS // 2]
+    return sorted({*best, *range(len(bests) - MAX_TRIALS + len(best), len(bests))})

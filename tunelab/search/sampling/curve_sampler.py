@@ -1,16 +1,16 @@
-"""``--sampler curves``: proposals from a model of learning curves, stopped trials included.
+"""Half of ``--sampler curves``: proposals from a model of learning curves, those of stopped trials included.
 
 TPE learns one number of a trial; what a stopped trial would have come to, it does not know. A Gaussian process over
 curves (``curve_model``) predicts where every new configuration of a pool would end, and the one with the highest
 probability to end below the best loss by a random amount is proposed: the acquisition of Rakotoarison et al. 2024,
-"In-Context Freeze-Thaw Bayesian Optimization", for new trials alone. Every second proposal is random. Both halves pay:
-see ``docs/search-methods.md``.
+"In-Context Freeze-Thaw Bayesian Optimization", for new trials alone. The study asks it and TPE in turn: on recorded
+curves the two together find more than either (``docs/search-methods.md``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from tunelab.search.sampling.curve_history import (
     LEAST,
     MOST,
     CurveTrial,
+    leading,
     milestones,
     observed,
     pool,
@@ -32,7 +33,6 @@ from tunelab.search.sampling.curve_history import (
 from tunelab.search.sampling.curve_model import CurveModel, CurvePoints
 from tunelab.search.sampling.encoding import Encoding, value_within
 
-RANDOM_SHARE = 0.5  # of the proposals
 FIRST_MILESTONE = 18  # the first epoch at which a curve is seen is one in this many
 
 
@@ -63,7 +63,11 @@ class CurveSampler(optuna.samplers.BaseSampler):
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
-        self._row = self._held_in(self._choose([self._seen(other) for other in ended])[None])[0]
+        curves = [_losses(other) for other in ended]
+        lowest = [min(filter(math.isfinite, losses), default=math.inf) for losses in curves]
+        known = leading(lowest)
+        trials = self._seen([ended[number] for number in known], [curves[number] for number in known])
+        self._row = self._held_in(self._choose(trials)[None])[0]
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -76,7 +80,7 @@ class CurveSampler(optuna.samplers.BaseSampler):
     def _choose(self, trials: list[CurveTrial]) -> np.ndarray:
         """Return the places of the next trial's parameters, shape (columns,)."""
         known = observed(trials, self._levels, start_count(self._encoding))
-        if self._rng.random() < RANDOM_SHARE or known is None:
+        if known is None:
             return self._rng.random(self._encoding.columns)
         rows = self._held_in(pool(trials, self._encoding, self._rng))
         places = self._encoding.points(self._encoding.visible(rows))
@@ -90,14 +94,23 @@ class CurveSampler(optuna.samplers.BaseSampler):
     def _held_in(self, rows: np.ndarray) -> np.ndarray:
         return np.where(np.isnan(self._held), rows, self._held)
 
-    def _seen(self, trial: FrozenTrial) -> CurveTrial:
-        """Return a trial as the model sees it; one that failed or diverged ends in infinity."""
-        row = self._encoding.row(trial.params)
-        found = CurveTrial(row, self._encoding.points(row[None])[0], closed=True)
-        for epoch in sorted(trial.intermediate_values):
-            found.observe(trial.intermediate_values[epoch])
-        if trial.state is TrialState.FAIL:
-            found.observe(math.inf)
-        elif not found.losses and trial.value is not None:  # of an earlier sweep without curves
-            found.observe(trial.value)
+    def _seen(self, ended: Sequence[FrozenTrial], curves: Sequence[Sequence[float]]) -> list[CurveTrial]:
+        """Return trials as the model sees them."""
+        rows = np.array([self._encoding.row(trial.params) for trial in ended]).reshape(
+            len(ended), self._encoding.columns
+        )
+        found = [CurveTrial(row, place) for row, place in zip(rows, self._encoding.points(rows), strict=True)]
+        for trial, losses in zip(found, curves, strict=True):
+            for loss in losses:
+                trial.observe(loss)
         return found
+
+
+def _losses(trial: FrozenTrial) -> list[float]:
+    """Return the curve of a trial; one that failed or diverged ends in infinity."""
+    losses = [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
+    if trial.state is TrialState.FAIL:
+        return [*losses, math.inf]
+    if not losses and trial.value is not None:  # of an earlier sweep without curves
+        return [trial.value]
+    return losses

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,16 @@ class PlacedTrial(optuna.trial.FixedTrial):
     """A trial with given parameters; a number outside a range that depends on another parameter moves to its end.
 
     Args:
-        values: Of every parameter that the space may ask for.
+        value: Returns a parameter's value by its name.
 
     Attributes:
-        drawn: The parameters that it asked for.
+        drawn: The parameters that it was asked for.
     """
 
-    def __init__(self, values: Mapping[str, ParamValue]) -> None:
-        super().__init__(dict(values))
+    def __init__(self, value: Callable[[str], ParamValue]) -> None:
+        super().__init__({})
         self.drawn: dict[str, ParamValue] = {}
-        self._values = dict(values)
+        self._value = value
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -40,11 +40,10 @@ class PlacedTrial(optuna.trial.FixedTrial):
         return int(self._within(name, IntDistribution(low, high, log=log, step=step)))
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        self.drawn[name] = self._values[name]
-        return super().suggest_categorical(name, choices)
+        return self._within(name, CategoricalDistribution(choices))
 
-    def _within(self, name: str, domain: FloatDistribution | IntDistribution) -> Any:
-        self.drawn[name] = value_within(self._values[name], domain)
+    def _within(self, name: str, domain: BaseDistribution) -> Any:
+        self.drawn[name] = value_within(self._value(name), domain)
         return self.drawn[name]
 
 
@@ -86,7 +85,7 @@ class Encoding:
 
     def params(self, row: np.ndarray) -> dict[str, ParamValue]:
         """Return the parameters at places, those of the branch that they lead to."""
-        trial = PlacedTrial({name: self._value(name, row) for name in self._domains})
+        trial = PlacedTrial(lambda name: self._value(name, row))
         self._space(trial)
         return trial.drawn
 

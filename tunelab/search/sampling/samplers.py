@@ -114,7 +114,7 @@ _MAKERS: dict[str, Callable[[int], BaseSampler]] = {
     "cmaes": _maker(optuna.samplers.CmaEsSampler, consider_pruned_trials=True),
     "qmc": _maker(optuna.samplers.QMCSampler, scramble=True),
     GRID: _maker(optuna.samplers.RandomSampler),  # its points are planned; see tunelab/search/sampling/grid.py
-    CURVES: _maker(optuna.samplers.RandomSampler),  # made by the study, which knows the space; see curve_sampler.py
+    CURVES: _maker(optuna.samplers.TPESampler),  # and every second one from the study, which knows the space
     "nsga2": _maker(optuna.samplers.NSGAIISampler, population_size=POPULATION),
 }
 

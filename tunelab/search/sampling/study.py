@@ -239,7 +239,7 @@ class StudySampler:
 
     def _make_sampler(self, number: int, planned: Mapping[str, ParamValue]) -> optuna.samplers.BaseSampler:
         seed = derive_seed(self._seed, "sampler", number)
-        if self._kind.name == CURVES:
+        if self._kind.name == CURVES and number % 2 == 0:  # the others are TPE's
             held = {**planned, **self._fixed}
             return self._holding_fixed(CurveSampler(self._encoding, seed, self._max_epochs, held))
         return self._holding_fixed(self._kind.make(seed))
