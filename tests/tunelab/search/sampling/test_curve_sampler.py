@@ -16,12 +16,14 @@ from tunelab.records.seeds import trial_seed
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.sampling.study import StudySampler
 
+SHAPES: list[Any] = [(1, 2), (3,)]
+
 
 def depends(trial: optuna.trial.BaseTrial) -> Config:
     """Return a configuration with a branch, steps, a choice of tuples and a range that depends on another parameter."""
     family = trial.suggest_categorical("family", ["a", "b"])
     width = trial.suggest_int("width", 8, 64, log=True)
-    config: Config = {"family": family, "width": width, "shape": trial.suggest_categorical("shape", [(1, 2), (3,)])}
+    config: Config = {"family": family, "width": width, "shape": trial.suggest_categorical("shape", SHAPES)}
     if family == "a":
         config["heads"] = trial.suggest_int("heads", 1, width // 8)
     else:
@@ -49,7 +51,7 @@ def test_every_proposal_lies_inside_a_space_with_branches_and_ranges_that_depend
     for record in sampled(SearchSpace("depends", depends, "family"), seed, 14):
         config = record.config
         assert 8 <= config["width"] <= 64
-        assert config["shape"] in ((1, 2), (3,))
+        assert config["shape"] in SHAPES
         if config["family"] == "a":
             assert 1 <= config["heads"] <= config["width"] // 8
         else:
