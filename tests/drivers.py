@@ -27,7 +27,7 @@ PRELOADED = [
     "tests.drivers",
     "tunelab.run",
     "tunelab.tracking.queue",
-    "tunelab.tracking.served_model",
+    "tunelab.tracking.models.served_model",
     "ray.tune",
     "mlflow",
     "sklearn.ensemble",

@@ -23,7 +23,7 @@ LOOK = """
 import importlib.metadata, json, sys
 import benchmarks, search_spaces, trainables, tunelab
 from tunelab.analysis.published import published_rows
-from trainables.base.text.language_model import load_model
+from trainables.base.text.language_models.language_model import load_model
 
 data = {name: trainables.load_data(trainables.get_task(name), trainables.SPLIT_SEED) for name in ("wine", "mnist")}
 homes = [package.__file__ for package in (benchmarks, search_spaces, trainables, tunelab)]

@@ -47,6 +47,6 @@ class AutoMPG(TabularTask):
     categorical = ("origin",)  # 1 USA, 2 Europe, 3 Japan
 
     def read(self) -> pd.DataFrame:
-        from trainables.base.contract.bundled import read_table
+        from trainables.base.contract.files.bundled import read_table
 
         return read_table(self.bundled_files[0])

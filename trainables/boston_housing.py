@@ -50,6 +50,6 @@ class BostonHousing(TabularTask):
     )
 
     def read(self) -> pd.DataFrame:
-        from trainables.base.contract.bundled import read_table
+        from trainables.base.contract.files.bundled import read_table
 
         return read_table(self.bundled_files[0])

@@ -34,6 +34,6 @@ class CaliforniaHousing(PublishedSplitTask):
     numeric_transform = "quantile"  # heavy tails (rooms, occupancy); measured below standardising on this split
 
     def read(self) -> pd.DataFrame:
-        from trainables.base.contract.bundled import read_table
+        from trainables.base.contract.files.bundled import read_table
 
         return read_table(self.bundled_files[0])

@@ -54,6 +54,6 @@ class Diamonds(PublishedSplitTask):
             self.target_transform = "none"  # published errors are of the price itself
 
     def read(self) -> pd.DataFrame:
-        from trainables.base.contract.bundled import read_table
+        from trainables.base.contract.files.bundled import read_table
 
         return read_table(self.bundled_files[0])

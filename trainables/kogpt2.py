@@ -12,16 +12,16 @@ from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.options import TaskOption
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
-from trainables.base.text.model_folder import KOGPT2, KOGPT2_LICENCE, find_model
+from trainables.base.text.language_models.model_folder import KOGPT2, KOGPT2_LICENCE, find_model
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
     from search_spaces import SearchSpace
-    from trainables.base.text.document_loss import Tokens
     from trainables.base.text.documents import Corpus
-    from trainables.base.text.fine_tuning import Settings
+    from trainables.base.text.language_models.document_loss import Tokens
+    from trainables.base.text.language_models.fine_tuning import Settings
 
 MANY_UNKNOWN = 0.05  # share of unknown tokens, which are easily foreseen
 CHEAP_EVALUATION = 5e11  # parameters times tokens: a few seconds on one CPU core
@@ -106,7 +106,7 @@ class KoGPT2(Task):
         """
         found = super().space("standin" if name is None and self.folder.is_standin else name)
         if found.branch == "adaptation":
-            from trainables.base.text.lora import require_peft
+            from trainables.base.text.language_models.lora import require_peft
 
             require_peft()
         return found
@@ -119,10 +119,10 @@ class KoGPT2(Task):
                 little memory for the smallest trial.
         """
         from trainables.base.text.corpus_files import read_corpus
-        from trainables.base.text.document_loss import perplexity, total_nats
         from trainables.base.text.korean import bundled
-        from trainables.base.text.language_model import load_model, tokenize
-        from trainables.base.text.memory import require_memory, training_bytes
+        from trainables.base.text.language_models.document_loss import perplexity, total_nats
+        from trainables.base.text.language_models.language_model import load_model, tokenize
+        from trainables.base.text.language_models.memory import require_memory, training_bytes
 
         corpus = bundled() if self.data is None else read_corpus(self.data, split_seed)
         network, tokenizer, model = load_model(self.folder)
@@ -182,9 +182,9 @@ class KoGPT2(Task):
         Raises:
             UserError: not enough memory for this configuration.
         """
-        from trainables.base.text.fine_tuning import fine_tune
-        from trainables.base.text.memory import require_memory, training_bytes
-        from trainables.base.text.pretrained import load_network
+        from trainables.base.text.language_models.fine_tuning import fine_tune
+        from trainables.base.text.language_models.memory import require_memory, training_bytes
+        from trainables.base.text.language_models.pretrained import load_network
 
         settings = _settings(config)
         needed = training_bytes(self.folder.shape, data.facts["parameters"], settings, device)
@@ -202,10 +202,10 @@ class KoGPT2(Task):
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> Predictor:
         """Build the fine-tuned network with its tokenizer (a ``LanguageModelPredictor``)."""
-        from trainables.base.text.fine_tuning import load_trained, prepare
-        from trainables.base.text.language_model import load_model
-        from trainables.base.text.lora import merge_adapters
-        from trainables.base.text.predictor import LanguageModelPredictor
+        from trainables.base.text.language_models.fine_tuning import load_trained, prepare
+        from trainables.base.text.language_models.language_model import load_model
+        from trainables.base.text.language_models.lora import merge_adapters
+        from trainables.base.text.language_models.predictor import LanguageModelPredictor
 
         network, _, _ = load_model(self.folder)
         settings = _settings(config)
@@ -217,7 +217,7 @@ class KoGPT2(Task):
 
     def scores(self, predictor: Predictor, split: RawSplit) -> dict[str, float]:
         """``perplexity``, ``loss`` (nats per token) and ``nats_per_char`` of the documents."""
-        from trainables.base.text.predictor import LanguageModelPredictor
+        from trainables.base.text.language_models.predictor import LanguageModelPredictor
 
         if not isinstance(predictor, LanguageModelPredictor):
             raise TypeError(f"kogpt2 scores language models, got {type(predictor).__name__}")
@@ -227,7 +227,7 @@ class KoGPT2(Task):
 def _settings(config: Config) -> Settings:
     from dataclasses import fields
 
-    from trainables.base.text.fine_tuning import Settings
+    from trainables.base.text.language_models.fine_tuning import Settings
 
     unchanged = {"dropout": 0.0, "frozen_blocks": 0.0}  # of a network that adapters leave as it is
     given = {**unchanged, **config}
@@ -241,7 +241,7 @@ def _arrays(name: str, tokens: Tokens) -> dict[str, np.ndarray]:
 def _tokens(name: str, data: TrainingData) -> Tokens:
     import torch
 
-    from trainables.base.text.document_loss import Tokens
+    from trainables.base.text.language_models.document_loss import Tokens
 
     ids, ends = (torch.tensor(data.arrays[f"{name}_{part}"], dtype=torch.int64) for part in ("ids", "ends"))
     return Tokens(ids, ends, data.facts["bos_id"])

@@ -14,13 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.base.text.model_folder import CORPUS_KEY, LICENCE_KEY, STANDIN, STANDIN_KEY, STANDIN_LICENCE
+from trainables.base.text.language_models.model_folder import (
+    CORPUS_KEY,
+    LICENCE_KEY,
+    STANDIN,
+    STANDIN_KEY,
+    STANDIN_LICENCE,
+)
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
     from trainables.base.text.documents import Document
-    from trainables.base.text.fine_tuning import Settings
+    from trainables.base.text.language_models.fine_tuning import Settings
 
 SEED = 20_261_101
 VOCABULARY = 1024  # with 2048 most tokens are seen once or twice in so little text (nats per character 2 % lower)
@@ -92,8 +98,8 @@ def train_network(
     from transformers import GPT2Config, GPT2LMHeadModel
 
     from trainables.base.text.documents import digest
-    from trainables.base.text.fine_tuning import fine_tune
-    from trainables.base.text.language_model import tokenize
+    from trainables.base.text.language_models.fine_tuning import fine_tune
+    from trainables.base.text.language_models.language_model import tokenize
 
     torch.manual_seed(SEED)
     config = GPT2Config(
@@ -132,9 +138,9 @@ def make_standin(folder: Path) -> None:
     from rich.console import Console
     from transformers.utils import logging
 
-    from trainables.base.text.document_loss import perplexity
     from trainables.base.text.korean import bundled
-    from trainables.base.text.tokenizer import probe_korean
+    from trainables.base.text.language_models.document_loss import perplexity
+    from trainables.base.text.language_models.tokenizer import probe_korean
 
     show = Console().print
     logging.disable_progress_bar()
@@ -172,7 +178,7 @@ def make_standin(folder: Path) -> None:
 
 
 def _settings() -> Settings:
-    from trainables.base.text.fine_tuning import Settings
+    from trainables.base.text.language_models.fine_tuning import Settings
 
     return Settings(
         lr=1e-3, batch_size=4, block_length=128, dropout=0.1, warmup=0.05, weight_decay=0.1, frozen_blocks=0.0

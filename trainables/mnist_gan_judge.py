@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write the classifier's weights."""
     from safetensors.torch import save_file
 
-    from trainables.base.contract.bundled import DATA
+    from trainables.base.contract.files.bundled import DATA
     from trainables.base.images.generation.judge import FILE
 
     parser = argparse.ArgumentParser(prog="python -m trainables.mnist_gan_judge", description=__doc__.split("\n")[0])

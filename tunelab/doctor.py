@@ -140,7 +140,7 @@ def _shared_memory() -> Finding:
 
 
 def _data() -> Finding:
-    from trainables.base.contract.bundled import checksums, read_bytes
+    from trainables.base.contract.files.bundled import checksums, read_bytes
 
     for name in checksums():
         read_bytes(name)
@@ -148,7 +148,7 @@ def _data() -> Finding:
 
 
 def _korean_font() -> Finding:
-    from tunelab.figures.fonts import hangul_font, install_advice
+    from tunelab.figures.rendering.fonts import hangul_font, install_advice
 
     found = hangul_font()
     return Finding(

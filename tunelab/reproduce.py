@@ -10,7 +10,7 @@ from typing import Any
 
 from search_spaces import PythonFile, UserError
 from trainables import Splits, Task, get_task, load_data
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.digests import file_digest
 from trainables.base.functions.task import FunctionTask
 from trainables.base.training.compute import Compute
 from trainables.discovery import FUNCTION_PREFIX

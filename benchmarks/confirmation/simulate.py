@@ -19,7 +19,7 @@ from tunelab.confirmation.statistics import LEVEL
 from tunelab.confirmation.verdict import REFERENCE
 from tunelab.launch.local import search_here
 from tunelab.launch.retraining import retrain_here
-from tunelab.records.confirmation import ConfirmationRow
+from tunelab.records.assessment.confirmation import ConfirmationRow
 from tunelab.records.seeds import derive_seed
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.harness.provenance import provenance
 from search_spaces.errors import UserError
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.digests import file_digest
 
 NAME = "benchmark.lock.json"
 SCHEMA = 1

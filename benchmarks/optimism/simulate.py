@@ -17,7 +17,7 @@ from tunelab.evaluation.optimism import Selection, Unseen, single_optimism
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.evaluation.winner import make_winner
 from tunelab.launch.local import search_here
-from tunelab.records.optimism import Optimism
+from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.spec import SweepSpec

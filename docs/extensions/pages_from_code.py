@@ -159,7 +159,7 @@ def _task_row(name: str, task: Any) -> Sequence[object]:
 
 
 def _space_rows(space: Any, tasks: Mapping[str, Any], used: Mapping[str, set[object]]) -> Iterator[Sequence[object]]:
-    from tunelab.cli.space import values_of
+    from tunelab.cli.tasks.space import values_of
 
     domains = space.distributions()
     branches = () if space.branch is None else domains[space.branch].choices

@@ -22,14 +22,14 @@ from search_spaces.errors import UserError
 from trainables import load_predictor
 from trainables.base.contract.data import Splits
 from trainables.base.contract.task import EpochReport
-from trainables.base.text import fine_tuning, memory
-from trainables.base.text.document_loss import Tokens, total_nats
-from trainables.base.text.fine_tuning import Schedule, Settings
 from trainables.base.text.korean import bundled
-from trainables.base.text.language_model import encode_document, load_model, tokenize
-from trainables.base.text.model_folder import STANDIN, find_model
-from trainables.base.text.model_shape import ModelShape
-from trainables.base.text.predictor import LanguageModelPredictor
+from trainables.base.text.language_models import fine_tuning, memory
+from trainables.base.text.language_models.document_loss import Tokens, total_nats
+from trainables.base.text.language_models.fine_tuning import Schedule, Settings
+from trainables.base.text.language_models.language_model import encode_document, load_model, tokenize
+from trainables.base.text.language_models.model_folder import STANDIN, find_model
+from trainables.base.text.language_models.model_shape import ModelShape
+from trainables.base.text.language_models.predictor import LanguageModelPredictor
 from trainables.kogpt2 import KoGPT2
 
 

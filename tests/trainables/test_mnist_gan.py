@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from search_spaces import UserError
 from trainables import EpochReport, Splits, load_predictor
-from trainables.base.contract.bundled import DATA
+from trainables.base.contract.files.bundled import DATA
 from trainables.base.images.generation.judge import FILE, bundled_judge, class_entropy
 from trainables.base.images.generation.predictor import DigitGenerator
 from trainables.mnist_gan import MNISTGAN

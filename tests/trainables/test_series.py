@@ -20,7 +20,7 @@ from trainables.series import Series
 from tunelab.confirmation.row_losses import block_losses
 from tunelab.figures.evidence import gather
 from tunelab.figures.kinds import kind_figures
-from tunelab.figures.png import png_bytes
+from tunelab.figures.rendering.png import png_bytes
 from tunelab.records.trial import TrialRecord, TrialStatus
 
 BOOSTING = {

@@ -21,7 +21,7 @@ from trainables.base.training.ensemble import EnsemblePredictor
 from trainables.text import Text
 from tunelab.figures.evidence import gather
 from tunelab.figures.kinds import kind_figures
-from tunelab.figures.png import png_bytes
+from tunelab.figures.rendering.png import png_bytes
 from tunelab.records.trial import TrialRecord, TrialStatus
 
 FAMILIES = ("ngrams", "recurrent", "attention")

@@ -143,7 +143,7 @@ def test_a_long_spec_comes_from_the_result_and_a_failure_is_told(
 
 
 def test_a_task_file_must_be_the_one_it_was(tmp_path: Path) -> None:
-    from trainables.base.contract.digests import file_digest
+    from trainables.base.contract.files.digests import file_digest
     from tunelab.reproduce import _same_task
 
     file = tmp_path / "my_task.py"

@@ -10,7 +10,7 @@ import numpy as np
 
 from search_spaces.values import label_of
 from tunelab.analysis.parameter_importance import MIN_TRIALS
-from tunelab.records.audit import AGREEMENT
+from tunelab.records.assessment.audit import AGREEMENT
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number, format_tick
 from tunelab.records.trial import TrialRecord, TrialStatus

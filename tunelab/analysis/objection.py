@@ -10,7 +10,7 @@ import math
 import numpy as np
 from scipy.special import stdtrit
 
-from tunelab.records.confirmation import Confirmation
+from tunelab.records.assessment.confirmation import Confirmation
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tunelab.analysis.confirmation_cost import DEFAULT_TOP, estimated_seconds
 from tunelab.analysis.front import front_text
 from tunelab.analysis.objection import objection
-from tunelab.records.baseline import Baseline
+from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.best import Best
 from tunelab.records.front import ParetoFront
 from tunelab.records.result import SweepResult

@@ -12,7 +12,7 @@ from sklearn.inspection import permutation_importance
 from trainables import RawSplit, Task
 from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import kind_of
-from tunelab.records.importance import ColumnImportance, Importance
+from tunelab.records.assessment.importance import ColumnImportance, Importance
 
 ROWS = 1000  # enough for the figure, few enough for its cost
 REPEATS, REPEATS_OF_LARGE = 10, 5  # by the table alone: on a busy machine a figure must come out the same

@@ -11,7 +11,7 @@ import yaml
 
 from search_spaces.values import label_of
 from tunelab.analysis.outcome import verdict
-from tunelab.records.baseline import Baseline
+from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term

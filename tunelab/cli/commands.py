@@ -33,8 +33,8 @@ class CommandEntry:
 
 # In the order of the help.
 COMMANDS = {
-    "tasks": CommandEntry("tunelab.cli.tasks", "List the tasks: what they learn, from which data"),
-    "space": CommandEntry("tunelab.cli.space", "Show what a task's search space varies"),
+    "tasks": CommandEntry("tunelab.cli.tasks.listing", "List the tasks: what they learn, from which data"),
+    "space": CommandEntry("tunelab.cli.tasks.space", "Show what a task's search space varies"),
     "sweep": CommandEntry("tunelab.cli.sweep", "Search hyperparameters and log the best model"),
     "resume": CommandEntry("tunelab.cli.resume", "Continue or extend a sweep"),
     "watch": CommandEntry("tunelab.cli.watch", "Show the live table of a sweep that runs elsewhere"),
@@ -46,8 +46,8 @@ COMMANDS = {
     "compare": CommandEntry("tunelab.cli.compare", "Compare sweeps"),
     "reproduce": CommandEntry("tunelab.cli.reproduce", "Train a trial again and compare it epoch by epoch"),
     "predict": CommandEntry("tunelab.cli.predict", "Predict with a logged model"),
-    "new-task": CommandEntry("tunelab.cli.new_task", "Write a working task of your own to start from"),
-    "check-task": CommandEntry("tunelab.cli.check_task", "Check a task of your own"),
+    "new-task": CommandEntry("tunelab.cli.tasks.new", "Write a working task of your own to start from"),
+    "check-task": CommandEntry("tunelab.cli.tasks.check", "Check a task of your own"),
     "ui": CommandEntry("tunelab.cli.ui", "Open the results in the MLflow UI"),
     "clean": CommandEntry("tunelab.cli.clean", "Free disk space of earlier sweeps"),
     "doctor": CommandEntry("tunelab.cli.doctor", "Check this machine"),

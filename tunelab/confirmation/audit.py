@@ -14,7 +14,7 @@ from trainables import Splits, Task
 from tunelab.confirmation.confirm import choose_winner, median_run
 from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import assignment_for, retrain_on_ray
-from tunelab.records.audit import AGREEMENT, Audit, AuditRow
+from tunelab.records.assessment.audit import AGREEMENT, Audit, AuditRow
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.text import format_number

@@ -27,7 +27,7 @@ from tunelab.confirmation.row_losses import constant_losses, row_losses
 from tunelab.confirmation.verdict import NO_TRIAL, decide_verdict
 from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import assignment_for, retrain_here, retrain_on_ray
-from tunelab.records.confirmation import Confirmation
+from tunelab.records.assessment.confirmation import Confirmation
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.tracking_store import TrackingStore

@@ -16,7 +16,7 @@ from trainables import Splits, Task, TrainingData
 from tunelab.analysis.confirmation_cost import DEFAULT_MIN_TRIALS, estimated_epochs
 from tunelab.confirmation.statistics import mean_interval
 from tunelab.launch.retraining import assignment_for, retrain_here
-from tunelab.records.cross_validation import CrossValidation, CrossValidationRow
+from tunelab.records.assessment.cross_validation import CrossValidation, CrossValidationRow
 from tunelab.records.result import SweepResult
 from tunelab.records.seeds import derive_seed
 from tunelab.records.spec import SweepSpec

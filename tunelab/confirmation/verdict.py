@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from tunelab.confirmation.statistics import LEVEL, Difference, compare, mean_interval
-from tunelab.records.confirmation import Confirmation, ConfirmationRow
+from tunelab.records.assessment.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.measure import Measure
 from tunelab.records.text import format_interval, format_number
 

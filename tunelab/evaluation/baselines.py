@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from search_spaces.errors import describe_error
 from trainables import RawSplit, Splits, Task
 from trainables.base.kinds.registry import row_kind
-from tunelab.records.baseline import Baseline
+from tunelab.records.assessment.baseline import Baseline
 from tunelab.system.errors import DATA_FAULTS
 
 RIDGE = 1e-2  # just enough for columns that depend on one another

@@ -24,9 +24,9 @@ from tunelab.evaluation.winner_log import log_winner
 from tunelab.figures.evidence import Evidence, gather
 from tunelab.figures.kinds import kind_figures
 from tunelab.figures.worker import FigureProcess
-from tunelab.records.baseline import Baseline
-from tunelab.records.evaluation import Evaluation
-from tunelab.records.importance import Importance
+from tunelab.records.assessment.baseline import Baseline
+from tunelab.records.assessment.evaluation import Evaluation
+from tunelab.records.assessment.importance import Importance
 from tunelab.records.result import SweepResult
 from tunelab.records.tracking_store import TrackingStore
 from tunelab.tracking.queue import retry_while_unavailable

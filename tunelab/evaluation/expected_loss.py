@@ -25,7 +25,7 @@ from tunelab.evaluation.optimism import (
     single_optimism,
 )
 from tunelab.evaluation.winner import Winner
-from tunelab.records.optimism import Optimism
+from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord
 

@@ -9,7 +9,7 @@ from trainables.base.kinds.registry import kind_of
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.evaluation.winner import Winner, predictor_of
 from tunelab.launch.retraining import train_with_weights
-from tunelab.records.baseline import Baseline
+from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.result import SweepResult
 
 NAME = "reference"

@@ -11,7 +11,7 @@ from tunelab.figures.drawings import model_drawings
 from tunelab.figures.evidence import Evidence
 from tunelab.figures.features import feature_drawings, importance_drawing
 from tunelab.figures.worker import FigureProcess
-from tunelab.records.importance import Importance
+from tunelab.records.assessment.importance import Importance
 
 
 class WinnerFigures:

@@ -6,7 +6,7 @@ import numpy as np
 
 from trainables.base.kinds.metrics import BINS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Line
-from tunelab.records.evaluation import ClassificationTables
+from tunelab.records.assessment.evaluation import ClassificationTables
 from tunelab.records.text import format_number
 from tunelab.system.language import tr
 

@@ -15,7 +15,7 @@ from trainables.base.kinds.metrics import BINS, calibration_error, roc_auc
 from tunelab.figures.charts import Chart, Drawing, Line, Mark
 from tunelab.figures.class_drawings import MAX_CLASSES, by_class, confusion, reliability
 from tunelab.figures.evidence import Evidence
-from tunelab.records.evaluation import ClassificationTables, ClassScores, ReliabilityBin
+from tunelab.records.assessment.evaluation import ClassificationTables, ClassScores, ReliabilityBin
 from tunelab.records.text import format_number
 from tunelab.system.language import tr
 

@@ -13,7 +13,7 @@ from tunelab.figures.kinds import kind_figures
 
 if TYPE_CHECKING:  # they load pandas and scikit-learn, which drawing does without
     from tunelab.figures.evidence import Evidence
-    from tunelab.records.importance import Importance
+    from tunelab.records.assessment.importance import Importance
 
 PAGE = "figures.html"
 
@@ -43,9 +43,9 @@ def write_drawings(drawings: Sequence[Drawing], folder: Path, title: str = "", s
     Returns:
         What would make the figures better, one line; empty for nothing.
     """
-    from tunelab.figures.fonts import advice
-    from tunelab.figures.html import figures_page
-    from tunelab.figures.png import png_bytes
+    from tunelab.figures.rendering.fonts import advice
+    from tunelab.figures.rendering.html import figures_page
+    from tunelab.figures.rendering.png import png_bytes
 
     for drawing in drawings:
         path = folder / f"{drawing.name}.png"

@@ -11,7 +11,7 @@ from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import kind_of
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, label
 from tunelab.figures.evidence import Evidence
-from tunelab.records.importance import Importance
+from tunelab.records.assessment.importance import Importance
 from tunelab.system.language import tr
 
 MAX_COLUMNS = 24  # of histograms and of the heatmap; named in the note when there are more

@@ -9,7 +9,7 @@ from trainables.base.tables.series.grid import Layout
 from trainables.base.tables.series.rows import AHEAD, MOMENT, ORIGIN
 from tunelab.figures.charts import Chart, Drawing, Line, label
 from tunelab.figures.evidence import Evidence
-from tunelab.records.evaluation import ForecastLine
+from tunelab.records.assessment.evaluation import ForecastLine
 from tunelab.system.language import tr
 
 MAX_MOMENTS = 300  # the last ones; more make the page heavy and hide one another

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tunelab.figures.charts import Drawing
-from tunelab.records.evaluation import Evaluation
+from tunelab.records.assessment.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from tunelab.figures.evidence import Evidence

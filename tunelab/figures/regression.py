@@ -6,7 +6,7 @@ import numpy as np
 
 from tunelab.figures.charts import Chart, Drawing, Histogram, Line, Points, label
 from tunelab.figures.evidence import Evidence
-from tunelab.records.evaluation import RegressionPoints
+from tunelab.records.assessment.evaluation import RegressionPoints
 from tunelab.system.language import tr
 
 MAX_POINTS = 1000  # more hide one another and make the page heavy

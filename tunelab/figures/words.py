@@ -13,7 +13,7 @@ from trainables.base.text.explanation import explain
 from trainables.base.text.reader import text_column
 from tunelab.figures.charts import Bars, Chart, Drawing
 from tunelab.figures.evidence import Evidence
-from tunelab.records.evaluation import ExplainedText
+from tunelab.records.assessment.evaluation import ExplainedText
 from tunelab.records.text import format_number
 from tunelab.system.language import tr
 

@@ -121,10 +121,6 @@ def main() -> None:
         os.nice(10)  # trials come first
     jobs: SimpleQueue[Any] = SimpleQueue()
     Thread(target=_receive, args=(jobs,), daemon=True).start()  # so that the sender never waits for a drawing
-    from tunelab.figures import (
-        html,  # noqa: F401 loaded before the first job comes
-        png,  # noqa: F401 loaded before the first job comes
-    )
     from tunelab.figures.drawings import write_drawings
 
     while (job := jobs.get()) is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.digests import file_digest
 from tunelab.setup.resolve import make_folder
 
 if TYPE_CHECKING:

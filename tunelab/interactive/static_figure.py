@@ -16,7 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from tunelab.figures.fonts import families
+from tunelab.figures.rendering.fonts import families
 from tunelab.system.terminal import printable
 
 PLOTLY, PNG = "application/vnd.plotly.v1+json", "image/png"

@@ -14,18 +14,18 @@ from pydantic import TypeAdapter
 
 from search_spaces.errors import UserError, describe_error
 from search_spaces.values import pack, unpack
-from trainables.base.contract.bounded_input import unpack_gzip
 from trainables.base.contract.facts import TaskFacts
-from tunelab.records.audit import Audit
-from tunelab.records.baseline import Baseline
+from trainables.base.contract.files.bounded_input import unpack_gzip
+from tunelab.records.assessment.audit import Audit
+from tunelab.records.assessment.baseline import Baseline
+from tunelab.records.assessment.confirmation import Confirmation
+from tunelab.records.assessment.cross_validation import CrossValidation
+from tunelab.records.assessment.evaluation import Evaluation
+from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.best import Best
-from tunelab.records.confirmation import Confirmation
-from tunelab.records.cross_validation import CrossValidation
 from tunelab.records.data import DataDescription
-from tunelab.records.evaluation import Evaluation
 from tunelab.records.front import ParetoFront
 from tunelab.records.measure import Measure
-from tunelab.records.optimism import Optimism
 from tunelab.records.spec import ResolvedSpec, SweepSpec
 from tunelab.records.trial import TrialCounts, TrialRecord, ranked
 from tunelab.system.environment import Environment

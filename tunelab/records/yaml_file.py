@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from search_spaces.errors import UserError, describe_error
-from trainables.base.contract.bounded_input import read_bounded
+from trainables.base.contract.files.bounded_input import read_bounded
 
 MAX_BYTES = 2**20
 MAX_NODES = 100_000  # keys, values and lists of a document, with aliases written out

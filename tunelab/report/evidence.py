@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
-from tunelab.records.confirmation import ConfirmationRow
+from tunelab.records.assessment.confirmation import ConfirmationRow
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.report.figures import interval_figure

@@ -10,7 +10,7 @@ from tunelab.analysis.published import WINNER, place_sentence, published_place
 from tunelab.analysis.standing import headline, verdict_lines
 from tunelab.documents.blocks import Block, Cell, Items, Note, Section, Table, Text
 from tunelab.documents.cells import cell_text
-from tunelab.records.baseline import Baseline
+from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tunelab.analysis.members import MEMBER_COLUMNS, member_rows
 from tunelab.documents.blocks import Block, Cell, Note, Section, Table, Text
 from tunelab.figures.curves import learning_curves
-from tunelab.figures.html import page_figure
 from tunelab.figures.kinds import kind_figures
+from tunelab.figures.rendering.html import page_figure
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from search_spaces.errors import UserError, did_you_mean
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.digests import file_digest
 from tunelab.records.spec import OFF
 from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of, sqlite_path
 

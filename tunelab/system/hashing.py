@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_spaces import PythonFile
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.digests import file_digest
 
 
 def python_file_digest(name: str) -> str:

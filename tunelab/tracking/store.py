@@ -7,7 +7,7 @@ a later command needs is in the store: ``load`` gives back the ``SweepResult`` t
 from __future__ import annotations
 
 from tunelab.tracking.connection import STORE_ERRORS, in_brief, is_refused
-from tunelab.tracking.models import Models
+from tunelab.tracking.models.winners import Models
 from tunelab.tracking.run_groups import Groups
 from tunelab.tracking.trial_runs import TrialRuns
 

@@ -23,7 +23,7 @@ from benchmarks.generation.decoding.cache import RowCache
 from benchmarks.generation.decoding.ngram_ban import NgramBan
 from benchmarks.generation.decoding.sampling import RowSettings, choose, filtered, penalised
 from benchmarks.generation.plan.settings import DecodingSettings
-from trainables.base.text.network_parts import shape_of
+from trainables.base.text.language_models.network_parts import shape_of
 
 CACHE_BYTES = 2 * 1024**3  # most memory for keys and values; fewer rows are used rather than more memory
 LOGIT_VALUES = 128 * 51_200  # rows times vocabulary of one step: at KoGPT2's size larger batches gain nothing more

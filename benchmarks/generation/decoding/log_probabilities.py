@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trainables.base.text.network_parts import shape_of
+from trainables.base.text.language_models.network_parts import shape_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -16,7 +16,7 @@ from benchmarks.generation.plan.spec import HUMAN, Plan
 from benchmarks.generation.scoring.quality import HUMAN_PAIRED, QualityTable, Scored, measure
 from benchmarks.generation.scoring.scorer import Scorer, ScorerFacts
 from benchmarks.generation.scoring.statistics import Comparison, compare
-from trainables.base.text.language_model import ModelFacts
+from trainables.base.text.language_models.language_model import ModelFacts
 
 NEAR_HUMAN = ("human_distance", "human_gap", "scorer_distance", "scorer_gap")
 

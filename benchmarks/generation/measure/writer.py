@@ -19,10 +19,10 @@ from benchmarks.generation.scoring.morphemes import read_morphemes, require_kiwi
 from benchmarks.generation.scoring.quality import Scored
 from benchmarks.generation.scoring.scorer import Scorer, split_ids
 from search_spaces.errors import UserError
-from trainables.base.text.language_model import ModelFacts, load_model
-from trainables.base.text.network_parts import shape_of
-from trainables.base.text.pretrained import WEIGHT_BYTES
-from trainables.base.text.tokenizer import load_tokenizer
+from trainables.base.text.language_models.language_model import ModelFacts, load_model
+from trainables.base.text.language_models.network_parts import shape_of
+from trainables.base.text.language_models.pretrained import WEIGHT_BYTES
+from trainables.base.text.language_models.tokenizer import load_tokenizer
 from tunelab.system.language import tr
 from tunelab.system.texts import tr_text
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmarks.generation.plan.presets import with_preset
 from benchmarks.generation.plan.settings import PARAMETERS, DecodingSettings, brief, expand_grid
 from search_spaces.errors import UserError, unknown
-from trainables.base.text.model_folder import ModelFolder, find_model
+from trainables.base.text.language_models.model_folder import ModelFolder, find_model
 from tunelab.records.yaml_file import read_yaml
 from tunelab.system.trust import Named
 

@@ -85,7 +85,7 @@ class ModelScorer:
     """
 
     def __init__(self, model: str, device: str = "cpu") -> None:
-        from trainables.base.text.language_model import load_model
+        from trainables.base.text.language_models.language_model import load_model
 
         self.model, self.tokenizer, facts = load_model(model, device=device)
         self.bos_id, self.longest = facts.bos_id, facts.n_positions

@@ -10,7 +10,7 @@ from benchmarks.generation.decoding.engine import Engine, Job
 from benchmarks.generation.decoding.reference import generate_continuations, generate_tokens
 from benchmarks.generation.plan.settings import DecodingSettings
 from benchmarks.gpu_check.row import Measured, Setting
-from trainables.base.text.language_model import load_model
+from trainables.base.text.language_models.language_model import load_model
 
 PROMPTS = ("오늘 날씨는", "우리 학교는", "서울에서 부산까지", "아침에 일어나서")
 RUNS = 3  # interleaved, after one that warms up

@@ -18,7 +18,7 @@ import optuna
 from benchmarks.search.arena.curves import Curve, CurveTask, LossRange
 from benchmarks.search.schedulers import TrialLength
 from search_spaces import Config, SearchSpace, UserError
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.digests import file_digest
 
 MODEL = "model.onnx"
 FILES = (MODEL, "config_space.json", "encoding.json")

@@ -22,8 +22,8 @@ import optuna
 from benchmarks.search.arena.curves import Curve, CurveTask, LossRange
 from benchmarks.search.schedulers import TrialLength
 from search_spaces import Config, SearchSpace, UserError
-from trainables.base.contract.bounded_input import check_archive
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.bounded_input import check_archive
+from trainables.base.contract.files.digests import file_digest
 
 GRACE_PERIOD = 1
 DECAYS = ("beta1", "beta2")  # searched as one minus themselves, on a logarithmic scale, like all the others

@@ -15,10 +15,10 @@ from benchmarks.generation.measure.results import Results
 from benchmarks.generation.plan.spec import parse_spec, resolve
 from benchmarks.generation.run import run
 from trainables.base.contract.data import Splits
-from trainables.base.text.document_loss import total_nats
 from trainables.base.text.documents import Document
 from trainables.base.text.korean import bundled
-from trainables.base.text.language_model import load_model, tokenize
+from trainables.base.text.language_models.document_loss import total_nats
+from trainables.base.text.language_models.language_model import load_model, tokenize
 from trainables.kogpt2 import KoGPT2
 
 pytestmark = pytest.mark.slow

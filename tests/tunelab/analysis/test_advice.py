@@ -15,9 +15,9 @@ from trainables.wine import Wine
 from tunelab.analysis.advice import advice
 from tunelab.cli.output.outcome import print_result
 from tunelab.documents.markdown import to_markdown
-from tunelab.records.audit import Audit
+from tunelab.records.assessment.audit import Audit
+from tunelab.records.assessment.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.best import Best
-from tunelab.records.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.report import make_document

@@ -7,8 +7,8 @@ from dataclasses import replace
 from tests.results import made_up_result
 from trainables import get_task
 from tunelab.analysis.caveats import caveats
+from tunelab.records.assessment.evaluation import ClassificationTables, ClassScores, Evaluation
 from tunelab.records.best import Best
-from tunelab.records.evaluation import ClassificationTables, ClassScores, Evaluation
 from tunelab.records.result import TIME_BUDGET
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 

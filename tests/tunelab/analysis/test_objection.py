@@ -11,7 +11,7 @@ from tests.toys import Toy
 from tunelab.analysis.objection import objection
 from tunelab.analysis.outcome import verdict
 from tunelab.confirmation.verdict import decide_verdict
-from tunelab.records.baseline import Baseline
+from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus

@@ -193,7 +193,7 @@ def files(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, content in FILES.items():
         (in_folder / name).parent.mkdir(exist_ok=True)
         (in_folder / name).write_text(content, encoding="utf-8")
-    monkeypatch.setattr("trainables.base.contract.bundled.checksums", lambda: {"auto_mpg.csv.gz": "0" * 64})
+    monkeypatch.setattr("trainables.base.contract.files.bundled.checksums", lambda: {"auto_mpg.csv.gz": "0" * 64})
     return in_folder
 
 

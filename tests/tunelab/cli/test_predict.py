@@ -350,7 +350,7 @@ def moved(store: str, tmp_path: Path) -> Iterator[str]:
     shutil.copytree(home, copy)
     home.rename(away)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainables.base.contract.bundled.read_bytes", lambda name: pytest.fail(f"{name} was read"))
+        patch.setattr("trainables.base.contract.files.bundled.read_bytes", lambda name: pytest.fail(f"{name} was read"))
         yield f"sqlite:///{copy / 'mlflow.db'}"
     away.rename(home)
 

@@ -14,7 +14,7 @@ from tunelab.confirmation.audit import audit
 from tunelab.launch.local import search_here
 from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import retrain_here
-from tunelab.records.audit import Audit
+from tunelab.records.assessment.audit import Audit
 from tunelab.records.spec import SweepSpec
 
 SWEEPS = 8

@@ -24,8 +24,8 @@ from tunelab.figures.worker import FigureProcess
 from tunelab.launch.local import search_here
 from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import retrain_here, train_with_weights
+from tunelab.records.assessment.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.best import Best
-from tunelab.records.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.records.tracking_store import NullStore

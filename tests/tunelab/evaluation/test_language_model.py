@@ -17,11 +17,11 @@ import torch
 from benchmarks.generation.plan.request import Request
 from search_spaces import UserError
 from tests.drivers import ray_address, start_driver, wait_until
-from trainables.base.text.document_loss import total_nats
 from trainables.base.text.korean import bundled
-from trainables.base.text.language_model import load_model, tokenize
-from trainables.base.text.model_folder import STANDIN
-from trainables.base.text.predictor import LanguageModelPredictor
+from trainables.base.text.language_models.document_loss import total_nats
+from trainables.base.text.language_models.language_model import load_model, tokenize
+from trainables.base.text.language_models.model_folder import STANDIN
+from trainables.base.text.language_models.predictor import LanguageModelPredictor
 from trainables.kogpt2 import KoGPT2
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec

@@ -18,7 +18,7 @@ from tunelab.evaluation.optimism import (
     row_noise,
     single_optimism,
 )
-from tunelab.records.optimism import Optimism
+from tunelab.records.assessment.optimism import Optimism
 
 TRIALS, ROWS = 24, 100
 NOTHING = Unseen(np.zeros(1), False)

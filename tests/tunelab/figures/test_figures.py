@@ -25,14 +25,14 @@ from trainables import RawSplit, Splits, Task, get_task
 from tunelab.analysis.permutation_importance import column_importance
 from tunelab.documents.blocks import Panels
 from tunelab.evaluation.baselines import baselines
-from tunelab.figures import fonts
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Line
 from tunelab.figures.classification import classification_tables, reliability_bins
 from tunelab.figures.drawings import drawings_of, write_drawings
 from tunelab.figures.evidence import Evidence, gather
-from tunelab.figures.fonts import hangul_font
-from tunelab.figures.html import figures_page, page_figure
-from tunelab.figures.png import png_bytes
+from tunelab.figures.rendering import fonts
+from tunelab.figures.rendering.fonts import hangul_font
+from tunelab.figures.rendering.html import figures_page, page_figure
+from tunelab.figures.rendering.png import png_bytes
 from tunelab.figures.ticks import log_axis, wants_log
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.system.terminal import printable
@@ -255,7 +255,8 @@ manager.ttflist = [font for font in manager.ttflist if "DejaVu" in font.name]
 name = f"fontlist-v{font_manager.FontManager.__version__}.json"
 font_manager.json_dump(manager, pathlib.Path(matplotlib.get_cachedir()) / name)
 """
-    look = "from tunelab.figures import fonts; print(fonts._known() is not None, fonts.hangul_font() is not None)"
+    known = "print(fonts._known() is not None, fonts.hangul_font() is not None)"
+    look = f"from tunelab.figures.rendering import fonts; {known}"
     env = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", script], env=env, check=True)
     said = [subprocess.check_output([sys.executable, "-c", look], env=env, text=True).split() for _ in range(2)]

@@ -13,12 +13,12 @@ import pytest
 from search_spaces import UserError
 from tests.results import made_up_result
 from tests.toys import Toy
-from tunelab.records.audit import Audit, AuditRow
-from tunelab.records.baseline import Baseline
+from tunelab.records.assessment.audit import Audit, AuditRow
+from tunelab.records.assessment.baseline import Baseline
+from tunelab.records.assessment.confirmation import Confirmation, ConfirmationRow
+from tunelab.records.assessment.evaluation import ClassificationTables, ClassScores, Evaluation
+from tunelab.records.assessment.importance import ColumnImportance, Importance
 from tunelab.records.best import Best
-from tunelab.records.confirmation import Confirmation, ConfirmationRow
-from tunelab.records.evaluation import ClassificationTables, ClassScores, Evaluation
-from tunelab.records.importance import ColumnImportance, Importance
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import ResolvedSpec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus

@@ -23,10 +23,10 @@ from tunelab.cli.commands import load_command
 from tunelab.cli.report import command as report
 from tunelab.documents.blocks import Document, Figure, Section, Table
 from tunelab.documents.markdown import plain
+from tunelab.records.assessment.cross_validation import CrossValidation, CrossValidationRow
+from tunelab.records.assessment.evaluation import Evaluation
+from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.best import Best, EnsembleMember
-from tunelab.records.cross_validation import CrossValidation, CrossValidationRow
-from tunelab.records.evaluation import Evaluation
-from tunelab.records.optimism import Optimism
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.repeat import repeat_command

@@ -22,7 +22,7 @@ from tunelab.cli.output.outcome import print_result
 from tunelab.cli.output.tables import print_table
 from tunelab.display.display import Lines
 from tunelab.display.live_table import LiveTable, draw_trials
-from tunelab.records.importance import ColumnImportance, Importance
+from tunelab.records.assessment.importance import ColumnImportance, Importance
 from tunelab.system.terminal import PrintableStream, json_printable, make_streams_printable, printable
 
 # colours, a cleared screen, a window's title, a clipboard, an answer-back, one-byte forms, a line that reads backwards

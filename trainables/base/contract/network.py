@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from search_spaces.errors import UserError, describe_error
 from search_spaces.values import pack, unpack
 from trainables.base.contract.arrays import standardised
-from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.files.damage import entry, read_object, reading
 from trainables.base.contract.own_code import FILE, OwnClass
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.predictors import trusted_files

@@ -21,8 +21,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError, describe_error
-from trainables.base.contract.damage import entry, read_object
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.damage import entry, read_object
+from trainables.base.contract.files.digests import file_digest
 from trainables.base.contract.trainable import TASK_FILE, add_to_path
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from search_spaces.errors import UserError, describe_error, unknown
-from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.files.damage import entry, read_object, reading
 from trainables.base.contract.own_code import FILE, OwnClass
 from trainables.base.contract.predictor import Predictor
 
@@ -21,7 +21,7 @@ PREDICTORS = {
     "generator": "trainables.base.images.generation.predictor:DigitGenerator",
     "text": "trainables.base.text.text_predictor:TextPredictor",
     "encoder": "trainables.base.text.encoder:EncoderPredictor",
-    "language_model": "trainables.base.text.predictor:LanguageModelPredictor",
+    "language_model": "trainables.base.text.language_models.predictor:LanguageModelPredictor",
     "ensemble": "trainables.base.training.ensemble:EnsemblePredictor",
     "network": "trainables.base.contract.network:NetworkPredictor",
     "estimator": "trainables.base.functions.estimator:EstimatorPredictor",

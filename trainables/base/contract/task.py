@@ -83,7 +83,7 @@ class Task(ABC):
         Raises:
             UserError: It is missing or damaged.
         """
-        from trainables.base.contract.bundled import read_bytes
+        from trainables.base.contract.files.bundled import read_bytes
 
         for name in self.bundled_files:
             read_bytes(name)

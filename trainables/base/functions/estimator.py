@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from trainables.base.contract.arrays import standardised
-from trainables.base.contract.damage import entry, read_object
+from trainables.base.contract.files.damage import entry, read_object
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.task import Config
 from trainables.base.functions.models import ReportedModel

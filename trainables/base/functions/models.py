@@ -19,9 +19,9 @@ from safetensors.torch import load_file, save_file
 
 from search_spaces.errors import UserError, describe_error
 from search_spaces.values import pack, unpack
-from trainables.base.contract.bounded_input import check_archive
-from trainables.base.contract.damage import entry, read_object, reading
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.bounded_input import check_archive
+from trainables.base.contract.files.damage import entry, read_object, reading
+from trainables.base.contract.files.digests import file_digest
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.task import Config
 from trainables.base.training.lightgbm_text import check_lightgbm_text

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from search_spaces.errors import UserError, describe_error
-from trainables.base.contract.bounded_input import unpack_gzip
+from trainables.base.contract.files.bounded_input import unpack_gzip
 
 FILES = (
     "train-images-idx3-ubyte",

@@ -6,8 +6,8 @@ import io
 
 import numpy as np
 
-from trainables.base.contract.bundled import read_bytes
 from trainables.base.contract.data import RawSplit
+from trainables.base.contract.files.bundled import read_bytes
 from trainables.base.contract.splits import split_rows
 
 FILE = "mnist_5k.npz"

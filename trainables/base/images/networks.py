@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from search_spaces.errors import UserError
-from trainables.base.contract.damage import entry, read_object
 from trainables.base.contract.data import TrainingData
+from trainables.base.contract.files.damage import entry, read_object
 from trainables.base.contract.task import Config, EpochReport
 from trainables.base.training.loop import fit_annealed
 from trainables.base.training.mlp import MLP, fit_mlp

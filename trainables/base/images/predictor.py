@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from search_spaces.errors import UserError
-from trainables.base.contract.damage import reading
+from trainables.base.contract.files.damage import reading
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.task import Config
 from trainables.base.images.digit import read_digit

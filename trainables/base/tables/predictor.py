@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from trainables.base.contract.damage import reading
 from trainables.base.contract.data import RawSplit
+from trainables.base.contract.files.damage import reading
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.task import Config
 from trainables.base.kinds.classification import THRESHOLD

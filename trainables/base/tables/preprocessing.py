@@ -20,8 +20,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from search_spaces.errors import UserError
-from trainables.base.contract.bounded_input import check_archive
-from trainables.base.contract.damage import read_object, reading
+from trainables.base.contract.files.bounded_input import check_archive
+from trainables.base.contract.files.damage import read_object, reading
 from trainables.base.tables.cells.dates import days_since_1970, infer_date_order
 from trainables.base.tables.columns import Columns
 from trainables.base.tables.reading.layout import unique_names

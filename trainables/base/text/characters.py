@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from search_spaces.errors import UserError
-from trainables.base.contract.damage import entry, read_object
+from trainables.base.contract.files.damage import entry, read_object
 
 PADDING, UNKNOWN, BEGIN, END = range(4)
 FIRST = 4  # number of the first character of the alphabet

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor, nn
 
-from trainables.base.contract.damage import reading
 from trainables.base.contract.data import TrainingData
+from trainables.base.contract.files.damage import reading
 from trainables.base.contract.task import Config, EpochReport
 from trainables.base.kinds.kind import Kind
 from trainables.base.text.encoder_folder import EncoderFolder

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError, describe_error
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.digests import file_digest
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.errors import UserError
-from trainables.base.contract.damage import reading
+from trainables.base.contract.files.damage import reading
 from trainables.base.contract.predictor import Predictor, Reads
 from trainables.base.contract.task import Config
 from trainables.base.kinds.kind import Kind

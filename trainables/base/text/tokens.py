@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from search_spaces.errors import UserError, describe_error
-from trainables.base.contract.damage import entry, read_object
+from trainables.base.contract.files.damage import entry, read_object
 from trainables.base.text.characters import clean
 from trainables.base.text.encoder_folder import TOKENIZER
 

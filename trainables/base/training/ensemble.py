@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.files.damage import entry, read_object, reading
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.predictors import load, save
 from trainables.base.kinds.kind import Kind, RowKind

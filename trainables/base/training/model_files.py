@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from search_spaces.values import pack, unpack
-from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.files.damage import entry, read_object, reading
 from trainables.base.contract.task import Config
 from trainables.base.kinds.kind import Kind
 

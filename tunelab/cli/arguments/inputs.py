@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces.errors import UserError
-from trainables.base.contract.bounded_input import read_bounded, read_file
+from trainables.base.contract.files.bounded_input import read_bounded, read_file
 from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES
 
 STREAM = "-"  # standard input or output

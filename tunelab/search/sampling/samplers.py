@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler
 
 from search_spaces import PythonFile, UserError
 from search_spaces.errors import describe_error, did_you_mean
-from trainables.base.contract.digests import file_digest
+from trainables.base.contract.files.digests import file_digest
 from tunelab.system.hashing import python_file_digest
 
 GRID = "grid"

@@ -18,7 +18,7 @@ from benchmarks.generation.plan.request import Request
 from benchmarks.generation.plan.settings import PARAMETERS, DecodingSettings, expand_grid, parse_settings
 from benchmarks.generation.plan.spec import DEFAULT_SPEC, OPTIMIZE_SPEC, parse_spec, read_spec, resolve
 from search_spaces.errors import UserError
-from trainables.base.text.model_folder import STANDIN
+from trainables.base.text.language_models.model_folder import STANDIN
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"temperature": 0}, "mode 'greedy'"),

@@ -7,8 +7,8 @@ import torch
 
 from benchmarks.generation.scoring.scorer import ModelScorer, split_ids
 from trainables.base.text.korean import bundled
-from trainables.base.text.language_model import load_model
-from trainables.base.text.model_folder import STANDIN
+from trainables.base.text.language_models.language_model import load_model
+from trainables.base.text.language_models.model_folder import STANDIN
 
 
 @pytest.fixture(scope="module")

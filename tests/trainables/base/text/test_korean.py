@@ -13,7 +13,7 @@ from search_spaces.errors import UserError
 from trainables.base.text.corpus_files import read_corpus
 from trainables.base.text.documents import Document, digest, split_documents
 from trainables.base.text.korean import bundled, held_out_prompts
-from trainables.base.text.model_folder import CORPUS_KEY, find_model
+from trainables.base.text.language_models.model_folder import CORPUS_KEY, find_model
 from trainables.base.text.near_duplicates import alike, near_duplicate_groups, shingle_hashes
 
 LONG = (

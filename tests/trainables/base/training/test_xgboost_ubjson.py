@@ -1,4 +1,4 @@
-"""XGBoost's UBJSON of a model: whatever XGBoost writes is whole. Damaged ones: ``contract/test_damage.py``."""
+"""XGBoost's UBJSON of a model: whatever XGBoost writes is whole. Damaged ones: ``contract/files/test_damage.py``."""
 
 from __future__ import annotations
 

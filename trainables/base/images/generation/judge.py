@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 
-from trainables.base.contract.bundled import read_bytes
+from trainables.base.contract.files.bundled import read_bytes
 from trainables.base.images.generation.kernel_distance import kernel_distance
 from trainables.base.images.networks import CNN
 

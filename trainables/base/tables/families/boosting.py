@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.base.contract.damage import reading
 from trainables.base.contract.data import TrainingData
+from trainables.base.contract.files.damage import reading
 from trainables.base.contract.task import Config, EpochReport
 from trainables.base.kinds.kind import Kind
 from trainables.base.tables.budget import usual_epochs

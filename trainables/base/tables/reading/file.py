@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.contract.bounded_input import read_file, unpack_gzip
+from trainables.base.contract.files.bounded_input import read_file, unpack_gzip
 from trainables.base.tables.reading.encoding import Encoding, find_encoding
 from trainables.base.tables.reading.layout import MAX_NAMED, Layout, find_layout, is_junk, named
 

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from search_spaces.errors import UserError
-from trainables.base.contract.bounded_input import check_size, max_unpacked
+from trainables.base.contract.files.bounded_input import check_size, max_unpacked
 from trainables.base.tables.reading.layout import unique_names
 
 MAGIC = b"PAR1"

@@ -17,11 +17,11 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
-from trainables.base.text.document_loss import Tokens
 from trainables.base.text.documents import Document
-from trainables.base.text.model_folder import ModelFolder, find_model
-from trainables.base.text.pretrained import load_network
-from trainables.base.text.tokenizer import load_tokenizer, unknown_id
+from trainables.base.text.language_models.document_loss import Tokens
+from trainables.base.text.language_models.model_folder import ModelFolder, find_model
+from trainables.base.text.language_models.pretrained import load_network
+from trainables.base.text.language_models.tokenizer import load_tokenizer, unknown_id
 
 ROUNDING = 1e-3  # between logits of one position, computed among other tokens
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tunelab.records.importance import Importance
+from tunelab.records.assessment.importance import Importance
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mlflow.entities import LoggedModelOutput
 from trainables import Predictor, get_task
 from trainables.base.contract.predictors import PREDICTORS
 from tunelab.records.tracking_store import ModelEntry
-from tunelab.tracking.models import MODEL_REQUIREMENTS, TEXT_REQUIREMENTS
+from tunelab.tracking.models.winners import MODEL_REQUIREMENTS, TEXT_REQUIREMENTS
 from tunelab.tracking.process_state import fluent
 from tunelab.tracking.store import Store
 
@@ -99,7 +99,7 @@ def test_mlflow_evaluates_a_model_and_an_empty_frame_gives_an_empty_answer(store
     assert len(empty) == 0
 
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 OWN = ("search_spaces", "trainables")
 
 

@@ -15,11 +15,11 @@ from search_spaces.errors import UserError
 from tests.tiny_language_models import CONTEXT, END, VOCABULARY, make_tiny_model, write_tiny_gguf
 from trainables import load_predictor
 from trainables.base.contract.data import Splits
-from trainables.base.text import memory
 from trainables.base.text.korean import bundled
-from trainables.base.text.language_model import load_model
-from trainables.base.text.model_folder import find_model
-from trainables.base.text.predictor import LanguageModelPredictor
+from trainables.base.text.language_models import memory
+from trainables.base.text.language_models.language_model import load_model
+from trainables.base.text.language_models.model_folder import find_model
+from trainables.base.text.language_models.predictor import LanguageModelPredictor
 from trainables.kogpt2 import KoGPT2
 
 KINDS = ("llama", "gpt_neox", "qwen2")

@@ -23,9 +23,9 @@ import trainables
 from trainables import Predictor, save_predictor
 from tunelab.records.trial import TrialStatus
 from tunelab.tracking.connection import STATUS
-from tunelab.tracking.model_lookup import ModelLookup
+from tunelab.tracking.models.lookup import ModelLookup
+from tunelab.tracking.models.registry import Registry
 from tunelab.tracking.process_state import fluent
-from tunelab.tracking.registry import Registry
 
 # What a predictor imports. tunelab itself is on no package index: the modules it needs lie beside the model.
 MODEL_REQUIREMENTS = (

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError, describe_error
-from trainables.base.text.model_folder import ModelFolder
+from trainables.base.text.language_models.model_folder import ModelFolder
 
 # KoGPT2's own (SKT-AI/KoGPT2, README and PR 51): documents begin and end with the same token. A tokenizer file does not
 # always carry them, so they are set by name, never guessed.

@@ -14,13 +14,13 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from search_spaces.errors import UserError
-from trainables.base.contract.damage import entry, read_object, reading
+from trainables.base.contract.files.damage import entry, read_object, reading
 from trainables.base.contract.predictor import Predictor
-from trainables.base.text.document_loss import Tokens, perplexity, total_nats
 from trainables.base.text.documents import Document
-from trainables.base.text.language_model import load_model, tokenize
-from trainables.base.text.network_parts import shape_of
-from trainables.base.text.tokenizer import unknown_id
+from trainables.base.text.language_models.document_loss import Tokens, perplexity, total_nats
+from trainables.base.text.language_models.language_model import load_model, tokenize
+from trainables.base.text.language_models.network_parts import shape_of
+from trainables.base.text.language_models.tokenizer import unknown_id
 
 TEXT = "text"  # the column of a DataFrame
 MODEL = "model"  # the folder in the predictor's folder that transformers loads by itself

@@ -17,8 +17,8 @@ from PIL import Image
 
 from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
-from tunelab.figures.fonts import families
-from tunelab.figures.mosaic import mosaic
+from tunelab.figures.rendering.fonts import families
+from tunelab.figures.rendering.mosaic import mosaic
 from tunelab.system.terminal import printable
 
 DPI = 110

@@ -25,10 +25,10 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from search_spaces.errors import UserError, describe_error
-from trainables.base.text.gguf_header import read_gguf_header
-from trainables.base.text.memory import require_memory
-from trainables.base.text.model_folder import ModelFolder
-from trainables.base.text.network_parts import own_weights
+from trainables.base.text.language_models.gguf_header import read_gguf_header
+from trainables.base.text.language_models.memory import require_memory
+from trainables.base.text.language_models.model_folder import ModelFolder
+from trainables.base.text.language_models.network_parts import own_weights
 
 LOADING_ERRORS = (
     *(OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, IndexError),

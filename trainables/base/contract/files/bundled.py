@@ -14,7 +14,7 @@ from search_spaces.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[3] / "data"
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import PreTrainedModel
 
-from trainables.base.text.model_shape import ModelShape
+from trainables.base.text.language_models.model_shape import ModelShape
 
 
 def shape_of(network: PreTrainedModel) -> ModelShape:

@@ -14,12 +14,12 @@ from search_spaces.errors import UserError
 from tests.tiny_language_models import make_tiny_model
 from trainables import load_predictor
 from trainables.base.contract.data import Splits
-from trainables.base.text import memory
-from trainables.base.text.fine_tuning import Settings
 from trainables.base.text.korean import bundled
-from trainables.base.text.language_model import load_model
-from trainables.base.text.model_folder import find_model
-from trainables.base.text.predictor import MODEL, LanguageModelPredictor
+from trainables.base.text.language_models import memory
+from trainables.base.text.language_models.fine_tuning import Settings
+from trainables.base.text.language_models.language_model import load_model
+from trainables.base.text.language_models.model_folder import find_model
+from trainables.base.text.language_models.predictor import MODEL, LanguageModelPredictor
 from trainables.kogpt2 import KoGPT2
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from trainables.base.text.network_parts import shape_of
+from trainables.base.text.language_models.network_parts import shape_of
 
 EVAL_TOKENS = 2048  # padded tokens in one forward pass of an evaluation, and the longest window of a document ...
 EVAL_VALUES = 2**27  # ... where their scores over the vocabulary are no more than this (0.5 GB)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import UserError
-from trainables.base.contract.digests import file_digest
-from trainables.base.text.gguf_header import read_gguf_header
-from trainables.base.text.model_shape import GPT2_DEFAULTS, ModelShape
+from trainables.base.contract.files.digests import file_digest
+from trainables.base.text.language_models.gguf_header import read_gguf_header
+from trainables.base.text.language_models.model_shape import GPT2_DEFAULTS, ModelShape
 
-STANDIN = Path(__file__).parents[2] / "standin"
+STANDIN = Path(__file__).parents[3] / "standin"
 KOGPT2 = "skt/kogpt2-base-v2"
 STANDIN_LICENCE = "Apache-2.0 (trained by this project on public legislative text)"
 KOGPT2_LICENCE = "CC BY-NC-SA 4.0"

@@ -338,8 +338,8 @@ def test_an_ensemble_without_one_of_its_members_names_it(saved: Callable[[str], 
 @pytest.fixture(scope="module")
 def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stand-in as a fine-tuned model is saved."""
-    from trainables.base.text.language_model import load_model
-    from trainables.base.text.predictor import LanguageModelPredictor
+    from trainables.base.text.language_models.language_model import load_model
+    from trainables.base.text.language_models.predictor import LanguageModelPredictor
 
     folder = tmp_path_factory.mktemp("language")
     network, tokenizer, known = load_model()

@@ -16,7 +16,7 @@ from tunelab.documents.blocks import Document, Figure, Panels, Section
 from tunelab.documents.html import to_html
 from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
-from tunelab.figures.mosaic import mosaic
+from tunelab.figures.rendering.mosaic import mosaic
 from tunelab.figures.ticks import log_axis, whole_ticks
 
 HEIGHT = {"normal": 380, "small": 240, "tall": 480, "large": 600}  # pixels of a row

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from search_spaces.errors import UserError
-from trainables.base.text.fine_tuning import MICRO_TOKENS, Settings
-from trainables.base.text.model_shape import ModelShape
+from trainables.base.text.language_models.fine_tuning import MICRO_TOKENS, Settings
+from trainables.base.text.language_models.model_shape import ModelShape
 from trainables.base.training.machine_memory import available_memory
 
 PROCESS = 0.7e9  # bytes of a Python process with torch and transformers, measured

@@ -14,7 +14,7 @@ import pytest
 import tunelab
 from tests.displays import Acting
 from tunelab.cli.main import main
-from tunelab.cli.new_task import KINDS
+from tunelab.cli.tasks.new import KINDS
 
 
 def new_task(monkeypatch: pytest.MonkeyPatch, *line: str) -> int:

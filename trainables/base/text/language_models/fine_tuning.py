@@ -17,10 +17,10 @@ from transformers import PreTrainedModel
 
 from search_spaces.errors import UserError
 from trainables.base.contract.task import EpochReport
-from trainables.base.text.document_loss import Tokens, perplexity, total_nats
-from trainables.base.text.lora import Adapters, adapter_weights, add_adapters, set_adapter_weights
-from trainables.base.text.network_parts import blocks_of, own_weights, shape_of
-from trainables.base.text.randomness import Randomness
+from trainables.base.text.language_models.document_loss import Tokens, perplexity, total_nats
+from trainables.base.text.language_models.lora import Adapters, adapter_weights, add_adapters, set_adapter_weights
+from trainables.base.text.language_models.network_parts import blocks_of, own_weights, shape_of
+from trainables.base.text.language_models.randomness import Randomness
 
 MAX_GRAD_NORM = 1.0
 FULL = "full"  # adaptation of the whole network
