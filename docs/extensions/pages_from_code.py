@@ -81,7 +81,8 @@ def _help_text(text: str) -> Iterator[str]:
 def option_lines() -> Iterator[str]:
     """Yield the page of ``sweep.yaml``: the fields of ``SweepSpec`` and the options of tasks."""
     from trainables import shipped_tasks
-    from tunelab.records.spec import SweepSpec, choices_of, shown_as
+    from tunelab.records.spec import SweepSpec
+    from tunelab.records.spec_option import choices_of, shown_as
 
     yield "# Keys of a sweep.yaml"
     yield ""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from search_spaces import ParamValue, UserError
 from search_spaces.errors import did_you_mean
 from trainables import SPLIT_SEED
+from tunelab.records.spec_option import BUDGET, RESOURCES, SEARCH, STORE, TRUST, option
 from tunelab.system.redaction import values_without_secrets, without_secrets
 
 OFF = "off"  # the tracking URI of a sweep that is not tracked
@@ -24,43 +23,6 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SAMPLERS = ("tpe", "curves", "random", "gp", "cmaes", "qmc", "grid", "nsga2")
 OWN_SAMPLER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*|.+\.py:[^\W\d]\w*")  # module:Class, file.py:Class
-BUDGET, SEARCH, TRUST, RESOURCES, STORE = "Budget", "Search", "Trust", "Resources", "Store"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """How the help of the command line shows a field; the field's description is the help text.
-
-    Attributes:
-        panel: Heading under which the option is listed.
-        metavar: Placeholder of its value; empty for a switch, or where the choices are shown.
-        default: What holds when it is not given, where the field's default does not say it.
-        choices: Values that a shell completes, of a field that also takes others.
-    """
-
-    panel: str
-    metavar: str = ""
-    default: str = ""
-    choices: tuple[str, ...] = ()
-
-
-LARGEST = 2**53  # numbers from here on are slips; sums of them are no longer exact
-
-
-def option(
-    panel: str,
-    default: Any,
-    help: str,
-    metavar: str = "",
-    shown: str = "",
-    choices: tuple[str, ...] = (),
-    **constraints: Any,
-) -> Any:
-    """Make a field of ``SweepSpec`` that is an option of the command line, see ``Shown``."""
-    if {"ge", "gt"} & constraints.keys():
-        constraints.setdefault("lt", LARGEST)
-    extra: dict[str, Any] = {"panel": panel, "metavar": metavar, "default": shown, "choices": choices}
-    return Field(default, description=help, json_schema_extra=extra, **constraints)
 
 
 class SweepSpec(BaseModel):
@@ -299,20 +261,6 @@ def unknown_key(key: str, known: Sequence[str]) -> str:
     """Return the sentence on a key that a sweep does not take, with the nearest one or all that there are."""
     hint = did_you_mean(key, known) or f" Known: {', '.join(known)}."
     return f"unknown key '{key}'.{hint}"
-
-
-def shown_as(field: FieldInfo) -> Shown | None:
-    """Return how the help shows a field; None for one that is not an option."""
-    extra = field.json_schema_extra
-    return Shown(**cast("dict[str, Any]", extra)) if isinstance(extra, dict) else None
-
-
-def choices_of(field: FieldInfo) -> tuple[str, ...]:
-    """Return the values that a field may have, or that a shell completes; empty when they cannot be listed."""
-    if str(field.annotation).startswith("typing.Literal"):
-        return get_args(field.annotation)
-    shown = shown_as(field)
-    return () if shown is None else shown.choices
 
 
 def public_spec(spec: Spec) -> Spec:

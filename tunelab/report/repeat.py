@@ -7,7 +7,8 @@ from typing import Any
 
 from tunelab.documents.blocks import Block, Cell, Code, Section, Text
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import SweepSpec, shown_as
+from tunelab.records.spec import SweepSpec
+from tunelab.records.spec_option import shown_as
 from tunelab.records.text import format_number
 from tunelab.report.outcome import utc
 from tunelab.system.environment import Machine

@@ -21,8 +21,9 @@ from tunelab.cli.main import main
 from tunelab.cli.sweep import spec_of
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
-from tunelab.records.spec import SweepSpec, make_spec, shown_as
+from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.records.spec_file import read_spec_file
+from tunelab.records.spec_option import shown_as
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.run import run_sweep
 from tunelab.search.journal import FILE

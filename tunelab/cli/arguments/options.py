@@ -11,7 +11,8 @@ import typer
 from search_spaces.errors import UserError
 from search_spaces.python_file import PythonFile
 from trainables import TaskOption, shipped_tasks, task_class, task_names
-from tunelab.records.spec import SweepSpec, choices_of, shown_as
+from tunelab.records.spec import SweepSpec
+from tunelab.records.spec_option import choices_of, shown_as
 
 YOUR_DATA = "Your data"
 
