@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trainables.base.text.documents import Corpus
     from trainables.base.text.language_models.document_loss import Tokens
     from trainables.base.text.language_models.fine_tuning import Settings
+    from trainables.base.text.language_models.language_model import ModelFacts
 
 MANY_UNKNOWN = 0.05  # share of unknown tokens, which are easily foreseen
 CHEAP_EVALUATION = 5e11  # parameters times tokens: a few seconds on one CPU core
@@ -122,32 +123,14 @@ class KoGPT2(Task):
         from trainables.base.text.korean import bundled
         from trainables.base.text.language_models.document_loss import perplexity, total_nats
         from trainables.base.text.language_models.language_model import load_model, tokenize
-        from trainables.base.text.language_models.memory import require_memory, training_bytes
 
         corpus = bundled() if self.data is None else read_corpus(self.data, split_seed)
         network, tokenizer, model = load_model(self.folder)
-        smallest = _settings({**self.reference, "batch_size": 2, "block_length": 64, "frozen_blocks": 0.75})
-        needed = training_bytes(self.folder.shape, model.parameters, smallest, "cpu")
-        require_memory(needed, "cpu", f"Fine-tuning '{self.folder.name}'")
-        reference = training_bytes(self.folder.shape, model.parameters, _settings(self.reference), "cpu")
+        limits = self._limits(model)
         train, validation, test = (tokenize(tokenizer, part) for part in (corpus.train, corpus.validation, corpus.test))
-        facts: dict[str, Any] = {
-            "model": self.folder.name,
-            "model_sha256": dict(model.sha256),
-            "is_standin": model.is_standin,
-            "licence": model.licence,
-            "parameters": model.parameters,
-            "text": self.facts.source,
-            "text_sha256": corpus.sha256,
-            "bos_id": model.bos_id,
-            "train_characters": sum(len(document.text) for document in corpus.train),
-            "val_characters": sum(len(document.text) for document in corpus.validation),
-        }
+        facts = self._known(model, corpus)
         self._description = _describe(corpus, (train, validation, test), model.unk_id, facts)
-        self._description["limits"] = (
-            f"{self.folder.shape.described()}; on a CPU a trial takes {needed / 1e9:.1f} GB of memory or more, "
-            f"the reference {reference / 1e9:.1f} GB"
-        )
+        self._description["limits"] = limits
         if model.parameters * len(validation.ids) < CHEAP_EVALUATION:
             nats, count = total_nats(network, validation)
             self._description["before fine-tuning"] = (
@@ -162,6 +145,34 @@ class KoGPT2(Task):
             test=SealedTest(_raw(corpus.test)),
             preprocessing=tokenizer,
         )
+
+    def _limits(self, model: ModelFacts) -> str:
+        """Return what a trial takes of memory; raise ``UserError`` where the smallest one has too little."""
+        from trainables.base.text.language_models.memory import require_memory, training_bytes
+
+        smallest = _settings({**self.reference, "batch_size": 2, "block_length": 64, "frozen_blocks": 0.75})
+        needed = training_bytes(self.folder.shape, model.parameters, smallest, "cpu")
+        require_memory(needed, "cpu", f"Fine-tuning '{self.folder.name}'")
+        reference = training_bytes(self.folder.shape, model.parameters, _settings(self.reference), "cpu")
+        return (
+            f"{self.folder.shape.described()}; on a CPU a trial takes {needed / 1e9:.1f} GB of memory or more, "
+            f"the reference {reference / 1e9:.1f} GB"
+        )
+
+    def _known(self, model: ModelFacts, corpus: Corpus) -> dict[str, Any]:
+        """Return what a training and its user need to know of the model and the documents."""
+        return {
+            "model": self.folder.name,
+            "model_sha256": dict(model.sha256),
+            "is_standin": model.is_standin,
+            "licence": model.licence,
+            "parameters": model.parameters,
+            "text": self.facts.source,
+            "text_sha256": corpus.sha256,
+            "bos_id": model.bos_id,
+            "train_characters": sum(len(document.text) for document in corpus.train),
+            "val_characters": sum(len(document.text) for document in corpus.validation),
+        }
 
     def description(self) -> dict[str, Any]:
         """Return the model, documents and tokens by split, and the perplexity to start from; empty before ``load``."""

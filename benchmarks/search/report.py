@@ -14,6 +14,7 @@ from benchmarks.search.statistics import LEVEL, Ranking
 from benchmarks.search.trace import SearchTrace
 from tunelab.documents.blocks import Block, Cell, Document, Figure, Section, Table, Text
 from tunelab.documents.style import COLOURS
+from tunelab.records.text import format_number
 from tunelab.report.axes import shortened
 from tunelab.report.figures import loss_scale
 from tunelab.system.language import tr
@@ -53,7 +54,7 @@ def verdict(ranking: Ranking) -> str:
         blocks=ranking.blocks,
     )
     if ranking.friedman_p >= LEVEL:
-        why = tr("no difference between the methods is shown (p = {p:.2g})", p=ranking.friedman_p)
+        why = tr("no difference between the methods is shown (p = {p})", p=format_number(ranking.friedman_p, 2))
         return f"{text}; {why}."
     gap = ranking.critical_difference
     behind = [m for m, r in zip(ranking.methods, ranking.ranks, strict=True) if r - ranking.ranks[0] >= gap]
@@ -65,8 +66,8 @@ def verdict(ranking: Ranking) -> str:
         )
         return f"{text}; {why}."
     why = tr(
-        "methods differ (p = {p:.2g}), but {first} and {last} by less than {gap:.2f}, the critical difference",
-        p=ranking.friedman_p,
+        "methods differ (p = {p}), but {first} and {last} by less than {gap:.2f}, the critical difference",
+        p=format_number(ranking.friedman_p, 2),
         first=first,
         last=last,
         gap=gap,

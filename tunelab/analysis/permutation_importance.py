@@ -41,16 +41,10 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
         None when the inputs are not a table of several columns. Without columns, but with a note,
         when even few repeats on few rows would take several times the budget.
     """
-    if (
-        not isinstance(split.inputs, pd.DataFrame)
-        or len(split.inputs.columns) < 2
-        or len(split.targets) < 2
-        or not isinstance(kind_of(task.facts.kind), RowKind)
-    ):
+    if not _has_columns(task, split):
         return None
     score, sign = task.facts.score, -1.0 if task.facts.score_direction == "minimize" else 1.0
     loss = score if sign < 0 else f"1 − {score}"
-
     unread = [name for name in task.unread if name in split.inputs.columns]
 
     def scored(_: Any, x: pd.DataFrame, y: np.ndarray) -> float:
@@ -71,14 +65,20 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
     found = permutation_importance(
         _Model(), sample.inputs, sample.targets, scoring=scored, n_repeats=repeats, random_state=0
     )
-    columns = [
-        ColumnImportance(str(name), float(mean), float(std))
-        for name, mean, std in zip(
-            sample.inputs.columns, found["importances_mean"], found["importances_std"], strict=True
-        )
-    ]
+    figures = zip(sample.inputs.columns, found["importances_mean"], found["importances_std"], strict=True)
+    columns = [ColumnImportance(str(name), float(mean), float(std)) for name, mean, std in figures]
     columns.sort(key=lambda column: -column.mean)
     return Importance(score, loss, len(sample.targets), repeats, tuple(columns))
+
+
+def _has_columns(task: Task, split: RawSplit) -> bool:
+    """Return True if inputs are a table of several columns, and a target is a value a row."""
+    return (
+        isinstance(split.inputs, pd.DataFrame)
+        and len(split.inputs.columns) > 1
+        and len(split.targets) > 1
+        and isinstance(kind_of(task.facts.kind), RowKind)
+    )
 
 
 def _sample(split: RawSplit, rows: int, unread: list[str]) -> tuple[RawSplit, pd.DataFrame]:

@@ -70,26 +70,39 @@ def expected_loss(
     read = getattr(winner.predictor, "outputs", None)
     if read is None:
         return None
-    kind, best = candidates.kind, winner.best
     new_rows = len(test.targets) if new_blocks is None else len(np.unique(new_blocks))
     outputs, curves = np.asarray(read(splits.validation.inputs)), {}
-    unseen = _unseen(kind, outputs, losses)
-    if not best.members and best.seed is None and winner.trial.number == candidates.trials[0].number:
+    unseen = _unseen(candidates.kind, outputs, losses)
+    if _has_lowest_loss(winner, candidates):
         curves = _curves(candidates, task, splits)
-        known = {trial.number for trial in candidates.trials}
-        others = [trial.val_loss for trial in result.ranked() if trial.number not in known]
-        selection = Selection(losses, others, curves)
+        selection = Selection(losses, _other_losses(result, candidates), curves)
         estimate = single_optimism(selection, unseen, new_rows, result.spec.seed)
     else:
-        own = block_losses(kind.row_losses(outputs, candidates.target), blocks)
-        costs, weights = [member.val_loss for member in best.costs], [member.weight for member in best.costs]
-        chosen = Chosen(own, costs or [float(own.mean())], weights or [1.0])
+        own = block_losses(candidates.kind.row_losses(outputs, candidates.target), blocks)
         observed = np.array([trial.val_loss for trial in result.ranked()])
-        noise = row_noise(losses)
-        estimate = chosen_optimism(chosen, observed, noise, unseen, new_rows, result.spec.seed)
+        chosen = _chosen(winner, own)
+        estimate = chosen_optimism(chosen, observed, row_noise(losses), unseen, new_rows, result.spec.seed)
     test_loss = _test_loss(task, splits, test, test_outputs)
     found = _record(result, winner, candidates, estimate, len(curves), len(test.targets), test_loss)
     return found if new_blocks is None else replace(found, blocks=new_rows)
+
+
+def _has_lowest_loss(winner: Winner, candidates: Candidates) -> bool:
+    """Return True if the winner is a single trial, chosen by its validation loss alone."""
+    best = winner.best
+    return not best.members and best.seed is None and winner.trial.number == candidates.trials[0].number
+
+
+def _other_losses(result: SweepResult, candidates: Candidates) -> list[float]:
+    """Return the validation losses of trials that are no candidates: losses of their rows are not known."""
+    known = {trial.number for trial in candidates.trials}
+    return [trial.val_loss for trial in result.ranked() if trial.number not in known]
+
+
+def _chosen(winner: Winner, own: np.ndarray) -> Chosen:
+    """Return a winner that is an ensemble, or that fresh seeds or folds chose, with its loss of each row."""
+    costs = winner.best.costs
+    return Chosen(own, [c.val_loss for c in costs] or [float(own.mean())], [c.weight for c in costs] or [1.0])
 
 
 def _unseen(kind: RowKind, outputs: np.ndarray, losses: np.ndarray) -> Unseen:

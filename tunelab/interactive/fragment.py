@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -131,34 +131,15 @@ def _render(
     varying = [name for name in names if len({repr(trial.params.get(name)) for trial in trials}) > 1] or names
     on_front = {point.trial: point for point in front.points} if front is not None else {}
     metrics = [measure.name] if front is None else [objective.metric for objective in front.objectives]
-    rows = [
-        {
-            "best": trial.number == winner,
-            "cells": [
-                str(trial.number),
-                tr_term(trial.status.label),
-                *_values(trial, measure, on_front.get(trial.number)),
-                *([tr_term(mark(on_front[trial.number]))] if on_front else []),
-                str(len(trial.epochs)),
-                *(_short(trial.params.get(name, "")) for name in varying),
-            ],
-        }
-        for trial in trials
-    ]
+    rows = [{"best": trial.number == winner, "cells": _cells(trial, measure, on_front, varying)} for trial in trials]
+    fresh = [tr("fresh seeds")] if on_front else []
     return (
         _environment()
         .get_template("sweep.html")
         .render(
             title=title,
             lines=[line for line in lines if line],
-            head=[
-                tr("trial"),
-                tr("status"),
-                *metrics,
-                *([tr("fresh seeds")] if on_front else []),
-                tr("epochs"),
-                *varying,
-            ],
+            head=[tr("trial"), tr("status"), *metrics, *fresh, tr("epochs"), *varying],
             rows=rows,
             curves=curves,
             points=points,
@@ -171,6 +152,20 @@ def _render(
             height=HEIGHT,
         )
     )
+
+
+def _cells(
+    trial: TrialRecord, measure: Measure, on_front: Mapping[int, FrontPoint], varying: Sequence[str]
+) -> list[str]:
+    """Return the cells of a trial's row, in the order of the table's head."""
+    return [
+        str(trial.number),
+        tr_term(trial.status.label),
+        *_values(trial, measure, on_front.get(trial.number)),
+        *([tr_term(mark(on_front[trial.number]))] if on_front else []),
+        str(len(trial.epochs)),
+        *(_short(trial.params.get(name, "")) for name in varying),
+    ]
 
 
 def _shown(front: ParetoFront | None, outcomes: Sequence[PointOutcome]) -> bool:

@@ -10,8 +10,10 @@ from benchmarks.generation.plan.goal import OBJECTIVES
 from benchmarks.generation.report.figures import pareto_front
 from benchmarks.generation.report.tables import distance_interval, title
 from benchmarks.generation.scoring.statistics import MIN_PROMPTS, Comparison, can_decide
+from tunelab.records.text import format_number
 from tunelab.system.language import tr
 
+DIGITS = 3  # significant ones of a figure in a sentence; a p-value has 2
 DEGENERATE = 3.0  # times the human text's share of repeated 4-grams ...
 DEGENERATE_SHARE = 0.1  # ... and at least this share
 POOR = 0.8  # of the human text's distinct-2 over one text per prompt
@@ -40,16 +42,16 @@ def _tuned(results: Results) -> list[str]:
     winner = next(s.name for s in results.plan.settings if s.decoding == best.decoding)
     found = [
         tr(
-            "The search chose {setting}: {objective} {value:.3g} on the {tuning} prompts that it saw, {confirmed:.3g} "
-            "on the {confirming} that it did not ('{baseline}': {base:.3g}).",
+            "The search chose {setting}: {objective} {value} on the {tuning} prompts that it saw, {confirmed} "
+            "on the {confirming} that it did not ('{baseline}': {base}).",
             setting=best.decoding.name,
             objective=title(objective),
-            value=best.value,
+            value=format_number(best.value, DIGITS),
             tuning=len(tuning.tuning_prompts),
-            confirmed=results.figures(winner)[objective],
+            confirmed=format_number(results.figures(winner)[objective], DIGITS),
             confirming=len(tuning.confirming_prompts),
             baseline=baseline,
-            base=results.figures(baseline)[objective],
+            base=format_number(results.figures(baseline)[objective], DIGITS),
         )
     ]
     compared = [c for c in results.comparisons if (c.setting, c.metric) == (winner, OBJECTIVES[objective])]
@@ -59,19 +61,19 @@ def _tuned(results: Results) -> list[str]:
 def _gain(c: Comparison) -> str:
     """Return how much nearer to human text the winner of a search is than the baseline."""
     values = {
-        **{"setting": c.setting, "baseline": c.baseline, "amount": abs(c.difference)},
-        **{"low": c.low, "high": c.high, "p": c.p_holm},
+        **{"setting": c.setting, "baseline": c.baseline, "amount": format_number(abs(c.difference), DIGITS)},
+        **{"low": format_number(c.low, DIGITS), "high": format_number(c.high, DIGITS), "p": format_number(c.p_holm, 2)},
     }
     if c.difference < 0:
         text = tr(
-            "Prompt by prompt, {setting} is {amount:.3g} nats nearer to human text than '{baseline}' (95 % interval of "
-            "the difference {low:.3g} to {high:.3g}, p {p:.3g} after correction).",
+            "Prompt by prompt, {setting} is {amount} nats nearer to human text than '{baseline}' (95 % interval of "
+            "the difference {low} to {high}, p {p} after correction).",
             **values,
         )
     else:
         text = tr(
-            "Prompt by prompt, {setting} is {amount:.3g} nats farther from human text than '{baseline}' (95 % interval "
-            "of the difference {low:.3g} to {high:.3g}, p {p:.3g} after correction).",
+            "Prompt by prompt, {setting} is {amount} nats farther from human text than '{baseline}' (95 % interval "
+            "of the difference {low} to {high}, p {p} after correction).",
             **values,
         )
     return f"{text} {tr('Significant.') if c.significant else tr('Not significant: the search has shown no gain.')}"
@@ -84,11 +86,10 @@ def _nearest(results: Results) -> list[str]:
     names = sorted((s.name for s in results.plan.settings), key=lambda n: results.figures(n)["human_distance"])
     best = names[0]
     found = tr(
-        "Nearest to human text in perplexity: {setting} ({value:.3g} against the human text's {human:.3g}, {count} "
-        "prompts).",
+        "Nearest to human text in perplexity: {setting} ({value} against the human text's {human}, {count} prompts).",
         setting=best,
-        value=table.row(best).figures["perplexity"],
-        human=table.human.figures["perplexity"],
+        value=format_number(table.row(best).figures["perplexity"], DIGITS),
+        human=format_number(table.human.figures["perplexity"], DIGITS),
         count=len(table.prompts),
     )
     undecided = [n for n in names if _covers_zero(distance_interval(results, n))]
@@ -164,13 +165,14 @@ def _temperature(results: Results) -> list[str]:
         if any(map(math.isnan, values)):  # with one text per prompt, or only short ones
             continue
         steps = [b - a for a, b in pairwise(values)]
-        ends = {"metric": title(metric), "first": values[0], "last": values[-1]}
+        first, last = (format_number(value, DIGITS) for value in (values[0], values[-1]))
+        ends = {"metric": title(metric), "first": first, "last": last}
         if all(s > 0 for s in steps):
-            moves.append(tr("{metric} rises ({first:.3g} to {last:.3g})", **ends))
+            moves.append(tr("{metric} rises ({first} to {last})", **ends))
         elif all(s < 0 for s in steps):
-            moves.append(tr("{metric} falls ({first:.3g} to {last:.3g})", **ends))
+            moves.append(tr("{metric} falls ({first} to {last})", **ends))
         else:
-            moves.append(tr("{metric} is not monotone ({first:.3g} to {last:.3g})", **ends))
+            moves.append(tr("{metric} is not monotone ({first} to {last})", **ends))
     text = tr(
         "From temperature {low:g} to {high:g}: {moves}.", low=plain[0][0], high=plain[-1][0], moves=", ".join(moves)
     )

@@ -49,13 +49,7 @@ def build_splits(
     facts: dict[str, Any] = encoding.target_facts(train.targets, frame[target].to_numpy(), target_transform)
     signals = target_signals(encoding, encoding.encode_target(train.targets, facts), facts["n_outputs"])
     categories = CategoryEncoding.fit(train.inputs, columns.categorical, signals)
-    facts |= {
-        "target": target,
-        "feature_names": [*preprocessing.feature_names, *categories.signal_names],
-        "n_numeric": preprocessing.n_numeric,
-        "n_ordered": preprocessing.n_ordered,
-        "categories": categories.to_json(),
-    }
+    facts |= {"target": target, **_input_facts(preprocessing, categories)}
     inputs = {
         "train": _training_rows(train.inputs, preprocessing, categories, signals),
         "val": encode_rows(validation.inputs, preprocessing, categories),
@@ -71,6 +65,16 @@ def build_splits(
         test=SealedTest(test),
         preprocessing=preprocessing,
     )
+
+
+def _input_facts(preprocessing: TablePreprocessing, categories: CategoryEncoding) -> dict[str, Any]:
+    """Return what is known of the columns of the arrays."""
+    return {
+        "feature_names": [*preprocessing.feature_names, *categories.signal_names],
+        "n_numeric": preprocessing.n_numeric,
+        "n_ordered": preprocessing.n_ordered,
+        "categories": categories.to_json(),
+    }
 
 
 def _raw_split(rows: pd.DataFrame, kept: list[str], target: str) -> RawSplit:

@@ -40,40 +40,54 @@ def read_layout(
     Raises:
         UserError: The table holds no series, or not these columns.
     """
-    for option, column, holds in (("time", time, "of the moments"), ("target", target, "to forecast")):
-        if column is None:
-            raise UserError(f"Task 'series' needs --{option}, the column {holds}. It is one of: {column_list(frame)}.")
-    assert time is not None
-    assert target is not None
+    time, target = _given(frame, time, target)
     used = [time, target, *([] if group is None else [group])]
-    for column in (*used, *known):
-        if column not in frame.columns:
-            raise unknown("column", column, map(str, frame.columns))
-    if len({*used, *known}) < len(used) + len(known):
-        raise UserError("--time, --target, --group and --known must be different columns.")
+    _check_columns(frame, used, known)
     notation = infer_target(frame[target], "regression").notation or PLAIN
     local, zone, notes = local_times(frame[time])
     times, order = read_times(local)
     groups = frame[group] if group is not None else pd.Series("", index=frame.index)
     step = infer_step(times, groups, time, dates=bool(order))
-    steps_of_season = step.season if season is None else season
-    ahead = max(1, steps_of_season) if horizon is None else horizon
-    for option, value, most in (("season", steps_of_season, MAX_SEASON), ("horizon", ahead, MAX_HORIZON)):
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise UserError(f"--{option} of task 'series' must be from 1 to {most:,} steps, got {value!r}.")
+    season = step.season if season is None else season
+    horizon = max(1, season) if horizon is None else horizon
+    _check_steps(season, horizon)
     _check_known(frame, known, read_numbers(frame[target], notation))
     past = [
         str(name)
         for name in frame.columns
         if name not in (*used, *known) and pd.api.types.is_numeric_dtype(frame[name]) and frame[name].nunique() > 1
     ]
-    notes.append(f"The step of '{time}' is {step}, a season {steps_of_season} steps; --season overrides.")
+    notes.append(f"The step of '{time}' is {step}, a season {season} steps; --season overrides.")
     if past:
         notes.append(f"Known up to the moment of a forecast: {', '.join(past)}; --known names what is known after it.")
-    layout = Layout(
-        time, target, group or "", order, notation, step, steps_of_season, ahead, tuple(known), tuple(past), zone
-    )
+    layout = Layout(time, target, group or "", order, notation, step, season, horizon, tuple(known), tuple(past), zone)
     return layout, notes
+
+
+def _given(frame: pd.DataFrame, time: str | None, target: str | None) -> tuple[str, str]:
+    """Return the two columns that a table of series must have; raise ``UserError`` where one is not named."""
+    for option, column, holds in (("time", time, "of the moments"), ("target", target, "to forecast")):
+        if column is None:
+            raise UserError(f"Task 'series' needs --{option}, the column {holds}. It is one of: {column_list(frame)}.")
+    assert time is not None
+    assert target is not None
+    return time, target
+
+
+def _check_columns(frame: pd.DataFrame, used: Sequence[str], known: Sequence[str]) -> None:
+    """Raise ``UserError`` for a column that the table lacks, or one that is named twice."""
+    for column in (*used, *known):
+        if column not in frame.columns:
+            raise unknown("column", column, map(str, frame.columns))
+    if len({*used, *known}) < len(used) + len(known):
+        raise UserError("--time, --target, --group and --known must be different columns.")
+
+
+def _check_steps(season: int, horizon: int) -> None:
+    """Raise ``UserError`` for a season or a horizon that is not a number of steps."""
+    for option, value, most in (("season", season, MAX_SEASON), ("horizon", horizon, MAX_HORIZON)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise UserError(f"--{option} of task 'series' must be from 1 to {most:,} steps, got {value!r}.")
 
 
 def _check_known(frame: pd.DataFrame, known: Sequence[str], target: pd.Series) -> None:

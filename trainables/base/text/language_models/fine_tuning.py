@@ -97,14 +97,11 @@ def fine_tune(
     """
     device = network.device
     prepare(network, settings, seed)
-    block_length = min(settings.block_length, shape_of(network).context, len(train.ids))
-    steps_per_epoch = math.ceil(len(train.ids) // block_length / settings.batch_size)
+    block_length, steps_per_epoch = _lengths(network, train, settings)
     schedule = Schedule(settings.lr, settings.warmup, max_epochs * steps_per_epoch)
     optimizer = build_optimizer(network, settings)
     randomness = Randomness(seed, device)
-    done = 0
-    if checkpoint is not None:
-        done = _restore(checkpoint, network, optimizer, randomness, settings, seed, max_epochs)
+    done = _restore(checkpoint, network, optimizer, randomness, settings, seed, max_epochs)
     for epoch in range(done + 1, max_epochs + 1):
         with randomness.own() as order:
             blocks = epoch_blocks(train, block_length, order).to(device)
@@ -117,6 +114,12 @@ def fine_tune(
         yield EpochReport(epoch, val_loss, metrics, weights, save)
         if not (math.isfinite(val_loss) and math.isfinite(train_loss)):
             return
+
+
+def _lengths(network: PreTrainedModel, train: Tokens, settings: Settings) -> tuple[int, int]:
+    """Return the length of a block in tokens, and that of an epoch in steps of the optimizer."""
+    block_length = min(settings.block_length, shape_of(network).context, len(train.ids))
+    return block_length, math.ceil(len(train.ids) // block_length / settings.batch_size)
 
 
 def _judge(network: PreTrainedModel, validation: Tokens, characters: int) -> tuple[float, dict[str, float]]:
@@ -248,7 +251,7 @@ def _save(
 
 
 def _restore(
-    folder: Path,
+    folder: Path | None,
     network: PreTrainedModel,
     optimizer: torch.optim.AdamW,
     randomness: Randomness,
@@ -256,7 +259,12 @@ def _restore(
     seed: int,
     max_epochs: int,
 ) -> int:
-    """Restore everything and return the epochs already done; raise ``UserError`` for another run's checkpoint."""
+    """Restore everything and return the epochs already done; raise ``UserError`` for another run's checkpoint.
+
+    Without a checkpoint, nothing is done yet.
+    """
+    if folder is None:
+        return 0
     run = json.loads((folder / "state.json").read_text("utf-8"))
     if run["settings"] != asdict(settings) or run["seed"] != seed or run["max_epochs"] != max_epochs:
         raise UserError(f"The checkpoint '{folder}' is of another run. Use its settings, seed and epochs.")
