@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -122,8 +123,10 @@ def imports(module: str, seen: set[str]) -> Iterator[str]:
 def test_the_requirements_name_every_package_that_a_predictor_imports() -> None:
     distributions = packages_distributions()
     for kind, target in PREDICTORS.items():
-        found = set(imports(target.partition(":")[0], set())) - set(sys.stdlib_module_names)
-        named = {*MODEL_REQUIREMENTS, *(TEXT_REQUIREMENTS if kind == "language_model" else ())}
+        module, _, cls = target.partition(":")
+        found = set(imports(module, set())) - set(sys.stdlib_module_names)
+        own = getattr(import_module(module), cls).packages  # an instance's may be more, where its members need them
+        named = {*MODEL_REQUIREMENTS, *(TEXT_REQUIREMENTS if kind == "language_model" else ()), *own}
         assert {name for top in found for name in distributions[top]} <= named, kind
 
 

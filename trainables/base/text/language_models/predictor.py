@@ -53,6 +53,7 @@ class LanguageModelPredictor(Predictor):
 
     kind: ClassVar[str] = "language_model"
     reads = "text"
+    packages: tuple[str, ...] = ("psutil",)  # asks for free memory before it takes any
 
     def __init__(
         self,
