@@ -2,7 +2,7 @@
 
 Ranges of the models of sequences are those of small networks that a CPU trains in seconds to minutes. Names of
 parameters that several families have begin with the family's name; ``window`` and ``windows_a_batch`` mean the same in
-all of them.
+all models of sequences, ``relative_to`` in all models of tables.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from search_spaces.tabular import BATCH_SIZES, suggest_boosting, suggest_embedde
 
 FAMILIES = ("dlinear", "boosting", "mlp", "lstm", "tcn", "patchtst", "neighbours", "embedded")  # order of their turns
 WINDOW_SHARES = (0.25, 0.5, 1.0)
+RELATIVE_TO = ("season before", "last value", "nothing")  # what a table's model learns the target's difference to
 HEADS = 4  # of attention; its width is a multiple
 
 
@@ -45,7 +46,8 @@ def suggest_series(
         "neighbours": suggest_neighbours,
         "embedded": suggest_embedded,
     }[family]
-    return {"family": family, **suggest(trial, batch_sizes)}
+    relative_to = trial.suggest_categorical("relative_to", RELATIVE_TO)
+    return {"family": family, "relative_to": relative_to, **suggest(trial, batch_sizes)}
 
 
 def suggest_dlinear(trial: optuna.trial.BaseTrial) -> Config:

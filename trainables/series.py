@@ -175,29 +175,32 @@ class Series(TabularTask):
     ) -> Iterator[EpochReport]:
         if "family" not in config:  # else the default of tables would be trained
             raise KeyError("family")
+        from trainables.base.tables.series.relative import relative_data
+
+        data = relative_data(config, data)
         return super().fit(config, data, seed, max_epochs=max_epochs, device=device, checkpoint=checkpoint)
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> SeriesPredictor:
-        from trainables.base.tables.series.forecast import SERIES, interval_widths, series_fact
         from trainables.base.tables.series.predictor import SeriesPredictor
-        from trainables.base.tables.series.rows import AHEAD
 
-        facts, validation = splits.training.facts, splits.validation
-        found = SeriesPredictor(self.facts.kind, dict(config), dict(facts), weights, splits.preprocessing)
-        predicted = found.predict(validation.inputs)["prediction"].to_numpy()
-        ahead = validation.inputs[AHEAD].to_numpy(dtype=int)
-        widths = interval_widths(validation.targets - predicted, ahead, self._layout.horizon)
-        found.facts = {**found.facts, SERIES: series_fact(self._layout, widths)}
+        facts = dict(splits.training.facts)
+        found = SeriesPredictor(self.facts.kind, dict(config), facts, weights, splits.preprocessing)
+        found.facts = {**facts, **self.calibration(found, splits)}
         return found
+
+    def calibration(self, predictor: Any, splits: Splits) -> Mapping[str, Any]:
+        from trainables.base.tables.series.intervals import SERIES, series_fact
+
+        rows, targets = splits.validation.inputs, splits.validation.targets
+        residuals = targets - _in_unit(predictor.outputs(rows), predictor.facts)
+        return {SERIES: series_fact(self._layout, rows, residuals)}
 
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
         from trainables.base.tables.series.accuracy import coverage
-        from trainables.base.tables.series.forecast import SERIES
-        from trainables.base.tables.series.rows import AHEAD
+        from trainables.base.tables.series.intervals import SERIES, half_widths
 
         outputs, facts = predictor.outputs(split.inputs), predictor.facts
-        ahead = split.inputs[AHEAD].to_numpy(dtype=int)
-        inside = coverage(split.targets, _in_unit(outputs, facts), ahead, facts[SERIES]["width"])
+        inside = coverage(split.targets, _in_unit(outputs, facts), half_widths(facts[SERIES], split.inputs))
         return {**self.output_scores(outputs, split, facts), "coverage_90": inside}
 
     def output_scores(self, outputs: np.ndarray, split: RawSplit, facts: Mapping[str, Any]) -> dict[str, float]:

@@ -10,14 +10,17 @@ import pandas as pd
 import pytest
 
 from search_spaces import UserError
-from trainables import Predictor, Splits, get_task
+from trainables import Predictor, Splits, get_task, load_predictor
 from trainables.base.prediction_input import predict_table_file
-from trainables.base.tables.series.forecast import forecast, interval_widths
+from trainables.base.tables.series.forecast import forecast
 from trainables.base.tables.series.grid import Layout, Step, place
+from trainables.base.tables.series.intervals import half_widths, interval_widths
 from trainables.base.tables.series.rows import AHEAD, DRIFT, MOMENT, ORIGIN, lag_rows, next_rows
 from trainables.base.tables.series.windows import WINDOW
+from trainables.base.training.ensemble import EnsemblePredictor
 from trainables.series import Series
 from tunelab.confirmation.row_losses import block_losses
+from tunelab.evaluation.expected_loss import too_few
 from tunelab.figures.evidence import gather
 from tunelab.figures.kinds import kind_figures
 from tunelab.figures.rendering.png import png_bytes
@@ -99,8 +102,7 @@ def test_a_model_beats_the_season_before_and_its_intervals_hold(learned: tuple[S
 
 def test_the_next_steps_are_forecast_from_a_file(learned: tuple[Series, Splits, Predictor], tmp_path: Path) -> None:
     _, _, model = learned
-    future = pd.DataFrame({"날짜": pd.date_range("2024-08-08", periods=5).strftime("%Y-%m-%d"), "비": 1})
-    frame = pd.concat([sales(), future])
+    frame = future_sales()
     found = predict_table_file(model, frame.to_csv(index=False).encode()).frame
     assert found["날짜"].tolist() == [f"2024-08-{day:02}" for day in range(8, 13)]
     assert (found["lower_90"] < found["prediction"]).all()
@@ -236,10 +238,84 @@ def test_the_last_known_value_is_where_a_forecast_begins() -> None:
     assert (rows["lag 1"] == 24).all()
 
 
-def test_intervals_take_the_conformal_rank() -> None:
+def test_intervals_take_the_conformal_rank_of_independent_blocks() -> None:
     residuals = np.arange(1.0, 100.0)  # 99 of them: the 90th smallest
     assert interval_widths(residuals, np.ones(99, dtype=int), 1) == [90.0]
-    assert interval_widths(np.array([1.0, -3.0]), np.array([1, 2]), 2) == [3.0, 3.0]
+    assert interval_widths(residuals, np.full(99, 5), 5)[4] == 95.0  # about 20 blocks: the 19th of them
+    assert interval_widths(residuals, np.full(99, 20), 20)[19] == 99  # 5 blocks, too few for a quantile
+    assert interval_widths(np.array([1.0, -3.0]), np.array([1, 2]), 3) == [1.0, 3.0, 3.0]
+
+
+def test_intervals_hold_what_they_promise_where_errors_of_neighbours_are_alike() -> None:
+    draw, step, length, inside = np.random.default_rng(0), 6, 120, []
+    for _ in range(300):
+        noise = draw.normal(size=2 * length + step)
+        errors = np.convolve(noise, np.ones(step), "valid")  # of forecasts over six steps of a random walk
+        width = interval_widths(errors[:length], np.full(length, step), step)[-1]
+        inside.append(np.mean(np.abs(errors[length + step :]) <= width))
+    assert 0.9 <= np.mean(inside) < 0.97
+
+
+def test_intervals_are_wider_where_the_series_changes_more(learned: tuple[Series, Splits, Predictor]) -> None:
+    _, splits, model = learned
+    fact = model.facts["series"]  # type: ignore[attr-defined]
+    quiet = half_widths(fact, splits.validation.inputs)
+    wild = sales().assign(매출=lambda frame: 100 + 4 * (frame["매출"] - 100))
+    rows = next_rows(place(wild, Layout.from_json(fact["layout"]))[0][0], Layout.from_json(fact["layout"]))
+    np.testing.assert_allclose(half_widths(fact, rows).mean() / quiet.mean(), 2, rtol=0.25)  # the root of four times
+    old = {name: fact[name] for name in ("layout", "width")}  # as earlier versions kept it
+    assert half_widths(old, rows).tolist() == fact["width"]
+
+
+def test_an_average_has_intervals_of_its_own(learned: tuple[Series, Splits, Predictor], tmp_path: Path) -> None:
+    task, splits, model = learned
+    *_, last = task.fit({**BOOSTING, "relative_to": "last value"}, splits.training, 1, max_epochs=1)
+    assert last.weights is not None
+    other = task.predictor({**BOOSTING, "relative_to": "last value"}, last.weights, splits)
+    mean = EnsemblePredictor([other, model], [0.5, 0.5])
+    mean.facts = {**mean.facts, **task.calibration(mean, splits)}
+    residuals = np.abs(splits.validation.targets - mean.predict(splits.validation.inputs)["prediction"])
+    assert 0.9 <= np.mean(residuals <= half_widths(mean.facts["series"], splits.validation.inputs)) <= 0.99
+    mean.save(tmp_path)
+    loaded = load_predictor(tmp_path)
+    assert loaded.facts["series"]["width"] == mean.facts["series"]["width"] != mean.members[0].facts["series"]["width"]  # type: ignore[attr-defined]
+    assert forecast(loaded, future_sales())[0].equals(forecast(mean, future_sales())[0])
+
+
+@pytest.mark.parametrize("relative_to", ["last value", "season before"])
+def test_a_relative_target_lets_trees_follow_a_trend(relative_to: str, tmp_path: Path) -> None:
+    rise = sales(150).assign(매출=lambda frame: frame["매출"] + np.arange(150))
+    task = Series(written(tmp_path, rise), "날짜", "매출", horizon=3)
+    splits, losses = task.load(), {}
+    test = splits.test.open()
+    for name in ("nothing", relative_to):
+        config = {**BOOSTING, "relative_to": name}
+        *_, last = task.fit(config, splits.training, 0, max_epochs=4)
+        assert last.weights is not None
+        model = task.predictor(config, last.weights, splits)
+        losses[name] = task.scores(model, test)["rmse"]
+        scores = task.scores(model, splits.validation)
+        assert scores["rmse"] == pytest.approx(last.metrics["val_rmse"], rel=1e-5)  # in the target's unit in both
+    assert losses[relative_to] < 0.7 * losses["nothing"]
+    for family in ("mlp", "neighbours", "embedded"):
+        config = task.space().config({**task.reference, "family": family, "relative_to": relative_to})
+        *_, last = task.fit(config, splits.training, 0, max_epochs=1)
+        assert last.weights is not None
+        scores = task.scores(task.predictor(config, last.weights, splits), splits.validation)
+        assert scores["rmse"] == pytest.approx(last.metrics["val_rmse"], rel=1e-3)
+
+
+def test_few_blocks_are_said(tmp_path: Path) -> None:
+    task = Series(written(tmp_path, sales()), "날짜", "매출", horizon=14)
+    assert too_few(task, task.load()).startswith("the loss to expect on new rows, for which the validation split has ")
+    task = Series(written(tmp_path, sales()), "날짜", "매출", horizon=1)
+    assert too_few(task, task.load()) == ""
+
+
+def future_sales() -> pd.DataFrame:
+    """Sales with the rain of the days to come."""
+    days = pd.date_range("2024-08-08", periods=5).strftime("%Y-%m-%d")
+    return pd.concat([sales(), pd.DataFrame({"날짜": days, "비": 1})])
 
 
 @pytest.mark.parametrize(

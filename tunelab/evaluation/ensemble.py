@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainables import Predictor
 from trainables.base.training.ensemble import EnsemblePredictor, select_greedily
 from tunelab.evaluation.candidates import Candidates
 from tunelab.records.best import EnsembleMember
@@ -27,7 +26,7 @@ class Ensemble:
         single_loss: Loss of the best single candidate, likewise chosen on other rows.
     """
 
-    predictor: Predictor
+    predictor: EnsemblePredictor
     members: tuple[EnsembleMember, ...]
     val_loss: float
     held_out_loss: float

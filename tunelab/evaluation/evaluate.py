@@ -14,7 +14,7 @@ from tunelab.analysis.permutation_importance import column_importance
 from tunelab.evaluation.attempts import Attempts
 from tunelab.evaluation.baselines import baselines
 from tunelab.evaluation.candidates import Candidates, load_candidates
-from tunelab.evaluation.expected_loss import expected_loss
+from tunelab.evaluation.expected_loss import expected_loss, too_few
 from tunelab.evaluation.reference import reference_baseline
 from tunelab.evaluation.reported import evaluate_reported
 from tunelab.evaluation.weights import LeadingWeights
@@ -104,7 +104,8 @@ def _measured(
     models += attempt("reference", lambda: reference_baseline(result, winner, task, splits, weights, test)) or ()
     importance = attempt("permutation importance", lambda: column_importance(task, predictor, test))
     optimism = attempt("expected loss", lambda: expected_loss(result, winner, candidates, task, splits, test, outputs))
-    evaluation = _evaluation(evidence, importance, models, attempt)
+    few = "" if candidates is None else too_few(task, splits)
+    evaluation = _evaluation(evidence, importance, models, [few] if few else [], attempt)
     return replace(result, best=winner.best, baselines=models, evaluation=evaluation, optimism=optimism)
 
 
@@ -123,11 +124,12 @@ def _evaluation(
     evidence: Evidence | None,
     importance: Importance | None,
     models: Sequence[Baseline],
+    left_out: Sequence[str],
     attempt: Attempts,
 ) -> Evaluation:
     """Return what was measured on the test rows, and notes of what was not."""
     found = attempt("tables", lambda: _measure(evidence)) or Evaluation()
-    notes = [*(f"{model.name} {model.note}" for model in models if model.note), *attempt.failed]
+    notes = [*(f"{model.name} {model.note}" for model in models if model.note), *left_out, *attempt.failed]
     if importance is not None and importance.note:
         notes.append(f"permutation importance {importance.note}")
     measured = importance if importance is not None and importance.columns else None

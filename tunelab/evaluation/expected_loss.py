@@ -58,7 +58,7 @@ def expected_loss(
 
     Returns:
         None where losses of rows are not known, or where a group or a time column decided the split: then test rows
-        differ from validation rows by more than chance.
+        differ from validation rows by more than chance; and where there are too few rows, see ``too_few``.
     """
     dealt = any(result.spec.task_options.get(option) for option in DEALT_BY_OPTION)
     if candidates is None or dealt:
@@ -103,6 +103,20 @@ def _chosen(winner: Winner, own: np.ndarray) -> Chosen:
     """Return a winner that is an ensemble, or that fresh seeds or folds chose, with its loss of each row."""
     costs = winner.best.costs
     return Chosen(own, [c.val_loss for c in costs] or [float(own.mean())], [c.weight for c in costs] or [1.0])
+
+
+def too_few(task: Task, splits: Splits) -> str:
+    """Return why no loss is to be expected of few validation rows or blocks of them, a phrase; nothing where it is."""
+    blocks = task.blocks(splits.validation)
+    if blocks is not None and len(np.unique(blocks)) < MIN_ROWS:
+        return (
+            f"the loss to expect on new rows, for which the validation split has {len(np.unique(blocks))} blocks of "
+            f"consecutive moments and needs {MIN_ROWS} (a shorter horizon or more of the past gives more)"
+        )
+    rows = len(splits.validation.targets)
+    if rows < MIN_ROWS:
+        return f"the loss to expect on new rows, for which the validation split has {rows} rows and needs {MIN_ROWS}"
+    return ""
 
 
 def _unseen(kind: RowKind, outputs: np.ndarray, losses: np.ndarray) -> Unseen:

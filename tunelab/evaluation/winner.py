@@ -56,11 +56,13 @@ def make_winner(
             members = tuple(member.trial for member in ensemble.members)
             heaviest = next(t for t in result.trials if t.number == members[0])
             shown = ", ".join(f"{member.trial} ({format_number(member.weight, 2)})" for member in ensemble.members)
+            averaged = ensemble.predictor
+            averaged.facts = {**averaged.facts, **task.calibration(averaged, splits)}
             log(f"the winner averages trials (weight): {shown}")
             best = replace(
                 Best.from_trial(heaviest), val_loss=ensemble.val_loss, members=members, costs=ensemble.members
             )
-            return Winner(heaviest, ensemble.predictor, best)
+            return Winner(heaviest, averaged, best)
     return _single_winner(result, task, splits, weights, log)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainables.base.tables.series.forecast import SERIES, is_forecaster, written_moments
+from trainables.base.tables.series.accuracy import coverage
+from trainables.base.tables.series.forecast import is_forecaster, written_moments
 from trainables.base.tables.series.grid import Layout
-from trainables.base.tables.series.rows import AHEAD, MOMENT, ORIGIN
+from trainables.base.tables.series.intervals import SERIES, half_widths
+from trainables.base.tables.series.rows import MOMENT, ORIGIN
 from tunelab.figures.charts import Chart, Drawing, Line, label
 from tunelab.figures.evidence import Evidence
 from tunelab.records.assessment.evaluation import ForecastLine
@@ -32,9 +34,8 @@ def forecast_line(evidence: Evidence) -> ForecastLine | None:
     if len(shown) < 2:
         return None
     first = int(moment[shown[0]])
-    width = np.asarray(stored["width"])[frame[AHEAD].to_numpy(np.int64)[shown] - 1]
-    values = np.asarray(evidence.test.targets, np.float64)[shown], evidence.predicted()[shown], width
-    actual, predicted, half = (tuple(float(f"{value:.5g}") for value in column) for column in values)
+    values = np.asarray(evidence.test.targets, np.float64), evidence.predicted(), half_widths(stored, frame)
+    actual, predicted, half = (tuple(float(f"{value:.5g}") for value in column[shown]) for column in values)
     return ForecastLine(
         evidence.target,
         group,
@@ -44,6 +45,7 @@ def forecast_line(evidence: Evidence) -> ForecastLine | None:
         half,
         tuple(((np.unique(origin[shown]) - first) / size).tolist()),
         str(written_moments(layout, np.array([first])).iloc[0]),
+        coverage(*values),
     )
 
 
@@ -66,7 +68,10 @@ def forecast_drawing(line: ForecastLine, unit: str) -> Drawing:
     name = label(f"{line.target}: {line.group}" if line.group else line.target, unit)
     note = tr(
         "Each forecast is made from the last moment before the dotted line on its left, without what came later; the "
-        "quiet lines are the ends of the intervals that hold 90 % of values."
+        "quiet lines are the ends of the intervals that are made to hold 90 % of values."
     )
+    if line.coverage is not None:
+        held = tr("Of all test rows {share:.0%} are inside, over all origins and steps.", share=line.coverage)
+        note = f"{note} {held}"
     chart = Chart(marks, across, name, verticals=rules)
     return Drawing("forecasts", tr("Forecasts, test split"), [chart], 1, note)

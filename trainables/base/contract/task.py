@@ -154,6 +154,18 @@ class Task(ABC):
 
         return NetworkPredictor(self, config, splits.training.facts, weights)
 
+    def calibration(self, predictor: Predictor, splits: Splits) -> Mapping[str, Any]:
+        """Return facts of a predictor that depend on its own errors, such as widths of intervals; none by default.
+
+        Args:
+            predictor: Of this task, or an ensemble of such, which needs its own and not those of a member.
+            splits: The task's data; the test split stays sealed.
+
+        Returns:
+            JSON values by name, which join the predictor's ``facts``.
+        """
+        return {}
+
     def build(self, config: Config) -> torch.nn.Module:
         """Build the untrained network of a configuration.
 

@@ -60,15 +60,19 @@ class EnsemblePredictor(Predictor):
     Args:
         members: at least one.
         weights: positive, one a member, sum 1.
+        facts: of the mean, where they differ from those of the first member; see ``Task.calibration``.
     """
 
     kind: ClassVar[str] = "ensemble"
 
-    def __init__(self, members: Sequence[Predictor], weights: Sequence[float]) -> None:
+    def __init__(
+        self, members: Sequence[Predictor], weights: Sequence[float], facts: Mapping[str, Any] | None = None
+    ) -> None:
         self.members = list(members)
         self.weights = [float(w) for w in weights]
         self._members = [as_member(member) for member in members]
-        self.task_kind, self.facts = self._members[0].task_kind, self._members[0].facts
+        self.task_kind = self._members[0].task_kind
+        self.facts: Mapping[str, Any] = {**self._members[0].facts, **(facts or {})}
         self.preprocessing = self._members[0].preprocessing
         self.reads, self.columns = self.members[0].reads, self.members[0].columns
         self.packages = tuple(sorted({name for member in self.members for name in member.packages}))
@@ -92,16 +96,20 @@ class EnsemblePredictor(Predictor):
             part = folder / _part(number)
             part.mkdir()
             save(member, part)
-        meta = {"predictor": self.kind, "kind": self.task_kind, "weights": self.weights}
+        shared = self._members[0].facts
+        own = {name: value for name, value in self.facts.items() if name not in shared or shared[name] != value}
+        meta = {"predictor": self.kind, "kind": self.task_kind, "weights": self.weights, "facts": own}
         (folder / "predictor.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> EnsemblePredictor:
         file = folder / "predictor.json"
-        weights = entry(read_object(file), "weights", list, file)
+        meta = read_object(file)
+        weights = entry(meta, "weights", list, file)
+        facts = entry(meta, "facts", dict, file) if "facts" in meta else {}  # earlier versions wrote none
         with reading(file):
             _check_weights(weights)
-            return cls([load(folder / _part(number)) for number in range(len(weights))], weights)
+            return cls([load(folder / _part(number)) for number in range(len(weights))], weights, facts)
 
     def trial_input(self) -> Any:
         return self.members[0].trial_input()

@@ -31,6 +31,7 @@ Augment: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]  # (batch, gene
 PATIENCE = 20  # epochs without improvement until a trial ends, where an epoch has 50 steps or more
 PATIENCE_STEPS = 1_000  # steps of the optimizer that it lasts where an epoch has fewer
 MAX_PATIENCE = 100  # epochs, whatever the steps
+CENTRE, SPREAD = "centre_val", "spread_val"  # arrays (n,) of data whose models learn a target relative to each row
 
 
 class Trainer(Protocol):
@@ -95,23 +96,33 @@ class HalfCosine:
 
 
 class Validation:
-    """The validation targets, ready to judge a model's outputs once an epoch."""
+    """The validation targets, ready to judge a model's outputs once an epoch.
+
+    Where the data hold ``CENTRE`` and ``SPREAD``, outputs are relative: they are scaled back before they are judged.
+    """
 
     def __init__(self, kind: Kind, data: TrainingData) -> None:
         self._kind, self._facts = row_kind(kind), data.facts
         self.target = tensor_view(data.arrays["y_val"]).reshape(-1)
+        self._relative = [tensor_view(data.arrays[name])[:, None] for name in (CENTRE, SPREAD) if name in data.arrays]
 
     def loss(self, outputs: Tensor) -> float:
         """Return the loss of outputs (n, n_outputs)."""
-        return float(self._kind.loss(outputs.double(), self.target))
+        return float(self._kind.loss(self._absolute(outputs.double()), self.target))
 
     def judge(self, outputs: Tensor) -> tuple[float, dict[str, float]]:
         """Return the loss of outputs (n, n_outputs) and the metrics; none when the loss is not finite."""
         loss = self.loss(outputs)
         if not math.isfinite(loss):
             return loss, {}
-        scores = self._kind.metrics(outputs.numpy(), self.target.numpy(), self._facts)
+        scores = self._kind.metrics(self._absolute(outputs).numpy(), self.target.numpy(), self._facts)
         return loss, {f"val_{name}": value for name, value in scores.items()}
+
+    def _absolute(self, outputs: Tensor) -> Tensor:
+        if not self._relative:
+            return outputs
+        centre, spread = self._relative
+        return outputs * spread + centre
 
 
 def patience_epochs(rows: int, batch_size: int, steps: int = PATIENCE_STEPS, at_least: int = PATIENCE) -> int:

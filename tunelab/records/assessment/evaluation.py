@@ -80,6 +80,7 @@ class ForecastLine:
         width: Half the width of the interval of each, in the target's unit.
         origins: Steps since the first moment shown at which the forecasts of a horizon begin.
         begins: The first moment shown, as a file would hold it.
+        coverage: Share of all test rows inside their intervals; None in results of earlier versions.
     """
 
     target: str
@@ -90,6 +91,7 @@ class ForecastLine:
     width: tuple[float, ...]
     origins: tuple[float, ...]
     begins: str
+    coverage: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,9 @@ def mase(split: RawSplit, predicted: np.ndarray, layout: Layout, scales: Mapping
     return {"mase": float(np.nanmean(scaled))} if np.isfinite(scaled).any() else {}
 
 
-def coverage(targets: np.ndarray, predicted: np.ndarray, ahead: np.ndarray, widths: Sequence[float]) -> float:
-    """Return the share of targets (n,) inside their intervals."""
-    return float(np.mean(np.abs(targets - predicted) <= np.asarray(widths)[ahead - 1]))
+def coverage(targets: np.ndarray, predicted: np.ndarray, widths: np.ndarray) -> float:
+    """Return the share of targets (n,) inside their intervals, whose half widths are (n,)."""
+    return float(np.mean(np.abs(targets - predicted) <= widths))
 
 
 def _groups(frame: pd.DataFrame, layout: Layout) -> Any:

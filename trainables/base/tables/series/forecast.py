@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,8 @@ import pandas as pd
 from search_spaces.errors import UserError
 from trainables.base.contract.predictor import Predictor
 from trainables.base.tables.series.grid import Layout, place
-from trainables.base.tables.series.rows import AHEAD, MOMENT, at_the_moment, next_rows
-
-SERIES = "series"  # fact of a model: its layout, and how wide its intervals are
-COVERAGE = 0.9
+from trainables.base.tables.series.intervals import COVERAGE, SERIES, half_widths
+from trainables.base.tables.series.rows import MOMENT, at_the_moment, next_rows
 
 
 def is_forecaster(predictor: Predictor) -> bool:
@@ -32,7 +30,7 @@ def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
 
     Returns:
         A row a step and series: the time, the group, ``prediction`` in the target's unit, and the ends of the interval
-        that holds 90 % of values; and notes, a sentence each.
+        that is made to hold 90 % of values; and notes, a sentence each.
 
     Raises:
         UserError: A column is missing, or moments cannot be read.
@@ -53,7 +51,7 @@ def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     rows = pd.concat([next_rows(series, layout) for series in found], ignore_index=True)
     notes += _known_notes(rows, layout)
     predicted = predictor.predict(rows)["prediction"].to_numpy(dtype=np.float64)
-    width = np.asarray(stored["width"])[rows[AHEAD].to_numpy(dtype=int) - 1]
+    width = half_widths(stored, rows)
     shown = pd.DataFrame({layout.time: written_moments(layout, rows[MOMENT].to_numpy())})
     if layout.group:
         shown[layout.group] = rows[layout.group]
@@ -73,31 +71,6 @@ def _known_notes(rows: pd.DataFrame, layout: Layout) -> Iterator[str]:
             )
         if missing.any():
             yield f"'{name}' is missing for {int(missing.sum()):,} of {len(rows):,} moments that are forecast."
-
-
-def interval_widths(residuals: np.ndarray, ahead: np.ndarray, horizon: int) -> list[float]:
-    """Return half the width of the interval of each step ahead, from residuals on validation rows.
-
-    The width is split-conformal (Vovk et al. 2005): the ⌈(n + 1) · 0.9⌉-th smallest absolute residual, or the largest
-    where n is too small for that. A step with few residuals of its own takes those of all steps.
-
-    Args:
-        residuals: (n,) in the target's unit.
-        ahead: (n,) steps ahead of each.
-        horizon: Number of steps.
-    """
-    size = np.abs(residuals)
-    return [_width(size[ahead == step] if np.sum(ahead == step) >= 20 else size) for step in range(1, horizon + 1)]
-
-
-def series_fact(layout: Layout, widths: Sequence[float]) -> Mapping[str, Any]:
-    """Return the fact ``series`` of a model."""
-    return {"layout": layout.to_json(), "width": [float(width) for width in widths]}
-
-
-def _width(size: np.ndarray) -> float:
-    rank = min(len(size), int(np.ceil((len(size) + 1) * COVERAGE)))
-    return float(np.sort(size)[rank - 1]) if len(size) else float("nan")
 
 
 def written_moments(layout: Layout, counts: np.ndarray) -> pd.Series:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
+from trainables.base.tables.inputs import TableInputs
 from trainables.base.tables.predictor import TablePredictor
+from trainables.base.tables.series.relative import absolute
 from trainables.base.tables.series.rows import AHEAD
 from trainables.base.tables.series.sequences import SequenceFacts, SeriesInputs
 from trainables.base.tables.series.windows import WINDOW, empty_window
@@ -24,6 +27,11 @@ class SeriesPredictor(TablePredictor):
         if lost:
             raise UserError(f"The input lacks the column(s) {', '.join(map(repr, lost))}, which rows of a series have.")
         return SeriesInputs.of_rows(inputs, super().encode(inputs), SequenceFacts.from_facts(self.facts))
+
+    def encoded_outputs(self, encoded: TableInputs) -> np.ndarray:
+        outputs = super().encoded_outputs(encoded)
+        assert isinstance(encoded, SeriesInputs)
+        return absolute(outputs, encoded, SequenceFacts.from_facts(self.facts), self.config)
 
     def trial_input(self) -> pd.DataFrame:
         facts = SequenceFacts.from_facts(self.facts)

@@ -36,4 +36,4 @@ def series_reference(*, small: bool) -> dict[str, bool | int | float | str]:
         small: Whether the task's space is ``series_small``.
     """
     batch = {"windows_a_batch": 8} if small else {}
-    return {**table_reference(small=small), **SEQUENCES, **batch, "family": "dlinear"}
+    return {**table_reference(small=small), **SEQUENCES, **batch, "relative_to": "season before", "family": "dlinear"}

@@ -32,6 +32,7 @@ class SequenceFacts:
         std: (channels,) the same.
         positions: Columns of the table's matrix that are known of a forecast moment.
         calendar: Columns of the calendar, each read as a point on a circle.
+        season: Steps after which values are alike.
     """
 
     length: int
@@ -40,13 +41,15 @@ class SequenceFacts:
     std: tuple[float, ...]
     positions: tuple[int, ...]
     calendar: tuple[str, ...]
+    season: int = 1
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> SequenceFacts:
         """Read the fact ``sequence``."""
         stored: Mapping[str, Any] = facts[SEQUENCE]
         lists = {name: tuple(stored[name]) for name in ("mean", "std", "positions", "calendar")}
-        return cls(length=int(stored["length"]), horizon=int(stored["horizon"]), **lists)
+        season = int(stored.get("season", 1))  # models of earlier versions lack it, and need none
+        return cls(length=int(stored["length"]), horizon=int(stored["horizon"]), season=season, **lists)
 
     @property
     def channels(self) -> int:
@@ -146,6 +149,7 @@ def _fit(
         tuple(np.where(std > 0, std, 1.0).tolist()),
         (*known, *groups),
         tuple(name for name in calendar(layout) if name in numeric and _period(name)),
+        layout.season,
     )
 
 

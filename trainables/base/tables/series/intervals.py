@@ -1,0 +1,101 @@
+"""Intervals that hold 90 % of values: split-conformal by step ahead, in units of how much the window changes.
+
+Residuals are those of the final predictor on validation rows. Each is divided by a local scale of its window
+(normalised conformal prediction: Lei et al. 2018, "Distribution-Free Predictive Inference for Regression"), and the
+quantile counts independent blocks, not rows: errors of forecasts over h steps from neighbouring origins share h - 1
+moments, so that n rows are worth about n / h (blocks as of Chernozhukov, Wüthrich and Zhu 2018, "Exact and Robust
+Conformal Inference Methods for Predictive Machine Learning with Dependent Data").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from trainables.base.tables.series.grid import Layout
+from trainables.base.tables.series.rows import AHEAD
+from trainables.base.tables.series.windows import WINDOW, channels, read_windows, window_length
+
+SERIES = "series"  # fact of a model: its layout, and how wide its intervals are
+COVERAGE = 0.9
+MOST = 4.0  # times that an interval may be wider, or narrower, than at the typical window
+
+
+def series_fact(layout: Layout, rows: pd.DataFrame, residuals: np.ndarray) -> Mapping[str, Any]:
+    """Return the fact ``series`` of a model.
+
+    Args:
+        layout: Of the series.
+        rows: n validation rows.
+        residuals: (n,) of the model, in the target's unit.
+
+    Returns:
+        ``layout``; ``width``, half the width of the interval of each step ahead at a typical window; and ``typical``,
+        that window's local scale.
+    """
+    scale = local_scale(rows, layout)
+    typical = float(np.median(scale)) if len(scale) else 0.0
+    ahead = rows[AHEAD].to_numpy(dtype=int)
+    width = interval_widths(residuals / _times(scale, typical), ahead, layout.horizon)
+    return {"layout": layout.to_json(), "width": width, "typical": typical}
+
+
+def half_widths(fact: Mapping[str, Any], rows: pd.DataFrame) -> np.ndarray:
+    """Return half the width of the interval of each of n rows, (n,) in the target's unit.
+
+    Args:
+        fact: As ``series_fact`` made it; of an earlier version without ``typical``, widths depend on the step alone.
+        rows: n rows.
+    """
+    width = np.asarray(fact["width"], dtype=np.float64)[rows[AHEAD].to_numpy(dtype=int) - 1]
+    typical = float(fact.get("typical", 0.0))
+    if typical <= 0:
+        return np.asarray(width)
+    return np.asarray(width * _times(local_scale(rows, Layout.from_json(fact["layout"])), typical))
+
+
+def interval_widths(residuals: np.ndarray, ahead: np.ndarray, horizon: int) -> list[float]:
+    """Return the 90 % quantile of absolute residuals for each step ahead, with the conformal rank.
+
+    Of m blocks the share ⌈(m + 1) · 0.9⌉ / m of residuals is inside, and all of them where m is below 9. A step without
+    residuals takes those of all steps.
+
+    Args:
+        residuals: (n,).
+        ahead: (n,) steps ahead of each.
+        horizon: Number of steps.
+    """
+    size, steps = np.abs(residuals), range(1, horizon + 1)
+    return [_quantile(size[ahead == step] if (ahead == step).any() else size, step) for step in steps]
+
+
+def local_scale(rows: pd.DataFrame, layout: Layout) -> np.ndarray:
+    """Return the mean absolute change over a season within the window of each row, (n,) in the target's unit.
+
+    It is the scale of MASE, of the window alone; of single steps where a window holds no season.
+    """
+    windows, window = read_windows(rows[WINDOW], len(channels(layout)), window_length(layout))
+    past = windows[:, 0].astype(np.float64)
+    season = layout.season if layout.season < past.shape[1] else 1
+    return np.asarray(np.abs(past[:, season:] - past[:, :-season]).mean(axis=1)[window])
+
+
+def _times(scale: np.ndarray, typical: float) -> np.ndarray:
+    """Return how many times as wide as the typical interval those of local scales (n,) are.
+
+    It is the root of the ratio, half way on a logarithmic axis: a window's own scale is an estimate from few values.
+    """
+    if typical <= 0:
+        return np.ones_like(scale)
+    return np.asarray(np.clip(np.sqrt(scale / typical), 1 / MOST, MOST))
+
+
+def _quantile(size: np.ndarray, step: int) -> float:
+    if not len(size):
+        return float("nan")
+    blocks = max(1.0, len(size) / step)
+    share = min(1.0, np.ceil((blocks + 1) * COVERAGE) / blocks)
+    return float(np.sort(size)[int(np.ceil(share * len(size) - 1e-9)) - 1])
