@@ -21,7 +21,7 @@ STOP_RULE = re.compile(r"never|auto|target=-?\d+(\.\d*)?(e[-+]?\d+)?")
 SWITCHES = ("deterministic", "bf16", "compile")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-SAMPLERS = ("tpe", "curves", "random", "gp", "cmaes", "qmc", "grid", "nsga2")
+SAMPLERS = ("curves", "tpe", "random", "gp", "cmaes", "qmc", "grid", "nsga2")
 OWN_SAMPLER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*|.+\.py:[^\W\d]\w*")  # module:Class, file.py:Class
 
 
@@ -75,7 +75,7 @@ class SweepSpec(BaseModel):
     reduction_factor: int = option(BUDGET, 3, "ASHA: keep the best 1/N of the trials at each rung.", "N", ge=2)
     sampler: str = option(
         SEARCH,
-        "tpe",
+        "curves",
         "How configurations are proposed; also a class of Optuna's kind as MODULE:CLASS or FILE.py:CLASS. A resumed "
         "sweep continues as it would have with all but such a class, which must draw from its seed alone for that.",
         "|".join(SAMPLERS),

@@ -29,7 +29,7 @@ from tunelab.search.stopping import StopRule
 def fill_defaults(spec: SweepSpec, task: Task, **settled: Any) -> ResolvedSpec:
     """Return a spec with the task's own trials, epochs and grace period where it gives none.
 
-    With several objectives nothing stops early unless the spec asks for it.
+    With several objectives nothing stops early and TPE proposes, unless the spec asks for something else.
 
     Args:
         spec: As the user gave it.
@@ -40,6 +40,8 @@ def fill_defaults(spec: SweepSpec, task: Task, **settled: Any) -> ResolvedSpec:
     max_epochs = spec.max_epochs or facts.max_epochs
     if facts.objectives and "scheduler" not in spec.model_fields_set:
         settled["scheduler"] = "none"
+    if facts.objectives and "sampler" not in spec.model_fields_set:
+        settled["sampler"] = "tpe"
     return ResolvedSpec.from_spec(
         spec,
         trials=spec.trials or facts.trials,

@@ -370,7 +370,7 @@ def test_the_help_of_a_sweep_has_panels_defaults_and_choices(
     assert code == 0
     titles = [text.rstrip(":") for text in out.splitlines() if re.fullmatch(r"[A-Z][a-z]+( [a-z]+)?:", text)]
     assert titles == ["Arguments", "Budget", "Search", "Trust", "Resources", "Your data", "Store", "Options"]
-    assert "--sampler tpe|curves" in out
+    assert "--sampler curves|tpe" in out
     shown = " ".join(out.split())
     for field in SweepSpec.model_fields.values():
         if shown_as(field) is not None:

@@ -9,6 +9,7 @@ import optuna
 import pytest
 
 from search_spaces import SearchSpace, UserError
+from trainables import get_task
 from trainables.base.contract.objective import Objective, make_objectives
 from trainables.base.functions.task import FunctionOptions, FunctionTask
 from trainables.base.functions.trial import FunctionTrial
@@ -184,3 +185,17 @@ def test_losses_turn_back_into_the_users_values() -> None:
     epochs = (Epoch(1, -0.9, {"accuracy": 0.9, "size": 3.0}, 0.1),)
     record = TrialRecord(0, {}, {}, 0, 1, TrialStatus.FINISHED, epochs)
     assert record.losses(objectives) == (-0.9, 3.0)
+
+
+def test_several_objectives_are_proposed_by_tpe_unless_asked_otherwise() -> None:
+    from tunelab.search.factory import fill_defaults
+
+    def filled(*metrics: str, **given: str) -> str:
+        spec = make_spec({"task": "train", **given})
+        return fill_defaults(spec, make_task(*metrics), name="a", tracking_uri="off").sampler
+
+    assert filled("val_loss", "size") == "tpe"
+    assert filled("val_loss", "size", sampler="nsga2") == "nsga2"
+    assert (
+        fill_defaults(make_spec({"task": "wine"}), get_task("wine"), name="a", tracking_uri="off").sampler == "curves"
+    )

@@ -185,7 +185,7 @@ def test_a_sampler_whose_package_is_missing_says_how_to_get_it(monkeypatch: pyte
 def test_the_start_of_a_sweep_says_what_an_own_sampler_cannot_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(map(resume_note, SAMPLERS))
     assert "only if it draws all of its random numbers from its seed" in resume_note("my.module:Own")
-    with pytest.raises(UserError, match=r"--sampler must be 'tpe', .*'nsga2', MODULE:CLASS or FILE.py:CLASS, got 'tp'"):
+    with pytest.raises(UserError, match=r"--sampler must be 'curves', .*MODULE:CLASS or FILE.py:CLASS, got 'tp'"):
         make_spec({"task": "wine", "sampler": "tp"})
 
 
