@@ -61,7 +61,7 @@ class SearchSpace:
         config = self.suggest(cast("optuna.trial.BaseTrial", trial))
         if not isinstance(config, dict):
             raise TypeError(f"suggest must return a dict of what fit takes, not {type(config).__name__}")
-        return {str(key): keepable(value, str(key)) for key, value in config.items()}
+        return {keepable(str(key), "a name"): keepable(value, str(key)) for key, value in config.items()}
 
     def __reduce__(self) -> tuple[type[SearchSpace], tuple[object, ...]]:
         return SearchSpace, (self.name, self.suggest, self.branch)  # without what was drawn: workers need no Optuna

@@ -38,21 +38,21 @@ class PlainTrial:
 
     def suggest_categorical(self, name: str, choices: Iterable[Any]) -> Any:
         """Draw one of some values; see ``optuna.Trial.suggest_categorical``."""
-        values = [scalar(choice) for choice in choices]
+        values = [_whole(scalar(choice)) for choice in choices]
         names = labels(values)
         named = {label: value for label, value in zip(names, values, strict=True) if label is not value}
         if named:
             self.choices[name] = named
-        drawn = self._trial.suggest_categorical(name, names)
+        drawn = self._trial.suggest_categorical(_whole(name), names)
         return next(v for v, label in zip(values, names, strict=True) if label is drawn or _same(label, drawn))
 
     def suggest_int(self, name: str, low: int, high: int, **options: Any) -> int:
         """Draw a whole number; see ``optuna.Trial.suggest_int``."""
-        return self._trial.suggest_int(name, scalar(low), scalar(high), **_scalars(options))
+        return self._trial.suggest_int(_whole(name), scalar(low), scalar(high), **_scalars(options))
 
     def suggest_float(self, name: str, low: float, high: float, **options: Any) -> float:
         """Draw a number; see ``optuna.Trial.suggest_float``."""
-        return self._trial.suggest_float(name, scalar(low), scalar(high), **_scalars(options))
+        return self._trial.suggest_float(_whole(name), scalar(low), scalar(high), **_scalars(options))
 
 
 def scalar(value: Any) -> Any:
@@ -93,11 +93,11 @@ def keepable(value: Any, where: str) -> Any:
     """
     value = scalar(value)
     if _is_plain(value):
-        return value
+        return _whole(value)
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return keepable(value.tolist(), where)
     if isinstance(value, Mapping):
-        keys = {key: scalar(key) if _is_plain(scalar(key)) else str(key) for key in value}
+        keys = {key: _whole(scalar(key) if _is_plain(scalar(key)) else str(key)) for key in value}
         return {keys[key]: keepable(part, f"{where}[{key!r}]") for key, part in value.items()}
     if isinstance(value, tuple):
         return tuple(keepable(part, where) for part in value)
@@ -204,6 +204,13 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
+def _whole(value: Any) -> Any:
+    """Return a value; text with half of a character, a lone surrogate, raises a TypeError: no file can hold it."""
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise TypeError(f"the text {value!r} holds half of a character, which cannot be stored; write the whole one")
+    return value
+
+
 def _bare(value: Any) -> Any:
     """Return lists and tuples without numpy types, whose text has them."""
     value = scalar(value)
@@ -213,7 +220,7 @@ def _bare(value: Any) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
+    return type(one) is type(other) and bool(one == other or (one != one and other != other))  # NaN is the same as NaN
 
 
 def _scalars(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -224,6 +224,27 @@ def test_a_space_without_parameters_is_one_configuration(tmp_path: Path) -> None
     assert space.config({}) == {"lr": 0.1}
 
 
+def test_a_choice_that_is_not_a_number_is_found_again_in_a_journal(tmp_path: Path) -> None:
+    space = own_space(tmp_path, "return {'x': repr(trial.suggest_categorical('x', [1.0, np.nan, np.inf]))}")
+    restored = [space.config(json.loads(json.dumps({"x": value}))) for value in (1.0, float("nan"), float("inf"))]
+    assert restored == [{"x": "1.0"}, {"x": "nan"}, {"x": "inf"}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        r"return {'x': trial.suggest_categorical('x', ['\udc80', 'b']) == 'b'}",
+        r"return {'x': trial.suggest_float('a\udc80', 0, 1)}",
+        r"return {'x\ud800': 1}",
+        r"return {'x': [{'\ud800': 1}]}",
+        r"return {'x': ('\udfff',)}",
+    ],
+)
+def test_half_of_a_character_is_refused_before_a_search(tmp_path: Path, body: str) -> None:
+    with pytest.raises(UserError, match="half of a character, which cannot be stored"):
+        own_space(tmp_path, body)
+
+
 def test_a_configuration_that_cannot_be_stored_is_refused_before_a_search(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"suggest gives x = .*, a .*function.*, which cannot be stored"):
         own_space(tmp_path, "return {'x': max}")

@@ -8,9 +8,12 @@ import sys
 from typing import Any, TextIO
 from unicodedata import east_asian_width
 
-# Control characters other than tabs and line ends, among them all that begin an escape sequence; marks that turn the
-# direction of text, which make a line read as another one; halves of characters, which no encoding has bytes for.
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters other than tabs and line ends, among them all that begin an escape sequence; unseen marks of
+# direction and separators of lines and paragraphs, which make a line read as another one, or as two; halves of
+# characters, which no encoding has bytes for.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
+)
 
 
 def printable(text: str) -> str:

@@ -34,8 +34,10 @@ ATTACKS = [
     "\x1bZ",
     "\x9b2J",
     "\u202egnp.exe",
+    "total\u061c\u200f \u200e12",
+    "one\u2028two\u2029three",
 ]
-STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 Capture = Callable[[str], Callable[[], str]]
 
 
