@@ -83,8 +83,13 @@ def _count_numbers(folder: ModelFolder, config: PreTrainedConfig) -> int:
     stored, tensors = _stored_numbers(folder)
     if folder.shape.vocabulary * folder.shape.width > stored * MAX_RATIO or folder.shape.layers > tensors:
         raise ValueError(f"its {stored:,} numbers are too few for its config.json: {folder.shape}")
-    with torch.device("meta"):
-        empty = AutoModelForCausalLM.from_config(config)
+    try:
+        with torch.device("meta"):
+            empty = AutoModelForCausalLM.from_config(config)
+    except RuntimeError as error:
+        if "overflow" not in str(error):  # of the bytes of a layer, counted in 64 bits
+            raise
+        raise ValueError(f"its {stored:,} numbers are too few for its config.json: {folder.shape}") from error
     wanted: int = sum(parameter.numel() for parameter in empty.parameters())
     if wanted > stored * MAX_RATIO:
         raise ValueError(f"its {stored:,} numbers are too few for the {wanted:,} of its config.json")
