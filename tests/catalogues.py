@@ -29,10 +29,22 @@ def catalogue(name: str, domain: str = DOMAIN) -> Catalog:
         return read_po(file, locale=name)
 
 
+class FixedHeader(Catalog):
+    """A catalogue that is the same whenever it is compiled: Babel's own header has the date."""
+
+    @property
+    def mime_headers(self) -> list[tuple[str, str]]:  # type: ignore[override]
+        return [("Language", str(self.locale)), ("Content-Type", "text/plain; charset=utf-8")]
+
+
 def compiled(name: str, domain: str = DOMAIN) -> bytes:
-    """A language's catalogue as gettext reads it."""
+    """A language's catalogue as gettext reads it, in the order of its messages."""
+    fixed = FixedHeader(locale=name)
+    for entry in catalogue(name, domain):
+        if entry.id:
+            fixed[entry.id] = entry
     buffer = io.BytesIO()
-    write_mo(buffer, catalogue(name, domain))
+    write_mo(buffer, fixed)
     return buffer.getvalue()
 
 

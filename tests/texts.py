@@ -12,20 +12,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("search_spaces", "trainables", "tunelab")
+ROOMS = ("search_spaces", "trainables", "tunelab", "benchmarks")
 # Rooms that say nothing, or whose texts go elsewhere: into MLflow, the report (through tr), or a developer's script.
 OTHER_ROOMS = re.compile(
     r"tunelab/(figures|report|documents)/|tracking/(descriptions|ui_views)\.py|(kogpt2_standin|mnist_gan_judge)\.py|interactive/(plots|static_figure)\.py|"
+    r"benchmarks/(gpu_check/|speed/(loop|warm|instant)\.py|generation/report/)|"
     r"base/training/(lightgbm_text|xgboost_ubjson|restoring)\.py|launch/tune_classes\.py|(tunelab|interactive)/__init__\.py"
 )
 NO_TEXT = re.compile(
     r"SELECT |UPDATE |attributes\.|tags\.|name = |run_id = |source_run_id"  # queries
     r"|tunelab (resume|predict|results|report|check-task|sweep) (\{\w+\}|\./)[^.;]*( predictions\.csv)?$|pip install '"
+    r"|tunelab bench verify FOLDER$|git clone |from tunelab\."
     r"|--(set|stop|ignore|trust|scheduler) ['{\w]+[^ ]*$|--widen \{|--grace-period \{\w+\} --reduction"
     r"|pytest |--app-dir"  # commands
     r"|#|import |from safetensors|try:|except |ray\._|(network|estimator|booster) = |mlflow\.|at 0x|line \("
     r"|def |os\.|sys\.|threading\."
     r"|\(os error|Pytorch|Glyph |Response body|Error tokenizing|The given NumPy|Found unknown|Value error"
+    r"|beam (search|sampling)$|tuned \{|\{outer\}\{key\} of$|(nll|zipf|tokens), |bill \{"
+    r"|part of this program|training documents of: "  # entries of a lock, names of settings and measures
     r"|---|language: |license: |Fine-tuned from |Base model |Documents begin|MLflow's PyTorch|The same run holds"
     r"|does not give; |Winners of sweeps on "  # files beside a model, a description
     r"|watching Ray|letting go|whole sampler|given up|training, validation and sealed|model name|test opened"  # names

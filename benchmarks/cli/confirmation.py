@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli.lists import read_names
-from benchmarks.cli.output import keep_done, notify, tell_report
-from tunelab.cli.arguments.language import LanguageOption
-from tunelab.system.language import use_language
+from benchmarks.cli.output import keep_done, tell_report
+from tunelab.cli.output.say import note
 
 
 def command(
@@ -23,7 +22,6 @@ def command(
     max_epochs: Annotated[int | None, typer.Option(help="Epochs of a trial; default 27.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-confirmation"),
-    language: LanguageOption = None,
 ) -> None:
     """Measure how often a confirmation errs: winners called better on noise, and better ones that it misses.
 
@@ -35,7 +33,6 @@ def command(
 
         tunelab bench confirmation --tasks wine --sweeps 400 --planted 0
     """
-    use_language(language)
     from benchmarks.confirmation.spec import ConfirmationSpec, check
 
     sizes = {"sweeps": sweeps, "planted": planted, "trials": trials, "max_epochs": max_epochs}
@@ -45,6 +42,6 @@ def command(
     from benchmarks.confirmation.run import run
 
     with keep_done(output):
-        results = run(spec, output, notify)
+        results = run(spec, output, note)
     typer.echo(verdict(results.sweeps))
     tell_report(output)

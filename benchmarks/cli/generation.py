@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from benchmarks.cli.output import keep_done, tell_report
-from tunelab.cli.arguments.language import HELP, METAVAR
 from tunelab.cli.arguments.options import argument, option
 from tunelab.cli.arguments.signature import with_parameters
-from tunelab.system.language import use_language
+from tunelab.cli.output.say import say
 
 if TYPE_CHECKING:
     from benchmarks.generation.plan.request import Request
@@ -44,7 +41,7 @@ CHANGES = {  # further entries of the file that an option replaces
 }
 
 
-def run_command(spec: Path | None, output: Path | None, language: str | None, **given: Any) -> None:
+def run_command(spec: Path | None, output: Path | None, **given: Any) -> None:
     """Compare settings of text generation on quality, diversity and speed; one folder with a report comes out.
 
     Ctrl-C keeps what is done; the same command continues from there.
@@ -59,7 +56,6 @@ def run_command(spec: Path | None, output: Path | None, language: str | None, **
 
         tunelab bench generation --prompt "오늘 날씨는" --temperature 0.3,0.9,1.2 --top-k 10,50
     """
-    use_language(language)
     request = _request(spec, given)
     plan = request.plan()
     folder = request.folder(output, plan)
@@ -75,7 +71,7 @@ def run_command(spec: Path | None, output: Path | None, language: str | None, **
     if store is not None:
         from benchmarks.generation.report.logged import log_benchmark
 
-        typer.echo(f"Logged as run {log_benchmark(store, folder, results, typer.echo)} in {store.shown_uri}")
+        say(f"Logged as run {log_benchmark(store, folder, results, say)} in {store.shown_uri}")
     tell_report(folder)
 
 
@@ -92,7 +88,6 @@ command = with_parameters(
         option("trials", "Settings that --optimize tries; default 48.", kind=int),
         option("speed", "Measure speed too; the default.", kind=bool, opposite=True),
         option("tracking_uri", "MLflow store; 'off' for none."),
-        option("language", HELP, metavar=METAVAR),
     ],
 )
 

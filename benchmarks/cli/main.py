@@ -5,20 +5,34 @@ from __future__ import annotations
 import typer
 
 from benchmarks.cli import confirmation, generation, optimism, plan, search, speed, tables, verify
+from tunelab.cli.arguments.language import LanguageOption, with_language
 from tunelab.cli.commands import HelpfulGroup
+from tunelab.cli.output.help import PanelCommand
+
+COMMANDS = {
+    "generation": generation.command,
+    "speed": speed.command,
+    "search": search.command,
+    "plan": plan.command,
+    "optimism": optimism.command,
+    "confirmation": confirmation.command,
+    "tables": tables.command,
+    "verify": verify.command,
+}
 
 app = typer.Typer(
     name="bench",
     cls=HelpfulGroup,
     help="Benchmarks: tables, settings of text generation, methods of search, confirmation, speed.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
 )
-app.command("generation")(generation.command)
-app.command("speed")(speed.command)
-app.command("search")(search.command)
-app.command("plan")(plan.command)
-app.command("optimism")(optimism.command)
-app.command("confirmation")(confirmation.command)
-app.command("tables")(tables.command)
-app.command("verify")(verify.command)
+for name, function in COMMANDS.items():
+    app.command(name, cls=PanelCommand)(with_language(function))
+
+
+@app.callback()
+def options(language: LanguageOption = None) -> None:
+    """Take the language before the command, which ``HelpfulGroup`` has read."""

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli.lists import read_names
-from benchmarks.cli.output import keep_done, notify, tell_report
-from tunelab.cli.arguments.language import LanguageOption
-from tunelab.system.language import use_language
+from benchmarks.cli.output import keep_done, tell_report
+from tunelab.cli.output.say import note
 
 
 def command(
@@ -22,7 +21,6 @@ def command(
     rows: Annotated[int | None, typer.Option(help="Maximum number of rows of a table; default 2000.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-optimism"),
-    language: LanguageOption = None,
 ) -> None:
     """Measure how well a winner's expected loss predicts its test loss: bias removed, coverage of the interval.
 
@@ -34,7 +32,6 @@ def command(
 
         tunelab bench optimism --tasks wine,auto_mpg --sweeps 20 --simulated 0
     """
-    use_language(language)
     from benchmarks.optimism.spec import OptimismSpec, check
 
     sizes = {"simulated": simulated, "sweeps": sweeps, "trials": trials, "max_epochs": max_epochs, "rows": rows}
@@ -44,6 +41,6 @@ def command(
     from benchmarks.optimism.run import run
 
     with keep_done(output):
-        results = run(spec, output, notify)
+        results = run(spec, output, note)
     typer.echo(verdict(results))
     tell_report(output)

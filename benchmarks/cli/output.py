@@ -24,11 +24,6 @@ def keep_done(folder: Path) -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
-def notify(text: str) -> None:
-    """Show a line of progress on standard error."""
-    typer.echo(text, err=True)
-
-
 def tell_report(folder: Path) -> None:
     """Say where the report of a folder is."""
     from benchmarks.harness.suite import REPORT

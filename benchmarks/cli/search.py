@@ -10,8 +10,6 @@ import typer
 from benchmarks.cli.lists import read_names, read_numbers
 from benchmarks.cli.output import keep_done
 from search_spaces.errors import UserError
-from tunelab.cli.arguments.language import LanguageOption
-from tunelab.system.language import use_language
 
 Tables = Annotated[
     Path | None, typer.Option(help="Folder with recorded learning curves; trials are looked up, not trained.")
@@ -43,7 +41,6 @@ def command(
     workers: Workers = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the benchmark.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-search"),
-    language: LanguageOption = None,
 ) -> None:
     """Compare methods of search with equal budgets; one folder with a report comes out.
 
@@ -63,7 +60,6 @@ def command(
 
         tunelab bench search --tables curves --methods tpe+asha,random+asha --workers 1,8 --seeds 5
     """
-    use_language(language)
     from benchmarks.search.arena.command import compare_on_curves
     from benchmarks.search.command import compare_by_training
 

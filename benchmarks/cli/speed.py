@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli.lists import read_numbers
-from benchmarks.cli.output import notify, tell_report
+from benchmarks.cli.output import tell_report
 from search_spaces.errors import UserError
-from tunelab.cli.arguments.language import LanguageOption
-from tunelab.system.language import use_language
+from tunelab.cli.output.say import note
 
 
 def command(
@@ -27,7 +26,6 @@ def command(
     control_trials: Annotated[int, typer.Option(help="Instant trials that show what control costs; 0 for none.")] = 400,
     loop_rounds: Annotated[int, typer.Option(min=0, help="Rounds of the training loop alone; 0 for none.")] = 5,
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-speed"),
-    language: LanguageOption = None,
 ) -> None:
     """Measure what a sweep costs beside its training, against other ways to run it; one folder with a report comes out.
 
@@ -37,7 +35,6 @@ def command(
 
         tunelab bench speed --tasks california_housing --trials 64,256 --control-trials 2000
     """
-    use_language(language)
     from benchmarks.speed import run as benchmark
 
     sizes = read_numbers("trials", trials) or ()
@@ -54,5 +51,5 @@ def command(
         control_trials=control_trials,
         loop_rounds=loop_rounds,
     )
-    benchmark.run(request, output, notify)
+    benchmark.run(request, output, note)
     tell_report(output)

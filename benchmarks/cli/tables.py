@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.cli.output import keep_done, notify, tell_report
-from tunelab.cli.arguments.language import LanguageOption
-from tunelab.system.language import use_language
+from benchmarks.cli.output import keep_done, tell_report
+from tunelab.cli.output.say import note
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="Folder with tables.yaml: files and targets, systems, seeds.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder with tables.yaml: files and targets, systems, seeds.")
+    ],
     output: Annotated[Path, typer.Option(help="Folder for results.")] = Path("bench-tables"),
-    language: LanguageOption = None,
 ) -> None:
     """Compare systems on a list of tables: ours, LightGBM, scikit-learn, and AutoGluon where it is installed.
 
@@ -27,7 +27,6 @@ def command(
 
         tunelab bench tables my-tables --output results
     """
-    use_language(language)
     from benchmarks.tables.spec import read_tables
 
     spec = read_tables(folder)
@@ -35,6 +34,6 @@ def command(
     from benchmarks.tables.run import run
 
     with keep_done(output):
-        results = run(spec, output, notify)
+        results = run(spec, output, note)
     typer.echo(verdict(results))
     tell_report(output)

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from tunelab.cli.output.say import say
+from tunelab.system.texts import tr_text
+
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="A benchmark's folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A benchmark's folder.")],
     trust: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE", help="A model that the lock names and you vouch for; repeatable."),
@@ -20,8 +23,7 @@ def command(
 
     differences = harness.verify(folder, trust or [])
     if differences:
-        typer.echo(f"{len(differences)} differences:")
-        for difference in differences:
-            typer.echo(f"- {difference}")
+        say(f"{len(differences)} differences:")
+        typer.echo("\n".join(f"- {tr_text(difference)}" for difference in differences))
         raise typer.Exit(1)
-    typer.echo("identical")
+    say("identical")

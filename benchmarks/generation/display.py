@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from tunelab.system.language import tr
 from tunelab.system.terminal import printable, stream_below
+from tunelab.system.texts import tr_text
 
 
 class Quiet:
@@ -68,7 +69,7 @@ class Terminal:
 
     def notify(self, text: str) -> None:
         """Announce a new stage."""
-        self.console.print(printable(text), markup=False)
+        self.console.print(printable(tr_text(text)), markup=False)
 
     def stop(self) -> None:
         """Remove the progress bar, when its work is done or interrupted."""

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from benchmarks.search.report import verdict
 from benchmarks.search.run import REPORT, run
 from benchmarks.search.spec import SearchSpec, check
 from benchmarks.search.statistics import needed_repetitions
 from search_spaces import UserError
+from tunelab.cli.output.say import note
 from tunelab.system.language import tr
 
 
@@ -36,6 +35,6 @@ def compare_by_training(options: Mapping[str, Any], folder: Path) -> list[str]:
         values["full_trials"] = values["full_trials"][0]
     spec = SearchSpec.from_options(**values)
     check(spec)
-    typer.echo(needed_repetitions(len(spec.methods), len(spec.tasks), spec.seeds), err=True)
-    results = run(spec, folder, lambda text: typer.echo(text, err=True))
+    note(needed_repetitions(len(spec.methods), len(spec.tasks), spec.seeds))
+    results = run(spec, folder, note)
     return [verdict(results.ranking), tr("Report: {path}", path=folder / REPORT)]

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from search_spaces.errors import UserError, did_you_mean
 from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES, table_hint
 from tunelab.cli.arguments.language import given_language, with_language
-from tunelab.cli.output.help import PanelCommand, write_rows
+from tunelab.cli.output.help import PanelCommand, write_rows, write_wrapped
 from tunelab.system.language import use_language
 from tunelab.system.texts import tr_text
 
@@ -57,7 +57,7 @@ COMMANDS = {
 
 
 class HelpfulGroup(TyperGroup):
-    """A group of commands that answers a misspelt one with the nearest."""
+    """A group of commands in the language in force, which answers a misspelt command with the nearest."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, names = args[0], self.list_commands(ctx)
@@ -65,6 +65,20 @@ class HelpfulGroup(TyperGroup):
             hint = did_you_mean(name, names)
             raise UserError(f"No such command '{name}'.{hint} `{ctx.command_path} --help` lists them.")
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        use_language(given_language(args))  # so that the help and errors of a command line are in it
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        rows = [(name, tr_text(_summary(self.get_command(ctx, name)))) for name in self.list_commands(ctx)]
+        usage = f"Usage: {ctx.command_path} COMMAND ...  (COMMAND --help lists its options)"
+        write_wrapped(formatter, tr_text(str(self.help)))
+        formatter.write(f"{tr_text(usage)}\n")
+        formatter.indent()
+        write_rows(formatter, rows)
+        formatter.dedent()
+        formatter.write(f"{tr_text('Options: -h, --language en|ko')}\n")
 
 
 class Commands(TyperGroup):
@@ -119,6 +133,10 @@ def load_command(name: str, arguments: Sequence[str] = ()) -> Any:
     function = module.make_command(arguments) if hasattr(module, "make_command") else module.command
     app.command(name, cls=PanelCommand)(with_language(function))
     return typer.main.get_command(app)
+
+
+def _summary(command: Any) -> str:
+    return " ".join(str(command.help).partition("\n\n")[0].split())
 
 
 def _explain_unknown(word: str) -> str:

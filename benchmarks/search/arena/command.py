@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from benchmarks.search.arena.report import arena_verdict
 from benchmarks.search.arena.run import REPORT, run_arena
 from benchmarks.search.arena.spec import ArenaSpec
+from tunelab.cli.output.say import note
 from tunelab.system.language import tr
 
 FIELDS = {"seeds": "repetitions", "full_trials": "full_trainings"}  # of the spec, by option
@@ -31,5 +30,5 @@ def compare_on_curves(tables: Path, options: Mapping[str, Any], folder: Path) ->
         UserError: an option is wrong.
     """
     spec = ArenaSpec(str(tables), **{FIELDS.get(name, name): value for name, value in options.items()})
-    results = run_arena(spec, folder, lambda text: typer.echo(text, err=True))
+    results = run_arena(spec, folder, note)
     return [*arena_verdict(results), tr("Report: {path}", path=folder / REPORT)]

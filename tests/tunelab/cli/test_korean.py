@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.cli.main import COMMANDS as BENCHMARKS
 from tunelab.cli.commands import COMMANDS
 from tunelab.cli.main import app
 from tunelab.system.terminal import cells
@@ -33,7 +34,9 @@ def tunelab(*arguments: str, folder: Path, code: int = 0) -> str:
     return ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS if name != "bench")], ids=lambda c: " ".join(c))
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in COMMANDS), *(["bench", name] for name in BENCHMARKS)], ids=" ".join
+)
 def test_the_help_is_in_korean_and_fits_eighty_columns(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUNELAB_LANGUAGE", "en")  # put back after the test
     monkeypatch.setenv("COLUMNS", "80")
@@ -52,6 +55,9 @@ def test_the_help_is_in_korean_and_fits_eighty_columns(command: list[str], monke
         (["sweep", "wine", "--set", "lr=big"], "--set lr=big: lr의 값은"),
         (["results", "nothing"], "저장소가 아직 없습니다"),
         (["space"], "어느 과제입니까?"),
+        (["bench", "serch"], "'serch' 명령이 없습니다. 혹시 'search'입니까?"),
+        (["bench", "search", "--workers", "8"], "--workers에는 --tables가 필요합니다."),
+        (["bench", "verify", "nothing"], "벤치마크의 폴더가 아닙니다."),
         (["swep"], "'swep' 명령이 없습니다. 혹시 'sweep'입니까?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

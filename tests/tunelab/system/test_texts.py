@@ -10,7 +10,7 @@ from string import Formatter
 
 import pytest
 
-from tests.catalogues import OTHERS, catalogue, catalogue_path, untranslated
+from tests.catalogues import OTHERS, catalogue, catalogue_path, compiled, untranslated
 from tunelab.system.korean import with_particles
 from tunelab.system.texts import TEXTS, Form, tr_text
 
@@ -50,9 +50,11 @@ def test_a_translation_is_in_korean() -> None:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_compiled_catalogue_is_that_of_the_text(name: str) -> None:
-    read = gettext.GNUTranslations(io.BytesIO(catalogue_path(name, TEXTS).with_suffix(".mo").read_bytes()))
+    committed = catalogue_path(name, TEXTS).with_suffix(".mo").read_bytes()
+    assert compiled(name, TEXTS) == compiled(name, TEXTS) == committed, "python -m tests.catalogues"
+    read = gettext.GNUTranslations(io.BytesIO(committed))
     for form, translation in entries(name).items():
-        assert read.gettext(form) == translation, "python -m tests.catalogues"
+        assert read.gettext(form) == translation
 
 
 def test_each_text_gets_its_own_translation() -> None:

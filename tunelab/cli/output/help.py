@@ -61,12 +61,12 @@ def _help_row(parameter: Any) -> tuple[str, str]:
     help = " ".join(tr_text(parameter.help or "").split())  # of several tasks a line each
     if parameter.param_type_name == "argument":
         return parameter.metavar or parameter.name.upper(), help
-    names = ", ".join(sorted(parameter.opts, key=len))
+    names = ", ".join([*sorted(parameter.opts, key=len), *parameter.secondary_opts])
     flag = getattr(parameter, "is_flag", True)
     value = "" if flag else f" {parameter.metavar or 'TEXT'}"
     shown = getattr(parameter, "show_default", False)
     default = shown if isinstance(shown, str) else parameter.default
-    told = default is not None and default is not False and shown is not False and default != ()
+    told = default is not None and default is not False and shown is not False and default not in ("", ())
     return names + value, f"{help} {tr_text(f'[default: {default}]')}" if told else help
 
 
