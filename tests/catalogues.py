@@ -33,8 +33,12 @@ class FixedHeader(Catalog):
     """A catalogue that is the same whenever it is compiled: Babel's own header has the date."""
 
     @property
-    def mime_headers(self) -> list[tuple[str, str]]:  # type: ignore[override]
+    def mime_headers(self) -> list[tuple[str, str]]:
         return [("Language", str(self.locale)), ("Content-Type", "text/plain; charset=utf-8")]
+
+    @mime_headers.setter
+    def mime_headers(self, headers: object) -> None:
+        raise AttributeError("The header is fixed.")
 
 
 def compiled(name: str, domain: str = DOMAIN) -> bytes:

@@ -22,7 +22,7 @@ OTHER_ROOMS = re.compile(
 NO_TEXT = re.compile(
     r"SELECT |UPDATE |attributes\.|tags\.|name = |run_id = |source_run_id"  # queries
     r"|tunelab (resume|predict|results|report|check-task|sweep) (\{\w+\}|\./)[^.;]*( predictions\.csv)?$|pip install '"
-    r"|tunelab bench verify FOLDER$|git clone |from tunelab\."
+    r"|(SEED|INPUT) --output |tunelab bench verify FOLDER$|git clone |from tunelab\."
     r"|--(set|stop|ignore|trust|scheduler) ['{\w]+[^ ]*$|--widen \{|--grace-period \{\w+\} --reduction"
     r"|pytest |--app-dir"  # commands
     r"|#|import |from safetensors|try:|except |ray\._|(network|estimator|booster) = |mlflow\.|at 0x|line \("
@@ -83,8 +83,8 @@ def _forms(node: ast.AST, left_out: set[int]) -> Iterator[tuple[int, str]]:
     if id(node) in left_out or isinstance(node, ast.Assert):
         return
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id in ("tr", "tr_term", "cast"):  # these are in the other catalogue
-            left_out = left_out | {id(node.args[0])}
+        if node.func.id in ("tr", "tr_plural", "tr_term", "cast"):  # these are in the other catalogue
+            left_out = left_out | {id(argument) for argument in node.args[:2]}
         elif node.func.id in BUILTIN_ERRORS:
             return
     if isinstance(node, ast.Subscript | ast.AnnAssign):  # names in types are no texts

@@ -166,7 +166,7 @@ def _store(tracking_uri: str) -> Finding:
     store = Store(tracking_uri)
     count = len(store.sweeps())
     seconds = time.monotonic() - began
-    return Finding("store", f"{store.shown_uri}, {count} sweeps, answered in {format_number(seconds, 2)} s")
+    return Finding("store", f"{store.shown_uri}, sweeps: {count}, answered in {format_number(seconds, 2)} s")
 
 
 def _sweeps(home: Path) -> Iterator[Finding]:

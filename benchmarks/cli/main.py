@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import typer
 
 from benchmarks.cli import confirmation, generation, optimism, plan, search, speed, tables, verify
@@ -9,7 +12,7 @@ from tunelab.cli.arguments.language import LanguageOption, with_language
 from tunelab.cli.commands import HelpfulGroup
 from tunelab.cli.output.help import PanelCommand
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "generation": generation.command,
     "speed": speed.command,
     "search": search.command,

@@ -23,7 +23,7 @@ def command(
 
     differences = harness.verify(folder, trust or [])
     if differences:
-        say(f"{len(differences)} differences:")
+        say(f"Differences: {len(differences)}")
         typer.echo("\n".join(f"- {tr_text(difference)}" for difference in differences))
         raise typer.Exit(1)
     say("identical")

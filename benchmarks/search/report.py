@@ -33,7 +33,7 @@ def make_search_document(results: SearchResults) -> Document:
         repeat_section(provenance["command"]),
     ]
     subtitle = tr(
-        "{methods} on {tasks}: {seeds} repetitions, {searches} searches with equal budgets.",
+        "{methods} on {tasks}, repetitions: {seeds}, searches with equal budgets: {searches}.",
         methods=", ".join(spec.methods),
         tasks=", ".join(spec.tasks),
         seeds=spec.seeds,
@@ -187,11 +187,11 @@ def _at(moments: Sequence[float], losses: Sequence[float], moment: float) -> flo
 def _how(results: SearchResults) -> str:
     return tr(
         "Each search draws trials one after another from the task's default space, without the reference "
-        "configuration, until the epochs of {count} full trials are spent. Samplers learn from stopped trials as the "
-        "sweeps of this platform do. Classes named from Optuna and Ray have their own defaults, with a trial's full "
-        "length and grace period where they take them; Ray's searchers see every parameter of the space as if none "
-        "were conditional. A method's result is the lowest validation loss it met. Repetitions have the same seeds for "
-        "all methods. A block is one repetition on one task; blocks of one task are alike, so that ranks speak of "
-        "these tasks, not of tasks at large.",
+        "configuration, until its budget of epochs is spent (full trials: {count}). Samplers learn from stopped trials "
+        "as the sweeps of this platform do. Classes named from Optuna and Ray have their own defaults, with a trial's "
+        "full length and grace period where they take them; Ray's searchers see every parameter of the space as if "
+        "none were conditional. A method's result is the lowest validation loss it met. Repetitions have the same "
+        "seeds for all methods. A block is one repetition on one task; blocks of one task are alike, so that ranks speak "
+        "of these tasks, not of tasks at large.",
         count=results.spec.full_trials,
     )

@@ -107,8 +107,8 @@ def needed_repetitions(methods: int, tasks: int, seeds: int, difference: float =
     now = critical_difference(methods, tasks * seeds)
     needed = math.ceil((critical_difference(methods, 1) / difference) ** 2 / tasks)
     text = tr(
-        "{methods} methods on {tasks} tasks with {seeds} repetitions: average ranks less than {gap:.2f} apart cannot "
-        "be told apart (Nemenyi, 5 %).",
+        "Methods: {methods}, tasks: {tasks}, repetitions: {seeds}. Average ranks less than {gap:.2f} apart cannot be "
+        "told apart (Nemenyi, 5 %).",
         methods=methods,
         tasks=tasks,
         seeds=seeds,

@@ -13,7 +13,7 @@ from benchmarks.speed.proposing import Proposing
 from benchmarks.speed.run import Results
 from tunelab.documents.blocks import Block, Cell, Document, Figure, Items, Section, Table, Text
 from tunelab.records.text import format_number
-from tunelab.system.language import tr
+from tunelab.system.language import tr, tr_plural
 
 
 def make_speed_document(results: Results) -> Document:
@@ -91,7 +91,7 @@ def _contest_section(task: str, trials: int, runs: list[Run], max_epochs: int, c
     walls = [(name, [r.cost.wall_seconds for r in runs if r.competitor == who]) for who, name in by_competitor]
     meanings = _column_meanings()
     contest = Table((tr("competitor"), *meanings), rows, marked=marked, digits=3, helps=meanings)
-    title = tr("{task}, {trials} trials", task=task, trials=trials)
+    title = tr_plural("{task}, {trials} trial", "{task}, {trials} trials", trials, task=task, trials=trials)
     return Section(title, [Text(intro), contest, _walls_figure(walls)])
 
 

@@ -35,7 +35,7 @@ def make_tables_document(results: TablesResults) -> Document:
         repeat_section(provenance["command"]),
     ]
     subtitle = tr(
-        "{systems} systems on {tables} tables, {seeds} seeds.",
+        "Systems: {systems}, tables: {tables}, seeds: {seeds}.",
         systems=len(spec.systems),
         tables=len(spec.tables),
         seeds=len(spec.seeds),

@@ -11,7 +11,7 @@ from tunelab.records.front import ParetoFront
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
-from tunelab.system.language import tr, tr_term
+from tunelab.system.language import tr, tr_plural, tr_term
 
 
 def reference_trial(result: SweepResult) -> TrialRecord | None:
@@ -29,13 +29,21 @@ def verdict(result: SweepResult) -> str:
     best = result.best
     if best is None:
         count = len(result.trials)
-        return tr("None of {count} trials has a result: {ended}.", count=count, ended=count_text(result))
+        return tr_plural(
+            "The trial has no result: {ended}.",
+            "None of {count} trials has a result: {ended}.",
+            count,
+            count=count,
+            ended=count_text(result),
+        )
     if result.front is not None:
         return _front_verdict(result.front, best)
     against = objection(result)
     text = f"{tr('Not a champion: {against}.', against=against)} " if against else ""
-    text += tr(
+    text += tr_plural(
+        "{who} is the only trial, with {measured}",
         "{who} won of {count} trials, with {measured}",
+        len(result.trials),
         who=_who(best),
         count=len(result.trials),
         measured=_measured(result, best.val_loss),

@@ -107,6 +107,17 @@ def verdict_lines(result: SweepResult) -> Iterator[str]:
         yield f"  {tr('against {model}: {relation}', model=model, relation=rival.relation)}"
 
 
+def draws_samples(result: SweepResult) -> bool:
+    """Return whether the winner draws samples from a seed, where other models read a file."""
+    return result.facts.kind == "generator"
+
+
+def predict_command(result: SweepResult) -> str:
+    """Return the command that predicts with the winner, or draws a sheet of samples: ``SEED`` is a whole number."""
+    what = "SEED --output samples.png" if draws_samples(result) else "INPUT --output predictions.csv"
+    return f"tunelab predict {result.name} {what}"
+
+
 def winner_params(result: SweepResult) -> dict[str, Any]:
     """Return the winner's parameters of the search space, as ``--set`` takes them; an ensemble's heaviest member's."""
     best = result.best

@@ -169,7 +169,8 @@ def _write_one(answer: Answer, output: str) -> None:
         write_output(output, to_bytes(answer.frame, output))
     if answer.picture is not None:
         _show_picture(answer.picture, output)
-    what = "the picture and its probabilities" if answer.picture is not None else f"{len(answer.frame):,} rows"
+    rows = "1 row" if len(answer.frame) == 1 else f"{len(answer.frame):,} rows"
+    what = rows if answer.picture is None else "the picture and its probabilities"
     notes = [*answer.notes, *(formula_notes(answer.frame, output) if answer.picture is None else ())]
     note(*notes, *([] if output == STREAM else [f"Wrote {what} to {output}."]))
 

@@ -13,7 +13,7 @@ from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.system.language import tr, tr_term
+from tunelab.system.language import tr, tr_plural, tr_term
 from tunelab.system.terminal import padded, printable
 from tunelab.system.texts import tr_text
 
@@ -143,8 +143,10 @@ def headline(spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> l
 
 def plan_line(spec: SweepSpec, concurrency: int) -> str:
     """Return how much a sweep trains, and how it searches."""
-    return tr(
+    return tr_plural(
+        "{trials} trial of at most {epochs} epochs, {concurrency} at once, sampler {sampler}, scheduler {scheduler}",
         "{trials} trials of at most {epochs} epochs, {concurrency} at once, sampler {sampler}, scheduler {scheduler}",
+        spec.trials,
         trials=spec.trials,
         epochs=spec.max_epochs,
         concurrency=concurrency,

@@ -13,7 +13,7 @@ from tunelab.interactive.fragment import progress_html
 from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord, TrialStatus
-from tunelab.system.language import tr
+from tunelab.system.language import tr_plural
 from tunelab.system.texts import tr_text
 
 REFRESH_SECONDS = 0.5
@@ -63,6 +63,6 @@ class NotebookDisplay:
     def _update(self) -> None:
         self._shown = time.monotonic()
         ended = sum(t.status != TrialStatus.RUNNING for t in self._trials)
-        count = tr("{count} trials ended", count=ended) if self._trials else ""
+        count = tr_plural("{count} trial ended", "{count} trials ended", ended, count=ended) if self._trials else ""
         page = progress_html(self._title, [self._head, count, self._note], self._trials, self._measure)
         self._handle.update(self._html(page))

@@ -42,7 +42,7 @@ from tunelab.report.search import (
 )
 from tunelab.report.use import use_section
 from tunelab.report.winner import column_section, winner_section
-from tunelab.system.language import tr
+from tunelab.system.language import tr, tr_plural
 from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
@@ -102,8 +102,10 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
 
 def _subtitle(result: SweepResult) -> str:
     spec = result.spec
-    return tr(
+    return tr_plural(
+        "{count} trial of at most {epochs} epochs ({ended}), sampler {sampler}, scheduler {scheduler}, seed {seed}.",
         "{count} trials of at most {epochs} epochs ({ended}), sampler {sampler}, scheduler {scheduler}, seed {seed}.",
+        len(result.trials),
         count=len(result.trials),
         epochs=spec.max_epochs,
         ended=count_text(result),

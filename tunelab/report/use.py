@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tunelab.analysis.standing import set_options, set_python, set_yaml, winner_params
+from tunelab.analysis.standing import draws_samples, predict_command, set_options, set_python, set_yaml, winner_params
 from tunelab.documents.blocks import Block, Code, Section, Text
 from tunelab.records.result import SweepResult
 from tunelab.system.language import tr
@@ -19,13 +19,16 @@ def use_section(result: SweepResult) -> Section | None:
     blocks: list[Block] = []
     if best.model_uri:
         uri = f"models:/tunelab-{result.task}/{best.version}" if best.version else best.model_uri
+        drawn = draws_samples(result)
+        predicted = 'model.predict(pandas.DataFrame({"seed": [0, 1]}))' if drawn else "model.predict(frame)"
+        imports = "import mlflow\nimport pandas" if drawn else "import mlflow"
         blocks += [
-            Text(tr("Predict rows of a file:")),
-            Code(f"tunelab predict {result.name} INPUT --output predictions.csv"),
+            Text(tr("Draw samples; SEED is a whole number:") if drawn else tr("Predict rows of a file:")),
+            Code(predict_command(result)),
             Text(tr("The same in Python, or in any tool that loads MLflow models:")),
             Code(
-                f"import mlflow\n\nmlflow.set_tracking_uri({json.dumps(result.tracking_uri)})\n"
-                f"model = mlflow.pyfunc.load_model({json.dumps(uri)})\nmodel.predict(frame)"
+                f"{imports}\n\nmlflow.set_tracking_uri({json.dumps(result.tracking_uri)})\n"
+                f"model = mlflow.pyfunc.load_model({json.dumps(uri)})\n{predicted}"
             ),
         ]
         if best.version:

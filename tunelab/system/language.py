@@ -69,6 +69,11 @@ def tr(message: str, /, **values: object) -> str:
     return with_particles(text) if language() == KOREAN else text
 
 
+def tr_plural(one: str, many: str, count: int | None, /, **values: object) -> str:
+    """Return ``tr`` of the message for one where there is one, else of the message for several, or none."""
+    return tr(one if count == 1 else many, **values)
+
+
 def tr_term(term: str) -> str:
     """Return the translation of a term that is a value, such as a status or a baseline's name; else the term."""
     return _catalogue(language()).gettext(term) if term else term

@@ -11,7 +11,7 @@ from benchmarks.search.report import critical_difference_figure, verdict
 from tunelab.documents.blocks import Block, Cell, Document, Figure, Section, Table, Text
 from tunelab.documents.style import COLOURS
 from tunelab.report.axes import shortened
-from tunelab.system.language import tr, tr_term
+from tunelab.system.language import tr, tr_plural, tr_term
 
 POINTS = 40  # of a curve over the budget
 
@@ -32,8 +32,8 @@ def make_arena_document(results: ArenaResults) -> Document:
     packages = ", ".join(f"{n} {v}" for n, v in results.lock["resolved"]["packages"].items())
     facts: dict[str, Cell] = {**provenance_facts(provenance), tr("versions of the methods"): packages}
     subtitle = tr(
-        "{methods} methods on {tasks} tasks with recorded learning curves: {repetitions} repetitions, {searches} "
-        "searches.",
+        "Methods: {methods}, tasks with recorded learning curves: {tasks}, repetitions: {repetitions}, searches: "
+        "{searches}.",
         methods=len(spec.methods),
         tasks=len(results.tasks),
         repetitions=spec.repetitions,
@@ -53,8 +53,11 @@ def arena_verdict(results: ArenaResults) -> list[str]:
 
 
 def _where(ranking: ArenaRanking) -> str:
-    workers = tr("1 worker") if ranking.workers == 1 else tr("{count} workers", count=ranking.workers)
-    return tr("{workers}, {count} full trainings", workers=workers, count=ranking.full_trainings)
+    workers = tr_plural("{count} worker", "{count} workers", ranking.workers, count=ranking.workers)
+    count = ranking.full_trainings
+    return tr_plural(
+        "{workers}, {count} full training", "{workers}, {count} full trainings", count, workers=workers, count=count
+    )
 
 
 def _rank_blocks(results: ArenaResults, shown: ArenaRanking) -> list[Block]:
@@ -72,7 +75,7 @@ def _rank_blocks(results: ArenaResults, shown: ArenaRanking) -> list[Block]:
     by_task = shown.by_task
     rows: list[list[Cell]] = [[m, r] for m, r in zip(by_task.methods, by_task.ranks, strict=True)]
     caption = tr(
-        "Average rank over the {tasks} tasks, each with the mean regret of {repetitions} repetitions; critical "
+        "Average rank over the tasks ({tasks}), each with the mean regret of its repetitions ({repetitions}); critical "
         "difference {gap:.2f}.",
         tasks=by_task.blocks,
         repetitions=spec.repetitions,
@@ -143,7 +146,7 @@ def _how(results: ArenaResults) -> str:
     return tr(
         "No model is trained: each configuration has a recorded or estimated learning curve, and simulated workers "
         "spend the curve's time on each epoch, on one clock, so that trials end out of order. A budget counts the "
-        "epochs of all workers together: those of {budgets} trials at full length. The regret of a search is that of "
+        "epochs of all workers together: those of trials at full length ({budgets}). The regret of a search is that of "
         "the lowest validation loss that any trial had shown by then, and of the test loss at the same epoch of that "
         "trial, scaled so that 0 is the best known loss of the task and 1 the worst (TaskSet: an untrained network). "
         "A table is searched by its rows: a proposal becomes the nearest row that the search has not used. Paused "

@@ -12,9 +12,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tunelab.analysis.standing import predict_command
 from tunelab.cli.main import main
+from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
+from tunelab.report.report import make_document
 from tunelab.run import run_sweep
 
 
@@ -49,6 +52,13 @@ def predict(
         return code, *capfd.readouterr()
 
     return run
+
+
+def test_how_to_use_it_says_that_it_draws_from_a_seed(sweep: SweepResult) -> None:
+    assert predict_command(sweep) == "tunelab predict made SEED --output samples.png"
+    used = to_markdown(make_document(sweep)).partition("## Use it")[2]
+    assert predict_command(sweep) in used
+    assert 'model.predict(pandas.DataFrame({"seed": [0, 1]}))' in used
 
 
 def test_the_winner_stands_beside_gaussians_and_has_its_sheets(sweep: SweepResult, store: str) -> None:

@@ -269,7 +269,7 @@ def test_sweeps_without_results_variation_or_positive_losses_are_reported(shelf:
         result = made_up(base, trials)
         assert "Verdict" in to_html(make_document(result))
         assert "Verdict" in to_markdown(make_document(result))
-    assert "None of 1 trials has a result: 1 failed." in to_markdown(make_document(made_up(base, cases["failed"])))
+    assert "The trial has no result: 1 failed." in to_markdown(make_document(made_up(base, cases["failed"])))
 
 
 def test_the_ledger_counts_what_stopping_saved(shelf: Shelf) -> None:

@@ -31,8 +31,9 @@ from tunelab.records.front import PointOutcome
 from tunelab.records.trial import TrialStatus
 from tunelab.report.axes import UNUSED
 from tunelab.report.front import GROUPS
-from tunelab.system.language import language, tr, tr_term, use_language
+from tunelab.system.language import language, tr, tr_plural, tr_term, use_language
 
+MESSAGES = {"tr": 1, "tr_plural": 2}  # how many of its arguments are messages, by function
 SAME = {  # in every language
     *("run id", "val_loss", "kB"),
     *("distinct 1", "distinct 2", "distinct 3", "self bleu", "seq rep 2", "seq rep 4"),
@@ -46,13 +47,15 @@ DESCRIBED = {  # what shipped tasks say of their data, and the columns of the li
 
 
 def messages() -> Iterator[str]:
-    """Every message that the code gives ``tr``."""
+    """Every message that the code gives ``tr`` or ``tr_plural``."""
     folders = [Path(str(package.__file__)).parent for package in (tunelab, benchmarks)]
     for path in (path for folder in folders for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tr":
-                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}: the message is no literal"
-                yield str(node.args[0].value)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MESSAGES:
+                for message in node.args[: MESSAGES[node.func.id]]:
+                    if path.name != "language.py":
+                        assert isinstance(message, ast.Constant), f"{path}:{node.lineno}: the message is no literal"
+                        yield str(message.value)
 
 
 def terms() -> set[str]:
@@ -107,8 +110,11 @@ def test_the_language_is_english_unless_it_is_chosen(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("TUNELAB_LANGUAGE", "xx")
     assert language() == "en"
     assert tr("trial {number}", number=3) == "trial 3"
+    assert tr_plural("{count} trial ended", "{count} trials ended", 1, count=1) == "1 trial ended"
+    assert tr_plural("{count} trial ended", "{count} trials ended", 0, count=0) == "0 trials ended"
     use_language("ko")
     assert tr("trial {number}", number=3) == "시행 3"
+    assert tr_plural("{count} trial ended", "{count} trials ended", 1, count=1) == "시행 1개 끝남"
     assert tr_term("gradient boosting") == "그래디언트 부스팅"
     assert tr_term("") == ""
     assert tr_term("{mine}") == "{mine}"

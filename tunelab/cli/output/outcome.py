@@ -19,6 +19,7 @@ from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.analysis.published import place_sentence, published_place
 from tunelab.analysis.standing import (
     headline,
+    predict_command,
     set_options,
     set_python,
     set_yaml,
@@ -30,7 +31,7 @@ from tunelab.cli.output.tables import UNLIMITED, cell, print_table
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
-from tunelab.system.language import tr, tr_term
+from tunelab.system.language import tr, tr_plural, tr_term
 from tunelab.system.terminal import wrapped
 from tunelab.system.texts import tr_text
 
@@ -71,7 +72,14 @@ def print_result(result: SweepResult, store: Store | None = None) -> None:
     ]
     if errors:
         first = errors[0].error.partition("\n")[0]
-        lines.append(tr("{count} trials failed, the first with: {error}", count=len(errors), error=tr_text(first)))
+        failed = tr_plural(
+            "{count} trial failed: {error}",
+            "{count} trials failed, the first with: {error}",
+            len(errors),
+            count=len(errors),
+            error=tr_text(first),
+        )
+        lines.append(failed)
     lines += [tr("Left out: {note}.", note=tr_text(note)) for note in result.evaluation.notes]
     resumed = tr("`{command}` continues it.", command=f"tunelab resume {result.name}")
     if result.ended_as_asked and result.stopped:
@@ -234,7 +242,7 @@ def usage_lines(result: SweepResult, store: Store) -> Iterator[str]:
     best = result.best
     if best is not None and best.model_uri:
         uri = f"models:/tunelab-{result.task}/{best.version}" if best.version else best.model_uri
-        yield f"tunelab predict {result.name} INPUT --output predictions.csv"
+        yield predict_command(result)
         yield f'mlflow.pyfunc.load_model("{uri}")  # MLFLOW_TRACKING_URI={store.shown_uri}'
         if best.version:
             registered = tr("{uri} is registered.", uri=uri)
