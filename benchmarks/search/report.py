@@ -191,7 +191,7 @@ def _how(results: SearchResults) -> str:
         "as the sweeps of this platform do. Classes named from Optuna and Ray have their own defaults, with a trial's "
         "full length and grace period where they take them; Ray's searchers see every parameter of the space as if "
         "none were conditional. A method's result is the lowest validation loss it met. Repetitions have the same "
-        "seeds for all methods. A block is one repetition on one task; blocks of one task are alike, so that ranks speak "
-        "of these tasks, not of tasks at large.",
+        "seeds for all methods. A block is one repetition on one task; blocks of one task are alike, so that ranks "
+        "speak of these tasks, not of tasks at large.",
         count=results.spec.full_trials,
     )
