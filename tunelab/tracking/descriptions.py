@@ -1,4 +1,7 @@
-"""What runs, model versions and experiments say of themselves in MLflow, in Markdown."""
+"""What runs, model versions and experiments say of themselves in MLflow, in Markdown and in English.
+
+Readers of every language share a store, so that the language in force does not count here.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from tunelab.analysis.standing import REFERENCE, headline, rivals, score_text, s
 from tunelab.documents.markdown import fenced, plain
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.system.language import in_english
 
 WINNER = "★"
 AT_THE_END = (TrialStatus.FINISHED, TrialStatus.RUNNING)  # whose names say nothing of how they ended
@@ -21,10 +25,12 @@ def trial_run_name(sweep: str, trial: TrialRecord, *, winner: bool = False) -> s
     return f"{sweep} #{trial.number:03d}{f' {WINNER}' if winner else ''}{ended}"
 
 
+@in_english()
 def sweep_note(result: SweepResult, experiment_id: str = "") -> str:
     """Describe a sweep's run: what it is and, once there is one, its verdict, the winner's configuration and links."""
     facts, spec, best = result.facts, result.spec, result.best
-    parts = [f"**{plain(facts.title)}**: a sweep of {spec.trials} trials of at most {spec.max_epochs} epochs."]
+    trials = "1 trial" if spec.trials == 1 else f"{spec.trials} trials"
+    parts = [f"**{plain(facts.title)}**: a sweep of {trials} of at most {spec.max_epochs} epochs."]
     if best is not None:
         parts[0] = f"{plain(verdict(result))}\n\n{parts[0]}"  # the page shows the first lines alone
         parts.append(_rivals_table(result))
@@ -39,17 +45,20 @@ def sweep_note(result: SweepResult, experiment_id: str = "") -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+@in_english()
 def winner_note(result: SweepResult, experiment_id: str) -> str:
     """Describe the run of a sweep's winner."""
     parent = f"[{plain(result.name)}](#/experiments/{experiment_id}/runs/{result.parent_run_id})"
     return f"{WINNER} The winner of the sweep {parent}.\n\n{plain(verdict(result))}\n\n{_rivals_table(result)}".strip()
 
 
+@in_english()
 def version_note(result: SweepResult) -> str:
     """Describe a model's version in the registry."""
     return f"{winner_name(result).capitalize()} of the sweep `{result.name}`. {plain(verdict(result))}"
 
 
+@in_english()
 def version_tags(result: SweepResult) -> dict[str, str]:
     """Return the tags of a model's version: its sweep, its test score and the verdict on it."""
     best, score = result.best, result.facts.score

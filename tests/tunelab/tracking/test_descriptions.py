@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from tests.tunelab.conftest import Shelf
 from tunelab.records.spec import make_spec
-from tunelab.tracking.descriptions import sweep_note, version_note, winner_note
+from tunelab.tracking.descriptions import sweep_note, version_note, version_tags, winner_note
 from tunelab.tracking.store import Store
 from tunelab.tracking.ui_views import experiment_tags
 
@@ -41,6 +41,13 @@ def test_the_winner_is_marked_and_described_and_losers_say_how_they_ended(shelf:
         assert ("(stopped early)" in name) == (trial.status.label == "stopped early")
     note = runs[result.best.trial].data.tags["mlflow.note.content"]
     assert "The winner of the sweep [와인]" in note
+
+
+def test_what_a_store_keeps_is_english_in_every_language(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = shelf.results["와인"]
+    english = sweep_note(result, "7"), winner_note(result, "7"), version_note(result), version_tags(result)
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    assert (sweep_note(result, "7"), winner_note(result, "7"), version_note(result), version_tags(result)) == english
 
 
 def test_a_sweep_says_its_verdict_first_and_links_to_what_it_made(shelf: Shelf) -> None:
