@@ -25,7 +25,7 @@ def test_sweeps_stand_side_by_side_with_the_settings_that_differ(shelf: Shelf) -
     comparison = compare([wine, other])
     assert comparison.names == ["와인", "wine-random"]
     settings = dict(comparison.settings)
-    assert settings["sampler"] == ["tpe", "random"]
+    assert settings["sampler"] == ["curves", "random"]
     assert settings["trials"] == ["10", "5"]
     assert "seed" not in settings
     outcome = dict(comparison.outcome)

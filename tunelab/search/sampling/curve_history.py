@@ -100,6 +100,8 @@ def observed(trials: Sequence[CurveTrial], levels: Sequence[int], least: int) ->
     scale = max(median - best, 1e-9 * max(abs(best), 1e-9))
     capped = np.where(np.isfinite(losses), np.minimum(losses, median + WORST * scale), median + WORST * scale)
     values = np.log((capped - best) / scale + SOFTNESS)
+    if not np.isfinite(values).all():  # losses at the end of what a float holds
+        return None
     mean, deviation = float(values.mean()), max(float(values.std()), 1e-6)
     points = CurvePoints(
         trial=np.array([place for _, place, _ in taken]),

@@ -72,8 +72,9 @@ class CurveSampler(optuna.samplers.BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        value = self._encoding.value(param_name, self._row)
-        if value is None:  # a parameter that random draws of the space never met
+        if self._encoding.knows(param_name):
+            value = self._encoding.value(param_name, self._row)
+        else:
             value = self._encoding.drawn(param_distribution, float(self._rng.random()))
         return value_within(value, param_distribution)
 

@@ -71,11 +71,12 @@ class Encoding:
         """Return the places of parameters, shape (columns,); NaN for one that a configuration does not have."""
         return np.array([_to_unit(d, params[n]) if n in params else math.nan for n, d in self._domains.items()])
 
-    def value(self, name: str, row: np.ndarray) -> ParamValue:
-        """Return a parameter's value at its place in a row; None for one that the space's random draws never met."""
-        return self._value(name, row) if name in self._index else None
+    def knows(self, name: str) -> bool:
+        """Return whether the space's random draws met a parameter."""
+        return name in self._index
 
-    def _value(self, name: str, row: np.ndarray) -> ParamValue:
+    def value(self, name: str, row: np.ndarray) -> ParamValue:
+        """Return the value of a known parameter at its place in a row."""
         return _from_unit(self._domains[name], float(row[self._index[name]]))
 
     @staticmethod
@@ -85,7 +86,7 @@ class Encoding:
 
     def params(self, row: np.ndarray) -> dict[str, ParamValue]:
         """Return the parameters at places, those of the branch that they lead to."""
-        trial = PlacedTrial(lambda name: self._value(name, row))
+        trial = PlacedTrial(lambda name: self.value(name, row))
         self._space(trial)
         return trial.drawn
 
@@ -154,9 +155,7 @@ def _to_unit(domain: BaseDistribution, value: ParamValue) -> float:
 
 def _from_unit(domain: BaseDistribution, place: float) -> ParamValue:
     if isinstance(domain, CategoricalDistribution):
-        choice = domain.choices[min(int(place * len(domain.choices)), len(domain.choices) - 1)]
-        assert choice is not None
-        return choice
+        return domain.choices[min(int(place * len(domain.choices)), len(domain.choices) - 1)]
     assert isinstance(domain, FloatDistribution | IntDistribution)
     low, high = _ends(domain)
     value = math.exp(math.log(low) + place * math.log(high / low)) if domain.log else low + place * (high - low)

@@ -29,6 +29,8 @@ def depends(trial: optuna.trial.BaseTrial) -> Config:
     else:
         config["lr"] = trial.suggest_float("lr", 1e-4, 1e-1, log=True)
         config["drop"] = trial.suggest_float("drop", 0.0, 0.6, step=0.2)
+        config["clip"] = trial.suggest_categorical("clip", [None, 1.0, True, "norm"])
+        config["fixed"] = trial.suggest_int("fixed", 3, 3)
     return config
 
 
@@ -56,7 +58,20 @@ def test_every_proposal_lies_inside_a_space_with_branches_and_ranges_that_depend
             assert 1 <= config["heads"] <= config["width"] // 8
         else:
             assert 1e-4 <= config["lr"] <= 1e-1
+            assert config["clip"] in (None, 1.0, True, "norm")
+            assert config["fixed"] == 3
             assert min(abs(config["drop"] - step) for step in (0.0, 0.2, 0.4, 0.6)) < 1e-9
+
+
+def test_a_space_without_parameters_and_losses_at_the_end_of_floats_are_searched() -> None:
+    assert [record.config for record in sampled(SearchSpace("none", lambda trial: {"lr": 0.1}), 0, 8)] == [
+        {"lr": 0.1}
+    ] * 8
+    study = StudySampler(SearchSpace("depends", depends, "family"), "curves", 0, reference={}, fixed={}, max_epochs=9)
+    for number in range(16):
+        params, config = study.suggest(number)
+        loss = (1.7e308, -1.7e308, 0.0)[number % 3]
+        study.tell(TrialRecord(number, params, config, 0, 9, TrialStatus.STOPPED, (Epoch(1, loss, {}, 1.0),)))
 
 
 def test_a_fixed_value_is_kept_to_the_last_digit_and_branches_have_their_turns() -> None:
