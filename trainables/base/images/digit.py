@@ -243,7 +243,9 @@ def _ink(colours: np.ndarray) -> np.ndarray:
 
 def _otsu(values: np.ndarray) -> float:
     """Return the threshold that parts values best into two groups (Otsu 1979)."""
-    counts, edges = np.histogram(values, bins=128)
+    if np.ptp(values) <= 1e-9 * np.abs(values).max():  # equal but for rounding: one group
+        return float(np.nextafter(values.min(), -np.inf))
+    counts, edges = np.histogram(values.astype(np.float64), bins=128)
     middles = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)
     sums = np.cumsum(counts * middles)
