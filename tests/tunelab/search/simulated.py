@@ -124,6 +124,9 @@ class Slots:
                 return
 
 
+TOY = SearchSpace("toy", suggest)  # one for all: what its random draws meet is looked up once
+
+
 def make_controller(
     folder: Path,
     *,
@@ -143,7 +146,7 @@ def make_controller(
     return SearchController(
         SearchLimits(trials, max_epochs, concurrency, retries=retries),
         StudySampler(
-            space or SearchSpace("toy", suggest),
+            space or TOY,
             sampler,
             seed,
             reference={"x": 0.5, "idle": "a"},
