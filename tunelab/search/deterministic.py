@@ -95,8 +95,9 @@ class DeterministicOrder:
         self._passed.pop(record.number, None)
 
     def restore(self, earlier: Replay) -> None:
-        for trial in earlier.trials:
-            self._state.rungs.record(trial.number, trial.epochs)
+        for trial in earlier.trials:  # others were judged against what a trial that was restarted had trained before
+            longest = max(earlier.longest.get(trial.number, ()), trial.epochs, key=len)
+            self._state.rungs.record(trial.number, longest if trial.status is TrialStatus.RUNNING else trial.epochs)
         for trial in earlier.trials:
             if trial.status != TrialStatus.RUNNING:
                 self._passed[trial.number] = self._count_passed(trial)

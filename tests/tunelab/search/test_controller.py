@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
@@ -91,6 +91,7 @@ def test_order_of_events_changes_nothing_in_deterministic_mode(tmp_path: Path, c
     crashes=st.dictionaries(st.integers(0, 15), st.integers(1, 9), max_size=4),
     salt=st.integers(0, 5),
 )
+@example(history_window=24, kills=[1, 9, 1], crashes={}, salt=2)  # the last kill comes before what ran has run again
 def test_a_killed_sweep_goes_on_as_if_nothing_had_been(
     tmp_path_factory: pytest.TempPathFactory,
     clock: Clock,
