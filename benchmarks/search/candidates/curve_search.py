@@ -10,7 +10,6 @@ Bayesian Optimization". Randomness comes from the seed and the number of the dec
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -60,9 +59,7 @@ class CurveSearch:
 
     def observe(self, number: int, loss: float) -> None:
         """Take the loss of a trial's next epoch; NaN or inf where it diverged."""
-        trial = self.trials[number]
-        trial.observe(loss)
-        trial.closed = not math.isfinite(loss) or len(trial.losses) >= self._max_epochs
+        self.trials[number].observe(loss)
 
     def decide(self, candidates: Collection[int]) -> int | dict[str, ParamValue]:
         """Return the number of the trial to continue, or the parameters of a new one.

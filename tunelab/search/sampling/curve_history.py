@@ -39,14 +39,12 @@ class CurveTrial:
         place: The point that the model sees.
         losses: Validation loss after each epoch so far; NaN or inf where it diverged.
         best: The lowest finite one of them.
-        closed: True if it cannot be continued.
     """
 
     row: np.ndarray
     place: np.ndarray
     losses: list[float] = field(default_factory=list)
     best: float = math.inf
-    closed: bool = False
 
     def observe(self, loss: float) -> None:
         """Take the loss of the next epoch."""

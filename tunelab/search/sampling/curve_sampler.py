@@ -31,7 +31,7 @@ from tunelab.search.sampling.curve_history import (
     start_count,
 )
 from tunelab.search.sampling.curve_model import CurveModel, CurvePoints
-from tunelab.search.sampling.encoding import Encoding, value_within
+from tunelab.search.sampling.encoding import Encoding
 
 FIRST_MILESTONE = 18  # the first epoch at which a curve is seen is one in this many
 
@@ -72,11 +72,7 @@ class CurveSampler(optuna.samplers.BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        if self._encoding.knows(param_name):
-            value = self._encoding.value(param_name, self._row)
-        else:
-            value = self._encoding.drawn(param_distribution, float(self._rng.random()))
-        return value_within(value, param_distribution)
+        return self._encoding.value(param_name, param_distribution, self._row, unmet=float(self._rng.random()))
 
     def _choose(self, trials: list[CurveTrial]) -> np.ndarray:
         """Return the places of the next trial's parameters, shape (columns,)."""

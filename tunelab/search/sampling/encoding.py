@@ -17,34 +17,36 @@ PROBES = 16  # random configurations that show whether a space has branches
 
 
 class PlacedTrial(optuna.trial.FixedTrial):
-    """A trial with given parameters; a number outside a range that depends on another parameter moves to its end.
+    """A trial whose parameters have given values, in whatever branch they lead to.
 
     Args:
-        value: Returns a parameter's value by its name.
-
-    Attributes:
-        drawn: The parameters that it was asked for.
+        value: Returns a parameter's value by its name and the distribution that the space asks for.
     """
 
-    def __init__(self, value: Callable[[str], ParamValue]) -> None:
+    def __init__(self, value: Callable[[str, BaseDistribution], ParamValue]) -> None:
         super().__init__({})
-        self.drawn: dict[str, ParamValue] = {}
         self._value = value
+        self._drawn: dict[str, Any] = {}
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that were asked for, by name."""
+        return self._drawn
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
-        return float(self._within(name, FloatDistribution(low, high, log=log, step=step)))
+        return float(self._draw(name, FloatDistribution(low, high, log=log, step=step)))
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        return int(self._within(name, IntDistribution(low, high, log=log, step=step)))
+        return int(self._draw(name, IntDistribution(low, high, log=log, step=step)))
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        return self._within(name, CategoricalDistribution(choices))
+        return self._draw(name, CategoricalDistribution(choices))
 
-    def _within(self, name: str, domain: BaseDistribution) -> Any:
-        self.drawn[name] = value_within(self._value(name), domain)
-        return self.drawn[name]
+    def _draw(self, name: str, domain: BaseDistribution) -> Any:
+        self._drawn[name] = self._value(name, domain)
+        return self._drawn[name]
 
 
 class Encoding:
@@ -71,24 +73,24 @@ class Encoding:
         """Return the places of parameters, shape (columns,); NaN for one that a configuration does not have."""
         return np.array([_to_unit(d, params[n]) if n in params else math.nan for n, d in self._domains.items()])
 
-    def knows(self, name: str) -> bool:
-        """Return whether the space's random draws met a parameter."""
-        return name in self._index
+    def value(self, name: str, domain: BaseDistribution, row: np.ndarray, unmet: float = ABSENT) -> ParamValue:
+        """Return a parameter's value at its place in a row, moved into the distribution that the space asks for.
 
-    def value(self, name: str, row: np.ndarray) -> ParamValue:
-        """Return the value of a known parameter at its place in a row."""
-        return _from_unit(self._domains[name], float(row[self._index[name]]))
-
-    @staticmethod
-    def drawn(domain: BaseDistribution, place: float) -> ParamValue:
-        """Return the value at a place of any distribution."""
-        return _from_unit(domain, place)
+        Args:
+            name: the parameter.
+            domain: its distribution in this trial; a range may depend on another parameter.
+            row: places, shape (columns,).
+            unmet: its place if it is on a branch so rare that the space's random draws never met it.
+        """
+        column = self._index.get(name)
+        value = _from_unit(domain, unmet) if column is None else _from_unit(self._domains[name], float(row[column]))
+        return _within(value, domain)
 
     def params(self, row: np.ndarray) -> dict[str, ParamValue]:
         """Return the parameters at places, those of the branch that they lead to."""
-        trial = PlacedTrial(lambda name: self.value(name, row))
+        trial = PlacedTrial(lambda name, domain: self.value(name, domain, row))
         self._space(trial)
-        return trial.drawn
+        return trial.params
 
     def visible(self, rows: np.ndarray) -> np.ndarray:
         """Return rows of shape (rows, columns) with NaN at parameters outside the branch of each row."""
@@ -128,7 +130,7 @@ class Encoding:
         return np.where(np.isnan(rows), drawn, np.where(self._choices, changed, moved))
 
 
-def value_within(value: ParamValue, domain: BaseDistribution) -> ParamValue:
+def _within(value: ParamValue, domain: BaseDistribution) -> ParamValue:
     """Return the value of a distribution that is nearest to a number; a choice as it is."""
     if isinstance(domain, CategoricalDistribution):
         return value

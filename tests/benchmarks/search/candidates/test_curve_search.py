@@ -81,6 +81,11 @@ def test_milestones_begin_late_and_end_with_the_full_length() -> None:
     assert milestones(2, 3) == (2,)
 
 
+def ended(losses: list[float]) -> bool:
+    """Return whether a trial has its full length or has diverged."""
+    return len(losses) == 12 or any(map(math.isnan, losses))
+
+
 def trained(seed: int, decisions: int) -> list[object]:
     """Return what a search decides while each trial trains to its next milestone."""
     search = CurveSearch(SPACE, 12, seed)
@@ -92,13 +97,13 @@ def trained(seed: int, decisions: int) -> list[object]:
         number = decided if isinstance(decided, int) else search.add(decided)
         paused.discard(number)
         trial = search.trials[number]
-        while not trial.closed:
+        while not ended(trial.losses):
             epoch = len(trial.losses) + 1
             loss = float(np.abs(trial.row[0] - 0.3)) + 1 / epoch
             search.observe(number, math.nan if trial.row[0] > 0.9 else loss)
             if epoch in search.milestones:
                 break
-        if not trial.closed:
+        if not ended(trial.losses):
             paused.add(number)
     return found
 

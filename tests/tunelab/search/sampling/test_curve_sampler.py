@@ -74,6 +74,22 @@ def test_a_space_without_parameters_and_losses_at_the_end_of_floats_are_searched
         study.tell(TrialRecord(number, params, config, 0, 9, TrialStatus.STOPPED, (Epoch(1, loss, {}, 1.0),)))
 
 
+def test_a_branch_that_random_draws_never_met_is_proposed_from_and_spaces_may_read_what_was_drawn() -> None:
+    def rare(trial: optuna.trial.BaseTrial) -> Config:
+        config: Config = {"x": trial.suggest_float("x", 0.0, 1.0), "y": trial.suggest_float("y", 0.0, 1.0)}
+        if trial.params["x"] > 0.99999:
+            config["depth"] = trial.suggest_int("depth", 2, 5)
+        else:
+            config["z"] = trial.suggest_float("z", 0.0, 1.0)
+        return config
+
+    space = SearchSpace("rare", rare)
+    assert "depth" not in space.distributions()
+    records = sampled(space, 0, 14, fixed={"x": 1.0})
+    assert all(2 <= record.config["depth"] <= 5 for record in records)
+    assert len({record.config["depth"] for record in records}) > 1
+
+
 def test_a_fixed_value_is_kept_to_the_last_digit_and_branches_have_their_turns() -> None:
     space = SearchSpace("depends", depends, "family")
     assert {r.config["lr"] for r in sampled(space, 1, 12, fixed={"family": "b", "lr": 0.0123456789})} == {0.0123456789}
