@@ -77,7 +77,7 @@ class BenchmarkSpec(_Strict):
         scorer: ``character-5-gram`` (trained on the bundled training text) or a folder or hub name of a second model.
         prompts: see ``PromptsSpec``.
         settings: a list of mappings of decoding parameters; a list value expands to every combination; ``name`` names
-            a single combination; ``preset`` stands for the parameters of that name in ``presets.py``.
+            a single combination; ``preset`` names parameters that are listed in ``presets.py``.
         baseline: the name of the setting that the others are compared with.
         repeats: continuations a prompt of every setting that draws at random.
         seed: of the run.

@@ -25,7 +25,7 @@ def equal_effort_section(results: Results) -> Section:
 def _blocks(results: Results) -> list[Block]:
     effort = None
     if results.human_table is not None:
-        best = results.tuning.best.decoding if results.tuning is not None else None  # it stands for many tries
+        best = results.tuning.best.decoding if results.tuning is not None else None  # the best of many tries
         searched = [s.name for s in results.plan.settings if s.decoding == best]
         effort = methods_at_equal_effort(results.plan, results.human_table, searched)
     if effort is None:

@@ -94,7 +94,7 @@ def methods_at_equal_effort(plan: Plan, table: QualityTable, left_out: Sequence[
     Args:
         plan: Its settings say by their fields which method they belong to; its prompts are halved.
         table: The prompts whose human continuation is known.
-        left_out: Names of settings that do not count, such as the winner of a search, which stands for many tries.
+        left_out: Names of settings that do not count, such as the winner of a search: it is the best of many tries.
 
     Returns:
         The comparison, or None where a half has fewer than ``MIN_PROMPTS`` prompts on which every setting that is

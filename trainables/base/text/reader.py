@@ -15,7 +15,7 @@ class Reader(Protocol):
 
     @property
     def unit(self) -> str:
-        """What a number stands for, in the plural."""
+        """What the numbers of a text are, in the plural."""
 
     @property
     def length(self) -> int:

@@ -59,7 +59,7 @@ class Input:
 
 
 def find_inputs(sources: Sequence[str]) -> list[Input]:
-    """Return the inputs that a user names; a folder stands for the files in it, by their names.
+    """Return the inputs that a user names; a folder gives the files in it, in order of names.
 
     A whole number that names no file is a seed.
 

@@ -66,7 +66,7 @@ def probe_korean(tokenizer: PreTrainedTokenizerFast, where: str = "the model") -
 
 
 def unknown_id(tokenizer: PreTrainedTokenizerFast) -> int | None:
-    """Return the id that stands for unknown characters alone; byte-level tokenizers have none."""
+    """Return the id that only unknown characters have; byte-level tokenizers have none."""
     found: int | None = tokenizer.unk_token_id
     return None if found in (tokenizer.eos_token_id, tokenizer.bos_token_id) else found
 
