@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -86,6 +87,15 @@ def test_a_command_that_does_not_exist_is_found() -> None:
     assert "--trails" in complaint(["sweep", "wine", "--trails", "3"])
     assert complaint(["bench", "nonsense"])
     assert complaint(["swep"])
+
+
+def test_every_environment_variable_of_the_code_is_in_the_reference() -> None:
+    packages = ("search_spaces", "trainables", "tunelab")  # what `benchmarks` sets is for its own processes
+    code = "".join(path.read_text("utf-8") for package in packages for path in (ROOT / package).rglob("*.py"))
+    read = set(re.findall(r'"(TUNELAB_[A-Z_]+)"', code))
+    reference = (DOCS / "reference" / "files.md").read_text("utf-8")
+    assert read == set(re.findall(r"`(TUNELAB_[A-Z_]+)", reference))
+    assert len(read) >= 6
 
 
 def test_no_page_has_the_name_of_one_that_sphinx_makes_itself() -> None:
