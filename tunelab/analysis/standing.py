@@ -1,15 +1,10 @@
-"""How a winner compares: its headline score beside the reference and the best baseline, and its settings to copy."""
+"""How a winner compares: its headline score beside the reference and the best baseline."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import yaml
-
-from search_spaces.values import label_of
 from tunelab.analysis.outcome import verdict
 from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.result import SweepResult
@@ -105,38 +100,3 @@ def verdict_lines(result: SweepResult) -> Iterator[str]:
         kind = "" if rival.name == REFERENCE else f" ({tr('best baseline')})"
         model = f"{tr_term(rival.name)}{kind} {score_text(result, rival.score)}"
         yield f"  {tr('against {model}: {relation}', model=model, relation=rival.relation)}"
-
-
-def draws_samples(result: SweepResult) -> bool:
-    """Return whether the winner draws samples from a seed, where other models read a file."""
-    return result.facts.kind == "generator"
-
-
-def predict_command(result: SweepResult) -> str:
-    """Return the command that predicts with the winner, or draws a sheet of samples: ``SEED`` is a whole number."""
-    what = "SEED --output samples.png" if draws_samples(result) else "INPUT --output predictions.csv"
-    return f"tunelab predict {result.name} {what}"
-
-
-def winner_params(result: SweepResult) -> dict[str, Any]:
-    """Return the winner's parameters of the search space, as ``--set`` takes them; an ensemble's heaviest member's."""
-    best = result.best
-    params = next((t.params for t in result.trials if best is not None and t.number == best.trial), {})
-    return {name: label_of(value) for name, value in params.items()}
-
-
-def set_options(result: SweepResult) -> str:
-    """Return the winner's parameters as options of ``tunelab sweep``: ``--set lr=0.01 --set dropout=0.1``."""
-    return " ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in winner_params(result).items())
-
-
-def set_yaml(result: SweepResult) -> str:
-    """Return the winner's parameters as a line of a ``sweep.yaml``: ``set: {lr: 0.01, dropout: 0.1}``."""
-    text: str = yaml.safe_dump({"set": winner_params(result)}, default_flow_style=None, sort_keys=False, width=10_000)
-    return text.strip()
-
-
-def set_python(result: SweepResult) -> str:
-    """Return the winner's parameters as a Python dict, as ``SweepSpec(fixed=...)`` takes them."""
-    pairs = (f"{name!r}: {value!r}" for name, value in winner_params(result).items())
-    return "{" + ", ".join(pairs) + "}"

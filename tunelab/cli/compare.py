@@ -41,8 +41,9 @@ def command(
     if len(sweeps) < 2:
         raise UserError(f"Comparing takes two or more sweeps, got '{sweeps[0]}' alone. `tunelab results` lists them.")
     store = open_store(tracking_uri)
+    from tunelab.records.text import format_utc
     from tunelab.report.comparison import compare, make_comparison_document
-    from tunelab.report.report import utc, write_document
+    from tunelab.report.report import write_document
     from tunelab.tracking.ui_views import COMPARE_VIEW, compare_link, view_link
 
     run_ids = [store.find_sweep(sweep) for sweep in sweeps]
@@ -54,7 +55,7 @@ def command(
     if output is not None:
         import time
 
-        document = make_comparison_document(comparison, link, f"Made on {utc(time.time())}.")
+        document = make_comparison_document(comparison, link, f"Made on {format_utc(time.time())}.")
         files = (output, write_document(document, output))
     if as_json:
         print_json({**comparison.to_json(), "link": link}, indent=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from tunelab.system.language import tr
 
@@ -54,3 +55,13 @@ def format_duration(seconds: float) -> str:
 def count_times(count: int) -> str:
     """Say how often something happened: ``never``, ``once``, ``3 times``."""
     return {0: tr("never"), 1: tr("once")}.get(count, tr("{count} times", count=count))
+
+
+def as_sentence(clause: str) -> str:
+    """Return a clause with a capital and a full stop."""
+    return f"{clause[0].upper()}{clause[1:]}."
+
+
+def format_utc(moment: float) -> str:
+    """Return a unix time as ``2026-11-23 03:10:54 UTC``."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))

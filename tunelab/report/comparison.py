@@ -16,11 +16,10 @@ from tunelab.analysis.savings import estimate_savings
 from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Link, Note, Section, Table, Text
 from tunelab.documents.style import COLOURS
 from tunelab.records.result import SweepResult
-from tunelab.records.text import format_number
+from tunelab.records.text import format_number, format_utc
 from tunelab.records.trial import TrialRecord
 from tunelab.report.axes import shortened
 from tunelab.report.figures import loss_scale
-from tunelab.report.outcome import utc
 from tunelab.report.repeat import repeat_command
 
 NOT_SETTINGS = ("name", "task", "tracking_uri", "storage", "address")
@@ -125,7 +124,7 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
     yield "training, s", [r.train_seconds for r in results]
     yield "wall time, s", [r.wall_seconds for r in results]
     yield "trials at once", [r.concurrency for r in results]
-    yield "started", [utc(r.started) for r in results]
+    yield "started", [format_utc(r.started) for r in results]
 
 
 def verdicts_of(result: SweepResult) -> list[str]:

@@ -11,6 +11,10 @@ MAX_CELLS = 6_000  # of a table or a figure of trials, all columns or axes toget
 MAX_ROWS = 200  # of a table whose rows hold long texts
 MAX_CURVES = 300
 MAX_POINTS = 30_000  # of learning curves, all together
+MAX_AXES = 10  # of the parallel coordinates; more cannot be read
+MAX_SLICES = 12
+MAX_BARS = 15  # of the importance
+MAX_COLUMNS = 12  # hyperparameters with a column of their own in a table of trials
 
 T = TypeVar("T")
 

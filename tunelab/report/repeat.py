@@ -9,8 +9,7 @@ from tunelab.documents.blocks import Block, Cell, Code, Section, Text
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.records.spec_option import shown_as
-from tunelab.records.text import format_number
-from tunelab.report.outcome import utc
+from tunelab.records.text import format_number, format_utc
 from tunelab.system.environment import Machine
 from tunelab.system.language import tr
 
@@ -114,7 +113,7 @@ def provenance(result: SweepResult) -> dict[str, Cell]:
         tr("sweep"): result.name,
         tr("run id"): result.parent_run_id or None,
         tr("store"): result.tracking_uri or None,
-        tr("started"): utc(result.started),
+        tr("started"): format_utc(result.started),
         tr("wall time"): wall,
         tr("data"): f"{facts.source} ({facts.licence})",
         tr("data digest"): data.digest,

@@ -20,27 +20,15 @@ from tunelab.documents.blocks import Document, Section
 from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult
+from tunelab.records.text import format_utc
 from tunelab.report.evidence import audit_section, confirmation_section, cross_validation_section, expected_loss_section
 from tunelab.report.front import front_section
-from tunelab.report.outcome import (
-    baselines_section,
-    best_section,
-    failures_section,
-    published_section,
-    test_section,
-    utc,
-    verdict_section,
-)
 from tunelab.report.repeat import provenance, repeat_section
-from tunelab.report.search import (
-    advice_section,
-    curve_sections,
-    importance_section,
-    savings_section,
-    space_sections,
-    trials_section,
-)
+from tunelab.report.scores import baselines_section, published_section, test_section
+from tunelab.report.search import advice_section, curve_sections, importance_section, savings_section, space_sections
+from tunelab.report.trials import best_section, failures_section, trials_section
 from tunelab.report.use import use_section
+from tunelab.report.verdict import verdict_section
 from tunelab.report.winner import column_section, winner_section
 from tunelab.system.language import tr, tr_plural
 from tunelab.system.texts import tr_text
@@ -48,7 +36,7 @@ from tunelab.system.texts import tr_text
 if TYPE_CHECKING:
     from tunelab.records.tracking_store import TrackingStore
 
-__all__ = ["log_report", "make_document", "to_html", "to_markdown", "utc", "write_document", "write_report"]
+__all__ = ["log_report", "make_document", "to_html", "to_markdown", "write_document", "write_report"]
 
 ARTIFACT_FOLDER = "report"
 FRONT_FILE = "pareto_front.html"
@@ -96,7 +84,7 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
         subtitle=_subtitle(result),
         sections=[section for section in sections if section is not None],
         provenance=provenance(result),
-        made=tr("Report made on {moment}.", moment=utc(time.time() if now is None else now)),
+        made=tr("Report made on {moment}.", moment=format_utc(time.time() if now is None else now)),
     )
 
 

@@ -19,12 +19,8 @@ from tunelab.report.figures import (
     slice_figures,
     slice_trials,
 )
-from tunelab.report.limits import most_trials, thinned_text
-from tunelab.report.outcome import trial_table
-from tunelab.report.parameters import MAX_AXES, MAX_BARS, MAX_SLICES, varied_parameters
+from tunelab.report.limits import MAX_AXES, MAX_BARS, MAX_SLICES, thinned_text
 from tunelab.system.language import tr
-
-FURTHER_COLUMNS = 6  # of the table of trials, beside hyperparameters
 
 
 def importance_section(result: SweepResult, importance: Mapping[str, float]) -> Section | None:
@@ -59,7 +55,7 @@ def importance_section(result: SweepResult, importance: Mapping[str, float]) -> 
 def space_sections(result: SweepResult, importance: Mapping[str, float]) -> list[Section]:
     """Return where in the search space the trials lie; of very many hyperparameters the first to look at."""
     ranked = result.ranked()
-    varied = varied_parameters(result, importance)
+    varied = _varied_parameters(result, importance)
     if not varied:
         return []
     caption = tr(
@@ -81,6 +77,19 @@ def space_sections(result: SweepResult, importance: Mapping[str, float]) -> list
         text = tr("{count} hyperparameters of lower importance are left out; see the slices.", count=left_out)
         parallel.append(Text(text, soft=True))
     return [Section(tr("Parallel coordinates"), parallel), Section(tr("Slices"), slices)]
+
+
+def _varied_parameters(result: SweepResult, importance: Mapping[str, float]) -> list[str]:
+    """Return the parameters that differ between trials with a result, those to look at first in front.
+
+    Args:
+        result: of the sweep.
+        importance: by parameter; those of equal importance keep the order of the space, used by more trials first.
+    """
+    ranked = result.ranked()
+    varied = [name for name in result.space if len({str(t.params.get(name)) for t in ranked}) > 1]
+    used = {name: sum(name in t.params for t in ranked) for name in varied}
+    return sorted(varied, key=lambda name: (used[name] < len(ranked), -importance.get(name, 0.0), -used[name]))
 
 
 def curve_sections(result: SweepResult) -> list[Section]:
@@ -136,15 +145,3 @@ def advice_section(result: SweepResult, importance: Mapping[str, float]) -> Sect
     """Return what to do next; None where there is nothing to say."""
     lines = advice(result, importance)
     return Section(tr("Advice for the next sweep"), [Items(lines)]) if lines else None
-
-
-def trials_section(result: SweepResult) -> Section:
-    """Return every trial, folded; of very many the best ones."""
-    most = most_trials(len(result.space) + FURTHER_COLUMNS)
-    if len(result.trials) <= most:
-        all_trials = trial_table(list(result.trials), result.measure, "")
-        return Section(tr("All trials"), [Folded(tr("All {count} trials", count=len(result.trials)), [all_trials])])
-    shown = (result.ranked() or list(result.trials))[:most]
-    caption = tr("The others are in the sweep's result: tunelab results {name} --json.", name=result.name)
-    title = tr("The best {shown:,} of {count:,} trials", shown=len(shown), count=len(result.trials))
-    return Section(tr("All trials"), [Folded(title, [trial_table(shown, result.measure, caption)])])

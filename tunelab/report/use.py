@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tunelab.analysis.standing import draws_samples, predict_command, set_options, set_python, set_yaml, winner_params
+from tunelab.analysis.use import draws_samples, predict_command, set_options, set_python, set_yaml, winner_params
 from tunelab.documents.blocks import Block, Code, Section, Text
 from tunelab.records.result import SweepResult
 from tunelab.system.language import tr

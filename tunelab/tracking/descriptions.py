@@ -9,7 +9,8 @@ import re
 
 from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.outcome import not_confirmed, verdict
-from tunelab.analysis.standing import REFERENCE, headline, rivals, score_text, set_options, winner_name, winner_params
+from tunelab.analysis.standing import REFERENCE, headline, rivals, score_text, winner_name
+from tunelab.analysis.use import set_options, winner_params
 from tunelab.documents.markdown import fenced, plain
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus

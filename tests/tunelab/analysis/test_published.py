@@ -10,7 +10,7 @@ import pytest
 
 from tests.tunelab.conftest import Shelf
 from tunelab.analysis.published import WINNER, place_sentence, published_place, published_rows
-from tunelab.report.outcome import published_section
+from tunelab.report.scores import published_section
 
 
 def test_the_winner_is_placed_on_the_published_split_alone(shelf: Shelf) -> None:

@@ -11,7 +11,8 @@ import yaml
 from tests.results import made_up_result
 from trainables.california_housing import CaliforniaHousing
 from trainables.wine import Wine
-from tunelab.analysis.standing import rivals, set_options, set_python, set_yaml, verdict_lines
+from tunelab.analysis.standing import rivals, verdict_lines
+from tunelab.analysis.use import set_options, set_python, set_yaml
 from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult

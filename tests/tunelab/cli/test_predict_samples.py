@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tunelab.analysis.standing import predict_command
+from tunelab.analysis.use import predict_command
 from tunelab.cli.main import main
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult

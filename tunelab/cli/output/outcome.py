@@ -17,16 +17,8 @@ from tunelab.analysis.members import MEMBER_COLUMNS, member_rows
 from tunelab.analysis.outcome import count_text
 from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.analysis.published import place_sentence, published_place
-from tunelab.analysis.standing import (
-    headline,
-    predict_command,
-    set_options,
-    set_python,
-    set_yaml,
-    verdict_lines,
-    winner_name,
-    winner_params,
-)
+from tunelab.analysis.standing import headline, verdict_lines, winner_name
+from tunelab.analysis.use import predict_command, set_options, set_python, set_yaml, winner_params
 from tunelab.cli.output.tables import UNLIMITED, cell, print_table
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
