@@ -10,7 +10,6 @@ from tunelab.figures.worker import FigureProcess
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.search.journal import Journal
-from tunelab.search.sampling.samplers import resume_note
 from tunelab.setup.resolve import ResolvedSweep, make_folder, resolve_sweep
 from tunelab.sweep.beginning import begin, earlier_sessions, finished_result
 from tunelab.sweep.conclusion import end, judge
@@ -69,10 +68,6 @@ def run_resolved(resolved: ResolvedSweep, display: Display | None = None, *, kee
                 return finished
             with tracking.ended_in_any_case():
                 begun = begin(ready, journal, earlier, tracking, began)
-                note = resume_note(ready.resolved.spec.sampler)
-                if note:
-                    shown.step(note)
-                shown.started(ready.resolved.spec, resolved.task, ready.splits, ready.concurrency)
                 loading = LoadingAhead(figures, tracked=tracking.is_on)
                 outcome = search(begun, tracking, loading, interruptions, shown)
                 with interruptions.raised():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from search_spaces import SearchSpace, UserError
@@ -29,16 +30,24 @@ def identity(spec: SweepSpec, digest: str, space: SearchSpace) -> SweepIdentity:
     return SweepIdentity(public_spec(spec).to_json(), digest, task_file, space.describe(), sampler_file)
 
 
-def check_same(before: SweepIdentity, now: SweepIdentity) -> None:
+def check_continues(sessions: Sequence[SweepIdentity], spec: SweepSpec, digest: str, own_space: SearchSpace) -> None:
     """Check that a sweep continues the one of its name.
 
     Args:
-        before: The identity that its journal has.
-        now: Its identity now.
+        sessions: What earlier sessions noted of themselves in its journal, at least one.
+        spec: With its defaults filled in.
+        digest: Of the data.
+        own_space: The space without changes.
 
     Raises:
-        UserError: They differ; the message says in what.
+        UserError: It is another sweep, or takes back a change of the space; the message says in what they differ.
     """
+    first, last = sessions[0], sessions[-1]
+    _check_changes(last, spec)
+    _check_same(first, identity(spec, digest, _space_of_session(first, own_space)))
+
+
+def _check_same(before: SweepIdentity, now: SweepIdentity) -> None:
     changed = differences(before, now)
     if changed:
         name = now.spec["name"]
@@ -48,23 +57,14 @@ def check_same(before: SweepIdentity, now: SweepIdentity) -> None:
         )
 
 
-def space_of_session(session: SweepIdentity, space: SearchSpace) -> SearchSpace:
-    """Return the space that a session searched.
-
-    Args:
-        session: What it noted.
-        space: The space without changes.
-    """
+def _space_of_session(session: SweepIdentity, space: SearchSpace) -> SearchSpace:
+    """Return the space that a session searched, from the one without changes."""
     ranges = {name: (low, high) for name, (low, high) in (session.spec.get("widen") or {}).items()}
     return change_space(space, ranges, session.spec.get("drop") or {})
 
 
-def check_changes(before: SweepIdentity, spec: SweepSpec) -> None:
-    """Check that a sweep keeps the ranges that were widened and the choices that were dropped.
-
-    Raises:
-        UserError: A change was taken back, which only another sweep can do.
-    """
+def _check_changes(before: SweepIdentity, spec: SweepSpec) -> None:
+    """Check that a sweep keeps the ranges that were widened and the choices that were dropped."""
     kept = spec.to_json()
     for option in ("widen", "drop"):
         for name, values in (before.spec.get(option) or {}).items():

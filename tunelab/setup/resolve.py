@@ -89,41 +89,20 @@ def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSwee
     """
     spec = _with_local_model(spec)
     task = get_task(spec.task, **spec.task_options) if given.task is None else given.task
-    if not is_shipped(task) and kind_of(task.facts.kind).has_data:
-        from trainables.base.contract.conformance import plain_fault
-
-        fault = plain_fault(task, shipped_tasks())
-        if fault is not None:
-            raise UserError(f"Task '{spec.task}': {fault} `tunelab check-task` tells all that it gets wrong.")
+    _check_own_task(spec.task, task)
     own_space = task.space(spec.space) if given.space is None else given.space
     space = change_space(own_space, spec.widen, spec.drop)
-    max_epochs = spec.max_epochs or task.facts.max_epochs
-    averages = isinstance(kind_of(task.facts.kind), RowKind)
-    if spec.ensemble and "ensemble" in spec.model_fields_set and not averages:
-        raise UserError(f"--ensemble {spec.ensemble}: language models cannot be averaged; leave it out.")
-    if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
-        raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")
+    _check_fits_task(spec, task)
     uri = check_uri(default_tracking_uri() if spec.tracking_uri is None else spec.tracking_uri)
+    filled = settle_sampler(_filled(spec, task, space, uri), spec.trials, task, space)
     home = home_of(uri)
-    name = spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}"
-    folder = home / "sweeps" / name
-    filled = fill_defaults(
-        spec,
-        task,
-        name=name,
-        tracking_uri=uri,
-        ensemble=spec.ensemble if averages else 0,
-        fixed=check_fixed(space, spec.fixed),
-        storage=None if spec.storage is None else _checked_storage(spec.storage),
-    )
-    filled = settle_sampler(filled, spec.trials, task, space)
     warm_start = earlier_trials(home, spec.warm_start, space, task.facts.objectives)
     check_usable(uri)
     check_cluster(resources_of(filled))
     if spec.compile and spec.address is None and not any(map(shutil.which, COMPILERS)):
         raise UserError(f"--compile: torch.compile needs a C++ compiler ({', '.join(COMPILERS)}); none is installed.")
     task.check_data()
-    return ResolvedSweep(filled, task, space, own_space, home, folder, warm_start)
+    return ResolvedSweep(filled, task, space, own_space, home, home / "sweeps" / filled.name, warm_start)
 
 
 def _with_local_model(spec: SweepSpec) -> SweepSpec:
@@ -132,6 +111,42 @@ def _with_local_model(spec: SweepSpec) -> SweepSpec:
     if not isinstance(model, str):
         return spec
     return spec.model_copy(update={"task_options": {**spec.task_options, MODEL: local_model(model, spec.tracking_uri)}})
+
+
+def _check_own_task(name: str, task: Task) -> None:
+    """Raise ``UserError`` where the task of a user breaks what a task is, as far as it shows without its data."""
+    if not is_shipped(task) and kind_of(task.facts.kind).has_data:
+        from trainables.base.contract.conformance import plain_fault
+
+        fault = plain_fault(task, shipped_tasks())
+        if fault is not None:
+            raise UserError(f"Task '{name}': {fault} `tunelab check-task` tells all that it gets wrong.")
+
+
+def _check_fits_task(spec: SweepSpec, task: Task) -> None:
+    """Raise ``UserError`` for options that this task cannot have."""
+    if spec.ensemble and "ensemble" in spec.model_fields_set and not _can_average(task):
+        raise UserError(f"--ensemble {spec.ensemble}: language models cannot be averaged; leave it out.")
+    max_epochs = spec.max_epochs or task.facts.max_epochs
+    if spec.scheduler == "asha" and (spec.grace_period or 1) > max_epochs:
+        raise UserError(f"--grace-period {spec.grace_period} is above --max-epochs {max_epochs}, the task's default.")
+
+
+def _can_average(task: Task) -> bool:
+    return isinstance(kind_of(task.facts.kind), RowKind)
+
+
+def _filled(spec: SweepSpec, task: Task, space: SearchSpace, uri: str) -> ResolvedSpec:
+    """Return the spec with its defaults, its name and its checked values."""
+    return fill_defaults(
+        spec,
+        task,
+        name=spec.name or f"{task.facts.name}-{time.strftime('%Y%m%d-%H%M%S')}-{token_hex(2)}",
+        tracking_uri=uri,
+        ensemble=spec.ensemble if _can_average(task) else 0,
+        fixed=check_fixed(space, spec.fixed),
+        storage=None if spec.storage is None else _checked_storage(spec.storage),
+    )
 
 
 def resources_of(spec: SweepSpec) -> Resources:

@@ -16,7 +16,7 @@ from tunelab.search.events import Started
 from tunelab.search.journal import Journal, read_events
 from tunelab.search.replay import Replay, replay
 from tunelab.search.steering import Steering
-from tunelab.setup.fingerprint import check_changes, check_same, identity, space_of_session
+from tunelab.setup.fingerprint import check_continues, identity
 from tunelab.setup.named_files import named_files, named_places
 from tunelab.sweep.preparation import PreparedSweep
 from tunelab.sweep.tracking import SweepTracking
@@ -54,10 +54,7 @@ def earlier_sessions(prepared: PreparedSweep) -> Replay | None:
     found = replay(read_events(resolved.folder))
     if not found.sessions:
         return None
-    first, last = found.sessions[0], found.sessions[-1]
-    check_changes(last, resolved.spec)
-    searched = space_of_session(first, resolved.own_space)
-    check_same(first, identity(resolved.spec, prepared.splits.training.digest, searched))
+    check_continues(found.sessions, resolved.spec, prepared.splits.training.digest, resolved.own_space)
     return found
 
 

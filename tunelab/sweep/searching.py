@@ -15,6 +15,7 @@ from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.controller import SearchController
 from tunelab.search.factory import make_compute, make_controller
 from tunelab.search.limits import SearchLimits, Stop
+from tunelab.search.sampling.samplers import resume_note
 from tunelab.sweep.beginning import BegunSweep
 from tunelab.sweep.loading import LoadingAhead
 from tunelab.sweep.outcome import Outcome
@@ -39,22 +40,24 @@ def search(
         tracking: Of the sweep.
         loading: Started with the first report.
         interruptions: A first signal ends the search.
-        display: Shows the trials.
+        display: Shows what begins, and the trials.
 
     Returns:
         The result with all trials, and an exception that the search did not expect.
     """
+    prepared = begun.prepared
+    _show_beginning(prepared, display)
     queue = tracking.make_queue(begun.journal, begun.earlier.trials if begun.earlier is not None else ())
     controller = _make_controller(begun, queue)
     if not controller.state.study.is_as_before:
         display.step(
-            f"--sampler {begun.prepared.resolved.spec.sampler} proposes other configurations than before the "
+            f"--sampler {prepared.resolved.spec.sampler} proposes other configurations than before the "
             "interruption: the sweep continues from its trials, and not as it would have"
         )
     watched = WatchedSearch(controller, display, queue, loading.start)
     began = time.time()
     with interruptions.answered_by(lambda: controller.stop(Stop.INTERRUPTED)):
-        problem = _run(watched, controller, begun.prepared, display)
+        problem = _run(watched, controller, prepared, display)
         cut = [record.number for record in controller.records if record.status == TrialStatus.RUNNING]
         result = _finish(begun.result, controller, display, time.time() - began)
         for number in cut:
@@ -63,6 +66,14 @@ def search(
     if controller.stopped is not None:  # also when a signal came while the store was waited for
         result = replace(result, stopped=controller.stopped.value)
     return Outcome(result, problem)
+
+
+def _show_beginning(prepared: PreparedSweep, display: Display) -> None:
+    resolved = prepared.resolved
+    note = resume_note(resolved.spec.sampler)
+    if note:
+        display.step(note)
+    display.started(resolved.spec, resolved.task, prepared.splits, prepared.concurrency)
 
 
 def _run(
