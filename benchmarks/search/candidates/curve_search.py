@@ -18,13 +18,11 @@ from scipy.special import log_ndtr
 from search_spaces import ParamValue, SearchSpace
 from tunelab.records.seeds import derive_seed
 from tunelab.search.sampling.curve_history import (
-    LEAST,
-    MOST,
     CurveTrial,
-    Observed,
+    Observations,
+    collect_observations,
+    make_candidates,
     milestones,
-    observed,
-    pool,
     start_count,
 )
 from tunelab.search.sampling.curve_model import CurveModel, CurvePoints
@@ -52,9 +50,9 @@ class CurveSearch:
         self._decisions = 0
 
     def add(self, params: Mapping[str, ParamValue]) -> int:
-        """Take a new trial; returns its number."""
+        """Take a new trial; return its number."""
         row = self._encoding.row(params)
-        self.trials.append(CurveTrial(row, self._encoding.points(row[None])[0]))
+        self.trials.append(CurveTrial(row, self._encoding.features(row[None])[0]))
         return len(self.trials) - 1
 
     def observe(self, number: int, loss: float) -> None:
@@ -69,7 +67,7 @@ class CurveSearch:
         """
         rng = np.random.default_rng(derive_seed(self._seed, "decision", self._decisions))
         self._decisions += 1
-        known = observed(self.trials, self.milestones, self._start)
+        known = collect_observations(self.trials, self.milestones, self._start)
         if known is None:
             return self._encoding.params(rng.random(self._encoding.columns))
         promotable = self._promotable(candidates) if rng.random() < PROMOTED else None
@@ -88,19 +86,19 @@ class CurveSearch:
         return None
 
     def _most_promising(
-        self, known: Observed, paused: list[int], rng: np.random.Generator
+        self, known: Observations, paused: list[int], rng: np.random.Generator
     ) -> int | dict[str, ParamValue]:
         """Return what has the highest probability to improve on the best by a random amount."""
         model = CurveModel(known.points, known.values)
-        rows = pool(self.trials, self._encoding, rng)
+        rows = make_candidates(self.trials, self._encoding, rng)
         horizon = int(rng.integers(1, self._max_epochs + 1))
-        threshold = known.target(10 ** rng.uniform(LEAST, MOST))
+        threshold = known.threshold(rng)
         epochs = np.array([*(horizon for _ in rows), *(len(self.trials[n].losses) + horizon for n in paused)])
-        new = self._encoding.points(self._encoding.visible(rows))
-        places = np.concatenate([new, *(self.trials[n].place[None] for n in paused)])
-        same = np.zeros((len(places), len(known.numbers)))
+        new = self._encoding.features(self._encoding.visible(rows))
+        features = np.concatenate([new, *(self.trials[n].features[None] for n in paused)])
+        same = np.zeros((len(features), len(known.numbers)))
         same[len(rows) + np.arange(len(paused)), [known.numbers.index(n) for n in paused]] = 1
-        wanted = CurvePoints(np.arange(len(places)), np.log(np.minimum(epochs, self._max_epochs)), places)
+        wanted = CurvePoints(np.arange(len(features)), np.log(np.minimum(epochs, self._max_epochs)), features)
         means, deviations = model.predict(wanted, same)
         chosen = int(np.argmax(log_ndtr((threshold - means) / deviations)))
         return self._encoding.params(rows[chosen]) if chosen < len(rows) else paused[chosen - len(rows)]

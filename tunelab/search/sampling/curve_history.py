@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,13 +11,13 @@ import numpy as np
 from tunelab.search.sampling.curve_model import CurvePoints
 from tunelab.search.sampling.encoding import Encoding
 
-RANDOM_POOL, NEAR_POOL = 96, 48  # new configurations that compete in a decision
-NEAREST = 6  # best trials that the near pool lies around
-NEAR_WIDTHS = (0.02, 0.05, 0.15)
+RANDOM_CANDIDATES, LOCAL_CANDIDATES = 96, 48  # new configurations that compete in a decision
+LOCAL_CENTRES = 6  # best trials around which the local ones lie
+LOCAL_WIDTHS = (0.02, 0.05, 0.15)  # standard deviations of their distances, as fractions of a parameter's scale
 MAX_TRIALS, MAX_POINTS = 100, 200  # that the model looks at: its cost is flat from there on
 SOFTNESS = 0.3  # added before the logarithm of losses above the best, as a fraction of the median's distance from it
-WORST = 2.0  # losses are cut this many such distances above the median
-LEAST, MOST = -2.0, -0.2  # powers of ten: the part of the softness by which a decision wants to improve on the best
+MAX_DISTANCE = 2.0  # losses are cut this many such distances above the median
+IMPROVEMENT_POWERS = (-2.0, -0.2)  # of ten, uniform: the part of the softness that a decision wants to gain on the best
 MIN_START, MAX_START = 4, 8  # random trials before the model is asked
 
 
@@ -35,14 +35,14 @@ class CurveTrial:
     """What a search knows of a trial.
 
     Attributes:
-        row: Its parameters' places in 0..1, see ``Encoding``.
-        place: The point that the model sees.
+        row: Its parameters' places in 0..1, see ``Encoding``, shape (columns,).
+        features: What the model sees of them, shape (size,).
         losses: Validation loss after each epoch so far; NaN or inf where it diverged.
-        best: The lowest finite one of them.
+        best: The lowest finite one of them; inf without any.
     """
 
     row: np.ndarray
-    place: np.ndarray
+    features: np.ndarray
     losses: list[float] = field(default_factory=list)
     best: float = math.inf
 
@@ -53,20 +53,27 @@ class CurveTrial:
 
 
 @dataclass(frozen=True)
-class Observed:
+class Observations:
     """Curves as points for the model.
 
     Attributes:
         numbers: The trials that the model looks at.
         points: Where they were observed.
-        values: What was observed, with a variance of 1, shape (points,).
-        target: Returns the value of a loss below the best by a part of the softness.
+        values: What was observed, standardised: mean 0, variance 1, shape (points,).
+        mean: Of the values before that.
+        deviation: Their standard deviation.
     """
 
     numbers: list[int]
     points: CurvePoints
     values: np.ndarray
-    target: Callable[[float], float]
+    mean: float
+    deviation: float
+
+    def threshold(self, rng: np.random.Generator) -> float:
+        """Return the value of a loss that is better than the best by a random amount."""
+        gain = 10 ** rng.uniform(*IMPROVEMENT_POWERS)
+        return (math.log(SOFTNESS * (1 - gain)) - self.mean) / self.deviation
 
 
 def start_count(encoding: Encoding) -> int:
@@ -74,53 +81,70 @@ def start_count(encoding: Encoding) -> int:
     return max(MIN_START, min(encoding.size, MAX_START))
 
 
-def observed(trials: Sequence[CurveTrial], levels: Sequence[int], least: int) -> Observed | None:
-    """Return what a model is conditioned on; None while fewer than ``least`` trials, or none finite, have a loss.
+def collect_observations(trials: Sequence[CurveTrial], levels: Sequence[int], min_trials: int) -> Observations | None:
+    """Return what a model is conditioned on; None while too few trials, or none finite, have a loss.
 
     Args:
         trials: All trials.
         levels: Milestones; a curve is seen there and at its last epoch.
-        least: Number of trials with a loss.
+        min_trials: Number of trials with a loss from which on a model is asked.
     """
     seen = [number for number, trial in enumerate(trials) if trial.losses]
     known = [seen[place] for place in leading([trials[number].best for number in seen])]
     best = min((trials[number].best for number in known), default=math.inf)
-    if len(known) < least or not math.isfinite(best):
+    if len(known) < min_trials or not math.isfinite(best):
         return None
-    taken = []  # epochs before the last, trial, epoch
-    for place, number in enumerate(known):
-        count = len(trials[number].losses)
-        taken += [(count - e, place, e) for e in {count, *(m for m in levels if m < count)}]
-    taken = sorted(taken)[:MAX_POINTS]  # the last points of all, then those nearest to them
-    losses = np.array([trials[known[place]].losses[epoch - 1] for _, place, epoch in taken])
-    finite = losses[np.isfinite(losses)]
-    median = float(np.median(finite)) if len(finite) else best
-    scale = max(median - best, 1e-9 * max(abs(best), 1e-9))
-    capped = np.where(np.isfinite(losses), np.minimum(losses, median + WORST * scale), median + WORST * scale)
-    values = np.log((capped - best) / scale + SOFTNESS)
+    places, epochs = _observed_epochs([len(trials[number].losses) for number in known], levels)
+    losses = np.array([trials[known[place]].losses[epoch - 1] for place, epoch in zip(places, epochs, strict=True)])
+    values = _log_distances(losses, best)
     if not np.isfinite(values).all():  # losses at the end of what a float holds
         return None
     mean, deviation = float(values.mean()), max(float(values.std()), 1e-6)
-    points = CurvePoints(
-        trial=np.array([place for _, place, _ in taken]),
-        time=np.log([epoch for _, _, epoch in taken]),
-        places=np.array([trials[number].place for number in known]),
-    )
-    return Observed(
-        known,
-        points,
-        (values - mean) / deviation,
-        lambda part: (math.log(SOFTNESS * (1 - part)) - mean) / deviation,
-    )
+    features = np.array([trials[number].features for number in known])
+    points = CurvePoints(np.array(places), np.log(epochs), features)
+    return Observations(known, points, (values - mean) / deviation, mean, deviation)
 
 
-def pool(trials: Sequence[CurveTrial], encoding: Encoding, rng: np.random.Generator) -> np.ndarray:
-    """Return rows of new configurations that compete: random ones, and neighbours of the best trials."""
-    best = sorted(trials, key=lambda trial: trial.best)[:NEAREST]
-    order = np.arange(NEAR_POOL)
+def _observed_epochs(lengths: Sequence[int], levels: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return the curve and the epoch of each point that the model sees: the last points of all, then those before.
+
+    Args:
+        lengths: Number of epochs of each curve.
+        levels: Milestones.
+    """
+    found = []  # epochs before the curve's last, curve, epoch
+    for curve, length in enumerate(lengths):
+        found += [(length - epoch, curve, epoch) for epoch in {length, *(m for m in levels if m < length)}]
+    nearest = sorted(found)[:MAX_POINTS]
+    return [curve for _, curve, _ in nearest], [epoch for _, _, epoch in nearest]
+
+
+def _log_distances(losses: np.ndarray, best: float) -> np.ndarray:
+    """Return logarithms of how far losses lie above the best, in distances of the median from it; far ones are cut."""
+    finite = losses[np.isfinite(losses)]
+    median = float(np.median(finite)) if len(finite) else best
+    scale = max(median - best, 1e-9 * max(abs(best), 1e-9))
+    cut = median + MAX_DISTANCE * scale
+    capped = np.where(np.isfinite(losses), np.minimum(losses, cut), cut)
+    return np.asarray(np.log((capped - best) / scale + SOFTNESS))
+
+
+def make_candidates(trials: Sequence[CurveTrial], encoding: Encoding, rng: np.random.Generator) -> np.ndarray:
+    """Return new configurations that compete: random ones, and neighbours of the best trials.
+
+    Args:
+        trials: All trials, at least one.
+        encoding: Of the search space.
+        rng: Draws them.
+
+    Returns:
+        Rows of places, shape (candidates, columns).
+    """
+    best = sorted(trials, key=lambda trial: trial.best)[:LOCAL_CENTRES]
+    order = np.arange(LOCAL_CANDIDATES)
     rows = np.array([trial.row for trial in best])[order % len(best)]
-    near = encoding.near(rows, np.array(NEAR_WIDTHS)[order % len(NEAR_WIDTHS)], rng)
-    return np.concatenate([rng.random((RANDOM_POOL, encoding.columns)), near])
+    near = encoding.near(rows, np.array(LOCAL_WIDTHS)[order % len(LOCAL_WIDTHS)], rng)
+    return np.concatenate([rng.random((RANDOM_CANDIDATES, encoding.columns)), near])
 
 
 def leading(bests: Sequence[float]) -> list[int]:

@@ -13,13 +13,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 TREND, LEVELS, SHAPE, OWN_SHAPE, NOISE = 0.5, 0.8, 0.05, 0.01, 0.001  # variances; LEVELS: explained and own together
-OWN_PARTS = (0.4, 0.1, 0.02)  # of the variance of levels: what is a trial's own
-PLACE_LENGTHS = (0.25, 0.5, 1.0)  # length scales in the unit cube, times the square root of its dimensions
+OWN_FRACTIONS = (0.4, 0.1, 0.02)  # of the variance of levels that is a trial's own
+FEATURE_LENGTHS = (0.25, 0.5, 1.0)  # length scales of features in 0..1, times the square root of their number
 TIME_LENGTH = 3.0  # length scale of log(epoch)
-SMALLEST_VARIANCE = 1e-9
+MIN_VARIANCE = 1e-9  # of a prediction, where rounding leaves less
 
 
 @dataclass(frozen=True)
@@ -27,38 +27,38 @@ class CurvePoints:
     """Observed or wanted points of curves.
 
     Attributes:
-        trial: index of each point's trial in ``places``, shape (points,).
-        time: logarithm of each point's epoch, shape (points,).
-        places: the trials' hyperparameters as points of the unit cube, shape (trials, size).
+        trial: Index of each point's trial in ``features``, shape (points,).
+        time: Natural logarithm of each point's epoch, shape (points,).
+        features: The trials' hyperparameters, see ``Encoding.features``, shape (trials, size).
     """
 
     trial: np.ndarray
     time: np.ndarray
-    places: np.ndarray
+    features: np.ndarray
 
 
 @dataclass(frozen=True)
-class Influence:
-    """What the data choose.
+class Kernel:
+    """The hyperparameters of the model that are chosen by marginal likelihood.
 
     Attributes:
-        own: the part of the variance of levels that is a trial's own.
-        length: how far the influence of hyperparameters reaches.
+        own: Fraction of the variance of levels that is a trial's own.
+        length: Length scale of the features, times the square root of their number.
     """
 
     own: float
     length: float
 
 
-INFLUENCES = tuple(Influence(own, length) for own in OWN_PARTS for length in PLACE_LENGTHS)
+KERNELS = tuple(Kernel(own, length) for own in OWN_FRACTIONS for length in FEATURE_LENGTHS)
 
 
 class CurveModel:
     """The model, conditioned on observed points.
 
     Args:
-        points: where curves were observed.
-        values: what was observed, shape (points,), with a variance of about 1.
+        points: Where curves were observed.
+        values: What was observed, shape (points,), with a variance of about 1.
     """
 
     def __init__(self, points: CurvePoints, values: np.ndarray) -> None:
@@ -66,39 +66,36 @@ class CurveModel:
         self._mean = float(values.mean())
         centred = values - self._mean
         best = -math.inf
-        for influence in INFLUENCES:
-            covariance = _covariance(points, points, np.eye(len(points.places)), influence)
-            covariance[np.diag_indices_from(covariance)] += NOISE
-            try:
-                factor = cho_factor(covariance, lower=True, check_finite=False)
-            except LinAlgError:
-                continue  # numerically singular: another one explains the same
+        for kernel in KERNELS:
+            covariance = _covariance(points, points, np.eye(len(points.features)), kernel)
+            covariance[np.diag_indices_from(covariance)] += NOISE  # keeps the smallest eigenvalue far from 0
+            factor = cho_factor(covariance, lower=True, check_finite=False)
             weights = cho_solve(factor, centred, check_finite=False)
             likelihood = -0.5 * float(centred @ weights) - float(np.log(np.diag(factor[0])).sum())
             if likelihood > best:
-                best, self._factor, self._weights, self._influence = likelihood, factor, weights, influence
+                best, self._factor, self._weights, self._kernel = likelihood, factor, weights, kernel
 
     def predict(self, points: CurvePoints, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return means and standard deviations of points without noise, each of shape (points,).
 
         Args:
-            points: where.
+            points: Where.
             same: 1 where a trial is an observed one, else 0, shape (trials, observed trials).
         """
-        cross = _covariance(points, self._points, same, self._influence)
+        cross = _covariance(points, self._points, same, self._kernel)
         means = self._mean + cross @ self._weights
         solved = solve_triangular(self._factor[0], cross.T, lower=True, check_finite=False)
         variances = TREND + LEVELS + SHAPE + OWN_SHAPE - np.square(solved).sum(axis=0)
-        return means, np.sqrt(np.maximum(variances, SMALLEST_VARIANCE))
+        return means, np.sqrt(np.maximum(variances, MIN_VARIANCE))
 
 
-def _covariance(a: CurvePoints, b: CurvePoints, same: np.ndarray, influence: Influence) -> np.ndarray:
+def _covariance(a: CurvePoints, b: CurvePoints, same: np.ndarray, kernel: Kernel) -> np.ndarray:
     """Return covariances without noise, shape (points of a, points of b)."""
-    level = _matern(a.places, b.places, influence.length)[np.ix_(a.trial, b.trial)]
+    level = _matern(a.features, b.features, kernel.length)[np.ix_(a.trial, b.trial)]
     steps = math.sqrt(3) * np.abs(a.time[:, None] - b.time[None, :]) / TIME_LENGTH
     shape = (1 + steps) * np.exp(-steps)
-    own = same[np.ix_(a.trial, b.trial)] * (LEVELS * influence.own + OWN_SHAPE * shape)
-    return np.asarray(TREND * shape + level * (LEVELS * (1 - influence.own) + SHAPE * shape) + own)
+    own = same[np.ix_(a.trial, b.trial)] * (LEVELS * kernel.own + OWN_SHAPE * shape)
+    return np.asarray(TREND * shape + level * (LEVELS * (1 - kernel.own) + SHAPE * shape) + own)
 
 
 def _matern(a: np.ndarray, b: np.ndarray, length: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Half of ``--sampler curves``: proposals from a model of learning curves, those of stopped trials included.
 
 TPE learns one number of a trial; what a stopped trial would have come to, it does not know. A Gaussian process over
-curves (``curve_model``) predicts where every new configuration of a pool would end, and the one with the highest
+curves (``curve_model``) predicts where each of a number of candidates would end, and the one with the highest
 probability to end below the best loss by a random amount is proposed: the acquisition of Rakotoarison et al. 2024,
 "In-Context Freeze-Thaw Bayesian Optimization", for new trials alone. The study asks it and TPE in turn: on recorded
 curves the two together find more than either (``docs/search-methods.md``).
@@ -21,13 +21,11 @@ from scipy.special import log_ndtr
 
 from search_spaces import ParamValue
 from tunelab.search.sampling.curve_history import (
-    LEAST,
-    MOST,
     CurveTrial,
+    collect_observations,
     leading,
+    make_candidates,
     milestones,
-    observed,
-    pool,
     start_count,
 )
 from tunelab.search.sampling.curve_model import CurveModel, CurvePoints
@@ -76,16 +74,16 @@ class CurveSampler(optuna.samplers.BaseSampler):
 
     def _choose(self, trials: list[CurveTrial]) -> np.ndarray:
         """Return the places of the next trial's parameters, shape (columns,)."""
-        known = observed(trials, self._levels, start_count(self._encoding))
+        known = collect_observations(trials, self._levels, start_count(self._encoding))
         if known is None:
             return self._rng.random(self._encoding.columns)
-        rows = self._held_in(pool(trials, self._encoding, self._rng))
-        places = self._encoding.points(self._encoding.visible(rows))
-        end = CurvePoints(np.arange(len(rows)), np.full(len(rows), math.log(self._max_epochs)), places)
+        rows = self._held_in(make_candidates(trials, self._encoding, self._rng))
+        features = self._encoding.features(self._encoding.visible(rows))
+        end = CurvePoints(np.arange(len(rows)), np.full(len(rows), math.log(self._max_epochs)), features)
         model = CurveModel(known.points, known.values)
         means, deviations = model.predict(end, np.zeros((len(rows), len(known.numbers))))
-        threshold = known.target(10 ** self._rng.uniform(LEAST, MOST))
-        chosen: np.ndarray = rows[int(np.argmax(log_ndtr((threshold - means) / deviations)))]
+        improvement = log_ndtr((known.threshold(self._rng) - means) / deviations)
+        chosen: np.ndarray = rows[int(np.argmax(improvement))]
         return chosen
 
     def _held_in(self, rows: np.ndarray) -> np.ndarray:
@@ -96,7 +94,7 @@ class CurveSampler(optuna.samplers.BaseSampler):
         rows = np.array([self._encoding.row(trial.params) for trial in ended]).reshape(
             len(ended), self._encoding.columns
         )
-        found = [CurveTrial(row, place) for row, place in zip(rows, self._encoding.points(rows), strict=True)]
+        found = [CurveTrial(row, features) for row, features in zip(rows, self._encoding.features(rows), strict=True)]
         for trial, losses in zip(found, curves, strict=True):
             for loss in losses:
                 trial.observe(loss)

@@ -1,62 +1,34 @@
-"""Configurations as points of the unit cube, for models of learning curves over hyperparameters."""
+"""Configurations as rows of the unit cube and as features of a model of learning curves."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search_spaces import ParamValue, SearchSpace
+from tunelab.search.sampling.directed_trial import DirectedTrial
 
 ABSENT = 0.5  # where a parameter lies that a configuration does not have
 PROBES = 16  # random configurations that show whether a space has branches
-
-
-class PlacedTrial(optuna.trial.FixedTrial):
-    """A trial whose parameters have given values, in whatever branch they lead to.
-
-    Args:
-        value: Returns a parameter's value by its name and the distribution that the space asks for.
-    """
-
-    def __init__(self, value: Callable[[str, BaseDistribution], ParamValue]) -> None:
-        super().__init__({})
-        self._value = value
-        self._drawn: dict[str, Any] = {}
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters that were asked for, by name."""
-        return self._drawn
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        return float(self._draw(name, FloatDistribution(low, high, log=log, step=step)))
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        return int(self._draw(name, IntDistribution(low, high, log=log, step=step)))
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        return self._draw(name, CategoricalDistribution(choices))
-
-    def _draw(self, name: str, domain: BaseDistribution) -> Any:
-        self._drawn[name] = self._value(name, domain)
-        return self._drawn[name]
+Interval: TypeAlias = FloatDistribution | IntDistribution
 
 
 class Encoding:
-    """Translates parameters of a search space to a row of places in 0..1 and to the point that a model sees.
+    """Translates parameters of a search space to a row of places in 0..1, and a row to the features of a model.
 
-    A row has one place for each parameter, logarithmic where its distribution is. A point has one coordinate for each
-    number and one for each choice, scaled so that two choices are one apart.
+    A row has one place for each parameter, logarithmic where its distribution is. The features are a column for each
+    number and one for each choice (one-hot), scaled so that two choices are one apart.
 
     Args:
-        space: the search space, conditional branches included.
+        space: The search space, conditional branches included.
+
+    Attributes:
+        columns: Number of places of a row.
+        size: Number of features.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -77,10 +49,10 @@ class Encoding:
         """Return a parameter's value at its place in a row, moved into the distribution that the space asks for.
 
         Args:
-            name: the parameter.
-            domain: its distribution in this trial; a range may depend on another parameter.
-            row: places, shape (columns,).
-            unmet: its place if it is on a branch so rare that the space's random draws never met it.
+            name: The parameter.
+            domain: Its distribution in this trial; a range may depend on another parameter.
+            row: Places, shape (columns,).
+            unmet: Its place if it is on a branch so rare that the space's random draws never met it.
         """
         column = self._index.get(name)
         value = _from_unit(domain, unmet) if column is None else _from_unit(self._domains[name], float(row[column]))
@@ -88,7 +60,7 @@ class Encoding:
 
     def params(self, row: np.ndarray) -> dict[str, ParamValue]:
         """Return the parameters at places, those of the branch that they lead to."""
-        trial = PlacedTrial(lambda name, domain: self.value(name, domain, row))
+        trial = DirectedTrial(lambda name, domain: self.value(name, domain, row))
         self._space(trial)
         return trial.params
 
@@ -103,8 +75,8 @@ class Encoding:
             row[[name not in kept for name in names]] = math.nan
         return found
 
-    def points(self, rows: np.ndarray) -> np.ndarray:
-        """Return the points of visible rows, shape (rows, size)."""
+    def features(self, rows: np.ndarray) -> np.ndarray:
+        """Return the features of visible rows, shape (rows, size)."""
         parts = []
         for domain, places in zip(self._domains.values(), rows.T, strict=True):
             if isinstance(domain, CategoricalDistribution):
@@ -120,9 +92,9 @@ class Encoding:
         """Return rows near others: numbers move by a width, a choice changes at times, absent parameters are drawn.
 
         Args:
-            rows: visible rows, shape (rows, columns).
-            widths: standard deviation of each row's moves, shape (rows,).
-            rng: what draws.
+            rows: Visible rows, shape (rows, columns).
+            widths: Standard deviation of each row's moves, shape (rows,).
+            rng: Draws the moves.
         """
         moved = np.clip(rows + widths[:, None] * rng.standard_normal(rows.shape), 0, 1)
         drawn = rng.random(rows.shape)
@@ -134,9 +106,8 @@ def _within(value: ParamValue, domain: BaseDistribution) -> ParamValue:
     """Return the value of a distribution that is nearest to a number; a choice as it is."""
     if isinstance(domain, CategoricalDistribution):
         return value
-    assert isinstance(value, int | float)
-    assert isinstance(domain, FloatDistribution | IntDistribution)
-    return _stepped(min(max(float(value), domain.low), domain.high), domain)
+    interval = _interval(domain)
+    return _stepped(min(max(_number(value), interval.low), interval.high), interval)
 
 
 def _to_unit(domain: BaseDistribution, value: ParamValue) -> float:
@@ -145,12 +116,12 @@ def _to_unit(domain: BaseDistribution, value: ParamValue) -> float:
             return math.nan
         place: int = domain.choices.index(value)
         return (place + 0.5) / len(domain.choices)
-    low, high = _ends(domain)
+    interval = _interval(domain)
+    low, high = _ends(interval)
     if high <= low:
         return ABSENT
-    assert isinstance(value, int | float)
-    number = min(max(float(value), low), high)  # a trial of a wider range
-    if _is_log(domain):
+    number = min(max(_number(value), low), high)  # a trial of a wider range
+    if interval.log:
         return (math.log(number) - math.log(low)) / (math.log(high) - math.log(low))
     return (number - low) / (high - low)
 
@@ -158,27 +129,32 @@ def _to_unit(domain: BaseDistribution, value: ParamValue) -> float:
 def _from_unit(domain: BaseDistribution, place: float) -> ParamValue:
     if isinstance(domain, CategoricalDistribution):
         return domain.choices[min(int(place * len(domain.choices)), len(domain.choices) - 1)]
-    assert isinstance(domain, FloatDistribution | IntDistribution)
-    low, high = _ends(domain)
-    value = math.exp(math.log(low) + place * math.log(high / low)) if domain.log else low + place * (high - low)
-    return _stepped(value, domain)
+    interval = _interval(domain)
+    low, high = _ends(interval)
+    value = math.exp(math.log(low) + place * math.log(high / low)) if interval.log else low + place * (high - low)
+    return _stepped(value, interval)
 
 
-def _stepped(value: float, domain: FloatDistribution | IntDistribution) -> ParamValue:
+def _stepped(value: float, interval: Interval) -> ParamValue:
     """Return a number as its distribution has it: inside, and on a step."""
-    if domain.step is not None:
-        value = domain.low + round((value - domain.low) / domain.step) * domain.step
-    value = min(max(value, domain.low), domain.high)
-    return int(value) if isinstance(domain, IntDistribution) else float(value)
+    if interval.step is not None:
+        value = interval.low + round((value - interval.low) / interval.step) * interval.step
+    value = min(max(value, interval.low), interval.high)
+    return int(value) if isinstance(interval, IntDistribution) else float(value)
 
 
-def _ends(domain: BaseDistribution) -> tuple[float, float]:
+def _ends(interval: Interval) -> tuple[float, float]:
     """Return the ends of the scale: half a step beyond a whole number's range, so that all have equal shares."""
-    assert isinstance(domain, FloatDistribution | IntDistribution)
-    half = 0.5 * domain.step if isinstance(domain, IntDistribution) else 0.0
-    return domain.low - half, domain.high + half
+    half = 0.5 * interval.step if isinstance(interval, IntDistribution) else 0.0
+    return interval.low - half, interval.high + half
 
 
-def _is_log(domain: BaseDistribution) -> bool:
+def _interval(domain: BaseDistribution) -> Interval:
+    """Return a distribution of numbers as such: Optuna has these two beside choices."""
     assert isinstance(domain, FloatDistribution | IntDistribution)
-    return domain.log
+    return domain
+
+
+def _number(value: ParamValue) -> float:
+    assert isinstance(value, int | float)  # a value of an interval
+    return float(value)

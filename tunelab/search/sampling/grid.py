@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
 
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search_spaces import ParamValue, SearchSpace, UserError
 from search_spaces.space import contains
+from tunelab.search.sampling.directed_trial import DirectedTrial
 
 MAX_POINTS = 20_000  # a larger grid is none that a sweep goes through
 Point = dict[str, ParamValue]
@@ -58,70 +57,45 @@ def _agrees(point: Point, wanted: Mapping[str, ParamValue]) -> bool:
 
 def _walk(space: SearchSpace, fixed: Mapping[str, ParamValue]) -> Iterator[Point]:
     """Go through the tree of a space's draws, depth first."""
-    path: list[int] = []  # which value of each parameter, in the order in which they are drawn
+    positions: list[int] = []  # which value of each parameter, in the order in which they are drawn
     while True:
-        trial = GridTrial(path, fixed)
-        space(cast("optuna.trial.BaseTrial", trial))
+        path = GridPath(positions, fixed)
+        trial = DirectedTrial(path.take)
+        space(trial)
         yield trial.params
-        path, sizes = trial.path, trial.sizes
-        while path and path[-1] + 1 == sizes[len(path) - 1]:
-            path.pop()
-        if not path:
+        positions, sizes = path.positions, path.sizes
+        while positions and positions[-1] + 1 == sizes[len(positions) - 1]:
+            positions.pop()
+        if not positions:
             return
-        path[-1] += 1
+        positions[-1] += 1
 
 
-class GridTrial:
-    """A trial that takes the values of one path through the tree, and the first value of every further parameter.
+class GridPath:
+    """One path through the tree of a space's draws: values at given positions, then the first of every further one.
 
     Args:
-        path: Positions of the values, in the order of the draws.
+        positions: Positions of the values, in the order of the draws.
         fixed: Parameters held at a value.
 
     Attributes:
-        path: The whole path.
-        sizes: Number of values at each of its positions.
-        params: The values by parameter.
-        distributions: Their distributions.
+        positions: Those of the whole path.
+        sizes: Number of values at each of them.
     """
 
-    number = 0
-
-    def __init__(self, path: Sequence[int], fixed: Mapping[str, ParamValue]) -> None:
-        self.path = list(path)
+    def __init__(self, positions: Sequence[int], fixed: Mapping[str, ParamValue]) -> None:
+        self.positions = list(positions)
         self.sizes: list[int] = []
-        self.params: Point = {}
-        self.distributions: dict[str, BaseDistribution] = {}
-        self.user_attrs: dict[str, Any] = {}
         self._fixed = fixed
 
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Take a choice."""
-        return self._take(name, CategoricalDistribution(choices))
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> Any:
-        """Take a whole number."""
-        return self._take(name, IntDistribution(low, high, log=log, step=step))
-
-    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> Any:
-        """Take a number of a range with a step."""
-        return self._take(name, FloatDistribution(low, high, log=log, step=step))
-
-    def set_user_attr(self, key: str, value: Any) -> None:
-        """Keep an attribute, as any trial does."""
-        self.user_attrs[key] = value
-
-    def _take(self, name: str, distribution: BaseDistribution) -> Any:
-        if name in self.params:
-            return self.params[name]
+    def take(self, name: str, distribution: BaseDistribution) -> ParamValue:
+        """Return the next value of the path: that of a parameter which the space draws."""
         values = self._values(name, distribution)
-        position = len(self.sizes)
-        if position == len(self.path):
-            self.path.append(0)
+        number = len(self.sizes)
+        if number == len(self.positions):
+            self.positions.append(0)
         self.sizes.append(len(values))
-        self.params[name] = values[self.path[position]]
-        self.distributions[name] = distribution
-        return self.params[name]
+        return values[self.positions[number]]
 
     def _values(self, name: str, distribution: BaseDistribution) -> Sequence[ParamValue]:
         if name in self._fixed and contains(distribution, self._fixed[name]):

@@ -55,7 +55,7 @@ def test_absent_parameters_do_not_move_a_point() -> None:
     rows = np.full((2, encoding.columns), 0.4)
     rows[:, names.index("kind")] = 0.1  # adam
     rows[1, names.index("momentum")] = 0.9
-    first, second = encoding.points(encoding.visible(rows))
+    first, second = encoding.features(encoding.visible(rows))
     np.testing.assert_array_equal(first, second)
     assert encoding.size == 5  # three numbers and two choices
     near = encoding.near(encoding.visible(rows), np.array([0.0, 0.0]), np.random.default_rng(0))
