@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -80,6 +81,8 @@ def _check(space: SearchSpace, widen: Mapping[str, Range], drop: Mapping[str, Se
         domain, given = domains[name], f"--widen {name}={low:g}:{high:g}"
         if not isinstance(domain, FloatDistribution | IntDistribution):
             raise UserError(f"{given}: {name} has choices, not a range.")
+        if not math.isfinite(high - low):
+            raise UserError(f"{given}: the bounds and the distance between them must be finite.")
         if not low <= domain.low <= domain.high <= high:
             raise UserError(f"{given}: the range must hold the present one, {domain.low:g} to {domain.high:g}.")
         if domain.log and low <= 0:

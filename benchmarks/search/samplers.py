@@ -7,7 +7,7 @@ import inspect
 import logging
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import optuna
@@ -19,7 +19,7 @@ from trainables import METRIC
 from tunelab.records.seeds import derive_seed
 from tunelab.records.trial import TrialRecord
 from tunelab.search.sampling.samplers import make_by_class
-from tunelab.search.sampling.study import StudySampler
+from tunelab.search.sampling.study import NONE_RUNNING, RANDOM_START, StudySampler
 
 OWN = ("tpe", "random", "curves")
 DISCRETE = "BruteForceSampler"  # it goes through all values of a space, and these spaces have infinitely many
@@ -36,8 +36,10 @@ SEEDS = ("seed", "random_state_seed", "random_state")  # what searchers call the
 class Sampler(Protocol):
     """Proposes one trial after another."""
 
-    def suggest(self, number: int) -> tuple[dict[str, ParamValue], Config]:
-        """Return parameters and configuration of the next trial."""
+    def suggest(
+        self, number: int, running: Mapping[int, Sequence[float]] = NONE_RUNNING
+    ) -> tuple[dict[str, ParamValue], Config]:
+        """Return parameters and configuration of the next trial, see ``StudySampler.suggest``."""
 
     def tell(self, record: TrialRecord) -> None:
         """Report a finished trial to the sampler."""
@@ -73,20 +75,24 @@ class NamedStudySampler(StudySampler):
 
     def __init__(self, space: SearchSpace, sampler: str, seed: int, max_epochs: int) -> None:
         own = sampler if sampler in OWN else "tpe"
-        super().__init__(space, own, seed, reference={}, fixed={}, max_epochs=max_epochs)
+        super().__init__(space, own, seed, reference={}, fixed={}, max_epochs=max_epochs, random_start=RANDOM_START)
         self._class = None if sampler in OWN else getattr(optuna.samplers, sampler)
         self._name = sampler
         self._own_seed = seed
 
-    def suggest(self, number: int) -> tuple[dict[str, ParamValue], Config]:
+    def suggest(
+        self, number: int, running: Mapping[int, Sequence[float]] = NONE_RUNNING
+    ) -> tuple[dict[str, ParamValue], Config]:
         try:
-            return super().suggest(number)
+            return super().suggest(number, running)
         except ImportError as error:
             raise UserError(f"{self._name} needs a package that is not installed: {error}.") from error
 
-    def _make_sampler(self, number: int, planned: Mapping[str, ParamValue]) -> optuna.samplers.BaseSampler:
+    def _make_sampler(
+        self, number: int, planned: Mapping[str, ParamValue], running: Mapping[int, Sequence[float]]
+    ) -> optuna.samplers.BaseSampler:
         if self._class is None:
-            return super()._make_sampler(number, planned)
+            return super()._make_sampler(number, planned, running)
         known = {"seed": derive_seed(self._own_seed, "sampler", number), "warn_independent_sampling": False}
         made = make_by_class(self._class, known)
         assert isinstance(made, optuna.samplers.BaseSampler)
@@ -122,7 +128,9 @@ class RaySampler:
         except (ValueError, TypeError) as error:
             raise UserError(f"{name} cannot search the space '{space.name}': {error}.") from error
 
-    def suggest(self, number: int) -> tuple[dict[str, ParamValue], Config]:
+    def suggest(
+        self, number: int, running: Mapping[int, Sequence[float]] = NONE_RUNNING
+    ) -> tuple[dict[str, ParamValue], Config]:
         params = dict(self._searcher.suggest(str(number)))
         probe = optuna.trial.FixedTrial(params)
         config = self._space(probe)

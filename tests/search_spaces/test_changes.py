@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import optuna
 import pytest
 
@@ -42,6 +44,8 @@ def test_the_changed_space_draws_from_what_was_asked_for() -> None:
     [
         ({"lt": (0, 1)}, {}, "hyperparameter 'lt'"),
         ({"lr": (1e-3, 1)}, {}, "must hold the present one, 0.0001 to 0.01"),
+        ({"lr": (1e-5, math.inf)}, {}, "must be finite"),
+        ({"lr": (math.nan, 1)}, {}, "must be finite"),
         ({"lr": (-1, 1)}, {}, "bounds must be above 0"),
         ({"width": (7.5, 64)}, {}, "is a whole number"),
         ({"sizes": (0, 1)}, {}, "has choices, not a range"),

@@ -28,14 +28,17 @@ SHARE_OF_LINEAR = 1 / 2
 
 
 def advice(result: SweepResult, importance: Mapping[str, float]) -> list[str]:
-    """Return advice for the next sweep, a sentence or two each; empty without a winner, or with several objectives.
+    """Return advice for the next sweep, a sentence or two each; empty without a winner.
 
     Args:
         result: Of the sweep.
         importance: Of its hyperparameters, by ``parameter_importance``.
     """
-    if result.best is None or result.facts.objectives:
+    if result.best is None:
         return []
+    if result.facts.objectives:
+        metrics = tr(" and ").join(objective.metric for objective in result.facts.objectives)
+        return [tr("Advice is for sweeps of one metric; this one has several: {metrics}.", metrics=metrics)]
     return [*_edges(result), *_immaterial(result, importance), *_scheduler(result), *_more_trials(result)]
 
 

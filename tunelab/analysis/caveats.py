@@ -46,7 +46,7 @@ def caveats(result: SweepResult) -> list[str]:
 def _cut_short(result: SweepResult) -> list[str]:
     """Say what ended the search early; of a winner that the time budget cut, that its best epoch so far counts."""
     if not result.stopped and len(result.trials) < result.spec.trials:
-        rule = StopRule(result.spec.stop)
+        rule = StopRule(result.spec.stop, result.measure)
         what = f"--stop {rule.text}" if rule.holds(result.trials) else "`tunelab steer`"
         gain = expected_gain(result.trials) if rule.text == AUTO else None
         ended = tr(

@@ -49,7 +49,7 @@ def command(
     from tunelab.search.inbox import Command, send
     from tunelab.search.journal import is_running, read_events
     from tunelab.search.replay import replay
-    from tunelab.setup.resume import find_name, last_session
+    from tunelab.setup.resume import find_name, is_finished, last_session
     from tunelab.tracking.uri import check_uri, default_tracking_uri, environment_uri, home_of
 
     if action not in COMMANDS:
@@ -60,12 +60,16 @@ def command(
     folder = home / "sweeps" / name
     last_session(home, name)
     if not is_running(folder):
+        if is_finished(home, name):
+            raise UserError(f"Sweep '{name}' has ended. `tunelab resume {name} --trials N` gives it more trials.")
         raise UserError(f"Sweep '{name}' does not run. `tunelab resume {name}` continues it.")
     if before_trial is not None and before_trial < 0:
         raise UserError(f"--before-trial must be 0 or more, got {before_trial}.")
     if epoch is not None and (action != "stop" or epoch < 1):
         raise UserError(f"--epoch {epoch}: only stop takes an epoch, from 1 on.")
-    found = READ[action](list(values or []), replay(read_events(folder)))
+    earlier = replay(read_events(folder))
+    _check_reached(name, earlier, action, before_trial)
+    found = READ[action](list(values or []), earlier)
     if epoch is not None:
         found["epoch"] = epoch
     sent = Command(action, found, before_trial)
@@ -91,9 +95,10 @@ def sentence(noted: Steered) -> str:
         case "add":
             return f"{before} has " + " ".join(f"{key}={value}" for key, value in values["params"].items())
         case "concurrency":
-            return f"{values['slots']} trials at once from {before} on"
+            return f"concurrency {values['slots']} from {before} on"
         case "until":
-            return f"ends at {datetime.fromtimestamp(values['time']):%H:%M}"
+            end = datetime.fromtimestamp(values["time"])
+            return f"ends at {end:%H:%M}" + (" tomorrow" if end.date() > datetime.now().date() else "")
     return f"no trial after number {noted.before - 1} begins; the winner is evaluated when those that run have ended"
 
 
@@ -112,6 +117,26 @@ def _noted(folder: Path, id: str) -> Steered | None:
     return None
 
 
+def _check_reached(name: str, earlier: Replay, action: str, before_trial: int | None) -> None:
+    """Raise ``UserError`` for a command that would never take effect."""
+    total, begun = _total(earlier), len(earlier.trials)
+    if begun >= total and all(trial.ended for trial in earlier.trials):
+        raise UserError(f"The search of '{name}' has ended, its winner is being evaluated: nothing is left to steer.")
+    if before_trial is not None and before_trial > total:
+        raise UserError(f"--before-trial {before_trial}: the sweep has {total} trials, from 0 on.")
+    if action == "add" and max(before_trial or 0, begun) >= (end := _total(earlier, more=1)):
+        raise UserError(
+            f"add: the sweep ends before trial {end}. `tunelab resume {name} --trials N` gives it more trials."
+        )
+
+
+def _total(earlier: Replay, more: int = 0) -> int:
+    """Return the number of trials of a sweep, with ``more`` and those that commands added, or ended it before."""
+    from tunelab.search.steering import Steering
+
+    return Steering(earlier.steered).trials(int(earlier.sessions[-1].spec["trials"]) + more)
+
+
 def _read_nothing(values: Sequence[str], earlier: Replay) -> dict[str, Any]:
     if values:
         raise UserError(f"'{' '.join(values)}': pause, continue and finish take no value.")
@@ -123,8 +148,8 @@ def _read_trial(values: Sequence[str], earlier: Replay) -> dict[str, Any]:
     known = {t.number: t for t in earlier.trials}
     if trial in known and known[trial].ended:
         raise UserError(f"stop {trial}: trial {trial} has ended ({known[trial].status.label}).")
-    if trial >= earlier.sessions[-1].spec["trials"] and trial not in known:
-        raise UserError(f"stop {trial}: the sweep has {earlier.sessions[-1].spec['trials']} trials, from 0 on.")
+    if trial >= (total := _total(earlier)):
+        raise UserError(f"stop {trial}: the sweep has {total} trials, from 0 on.")
     return {"trial": trial}
 
 

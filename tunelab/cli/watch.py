@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -35,7 +36,7 @@ def command(
     if not is_running(folder):
         raise UserError(f"Sweep '{name}' does not run. `tunelab results {name}` shows its outcome.")
     spec, state, tail = session.spec, ReplayState(), JournalTail(folder)
-    with make_display() as display:
+    with suppress(KeyboardInterrupt), make_display() as display:
         display.begin(
             [f"{name}: {plan_line(make_spec(spec), session.concurrency)}"],
             int(spec["trials"]),

@@ -47,9 +47,13 @@ def command(
 
     home = home_of(check_uri(tracking_uri or environment_uri() or default_tracking_uri()))
     name = find_name(home, sweep)
-    present = StoppingRules.from_spec(make_spec(last_session(home, name).spec))
+    session = last_session(home, name)
+    if session.further_metrics:
+        metrics = " and ".join([session.metric, *session.further_metrics])
+        raise UserError(f"whatif replays the search of one metric, and '{name}' has several: {metrics}.")
+    present = StoppingRules.from_spec(make_spec(session.spec))
     earlier = replay(read_events(home / "sweeps" / name))
-    search, measure = RecordedSearch.from_journal(earlier), earlier.sessions[-1].measure
+    search, measure = RecordedSearch.from_journal(earlier), session.measure
     changes = {"scheduler": scheduler, "grace_period": grace_period, "reduction_factor": reduction_factor}
     changes = {key: value for key, value in changes.items() if value is not None}
     _check(name, search, changes, advise=advise)
@@ -85,7 +89,12 @@ def lines_of(found: WhatIf, measure: Measure) -> list[str]:
             "unknown": f"whether trial {found.winner}, the best, is kept depends on curves that end too early",
         }
         lines.append(f"  {fates[found.fate]}")
-    if found.short:
+    if len(found.short) == 1:
+        lines.append(
+            f"  The curve of trial {found.short[0]} ends before these rules are done with it: the bounds let it end "
+            "there, or fall below all others."
+        )
+    elif found.short:
         lines.append(
             f"  {len(found.short)} curves end before these rules are done with them, also those of trials that might "
             "have won: the bounds let them end there, or fall below all others."
@@ -110,6 +119,8 @@ def _check(name: str, search: RecordedSearch, changes: dict[str, Any], *, advise
     scheduler = changes.get("scheduler", "asha")
     if scheduler not in SCHEDULERS:
         raise UserError(f"--scheduler must be asha or none, got '{scheduler}'.{did_you_mean(scheduler, SCHEDULERS)}")
+    if scheduler == "none" and len(changes) > 1:
+        raise UserError("--scheduler none stops no trial: leave out --grace-period and --reduction-factor.")
     if not search.trials:
         raise UserError(f"Sweep '{name}' has no trial with an epoch yet: there is nothing to replay.")
     grace, factor = changes.get("grace_period", 1), changes.get("reduction_factor", 2)

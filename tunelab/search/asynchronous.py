@@ -26,6 +26,10 @@ class AsynchronousOrder:
     def known(self) -> list[TrialRecord]:
         return [record for record in self._state.records if record.status is not TrialStatus.RUNNING]
 
+    def running_curves(self, number: int) -> dict[int, list[float]]:
+        running = [record for record in self._state.records if record.status is TrialStatus.RUNNING]
+        return {record.number: [e.val_loss for e in record.epochs] for record in running}
+
     def count_waiting(self, slots: int) -> None:
         return
 

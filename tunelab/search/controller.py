@@ -122,7 +122,7 @@ class SearchController:
     def _propose(self, number: int) -> int:
         """Draw a trial; return its number."""
         state = self.state
-        params, config = state.study.suggest(number)
+        params, config = state.study.suggest(number, self._order.running_curves(number))
         record = TrialRecord(
             number=number,
             params=params,

@@ -61,10 +61,24 @@ class DeterministicOrder:
 
     def _known_to(self, number: int, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return the trials that a proposal learns from, in the order in which the study is told of them."""
-        whole = max(0, number - self._history_window + 1)
-        begun = max(whole, number - self._state.limits.concurrency + 1)
+        whole, begun = self._known_until(number)
         first = [r for r in records[whole:begun] if self._state.rungs.levels and not self._passed.get(r.number)]
         return [*records[:whole], *first]
+
+    def running_curves(self, number: int) -> dict[int, list[float]]:
+        """Return the curves up to the first rung of the trials that passed it: whatever came later may differ."""
+        whole, begun = self._known_until(number)
+        first = self._state.rungs.levels[:1]
+        return {
+            record.number: [e.val_loss for e in record.epochs if e.epoch <= first[0]]
+            for record in self._state.records[whole:begun]
+            if first and record.number not in self._told
+        }
+
+    def _known_until(self, number: int) -> tuple[int, int]:
+        """Return up to which trials a proposal knows everything, and up to which the first rung."""
+        whole = max(0, number - self._history_window + 1)
+        return whole, max(whole, number - self._state.limits.concurrency + 1)
 
     def count_waiting(self, slots: int) -> None:
         now = time.monotonic()

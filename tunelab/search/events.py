@@ -148,6 +148,7 @@ class Started(SweepIdentity):
         concurrency: Number of trials at once.
         metric: Name of what the sweep optimises.
         is_maximised: True if higher is better.
+        further_metrics: Names of the other ones, where it optimises several.
     """
 
     name: ClassVar[str] = "started"
@@ -157,6 +158,7 @@ class Started(SweepIdentity):
     concurrency: int = 1
     metric: str = METRIC
     is_maximised: bool = False
+    further_metrics: list[str] = field(default_factory=list)
 
     @property
     def measure(self) -> Measure:

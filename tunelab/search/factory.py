@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from search_spaces import SearchSpace, UserError
 from trainables import Task
 from trainables.base.training.compute import Compute
+from tunelab.records.measure import Measure
 from tunelab.records.spec import ResolvedSpec, SweepSpec
 from tunelab.records.trial import TrialRecord
 from tunelab.search.asha import Rungs, rung_levels
@@ -22,8 +23,8 @@ from tunelab.search.limits import SearchLimits
 from tunelab.search.order import OrderFactory
 from tunelab.search.replay import Replay
 from tunelab.search.sampling.samplers import CURVES, GRID, find_sampler
-from tunelab.search.sampling.study import StudySampler
-from tunelab.search.stopping import StopRule
+from tunelab.search.sampling.study import RANDOM_START, StudySampler
+from tunelab.search.stopping import NEVER, StopRule
 
 
 def fill_defaults(spec: SweepSpec, task: Task, **settled: Any) -> ResolvedSpec:
@@ -93,11 +94,12 @@ def make_study(
         warm_start=warm_start,
         objectives=task.facts.objectives,
         max_epochs=spec.max_epochs,
+        random_start=min(RANDOM_START, spec.trials // 4),
     )
 
 
 def settle_sampler(spec: ResolvedSpec, given_trials: int | None, task: Task, space: SearchSpace) -> ResolvedSpec:
-    """Check a sweep's sampler, and return the spec with no more trials than the grid has configurations.
+    """Check a sweep's sampler and stop rule, and return the spec with no more trials than the grid has configurations.
 
     Args:
         spec: With its defaults filled in.
@@ -106,13 +108,18 @@ def settle_sampler(spec: ResolvedSpec, given_trials: int | None, task: Task, spa
         space: What is searched.
 
     Raises:
-        UserError: The sampler cannot be made, or cannot search this space.
+        UserError: The sampler cannot be made, or cannot search this space; or one of the two is for one metric alone.
     """
-    if task.facts.objectives and spec.sampler in (CURVES, "cmaes"):
+    if task.facts.objectives:
         names = " and ".join(objective.metric for objective in task.facts.objectives)
-        raise UserError(
-            f"--sampler {spec.sampler} optimises one metric, not {names}: choose tpe, nsga2, gp, qmc or random."
-        )
+        if spec.sampler in (CURVES, "cmaes"):
+            raise UserError(
+                f"--sampler {spec.sampler} optimises one metric, not {names}: choose tpe, nsga2, gp, qmc or random."
+            )
+        if spec.stop != NEVER:
+            raise UserError(
+                f"--stop {spec.stop} looks at one metric, not at {names}: leave it out, or give --time-budget."
+            )
     kind = find_sampler(spec.sampler)
     if not kind.is_own and kind.name != GRID:
         return spec
@@ -157,7 +164,7 @@ def make_controller(
         journal,
         spec.seed,
         order=order,
-        stop=StopRule(spec.stop),
+        stop=StopRule(spec.stop, Measure.from_facts(task.facts)),
         restored=restored,
         on_trial_end=on_trial_end,
     )

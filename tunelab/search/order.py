@@ -23,6 +23,9 @@ class SearchOrder(Protocol):
     def known(self) -> list[TrialRecord]:
         """Return the ended trials that a decision before the next trial may depend on."""
 
+    def running_curves(self, number: int) -> dict[int, list[float]]:
+        """Return the validation losses so far that the proposal of trial ``number`` may depend on, by running trial."""
+
     def count_waiting(self, slots: int) -> None:
         """Take note that from now on this many free slots wait for a proposal."""
 

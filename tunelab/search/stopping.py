@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from tunelab.records.measure import Measure
 from tunelab.records.trial import TrialRecord, ranked
 
 NEVER, AUTO = "never", "auto"
@@ -53,16 +54,18 @@ class StopRule:
 
     Attributes:
         text: ``"never"``, ``"auto"``: when further trials would gain next to nothing, or ``"target=0.2"``: when a trial
-            has a validation loss of at most 0.2.
+            reaches 0.2, a validation loss or the user's own metric.
+        measure: In which sign a target is given.
     """
 
     text: str = NEVER
+    measure: Measure = field(default_factory=Measure)
 
     @property
     def target(self) -> float | None:
-        """The validation loss that is enough; None for another rule."""
+        """The loss that is enough; None for another rule."""
         match = TARGET.fullmatch(self.text)
-        return None if match is None else float(match[1])
+        return None if match is None else self.measure.value(float(match[1]))
 
     def holds(self, trials: Sequence[TrialRecord]) -> bool:
         """Return whether the search ends.

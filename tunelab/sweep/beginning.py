@@ -106,6 +106,7 @@ def begin(
             concurrency=prepared.concurrency,
             metric=measure.name,
             is_maximised=measure.is_maximised,
+            further_metrics=[objective.metric for objective in resolved.task.facts.objectives[1:]],
         )
     )
     remember([*named_files(same.spec, Path.cwd()), *named_places(same.spec)])

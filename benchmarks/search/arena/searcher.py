@@ -99,7 +99,8 @@ class SampledSearcher:
 
     def _propose(self) -> None:
         number, self._proposed = self._proposed, self._proposed + 1
-        params, config = self._sampler.suggest(number)
+        running = {other: [e.val_loss for e in trial.curve] for other, trial in self._open.items()}
+        params, config = self._sampler.suggest(number, running)
         seed = trial_seed(self._seed, number)
         record = TrialRecord(number, params, config, seed, self._length.max_epochs, TrialStatus.RUNNING)
         self._open[number] = SampledTrial(record)

@@ -18,7 +18,7 @@ from tunelab.records.spec import ResolvedSpec
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.search.asha import Rungs
 from tunelab.search.events import Started
-from tunelab.search.journal import read_events
+from tunelab.search.journal import Journal, read_events
 from tunelab.search.replay import replay
 
 TRIALS = 30
@@ -132,7 +132,15 @@ def test_the_command_tells_what_was_replayed(
         "--scheduler asho": "Did you mean 'asha'?",
         "--grace-period 10": "between 1 and 9",
         "--reduction-factor 1": "2 or more",
+        "--scheduler none --grace-period 3": "leave out --grace-period",
     }.items():
         code, out, error = run(line)
         assert (code, out) == (2, "")
         assert sentence in error
+    journal = Journal(in_folder / "mlruns" / "sweeps" / "toy-1")
+    spec = ResolvedSpec(task="toy", max_epochs=9, trials=TRIALS, grace_period=1, name="toy-1", tracking_uri="off")
+    journal.append(Started(spec.to_json(), folder=str(in_folder), further_metrics=["size"]))
+    journal.close()
+    code, out, error = run("--advise")
+    assert (code, out) == (2, "")
+    assert "whatif replays the search of one metric, and 'toy-1' has several: val_loss and size." in error

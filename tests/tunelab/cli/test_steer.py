@@ -72,8 +72,9 @@ def test_each_command_is_a_line_of_the_journal(controller: SearchController, run
         "stop 4 --epoch 5": "trial 4 ends after epoch 5",
         "add x=0.25": "trial 3 has x=0.25",
         "add x=0.5 idle=b --before-trial 5": "trial 5 has x=0.5 idle=b",
-        "concurrency 1": "1 trials at once from trial 3 on",
+        "concurrency 1": "concurrency 1 from trial 3 on",
         "until 23:59": "ends at 23:59",
+        "until 0:00": "ends at 00:00 tomorrow",
         "finish": "no trial after number 2 begins",
     }.items():
         code, out, error = run(f"steer toy-1 {line}")
@@ -83,9 +84,12 @@ def test_each_command_is_a_line_of_the_journal(controller: SearchController, run
     noted = [e for e in read_events(in_folder / "mlruns" / "sweeps" / "toy-1") if isinstance(e, Steered)]
     assert [e.command for e in noted] == [
         *("pause", "continue", "stop", "stop", "add", "add"),
-        *("concurrency", "until", "finish"),
+        *("concurrency", "until", "until", "finish"),
     ]
     assert noted[4].values == {"params": {"x": 0.25}}
+    code, out, error = run("steer toy-1 add x=0.75")
+    assert (code, out) == (2, "")
+    assert "the sweep ends before trial 3" in error
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,7 @@ def test_each_command_is_a_line_of_the_journal(controller: SearchController, run
         ("steer toy-1 until noon", "until 18:00"),
         ("steer toy-1 finish --epoch 3", "only stop takes an epoch"),
         ("steer toy-1 pause --before-trial -1", "0 or more"),
+        ("steer toy-1 add x=0.1 --before-trial 7", "the sweep has 6 trials"),
         ("steer nothing pause", "sweep 'nothing'"),
     ],
 )
@@ -134,3 +139,15 @@ def test_a_sweep_that_does_not_run_is_neither_steered_nor_watched(in_folder: Pat
         code, out, error = run(line)
         assert (code, out) == (2, "")
         assert "does not run" in error
+
+
+def test_a_search_that_has_ended_is_not_steered_while_its_winner_is_evaluated(
+    controller: SearchController, run: Run
+) -> None:
+    controller.state.steering.take(Steered("id", "finish", 3, {}, 0.0))
+    controller.state.journal.append(Steered("id", "finish", 3, {}, 0.0))
+    controller.on_report(1, TrialReport(outcome="finished"))
+    controller.on_report(2, TrialReport(outcome="failed", error="by hand"))
+    code, out, error = run("steer toy-1 add x=0.1")
+    assert (code, out) == (2, "")
+    assert "has ended" in error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -13,8 +14,10 @@ from trainables import get_task
 from trainables.base.contract.objective import Objective, make_objectives
 from trainables.base.functions.task import FunctionOptions, FunctionTask
 from trainables.base.functions.trial import FunctionTrial
+from tunelab.analysis.advice import advice
 from tunelab.analysis.front import front_text, pareto_front
 from tunelab.launch.local import search_here
+from tunelab.records.best import Best
 from tunelab.records.front import PointOutcome, non_dominated
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec, make_spec
@@ -118,8 +121,6 @@ def test_points_that_are_equal_are_both_on_the_front() -> None:
 
 
 def test_a_stored_result_has_its_front_and_one_from_before_has_none() -> None:
-    from dataclasses import replace
-
     result = searched(sampler="random")
     whole = replace(result, front=pareto_front(result))
     loaded = SweepResult.from_bytes(whole.to_bytes())
@@ -144,14 +145,28 @@ def test_mistakes_in_objectives_get_a_sentence(metric: Any, direction: Any, word
         make_objectives(metric, direction)
 
 
-@pytest.mark.parametrize("sampler", ["cmaes", "curves"])
-def test_a_sampler_of_one_metric_says_so(sampler: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sampler": "cmaes"}, "--sampler cmaes optimises one metric, not val_loss and size"),
+        ({"sampler": "curves"}, "--sampler curves optimises one metric, not val_loss and size"),
+        ({"stop": "auto"}, "--stop auto looks at one metric, not at val_loss and size"),
+    ],
+)
+def test_what_is_for_one_metric_says_so(options: dict[str, str], words: str) -> None:
     from tunelab.search.factory import fill_defaults, settle_sampler
 
     task = make_task("val_loss", "size")
-    spec = fill_defaults(make_spec({"task": "train", "sampler": sampler}), task, name="a", tracking_uri="off")
-    with pytest.raises(UserError, match=f"{sampler} optimises one metric, not val_loss and size"):
+    spec = fill_defaults(make_spec({"task": "train", **options}), task, name="a", tracking_uri="off")
+    with pytest.raises(UserError, match=words):
         settle_sampler(spec, None, task, SPACE)
+
+
+def test_advice_says_that_it_is_for_one_metric() -> None:
+    result = searched(sampler="random")
+    assert advice(replace(result, best=Best.from_trial(result.ranked()[0])), {}) == [
+        "Advice is for sweeps of one metric; this one has several: val_loss and size."
+    ]
 
 
 @pytest.mark.parametrize(

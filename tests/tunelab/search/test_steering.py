@@ -36,13 +36,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock().install(monkeypatch)
 
 
-def steered(folder: Path, clock: Clock, kills: list[int], salt: int, window: int = 6) -> tuple[TrialRecord, ...]:
+def steered(
+    folder: Path, clock: Clock, kills: list[int], salt: int, window: int = 6, sampler: str = "tpe"
+) -> tuple[TrialRecord, ...]:
     """Search with all commands given at the start, killed after so many reports each time."""
     for command in COMMANDS:
         send(folder, command)
     for halt_after in [*kills, None]:
         controller = make_controller(
-            folder, trials=20, history_window=window, restored=replay(read_events(folder)), concurrency=3
+            folder,
+            trials=20,
+            history_window=window,
+            restored=replay(read_events(folder)),
+            concurrency=3,
+            sampler=sampler,
         )
         Slots(3, loss, pace(salt), clock, halt_after=halt_after).play(controller)
         controller.state.journal.close()
@@ -50,13 +57,17 @@ def steered(folder: Path, clock: Clock, kills: list[int], salt: int, window: int
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(kills=st.lists(st.integers(0, 9), max_size=8), salts=st.tuples(st.integers(0, 5), st.integers(0, 5)))
+@given(
+    kills=st.lists(st.integers(0, 9), max_size=8),
+    salts=st.tuples(st.integers(0, 5), st.integers(0, 5)),
+    sampler=st.sampled_from(("tpe", "curves")),
+)
 def test_a_steered_deterministic_search_repeats_whatever_kills_it(
-    tmp_path_factory: pytest.TempPathFactory, clock: Clock, kills: list[int], salts: tuple[int, int]
+    tmp_path_factory: pytest.TempPathFactory, clock: Clock, kills: list[int], salts: tuple[int, int], sampler: str
 ) -> None:
-    undisturbed = steered(tmp_path_factory.mktemp("a"), clock, [], salts[0])
+    undisturbed = steered(tmp_path_factory.mktemp("a"), clock, [], salts[0], sampler=sampler)
     folder = tmp_path_factory.mktemp("b")
-    assert table(steered(folder, clock, kills, salts[1])) == table(undisturbed)
+    assert table(steered(folder, clock, kills, salts[1], sampler=sampler)) == table(undisturbed)
     noted = [event.id for event in read_events(folder) if isinstance(event, Steered)]
     assert sorted(noted) == sorted(command.id for command in COMMANDS), "each command is noted once"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from search_spaces import UserError
 from tests.tunelab.search.simulated import Clock, Slots, make_controller
 from tests.tunelab.search.test_controller import loss, pace, table
 from trainables.base.worker.assignment import TrialAssignment
+from tunelab.records.measure import Measure
 from tunelab.records.spec import make_spec
-from tunelab.records.trial import TrialRecord
+from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.events import Steered
 from tunelab.search.journal import read_events
 from tunelab.search.replay import replay
+from tunelab.search.stopping import StopRule
 
 
 @pytest.fixture
@@ -61,3 +64,11 @@ def test_a_target_that_no_trial_reaches_and_never_end_nothing(tmp_path: Path, cl
 def test_another_rule_is_refused(stop: str) -> None:
     with pytest.raises(UserError, match="--stop must be never, auto or target=X"):
         make_spec({"task": "wine", "stop": stop})
+
+
+def test_a_target_has_the_sign_of_the_users_metric() -> None:
+    rule = StopRule("target=0.9", Measure("accuracy", is_maximised=True))
+    epoch = Epoch(1, -0.8, {}, 1.0)  # records hold losses
+    trial = TrialRecord(0, {}, {}, 0, 9, TrialStatus.FINISHED, (epoch,))
+    assert not rule.holds([trial])
+    assert rule.holds([replace(trial, epochs=(replace(epoch, val_loss=-0.95),))])

@@ -67,26 +67,49 @@ class CurveModel:
         centred = values - self._mean
         best = -math.inf
         for kernel in KERNELS:
-            covariance = _covariance(points, points, np.eye(len(points.features)), kernel)
-            covariance[np.diag_indices_from(covariance)] += NOISE  # keeps the smallest eigenvalue far from 0
-            factor = cho_factor(covariance, lower=True, check_finite=False)
+            factor = _factor(points, kernel)
             weights = cho_solve(factor, centred, check_finite=False)
             likelihood = -0.5 * float(centred @ weights) - float(np.log(np.diag(factor[0])).sum())
             if likelihood > best:
                 best, self._factor, self._weights, self._kernel = likelihood, factor, weights, kernel
 
-    def predict(self, points: CurvePoints, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def believe(self, points: CurvePoints) -> None:
+        """Take new trials as if they came to what the model predicts: means stay, deviations nearby shrink.
+
+        Args:
+            points: Of trials that are not among the observed ones.
+        """
+        before = self._points
+        self._points = CurvePoints(
+            trial=np.concatenate([before.trial, len(before.features) + points.trial]),
+            time=np.concatenate([before.time, points.time]),
+            features=np.concatenate([before.features, points.features]),
+        )
+        self._factor = _factor(self._points, self._kernel)
+        self._weights = np.concatenate([self._weights, np.zeros(len(points.trial))])
+
+    def predict(self, points: CurvePoints, same: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return means and standard deviations of points without noise, each of shape (points,).
 
         Args:
             points: Where.
-            same: 1 where a trial is an observed one, else 0, shape (trials, observed trials).
+            same: 1 where a trial is an observed one, else 0, shape (trials, observed trials); None where all are new.
         """
+        if same is None:
+            same = np.zeros((len(points.features), len(self._points.features)))
         cross = _covariance(points, self._points, same, self._kernel)
         means = self._mean + cross @ self._weights
         solved = solve_triangular(self._factor[0], cross.T, lower=True, check_finite=False)
         variances = TREND + LEVELS + SHAPE + OWN_SHAPE - np.square(solved).sum(axis=0)
         return means, np.sqrt(np.maximum(variances, MIN_VARIANCE))
+
+
+def _factor(points: CurvePoints, kernel: Kernel) -> tuple[np.ndarray, bool]:
+    """Return the Cholesky factor of observed points with noise, as ``cho_solve`` takes it."""
+    covariance = _covariance(points, points, np.eye(len(points.features)), kernel)
+    covariance[np.diag_indices_from(covariance)] += NOISE  # keeps the smallest eigenvalue far from 0
+    factor, is_lower = cho_factor(covariance, lower=True, check_finite=False)
+    return np.asarray(factor), bool(is_lower)
 
 
 def _covariance(a: CurvePoints, b: CurvePoints, same: np.ndarray, kernel: Kernel) -> np.ndarray:

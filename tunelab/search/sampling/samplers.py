@@ -22,6 +22,7 @@ from tunelab.system.hashing import python_file_digest
 
 GRID = "grid"
 CURVES = "curves"
+RANDOM = "random"
 POPULATION = 16  # of nsga2: Optuna's 50 would be all of a usual sweep
 
 
@@ -108,7 +109,7 @@ def _maker(cls: type[BaseSampler], **arguments: Any) -> Callable[[int], BaseSamp
 
 _MAKERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": _maker(optuna.samplers.TPESampler),
-    "random": _maker(optuna.samplers.RandomSampler),
+    RANDOM: _maker(optuna.samplers.RandomSampler),
     "gp": _maker(optuna.samplers.GPSampler),
     # most trials of a sweep are stopped early; without them it would learn from a few
     "cmaes": _maker(optuna.samplers.CmaEsSampler, consider_pruned_trials=True),

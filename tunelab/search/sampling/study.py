@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import optuna
@@ -25,10 +26,12 @@ from tunelab.search.sampling.fixed_parameters import fitting_params
 from tunelab.search.sampling.grid import Point, grid_points
 from tunelab.search.sampling.optuna_internals import make_study
 from tunelab.search.sampling.optuna_trials import STATES, constraint_attributes, curve_of, losses_of, to_optuna
-from tunelab.search.sampling.samplers import CURVES, GRID, find_sampler
+from tunelab.search.sampling.samplers import CURVES, GRID, RANDOM, find_sampler
 
 TURNS = 2  # trials of each branch after its reference, before the sampler chooses branches
 TURN_EVERY = 4  # one in this many later trials is of the branch whose turn it is
+NONE_RUNNING: Mapping[int, Sequence[float]] = MappingProxyType({})
+RANDOM_START = 24  # trials that a long search with curves draws at random first; measured in docs/search-methods.md
 STUDY_NAME = "tunelab"  # fixed: Optuna's HyperbandPruner draws brackets from it
 
 
@@ -59,6 +62,7 @@ class StudySampler:
         warm_start: Finished trials of an earlier study to learn from.
         objectives: What is optimised, where it is more than ``val_loss``. The study minimises their losses.
         max_epochs: Length of a full trial, for a sampler that models curves.
+        random_start: Number of trials, those of ``warm_start`` included, before such a sampler is asked.
 
     Attributes:
         is_as_before: False if the sampler proposed other configurations when an interrupted sweep was restored.
@@ -75,9 +79,10 @@ class StudySampler:
         warm_start: Sequence[FrozenTrial] = (),
         objectives: Sequence[Objective] = (),
         max_epochs: int = 1,
+        random_start: int = 0,
     ) -> None:
         self._space = space
-        self._max_epochs = max_epochs
+        self._max_epochs, self._random_start = max_epochs, random_start
         self._objectives = objectives
         self._kind = find_sampler(sampler)
         self._seed = seed
@@ -165,18 +170,21 @@ class StudySampler:
         """True if the sampler wants no further trial."""
         return isinstance(self.study, StoppableStudy) and self.study.is_stopped
 
-    def suggest(self, number: int) -> tuple[dict[str, Any], Config]:
+    def suggest(
+        self, number: int, running: Mapping[int, Sequence[float]] = NONE_RUNNING
+    ) -> tuple[dict[str, Any], Config]:
         """Draw the next trial.
 
         Args:
             number: The number of trials so far.
+            running: Validation losses so far of trials that still run, by number; a model of curves looks at them.
 
         Returns:
             Its parameters and its configuration.
         """
         planned = self._planned(number)
         if not self._kind.remembers:
-            self.study.sampler = self._make_sampler(number, planned)
+            self.study.sampler = self._make_sampler(number, planned, running)
         if planned:
             self.study.enqueue_trial(planned)
         trial = self.study.ask()
@@ -237,11 +245,16 @@ class StudySampler:
         """Return a trial's id in the study's storage."""
         return self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number + self._before)
 
-    def _make_sampler(self, number: int, planned: Mapping[str, ParamValue]) -> optuna.samplers.BaseSampler:
+    def _make_sampler(
+        self, number: int, planned: Mapping[str, ParamValue], running: Mapping[int, Sequence[float]]
+    ) -> optuna.samplers.BaseSampler:
         seed = derive_seed(self._seed, "sampler", number)
+        if self._kind.name == CURVES and number + self._before < self._random_start:
+            return self._holding_fixed(find_sampler(RANDOM).make(seed))
         if self._kind.name == CURVES and number % 2 == 0:  # the others are TPE's
             held = {**planned, **self._fixed}
-            return self._holding_fixed(CurveSampler(self._encoding, seed, self._max_epochs, held))
+            curves = {other + self._before: losses for other, losses in running.items()}
+            return self._holding_fixed(CurveSampler(self._encoding, seed, self._max_epochs, held, curves))
         return self._holding_fixed(self._kind.make(seed))
 
     @cached_property

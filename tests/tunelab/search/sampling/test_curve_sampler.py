@@ -14,6 +14,7 @@ from search_spaces import Config, SearchSpace
 from tests.tunelab.search.simulated import Clock, Slots, make_controller
 from tunelab.records.seeds import trial_seed
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.search.sampling.curve_model import CurveModel, CurvePoints
 from tunelab.search.sampling.study import StudySampler
 
 SHAPES: list[Any] = [(1, 2), (3,)]
@@ -114,3 +115,42 @@ def test_it_learns_where_most_trials_are_stopped(tmp_path: Any, monkeypatch: pyt
         return min(sum((float(r.config[k]) - 0.3) ** 2 for k in "xyz") for r in controller.records)
 
     assert np.mean([best("curves", seed) for seed in range(4)]) < 0.5 * np.mean([best("random", s) for s in range(4)])
+
+
+LINE = SearchSpace("line", lambda trial: {"x": trial.suggest_float("x", 0.0, 1.0)})
+
+
+def line_study(ended: int, running: int = 0) -> StudySampler:
+    """Return a study that knows of ended trials, whose loss is lowest at x = 0.2, and of some that still run."""
+    study = StudySampler(LINE, "curves", 0, reference={}, fixed={}, max_epochs=9)
+    for number in range(ended + running):
+        params, config = study.suggest(number)
+        epochs = tuple(Epoch(e, abs(params["x"] - 0.2) + 1 / e, {}, 1.0) for e in (1, 2))
+        if number < ended:
+            study.tell(TrialRecord(number, params, config, 0, 9, TrialStatus.STOPPED, epochs))
+    return study
+
+
+def test_curves_of_trials_that_still_run_count() -> None:
+    proposed = []
+    for losses in ([], [1.0, 0.01]):
+        study = line_study(12, running=2)
+        far = max(12, 13, key=lambda number: abs(study.study.trials[number].params["x"] - 0.2))
+        x = study.study.trials[far].params["x"]
+        params, _ = study.suggest(14, {far: losses})
+        proposed.append(abs(params["x"] - x))
+    without, with_curve = proposed
+    assert with_curve < min(without, 0.1), "a trial that runs and is far ahead attracts the next one"
+
+
+def test_what_a_model_believes_of_a_trial_that_runs_keeps_others_away_and_changes_no_prediction() -> None:
+    places = np.array([[0.1], [0.5], [0.9]])
+    model = CurveModel(CurvePoints(np.arange(3), np.zeros(3), places), np.array([-1.0, 0.0, 1.0]))
+    wanted = CurvePoints(np.arange(2), np.full(2, 2.0), np.array([[0.3], [0.98]]))
+    means, deviations = model.predict(wanted)
+    model.believe(CurvePoints(np.zeros(1, int), np.full(1, 2.0), np.array([[0.3]])))
+    after, narrower = model.predict(wanted)
+    assert after == pytest.approx(means)
+    near, far = narrower / deviations
+    assert near < 0.5
+    assert near < far <= 1
