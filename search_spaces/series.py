@@ -2,7 +2,7 @@
 
 Ranges of the models of sequences are those of small networks that a CPU trains in seconds to minutes. Names of
 parameters that several families have begin with the family's name; ``window`` and ``windows_a_batch`` mean the same in
-all models of sequences, ``relative_to`` in all models of tables.
+all models of sequences, ``relative_to`` in all models.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from search_spaces.tabular import BATCH_SIZES, suggest_boosting, suggest_embedde
 
 FAMILIES = ("dlinear", "boosting", "mlp", "lstm", "tcn", "patchtst", "neighbours", "embedded")  # order of their turns
 WINDOW_SHARES = (0.25, 0.5, 1.0)
-RELATIVE_TO = ("season before", "last value", "nothing")  # what a table's model learns the target's difference to
+RELATIVE_TO = ("season before", "season and trend", "last value", "nothing")  # whose error a model learns
 HEADS = 4  # of attention; its width is a multiple
 
 
@@ -34,19 +34,25 @@ def suggest_series(
         window_batch_sizes: Windows of a batch, of models of sequences; each has a row for each step of the horizon.
     """
     family = trial.suggest_categorical("family", FAMILIES)
+    relative_to = trial.suggest_categorical("relative_to", RELATIVE_TO)
     if family in SEQUENCES:
         config: Config = {
             "window": trial.suggest_categorical("window", WINDOW_SHARES),  # share of the longest one
             "batch_size": trial.suggest_categorical("windows_a_batch", window_batch_sizes),
         }
-        return {"family": family, **config, **SEQUENCES[family](trial), **_training(trial, family)}
+        return {
+            "family": family,
+            "relative_to": relative_to,
+            **config,
+            **SEQUENCES[family](trial),
+            **_training(trial, family),
+        }
     suggest = {
         "mlp": suggest_mlp,
         "boosting": suggest_boosting,
         "neighbours": suggest_neighbours,
         "embedded": suggest_embedded,
     }[family]
-    relative_to = trial.suggest_categorical("relative_to", RELATIVE_TO)
     return {"family": family, "relative_to": relative_to, **suggest(trial, batch_sizes)}
 
 

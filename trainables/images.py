@@ -136,14 +136,15 @@ class Images(Task):
         import numpy as np
 
         from trainables.base.contract.splits import check_rows, split_distinct
-        from trainables.base.images.picture_files import colour_moments, read_pictures, shown_classes
+        from trainables.base.images.picture_files import colour_moments, read_pictures, shown_classes, unlike_copies
         from trainables.base.kinds.registry import row_kind
 
         pictures = read_pictures(self._find(), self.side)
-        self._notes = pictures.notes
         self._count, self._classes = len(pictures.labels), shown_classes(pictures.labels)
         check_rows(len(pictures.labels))
-        rows = split_distinct(_digests(pictures.pixels), split_seed, pictures.labels)
+        digests = _digests(pictures.pixels)
+        rows = split_distinct(digests, split_seed, pictures.labels)
+        self._notes = (*pictures.notes, *unlike_copies(digests, pictures.labels))
         parts = {
             name: RawSplit(pictures.pixels[part], pictures.labels[part])
             for name, part in (("train", rows.train), ("val", rows.validation), ("test", rows.test))

@@ -46,9 +46,12 @@ class Series(TabularTask):
         known: Numeric columns whose future is known when a forecast is made, as a list or separated by commas. Other
             numeric columns are known up to the origin.
         season: Steps after which values are alike; from the step of time when not given.
+        missing: Cells of the target that mean "no value", as a list or separated by commas; ``"none"`` for none.
+            Numbers such as -999 are found when this is not given.
 
     Raises:
-        UserError: No table, a column that is not there, moments that are not regular, or too few of them.
+        UserError: No table, a column that is not there or tells the future, moments that are not regular, or too few of
+            them.
     """
 
     facts = TaskFacts(
@@ -68,6 +71,7 @@ class Series(TabularTask):
         TaskOption("group", "Column whose values are series of their own."),
         TaskOption("known", "Column whose future is known at the forecast; repeat it.", repeatable=True),
         TaskOption("season", "Number of steps after which values are alike.", int, default="from the step of time"),
+        TaskOption("missing", "Cell that means 'no value', e.g. -200; none to keep all.", repeatable=True),
     )
 
     def __init__(
@@ -79,9 +83,12 @@ class Series(TabularTask):
         group: str | None = None,
         known: str | Sequence[str] | None = None,
         season: int | None = None,
+        missing: str | Sequence[str] | None = None,
     ) -> None:
+        from trainables.base.tables.cells.missing import given_codes
         from trainables.base.tables.reading.file import read_table_file
         from trainables.base.tables.series.layout_options import read_layout
+        from trainables.base.tables.series.leaks import check_future
 
         if data is None:
             raise UserError("Task 'series' needs a file: --data sales.csv --time date --target sales.")
@@ -89,16 +96,24 @@ class Series(TabularTask):
         table = read_table_file(self.path)
         names = [known] if isinstance(known, str) else list(known or ())
         names = [name.strip() for text in names for name in ([text] if text in table.frame else text.split(","))]
-        self._layout, notes = read_layout(table.frame, time, target, horizon, group, names, season)
+        self._layout, notes = read_layout(
+            table.frame, time, target, horizon, group, names, season, given_codes(missing)
+        )
         series, repaired = self._series(table.frame)
+        check_future(series, self._layout)
         self._notes = (*table.notes, *notes, *repaired)
+        longest = max(len(one.values) for one in series)
+        if self._layout.season > TRAINING * longest:
+            self._notes += (
+                f"A season of {self._layout.season:,} steps is longer than what trains: none is seen twice.",
+            )
         self._steps, self._count = sum(len(one.values) for one in series), len(series)
         self._frame: pd.DataFrame | None = self._rows(series)
         self._take_on(self._frame)
-        self.split(self._frame, 0)
 
     def _take_on(self, frame: pd.DataFrame) -> None:
         """Set what a task says of itself from what the series turned out to be."""
+        from trainables.base.tables.series.naive import best_start
         from trainables.base.tables.series.rows import CARRIED, UNREAD, lag_columns
 
         columns, rows = lag_columns(self._layout), len(frame)
@@ -107,7 +122,8 @@ class Series(TabularTask):
         self.numeric = tuple(name for name in columns.numeric if frame[name].nunique() > 1)
         small = rows < SMALL_ROWS
         self.space_name = "series_small" if small else "series"
-        self.reference = series_reference(small=small)
+        start = best_start(frame.iloc[self.split(frame, 0).train], self._layout)
+        self.reference = series_reference(small=small, relative_to=start)
         self.facts = replace(
             type(self).facts,
             name=task_name("series", self.path, self.target),
@@ -193,7 +209,7 @@ class Series(TabularTask):
 
         rows, targets = splits.validation.inputs, splits.validation.targets
         residuals = targets - _in_unit(predictor.outputs(rows), predictor.facts)
-        return {SERIES: series_fact(self._layout, rows, residuals)}
+        return {SERIES: series_fact(self._layout, splits.validation, residuals, splits.train)}
 
     def scores(self, predictor: Any, split: RawSplit) -> dict[str, float]:
         from trainables.base.tables.series.accuracy import coverage

@@ -101,6 +101,7 @@ class Table(TabularTask):
         no_header: bool = False,
         target_transform: str | None = None,
     ) -> None:
+        from trainables.base.tables.cells.missing import given_codes
         from trainables.base.tables.reading.file import column_list, read_table_file
         from trainables.base.tables.schema import Wishes, infer_schema, parse_treatments
 
@@ -124,7 +125,7 @@ class Table(TabularTask):
             ignore=_names(ignore, table.frame),
             reserved={column: SEPARATING[option] for option, column in columns.items() if column is not None},
             treat=parse_treatments([treat] if isinstance(treat, str) else list(treat or ())),
-            missing=_missing(missing),
+            missing=given_codes(missing),
         )
         self._frame, self.schema = infer_schema(table.frame, target, wishes)
         if target_transform == "log" and not self.schema.target_kind.classifies:
@@ -279,15 +280,6 @@ def _names(ignore: str | Sequence[str] | None, frame: pd.DataFrame) -> list[str]
     given = [ignore] if isinstance(ignore, str) else list(ignore or ())
     parts = [[text] if text in frame.columns else text.split(",") for text in given]
     return [name.strip() for part in parts for name in part if name.strip()]
-
-
-def _missing(given: str | Sequence[str] | None) -> list[str] | None:
-    """Return the cells that mean "no value", as text; None to find them, empty when there are none."""
-    if given is None:
-        return None
-    texts = [given] if not isinstance(given, list | tuple) else given
-    parts = [part.strip() for text in texts for part in str(text).split(",") if part.strip()]
-    return [] if parts == ["none"] else parts
 
 
 def _groups(column: pd.Series) -> np.ndarray:

@@ -125,8 +125,11 @@ class Text(Task):
     def _read(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return texts and targets of the rows that have both; raise ``UserError`` when they cannot be learned."""
         from trainables.base.contract.splits import check_rows
+        from trainables.base.kinds.registry import row_kind
         from trainables.base.tables.target import clean_target, infer_target
+        from trainables.base.tables.text_column import check_texts, text_notes
 
+        check_texts(table[self.text])
         found = infer_target(table[self.target], self._kind, keep_rare=False)
         self._target_kind, notes = found.kind, list(found.notes)
         frame = clean_target(table[[self.text, self.target]], found)
@@ -137,15 +140,13 @@ class Text(Task):
             notes.append(f"Left out {int(empty.sum()):,} rows without a text.")
         frame = frame.assign(**{self.text: texts})[~empty].reset_index(drop=True)
         check_rows(len(frame))
-        copies = int(frame[self.text].duplicated().sum())
         if frame[self.text].nunique() < MIN_TEXTS:
             raise UserError(
                 f"The column '{self.text}' has {frame[self.text].nunique()} different texts, at least {MIN_TEXTS} are "
                 "needed. Is it a category? Then `tunelab sweep table` learns from it."
             )
-        if copies:
-            notes.append(f"{copies:,} texts repeat another one; copies are kept in one split.")
-        self._notes = (*self._file_notes, *notes)
+        classes = frame[self.target] if row_kind(found.kind).classifies else None
+        self._notes = (*self._file_notes, *notes, *text_notes(frame[self.text], classes))
         return frame
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:

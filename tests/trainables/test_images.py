@@ -117,7 +117,7 @@ def test_broken_and_stray_files_are_left_out_and_said(tmp_path: Path) -> None:
     notes = " ".join(task.description()["notes"])
     assert "'empty' has no picture and is no class." in notes
     assert "Left out 1 pictures that lie in no folder of a class." in notes
-    assert "Left out 1 of 31 files that cannot be read: 'broken.png'" in notes
+    assert "Left out 1 of 31 files that cannot be read: 'broken.png'. This is no picture." in notes
     assert task.description()["rows"] == 30
     assert task.description()["classes"] == {"circle": 10, "square": 10, "triangle": 10}
     rows = len(splits.train.targets) + len(splits.validation.targets) + len(splits.test)
@@ -164,6 +164,13 @@ def test_copies_of_a_picture_stay_in_one_split(tmp_path: Path) -> None:
     [
         (SHAPES[:1], 10, {}, "1 class\\(es\\) \\('circle'\\), but two are needed"),
         (SHAPES, 2, {}, "The class 'circle' has 2 picture\\(s\\)"),
+        (SHAPES, 4, {}, "has 12 pictures, but training, validation and test need at least 20"),
+        (
+            ("train", "test"),
+            12,
+            {},
+            "are splits \\(test, train\\), not classes. Give the folder with one folder a class",
+        ),
         (SHAPES, 10, {"side": 4}, "--side of task 'images' must be from 16 to 512"),
         (SHAPES, 10, {"data": "nowhere"}, "'nowhere' does not exist"),
     ],
@@ -176,8 +183,48 @@ def test_what_cannot_be_learned_is_refused_in_a_sentence(
         get_task("images", **given)
 
 
+def test_a_folder_without_classes_says_what_it_holds_instead(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path, each=10)
+    with pytest.raises(UserError, match=f"one folder deeper: --data '{root}'"):
+        Images(tmp_path)
+    with pytest.raises(UserError, match="10 pictures lie in no folder of a class"):
+        Images(root / "circle")
+    for path in root.rglob("*.png"):
+        path.rename(path.with_suffix(".HEIC"))
+    with pytest.raises(UserError, match=r"formats are not read: \.heic \(30\)\. Save them as JPEG or PNG"):
+        Images(root)
+
+
+def test_pictures_of_other_formats_and_copies_in_several_classes_are_said(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path, each=10)
+    (root / "circle" / "phone.heic").write_bytes(b"ftypheic")
+    (root / "square" / "copy.png").write_bytes((root / "circle" / "0.png").read_bytes())
+    task = Images(root, side=SIDE)
+    task.load()
+    notes = " ".join(task.description()["notes"])
+    assert "Left out files of formats that are not read: .heic (1)." in notes
+    assert "Pictures lie in more than one class (1)" in notes
+
+
+def test_copies_that_leave_too_few_pictures_are_refused(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path, each=15, shapes=SHAPES[:2])
+    for path in (root / "circle").iterdir():
+        path.write_bytes((root / "circle" / "0.png").read_bytes())
+    with pytest.raises(UserError, match="Only 16 of 30 rows differ, and copies stay in one split"):
+        Images(root, side=SIDE).load()
+
+
+def test_a_table_names_files_in_any_column_and_as_windows_does(tmp_path: Path) -> None:
+    files = sorted(write_pictures(tmp_path, each=8).rglob("*.png"))
+    lines = [f"{file.parent.name},{str(file.relative_to(tmp_path)).replace('/', chr(92))}" for file in files]
+    (tmp_path / "list.csv").write_text("\n".join(["무엇,어디", *lines]), "utf-8")
+    task = Images(tmp_path / "list.csv", side=SIDE)
+    assert task.load().training.facts["classes"] == list(SHAPES)
+    assert "'어디' is the path and '무엇' the class of each picture." in task.description()["notes"]
+
+
 def test_a_class_of_which_no_picture_can_be_read_is_refused(tmp_path: Path) -> None:
-    root = write_pictures(tmp_path, each=4)
+    root = write_pictures(tmp_path, each=8)
     for path in (root / "circle").iterdir():
         path.write_bytes(b"no picture")
     with pytest.raises(UserError, match="No picture of the class 'circle' can be read"):

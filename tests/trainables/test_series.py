@@ -13,9 +13,11 @@ from search_spaces import UserError
 from trainables import Predictor, Splits, get_task, load_predictor
 from trainables.base.prediction_input import predict_table_file
 from trainables.base.tables.series.forecast import forecast
-from trainables.base.tables.series.grid import Layout, Step, place
+from trainables.base.tables.series.grid import Layout, place
 from trainables.base.tables.series.intervals import half_widths, interval_widths
+from trainables.base.tables.series.networks import build_forecaster
 from trainables.base.tables.series.rows import AHEAD, DRIFT, MOMENT, ORIGIN, lag_rows, next_rows
+from trainables.base.tables.series.times import Step
 from trainables.base.tables.series.windows import WINDOW
 from trainables.base.training.ensemble import EnsemblePredictor
 from trainables.series import Series
@@ -152,7 +154,7 @@ def test_gaps_and_a_repeated_moment_are_mended_and_said() -> None:
     (series,), notes = place(frame, layout())
     assert np.flatnonzero(np.isnan(series.values)).tolist() == [3]
     assert series.values[-1] == (98 + 200) / 2
-    assert notes == ["Took the mean of 1 rows that repeat a moment.", "1 moments have no row and count as missing."]
+    assert notes == ["Took the mean of rows that repeat a moment (1).", "Moments without a row count as missing (1)."]
 
 
 @pytest.mark.parametrize("written_as", ["text", "timestamps"])
@@ -182,7 +184,7 @@ def test_hours_are_forecast_with_their_offset_and_summer_time_is_local_time(tmp_
     task = Series(written(tmp_path, frame.assign(t=summer)), "t", "y", horizon=2)
     notes = " ".join(task.description()["notes"])
     assert "several offsets from UTC (-05:00, -04:00) and count as local time" in notes
-    assert "1 moments have no row and count as missing" in notes  # the hour that summer time leaves out
+    assert "Moments without a row count as missing (1)." in notes  # the hour that summer time leaves out
 
 
 def fitted(task: Series) -> Predictor:
@@ -282,7 +284,20 @@ def test_an_average_has_intervals_of_its_own(learned: tuple[Series, Splits, Pred
     assert forecast(loaded, future_sales())[0].equals(forecast(mean, future_sales())[0])
 
 
-@pytest.mark.parametrize("relative_to", ["last value", "season before"])
+@pytest.mark.parametrize("family", ["dlinear", "lstm", "tcn", "patchtst"])
+def test_a_network_that_has_learned_nothing_forecasts_what_it_starts_from(family: str, tmp_path: Path) -> None:
+    task = Series(written(tmp_path, sales().assign(매출=np.arange(220) * 2.0 + np.arange(220) % 7)), "날짜", "매출")
+    splits = task.load()
+    assert task.reference["relative_to"] == "season and trend"
+    for relative_to, rmse in (("season and trend", 0.0), ("season before", 14.0)):
+        config = task.space().config({**task.reference, "family": family, "relative_to": relative_to})
+        weights = build_forecaster(config, splits.training.facts).state_dict()  # the last layer is 0
+        assert "start" not in weights
+        scores = task.scores(task.predictor(config, weights, splits), splits.validation)
+        assert scores["rmse"] == pytest.approx(rmse, abs=1e-3)
+
+
+@pytest.mark.parametrize("relative_to", ["last value", "season before", "season and trend"])
 def test_a_relative_target_lets_trees_follow_a_trend(relative_to: str, tmp_path: Path) -> None:
     rise = sales(150).assign(매출=lambda frame: frame["매출"] + np.arange(150))
     task = Series(written(tmp_path, rise), "날짜", "매출", horizon=3)
@@ -338,6 +353,12 @@ def future_sales() -> pd.DataFrame:
         ({"날짜": None}, {}, "neither dates nor whole numbers"),
         ({}, {"rows": 3}, "at least"),
         ({}, {"season": 0}, "--season of task 'series' must be from 1"),
+        ({"비": sales()["매출"].shift(-1)}, {"known": "비"}, "of the moment 1 step\\(s\\) after its own"),
+        ({"비": sales()["매출"].shift(1) * 2}, {"known": "비"}, "of the moment 1 step\\(s\\) before its own"),
+        ({"비": sales()["매출"].shift(-4) * 2 + 1}, {}, "of the moment 4 step\\(s\\) after its own"),
+        ({"매출": sales()["매출"] * 1e34}, {}, "'매출' holds numbers as large as 1e\\+36"),
+        ({"가게": None}, {"group": "가게"}, "--group '가게' has no value"),
+        ({"날짜": [None, *sales()["날짜"][1:]]}, {}, "1 of 220 cells .* are no moment \\(e.g. an empty cell\\)"),
     ],
 )
 def test_what_cannot_be_forecast_is_refused_in_a_sentence(
@@ -347,6 +368,42 @@ def test_what_cannot_be_forecast_is_refused_in_a_sentence(
     path = written(tmp_path, sales().assign(**change).head(given.pop("rows", 220)))
     with pytest.raises(UserError, match=says):
         get_task("series", data=path, **{"time": "날짜", "target": "매출", **given})
+
+
+def test_a_column_that_is_known_in_time_is_not_taken_for_a_leak(tmp_path: Path) -> None:
+    late = sales().assign(지난주=lambda frame: frame["매출"].shift(7), 같은날=lambda frame: frame["매출"] * 2)
+    task = Series(written(tmp_path, late), "날짜", "매출", horizon=5, known=["지난주", "비"])
+    assert task.description()["past"] == ["같은날"]
+    rise = pd.DataFrame({"t": range(100), "y": np.arange(100.0), "z": np.arange(100.0) + 5})  # neighbours are alike
+    assert Series(written(tmp_path, rise), "t", "y", horizon=3).description()["past"] == ["z"]
+
+
+def test_cells_that_are_no_values_of_the_target_are_said(tmp_path: Path) -> None:
+    values = sales()["매출"].astype(object)
+    values[::50] = "휴무"
+    frame = sales().assign(매출=values, 날씨="맑음", 가게="강남")
+    frame.loc[3:5, "가게"] = None
+    task = Series(written(tmp_path, frame), "날짜", "매출", horizon=5, group="가게")
+    notes = " ".join(task.description()["notes"])
+    assert "Cells of '매출' that are no numbers count as missing (5, e.g. '휴무')." in notes
+    assert "Left out, as they hold no numbers: 날씨. Write them as numbers to use them." in notes
+    assert "Left out rows without a value of '가게' (3)." in notes
+    coded = sales().assign(매출=lambda frame: frame["매출"].where(np.arange(220) % 20 > 0, -999))
+    task = Series(written(tmp_path, coded), "날짜", "매출", horizon=5)
+    assert "-999 in 5% of the cells of '매출' is far from all others" in " ".join(task.description()["notes"])
+    assert task.read()["매출"].min() > 0
+    assert Series(written(tmp_path, coded), "날짜", "매출", horizon=5, missing="none").read()["매출"].min() == -999
+
+
+@pytest.mark.parametrize(("size", "level"), [(1e-40, 0.0), (1.0, 1e12)])
+def test_numbers_of_any_size_are_learned(size: float, level: float, tmp_path: Path) -> None:
+    path = written(tmp_path, sales().assign(매출=lambda frame: (frame["매출"] - 100) * size + level))
+    task = Series(path, "날짜", "매출", horizon=3)
+    splits, config = task.load(), task.space().config(dict(task.reference))
+    *_, last = task.fit(config, splits.training, 0, max_epochs=2)
+    assert last.weights is not None
+    scores = task.scores(task.predictor(config, last.weights, splits), splits.validation)
+    assert scores["r2"] > 0.5
 
 
 def test_irregular_moments_are_refused(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_characters_that_training_never_saw_are_unknown_and_long_texts_are_cut()
         ({}, {"text": "글씨"}, "Did you mean '글'"),
         ({}, {"target": "글"}, "a model would only copy it"),
         ({"평": "좋음"}, {}, "one value only"),
-        ({"글": None}, {}, "0 usable rows"),
+        ({"글": None}, {}, "'글' has no text in any row"),
         ({"글": "같은 글"}, {}, "1 different texts"),
         ({}, {"rows": 3}, "at least 20|row\\(s\\)|class"),
     ],
@@ -175,6 +175,46 @@ def test_what_cannot_be_learned_is_refused_in_a_sentence(
     reviews(given.pop("rows", 40)).assign(**change).to_csv(path, index=False)
     with pytest.raises(UserError, match=says):
         get_task("text", data=path, **given)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            {"글": [0.5 + i for i in range(40)]},
+            "'글' holds numbers, which are read as text here; `tunelab sweep table`",
+        ),
+        (
+            {"글": [f"글 {i % 39}" for i in range(40)], "평": ["좋음", "나쁨"] * 20},
+            "Texts have more than one class, in copies of them (1)",
+        ),
+        (
+            {"글": [f"글 {i % 39}" for i in range(40)]},
+            "Texts that repeat another one are kept in one split with it (1).",
+        ),
+        (
+            {"글": [f"{i}: {['좋음', '나쁨'][i % 2]}" for i in range(40)], "평": ["좋음", "나쁨"] * 20},
+            "name of its class",
+        ),
+    ],
+)
+def test_what_a_person_should_know_of_the_texts_is_said(change: dict[str, Any], says: str, tmp_path: Path) -> None:
+    plain = {"글": [f"글 {i}" for i in range(40)], "평": ["나쁨", "좋음"] * 20}
+    pd.DataFrame({**plain, **change}).to_csv(tmp_path / "own.csv", index=False)
+    assert says in " ".join(Text(tmp_path / "own.csv", "글", "평").description()["notes"])
+    pd.DataFrame(plain).to_csv(tmp_path / "own.csv", index=False)
+    assert says not in " ".join(Text(tmp_path / "own.csv", "글", "평").description()["notes"])
+
+
+def test_values_that_are_no_texts_are_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"글": [[1, 2], [3]] * 20, "평": ["좋음", "나쁨"] * 20}).to_parquet(tmp_path / "own.parquet")
+    with pytest.raises(UserError, match=r"'글' holds values of type .*; --text needs a column of texts"):
+        Text(tmp_path / "own.parquet", "글", "평")
+
+
+def test_short_texts_are_read_to_their_end() -> None:
+    assert Characters.fit(["가" * 5] * 300 + ["나" * 40]).length == 42
+    assert Characters.fit(["가" * 100] * 300 + ["나" * 400]).length == 102
 
 
 def test_a_file_is_needed() -> None:

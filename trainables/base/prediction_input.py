@@ -19,7 +19,7 @@ from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.base.tables.reading.file import TableFile, read_table_bytes
 from trainables.base.tables.reading.layout import NUMBERED
 from trainables.base.tables.series.forecast import forecast, is_forecaster
-from trainables.base.text.reader import cut_note, text_cells, text_column
+from trainables.base.text.reader import cut_note, empty_note, text_cells, text_column
 
 SHEET_COLUMNS = 10
 SHADES = " ░▒▓█"  # of a picture in the terminal, from background to ink
@@ -105,7 +105,8 @@ def _predict_columns(predictor: Predictor, content: bytes, name: str) -> TablePr
     column = text_column(predictor)
     if column is not None:
         reader: Any = getattr(predictor, "preprocessing", None)
-        notes += [note for note in [cut_note(reader, text_cells(table.frame[column]), column)] if note]
+        texts = text_cells(table.frame[column])
+        notes += [note for note in (empty_note(texts, column), cut_note(reader, texts, column)) if note]
     frame = table.frame.drop(columns=replaced)
     return TablePrediction(pd.concat([frame, predictions.set_axis(frame.index)], axis=1), tuple(notes))
 

@@ -85,8 +85,16 @@ def split_distinct(values: np.ndarray, seed: int, classes: np.ndarray | None = N
         values: (n_rows,) what a row holds, e.g. its text or a digest of it.
         seed: fixes the split.
         classes: (n_rows,) class of each row; each split has them in proportion, where each has three distinct rows.
+
+    Raises:
+        UserError: fewer than 20 different rows.
     """
     _, first, copy_of = np.unique(values, return_index=True, return_inverse=True)
+    if len(first) < MIN_ROWS <= len(values):
+        raise UserError(
+            f"Only {len(first)} of {len(values):,} rows differ, and copies stay in one split: splitting 64/16/20 needs "
+            f"at least {MIN_ROWS} different ones."
+        )
     kept = None if classes is None else classes[first]
     if kept is not None and np.unique(kept, return_counts=True)[1].min() < 3:
         return split_groups(copy_of, seed)

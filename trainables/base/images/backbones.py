@@ -55,7 +55,7 @@ def find_backbone(weights: str) -> Backbone:
         return recognise(_fetched(weights), weights)
     if not path.is_file():
         raise UserError(
-            f"--weights '{weights}' does not exist. Give a file of weights, or the name of a torchvision "
+            f"--weights '{weights}' is not a file. Give a file of weights, or the name of a torchvision "
             "architecture such as resnet18, whose weights are then fetched."
         )
     return recognise(read_state_dict(path), weights)

@@ -15,12 +15,15 @@ import pandas as pd
 from search_spaces.errors import UserError
 from trainables.base.images.photograph import SUFFIXES, read_photograph
 
-PATH_NAMES = ("path", "file", "filename", "image", "파일", "경로")
+PATH_NAMES = ("path", "file", "filename", "image", "파일", "파일명", "경로", "사진")
 LABEL_NAMES = ("label", "class", "target", "라벨", "분류")
+SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "학습", "훈련", "검증", "테스트"})
 MAX_CLASSES, MIN_CLASS_PICTURES = 1_000, 3
 MAX_FILE_BYTES = 200_000_000
 MAX_BYTES = 8 << 30  # of all pixels in memory
+MIN_PICTURES = 20  # of all classes, for three splits
 SHOWN = 3  # files in a note
+OTHER_PICTURES = (".heic", ".heif", ".avif", ".svg", ".psd", ".jfif", ".jp2", ".raw", ".cr2", ".nef", ".dng")
 COUNTED = 500  # pictures whose colours are counted at once: memory stays bounded
 
 
@@ -69,12 +72,40 @@ def check_classes(files: PictureFiles, source: Path) -> PictureFiles:
         names = ", ".join(map(repr, counts)) or "none"
         raise UserError(
             f"'{source}' has pictures of {len(counts)} class(es) ({names}), but two are needed: one folder a class, "
-            "each with pictures in it."
+            f"each with pictures in it.{_what_else(source)}"
+        )
+    if source.is_dir() and {label.lower() for label in counts} <= SPLIT_NAMES:
+        raise UserError(
+            f"The folders of '{source}' are splits ({', '.join(counts)}), not classes. Give the folder with one folder "
+            f"a class, e.g. --data '{source / next(iter(counts))}': tunelab splits the pictures itself."
         )
     if len(counts) > MAX_CLASSES:
         raise UserError(f"'{source}' has {len(counts):,} classes, more than the {MAX_CLASSES:,} that are learned.")
     _check_counts(counts, "has")
+    if len(files.labels) < MIN_PICTURES:
+        raise UserError(
+            f"'{source}' has {len(files.labels)} pictures, but training, validation and test need at least "
+            f"{MIN_PICTURES}. Add pictures."
+        )
     return files
+
+
+def _what_else(source: Path) -> str:
+    """Return what a folder without two classes holds instead, as a sentence that says what to do, or nothing."""
+    if not source.is_dir():
+        return ""
+    inside = [child for child in source.iterdir() if not child.name.startswith(".")]
+    folders = [child for child in inside if child.is_dir()]
+    loose = sum(child.suffix.lower() in SUFFIXES for child in inside)
+    if loose:
+        return f" {loose:,} pictures lie in no folder of a class: move them, or give a table of paths and labels."
+    if len(folders) == 1 and sum(child.is_dir() for child in folders[0].iterdir()) > 1:
+        return f" The classes may be one folder deeper: --data '{folders[0]}'."
+    others = Counter(path.suffix.lower() for path in source.rglob("*") if path.suffix.lower() in OTHER_PICTURES)
+    if others:
+        shown = ", ".join(f"{suffix} ({count:,})" for suffix, count in others.most_common(SHOWN))
+        return f" Files of these formats are not read: {shown}. Save them as JPEG or PNG."
+    return ""
 
 
 def read_pictures(files: PictureFiles, side: int) -> Pictures:
@@ -105,11 +136,24 @@ def read_pictures(files: PictureFiles, side: int) -> Pictures:
     _check_counts(Counter(labels), "has readable")
     notes = list(files.notes)
     if bad:
-        shown = "; ".join(f"'{files.paths[i].name}': {why.rstrip('.')}" for i, why in bad[:SHOWN])
+        shown = ", ".join(f"'{files.paths[i].name}'" for i, _ in bad[:SHOWN])
         more = f" and {len(bad) - SHOWN:,} more" if len(bad) > SHOWN else ""
-        notes.append(f"Left out {len(bad):,} of {len(read):,} files that cannot be read: {shown}{more}.")
+        reasons = " ".join(dict.fromkeys(why for _, why in bad[:SHOWN]))
+        notes.append(f"Left out {len(bad):,} of {len(read):,} files that cannot be read: {shown}{more}. {reasons}")
     pixels = np.stack([read[i] for i in good]) if good else np.empty((0, side, side, 3), np.uint8)
     return Pictures(pixels, np.array(labels, dtype=object), tuple(notes))
+
+
+def unlike_copies(digests: np.ndarray, labels: np.ndarray) -> list[str]:
+    """Return a sentence on pictures that lie in several classes, or nothing.
+
+    Args:
+        digests: (n,) of the pictures' pixels.
+        labels: (n,) their classes.
+    """
+    classes = pd.Series(labels).groupby(digests).nunique()
+    unlike = int((classes > 1).sum())
+    return [f"Pictures lie in more than one class ({unlike:,}): no model is right about all copies."] if unlike else []
 
 
 def colour_moments(pixels: np.ndarray) -> tuple[list[float], list[float]]:
@@ -144,6 +188,7 @@ def of_folder(folder: Path) -> PictureFiles:
     """Find the pictures of a folder that has one folder a class, each with pictures at any depth."""
     paths: list[Path] = []
     labels: list[str] = []
+    others: Counter[str] = Counter()
     empty, outside = [], 0
     for child in sorted(folder.iterdir()):
         if child.name.startswith("."):
@@ -151,12 +196,17 @@ def of_folder(folder: Path) -> PictureFiles:
         if not child.is_dir():
             outside += child.suffix.lower() in SUFFIXES
             continue
-        files = sorted(path for path in child.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        found = [path for path in child.rglob("*") if path.is_file()]
+        files = sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+        others.update(path.suffix.lower() for path in found if path.suffix.lower() in OTHER_PICTURES)
         if not files:
             empty.append(child.name)
         paths += files
         labels += [child.name] * len(files)
     notes = [f"'{name}' has no picture and is no class." for name in empty]
+    if others:
+        shown = ", ".join(f"{suffix} ({count:,})" for suffix, count in others.most_common(SHOWN))
+        notes.append(f"Left out files of formats that are not read: {shown}. Save them as JPEG or PNG.")
     if outside:
         notes.append(f"Left out {outside:,} pictures that lie in no folder of a class.")
     return PictureFiles(tuple(paths), tuple(labels), tuple(notes))
@@ -166,7 +216,8 @@ def of_table(frame: pd.DataFrame, folder: Path) -> PictureFiles:
     """Find the pictures that a table names.
 
     Args:
-        frame: A column of paths and one of labels, known by their names, else the first two.
+        frame: A column of paths and one of labels: the column that holds names of picture files, else known by
+            their names, else the first two.
         folder: What the paths are relative to.
 
     Raises:
@@ -174,15 +225,30 @@ def of_table(frame: pd.DataFrame, folder: Path) -> PictureFiles:
     """
     if len(frame.columns) < 2:
         raise UserError("A table of pictures needs two columns, path and label.")
-    path = next((name for name in frame.columns if str(name).lower() in PATH_NAMES), frame.columns[0])
+    path = _path_column(frame)
     others = [name for name in frame.columns if name != path]
     label = next((name for name in others if str(name).lower() in LABEL_NAMES), others[0])
     rows = frame[frame[path].notna() & frame[label].notna()]
     notes = [f"'{path}' is the path and '{label}' the class of each picture."]
     if len(rows) < len(frame):
         notes.append(f"Left out {len(frame) - len(rows):,} rows without a path or a class.")
-    paths = tuple(folder / str(cell) for cell in rows[path])
+    paths = tuple(_path(folder, str(cell)) for cell in rows[path])
     return PictureFiles(paths, tuple(str(cell).strip() for cell in rows[label]), tuple(notes))
+
+
+def _path_column(frame: pd.DataFrame) -> str:
+    """Return the column that holds names of picture files in most rows, else one that is named so, else the first."""
+    for name in frame.columns:
+        cells = frame[name].dropna().astype(str).str.lower()
+        if len(cells) and cells.str.endswith(SUFFIXES).mean() > 0.5:
+            return str(name)
+    return str(next((name for name in frame.columns if str(name).lower() in PATH_NAMES), frame.columns[0]))
+
+
+def _path(folder: Path, cell: str) -> Path:
+    """Return the file that a cell names, also as Windows writes it."""
+    path = folder / cell
+    return folder / cell.replace("\\", "/") if "\\" in cell and not path.exists() else path
 
 
 def _check_counts(counts: Counter[str], has: str) -> None:

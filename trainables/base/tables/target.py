@@ -47,7 +47,12 @@ class Target:
 
 
 def infer_target(
-    values: pd.Series, kind: str | None, *, missing: Sequence[str] | None = None, keep_rare: bool = True
+    values: pd.Series,
+    kind: str | None,
+    *,
+    missing: Sequence[str] | None = None,
+    keep_rare: bool = True,
+    leaves_out: bool = True,
 ) -> Target:
     """Infer how a target is read.
 
@@ -56,6 +61,7 @@ def infer_target(
         kind: overrides the inferred kind.
         missing: cells that mean "no value", as the user said; None to find them.
         keep_rare: whether classes with few rows stay: a split by a column may need no row of each class.
+        leaves_out: whether rows without a readable target are left out, and so said.
 
     Raises:
         UserError: it cannot be learned, or not as ``kind``.
@@ -74,7 +80,7 @@ def infer_target(
         raise UserError(f"The target '{name}' has one value only ({clean.iloc[0]}), so there is nothing to learn.")
     found = _infer_kind(clean, len(counts), as_numbers) if asked is None else asked
     _check_classes(found, name, len(counts), cells)
-    if len(clean) < len(values):
+    if leaves_out and len(clean) < len(values):
         notes.insert(0, f"Left out {len(values) - len(clean):,} of {len(values):,} rows: no readable target '{name}'.")
     left_out: tuple[Any, ...] = ()
     if found.classifies and not keep_rare:
@@ -170,7 +176,7 @@ def _clean_numbers(
         found = infer_codes({name: cells.numbers}).get(name, ())
         codes = tuple(map(code_text, found))
         notes += code_notes(name, cells.numbers, found)
-    return drop_codes(cells.numbers, _numbers(codes)).dropna(), codes, notes
+    return drop_codes(cells.numbers, code_numbers(codes)).dropna(), codes, notes
 
 
 def _clean_labels(
@@ -197,7 +203,7 @@ def clean_target(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
         clean = values.map(_label, na_action="ignore").astype(object)
         clean = clean.mask(_is_no_label(clean) | _as_text(clean).isin(target.missing))
     else:
-        clean = drop_codes(read_numbers(values, target.notation), _numbers(target.missing))
+        clean = drop_codes(read_numbers(values, target.notation), code_numbers(target.missing))
     rows = clean.notna() & ~clean.isin(list(target.left_out))
     clean = clean[rows].infer_objects()  # true and false with missing cells are objects
     if target.notation is not None and row_kind(target.kind).classifies and bool((clean % 1 == 0).all()):
@@ -221,7 +227,8 @@ def code_notes(name: str, numbers: pd.Series, codes: Sequence[float]) -> list[st
     ]
 
 
-def _numbers(codes: Sequence[str]) -> list[float]:
+def code_numbers(codes: Sequence[str]) -> list[float]:
+    """Return those of the cells that mean "no value" which are numbers."""
     return [float(number) for number in pd.to_numeric(pd.Series(list(codes), dtype=object), errors="coerce").dropna()]
 
 

@@ -20,7 +20,8 @@ FIRST = 4  # number of the first character of the alphabet
 MAX_CHARACTERS = 4_000  # of the alphabet: all syllables of everyday Korean, and then some
 RARE = 2  # occurrences in the training texts below which a character is unknown
 MAX_LENGTH = 512  # characters of a text that are read
-COVERED = 0.99  # of the training texts that are read to their end, where they are not longer than ``MAX_LENGTH``
+SHORT = 64  # characters of texts that are read to their end in any case
+COVERED = 0.99  # of longer training texts that are read to their end, where they are not longer than ``MAX_LENGTH``
 FILE = "characters.json"
 
 
@@ -47,7 +48,8 @@ class Characters:
         cleaned = [clean(text) for text in texts]
         counts = Counter(character for text in cleaned for character in text)
         known = sorted((c for c, n in counts.items() if n >= RARE), key=lambda c: (-counts[c], c))[:MAX_CHARACTERS]
-        length = int(np.quantile([len(text) for text in cleaned], COVERED, method="higher"))
+        lengths = [len(text) for text in cleaned]
+        length = max(int(np.quantile(lengths, COVERED, method="higher")), min(SHORT, max(lengths)))
         return cls("".join(known), max(1, min(MAX_LENGTH, length)) + 2)
 
     def __len__(self) -> int:

@@ -48,6 +48,19 @@ def cut_note(reader: Reader, texts: Sequence[str], column: str) -> str:
     )
 
 
+def empty_note(texts: Sequence[str], column: str) -> str:
+    """Return a sentence on texts that hold nothing; empty for none.
+
+    Args:
+        texts: All of them.
+        column: Their column.
+    """
+    empty = sum(not text.strip() for text in texts)
+    if not empty:
+        return ""
+    return f"Empty texts in '{column}' are predicted too, by nothing that they say ({empty:,} of {len(texts):,})."
+
+
 def text_column(predictor: Any) -> str | None:
     """Return the column of texts that a model reads, one or a mean of several; None for a model of something else."""
     reader, columns = getattr(predictor, "preprocessing", None), getattr(predictor, "columns", ())

@@ -19,10 +19,11 @@ from tests.families import faults_of_family
 from tests.trainables.test_series import sales, written
 from trainables import RawSplit, Splits, load_predictor, save_predictor
 from trainables.base.tables.series.forecasting import Slots
-from trainables.base.tables.series.grid import Layout, Step, place
+from trainables.base.tables.series.grid import Layout, place
 from trainables.base.tables.series.networks import build_forecaster
 from trainables.base.tables.series.rows import AHEAD, DRIFT, MOMENT, ORIGIN, lag_rows
 from trainables.base.tables.series.sequences import SequenceFacts, training_inputs
+from trainables.base.tables.series.times import Step
 from trainables.base.tables.series.windows import WINDOW, read_windows, window_length, windows_of
 from trainables.series import Series
 from tunelab.evaluation.baselines import baselines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -62,6 +62,19 @@ def doubtful_code(values: pd.Series) -> float | None:
 def code_text(code: float) -> str:
     """Return a number as people write it in a cell: ``-999``, ``99.9``."""
     return np.format_float_positional(code, trim="-")
+
+
+def given_codes(given: str | Sequence[str] | None) -> list[str] | None:
+    """Return the cells that a user says mean "no value", as text; None to find them, empty when there are none.
+
+    Args:
+        given: a list, or texts separated by commas; ``"none"`` for none.
+    """
+    if given is None:
+        return None
+    texts = [given] if not isinstance(given, list | tuple) else given
+    parts = [part.strip() for text in texts for part in str(text).split(",") if part.strip()]
+    return [] if parts == ["none"] else parts
 
 
 def drop_codes(values: pd.Series, codes: Collection[float]) -> pd.Series:

@@ -33,7 +33,7 @@ class SequenceModel:
 
     def __init__(self, config: Config, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
         self.horizon = SequenceFacts.from_facts(facts).horizon
-        self.network = restore(partial(build_forecaster, config, facts), config, weights)
+        self.network = restore(partial(build_forecaster, config, facts), config, weights, computed=True)
 
     def outputs(self, inputs: TableInputs) -> np.ndarray:
         assert isinstance(inputs, SeriesInputs)
@@ -45,7 +45,7 @@ class SequenceModel:
 class Sequence(Family):
     """A network on windows.
 
-    Configuration: ``window`` (the share of the window that is read), ``lr``, ``weight_decay``, ``batch_size`` (of
+    Configuration: ``window`` and ``relative_to`` (see ``Reading``), ``lr``, ``weight_decay``, ``batch_size`` (of
     windows), and what ``build_forecaster`` reads of the family.
     """
 

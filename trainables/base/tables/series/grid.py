@@ -4,72 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.tables.cells.dates import YEAR_FIRST, days_since_1970, infer_date_order, read_dates
+from trainables.base.tables.cells.missing import drop_codes
 from trainables.base.tables.cells.numbers import read_numbers
+from trainables.base.tables.series.times import Step, local_times, read_times
 
 REGULAR = 0.95  # share of the stamps that must lie on the grid
 MAX_GAPS = 0.6  # share of the grid that may have no row
 COPIES = 0.02  # share of rows that may repeat a stamp; their mean is taken
 MAX_STEPS = 5_000_000
-DAY = 86_400
-OFFSET = r"(:\d{2}(?:[.,]\d+)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})\s*$"  # behind a time of day
-SEASONS = {3_600: 24, DAY: 7, 7 * DAY: 52}  # steps of the season that people expect, by seconds of a step
-MONTHS = {1: 12, 3: 4, 12: 1}  # the same by months of a step
-
-
-@dataclass(frozen=True)
-class Step:
-    """The distance of two neighbours on the grid.
-
-    Attributes:
-        unit: ``"seconds"``, calendar ``"months"``, or ``"numbers"`` where the time column holds whole numbers.
-        size: How many of them.
-    """
-
-    unit: Literal["seconds", "months", "numbers"]
-    size: int
-
-    @property
-    def season(self) -> int:
-        """Steps of the usual season: a day of hours, a week of days, a year of weeks, months or quarters; else 1."""
-        if self.unit == "months":
-            return MONTHS.get(self.size, 1)
-        if self.unit == "seconds" and self.size not in SEASONS and DAY % self.size == 0:
-            return DAY // self.size
-        return SEASONS.get(self.size, 1) if self.unit == "seconds" else 1
-
-    def __str__(self) -> str:
-        if self.unit == "months":
-            return {1: "a month", 3: "a quarter", 12: "a year"}.get(self.size, f"{self.size} months")
-        if self.unit == "numbers":
-            return f"{self.size}"
-        names = {3_600: "an hour", DAY: "a day", 7 * DAY: "a week"}
-        return names.get(self.size, str(pd.Timedelta(seconds=self.size)))
-
-    def count(self, times: pd.Series) -> np.ndarray:
-        """Return times as numbers of the unit, (n,) float64; missing ones are NaN."""
-        if self.unit == "numbers":
-            return np.asarray(times, dtype=np.float64)
-        if self.unit == "months":
-            months = times.dt.year * 12 + times.dt.month - 1
-            return np.asarray(months, dtype=np.float64)
-        return np.asarray((days_since_1970(times) * DAY).round(6), dtype=np.float64)
-
-    def times(self, counts: np.ndarray) -> pd.Series:
-        """Return what ``count`` counted, (n,): whole numbers, or UTC timestamps (of months their first day)."""
-        whole = pd.Series(np.asarray(counts, dtype=np.int64))
-        if self.unit == "numbers":
-            return whole
-        if self.unit == "seconds":
-            return pd.to_datetime(whole, unit="s", utc=True)
-        parts = pd.DataFrame({"year": whole // 12, "month": whole % 12 + 1, "day": 1})
-        return pd.to_datetime(parts, utc=True)
+MAX_SIZE = 1e30  # of a number: the squares of larger ones have no place in a float32
 
 
 @dataclass(frozen=True)
@@ -88,6 +37,7 @@ class Layout:
         known: Numeric columns whose future is known when a forecast is made.
         past: Numeric columns that are known up to the moment of the forecast.
         zone: Offset from UTC that every moment is written with, such as ``"+09:00"``; empty for none, or for several.
+        missing: Numbers of the target that mean a missing one.
     """
 
     time: str
@@ -101,6 +51,7 @@ class Layout:
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     zone: str = ""
+    missing: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values that ``from_json`` reads."""
@@ -115,6 +66,7 @@ class Layout:
                 "step": Step(**stored["step"]),
                 "known": tuple(stored["known"]),
                 "past": tuple(stored["past"]),
+                "missing": tuple(stored.get("missing", ())),  # models of earlier versions lack it
             }
         )
 
@@ -136,85 +88,6 @@ class OneSeries:
     others: Mapping[str, np.ndarray]
 
 
-def local_times(column: pd.Series) -> tuple[pd.Series, str, list[str]]:
-    """Return moments as clocks on the spot show them: what repeats daily or weekly does so by these clocks.
-
-    Args:
-        column: Dates as text or as timestamps, or numbers.
-
-    Returns:
-        The column without offsets from UTC; the one offset that all have, or nothing; and notes, a sentence each.
-    """
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        local, offsets = column.dt.tz_localize(None), column.dt.strftime("%z")
-    elif pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
-        return column, "", []
-    else:
-        text = column.astype(object).where(column.notna(), "").astype(str)
-        offsets = text.str.extract(OFFSET)[1].fillna("").replace(["Z", "UTC"], "+00:00")
-        local = column.where(offsets == "", text.str.replace(OFFSET, r"\1", regex=True))
-    offsets = offsets.str.replace(r"(\d\d):?(\d\d)$", r"\1:\2", regex=True)
-    found = offsets[column.notna()].value_counts()
-    if len(found) == 1:
-        return local, str(found.index[0]), []
-    shown = ", ".join(str(offset) or "none" for offset in found.index[:4])
-    note = f"The moments of '{column.name}' have several offsets from UTC ({shown}) and count as local time."
-    return local, "", [note] if len(found) else []
-
-
-def read_times(column: pd.Series, order: str | None = None) -> tuple[pd.Series, str]:
-    """Return the moments of a column and the order by which its dates are read.
-
-    Args:
-        column: Dates, or whole numbers.
-        order: As found before; None to find it.
-
-    Raises:
-        UserError: The column holds neither.
-    """
-    if pd.api.types.is_datetime64_any_dtype(column):
-        order = YEAR_FIRST
-    if order is None:
-        found = infer_date_order(column)
-        order = "" if found is None else found.name
-    if order:
-        return read_dates(column, order), order
-    numbers = pd.to_numeric(column, errors="coerce")
-    if pd.api.types.is_bool_dtype(column) or numbers.isna().any() or not bool((numbers % 1 == 0).all()):
-        example = column.dropna().astype(str).iloc[0][:30] if column.notna().any() else ""
-        raise UserError(
-            f"The time column '{column.name}' holds neither dates nor whole numbers (e.g. {example!r}). Choose another."
-        )
-    return numbers, ""
-
-
-def infer_step(times: pd.Series, groups: pd.Series, name: str, *, dates: bool) -> Step:
-    """Return the step of the grid: the most frequent distance of neighbours.
-
-    Args:
-        times: As ``read_times`` gives them.
-        groups: The series of each row.
-        name: Of the time column, for errors.
-        dates: Whether times are dates.
-
-    Raises:
-        UserError: There are too few moments, or they are not regular.
-    """
-    ordered = pd.DataFrame({"group": groups.to_numpy(), "time": times.to_numpy()}).dropna().drop_duplicates()
-    ordered = ordered.sort_values(["group", "time"])
-    apart = ordered.groupby("group")["time"].diff().dropna()
-    if not len(apart):
-        raise UserError(f"The time column '{name}' has one moment a series. A series needs many.")
-    if not dates:
-        return Step("numbers", max(1, int(apart.mode().iloc[0])))
-    days = apart.dt.total_seconds() / DAY
-    usual = float(days.mode().iloc[0])
-    for months, (low, high) in {1: (28, 31), 3: (89, 92), 12: (365, 366)}.items():
-        if low <= usual <= high and float(days.between(low, high).mean()) > REGULAR / 2:
-            return Step("months", months)
-    return Step("seconds", max(1, round(usual * DAY)))
-
-
 def place(frame: pd.DataFrame, layout: Layout) -> tuple[list[OneSeries], list[str]]:
     """Place the rows of a table on the grid.
 
@@ -228,6 +101,26 @@ def place(frame: pd.DataFrame, layout: Layout) -> tuple[list[OneSeries], list[st
     Raises:
         UserError: Rows without a moment, moments off the grid, or repeated, in more than a few rows.
     """
+    without = frame[layout.group].isna() if layout.group else pd.Series(False, index=frame.index)
+    frame = frame[~without]
+    counts = _counts(frame, layout)
+    columns = {layout.target: drop_codes(read_numbers(frame[layout.target], layout.notation), layout.missing)}
+    columns |= {name: read_numbers(frame[name]) for name in (*layout.known, *layout.past)}
+    table = pd.DataFrame({name: column.to_numpy(dtype=np.float64) for name, column in columns.items()})
+    _check_sizes(table)
+    groups = frame[layout.group].astype(str).to_numpy() if layout.group else np.full(len(frame), "")
+    repairs: list[Repairs] = []
+    found = []
+    for group, rows in sorted(pd.Series(groups).groupby(groups).indices.items()):
+        series, repaired = _sequence(str(group), counts[rows], table.iloc[rows], layout)
+        found.append(series)
+        repairs.append(repaired)
+    notes = [f"Left out rows without a value of '{layout.group}' ({int(without.sum()):,})."] if without.any() else []
+    return found, [*notes, *_repair_notes(repairs)]
+
+
+def _counts(frame: pd.DataFrame, layout: Layout) -> np.ndarray:
+    """Return the moments of rows as counts of the step's unit, (n,); raise ``UserError`` for a cell without one."""
     local, zone, _ = local_times(frame[layout.time])
     if layout.zone and zone and zone != layout.zone:
         raise UserError(
@@ -237,24 +130,41 @@ def place(frame: pd.DataFrame, layout: Layout) -> tuple[list[OneSeries], list[st
     times, _ = read_times(local, layout.order)
     if bool(times.isna().any()):
         cell = frame[layout.time][times.isna()].iloc[0]
+        example = "an empty cell" if pd.isna(cell) else repr(str(cell)[:30])
         raise UserError(
             f"{int(times.isna().sum()):,} of {len(frame):,} cells of the time column '{layout.time}' are no moment "
-            f"(e.g. {str(cell)[:30]!r}). Mend or remove these rows."
+            f"(e.g. {example}). Mend or remove these rows."
         )
-    counts = layout.step.count(times)
-    columns = {layout.target: read_numbers(frame[layout.target], layout.notation)}
-    columns |= {name: pd.to_numeric(frame[name], errors="coerce") for name in (*layout.known, *layout.past)}
-    table = pd.DataFrame({name: column.to_numpy(dtype=np.float64) for name, column in columns.items()})
-    groups = frame[layout.group].astype(str).to_numpy() if layout.group else np.full(len(frame), "")
-    notes: list[str] = []
-    found = [
-        _sequence(str(group), counts[rows], table.iloc[rows], layout, notes)
-        for group, rows in sorted(pd.Series(groups).groupby(groups).indices.items())
-    ]
-    return found, list(_summed(notes))
+    return layout.step.count(times)
 
 
-def _sequence(group: str, counts: np.ndarray, table: pd.DataFrame, layout: Layout, notes: list[str]) -> OneSeries:
+def _check_sizes(table: pd.DataFrame) -> None:
+    """Raise ``UserError`` for numbers that no model computes with."""
+    for name in table:
+        size = table[name].abs().max()
+        if size > MAX_SIZE:
+            raise UserError(
+                f"The column '{name}' holds numbers as large as {size:.0e}, but at most {MAX_SIZE:.0e} can be learned. "
+                "Write it in a larger unit, or remove these rows."
+            )
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What was repaired of a series.
+
+    Attributes:
+        off: Rows that were left out, as they lie off the grid.
+        copies: Rows that repeat a moment.
+        gaps: Moments without a row.
+    """
+
+    off: int
+    copies: int
+    gaps: int
+
+
+def _sequence(group: str, counts: np.ndarray, table: pd.DataFrame, layout: Layout) -> tuple[OneSeries, Repairs]:
     size, named = layout.step.size, f" of series '{group}'" if group else ""
     first = counts.min()
     place_of = (counts - first) / size
@@ -264,8 +174,6 @@ def _sequence(group: str, counts: np.ndarray, table: pd.DataFrame, layout: Layou
             f"The moments{named} are irregular: {float((~on_grid).mean()):.0%} lie off a grid of {layout.step}. "
             "Bring them to equal steps first, e.g. with pandas' resample."
         )
-    if not on_grid.all():
-        notes.append(f"left out {int((~on_grid).sum()):,} rows off the grid")
     place_of, table = np.round(place_of[on_grid]).astype(np.int64), table[on_grid]
     steps = int(place_of.max()) + 1
     if steps > MAX_STEPS:
@@ -277,24 +185,28 @@ def _sequence(group: str, counts: np.ndarray, table: pd.DataFrame, layout: Layou
             "one row a moment."
         )
     if copies:
-        notes.append(f"took the mean of {copies:,} rows that repeat a moment")
         table, place_of = table.groupby(place_of).mean(), np.unique(place_of)
     if 1 - len(place_of) / steps > MAX_GAPS:
         raise UserError(
             f"{1 - len(place_of) / steps:.0%} of the moments{named} between the first and the last have no row, at a "
             f"step of {layout.step}. Bring them to equal steps first."
         )
-    if steps > len(place_of):
-        notes.append(f"{steps - len(place_of):,} moments have no row and count as missing")
     grids = {}
     for name in table.columns:
         grids[str(name)] = np.full(steps, np.nan)
         grids[str(name)][place_of] = table[name].to_numpy()
-    return OneSeries(group, round(first), grids.pop(layout.target), grids)
+    repaired = Repairs(int((~on_grid).sum()), copies, steps - len(place_of))
+    return OneSeries(group, round(first), grids.pop(layout.target), grids), repaired
 
 
-def _summed(notes: Sequence[str]) -> Iterator[str]:
-    """Return each note once, with how many series it is said of."""
-    for note, count in pd.Series(list(notes), dtype=object).value_counts(sort=False).items():
-        text = str(note)
-        yield f"{text[0].upper()}{text[1:]}{f' (in {count} series)' if count > 1 else ''}."
+def _repair_notes(repairs: Sequence[Repairs]) -> Iterator[str]:
+    """Return what was repaired in all series together, a sentence for each sort."""
+    off, copies, gaps = (
+        sum(values) for values in zip(*((one.off, one.copies, one.gaps) for one in repairs), strict=True)
+    )
+    if off:
+        yield f"Left out rows off the grid ({off:,})."
+    if copies:
+        yield f"Took the mean of rows that repeat a moment ({copies:,})."
+    if gaps:
+        yield f"Moments without a row count as missing ({gaps:,})."

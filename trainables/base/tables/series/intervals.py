@@ -5,6 +5,10 @@ Residuals are those of the final predictor on validation rows. Each is divided b
 quantile counts independent blocks, not rows: errors of forecasts over h steps from neighbouring origins share h - 1
 moments, so that n rows are worth about n / h (blocks as of Chernozhukov, Wüthrich and Zhu 2018, "Exact and Robust
 Conformal Inference Methods for Predictive Machine Learning with Dependent Data").
+
+Validation is a short and recent part, which may lack what happens now and then: a crisis, a jump. The errors of a naive
+forecast on the training moments, which it was not fitted to, tell how large such errors are beside usual ones. In units
+of the model's errors on validation they count too, and the wider interval of both is taken.
 """
 
 from __future__ import annotations
@@ -15,7 +19,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from trainables.base.contract.data import RawSplit
 from trainables.base.tables.series.grid import Layout
+from trainables.base.tables.series.naive import naive_forecasts
 from trainables.base.tables.series.rows import AHEAD
 from trainables.base.tables.series.windows import WINDOW, channels, read_windows, window_length
 
@@ -24,23 +30,41 @@ COVERAGE = 0.9
 MOST = 4.0  # times that an interval may be wider, or narrower, than at the typical window
 
 
-def series_fact(layout: Layout, rows: pd.DataFrame, residuals: np.ndarray) -> Mapping[str, Any]:
+def series_fact(layout: Layout, validation: RawSplit, residuals: np.ndarray, train: RawSplit) -> Mapping[str, Any]:
     """Return the fact ``series`` of a model.
 
     Args:
         layout: Of the series.
-        rows: n validation rows.
+        validation: n rows.
         residuals: (n,) of the model, in the target's unit.
+        train: Rows before them.
 
     Returns:
         ``layout``; ``width``, half the width of the interval of each step ahead at a typical window; and ``typical``,
         that window's local scale.
     """
+    rows = validation.inputs
     scale = local_scale(rows, layout)
     typical = float(np.median(scale)) if len(scale) else 0.0
     ahead = rows[AHEAD].to_numpy(dtype=int)
     width = interval_widths(residuals / _times(scale, typical), ahead, layout.horizon)
-    return {"layout": layout.to_json(), "width": width, "typical": typical}
+    past = _earlier_errors(layout, validation, residuals, train) / _times(local_scale(train.inputs, layout), typical)
+    earlier = interval_widths(past, train.inputs[AHEAD].to_numpy(dtype=int), layout.horizon)
+    return {"layout": layout.to_json(), "width": np.fmax(width, earlier).tolist(), "typical": typical}
+
+
+def _earlier_errors(layout: Layout, validation: RawSplit, residuals: np.ndarray, train: RawSplit) -> np.ndarray:
+    """Return errors of the best naive forecast on training rows (n,), in units of the model's on validation."""
+    errors = {
+        name: (found - train.targets, np.abs(later - validation.targets).mean())
+        for (name, found), later in zip(
+            naive_forecasts(train.inputs, layout).items(),
+            naive_forecasts(validation.inputs, layout).values(),
+            strict=True,
+        )
+    }
+    past, now = min(errors.values(), key=lambda pair: float(np.abs(pair[0]).mean()))
+    return np.asarray(past * (np.abs(residuals).mean() / now if now > 0 else 1.0), dtype=np.float64)
 
 
 def half_widths(fact: Mapping[str, Any], rows: pd.DataFrame) -> np.ndarray:

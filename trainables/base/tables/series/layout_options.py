@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError, unknown
 from trainables.base.tables.cells.numbers import PLAIN, read_numbers
 from trainables.base.tables.reading.file import column_list
-from trainables.base.tables.series.grid import Layout, infer_step, local_times, read_times
-from trainables.base.tables.target import infer_target
+from trainables.base.tables.series.grid import Layout
+from trainables.base.tables.series.times import infer_step, local_times, read_times
+from trainables.base.tables.target import Target, code_numbers, infer_target
 
 MAX_HORIZON, MAX_SEASON = 1_000, 100_000
-COPY = 0.9999  # correlation with the target from which a column is the target in other units
 
 
 def read_layout(
@@ -25,6 +24,7 @@ def read_layout(
     group: str | None,
     known: Sequence[str],
     season: int | None,
+    missing: Sequence[str] | None = None,
 ) -> tuple[Layout, list[str]]:
     """Return how the table holds series, and notes, a sentence each.
 
@@ -36,6 +36,7 @@ def read_layout(
         group: Column of the groups; None for one series.
         known: Columns whose future is known.
         season: Steps; from the step of time when None.
+        missing: Cells of the target that mean "no value"; None to find them.
 
     Raises:
         UserError: The table holds no series, or not these columns.
@@ -43,25 +44,54 @@ def read_layout(
     time, target = _given(frame, time, target)
     used = [time, target, *([] if group is None else [group])]
     _check_columns(frame, used, known)
-    notation = infer_target(frame[target], "regression").notation or PLAIN
+    if group is not None and not frame[group].notna().any():
+        raise UserError(f"--group '{group}' has no value. Leave it out.")
+    read = infer_target(frame[target], "regression", missing=missing, leaves_out=False)
+    notation = read.notation or PLAIN
     local, zone, notes = local_times(frame[time])
+    notes += _target_notes(frame[target], read)
     times, order = read_times(local)
     groups = frame[group] if group is not None else pd.Series("", index=frame.index)
     step = infer_step(times, groups, time, dates=bool(order))
     season = step.season if season is None else season
     horizon = max(1, season) if horizon is None else horizon
     _check_steps(season, horizon)
-    _check_known(frame, known, read_numbers(frame[target], notation))
-    past = [
-        str(name)
-        for name in frame.columns
-        if name not in (*used, *known) and pd.api.types.is_numeric_dtype(frame[name]) and frame[name].nunique() > 1
-    ]
-    notes.append(f"The step of '{time}' is {step}, a season {season} steps; --season overrides.")
+    _check_known(frame, known)
+    numeric, others = _other_columns(frame, (*used, *known))
+    past = [name for name in numeric if frame[name].nunique() > 1]
+    if season > 1:
+        notes.append(f"The step of '{time}' is {step}, a season {season} steps; --season overrides.")
+    else:
+        notes.append(f"The step of '{time}' is {step}, without a season; --season gives one.")
     if past:
         notes.append(f"Known up to the moment of a forecast: {', '.join(past)}; --known names what is known after it.")
-    layout = Layout(time, target, group or "", order, notation, step, season, horizon, tuple(known), tuple(past), zone)
+    if others:
+        notes.append(f"Left out, as they hold no numbers: {', '.join(others)}. Write them as numbers to use them.")
+    codes = tuple(code_numbers(read.missing))
+    layout = Layout(
+        time, target, group or "", order, notation, step, season, horizon, tuple(known), tuple(past), zone, codes
+    )
     return layout, notes
+
+
+def _other_columns(frame: pd.DataFrame, used: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the further columns of a table: those with numbers, and those with values that are none."""
+    names = [str(name) for name in frame.columns if name not in used and frame[name].notna().any()]
+    numeric = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
+    return numeric, [name for name in names if name not in numeric]
+
+
+def _target_notes(cells: pd.Series, read: Target) -> list[str]:
+    """Return what is said of the column to forecast: rows without a value stay, as moments whose value is missing."""
+    present = cells.dropna()
+    lost = present[read_numbers(present, read.notation or PLAIN).isna()]
+    notes = list(read.notes)
+    if len(lost):
+        notes.append(
+            f"Cells of '{cells.name}' that are no numbers count as missing ({len(lost):,}, e.g. "
+            f"{str(lost.iloc[0])[:30]!r})."
+        )
+    return notes
 
 
 def _given(frame: pd.DataFrame, time: str | None, target: str | None) -> tuple[str, str]:
@@ -90,20 +120,10 @@ def _check_steps(season: int, horizon: int) -> None:
             raise UserError(f"--{option} of task 'series' must be from 1 to {most:,} steps, got {value!r}.")
 
 
-def _check_known(frame: pd.DataFrame, known: Sequence[str], target: pd.Series) -> None:
-    """Raise ``UserError`` for a known column without numbers, or one that tells the target of its own moment."""
+def _check_known(frame: pd.DataFrame, known: Sequence[str]) -> None:
+    """Raise ``UserError`` for a known column without numbers."""
     for name in known:
         if not pd.api.types.is_numeric_dtype(frame[name]):
             raise UserError(f"--known '{name}' is not numeric. Write it as numbers, e.g. 0 and 1.")
-        both = frame[name].notna() & target.notna()
-        if not both.any():
+        if not frame[name].notna().any():
             raise UserError(f"--known '{name}' has no value. Leave it out.")
-        values, wanted = frame[name][both].to_numpy(np.float64), target[both].to_numpy(np.float64)
-        if values.std() == 0 or wanted.std() == 0:
-            continue
-        together = abs(float(np.corrcoef(values, wanted)[0, 1]))
-        if len(values) > 2 and together >= COPY:
-            raise UserError(
-                f"--known '{name}' tells the target of the same moment (correlation {together:.4f}), which is not "
-                "known when a forecast is made. Leave it out of --known, and out of the table if it is a copy."
-            )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,12 +18,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.base.contract.task import Config
+from trainables.base.tables.series.naive import NOTHING, RELATIVE_TO, naive_map
 from trainables.base.tables.series.sequences import SequenceFacts
 from trainables.base.training.attention import AttentionBlock
 
 CODE = 8  # numbers that describe a step of the horizon before what is known of its moment joins them
 MIN_SPREAD = 1e-2  # of a window, in standard deviations of the target: a constant window is not blown up
 MIN_STEPS = 4
+FORECASTERS = ("dlinear", "lstm", "tcn", "patchtst")  # values of ``family`` in a configuration
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a network reads windows.
+
+    Attributes:
+        share: Of the window that is read.
+        relative_to: The naive forecast whose error the network forecasts, see ``naive_map``; ``"nothing"`` for the
+            difference to the mean of what is read.
+    """
+
+    share: float = 1.0
+    relative_to: str = NOTHING
 
 
 class Forecaster(nn.Module):
@@ -30,20 +47,27 @@ class Forecaster(nn.Module):
 
     Args:
         facts: Of the data.
-        share: Of the window that is read.
+        reading: Of windows.
     """
 
-    def __init__(self, facts: SequenceFacts, share: float) -> None:
+    start: Tensor | None
+
+    def __init__(self, facts: SequenceFacts, reading: Reading) -> None:
         super().__init__()
-        self.steps = min(facts.length, max(MIN_STEPS, round(share * facts.length)))
+        self.steps = min(facts.length, max(MIN_STEPS, round(reading.share * facts.length)))
+        start = None
+        if reading.relative_to != NOTHING:
+            start = torch.tensor(naive_map(reading.relative_to, facts.length, facts.season, facts.horizon))
+        self.register_buffer("start", start, persistent=False)  # no weight: it is computed
 
     def forward(self, past: Tensor, future: Tensor) -> Tensor:
         """Map windows and what is known of the moments to forecasts (rows, horizon), on the target's scale."""
-        past = past[:, :, -self.steps :]
+        whole, past = past[:, 0], past[:, :, -self.steps :]
         centre = past[:, :1].mean(dim=2, keepdim=True)
         spread = past[:, :1].std(dim=2, keepdim=True, correction=0).clamp(min=MIN_SPREAD)
         standardised = torch.cat([(past[:, :1] - centre) / spread, past[:, 1:]], dim=1)
-        return self.forecast(standardised, future) * spread[:, 0] + centre[:, 0]
+        start = centre[:, 0] if self.start is None else whole @ self.start
+        return self.forecast(standardised, future) * spread[:, 0] + start
 
     @abstractmethod
     def forecast(self, past: Tensor, future: Tensor) -> Tensor:
@@ -57,12 +81,12 @@ class DLinear(Forecaster):
 
     Args:
         facts: Of the data.
-        share: Of the window that is read.
+        reading: Of windows.
         smoothing: Steps of the moving average.
     """
 
-    def __init__(self, facts: SequenceFacts, share: float, smoothing: int) -> None:
-        super().__init__(facts, share)
+    def __init__(self, facts: SequenceFacts, reading: Reading, smoothing: int) -> None:
+        super().__init__(facts, reading)
         self.smoothing = min(smoothing, self.steps)
         inputs = facts.channels * self.steps
         self.trend, self.rest = nn.Linear(inputs, facts.horizon), nn.Linear(inputs, facts.horizon, bias=False)
@@ -112,14 +136,14 @@ class LSTM(Forecaster):
 
     Args:
         facts: Of the data.
-        share: Of the window that is read.
+        reading: Of windows.
         width: Of the state.
         n_layers: On top of each other.
         dropout: Between layers and of the description.
     """
 
-    def __init__(self, facts: SequenceFacts, share: float, width: int, n_layers: int, dropout: float) -> None:
-        super().__init__(facts, share)
+    def __init__(self, facts: SequenceFacts, reading: Reading, width: int, n_layers: int, dropout: float) -> None:
+        super().__init__(facts, reading)
         between = dropout if n_layers > 1 else 0.0
         self.reader = nn.LSTM(facts.channels, width, n_layers, batch_first=True, dropout=between)
         self.head = Steps(width, facts, dropout)
@@ -162,14 +186,14 @@ class TCN(Forecaster):
 
     Args:
         facts: Of the data.
-        share: Of the window that is read.
+        reading: Of windows.
         width: Channels of a block.
         blocks: Each with twice the dilation of the one before.
         dropout: After each convolution and of the description.
     """
 
-    def __init__(self, facts: SequenceFacts, share: float, width: int, blocks: int, dropout: float) -> None:
-        super().__init__(facts, share)
+    def __init__(self, facts: SequenceFacts, reading: Reading, width: int, blocks: int, dropout: float) -> None:
+        super().__init__(facts, reading)
         self.blocks = nn.Sequential(
             *(CausalBlock(width if i else facts.channels, width, 2**i, dropout) for i in range(blocks))
         )
@@ -187,7 +211,7 @@ class PatchTST(Forecaster):
 
     Args:
         facts: Of the data.
-        share: Of the window that is read.
+        reading: Of windows.
         patch: Steps of a patch.
         width: Of a patch's vector, a multiple of ``heads``.
         heads: Of attention.
@@ -196,9 +220,9 @@ class PatchTST(Forecaster):
     """
 
     def __init__(
-        self, facts: SequenceFacts, share: float, patch: int, width: int, heads: int, n_layers: int, dropout: float
+        self, facts: SequenceFacts, reading: Reading, patch: int, width: int, heads: int, n_layers: int, dropout: float
     ) -> None:
-        super().__init__(facts, share)
+        super().__init__(facts, reading)
         self.patch = min(patch, self.steps)
         self.stride = max(1, self.patch // 2)
         count = 1 + -(-(self.steps - self.patch) // self.stride)
@@ -227,13 +251,14 @@ def build_forecaster(config: Config, facts: Mapping[str, Any]) -> Forecaster:
         config: As ``search_spaces/series.py`` draws it.
         facts: Of the data, the fact ``sequence`` among them.
     """
-    sequence, share, family = SequenceFacts.from_facts(facts), float(config["window"]), config["family"]
+    sequence, family = SequenceFacts.from_facts(facts), config["family"]
+    reading = Reading(float(config["window"]), str(config.get(RELATIVE_TO, NOTHING)))
     if family == "dlinear":
-        return DLinear(sequence, share, int(config["smoothing"]))
+        return DLinear(sequence, reading, int(config["smoothing"]))
     width, dropout = int(config["width"]), float(config["dropout"])
     if family == "lstm":
-        return LSTM(sequence, share, width, int(config["n_layers"]), dropout)
+        return LSTM(sequence, reading, width, int(config["n_layers"]), dropout)
     if family == "tcn":
-        return TCN(sequence, share, width, int(config["blocks"]), dropout)
+        return TCN(sequence, reading, width, int(config["blocks"]), dropout)
     layers, heads = int(config["n_layers"]), int(config["heads"])
-    return PatchTST(sequence, share, int(config["patch"]), width, heads, layers, dropout)
+    return PatchTST(sequence, reading, int(config["patch"]), width, heads, layers, dropout)

@@ -29,11 +29,12 @@ SEQUENCES: dict[str, int | float | str] = {
 }
 
 
-def series_reference(*, small: bool) -> dict[str, bool | int | float | str]:
+def series_reference(*, small: bool, relative_to: str) -> dict[str, bool | int | float | str]:
     """Return a series' reference: a linear map of the window, and what the other families try first.
 
     Args:
         small: Whether the task's space is ``series_small``.
+        relative_to: The naive forecast whose error it learns, see ``naive_map``.
     """
     batch = {"windows_a_batch": 8} if small else {}
-    return {**table_reference(small=small), **SEQUENCES, **batch, "relative_to": "season before", "family": "dlinear"}
+    return {**table_reference(small=small), **SEQUENCES, **batch, "relative_to": relative_to, "family": "dlinear"}

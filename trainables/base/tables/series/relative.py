@@ -1,7 +1,7 @@
 """Targets of models of tables relative to the window before them, so that trees and neighbours follow a trend.
 
 A tree averages targets that it has seen and never leaves their range. What a model of a table learns is therefore the
-difference to a naive forecast in units of the window's spread, as models of sequences standardise their windows (see
+difference to a naive forecast in units of the window's spread, as networks on windows do within themselves (see
 ``networks``); a search decides to which forecast, or to none.
 """
 
@@ -15,17 +15,15 @@ import numpy as np
 
 from trainables.base.contract.data import TrainingData, digest_arrays
 from trainables.base.contract.task import Config
-from trainables.base.tables.series.networks import MIN_SPREAD
+from trainables.base.tables.series.naive import NOTHING, RELATIVE_TO, naive_map
+from trainables.base.tables.series.networks import FORECASTERS, MIN_SPREAD
 from trainables.base.tables.series.sequences import SequenceFacts, SeriesInputs, training_inputs
 from trainables.base.training.loop import CENTRE, SPREAD
 
-RELATIVE_TO = "relative_to"  # key of a configuration: "nothing" where it is absent, "last value" or "season before"
-NOTHING, SEASON_BEFORE = "nothing", "season before"
 
-
-def is_relative(config: Mapping[str, Any]) -> bool:
-    """Return whether a model of a configuration forecasts differences."""
-    return bool(config.get(RELATIVE_TO, NOTHING) != NOTHING)
+def has_relative_target(config: Mapping[str, Any]) -> bool:
+    """Return whether a configuration is of a model of tables that forecasts differences to a naive forecast."""
+    return config["family"] not in FORECASTERS and config.get(RELATIVE_TO, NOTHING) != NOTHING
 
 
 def zero_and_unit(inputs: SeriesInputs, facts: SequenceFacts, relative_to: str) -> tuple[np.ndarray, np.ndarray]:
@@ -34,13 +32,12 @@ def zero_and_unit(inputs: SeriesInputs, facts: SequenceFacts, relative_to: str) 
     Args:
         inputs: n rows.
         facts: Of their windows.
-        relative_to: ``"last value"`` or ``"season before"``, which is the last value where a window holds no season.
+        relative_to: See ``naive_map``.
     """
     past = inputs.windows[:, 0]
-    season = facts.season if relative_to == SEASON_BEFORE and facts.season <= past.shape[1] else 1
-    place = past.shape[1] - season + (inputs.ahead - 1) % season
+    forecasts = past @ naive_map(relative_to, facts.length, facts.season, facts.horizon)
     spread = np.maximum(past.std(axis=1), MIN_SPREAD)
-    return past[inputs.window, place], spread[inputs.window]
+    return forecasts[inputs.window, inputs.ahead - 1], spread[inputs.window]
 
 
 def relative_data(config: Config, data: TrainingData) -> TrainingData:
@@ -49,10 +46,10 @@ def relative_data(config: Config, data: TrainingData) -> TrainingData:
     Validation rows get what turns outputs back (see ``Validation``), so that all losses are of the target itself.
 
     Args:
-        config: Of a model of tables.
+        config: Of a trial; networks on windows learn the target itself.
         data: Of a series, see ``with_sequences``.
     """
-    if not is_relative(config):
+    if not has_relative_target(config):
         return data
     facts, relative_to = SequenceFacts.from_facts(data.facts), str(config[RELATIVE_TO])
     zero, unit = zero_and_unit(training_inputs(data, "train"), facts, relative_to)
@@ -65,7 +62,7 @@ def relative_data(config: Config, data: TrainingData) -> TrainingData:
 
 def absolute(outputs: np.ndarray, inputs: SeriesInputs, facts: SequenceFacts, config: Config) -> np.ndarray:
     """Return the outputs (n, 1) of a model of ``relative_data`` on the target's scale."""
-    if not is_relative(config):
+    if not has_relative_target(config):
         return outputs
     zero, unit = zero_and_unit(inputs, facts, str(config[RELATIVE_TO]))
     return np.asarray(outputs * unit[:, None] + zero[:, None], dtype=np.float32)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from trainables.base.tables.series.grid import DAY, Layout, OneSeries
+from trainables.base.tables.series.grid import Layout, OneSeries
+from trainables.base.tables.series.times import DAY
 from trainables.base.tables.series.windows import WINDOW, windows_of
 
 MAX_LAGS = 28  # last values that a row holds

@@ -1,6 +1,6 @@
 """Windows of the past, as rows carry them: what models of sequences read beside the columns that all models read.
 
-A window is base64 text of float32 numbers (channels, length), so that a row is whole by itself, survives JSON, and
+A window is base64 text of float64 numbers (channels, length), so that a row is whole by itself, survives JSON, and
 costs memory once: rows of one origin share the text. Missing values are filled with the last one before.
 """
 
@@ -16,7 +16,7 @@ from trainables.base.tables.series.grid import Layout, OneSeries
 
 WINDOW = "window of the past"
 MIN_WINDOW, MAX_WINDOW, SEASONS = 16, 128, 4  # steps; a window has this many seasons where they fit
-NUMBERS = "<f4"
+NUMBERS = "<f8"  # a level may be large beside its changes
 
 
 def window_length(layout: Layout) -> int:
@@ -57,7 +57,7 @@ def read_windows(column: pd.Series, channels: int, length: int) -> tuple[np.ndar
         length: Of a window.
 
     Returns:
-        The different windows (windows, channels, length) float32, and the position of each row's (n,) int32.
+        The different windows (windows, channels, length) float64, and the position of each row's (n,) int32.
 
     Raises:
         UserError: A cell holds no such window.
