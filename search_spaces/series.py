@@ -17,7 +17,7 @@ from search_spaces.tabular import BATCH_SIZES, suggest_boosting, suggest_embedde
 
 FAMILIES = ("dlinear", "boosting", "mlp", "lstm", "tcn", "patchtst", "neighbours", "embedded")  # order of their turns
 WINDOW_SHARES = (0.25, 0.5, 1.0)
-RELATIVE_TO = ("season before", "season and trend", "last value", "nothing")  # whose error a model learns
+RELATIVE_TO = ("season before", "season and trend", "last value", "exponential smoothing", "nothing")
 HEADS = 4  # of attention; its width is a multiple
 
 

@@ -113,7 +113,7 @@ class Series(TabularTask):
 
     def _take_on(self, frame: pd.DataFrame) -> None:
         """Set what a task says of itself from what the series turned out to be."""
-        from trainables.base.tables.series.naive import best_start
+        from trainables.base.tables.series.naive import best_start, fitted_smoothing
         from trainables.base.tables.series.rows import CARRIED, UNREAD, lag_columns
 
         columns, rows = lag_columns(self._layout), len(frame)
@@ -122,8 +122,9 @@ class Series(TabularTask):
         self.numeric = tuple(name for name in columns.numeric if frame[name].nunique() > 1)
         small = rows < SMALL_ROWS
         self.space_name = "series_small" if small else "series"
-        start = best_start(frame.iloc[self.split(frame, 0).train], self._layout)
-        self.reference = series_reference(small=small, relative_to=start)
+        train = frame.iloc[self.split(frame, 0).train]
+        self._layout = replace(self._layout, smoothing=fitted_smoothing(train, self._layout))
+        self.reference = series_reference(small=small, relative_to=best_start(train, self._layout))
         self.facts = replace(
             type(self).facts,
             name=task_name("series", self.path, self.target),

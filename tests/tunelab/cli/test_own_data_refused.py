@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.pictures import SHAPES, write_pictures
 from tests.reviews import reviews
 from tests.trainables.test_series import sales
 from tunelab.cli.main import main
@@ -53,3 +54,34 @@ def test_a_sentence_and_code_2(
     assert (ended.value.code, "Traceback" in shown) == (2, False)
     assert says in " ".join(shown.split())
     assert [path.name for path in tmp_path.iterdir()] == ["own.csv"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("one class", "two are needed: one folder a class"),
+        ("empty class", "two are needed: one folder a class"),
+        ("one picture", "The class 'triangle' has 1 picture(s), but each needs 3"),
+        ("deeper", "The classes may be one folder deeper"),
+        ("splits", "The folders of 'shapes' are splits"),
+        ("a picture", "is a binary file"),
+    ],
+)
+def test_pictures_that_cannot_be_learned_end_the_same_way(
+    change: str, says: str, in_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shapes = {"one class": SHAPES[:1], "empty class": SHAPES[:1], "splits": ("train", "test")}.get(change, SHAPES)
+    root = write_pictures(in_folder, each=10, shapes=shapes)
+    if change == "empty class":
+        (root / "empty").mkdir()
+    elif change == "one picture":
+        for path in sorted((root / "triangle").iterdir())[1:]:
+            path.unlink()
+    data = {"deeper": ".", "a picture": "shapes/circle/0.png"}.get(change, "shapes")
+    monkeypatch.setattr(sys, "argv", ["tunelab", "sweep", "images", "--data", data])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr().err
+    assert (ended.value.code, "Traceback" in shown) == (2, False)
+    assert says in " ".join(shown.split())
+    assert [path.name for path in in_folder.iterdir()] == ["shapes"]

@@ -38,6 +38,7 @@ class Layout:
         past: Numeric columns that are known up to the moment of the forecast.
         zone: Offset from UTC that every moment is written with, such as ``"+09:00"``; empty for none, or for several.
         missing: Numbers of the target that mean a missing one.
+        smoothing: Parameters of exponential smoothing, fitted on the training moments; empty before that.
     """
 
     time: str
@@ -52,6 +53,7 @@ class Layout:
     past: tuple[str, ...] = ()
     zone: str = ""
     missing: tuple[float, ...] = ()
+    smoothing: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values that ``from_json`` reads."""
@@ -66,7 +68,7 @@ class Layout:
                 "step": Step(**stored["step"]),
                 "known": tuple(stored["known"]),
                 "past": tuple(stored["past"]),
-                "missing": tuple(stored.get("missing", ())),  # models of earlier versions lack it
+                **{name: tuple(stored.get(name, ())) for name in ("missing", "smoothing")},  # earlier models lack them
             }
         )
 

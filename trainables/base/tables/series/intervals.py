@@ -7,7 +7,7 @@ moments, so that n rows are worth about n / h (blocks as of Chernozhukov, Wüthr
 Conformal Inference Methods for Predictive Machine Learning with Dependent Data").
 
 Validation is a short and recent part, which may lack what happens now and then: a crisis, a jump. The errors of a naive
-forecast on the training moments, which it was not fitted to, tell how large such errors are beside usual ones. In units
+forecast on the training moments, to which it has four parameters or none, tell how large such errors are. In units
 of the model's errors on validation they count too, and the wider interval of both is taken.
 """
 

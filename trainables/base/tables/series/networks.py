@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.base.contract.task import Config
-from trainables.base.tables.series.naive import NOTHING, RELATIVE_TO, naive_map
+from trainables.base.tables.series.naive import NOTHING, RELATIVE_TO
 from trainables.base.tables.series.sequences import SequenceFacts
 from trainables.base.training.attention import AttentionBlock
 
@@ -57,7 +57,7 @@ class Forecaster(nn.Module):
         self.steps = min(facts.length, max(MIN_STEPS, round(reading.share * facts.length)))
         start = None
         if reading.relative_to != NOTHING:
-            start = torch.tensor(naive_map(reading.relative_to, facts.length, facts.season, facts.horizon))
+            start = torch.tensor(facts.start(reading.relative_to))
         self.register_buffer("start", start, persistent=False)  # no weight: it is computed
 
     def forward(self, past: Tensor, future: Tensor) -> Tensor:

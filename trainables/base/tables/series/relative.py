@@ -15,7 +15,7 @@ import numpy as np
 
 from trainables.base.contract.data import TrainingData, digest_arrays
 from trainables.base.contract.task import Config
-from trainables.base.tables.series.naive import NOTHING, RELATIVE_TO, naive_map
+from trainables.base.tables.series.naive import NOTHING, RELATIVE_TO
 from trainables.base.tables.series.networks import FORECASTERS, MIN_SPREAD
 from trainables.base.tables.series.sequences import SequenceFacts, SeriesInputs, training_inputs
 from trainables.base.training.loop import CENTRE, SPREAD
@@ -35,7 +35,7 @@ def zero_and_unit(inputs: SeriesInputs, facts: SequenceFacts, relative_to: str) 
         relative_to: See ``naive_map``.
     """
     past = inputs.windows[:, 0]
-    forecasts = past @ naive_map(relative_to, facts.length, facts.season, facts.horizon)
+    forecasts = past @ facts.start(relative_to)
     spread = np.maximum(past.std(axis=1), MIN_SPREAD)
     return forecasts[inputs.window, inputs.ahead - 1], spread[inputs.window]
 

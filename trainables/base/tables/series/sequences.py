@@ -13,6 +13,7 @@ from trainables.base.contract.data import Splits, TrainingData, digest_arrays
 from trainables.base.kinds.target_scale import TargetScale
 from trainables.base.tables.inputs import TableInputs
 from trainables.base.tables.series.grid import Layout
+from trainables.base.tables.series.naive import naive_map
 from trainables.base.tables.series.rows import AHEAD, at_the_moment, calendar
 from trainables.base.tables.series.windows import WINDOW, channels, read_windows, window_length
 
@@ -33,6 +34,7 @@ class SequenceFacts:
         positions: Columns of the table's matrix that are known of a forecast moment.
         calendar: Columns of the calendar, each read as a point on a circle.
         season: Steps after which values are alike.
+        smoothing: Parameters of exponential smoothing, see ``naive_map``.
     """
 
     length: int
@@ -42,14 +44,20 @@ class SequenceFacts:
     positions: tuple[int, ...]
     calendar: tuple[str, ...]
     season: int = 1
+    smoothing: tuple[float, ...] = ()
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> SequenceFacts:
         """Read the fact ``sequence``."""
         stored: Mapping[str, Any] = facts[SEQUENCE]
         lists = {name: tuple(stored[name]) for name in ("mean", "std", "positions", "calendar")}
-        season = int(stored.get("season", 1))  # models of earlier versions lack it, and need none
+        season = int(stored.get("season", 1))  # models of earlier versions lack this and the next, and need none
+        lists["smoothing"] = tuple(stored.get("smoothing", ()))
         return cls(length=int(stored["length"]), horizon=int(stored["horizon"]), season=season, **lists)
+
+    def start(self, relative_to: str) -> np.ndarray:
+        """Return the matrix (length, horizon) of the naive forecast that a model starts from, see ``naive_map``."""
+        return naive_map(relative_to, self.length, self.season, self.horizon, self.smoothing)
 
     @property
     def channels(self) -> int:
@@ -150,6 +158,7 @@ def _fit(
         (*known, *groups),
         tuple(name for name in calendar(layout) if name in numeric and _period(name)),
         layout.season,
+        layout.smoothing,
     )
 
 
