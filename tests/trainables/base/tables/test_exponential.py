@@ -12,7 +12,7 @@ PARAMETERS = Smoothing(level=0.4, trend=0.1, season=0.2, damping=0.9)
 
 def window(length: int, season: int) -> np.ndarray:
     draw, steps = np.random.default_rng(0), np.arange(length)
-    return 50 + 0.3 * steps + 5 * np.sin(2 * np.pi * steps / season) + draw.normal(size=length)
+    return np.asarray(50 + 0.3 * steps + 5 * np.sin(2 * np.pi * steps / season) + draw.normal(size=length))
 
 
 def test_it_forecasts_what_the_same_parameters_forecast_in_statsmodels() -> None:
@@ -45,7 +45,7 @@ def test_parameters_with_the_smallest_error_are_taken_from_stable_ones() -> None
 
     def error(tried: Smoothing) -> float:
         seen.append(tried)
-        return sum((getattr(tried, name) - getattr(wanted, name)) ** 2 for name in (*GRID, "seasons"))
+        return float(sum((getattr(tried, name) - getattr(wanted, name)) ** 2 for name in (*GRID, "seasons")))
 
     assert fit_smoothing(error, seasonal=True) == wanted
     assert all(tried.trend <= tried.level and tried.season <= 1 - tried.level for tried in seen if tried.seasons)

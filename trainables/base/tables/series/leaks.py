@@ -63,4 +63,4 @@ def _unexplained(found: Sequence[OneSeries], name: str, shift: int) -> float:
     both = both[:, np.isfinite(both).all(axis=0)]
     if both.shape[1] < MIN_VALUES or not both.std(axis=1).all():
         return 1.0
-    return float(1 - np.corrcoef(both)[0, 1] ** 2)
+    return float(1 - np.asarray(np.corrcoef(both))[0, 1] ** 2)
