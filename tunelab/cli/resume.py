@@ -74,8 +74,8 @@ def run_command(
     spec = resumed_spec(session, given)
     if (widen or drop) and spec.trials == session.spec["trials"] and is_finished(home, name):
         raise UserError(
-            f"--widen and --drop change the trials to come, and '{name}' has all of its {spec.trials}: give more with "
-            f"--trials, e.g. --trials {2 * (spec.trials or 1)}."
+            f"--widen and --drop change the trials to come, and '{name}' has ended: give more with --trials, e.g. "
+            f"--trials {2 * (spec.trials or 1)}."
         )
     try:
         os.chdir(session.folder)  # task files and data were named from there

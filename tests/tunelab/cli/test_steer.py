@@ -151,3 +151,18 @@ def test_a_search_that_has_ended_is_not_steered_while_its_winner_is_evaluated(
     code, out, error = run("steer toy-1 add x=0.1")
     assert (code, out) == (2, "")
     assert "has ended" in error
+
+
+def test_ctrl_c_ends_the_view_and_not_the_sweep(
+    controller: SearchController, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Pressed:
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("tunelab.cli.watch.time", Pressed)
+    code, _, error = run("watch toy-1")
+    assert code == 0
+    assert "trial   0  finished" in error
+    assert "stopped before" not in error
