@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import runpy
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 
+from search_spaces.domains import space_of_dict
 from search_spaces.errors import UserError, describe_error, unknown
 from search_spaces.python_file import PythonFile
 from search_spaces.space import Config, SearchSpace
@@ -32,15 +34,15 @@ ENTRY_POINTS = "tunelab.spaces"
 
 def space_names() -> list[str]:
     """Return names of the spaces in this package: the files that hold ``space``."""
-    no_spaces = {"changes", "errors", "optuna_logging", "python_file", "space", "values"}
+    no_spaces = {"changes", "domains", "errors", "optuna_logging", "python_file", "space", "values"}
     return sorted({module.name for module in pkgutil.iter_modules(__path__)} - no_spaces)
 
 
 def get_space(name: str) -> SearchSpace:
     """Return a space by the name of its file here, an entry point of a package, or the path of a Python file.
 
-    An entry point names a ``SearchSpace``; a Python file defines one as ``space``, or under the name behind a colon
-    (``train.py:wide``); there a plain function of an Optuna trial is enough. Names of this package come first.
+    An entry point names what ``as_space`` takes; a Python file defines it as ``space``, or under the name behind a
+    colon (``train.py:wide``). Names of this package come first.
 
     Raises:
         UserError: there is no such space, it is not a ``SearchSpace``, or nothing can be drawn from it.
@@ -69,20 +71,23 @@ def _installed_space(name: str) -> SearchSpace:
         raise UserError(
             f"The installed space '{name}' ({entry.value}) does not load: {describe_error(error)}."
         ) from error
-    return _checked(space, f"The installed space '{name}' ({entry.value})")
+    return as_space(space, f"The installed space '{name}' ({entry.value})")
 
 
 def as_space(value: object, where: str) -> SearchSpace:
-    """Return a search space from a ``SearchSpace`` or a plain function of an Optuna trial, after some draws from it.
+    """Return a search space, after some draws from it.
 
     Args:
-        value: what the user gave.
+        value: what the user gave: a ``SearchSpace``, a plain function of an Optuna trial, or a dict of Optuna's
+            distributions or of Ray Tune's domains.
         where: how messages name it.
 
     Raises:
-        UserError: it is neither, or it cannot be drawn from.
+        UserError: it is none of these, or it cannot be drawn from.
     """
-    if callable(value) and not isinstance(value, SearchSpace):
+    if isinstance(value, Mapping):
+        value = space_of_dict(value, where)
+    elif callable(value) and not isinstance(value, SearchSpace):
         value = SearchSpace(getattr(value, "__name__", "space"), value)
     return _checked(value, where)
 
@@ -103,10 +108,18 @@ def _space_of_file(file: PythonFile) -> SearchSpace:
 def _checked(space: object, where: str) -> SearchSpace:
     """Return a user's own space after some draws, so that a mistake in it is found before a sweep begins."""
     if not isinstance(space, SearchSpace):
-        kind = type(space).__name__
-        raise UserError(f"{where} must give a SearchSpace or a function of an Optuna trial; it defines {kind}.")
+        raise UserError(
+            f"{where} must be a SearchSpace, a function of an Optuna trial, or a dict of Optuna's distributions; got "
+            f"{'nothing' if space is None else type(space).__name__}."
+        )
     try:
         space.distributions()
+        differs = space.unstable()
     except Exception as error:
         raise UserError(f"{where} cannot be drawn from: {describe_error(error)}.") from error
+    if differs is not None:
+        raise UserError(
+            f"{where} gives another '{differs}' each time for the same parameters: draw everything with "
+            "trial.suggest_*, so that a trial can be repeated."
+        )
     return space

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 MAX_WORDS = 2_000  # characters of an exception in one line
 CUT = " … ({count:,} characters left out) … "
+MAX_NAMES = 30  # that an error lists
 NEAR = 0.5  # difflib's similarity above which a name is worth suggesting
 
 
@@ -59,7 +60,7 @@ def did_you_mean(given: str, names: Iterable[str]) -> str:
 
 
 def unknown(what: str, given: str, available: Iterable[str]) -> UserError:
-    """Return the error for a name that is not in a list, with the nearest name and all that there are.
+    """Return the error for a name that is not in a list, with the nearest name and those that there are.
 
     Args:
         what: Kind of the name, e.g. ``"task"``.
@@ -67,4 +68,7 @@ def unknown(what: str, given: str, available: Iterable[str]) -> UserError:
         available: All names of this kind.
     """
     names = sorted(available)
-    return UserError(f"Unknown {what} '{given}'.{did_you_mean(given, names)} Available: {', '.join(names)}.")
+    hint = did_you_mean(given, names)
+    if len(names) > MAX_NAMES:
+        names = [*names[:MAX_NAMES], f"… ({len(names):,})"]
+    return UserError(f"Unknown {what} '{given}'.{hint} Available: {', '.join(names)}.")

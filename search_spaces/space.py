@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -117,15 +118,27 @@ class SearchSpace:
         found: dict[str, BaseDistribution] = {}
         choices: dict[str, dict[ParamValue, Any]] = {}
         sampler = optuna.samplers.RandomSampler(seed=0)
-        for _ in range(PROBES):
-            with quiet_optuna():
+        with quiet_optuna(), warnings.catch_warnings():
+            warnings.filterwarnings("error", r"Inconsistent\s")  # one name with two ranges
+            for _ in range(PROBES):
                 trial = optuna.create_study(sampler=sampler).ask()  # one study would allow no range that depends
-            drawing = PlainTrial(trial)
-            self._draw(drawing)
-            choices |= drawing.choices
-            for name, distribution in trial.distributions.items():
-                found[name] = widened(name, found[name], distribution) if name in found else distribution
+                drawing = PlainTrial(trial)
+                self._draw(drawing)
+                choices |= drawing.choices
+                for name, distribution in trial.distributions.items():
+                    found[name] = widened(name, found[name], distribution) if name in found else distribution
         return dict(sorted(found.items())), {name: _storable(known) for name, known in choices.items()}
+
+    def unstable(self) -> str | None:
+        """Return the name of a value that differs between two draws of the same parameters; None if none does."""
+        import optuna
+
+        with quiet_optuna():
+            trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1)).ask()
+        first = self(trial)
+        again = self(optuna.trial.FixedTrial(trial.params))
+        names = [name for name in {**first, **again} if repr(first.get(name)) != repr(again.get(name))]
+        return names[0] if names else None
 
     def branches(self) -> list[ParamValue]:
         """Return the choices of ``branch``; none when the space has no branch."""
@@ -166,8 +179,6 @@ def choices_of(description: Mapping[str, Any]) -> list[Any]:
 
 def read_domain(description: Mapping[str, Any]) -> BaseDistribution:
     """Return the distribution that ``SearchSpace.describe`` described, its choices as the values that they are."""
-    import warnings
-
     from optuna.distributions import CategoricalDistribution, json_to_distribution
 
     if "values" not in description:

@@ -55,8 +55,12 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Load a public name on first use."""
+    if name == "__version__":
+        return import_module("tunelab.system.environment").versions()["tunelab"]
     if name not in _HOMES:
-        raise AttributeError(f"module 'tunelab' has no attribute '{name}'")
+        from search_spaces.errors import did_you_mean
+
+        raise AttributeError(f"module 'tunelab' has no attribute '{name}'.{did_you_mean(name, __all__)}")
     return getattr(import_module(_HOMES[name]), name)
 
 

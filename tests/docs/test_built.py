@@ -34,6 +34,11 @@ QUESTIONS = {
     "remove a sweep": ("탐색 지우기", "how-to/cleanup"),
     "what happens with missing values": ("결측값은 어떻게 되는가", "how-to/own-table"),
     "serve a model over HTTP": ("HTTP로 서비스하기", "how-to/predict"),
+    "use my own scheduler": ("직접 만든 스케줄러", "how-to/from-other-tools"),
+    "resume after a reboot": ("재부팅 뒤에", "how-to/resume"),
+    "how to cite": ("인용", "how-to/from-other-tools"),
+    "put a sweep into CI": ("CI에서", "how-to/from-other-tools"),
+    "I come from Ray Tune": ("Ray Tune에서", "how-to/from-other-tools"),
     "what does the place in the published table mean": ("발표된 결과표", "how-to/report"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 import trainables
-from search_spaces import SearchSpace, UserError, get_space, space_names
+from search_spaces import SearchSpace, UserError, as_space, get_space, space_names, unknown
 from search_spaces.space import contains, read_domain
 from search_spaces.values import pack, unpack
 
@@ -114,7 +115,8 @@ SPACE = "from search_spaces import SearchSpace\n\ndef suggest(trial):\n    {}\n\
         (None, "does not exist"),
         ("import nothing_of_this_name", "does not run: ModuleNotFoundError"),
         ("raise SystemExit", "does not run: SystemExit"),
-        ("space = 3", "defines int"),
+        ("space = 3", "got int"),
+        ("x = 3", "got nothing"),
         (SPACE.format("return {}['lr']"), "cannot be drawn from: KeyError: 'lr'"),
         (SPACE.format("return {'lr': trial.suggest_float('lr', 2, 1)}"), "cannot be drawn from: ValueError"),
         (SPACE.format("trial.suggest_float('lr', 0, 1)"), "must return a dict of what fit takes, not NoneType"),
@@ -128,6 +130,43 @@ def test_files_that_are_no_spaces_are_refused_in_one_sentence(code: str | None, 
     with pytest.raises(UserError, match=says) as error:
         get_space(str(path))
     assert "\n" not in str(error.value)
+
+
+def test_a_dict_of_another_librarys_domains_is_a_space() -> None:
+    from ray import tune
+
+    given = {
+        "lr": tune.loguniform(1e-4, 1e-1),
+        "layers": tune.randint(1, 4),
+        "units": tune.qrandint(8, 32, 8),
+        "net": {"act": tune.choice(["relu", (1, 2)]), "bias": True},
+        "seed": tune.grid_search([1, 2]),
+        "dropout": FloatDistribution(0.0, 0.5, step=0.25),
+    }
+    space: SearchSpace = pickle.loads(pickle.dumps(as_space(given, "space=")))
+    assert space.distributions() == {
+        "dropout": FloatDistribution(0.0, 0.5, step=0.25),
+        "layers": IntDistribution(1, 3),
+        "lr": FloatDistribution(1e-4, 1e-1, log=True),
+        "net.act": CategoricalDistribution(("relu", "(1, 2)")),
+        "seed": CategoricalDistribution((1, 2)),
+        "units": IntDistribution(8, 32, step=8),
+    }
+    params = {"lr": 0.01, "layers": 2, "units": 8, "net.act": (1, 2), "seed": 1, "dropout": 0.25}
+    assert space.config(params)["net"] == {"act": (1, 2), "bias": True}
+    with pytest.raises(UserError, match=r"space=: 'lr' cannot be drawn.*Give a function: def space"):
+        as_space({"lr": tune.randn(0, 1)}, "space=")
+
+
+def test_an_error_lists_as_many_names_as_people_read() -> None:
+    said = str(unknown("column", "x1", [f"column_{i}" for i in range(5_000)]))
+    assert said.endswith("… (5,000).")
+    assert len(said) < 1_000
+
+
+def test_one_name_with_two_ranges_is_refused() -> None:
+    with pytest.raises(UserError, match='Inconsistent parameter values for distribution with name "lr"'):
+        as_space(lambda trial: {"a": trial.suggest_float("lr", 0, 1), "b": trial.suggest_float("lr", 0, 2)}, "space=")
 
 
 def test_an_installed_space_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,8 +183,7 @@ def test_an_installed_space_is_found_by_its_entry_point(tmp_path: Path, monkeypa
     assert get_space("mlp").name == "mlp"
     with pytest.raises(UserError, match=r"'gone'.*does not load: ModuleNotFoundError"):
         get_space("gone")
-    with pytest.raises(UserError, match="defines function"):
-        get_space("odd")
+    assert set(get_space("odd").distributions()) == {"lr"}  # a plain function
     with pytest.raises(UserError, match="Did you mean 'cellar'"):
         get_space("celar")
 

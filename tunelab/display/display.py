@@ -92,6 +92,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._shown: set[int] = set()
+        self._errors: set[str] = set()
         self._measure = Measure()
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
@@ -107,6 +108,8 @@ class Lines:
             if trial.status != TrialStatus.RUNNING and trial.number not in self._shown:
                 self._shown.add(trial.number)
                 _say(line_of(trial, self._measure))
+                for error in new_errors([trial], self._errors):
+                    _say(f"  {error}")
 
     def step(self, text: str) -> None:
         _say(tr_text(text))
@@ -195,7 +198,7 @@ def described(description: Mapping[str, Any]) -> list[str]:
 
 
 def line_of(trial: TrialRecord, measure: Measure) -> str:
-    """Return the line of an ended trial. What a failed one said is in the summary, once."""
+    """Return the line of an ended trial."""
     best = trial.best
     head = tr(
         "trial {number:>3}  {status} {epochs:>3} epochs",
@@ -208,6 +211,33 @@ def line_of(trial: TrialRecord, measure: Measure) -> str:
         value = format_number(measure.value(best.val_loss))
         result = tr("{metric} {value} at epoch {epoch}", metric=measure.name, value=value, epoch=best.epoch)
     return f"{head}  {result}  {short_config(trial)}"
+
+
+def new_errors(trials: Sequence[TrialRecord], seen: set[str]) -> list[str]:
+    """Return what failed trials said, each text once; ``seen`` takes up what was returned."""
+    found = list(dict.fromkeys(first_line(trial.error) for trial in trials if trial.error))
+    new = [text for text in found if text not in seen]
+    seen.update(new)
+    return new
+
+
+def failed_text(trials: Sequence[TrialRecord]) -> str:
+    """Return how many trials failed, and what the first of them said; empty when none did."""
+    errors = [trial.error for trial in trials if trial.error]
+    if not errors:
+        return ""
+    return tr_plural(
+        "{count} trial failed: {error}",
+        "{count} trials failed, the first with: {error}",
+        len(errors),
+        count=len(errors),
+        error=first_line(errors[0]),
+    )
+
+
+def first_line(error: str) -> str:
+    """Return what a failed trial said, without its traceback, in the language that is shown."""
+    return tr_text(error.partition("\n")[0])
 
 
 def short_config(trial: TrialRecord, keys: Sequence[str] | None = None) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainables import Splits, Task
-from tunelab.display.display import headline, short_config
+from tunelab.display.display import headline, new_errors, short_config
 from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
 from tunelab.records.text import format_duration, format_number
@@ -57,6 +57,7 @@ class LiveTable:
         self._drawn = 0.0
         self._score = ""
         self._measure = Measure()
+        self._errors: set[str] = set()
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
         self._measure = Measure.from_facts(task.facts)
@@ -82,6 +83,8 @@ class LiveTable:
         now = time.monotonic()
         if now - self._drawn >= REFRESH_SECONDS:
             self._drawn = now
+            for error in new_errors(trials, self._errors):
+                self.note(error)
             self._live.update(self._draw(trials), refresh=True)
 
     def step(self, text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from trainables import Task, TrainingData
-from trainables.base.worker.assignment import loss_of_weights, weights_path
+from trainables.base.worker.assignment import HAS_WEIGHTS, loss_of_weights, weights_path
 from trainables.base.worker.storage import Storage
 from tunelab.launch.retraining import train_with_weights
 from tunelab.records.trial import TrialRecord
@@ -55,13 +55,17 @@ class LeadingWeights:
         return [trial for trial in trials if trial.number in numbers]
 
     def load(self, trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:
-        """Return a trial's weights at its best epoch; train it again, exactly, when there is no file of that epoch.
+        """Return a trial's weights at its best epoch, none of a trial that never had any.
+
+        It is trained again, exactly, when there is no file of that epoch.
 
         The file is of another epoch when a worker continued after the last epoch that counts: beyond the rung at which
         its trial was stopped in deterministic mode, or beyond the checkpoint from which another worker continued.
         """
         from safetensors.torch import load
 
+        if not trial.worker.get(HAS_WEIGHTS, True):
+            return {}
         try:
             content = self._storage.read(weights_path(trial.number))
         except FileNotFoundError:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from trainables import Predictor, Splits, Task
+from trainables.base.worker.assignment import HAS_WEIGHTS
 from tunelab.confirmation.confirm import choose_winner, median_run
 from tunelab.evaluation.candidates import Candidates
 from tunelab.evaluation.ensemble import best_ensemble
@@ -80,7 +81,8 @@ def _single_winner(
     A confirmation judges whole runs. Of a winner that the search had stopped, the run of median loss is trained again.
     """
     chosen = choose_winner(result)
-    if result.confirmation is not None and chosen.status is TrialStatus.STOPPED:
+    has_model = bool(chosen.worker.get(HAS_WEIGHTS, True))
+    if result.confirmation is not None and chosen.status is TrialStatus.STOPPED and has_model:
         log(f"training trial {chosen.number}, which the search had stopped, to its end")
         run = median_run(result)
         repeated = chosen if run is None else replace(chosen, seed=run[0])

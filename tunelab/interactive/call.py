@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import SearchSpace, as_space, get_space
-from search_spaces.errors import UserError, did_you_mean
+from search_spaces.errors import UserError
 from trainables import Task
-from trainables.discovery import FUNCTION_PREFIX
+from trainables.base.functions.signature import check_function
+from trainables.discovery import FUNCTION_PREFIX, task_class
 from tunelab.display.display import Display, Silent, make_display
 from tunelab.interactive.frames import TARGET, keep_frame
+from tunelab.interactive.habits import check_no_table, in_python, unknown_setting, wrong_task
 from tunelab.interactive.notebook_display import NotebookDisplay, in_notebook
 from tunelab.interactive.result import Build, InteractiveResult
 from tunelab.launch.kept_ray import leave_other
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from trainables.base.functions.task import Score, Train
 
-Space = str | Path | SearchSpace | Callable[["optuna.Trial"], Mapping[str, Any]]
+Space = str | Path | SearchSpace | Callable[["optuna.Trial"], Mapping[str, Any]] | Mapping[str, Any]
 FUNCTION_OPTIONS = ("metric", "direction", "build", "test")  # what only a sweep of a function takes
 
 
@@ -56,7 +58,8 @@ def run_sweep(
             ``train(config, trial)``, a ``Task`` or its class, or a whole ``SweepSpec``.
         display: Shows what happens. When None a live table in a notebook and on a terminal, and lines elsewhere; with
             a ``SweepSpec`` nothing.
-        space: The search space: a name, a Python file, a ``SearchSpace``, or a function of an Optuna trial.
+        space: The search space: a name, a Python file, a ``SearchSpace``, a function of an Optuna trial, or a dict of
+            Optuna's distributions or of Ray Tune's domains.
         data: For a function anything, handed to each trial as ``trial.data``; for ``"table"`` a file, a DataFrame
             (pandas, polars, Arrow) or arrays ``(X, y)``.
         target: Column that a table is to predict.
@@ -85,12 +88,12 @@ def run_sweep(
 
 @contextmanager
 def _speaking(language: str | None) -> Iterator[None]:
-    """Choose the language, and say errors that a user can mend in it."""
+    """Choose the language, and say errors that a user can mend in it, and with the names of Python."""
     use_language(language)
     try:
         yield
     except UserError as error:
-        text = tr_text(str(error))
+        text = in_python(tr_text(str(error)))
         raise (error if text == str(error) else UserError(text).with_traceback(error.__traceback__)) from None
 
 
@@ -114,11 +117,11 @@ def _run_any(
     elif isinstance(task, Task) or (isinstance(task, type) and issubclass(task, Task)):
         values, memory = _task_object(task, space, settings)
     elif callable(task):
+        if target is not None:
+            raise UserError("target= belongs to a table: a training function gets all of its data as trial.data.")
         values, memory = _function(task, space, settings, given, data)
     else:
-        raise UserError(
-            f"run_sweep takes a task's name, a Python file, a training function, or a Task; got {type(task).__name__}."
-        )
+        raise wrong_task(task)
     with _display(display) as shown:
         return _run(make_spec(values), memory, shown, own["build"])
 
@@ -132,7 +135,12 @@ def _named_task(
     task: str, space: Space | None, settings: Mapping[str, Any], given: Mapping[str, Any], data: Any, target: str | None
 ) -> tuple[dict[str, Any], InMemory]:
     """Return the settings of a sweep of a task that a name or a Python file leads to, and what they cannot hold."""
+    check_no_table(task)
     values, options = _split_settings(settings)
+    known = {option.name for option in task_class(task).options}
+    for name in options:
+        if name not in known:
+            raise unknown_setting(name, f"the task '{task}'", [*SweepSpec.model_fields, "space", *sorted(known)])
     options |= given if "build" not in given and "test" not in given else _refused(given, task)
     if data is not None:
         options["data"] = _as_path(data, values.get("tracking_uri"))
@@ -157,8 +165,12 @@ def _function(
 ) -> tuple[dict[str, Any], InMemory]:
     """Return the settings of a sweep of a training function, and the task that it becomes."""
     values, options = _split_settings(settings)
-    if options:
-        raise UserError(_unknown_setting(next(iter(options))))
+    for name in options:
+        raise unknown_setting(name, "a training function", [*SweepSpec.model_fields, "data", *FUNCTION_OPTIONS])
+    check_function(train)
+    for name in ("build", "test"):
+        if name in given and not callable(given[name]):
+            raise UserError(f"{name}= must be a function, got {type(given[name]).__name__}.")
     found, values = _space(space, values)
     searched = get_space(str(space)) if isinstance(space, str | Path) else found
     task = _function_task(train, searched, data, given)
@@ -209,12 +221,6 @@ def _function_task(task: Any, space: SearchSpace | None, data: Any, given: Mappi
     first, *further = make_objectives(given.get("metric"), given.get("direction"))
     options = FunctionOptions(first, tuple(further), data, given.get("build"), given.get("test"))
     return FunctionTask(task, space, options)
-
-
-def _unknown_setting(name: str) -> str:
-    known = [*SweepSpec.model_fields, "space", "data", *FUNCTION_OPTIONS]
-    hint = did_you_mean(name, known) or f" It takes {', '.join(known)}."
-    return f"run_sweep takes no '{name}' for a training function.{hint}"
 
 
 def _as_path(data: Any, tracking_uri: str | None) -> str:

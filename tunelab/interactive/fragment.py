@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tunelab.analysis.front import mark
 from tunelab.analysis.outcome import count_text, verdict
+from tunelab.display.display import failed_text
 from tunelab.records.front import FrontPoint, ParetoFront, PointOutcome
 from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
@@ -38,6 +39,8 @@ def result_html(result: SweepResult) -> str:
         lines=[
             verdict(result),
             f"{count_text(result)}, {format_duration(result.wall_seconds)}",
+            failed_text(result.trials),
+            _continued(result),
             tr_text(result.facts.note),
         ],
         trials=best,
@@ -46,6 +49,14 @@ def result_html(result: SweepResult) -> str:
         winner=None if result.best is None else result.best.trial,
         front=front,
     )
+
+
+def _continued(result: SweepResult) -> str:
+    """Return why a search ended early and how to continue it; empty when it did not."""
+    if not result.stopped:
+        return ""
+    how = tr("The same call with name={name} continues it.", name=repr(result.name))
+    return f"{tr('The search ended early: {reason}.', reason=tr_text(result.stopped))} {how}"
 
 
 def progress_html(title: str, lines: Sequence[str], trials: Sequence[TrialRecord], measure: Measure) -> str:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from trainables import Splits, Task
-from tunelab.display.display import headline
+from tunelab.display.display import failed_text, headline
 from tunelab.interactive.fragment import progress_html
 from tunelab.records.measure import Measure
 from tunelab.records.spec import SweepSpec
@@ -64,5 +64,7 @@ class NotebookDisplay:
         self._shown = time.monotonic()
         ended = sum(t.status != TrialStatus.RUNNING for t in self._trials)
         count = tr_plural("{count} trial ended", "{count} trials ended", ended, count=ended) if self._trials else ""
-        page = progress_html(self._title, [self._head, count, self._note], self._trials, self._measure)
+        page = progress_html(
+            self._title, [self._head, count, failed_text(self._trials), self._note], self._trials, self._measure
+        )
         self._handle.update(self._html(page))

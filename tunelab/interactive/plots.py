@@ -24,6 +24,10 @@ class SweepPlots:
     def __init__(self, result: SweepResult) -> None:
         self._result = result
 
+    def __repr__(self) -> str:
+        names = ", ".join(f"{name}()" for name in vars(type(self)) if not name.startswith("_"))
+        return f"<figures of the sweep {self._result.name}: {names}>"
+
     def curves(self) -> go.Figure:
         """Return the validation loss of every trial by epoch."""
         reference = reference_trial(self._result)

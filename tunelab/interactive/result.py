@@ -12,6 +12,7 @@ from search_spaces.errors import UserError
 from trainables.base.contract.objective import Objective
 from trainables.base.functions.task import FunctionOptions, FunctionTask
 from tunelab.analysis.outcome import verdict
+from tunelab.display.display import first_line
 from tunelab.interactive.fragment import result_html
 from tunelab.interactive.plots import SweepPlots
 from tunelab.records.result import SweepResult
@@ -159,7 +160,8 @@ class InteractiveResult(SweepResult):
         return target
 
     def __repr__(self) -> str:
-        return f"<sweep {self.name}: {verdict(self)}>"
+        errors = [first_line(trial.error) for trial in self.trials if trial.error] if self.best is None else []
+        return f"<sweep {self.name}: {' '.join([verdict(self), *errors[:1]])}>"
 
     def _repr_html_(self) -> str:
         return result_html(self)

@@ -98,7 +98,8 @@ class TrialRecord:
         """Show the trial in one line; its curve alone has hundreds of values."""
         measure = self._measure
         value = f" {measure.name} {measure.value(self.val_loss):.6g}" if self.has_result else ""
-        return f"<trial {self.number} {self.status}{value} after {len(self.epochs)} epochs {dict(self.params)}>"
+        error = f": {self.error.splitlines()[0][:200]}" if self.error else ""
+        return f"<trial {self.number} {self.status}{value} after {len(self.epochs)} epochs {dict(self.params)}{error}>"
 
     def shown_as(self, measure: Measure) -> TrialRecord:
         """Return the trial with the name and the sign in which its text has the loss; it is equal to this one."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from search_spaces import UserError, unknown
+from search_spaces import UserError
+from search_spaces.errors import did_you_mean
 from tunelab.records.lookup import Named, find_named
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.search.events import Started, SweepIdentity
@@ -17,6 +18,7 @@ from tunelab.setup.named_files import named_files, named_places
 from tunelab.system.redaction import HIDDEN, without_secrets
 from tunelab.system.trust import check_trusted
 
+SHOWN_NAMES = 10  # of sweeps in an error
 FOLLOWER = re.compile(r"(.+)-([2-9]|[1-9]\d{1,2})")  # no more digits: the names that sweeps are given end in four
 
 
@@ -41,7 +43,10 @@ def find_name(home: Path, wanted: str) -> str:
         raise UserError(f"No sweep '{wanted}': there is none in '{home / 'sweeps'}'. Give the --tracking-uri it has.")
     found = find_named(wanted, [Named(name, (name,), name) for name in newest_sweeps(home)], "sweeps")
     if found is None:
-        raise unknown("sweep", wanted, names)
+        newest = ", ".join(newest_sweeps(home)[:SHOWN_NAMES])
+        raise UserError(
+            f"Unknown sweep '{wanted}'.{did_you_mean(wanted, names)} The newest: {newest}. `tunelab results` lists all."
+        )
     return found
 
 

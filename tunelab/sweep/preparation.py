@@ -11,9 +11,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from trainables import Splits, is_shipped, load_data
+from trainables.base.contract.sending import check_sending
 from tunelab.display.display import Display
 from tunelab.launch.resources import Resources, check_storage, slots
-from tunelab.launch.session import import_tune, ray_running
+from tunelab.launch.session import import_ray, import_tune, ray_running
 from tunelab.setup.resolve import ResolvedSweep, make_folder, with_gpus
 from tunelab.sweep.tracking import SweepTracking
 
@@ -57,8 +58,11 @@ def prepared(
     spec, task = resolved.spec, resolved.task
     if tracking.is_remote:
         tracking.open()
-    # the code of a user's own task may fail: then, too, nothing is written
-    own = None if is_shipped(task) else load_data(task, spec.split_seed)
+    own: Splits | None = None
+    if not is_shipped(task):  # the code of a user's own task may fail: then, too, nothing is written
+        import_ray()  # with our settings, before the check loads it
+        check_sending(task)
+        own = load_data(task, spec.split_seed)
     make_folder(resolved.home)
     display.step(f"{spec.name}: starting Ray, loading {task.facts.name}")
     import_whole("polars")

@@ -72,11 +72,14 @@ def test_time_left_counts_what_ended_since_the_search_began() -> None:
     assert progress.text([record(0, "failed", ended=1010.0)], 1020.0).endswith("1 failed")
 
 
-def test_the_line_of_a_failed_trial_is_short(capsys: pytest.CaptureFixture[str]) -> None:
-    Lines().progress([record(n, "failed", error="ValueError: no such column\n\ntrace") for n in range(3)])
+def test_what_failed_trials_say_is_shown_once_and_without_their_tracebacks(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    failed = [record(n, "failed", error="ValueError: no such column\n\ntrace") for n in range(3)]
+    lines.progress(failed[:2])
+    lines.progress([*failed, record(3, "failed", error="KeyError: 'lr'")])
     err = capsys.readouterr().err
-    assert "no such column" not in err
-    assert len(re.findall(r"trial   \d  failed", err)) == 3
+    assert len(re.findall(r"trial   \d  failed", err)) == 4
+    assert re.findall(r"^  (.*)$", err, re.MULTILINE) == ["ValueError: no such column", "KeyError: 'lr'"]
 
 
 def test_the_headline_says_when_a_trial_can_be_stopped_and_what_lowered_that(store_uri: str) -> None:

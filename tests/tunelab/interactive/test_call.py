@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ import optuna
 import pandas as pd
 import pytest
 import torch
+from optuna.distributions import FloatDistribution
 from sklearn.linear_model import SGDClassifier
 from torch import nn
 
@@ -24,11 +26,13 @@ from tests.displays import Acting
 from tests.toys import Toy
 from tunelab.analysis.whatif import Fate, RecordedSearch, StoppingRules, what_if
 from tunelab.cli.whatif import lines_of
+from tunelab.display.display import Lines
 from tunelab.interactive.result import InteractiveResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialStatus
 from tunelab.search.journal import read_events
 from tunelab.search.replay import replay
+from tunelab.system.environment import versions
 from tunelab.tracking.open import open_store
 from tunelab.tracking.uri import home_of
 
@@ -36,6 +40,7 @@ pytestmark = pytest.mark.usefixtures("ray_session", "in_folder")
 
 INPUTS = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32)
 LABELS = (INPUTS[:, 0] > 0).astype(int)
+LOCK = threading.Lock()
 
 sweep: Any = tunelab.run_sweep  # untyped: what mistakes give is of the wrong type
 
@@ -223,25 +228,42 @@ def test_a_task_class_of_a_cell_is_searched(store_uri: str) -> None:
         (lambda: sweep(train), "needs space=: a function of an Optuna trial"),
         (lambda: sweep(lambda config: 0, space=space), r"must take two arguments, \(config, trial\)"),
         (lambda: sweep(train, space=lambda trial: 3), "space= cannot be drawn from: .*must return a dict"),
-        (lambda: sweep(train, space=3), "space= must give a SearchSpace or a function of an Optuna trial"),
+        (lambda: sweep(train, space=3), "space= must be a SearchSpace, a function of an Optuna trial, or a dict"),
         (lambda: sweep(train, space="mpl"), "Unknown search space 'mpl'. Did you mean 'mlp'"),
         (lambda: sweep(train, space="./no.py:space"), "Search space file 'no.py' does not exist"),
         (lambda: sweep(train, space=space, trails=3), "takes no 'trails'.*Did you mean 'trials'"),
-        (lambda: sweep(train, space=space, trials="many"), "--trials .*got 'many'"),
-        (lambda: sweep(train, space=space, trials=0), "--trials .*got 0"),
+        (lambda: sweep(train, space=space, trials="many"), "trials= .*got 'many'"),
+        (lambda: sweep(train, space=space, trials=0), "trials= .*got 0"),
         (lambda: sweep(train, space=space, direction="up"), "direction must be 'minimize' or 'maximize'"),
         (lambda: sweep(train, space=space, metric=["val_loss", "val_loss"]), "names 'val_loss' twice"),
         (lambda: sweep(train, space=space, metric=["val_loss", "ms"], direction=["minimize"]), "1 directions"),
         (lambda: sweep(train, space=space, metric=["val_loss", "ms"], sampler="cmaes"), "cmaes optimises one metric"),
-        (lambda: sweep(train, space=space, sampler="tpee"), "--sampler .*Did you mean 'tpe'"),
+        (lambda: sweep(train, space=space, sampler="tpee"), "sampler= .*Did you mean 'tpe'"),
         (lambda: sweep(train, space=space, ensemble=3), "cannot be averaged"),
         (lambda: sweep("wime"), "Unknown task 'wime'. Did you mean 'wine'"),
         (lambda: sweep("function:train"), "a Python function that only the program has"),
         (lambda: sweep("./no.py:train"), "Task file 'no.py' does not exist"),
         (lambda: sweep("wine", test=print), "test= belongs to a sweep of a training function"),
-        (lambda: sweep("wine", metric="accuracy"), "Task 'wine' takes no --metric"),
-        (lambda: sweep("wine", colour="red"), "Task 'wine' takes no --colour"),
-        (lambda: sweep("wine", task_options={"colour": "red"}), "Task 'wine' takes no --colour"),
+        (lambda: sweep("wine", metric="accuracy"), "Task 'wine' takes no metric="),
+        (lambda: sweep("wine", colour="red"), "takes no 'colour' for the task 'wine'"),
+        (lambda: sweep("wine", task_options={"colour": "red"}), "takes no 'colour' for the task 'wine'"),
+        (lambda: sweep("wine", n_trials=3), "takes no 'n_trials' for the task 'wine'. Did you mean 'trials'"),
+        (lambda: sweep(train, space=space, num_samples=3), "takes no 'num_samples'.*Did you mean 'trials'"),
+        (lambda: sweep(train, space=space, timeout=60), "Did you mean 'time_budget'"),
+        (lambda: sweep(train, space=space, mode="min"), "Did you mean 'direction'"),
+        (lambda: sweep(train, space=space, gpus_per_trial=99), "gpus_per_trial=99: there are only"),
+        (lambda: sweep(train, space=space, target="y"), "target= belongs to a table"),
+        (lambda: sweep(train, space=space, test="score"), "test= must be a function, got str"),
+        (lambda: sweep(train, space={"lr": (1e-4, 1e-1)}), "a dict in which nothing varies"),
+        (lambda: sweep(train, space=lambda trial: {"lr": os.urandom(2).hex()}), "gives another 'lr' each time"),
+        (lambda: sweep(lambda trial: trial.suggest_int("n", 1, 2)), "An Optuna objective becomes two functions"),
+        (lambda: sweep(nn.Linear(3, 1), space=space), r"A network \(Linear\) was given"),
+        (lambda: sweep(SGDClassifier(), space=space), r"def train\(config, trial\): model = SGDClassifier"),
+        (lambda: sweep(pd.DataFrame({"a": [1]})), "run_sweep\\('table', data=frame, target='COLUMN'\\)"),
+        (lambda: sweep("houses.csv", target="price"), "run_sweep\\('table', data='houses.csv'"),
+        (lambda: sweep("table", data=pd.DataFrame({"a": [1]})), "Add target= with one of"),
+        (lambda: sweep(lambda config, trial: LOCK.locked(), space=space), "'LOCK', of type lock, cannot be sent"),
+        (lambda: sweep(train, space=space, data={"lock": LOCK}), "'data', of type dict, cannot be sent"),
         (lambda: sweep("wine", task_options="red"), "task_options= must be a dict of options of the task, got str"),
         (lambda: sweep(train, space=space, task_options={"trails": 3}), "takes no 'trails'.*Did you mean 'trials'"),
         (lambda: sweep(3), "takes a task's name, a Python file, a training function, or a Task; got int"),
@@ -257,6 +279,42 @@ def test_mistakes_get_a_sentence_and_write_nothing(call: Callable[[], Any], word
     with pytest.raises(UserError, match=words):
         call()
     assert not [path for path in in_folder.rglob("*") if path.is_file() and path.suffix != ".parquet"]
+
+
+def test_the_package_says_its_version_and_what_another_name_may_mean() -> None:
+    assert tunelab.__version__ == versions()["tunelab"]
+    with pytest.raises(AttributeError, match=r"no attribute 'runsweep'.* Did you mean 'run_sweep'"):
+        tunelab.runsweep  # noqa: B018
+
+
+def test_why_trials_failed_is_seen_while_they_do_and_in_the_result(
+    store_uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings: dict[str, Any] = {"trials": 4, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
+    result = sweep(lambda config, trial: config["rate"], Lines(), space=space, **settings)
+    assert capsys.readouterr().err.count("KeyError: 'rate'") == 1  # once, not for every trial
+    assert repr(result).endswith("KeyError: 'rate'>")
+    assert repr(result.trials[0]).endswith("KeyError: 'rate'>")
+    assert "trials failed, the first with: KeyError: &#39;rate&#39;" in result._repr_html_()
+
+
+def test_a_value_that_is_returned_ends_its_trial_and_nothing_is_trained_for_a_model_that_is_not_there(
+    store_uri: str, in_folder: Path
+) -> None:
+    def train(config: Mapping[str, Any], trial: Any) -> torch.Tensor:
+        with (in_folder / "calls.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}\n")
+        return torch.tensor(config["lr"])
+
+    settings: dict[str, Any] = {"trials": 4, "max_epochs": 9, "confirm_top": 0, "tracking_uri": store_uri}
+    domains = {"lr": FloatDistribution(1e-4, 1e-1, log=True)}
+    result = sweep(train, Acting(), space=domains, **settings)
+    assert {trial.status for trial in result.trials} == {TrialStatus.FINISHED}  # no rung has stopped it
+    calls = (in_folder / "calls.txt").read_text().split()
+    assert len(calls) == len(result.trials)
+    assert str(os.getpid()) not in calls
+    with pytest.raises(UserError, match=f"Sweep '{result.name}' kept no model.*its trials reported none"):
+        open_store(store_uri).model_uri(result.name)
 
 
 def test_a_function_of_a_file_is_swept_by_path(in_folder: Path, store_uri: str) -> None:

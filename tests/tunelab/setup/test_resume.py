@@ -49,7 +49,7 @@ def test_a_sweep_is_found_by_its_beginning(tmp_path: Path) -> None:
     assert find_name(tmp_path, "alpha") == "alpha"
     with pytest.raises(UserError, match="fits 2 sweeps: alpha, alphabet"):
         find_name(tmp_path, "al")
-    with pytest.raises(UserError, match="Did you mean 'beta'"):
+    with pytest.raises(UserError, match=r"Did you mean 'beta'.* The newest: "):
         find_name(tmp_path, "bety")
 
 

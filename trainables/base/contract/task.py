@@ -41,6 +41,7 @@ class EpochReport:
             begins, so that a caller that keeps them copies them. None when no model is to be kept.
         save: Writes a checkpoint into an existing folder, from which ``fit(..., checkpoint=folder)`` continues. None
             when a trial is cheap enough to start again.
+        is_last: True if the trial ends with this epoch, whatever its budget, so that no rung can stop it.
     """
 
     epoch: int
@@ -48,6 +49,7 @@ class EpochReport:
     metrics: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, torch.Tensor] | None = None
     save: Callable[[Path], None] | None = None
+    is_last: bool = False
 
 
 class Task(ABC):

@@ -8,11 +8,13 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from trainables.base.functions.signature import function_name, plain_function
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ class FunctionSource:
 
 def describe_function(function: Callable[..., Any]) -> FunctionSource:
     """Describe a function and, one level deep, the functions and classes of the same module that it uses."""
-    code = inspect.unwrap(function)
+    code = plain_function(function)
     text = _source(code)
     variables = inspect.getclosurevars(code) if inspect.isfunction(code) else None
     used = {} if variables is None else {**variables.globals, **variables.nonlocals}
+    used |= _bound(function)
     values = {name: _in_words(value) for name, value in sorted(used.items())}
     modules = {value.__name__ for value in used.values() if isinstance(value, ModuleType)}
     modules |= {str(getattr(value, "__module__", "")) for value in used.values()}
@@ -54,9 +57,17 @@ def describe_function(function: Callable[..., Any]) -> FunctionSource:
         sha.update(f"{name}={value}".encode())
     file = getattr(getattr(code, "__code__", None), "co_filename", "")
     shown = "<notebook>" if "ipykernel" in file or file.startswith("<") else file
-    return FunctionSource(
-        getattr(code, "__name__", type(code).__name__), text, shown, values, packages, sha.hexdigest()
-    )
+    return FunctionSource(function_name(function), text, shown, values, packages, sha.hexdigest())
+
+
+def _bound(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return what a partial, a bound method or an object with ``__call__`` carries along, by name."""
+    inner, found = inspect.unwrap(function), dict[str, Any]()
+    while isinstance(inner, partial):
+        found |= {f"args[{i}]": value for i, value in enumerate(inner.args)} | inner.keywords
+        inner = inspect.unwrap(inner.func)
+    owner = inner.__self__ if inspect.ismethod(inner) else None if inspect.isroutine(inner) else inner
+    return found | {f"self.{name}": value for name, value in getattr(owner, "__dict__", {}).items()}
 
 
 def _source(value: Any) -> str:

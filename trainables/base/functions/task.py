@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,9 @@ from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.objective import Objective
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
+from trainables.base.functions.signature import check_function, plain_function
 from trainables.base.functions.source import FunctionSource, describe_function
-from trainables.base.functions.trial import FunctionTrial
+from trainables.base.functions.trial import ELSEWHERE, FunctionTrial, as_number
 
 if TYPE_CHECKING:
     import torch
@@ -62,15 +62,15 @@ class FunctionTask(Task):
         options: see ``FunctionOptions``.
 
     Raises:
-        UserError: the function does not take two arguments.
+        UserError: it is no function of two arguments.
     """
 
     def __init__(self, function: Train, space: SearchSpace | None, options: FunctionOptions | None = None) -> None:
         self.function = function
         self.search_space = space
         self.function_options = options or FunctionOptions()
+        check_function(function)
         self.source: FunctionSource = describe_function(function)
-        _check_signature(function, self.source.name)
         objective = self.function_options.objective
         self.facts = TaskFacts(
             name=_task_name(self.source.name),
@@ -125,8 +125,7 @@ class FunctionTask(Task):
                 checkpoint=checkpoint,
                 data=self.function_options.data,
             )
-            found = self.function(dict(config), trial)
-            return _returned(found, trial, objectives)
+            return _returned(_call(self.function, config, trial), trial, objectives)
 
         with seeded(seed):
             yield from step_through(run)
@@ -156,7 +155,7 @@ class FunctionTask(Task):
 
     @property
     def modules(self) -> tuple[str, ...]:
-        name = self.function.__module__
+        name = plain_function(self.function).__module__
         module = sys.modules.get(name)
         file = getattr(module, "__file__", None)
         if module is None or name == "__main__" or file is None:  # a notebook's functions travel by value as they are
@@ -164,33 +163,43 @@ class FunctionTask(Task):
         return () if "site-packages" in file else (name,)
 
 
+def _call(function: Train, config: Config, trial: FunctionTrial) -> Any:
+    try:
+        return function(dict(config), trial)
+    except SystemExit as error:
+        if hasattr(error, "ray_terminate_msg"):  # not the function's: Ray ends this process
+            raise
+        raise UserError(
+            f"The function ended its process (exit status {error.code}), as sys.exit and argparse do. Let it return, "
+            "and take settings from config or trial.data."
+        ) from error
+
+
 def _returned(found: Any, trial: FunctionTrial, objectives: Sequence[Objective]) -> EpochReport | None:
     """Return the report that a function's return value is, when it never called ``trial.report``."""
-    if trial.epoch:
+    if trial.reported_elsewhere:
+        raise UserError(ELSEWHERE)
+    if trial.epoch or trial.checkpoint is not None:  # the checkpoint may be that of its last epoch
         return None
     metrics = [objective.metric for objective in objectives]
-    is_number = isinstance(found, int | float) and not isinstance(found, bool)
-    values = {metrics[0]: found} if is_number and len(metrics) == 1 else found
-    if not isinstance(values, Mapping) or not set(metrics) <= set(values):
-        example = ", ".join(f"{metric}=..." for metric in metrics)
-        wanted = f"the value of {metrics[0]}" if len(metrics) == 1 else f"a dict of {' and '.join(metrics)}"
-        raise UserError(
-            f"The function reported nothing: call trial.report({example}) after each epoch, or return {wanted}; it "
-            f"returned {type(found).__name__}."
-        )
-    return trial.as_report(values)
+    values = found
+    if len(metrics) == 1 and as_number(found) is not None:
+        values = {metrics[0]: found}
+    if isinstance(values, Mapping) and set(metrics) <= set(values):
+        return replace(trial.as_report(values), is_last=True)
+    example = ", ".join(f"{metric}=..." for metric in metrics)
+    wanted = f"the value of {metrics[0]}" if len(metrics) == 1 else f"a dict of {' and '.join(metrics)}"
+    raise UserError(
+        f"The function reported nothing: call trial.report({example}) after each epoch, or return {wanted}; it "
+        f"returned {_in_words(found)}."
+    )
 
 
-def _check_signature(function: Train, name: str) -> None:
-    try:
-        inspect.signature(function).bind({}, None)
-    except TypeError as error:
-        raise UserError(
-            f"The function '{name}' must take two arguments, (config, trial): {error}. For example "
-            "def train(config, trial): ..."
-        ) from error
-    except ValueError:  # a builtin without a signature
-        return
+def _in_words(found: Any) -> str:
+    if isinstance(found, Mapping) and found:
+        names = [str(name) for name in found]
+        return f"a dict of {', '.join(names)} (metric={names[0]!r} optimises that one)"
+    return repr(found) if isinstance(found, str | bool | None) else type(found).__name__
 
 
 def _task_name(name: str) -> str:

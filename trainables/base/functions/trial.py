@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from search_spaces.errors import UserError
 from trainables.base.contract.objective import CONSTRAINT, METRIC, Objective
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback
 
 Save = Callable[[Path], None]
+ELSEWHERE = "trial.report was called in a thread of its own: call it in the thread in which the function runs."
+OTHERS = {  # what Optuna's trial has and this one has not, by the beginning of its name
+    "suggest_": "Parameters are drawn by the search space, space(trial), and arrive in config: config['lr'].",
+    "should_prune": "trial.report ends the function when the search stops the trial; leave should_prune out.",
+    "number": "A function does not know the number; trial.seed is another one in each trial.",
+    "params": "The parameters of this trial are in config.",
+    "set_user_attr": "Report numbers by name: trial.report(val_loss=..., accuracy=...).",
+}
 
 
 class TrialStopped(BaseException):
@@ -35,6 +45,7 @@ class FunctionTrial:
         max_epochs: the budget, number of reports.
         checkpoint: folder written by ``save`` in an earlier, interrupted run of this trial; None at a fresh start.
         data: what ``run_sweep(..., data=...)`` was given.
+        reported_elsewhere: another thread has called ``report``, which only the function's own can.
     """
 
     def __init__(
@@ -58,6 +69,13 @@ class FunctionTrial:
         self._send = send
         self._epoch = 0
         self._best = math.inf
+        self._thread = threading.get_ident()
+        self.reported_elsewhere = False
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say what to write in place of what only an ``optuna.Trial`` has."""
+        advice = next((f" {text}" for start, text in OTHERS.items() if name.startswith(start)), "")
+        raise AttributeError(f"The trial of a training function has no '{name}'.{advice}")
 
     @property
     def epoch(self) -> int:
@@ -67,25 +85,25 @@ class FunctionTrial:
     def report(
         self,
         val_loss: float | None = None,
+        epoch: int | None = None,
         *,
         model: Any = None,
         checkpoint: Save | None = None,
-        epoch: int | None = None,
         **metrics: float,
     ) -> None:
         """Report one epoch; ends the function when the search stops the trial.
 
         Args:
             val_loss: the validation loss. Not needed when the sweep optimises another metric.
+            epoch: number of the epoch, from 1; the next one when None. After a checkpoint, give it.
             model: what is trained: an ``nn.Module``, a state dict, or a fitted estimator of scikit-learn, LightGBM or
                 XGBoost. The best epoch's is kept.
             checkpoint: writes what the function needs to continue into an empty folder; with it an interrupted trial
                 continues from there (``trial.checkpoint``) instead of starting again.
-            epoch: number of the epoch, 1-based; the next one when None. After a checkpoint, give it.
             metrics: further numbers by name. The sweep's metric must be among them (or be ``val_loss``).
 
         Raises:
-            UserError: the sweep's metric is missing, or a value is not a number.
+            UserError: the sweep's metric is missing, a value is not a number, or epochs go back.
         """
         values = {**({} if val_loss is None else {METRIC: val_loss}), **metrics}
         self.report_values(values, model=model, checkpoint=checkpoint, epoch=epoch)
@@ -99,6 +117,9 @@ class FunctionTrial:
         epoch: int | None = None,
     ) -> None:
         """Report one epoch whose numbers are in a mapping, so that any name can be given; else as ``report``."""
+        if threading.get_ident() != self._thread:
+            self.reported_elsewhere = True
+            raise UserError(ELSEWHERE)
         self._send(self.as_report(values, model=model, checkpoint=checkpoint, epoch=epoch))
 
     def as_report(
@@ -115,9 +136,10 @@ class FunctionTrial:
             if objective.metric not in numbers:
                 given = ", ".join(numbers) or "nothing"
                 raise UserError(
-                    f"trial.report must report '{objective.metric}', which the sweep optimises; it reported {given}."
+                    f"trial.report must report '{objective.metric}', which the sweep optimises; it reported {given}. "
+                    "run_sweep(..., metric=...) and --metric choose another metric."
                 )
-        self._epoch = self._epoch + 1 if epoch is None else epoch
+        self._epoch = self._next_epoch(epoch)
         loss = self._objective.loss(numbers[self._objective.metric])
         if not all(math.isfinite(numbers[objective.metric]) for objective in self._further):
             loss = math.nan  # the trial has diverged
@@ -129,6 +151,16 @@ class FunctionTrial:
         if self._objective.metric == METRIC:
             del numbers[METRIC]
         return EpochReport(self._epoch, loss, {**numbers, **self._constraints}, weights, checkpoint)
+
+    def _next_epoch(self, epoch: int | None) -> int:
+        if epoch is None:
+            return self._epoch + 1
+        if isinstance(epoch, bool) or not isinstance(epoch, Integral) or epoch <= self._epoch:
+            raise UserError(
+                f"trial.report: epoch must be a whole number above the last one, {self._epoch}, got {epoch!r}. Epochs "
+                "count from 1; leave epoch= out to have them counted."
+            )
+        return int(epoch)
 
     def set_constraint(self, name: str, value: float) -> None:
         """Say how far the trial is from fulfilling a condition, as Optuna's ``Trial.set_constraint`` does.
@@ -174,11 +206,18 @@ class FunctionTrial:
         return make_callback(self, self._objective.metric, metric)
 
 
-def _number(name: str, value: Any) -> float:
+def as_number(value: Any) -> float | None:
+    """Return a number of Python, numpy or torch, also in an array of one, as Python's own; None for anything else."""
     try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"trial.report: '{name}' must be a number, got {type(value).__name__}.") from error
-    if isinstance(value, bool | str):
-        raise UserError(f"trial.report: '{name}' must be a number, got {value!r}.")
+        number = value.item() if hasattr(value, "item") else value
+        return None if isinstance(number, bool | str | bytes) else float(number)
+    except (TypeError, ValueError, RuntimeError):  # numpy and torch, of several values
+        return None
+
+
+def _number(name: str, value: Any) -> float:
+    number = as_number(value)
+    if number is None:
+        shown = repr(value) if isinstance(value, bool | str) else type(value).__name__
+        raise UserError(f"trial.report: '{name}' must be a number, got {shown}.")
     return number

@@ -66,6 +66,8 @@ def _parts(values: pd.Series, target: pd.Series) -> bool:
 
 
 def _formula(numbers: pd.DataFrame, target: pd.Series, name: str) -> tuple[list[str], str]:
+    if numbers.empty:  # no column is a number
+        return [], ""
     rows = numbers.notna().all(axis=1) & target.notna()
     x, y = numbers[rows], target[rows]
     x = x[[column for column in x if x[column].nunique() > 1]]

@@ -13,6 +13,7 @@ from trainables.base.training.compute import Compute
 
 Outcome = Literal["running", "finished", "diverged", "failed"]
 BROKEN = "broken"  # in a report's ``worker``: true when its process cannot train any more
+HAS_WEIGHTS = "has_weights"  # likewise: whether an epoch came with weights, which not every function reports
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class TrialReport:
         error: type, message and traceback of a failed trial.
         no_space: the trial failed because a disk is full.
         checkpoint: (epoch, path) of a checkpoint written since the last report.
-        worker: hostname, pid, ``Compute``'s values, the unix time at which the trial (re)started there, and ``BROKEN``.
+        worker: hostname, pid, ``Compute``'s values, the unix time at which the trial (re)started there, ``BROKEN``,
+            ``HAS_WEIGHTS``.
     """
 
     rows: list[list[Any]] = field(default_factory=list)

@@ -20,10 +20,11 @@ from safetensors.torch import save as to_safetensors
 from search_spaces.errors import bounded_text, message_of
 from trainables.base.contract.data import TrainingData
 from trainables.base.contract.task import EpochReport, Task
-from trainables.base.worker.assignment import BROKEN, TrialAssignment, TrialReport, weights_path
+from trainables.base.worker.assignment import BROKEN, HAS_WEIGHTS, TrialAssignment, TrialReport, weights_path
 from trainables.base.worker.storage import Storage, is_no_space
 
 REPORT_SECONDS = 0.5  # between milestones the driver hears this often; the epochs in between ride along
+NO_EPOCH = "the task ended without reporting an epoch"
 METRIC_NAME = re.compile(r"[\w.:-][\w.: /-]*")  # what MLflow takes
 MAX_MESSAGE, MAX_TRACE = 4_000, 16_000  # characters kept of what a failed trial says, and of its traceback
 LAST_EPOCHS = 3.0  # before a time budget ends, every epoch that may be the last counts as a milestone
@@ -62,8 +63,9 @@ def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator
                 if not math.isfinite(report.val_loss):
                     outcome = "diverged"
                     break
+                worker[HAS_WEIGHTS] = worker.get(HAS_WEIGHTS, False) or report.weights is not None
                 keeper.see(report)
-                if report.epoch >= plan.max_epochs:
+                if report.epoch >= plan.max_epochs or report.is_last:
                     break
                 milestone = report.epoch in plan.milestones or left < LAST_EPOCHS * spent
                 if milestone or time.monotonic() - reported > REPORT_SECONDS:
@@ -71,6 +73,8 @@ def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator
                         keeper.write()
                     yield TrialReport(rows=rows, checkpoint=keeper.checkpoint(report), worker=worker)
                     rows, reported = [], time.monotonic()
+            if HAS_WEIGHTS not in worker and outcome == "finished" and not plan.checkpoint:
+                raise ValueError(NO_EPOCH)
             if outcome == "finished":
                 keeper.write()
     except Exception as problem:  # noqa: BLE001 a failed trial is data: recorded with its error, the sweep continues

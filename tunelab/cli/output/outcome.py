@@ -20,10 +20,11 @@ from tunelab.analysis.published import place_sentence, published_place
 from tunelab.analysis.standing import headline, verdict_lines, winner_name
 from tunelab.analysis.use import predict_command, set_options, set_python, set_yaml, winner_params
 from tunelab.cli.output.tables import UNLIMITED, cell, print_table
+from tunelab.display.display import failed_text
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
-from tunelab.system.language import tr, tr_plural, tr_term
+from tunelab.system.language import tr, tr_term
 from tunelab.system.terminal import wrapped
 from tunelab.system.texts import tr_text
 
@@ -52,7 +53,6 @@ def print_result(result: SweepResult, store: Store | None = None) -> None:
     _print_front(result)
     _print_scores(result)
     print_evaluation(result)
-    errors = [trial for trial in result.trials if trial.error]
     lines = [
         tr(
             "{ended}; {epochs:,} epochs, {training} s of training in {wall} s.",
@@ -62,15 +62,8 @@ def print_result(result: SweepResult, store: Store | None = None) -> None:
             wall=cell(result.wall_seconds),
         )
     ]
-    if errors:
-        first = errors[0].error.partition("\n")[0]
-        failed = tr_plural(
-            "{count} trial failed: {error}",
-            "{count} trials failed, the first with: {error}",
-            len(errors),
-            count=len(errors),
-            error=tr_text(first),
-        )
+    failed = failed_text(result.trials)
+    if failed:
         lines.append(failed)
     lines += [tr("Left out: {note}.", note=tr_text(note)) for note in result.evaluation.notes]
     resumed = tr("`{command}` continues it.", command=f"tunelab resume {result.name}")

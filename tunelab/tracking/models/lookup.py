@@ -148,8 +148,14 @@ class ModelLookup(SweepRuns):
         if ":/" in wanted:
             return wanted
         run = self._run_beginning(wanted) or self.run(self.find_sweep(wanted, self.model_names()))
+        sweep = run.data.tags.get("tunelab.sweep") if "mlflow.parentRunId" not in run.data.tags else None
         if run.data.tags.get("tunelab.best_run_id"):  # a sweep: its winner
             run = self.run(run.data.tags["tunelab.best_run_id"])
+        if "tunelab.model_uri" not in run.data.tags and sweep is not None:
+            raise UserError(
+                f"Sweep '{sweep}' kept no model: it has no winner, or its trials reported none. A training function "
+                "reports it with trial.report(..., model=model)."
+            )
         if "tunelab.model_uri" not in run.data.tags:
             raise UserError(
                 f"Run '{wanted}' holds no model: only the winner of a sweep is kept. Give the sweep's name instead "

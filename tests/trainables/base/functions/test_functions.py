@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import random
+import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,13 +108,24 @@ def test_the_exception_of_a_function_reaches_the_caller() -> None:
         run(fails)
 
 
+def report_in_a_thread(trial: FunctionTrial) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(trial.report, 1.0)
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
         (lambda config, trial: None, "reported nothing: call trial.report.val_loss=..."),
-        (lambda config, trial: "good", "it returned str"),
+        (lambda config, trial: "good", "it returned 'good'"),
+        (lambda config, trial: True, "it returned True"),
+        (lambda config, trial: {"loss": 1.0, "f1": 2.0}, "a dict of loss, f1 .metric='loss' optimises that one"),
+        (lambda config, trial: trial.report(0.5, 0), "epoch must be a whole number above the last one, 0, got 0"),
+        (lambda config, trial: [trial.report(0.5, 2), trial.report(0.5, 1)], "above the last one, 2, got 1"),
+        (lambda config, trial: report_in_a_thread(trial), "called in a thread of its own"),
+        (lambda config, trial: sys.exit(2), "ended its process .exit status 2"),
         (lambda config, trial: trial.report(accuracy=1.0), "must report 'val_loss'.*it reported accuracy"),
-        (lambda config, trial: trial.report(val_loss="low"), "'val_loss' must be a number, got str"),
+        (lambda config, trial: trial.report(val_loss="low"), "'val_loss' must be a number, got 'low'"),
         (lambda config, trial: trial.report(val_loss="0.5"), "'val_loss' must be a number, got '0.5'"),
         (lambda config, trial: trial.report(val_loss=[1]), "'val_loss' must be a number, got list"),
         (
@@ -128,6 +141,65 @@ def test_the_exception_of_a_function_reaches_the_caller() -> None:
 def test_mistakes_in_a_function_get_a_sentence(function: Any, words: str) -> None:
     with pytest.raises(UserError, match=words):
         run(function)
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), np.array([0.5]), torch.tensor(0.5, requires_grad=True), 0.5])
+def test_any_librarys_number_is_a_number(value: Any) -> None:
+    assert [r.val_loss for r in run(lambda config, trial: trial.report(value))] == [0.5]
+    assert [r.val_loss for r in run(lambda config, trial: value)] == [0.5]
+
+
+def test_what_only_an_optuna_trial_has_is_said_to_be_elsewhere() -> None:
+    with pytest.raises(AttributeError, match=r"no 'suggest_float'. Parameters are drawn by the search space"):
+        run(lambda config, trial: trial.suggest_float("lr", 0, 1))
+    with pytest.raises(AttributeError, match="leave should_prune out"):
+        run(lambda config, trial: trial.should_prune())
+
+
+class Generates:
+    def __call__(self, config: Any, trial: FunctionTrial) -> Iterator[float]:
+        yield 0.5
+
+
+async def coroutine(config: Any, trial: FunctionTrial) -> None:
+    trial.report(0.5)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (Generates(), "'Generates' is a generator, because it has a yield"),
+        (coroutine, "'coroutine' is async"),
+        (SGDClassifier, "'SGDClassifier' is a class"),
+        (nn.Linear(1, 1), "A network .Linear. was given"),
+    ],
+)
+def test_what_would_not_train_is_refused_before_anything_runs(function: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        FunctionTask(function, SPACE)
+
+
+class Trains:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, config: Any, trial: FunctionTrial) -> float:
+        return self.factor
+
+    def fit(self, config: Any, trial: FunctionTrial) -> float:
+        return self.factor
+
+
+def test_partials_methods_and_objects_are_known_by_their_code_and_what_they_carry() -> None:
+    def train(config: Any, trial: FunctionTrial, factor: float) -> float:
+        return factor
+
+    for make in (lambda f: partial(train, factor=f), Trains, lambda f: Trains(f).fit):
+        first, again, other = (FunctionTask(make(factor), SPACE) for factor in (1.0, 1.0, 2.0))
+        assert first.source.digest == again.source.digest != other.source.digest
+        assert "return" in first.source.text
+        assert first.modules == again.modules == ("tests.trainables.base.functions.test_functions",)
+    assert FunctionTask(partial(train, factor=1.0), SPACE).source.name == "train"
 
 
 @pytest.mark.parametrize("function", [lambda: None, lambda config: None, lambda a, b, c: None])

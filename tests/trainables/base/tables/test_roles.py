@@ -165,6 +165,7 @@ def test_columns_that_give_the_target_away_are_named_before_training(
     assert says in said
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "columns",
     [{"k": repeated("a", "b", "c")}, {"a": N % 9, "b": N[::-1] % 9, "y": N % 9 + N[::-1] % 9 + np.arange(ROWS) % 3}],

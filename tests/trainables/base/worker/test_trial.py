@@ -16,7 +16,7 @@ from safetensors.torch import load
 from tests.toys import Toy
 from trainables import EpochReport, TrainingData
 from trainables.base.worker import trial as running
-from trainables.base.worker.assignment import TrialAssignment, TrialReport, loss_of_weights, weights_path
+from trainables.base.worker.assignment import HAS_WEIGHTS, TrialAssignment, TrialReport, loss_of_weights, weights_path
 from trainables.base.worker.storage import Storage
 from trainables.base.worker.trial import run_trial
 from tunelab.evaluation.weights import LeadingWeights
@@ -124,6 +124,18 @@ def test_a_metric_name_that_no_store_takes_fails_the_trial(tmp_path: Path) -> No
     (last,) = play(Weighted(metrics={"f1 (macro) %": 0.5}), plan(tmp_path))
     assert last.outcome == "failed"
     assert last.error.startswith("ValueError: metric name 'f1 (macro) %' must be letters")
+
+
+def test_a_trial_without_an_epoch_has_failed(tmp_path: Path) -> None:
+    (last,) = play(Weighted(), plan(tmp_path, max_epochs=0))
+    assert last.outcome == "failed"
+    assert last.error.startswith("ValueError: the task ended without reporting an epoch")
+
+
+def test_whether_a_trial_has_weights_is_said(tmp_path: Path) -> None:
+    assert play(Weighted(), plan(tmp_path))[-1].worker[HAS_WEIGHTS] is True
+    (last,) = play(Toy(), plan(tmp_path), reports=1)
+    assert last.worker[HAS_WEIGHTS] is False
 
 
 def test_a_plan_without_earlier_epochs_has_no_best() -> None:
