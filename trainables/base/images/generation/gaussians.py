@@ -11,12 +11,12 @@ Sampler = Callable[[int], np.ndarray]  # number of digits -> (n, 28, 28) uint8
 
 
 def one_gaussian(digits: np.ndarray, seed: int) -> Sampler:
-    """Return a sampler of one Gaussian in the main directions of all digits (n, 28, 28) uint8."""
+    """Return a sampler of one Gaussian in the principal components of all digits (n, 28, 28) uint8."""
     return gaussian_of_each(digits, np.zeros(len(digits), dtype=np.int64), seed)
 
 
 def gaussian_of_each(digits: np.ndarray, labels: np.ndarray, seed: int) -> Sampler:
-    """Return a sampler of one Gaussian for each class, in the main directions of all digits.
+    """Return a sampler of one Gaussian for each class, in the principal components of all digits.
 
     Args:
         digits: (n, 28, 28) uint8.
@@ -24,17 +24,17 @@ def gaussian_of_each(digits: np.ndarray, labels: np.ndarray, seed: int) -> Sampl
         seed: Of every draw.
     """
     pixels = digits.reshape(len(digits), -1) / 255
-    middle = pixels.mean(axis=0)
-    directions = np.linalg.svd(pixels - middle, full_matrices=False)[2][:COMPONENTS]
-    places = (pixels - middle) @ directions.T
-    classes = np.unique(labels)
-    moments = {value: (places[labels == value].mean(axis=0), np.cov(places[labels == value].T)) for value in classes}
+    mean = pixels.mean(axis=0)
+    components = np.linalg.svd(pixels - mean, full_matrices=False)[2][:COMPONENTS]
+    coordinates = (pixels - mean) @ components.T
+    of_class = {value: coordinates[labels == value] for value in np.unique(labels)}
+    moments = {value: (rows.mean(axis=0), np.cov(rows.T)) for value, rows in of_class.items()}
 
     def sample(count: int) -> np.ndarray:
         draw = np.random.default_rng(seed)
         chosen = draw.choice(labels, size=count)
         drawn = np.stack([draw.multivariate_normal(*moments[value], method="cholesky") for value in chosen])
-        made: np.ndarray = np.clip((drawn @ directions + middle) * 255, 0, 255).round().astype(np.uint8)
-        return made.reshape(count, 28, 28)
+        drawn_pixels: np.ndarray = np.clip((drawn @ components + mean) * 255, 0, 255).round().astype(np.uint8)
+        return drawn_pixels.reshape(count, 28, 28)
 
     return sample

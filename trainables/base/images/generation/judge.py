@@ -83,16 +83,16 @@ def compare(pictures: Tensor, real_features: Tensor, judge: Judge) -> dict[str, 
         nats: ln 10 = 2.30 when all digits are equally frequent, 0 when there is one only; ``confidence``, the mean
         probability of the most likely digit.
     """
-    features, shares = judge.read(pictures)
+    features, probabilities = judge.read(pictures)
     return {
         "kernel_distance": kernel_distance(features, real_features),
-        "class_entropy": class_entropy(shares),
-        "confidence": float(shares.max(dim=1).values.mean()),
+        "class_entropy": class_entropy(probabilities),
+        "confidence": float(probabilities.max(dim=1).values.mean()),
     }
 
 
-def class_entropy(shares: Tensor) -> float:
+def class_entropy(probabilities: Tensor) -> float:
     """Return the entropy of the mean of class probabilities (rows, classes), in nats; NaN where one is NaN."""
-    mean = shares.double().mean(dim=0)
+    mean = probabilities.double().mean(dim=0)
     total = float(-(mean * mean.clamp(min=1e-12).log()).sum())
     return math.nan if not bool(torch.isfinite(mean).all()) else total

@@ -74,7 +74,7 @@ class DigitGenerator(Predictor):
             list of 28 x 28 grey values from 0 to 255, row by row, light ink on black.
 
         Raises:
-            UserError: The inputs are no seeds.
+            UserError: The inputs are not seeds.
         """
         seeds = _seeds(inputs)
         pixels = np.concatenate([self.draw(seed, 1) for seed in seeds] or [np.zeros((0, 28, 28), np.uint8)])
@@ -82,11 +82,11 @@ class DigitGenerator(Predictor):
 
     def described(self, pixels: np.ndarray) -> pd.DataFrame:
         """Return what the fixed classifier sees in digits (n, 28, 28) uint8: ``prediction`` and ``p_<digit>``."""
-        shares = np.zeros((0, 10))
+        probabilities = np.zeros((0, 10))
         if len(pixels):
-            shares = bundled_judge().read(as_pictures(pixels))[1].double().numpy()
-        frame = pd.DataFrame(shares, columns=[f"p_{digit}" for digit in range(10)])
-        frame.insert(0, "prediction", shares.argmax(axis=1))
+            probabilities = bundled_judge().read(as_pictures(pixels))[1].double().numpy()
+        frame = pd.DataFrame(probabilities, columns=[f"p_{digit}" for digit in range(10)])
+        frame.insert(0, "prediction", probabilities.argmax(axis=1))
         return frame
 
     def score(self, digits: np.ndarray) -> dict[str, float]:

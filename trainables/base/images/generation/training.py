@@ -30,8 +30,8 @@ COLLAPSED_ENTROPY = math.log(3)  # nats: of as many classes as three equally fre
 COLLAPSED_EPOCHS, WARM_UP = 3, 5  # in a row until a trial ends, and epochs in which a collapse does not count
 
 
-class Pair:
-    """A generator and its critic in training, and the running mean of the generator's weights.
+class AdversarialTrainer:
+    """Trains a generator against a critic, and keeps the running mean of the generator's weights.
 
     Args:
         config: What ``fit_generator`` takes.
@@ -49,15 +49,15 @@ class Pair:
         self._generator, self._critic = generator.to(device), critic.to(device)
         decay = 1 - 1 / int(config["averaged_steps"])
         self._average = AveragedModel(self._generator, avg_fn=partial(_mix, decay), use_buffers=True)
-        self._make, self._tell = compiled(self._generator), compiled(self._critic)
+        self._generate, self._criticise = compiled(self._generator), compiled(self._critic)
         self._hinge, self._smoothing = config["loss"] == "hinge", float(config["smoothing"])
         self._batches = Batches(data, int(config["batch_size"]), seed, device)
         self._device = torch.device(device)
-        self._noise = torch.Generator(device).manual_seed(stream_seed(seed, "latent"))
+        self._latent = torch.Generator(device).manual_seed(stream_seed(seed, "latent"))
         self._dropout = RandomState(stream_seed(seed, "noise"), self._device)
         lr, betas = float(config["lr"]), (float(config["beta1"]), BETA2)
-        self._generator_steps = torch.optim.Adam(self._generator.parameters(), lr=lr, betas=betas, fused=True)
-        self._critic_steps = torch.optim.Adam(
+        self._generator_optimizer = torch.optim.Adam(self._generator.parameters(), lr=lr, betas=betas, fused=True)
+        self._critic_optimizer = torch.optim.Adam(
             self._critic.parameters(), lr=lr * float(config["critic_rate"]), betas=betas, fused=True
         )
 
@@ -77,31 +77,29 @@ class Pair:
             for real, _ in self._batches:
                 if len(real) == 1 and rows:  # batch normalisation has no variance of one row
                     continue
-                made = self._make(self._draw(len(real)))
-                totals += torch.stack([self._teach_critic(real, made.detach()), self._teach_generator(made)]) * len(
-                    real
-                )
+                fake = self._generate(self._noise(len(real)))
+                totals += torch.stack([self._step_critic(real, fake.detach()), self._step_generator(fake)]) * len(real)
                 self._average.update_parameters(self._generator)
                 rows += len(real)
         generator_loss, critic_loss = (totals / rows).flip(0).tolist()
         return {"train_loss": generator_loss, "critic_loss": critic_loss}
 
-    def _draw(self, rows: int) -> Tensor:
-        return torch.randn(rows, self._generator.latent_size, generator=self._noise, device=self._device)
+    def _noise(self, rows: int) -> Tensor:
+        return torch.randn(rows, self._generator.latent_size, generator=self._latent, device=self._device)
 
-    def _teach_critic(self, real: Tensor, made: Tensor) -> Tensor:
-        of_real, of_made = self._tell(real), self._tell(made)
+    def _step_critic(self, real: Tensor, fake: Tensor) -> Tensor:
+        real_logits, fake_logits = self._criticise(real), self._criticise(fake)
         if self._hinge:
-            loss = F.relu(1 - of_real).mean() + F.relu(1 + of_made).mean()
+            loss = F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
         else:
-            smooth = torch.full_like(of_real, 1 - self._smoothing)
-            loss = F.binary_cross_entropy_with_logits(of_real, smooth) + F.softplus(of_made).mean()
-        return _step(loss, self._critic_steps)
+            smooth = torch.full_like(real_logits, 1 - self._smoothing)
+            loss = F.binary_cross_entropy_with_logits(real_logits, smooth) + F.softplus(fake_logits).mean()
+        return _step(loss, self._critic_optimizer)
 
-    def _teach_generator(self, made: Tensor) -> Tensor:
-        of_made = self._tell(made)
-        loss = -of_made.mean() if self._hinge else F.softplus(-of_made).mean()
-        return _step(loss, self._generator_steps)
+    def _step_generator(self, fake: Tensor) -> Tensor:
+        fake_logits = self._criticise(fake)
+        loss = -fake_logits.mean() if self._hinge else F.softplus(-fake_logits).mean()
+        return _step(loss, self._generator_optimizer)
 
 
 def fit_generator(
@@ -124,19 +122,19 @@ def fit_generator(
         when the samples have collapsed to few digits for several epochs. The weights hold, beside those of the
         generator, a sheet of samples of each epoch.
     """
-    pair = Pair(config, data, seed, device)
+    trainer = AdversarialTrainer(config, data, seed, device)
     real, judge = on_device(data, "features_val", "cpu"), bundled_judge(device)
     noise = fixed_noise(len(real), int(config["latent_size"])).to(device)
     sheets, collapsed = torch.zeros(max_epochs, SHEET, 28, 28, dtype=torch.uint8), 0
     for epoch in range(1, max_epochs + 1):
-        losses = pair.train_epoch()
-        pictures = draw_pictures(pair.generator, noise)
+        losses = trainer.train_epoch()
+        pictures = draw_pictures(trainer.generator, noise)
         found = compare(pictures, real, judge)
         sheets[epoch - 1] = to_pixels(pictures[:SHEET])
         collapsed = collapsed + 1 if found["class_entropy"] < COLLAPSED_ENTROPY and epoch > WARM_UP else 0
         distance = found.pop("kernel_distance")
         val_loss = math.nan if collapsed >= COLLAPSED_EPOCHS else distance
-        weights = {**pair.generator.state_dict(), SHEETS: sheets[:epoch]}
+        weights = {**trainer.generator.state_dict(), SHEETS: sheets[:epoch]}
         yield EpochReport(epoch, val_loss, {**losses, **found, "distance": distance}, weights=weights)
         if not math.isfinite(val_loss):
             return
@@ -167,5 +165,5 @@ def _step(loss: Tensor, optimizer: torch.optim.Optimizer) -> Tensor:
 
 def _mix(decay: float, averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
     """Return the running mean; it reaches back less far at first, so that the initial weights are soon forgotten."""
-    share = min(decay, (1 + float(steps)) / (10 + float(steps)))
-    return averaged * share + current * (1 - share) if averaged.is_floating_point() else current
+    kept = min(decay, (1 + float(steps)) / (10 + float(steps)))
+    return averaged * kept + current * (1 - kept) if averaged.is_floating_point() else current
