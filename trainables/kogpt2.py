@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from search_spaces import SearchSpace
     from trainables.base.text.documents import Corpus
+    from trainables.base.text.language_models.adaptation import Settings
     from trainables.base.text.language_models.document_loss import Tokens
-    from trainables.base.text.language_models.fine_tuning import Settings
     from trainables.base.text.language_models.language_model import ModelFacts
 
 MANY_UNKNOWN = 0.05  # share of unknown tokens, which are easily foreseen
@@ -213,7 +213,7 @@ class KoGPT2(Task):
 
     def predictor(self, config: Config, weights: Mapping[str, torch.Tensor], splits: Splits) -> Predictor:
         """Build the fine-tuned network with its tokenizer (a ``LanguageModelPredictor``)."""
-        from trainables.base.text.language_models.fine_tuning import load_trained, prepare
+        from trainables.base.text.language_models.adaptation import load_trained, prepare
         from trainables.base.text.language_models.language_model import load_model
         from trainables.base.text.language_models.lora import merge_adapters
         from trainables.base.text.language_models.predictor import LanguageModelPredictor
@@ -238,7 +238,7 @@ class KoGPT2(Task):
 def _settings(config: Config) -> Settings:
     from dataclasses import fields
 
-    from trainables.base.text.language_models.fine_tuning import Settings
+    from trainables.base.text.language_models.adaptation import Settings
 
     unchanged = {"dropout": 0.0, "frozen_blocks": 0.0}  # of a network that adapters leave as it is
     given = {**unchanged, **config}

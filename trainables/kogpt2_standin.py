@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
     from trainables.base.text.documents import Document
-    from trainables.base.text.language_models.fine_tuning import Settings
+    from trainables.base.text.language_models.adaptation import Settings
 
 SEED = 20_261_101
 VOCABULARY = 1024  # with 2048 most tokens are seen once or twice in so little text (nats per character 2 % lower)
@@ -178,7 +178,7 @@ def make_standin(folder: Path) -> None:
 
 
 def _settings() -> Settings:
-    from trainables.base.text.language_models.fine_tuning import Settings
+    from trainables.base.text.language_models.adaptation import Settings
 
     return Settings(
         lr=1e-3, batch_size=4, block_length=128, dropout=0.1, warmup=0.05, weight_decay=0.1, frozen_blocks=0.0

@@ -24,8 +24,9 @@ from trainables.base.contract.data import Splits
 from trainables.base.contract.task import EpochReport
 from trainables.base.text.korean import bundled
 from trainables.base.text.language_models import fine_tuning, memory
+from trainables.base.text.language_models.adaptation import Settings
 from trainables.base.text.language_models.document_loss import Tokens, total_nats
-from trainables.base.text.language_models.fine_tuning import Schedule, Settings
+from trainables.base.text.language_models.fine_tuning import Schedule
 from trainables.base.text.language_models.language_model import encode_document, load_model, tokenize
 from trainables.base.text.language_models.model_folder import STANDIN, find_model
 from trainables.base.text.language_models.model_shape import ModelShape
@@ -396,7 +397,7 @@ FULL_SIZE = {"model_type": "gpt2", "n_layer": 12, "n_head": 12, "n_embd": 768, "
 @pytest.mark.parametrize(("block", "batch", "measured_gb"), [(128, 4, 4.1), (128, 8, 5.1), (256, 4, 6.0)])
 def test_estimated_memory_is_near_what_was_measured_at_full_size(block: int, batch: int, measured_gb: float) -> None:
     settings = Settings(5e-5, batch, block, 0.1, 0.1, 0.01, 0.0)
-    needed = memory.training_bytes(ModelShape.of(FULL_SIZE), 125_200_000, settings, "cpu")
+    needed = memory.training_bytes(ModelShape.from_config(FULL_SIZE), 125_200_000, settings, "cpu")
     assert needed / 1e9 == pytest.approx(measured_gb, rel=0.2)
 
 

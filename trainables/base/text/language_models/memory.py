@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from search_spaces.errors import UserError
-from trainables.base.text.language_models.fine_tuning import MICRO_TOKENS, Settings
+from trainables.base.text.language_models.adaptation import Settings
+from trainables.base.text.language_models.fine_tuning import MICRO_TOKENS
 from trainables.base.text.language_models.model_shape import ModelShape
 from trainables.base.training.machine_memory import available_memory
 

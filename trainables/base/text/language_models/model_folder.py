@@ -152,7 +152,7 @@ def _checked(folder: Path, name: str) -> ModelFolder:
     if not isinstance(config, dict):
         raise UserError(f"The config.json of the model '{folder}' must be a mapping of names to values.")
     whole = {**default_values(config, folder), **config}
-    found = ModelFolder(folder, name, config, ModelShape.of(whole, str(folder)))
+    found = ModelFolder(folder, name, config, ModelShape.from_config(whole, str(folder)))
     if not found.weight_files:
         raise UserError(f"The folder '{folder}' is not a model: it holds no model.safetensors or pytorch_model.bin.")
     if not found.has_safetensors and found.shape.kind != "gpt2":
@@ -169,7 +169,7 @@ def _checked_gguf(file: Path) -> ModelFolder:
             f"The GGUF file '{file}' is one of several parts. Merge them with llama.cpp's gguf-split first."
         )
     config = read_gguf_header(file).config
-    return ModelFolder(file.parent, file.stem, config, ModelShape.of(config, str(file)), file.name)
+    return ModelFolder(file.parent, file.stem, config, ModelShape.from_config(config, str(file)), file.name)
 
 
 def default_values(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from search_spaces.errors import UserError
 
-# what transformers takes for a GPT-2 whose config.json does not say
+# of a GPT-2 whose config.json does not say, as transformers assumes them
 GPT2_DEFAULTS = {"n_positions": 1024, "n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 50257}
 UNLIMITED = 2048  # tokens of context where a model has no limit of its own (state spaces, ALiBi)
 
@@ -49,7 +49,7 @@ class ModelShape:
     key_width: int
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], where: str = "a model") -> ModelShape:
+    def from_config(cls, config: Mapping[str, Any], where: str = "a model") -> ModelShape:
         """Read the numbers of a configuration.
 
         Args:

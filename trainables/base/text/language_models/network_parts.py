@@ -10,7 +10,7 @@ from trainables.base.text.language_models.model_shape import ModelShape
 
 def shape_of(network: PreTrainedModel) -> ModelShape:
     """Return the sizes of a network."""
-    return ModelShape.of(network.config.to_dict(), type(network).__name__)
+    return ModelShape.from_config(network.config.to_dict(), type(network).__name__)
 
 
 def blocks_of(network: PreTrainedModel) -> list[torch.nn.Module]:

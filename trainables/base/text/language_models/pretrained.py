@@ -158,7 +158,7 @@ def _check_fit(folder: ModelFolder, network: PreTrainedModel, info: dict[str, An
 
 
 def _unpacked(network: PreTrainedModel) -> PreTrainedModel:
-    """Let the network forget that its numbers were packed, so that it is saved as any other."""
+    """Remove the marks of packed numbers from a network, so that it is saved like any other."""
     for holder, name in ((network, "hf_quantizer"), (network, "quantization_method"), (network.config, QUANTIZATION)):
         if hasattr(holder, name):
             delattr(holder, name)
@@ -168,7 +168,7 @@ def _unpacked(network: PreTrainedModel) -> PreTrainedModel:
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Without progress bar and reports on loading: what is wrong with a model is said in one sentence."""
+    """Silence the progress bar and reports of transformers in the block: errors of a model are told in one sentence."""
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()

@@ -90,11 +90,11 @@ def _from_folder(folder: ModelFolder) -> tuple[Tokenizer, dict[str, str]]:
     for name in KOGPT2_TOKENS:
         token = own.get(name)
         token = token.get("content") if isinstance(token, dict) else token
-        stated[name] = token if isinstance(token, str) else _of_config(folder.config, name, backend)
+        stated[name] = token if isinstance(token, str) else _from_config(folder.config, name, backend)
     return backend, {name: token for name, token in stated.items() if token is not None}
 
 
-def _of_config(config: Mapping[str, Any], name: str, backend: Tokenizer) -> str | None:
+def _from_config(config: Mapping[str, Any], name: str, backend: Tokenizer) -> str | None:
     """Return the token whose id ``config.json`` gives, the first of several; a library's default may be any word."""
     number = config.get(f"{name}_id")
     number = number[0] if isinstance(number, list) and number else number

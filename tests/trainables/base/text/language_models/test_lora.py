@@ -16,7 +16,7 @@ from trainables import load_predictor
 from trainables.base.contract.data import Splits
 from trainables.base.text.korean import bundled
 from trainables.base.text.language_models import memory
-from trainables.base.text.language_models.fine_tuning import Settings
+from trainables.base.text.language_models.adaptation import Settings
 from trainables.base.text.language_models.language_model import load_model
 from trainables.base.text.language_models.model_folder import find_model
 from trainables.base.text.language_models.predictor import MODEL, LanguageModelPredictor
