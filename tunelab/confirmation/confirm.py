@@ -182,7 +182,7 @@ def log_confirmation(result: SweepResult, store: TrackingStore) -> None:
         if row.difference is not None:
             metrics["confirm_difference"] = row.difference
         outcome = "reference" if row.better is None else "better" if row.better else "not better"
-        store.log_figures(runs[row.trial], metrics, {"tunelab.confirm": outcome})
+        store.log_metrics(runs[row.trial], metrics, {"tunelab.confirm": outcome})
 
 
 def _mean_row_losses(

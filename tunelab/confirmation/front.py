@@ -103,7 +103,7 @@ def log_front(result: SweepResult, store: TrackingStore) -> None:
         if runs.get(point.trial):
             names = [objective.metric for objective in result.front.objectives]
             metrics = {f"confirm_mean_{name}": mean for name, mean in zip(names, point.means, strict=False)}
-            store.log_figures(runs[point.trial], metrics, {"tunelab.pareto": mark(point)})
+            store.log_metrics(runs[point.trial], metrics, {"tunelab.pareto": mark(point)})
 
 
 def _spread(points: Sequence[FrontPoint], count: int) -> list[FrontPoint]:

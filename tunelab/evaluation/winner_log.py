@@ -28,7 +28,7 @@ def log_winner(result: SweepResult, predictor: Predictor, splits: Splits, store:
         f"model_{result.measure.name}": result.measure.value(best.val_loss),
     }
     tags = {"tunelab.winner": "true"} | ({} if best.seed is None else {"tunelab.model_seed": str(best.seed)})
-    store.log_figures(best.run_id, {}, tags)
+    store.log_metrics(best.run_id, {}, tags)
     example = splits.train.inputs[:EXAMPLE_ROWS]
     uri = store.log_model(best.run_id, predictor, example, result.task, metrics)
     best = replace(best, model_uri=uri, fault=store.load_back(uri, predictor, example))

@@ -82,14 +82,14 @@ class TrackingStore(Protocol):
     def log_trial(self, experiment_id: str, parent: SweepResult, trial: TrialRecord, known: str | None) -> str:
         """Write a trial, or what is new of it; return its run id."""
 
-    def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
         """Add metrics and tags to a run."""
 
     def log_files(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
         """Copy a file, or a folder's files, to a run's artifacts."""
 
     def log_model(
-        self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
+        self, run_id: str, predictor: Predictor, example: Any, task: str, metrics: Mapping[str, float]
     ) -> str:
         """Log a model to a run; return its URI."""
 
@@ -135,14 +135,14 @@ class NullStore:
     def log_trial(self, experiment_id: str, parent: SweepResult, trial: TrialRecord, known: str | None) -> str:
         return ""
 
-    def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
         return
 
     def log_files(self, run_id: str, path: Path, artifact_path: str | None = None) -> None:
         return
 
     def log_model(
-        self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
+        self, run_id: str, predictor: Predictor, example: Any, task: str, metrics: Mapping[str, float]
     ) -> str:
         return ""
 

@@ -186,7 +186,7 @@ class Connection:
             (folder / name).write_bytes(self.artifact(run_id, f"{artifact_path}/{name}"))
         return names
 
-    def log_figures(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
         """Add metrics and tags to a run; a metric that has the value already is not written again."""
         now = int(time.time() * 1000)
         known = self.client.get_run(run_id).data.metrics if metrics else {}

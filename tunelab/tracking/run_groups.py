@@ -65,5 +65,5 @@ class Groups(Deletions):
     ) -> str:
         run_id = str(self.client.create_run(experiment_id, run_name=name, tags=dict(tags)).info.run_id)
         self.client.log_batch(run_id, params=[Param(k, str(v)[:PARAM_LIMIT]) for k, v in params.items()])
-        self.log_figures(run_id, metrics)
+        self.log_metrics(run_id, metrics)
         return run_id

@@ -7,12 +7,12 @@ a later command needs is in the store: ``load`` gives back the ``SweepResult`` t
 from __future__ import annotations
 
 from tunelab.tracking.connection import STORE_ERRORS, in_brief, is_refused
-from tunelab.tracking.models.winners import Models
+from tunelab.tracking.models.winners import WinnerModels
 from tunelab.tracking.run_groups import Groups
 from tunelab.tracking.trial_runs import TrialRuns
 
 __all__ = ["STORE_ERRORS", "Store", "in_brief", "is_refused"]
 
 
-class Store(Models, TrialRuns, Groups):
+class Store(WinnerModels, TrialRuns, Groups):
     """An MLflow store with all that tunelab keeps in it."""

@@ -141,7 +141,7 @@ class SweepRuns(Deletions):
             trial = next(trial for trial in result.trials if trial.number == best.trial)
             note = winner_note(result, run.info.experiment_id)[:TAG_LIMIT]
             name = trial_run_name(result.name, trial, winner=True)
-            self.log_figures(best.run_id, {}, {"mlflow.note.content": note, "mlflow.runName": name})
+            self.log_metrics(best.run_id, {}, {"mlflow.note.content": note, "mlflow.runName": name})
 
     def end_sweep(self, parent_run_id: str, status: str) -> None:
         """End the parent run: ``"FINISHED"``, ``"KILLED"`` when the sweep was cut short, or ``"FAILED"``."""

@@ -91,11 +91,11 @@ class ModelLookup(SweepRuns):
         """Copy a language model to an empty folder and return where its files lie, as transformers loads them.
 
         Args:
-            wanted: as for ``model_uri``.
-            folder: empty.
+            wanted: As for ``model_uri``.
+            folder: Empty.
 
         Raises:
-            UserError: nothing fits, or what fits is not a language model.
+            UserError: Nothing fits, or what fits is not a language model.
         """
         found = self.fetch_predictor(self.model_uri(wanted), folder) / "model"
         if not (found / "config.json").is_file():
@@ -137,11 +137,11 @@ class ModelLookup(SweepRuns):
         """Return the URI of the model that a user means.
 
         Args:
-            wanted: a model URI, a registered model's name (``tunelab-wine``, ``tunelab-wine/3``), a sweep by name or
+            wanted: A model URI, a registered model's name (``tunelab-wine``, ``tunelab-wine/3``), a sweep by name or
                 run id, or a trial's run id; of an id the beginning will do.
 
         Raises:
-            UserError: nothing fits, or what fits holds no model.
+            UserError: Nothing fits, or what fits holds no model.
         """
         if wanted.startswith(MODELS) or (":/" not in wanted and _parts(wanted)[0] in self.model_names()):
             return self._whole_uri(wanted)

@@ -36,52 +36,41 @@ MODEL_REQUIREMENTS = (
 TEXT_REQUIREMENTS = ("torch", "transformers", "tokenizers", "huggingface_hub")
 
 
-class Models(Registry, ModelLookup):
+class WinnerModels(Registry, ModelLookup):
     """Logs predictors."""
 
     def log_model(
-        self, run_id: str, predictor: Predictor, example: Any, task: str, figures: Mapping[str, float]
+        self, run_id: str, predictor: Predictor, example: Any, task: str, metrics: Mapping[str, float]
     ) -> str:
         """Log a predictor as a pyfunc model of a run and return its URI; a model with the same metrics is logged once.
 
         Args:
-            run_id: the winner's run; its status and end stay as they are.
-            predictor: preprocessing and network.
-            example: a few raw input rows; signature and input example are made from them.
-            task: for the model's name.
-            figures: metrics shown beside the model.
+            run_id: The winner's run; its status and end stay as they are.
+            predictor: Preprocessing and network.
+            example: A few raw input rows; signature and input example are made from them.
+            task: For the model's name.
+            metrics: Shown beside the model.
         """
         before = self.run(run_id)
-        fingerprint = json.dumps(dict(figures), sort_keys=True)
+        fingerprint = json.dumps(dict(metrics), sort_keys=True)
         if before.data.tags.get("tunelab.model_figures") == fingerprint:
             self._end_as_trial(before)
             return str(before.data.tags["tunelab.model_uri"])
         self._remove_half_logged(before)
-        self.log_figures(run_id, figures)  # MLflow copies a run's figures to the model that is logged to it
-        packages = MODEL_REQUIREMENTS + (TEXT_REQUIREMENTS[1:] if predictor.pipeline_parts else ()) + predictor.packages
+        self.log_metrics(run_id, metrics)  # MLflow copies a run's metrics to the model that is logged to it
         with tempfile.TemporaryDirectory() as folder, fluent(self.uri), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints about integer columns and type hints of our own model file
-            saved, code = Path(folder) / "predictor", Path(folder) / "code.zip"
-            saved.mkdir()
-            save_predictor(predictor, saved)
-            _write_code(code)
+            artifacts = _write_artifacts(predictor, Path(folder))
             with mlflow.start_run(run_id=run_id):
-                info = mlflow.pyfunc.log_model(
-                    name=f"tunelab-{task}",
-                    python_model=str(Path(__file__).with_name("served_model.py")),
-                    artifacts={"predictor": str(saved), "code": str(code)},
-                    signature=_signature(predictor, example) if len(example) else None,
-                    input_example=example if len(example) else None,
-                    pip_requirements=_requirements(packages),
-                )
+                model_uri = _log_pyfunc(predictor, example, task, artifacts)
                 if predictor.flavour:
                     _log_native(predictor, task)
                 if predictor.pipeline_parts:  # a second time in transformers' own flavour, for those who use that
                     self._log_pipeline(predictor, task)
-        tags = {"tunelab.model_figures": fingerprint, "tunelab.model_uri": str(info.model_uri)}
+        tags = {"tunelab.model_figures": fingerprint, "tunelab.model_uri": model_uri}
         self.client.log_batch(run_id, tags=[RunTag(k, v) for k, v in tags.items()])
         self._end_as_trial(before)
-        return str(info.model_uri)
+        return model_uri
 
     def _log_pipeline(self, predictor: Predictor, task: str) -> None:
         """Log model and tokenizer as a transformers pipeline to the active run, with card, licence and facts."""
@@ -115,6 +104,29 @@ class Models(Registry, ModelLookup):
         for model in self.client.search_logged_models(experiments, filter_string=query):
             if model.model_uri not in kept:
                 self.client.delete_logged_model(model.model_id)
+
+
+def _write_artifacts(predictor: Predictor, folder: Path) -> dict[str, str]:
+    """Write a predictor and the code that loads it to a folder, and return their paths by name."""
+    saved, code = folder / "predictor", folder / "code.zip"
+    saved.mkdir()
+    save_predictor(predictor, saved)
+    _write_code(code)
+    return {"predictor": str(saved), "code": str(code)}
+
+
+def _log_pyfunc(predictor: Predictor, example: Any, task: str, artifacts: Mapping[str, str]) -> str:
+    """Log a model to the active run and return its URI."""
+    packages = MODEL_REQUIREMENTS + (TEXT_REQUIREMENTS[1:] if predictor.pipeline_parts else ()) + predictor.packages
+    info = mlflow.pyfunc.log_model(
+        name=f"tunelab-{task}",
+        python_model=str(Path(__file__).with_name("served_model.py")),
+        artifacts=dict(artifacts),
+        signature=_signature(predictor, example) if len(example) else None,
+        input_example=example if len(example) else None,
+        pip_requirements=_requirements(packages),
+    )
+    return str(info.model_uri)
 
 
 def _log_native(predictor: Predictor, task: str) -> None:

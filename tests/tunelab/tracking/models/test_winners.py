@@ -169,7 +169,7 @@ def test_a_new_winner_of_a_run_leaves_its_registered_models(store: Store, cars: 
 def test_figures_are_logged_once_and_stand_beside_the_model(store: Store, cars: tuple[Predictor, pd.DataFrame]) -> None:
     run_id = trial_run(store)
     for _ in range(3):
-        store.log_figures(run_id, FIGURES)
+        store.log_metrics(run_id, FIGURES)
     uri = log(store, run_id, cars)
     assert log(store, run_id, cars) == uri
     model = store.client.get_logged_model(uri.rpartition("/")[2])
