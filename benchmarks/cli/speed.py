@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.cli.lists import read_numbers
+from benchmarks.cli.lists import read_names, read_numbers
 from benchmarks.cli.output import tell_report
 from search_spaces.errors import UserError
 from tunelab.cli.output.say import note
@@ -45,7 +45,7 @@ def command(
         trials=sizes,
         max_epochs=max_epochs,
         rounds=rounds,
-        competitors=tuple(competitors.split(",")) if competitors else (),
+        competitors=read_names(competitors) or (),
         concurrency=concurrency,
         device=device,
         control_trials=control_trials,

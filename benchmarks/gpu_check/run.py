@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -13,9 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from benchmarks.gpu_check.child import write_request
+from benchmarks.gpu_check.child import read_result, write_request
 from benchmarks.gpu_check.row import Row, RowResult, Setting, Status
 
 TOTAL_SECONDS = 345.0  # of all rows: with the start of this process and a late kill, six minutes
@@ -55,10 +53,10 @@ def _run_row(row: Row, setting: Setting, budget: float) -> RowResult:
         request, out, log = folder / "request.json", folder / "outcome.json", folder / "log.txt"
         write_request(request, row, setting)
         problem = _run_process([str(request), str(out)], folder, log, budget)
-        outcome: dict[str, Any] = {"status": Status.FAILED, "reason": problem}
+        result = RowResult(row.what, Status.FAILED, reason=problem)
         if not problem and out.exists():
-            outcome = json.loads(out.read_text(encoding="utf-8"))
-        result = RowResult(row.what, Status(outcome.pop("status")), **outcome, seconds=time.monotonic() - began)
+            result = read_result(out)
+        result = replace(result, seconds=time.monotonic() - began)
         if result.status is Status.FAILED:
             written = log.read_text(encoding="utf-8", errors="replace")
             return replace(result, log=written[-LOG_CHARACTERS:])

@@ -17,6 +17,8 @@ from tunelab.system.language import tr, tr_term
 from tunelab.tracking.open import open_store
 
 if TYPE_CHECKING:
+    from mlflow.entities import Run
+
     from tunelab.records.result import SweepResult
     from tunelab.tracking.store import Store
 
@@ -114,7 +116,7 @@ def copy_figures(store: Store, result: SweepResult, folder: Path) -> None:
     note(f"Copied {len(names)} files to {folder}; open {folder / 'figures.html'}")
 
 
-def _row(run: Any) -> dict[str, Any]:
+def _row(run: Run) -> dict[str, Any]:
     """Return what the list of sweeps says of one."""
     from tunelab.tracking.connection import measure_of  # loads MLflow
 
