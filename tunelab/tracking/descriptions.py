@@ -85,12 +85,17 @@ def short_verdict(result: SweepResult) -> str:
 def baseline_metrics(result: SweepResult) -> dict[str, float]:
     """Return the headline test scores of reference and baselines: ``baseline_gradient_boosting_test_rmse``."""
     score = result.facts.score
-    found = {}
-    for model in result.baselines:
-        if score in model.test:
-            slug = re.sub(r"\W+", "_", model.name)
-            found[f"{slug if model.name == REFERENCE else f'baseline_{slug}'}_test_{score}"] = model.test[score]
-    return found
+    return {_metric_of(model.name, score): model.test[score] for model in result.baselines if score in model.test}
+
+
+def rival_metrics(result: SweepResult) -> list[str]:
+    """Return the names of the metrics that the winner is compared with: of the best baseline, and of the reference."""
+    return [_metric_of(rival.name, result.facts.score) for rival in reversed(rivals(result))]
+
+
+def _metric_of(model: str, score: str) -> str:
+    slug = re.sub(r"\W+", "_", model)
+    return f"{slug if model == REFERENCE else f'baseline_{slug}'}_test_{score}"
 
 
 def _rivals_table(result: SweepResult) -> str:

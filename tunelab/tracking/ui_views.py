@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
 from search_spaces.values import label_of
 from tunelab.documents.markdown import plain
 from tunelab.records.result import SweepResult
-from tunelab.tracking.descriptions import baseline_metrics
+from tunelab.tracking.descriptions import rival_metrics
 from tunelab.tracking.names import stored_names
 
 VIEW_TAG = "mlflow.sharedViewState."
 SWEEPS_VIEW, TRIALS_VIEW, COMPARE_VIEW = "tunelab-sweeps", "tunelab-trials", "tunelab-compare"
 CHART_VIEWS = (TRIALS_VIEW, COMPARE_VIEW)
 COMPARED = ["trials", "max_epochs", "sampler", "scheduler", "seed"]  # settings of a sweep beside its scores
-MAX_AXES = 12  # of the parallel coordinates; the tag holds 5,000 characters
+VERDICT = "tags.`tunelab.verdict`"
+VERDICT_WIDTH = 260  # pixels
+MAX_AXES = 12  # of the parallel coordinates
+MAX_AXES_LENGTH = 500  # characters of their names together: the tag holds 5,000, and each name is in it four times
 MODELS_SIDE = "workflowType=machine_learning"  # the UI's side for models, not for prompts
 DEFAULT_UI = "http://127.0.0.1:5000"
 
@@ -70,11 +74,15 @@ def experiment_tags(result: SweepResult) -> dict[str, str]:
 
 
 def _sweeps_state(result: SweepResult) -> dict[str, Any]:
-    score = f"test_{result.facts.score}"
-    metrics = [result.measure.best_name, score, *baseline_metrics(result), "wall_seconds"]
-    params = COMPARED
-    tags = ["tunelab.verdict", "tunelab.stopped"]
-    return _state([*_columns("metrics", metrics), *_columns("params", params), *_columns("tags", tags)])
+    """Return a table of sweeps: what was searched for, the test score, what it is compared with, then settings."""
+    scores = _columns("metrics", [result.measure.best_name, f"test_{result.facts.score}", *rival_metrics(result)])
+    return _table([*scores, VERDICT, "tags.`tunelab.stopped`", *_columns("params", COMPARED)])
+
+
+def _table(columns: Sequence[str]) -> dict[str, Any]:
+    """Return a state whose columns are wide enough for their names, in this order: MLflow's own is by name."""
+    widths = {c: VERDICT_WIDTH if c == VERDICT else 60 + 7 * len(c.split("`")[1]) for c in columns}
+    return {**_state(columns), "columnOrder": list(columns), "columnWidths": widths}
 
 
 def _compare_state(result: SweepResult) -> dict[str, Any]:
@@ -82,13 +90,13 @@ def _compare_state(result: SweepResult) -> dict[str, Any]:
     score = f"test_{result.facts.score}"
     best = result.measure.best_name
     axes = {"selectedParams": COMPARED, "selectedMetrics": [best, score], "showAllRuns": True}
-    bars = [score, *baseline_metrics(result)]
+    bars = [score, *rival_metrics(result)]
     charts: list[dict[str, Any]] = [
         {"type": "PARALLEL", "metricSectionId": _AXES, **axes},
         *({"type": "BAR", "metricSectionId": _LOSSES, "metricKey": name} for name in [best, *bars]),
     ]
     return {
-        **_state([*_columns("metrics", [best, *bars]), *_columns("params", COMPARED)]),
+        **_table([*_columns("metrics", [best, *bars]), *_columns("params", COMPARED)]),
         "searchFilter": "tags.`tunelab.kind` = 'sweep'",
         **_charts(charts, "All settings, coloured by the test score", "Scores"),
     }
@@ -107,7 +115,7 @@ def _charts(charts: Sequence[Mapping[str, Any]], above: str, below: str) -> dict
 
 def _trials_state(result: SweepResult) -> dict[str, Any]:
     """Return trials of all sweeps of the experiment, best first: parallel coordinates, losses and curves."""
-    params, measure = unconditional(result)[:MAX_AXES], result.measure
+    params, measure = _first_that_fit(unconditional(result)), result.measure
     metrics = [measure.best_name, f"val_{result.facts.score}", "best_epoch", "epochs"]
     columns = [*_columns("metrics", metrics), *_columns("params", params)]
     axes = {"selectedParams": params, "selectedMetrics": [measure.best_name], "showAllRuns": True}
@@ -123,7 +131,7 @@ def _trials_state(result: SweepResult) -> dict[str, Any]:
         {"type": "BAR", "metricSectionId": _LOSSES, "metricKey": measure.best_name},
     ]
     return {
-        **_state([*columns, *_columns("tags", ["tunelab.status", "tunelab.winner"])]),
+        **_table([*columns, *_columns("tags", ["tunelab.status", "tunelab.winner"])]),
         "searchFilter": "tags.`tunelab.kind` = 'trial'",
         "orderByKey": f"metrics.`{measure.best_name}`",
         "orderByAsc": not measure.is_maximised,
@@ -137,6 +145,11 @@ def unconditional(result: SweepResult) -> list[str]:
     names = [name for name in result.space if all(name in t.params for t in result.trials)]
     stored = stored_names(result.space)
     return [stored[name] for name in names if len({label_of(t.params[name]) for t in result.trials}) > 1]
+
+
+def _first_that_fit(names: Sequence[str]) -> list[str]:
+    lengths = accumulate(map(len, names[:MAX_AXES]))
+    return [name for name, length in zip(names, lengths, strict=False) if length <= MAX_AXES_LENGTH]
 
 
 _AXES, _LOSSES = "tunelab-axes", "tunelab-losses"
