@@ -196,8 +196,8 @@ def _ray(address: str | None) -> Finding:
         host = import_ray().get_runtime_context().gcs_address.rpartition(":")[0]
         where = given or "a local one"
         value = (
-            f"{where}: {cluster.get('CPU', 0):g} CPUs, {cluster.get('GPU', 0):g} GPUs, "
-            f"{sum(key.startswith('node:') and 'head' not in key for key in cluster)} nodes, "
+            f"{where}: CPUs: {cluster.get('CPU', 0):g}, GPUs: {cluster.get('GPU', 0):g}, "
+            f"nodes: {sum(key.startswith('node:') and 'head' not in key for key in cluster)}, "
             f"ready in {format_number(time.monotonic() - began, 2)} s"
         )
     problem = f"It listens at {host}, where other machines reach it." if not given and host != LOOPBACK else ""

@@ -82,12 +82,12 @@ command = with_parameters(
         option("output", "Folder for results; default bench-generation-NAME.", kind=Path),
         *(option(name, help) for name, help in MODELS.items()),
         option("prompt", "A prompt of your own; give it several times for more.", kind=list[str]),
-        *(option(name, help) for name, help in GRID.items()),
+        *(option(name, help, metavar="VALUES") for name, help in GRID.items()),
         *(option(name, help, kind=kind) for name, (kind, help) in CHANGES.items()),
         option("optimize", "Search settings that minimise human_distance or scorer_distance."),
         option("trials", "Settings that --optimize tries; default 48.", kind=int),
         option("speed", "Measure speed too; the default.", kind=bool, opposite=True),
-        option("tracking_uri", "MLflow store; 'off' for none."),
+        option("tracking_uri", "MLflow store; 'off' for none.", metavar="URI"),
     ],
 )
 

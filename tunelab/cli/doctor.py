@@ -15,8 +15,8 @@ from tunelab.tracking.open import wanted_uri
 
 
 def command(
-    tracking_uri: Annotated[str | None, typer.Option(help="The store to look at.")] = None,
-    address: Annotated[str | None, typer.Option(help="An existing Ray cluster.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="The store to look at.")] = None,
+    address: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="An existing Ray cluster.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print what the platform sees: versions, CPUs, memory, GPUs, disks, data, store, Ray; and what is wrong."""
@@ -34,5 +34,5 @@ def command(
     if as_json:
         print_json([asdict(finding) for finding in findings], indent=2)
     else:
-        say(f"{problems} problems." if problems else "All is well.")
+        say(f"Problems: {problems}." if problems else "All is well.")
     raise SystemExit(1 if problems else 0)

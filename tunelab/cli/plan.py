@@ -38,14 +38,14 @@ def lines_of(prediction: Prediction) -> list[str]:
     p = prediction
     cut = f"; --time-budget ends it after about {p.in_time}" if p.in_time < p.trials else ""
     return [
-        f"{p.trials} trials of at most {p.max_epochs} epochs, {p.concurrency} at once "
+        f"trials     {p.trials} of at most {p.max_epochs} epochs, {p.concurrency} at once "
         f"(--concurrency {p.concurrency}){cut}",
         f"wall time  about {format_duration(p.wall_seconds)}{_often(*map(format_duration, p.wall_range))}",
         f"epochs     about {p.epochs:,} of {p.trials * p.max_epochs:,}, {format_number(p.epoch_seconds, 3)} s each"
         f"{_often(*(f'{bound:,}' for bound in p.epochs_range))}",
         f"memory     about {format_bytes(p.memory_bytes)}, {format_bytes(p.worker_bytes)} of it for each trial at once",
         f"disk       about {format_bytes(p.disk_bytes)}",
-        f"From {p.probed} configurations in {p.probe_seconds:.0f} s. Trials may end sooner by themselves.",
+        f"Configurations measured: {p.probed}, in {p.probe_seconds:.0f} s. Trials may end sooner by themselves.",
     ]
 
 

@@ -80,7 +80,7 @@ def command(
             help="CSV, TSV (.gz) or Parquet; PNG or NPZ of pictures; a folder for a file an input; '-': stdout.",
         ),
     ] = STREAM,
-    tracking_uri: Annotated[str | None, typer.Option(help="The store that holds the model.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="The store that holds the model.")] = None,
     trust: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE", help="Python file whose code the model may run; repeat it for more."),

@@ -20,7 +20,7 @@ def command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="HTML file; NAME-report.html when not given.")
     ] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="The store to read.")] = None,
 ) -> None:
     """Write a sweep's report: one self-contained HTML file and a Markdown twin beside it; the run gets both."""
     check_output(output)

@@ -21,9 +21,9 @@ def command(
         ),
     ],
     trial: Annotated[
-        int | None, typer.Argument(metavar="[TRIAL]", help="Number of the sweep's trial; its winner when left out.")
+        int | None, typer.Argument(metavar="TRIAL", help="Number of the sweep's trial; its winner when left out.")
     ] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="The store to read.")] = None,
     trust: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE", help="A file that the store names and you vouch for; repeatable."),
@@ -39,7 +39,7 @@ def command(
         print_json({**asdict(found), "identical": found.identical})
     else:
         verdict = "identical" if found.identical else f"different, first at {found.difference}"
-        say(f"trial {found.trial} of {found.sweep}, {found.epochs} epochs: {verdict}")
+        say(f"trial {found.trial} of {found.sweep} (epochs compared: {found.epochs}): {verdict}")
         if found.error:
             say(f"  it failed now: {found.error}")
         for name, (then, now) in found.environment.items():

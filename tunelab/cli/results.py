@@ -28,7 +28,7 @@ def command(
         str | None,
         typer.Argument(help="Name, run id, its beginning; @latest; else all.", autocompletion=complete_sweep),
     ] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="The store to read.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="The store to read.")] = None,
     figures: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Copy the winner's figures there (PNG and HTML).")
     ] = None,
@@ -113,7 +113,7 @@ def copy_figures(store: Store, result: SweepResult, folder: Path) -> None:
     names = store.copy_files(result.best.run_id, "figures", folder)
     if not names:
         raise UserError(f"The winner of '{result.name}' has no figures in the store.")
-    note(f"Copied {len(names)} files to {folder}; open {folder / 'figures.html'}")
+    note(f"Files copied to {folder}: {len(names)}; open {folder / 'figures.html'}")
 
 
 def _row(run: Run) -> dict[str, Any]:

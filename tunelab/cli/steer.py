@@ -39,7 +39,7 @@ def command(
     epoch: Annotated[
         int | None, typer.Option(metavar="N", help="For stop: end the trial after epoch N; at once when not given.")
     ] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="Store of the sweep.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="Store of the sweep.")] = None,
 ) -> None:
     """Steer a sweep that runs; the journal notes each command, so that a resumed sweep is steered as it was.
 

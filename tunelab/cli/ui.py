@@ -47,7 +47,7 @@ MAX_SWEEPS = 5
 
 
 def command(
-    tracking_uri: Annotated[str | None, typer.Option(help="The store to show.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="The store to show.")] = None,
     host: Annotated[str, typer.Option(help="Address to bind; any but this one opens it to others.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to bind.")] = 5000,
 ) -> None:

@@ -18,7 +18,7 @@ def command(
     sweep: Annotated[
         str, typer.Argument(help="Name of a sweep, or its beginning; @latest.", autocompletion=complete_sweep)
     ],
-    tracking_uri: Annotated[str | None, typer.Option(help="Store of the sweep.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="Store of the sweep.")] = None,
 ) -> None:
     """Show running and best trials of a sweep until its search ends; Ctrl-C ends the view, not the sweep."""
     from tunelab.cli.steer import sentence

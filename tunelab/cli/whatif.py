@@ -33,7 +33,7 @@ def command(
         int | None, typer.Option(metavar="N", help="Keep the best 1/N of the trials at each rung.")
     ] = None,
     advise: Annotated[bool, typer.Option("--advise", help="Propose rules for this task.")] = False,
-    tracking_uri: Annotated[str | None, typer.Option(help="Store of the sweep.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="Store of the sweep.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which trials other rules would have stopped, what they would have saved, and whether the winner is kept."""
@@ -64,7 +64,7 @@ def command(
         told = {key: value and _values(value, measure) for key, value in answers.items()}
         print_json({"sweep": name, "metric": measure.name, "epochs": search.epochs, **told})
         return
-    lines = [f"{name} as it ran ({present.options}): {search.epochs:,} epochs in {len(search.trials)} trials."]
+    lines = [f"{name} as it ran ({present.options}): epochs: {search.epochs:,}, trials: {len(search.trials)}."]
     lines += lines_of(found, measure) if found is not None else []
     if advise:
         lines += ["", *advice_lines(advice, measure)]
@@ -96,8 +96,8 @@ def lines_of(found: WhatIf, measure: Measure) -> list[str]:
         )
     elif found.short:
         lines.append(
-            f"  {len(found.short)} curves end before these rules are done with them, also those of trials that might "
-            "have won: the bounds let them end there, or fall below all others."
+            f"  In {len(found.short)} of the trials curves end before these rules are done with them, also in some that "
+            "might have won: the bounds let them end there, or fall below all others."
         )
     return lines
 

@@ -39,6 +39,8 @@ def read_yaml(path: Path, what: str) -> Any:
         raise UserError(f"{what} '{path}' cannot be read: {error.strerror}.") from error
     except UserError:
         raise
+    except UnicodeDecodeError as error:
+        raise UserError(f"{what} '{path}' is not UTF-8 text. Save it as UTF-8.") from error
     except RecursionError as error:
         raise UserError(f"{what} '{path}' is not valid YAML: its brackets are nested too deeply.") from error
     except (yaml.YAMLError, ValueError) as error:  # the latter of dates that do not exist and numbers without end

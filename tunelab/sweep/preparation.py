@@ -84,7 +84,7 @@ def prepared(
             finally:  # interrupted: what still loads ends first, because Ray does not end well beside it
                 wait(loads)
             if capacity < (spec.concurrency or 0):
-                display.step(f"--concurrency {spec.concurrency}: only {capacity} trials fit at once here")
+                display.step(f"--concurrency {spec.concurrency}: at most {capacity} at once fit here")
             concurrency = min(spec.concurrency or capacity, capacity)
             yield PreparedSweep(replace(resolved, spec=settled), splits, resources, concurrency)
 

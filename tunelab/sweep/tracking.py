@@ -122,7 +122,7 @@ class SweepTracking:
         delivery = queue.finish(0.0 if result.stopped == Stop.DISK.value else PATIENCE_SECONDS)
         if delivery.undelivered:
             self._display.step(
-                f"{delivery.undelivered} trials could not be written to {result.tracking_uri} ({delivery.error}). "
+                f"Trials not written to {result.tracking_uri}: {delivery.undelivered} ({delivery.error}). "
                 f"They are safe in the journal: `tunelab resume {result.name}` delivers them."
             )
             result = replace(result, stopped=result.stopped or Stop.STORE.value)

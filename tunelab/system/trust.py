@@ -80,13 +80,13 @@ def check_trusted(named: Sequence[Named], trusted: Iterable[str], whose: str) ->
     strange = [one for one in asked if one.where not in paths or _note(one) not in known]
     if not strange:
         return
-    shown = " and ".join(f"the {one.what} '{one.where}'" for one in strange[:MAX_SHOWN])
-    more = f" and {len(strange) - MAX_SHOWN} more" if len(strange) > MAX_SHOWN else ""
+    shown = ", ".join(f"the {one.what} '{one.where}'" for one in strange[:MAX_SHOWN])
+    listed = shown if len(strange) <= MAX_SHOWN else f"{shown} and {len(strange) - MAX_SHOWN} more"
     changed = all(one.where in paths for one in strange)
     why = "changed since you last ran it" if changed else "you have not run before"
     options = " ".join(f"--trust '{one.where}'" for one in strange)
     raise UserError(
-        f"{whose} names {shown}{more}, which {why}; anyone who can write that record can name anything. "
+        f"{whose} names {listed}, which {why}; anyone who can write that record can name anything. "
         f"Look at it, then add {options}."
     )
 

@@ -26,7 +26,7 @@ def check_goal(goal: Goal, plan: Plan) -> None:
     """Raise ``UserError`` when there is nothing to search for or too little to search on."""
     if goal.objective not in OBJECTIVES:
         raise UserError(
-            f"'--optimize' takes {' or '.join(OBJECTIVES)}, got '{goal.objective}'. A text is not better for repeating "
+            f"'--optimize' takes {', '.join(OBJECTIVES)}, got '{goal.objective}'. A text is not better for repeating "
             f"less or surprising less; nearness to human text can be searched for."
         )
     if not 1 <= goal.trials <= 10_000:

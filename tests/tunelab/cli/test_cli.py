@@ -362,6 +362,28 @@ def test_the_help_of_tunelab_fits_a_small_window(
     assert all(any(text.split()[:1] == [name] for text in lines) for name in COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ("command", "usage", "options"),
+    [
+        ("report", "SWEEP", ["--output PATH", "--tracking-uri URI"]),
+        ("compare", "SWEEPS...", ["--output PATH", "--ui URL"]),
+        ("predict", "MODEL INPUT...", ["--output PATH"]),
+        ("reproduce", "SWEEP|RUN [TRIAL]", ["--tracking-uri URI"]),
+        ("steer", "SWEEP COMMAND [VALUE...]", ["--epoch N"]),
+        ("bench speed", "", ["--max-epochs N", "--output PATH"]),
+        ("bench generation", "[SPEC]", ["--repeats N", "--temperature VALUES"]),
+    ],
+)
+def test_a_help_says_what_kind_of_value_each_argument_and_option_takes(
+    command: str, usage: str, options: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    _, out, _ = run(capsys, monkeypatch, f"{command} --help")
+    assert out.splitlines()[0] == f"Usage: tunelab {command} [OPTIONS] {usage}".rstrip()
+    shown = " ".join(out.split())
+    assert [option for option in options if option not in shown] == []
+
+
 def test_the_help_of_a_sweep_has_panels_defaults_and_choices(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ def test_a_concurrency_that_does_not_fit_is_said() -> None:
     display = Acting()
     spec = SweepSpec(task=TOY, trials=1, max_epochs=1, concurrency=1000, confirm_top=0, tracking_uri="off")
     assert run_sweep(spec, display).concurrency == 2
-    assert "--concurrency 1000: only 2 trials fit at once here" in display.steps
+    assert "--concurrency 1000: at most 2 at once fit here" in display.steps
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ HOSTILE = {
     "date": ("a: 2026-99-99", "not valid YAML"),
     "long": ("a: 1\n" + "#" * 2**20, "the most that is read"),
     "key": ("? [a]\n: 1\n", "not valid YAML"),
-    "bytes": ("a: \udcff", "not valid YAML"),
+    "bytes": ("a: \udcff", "not UTF-8 text"),
 }
 
 

@@ -14,20 +14,21 @@ from tunelab.system.texts import tr_text
 PANELS = ("Arguments", "Budget", "Search", "Trust", "Resources", "Your data", "Store", "Options")  # their order
 NAME_WIDTH = 30  # cells of the column of options in a help
 GAP = 2  # blanks between the columns
+PLACEHOLDERS = {"int": "N", "integer": "N", "float": "X", "Path": "PATH", "path": "PATH"}  # by the name of a type
 
 
 class PanelCommand(TyperCommand):
     """A command whose help lists its options under headings, with their defaults, in the language in force."""
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
-        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), prefix=tr("Usage: "))
+        arguments = map(_usage_piece, (p for p in self.get_params(ctx) if p.param_type_name == "argument"))
+        formatter.write_usage(ctx.command_path, " ".join(["[OPTIONS]", *arguments]), prefix=tr("Usage: "))
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
-        formatter.write_paragraph()
         with formatter.indentation():
             for paragraph in (self.help or "").split("\n\n"):
-                write_wrapped(formatter, tr_text(" ".join(paragraph.split())))
                 formatter.write_paragraph()
+                write_wrapped(formatter, tr_text(" ".join(paragraph.split())))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         for title, rows in help_panels(self.get_params(ctx)).items():
@@ -60,14 +61,30 @@ def _panel_of(parameter: Any) -> str:
 def _help_row(parameter: Any) -> tuple[str, str]:
     help = " ".join(tr_text(parameter.help or "").split())  # of several tasks a line each
     if parameter.param_type_name == "argument":
-        return parameter.metavar or parameter.name.upper(), help
+        return _argument_name(parameter), help
     names = ", ".join([*sorted(parameter.opts, key=len), *parameter.secondary_opts])
     flag = getattr(parameter, "is_flag", True)
-    value = "" if flag else f" {parameter.metavar or 'TEXT'}"
+    value = "" if flag else f" {parameter.metavar or _placeholder(parameter)}"
     shown = getattr(parameter, "show_default", False)
     default = shown if isinstance(shown, str) else parameter.default
     told = default is not None and default is not False and shown is not False and default not in ("", ())
     return names + value, f"{help} {tr_text(f'[default: {default}]')}" if told else help
+
+
+def _placeholder(option: Any) -> str:
+    """Return what a help shows as an option's value, from its type, which not all versions of Typer keep alike."""
+    descriptor = getattr(option, "type_descriptor", None)
+    name = option.type.name.partition(" ")[0] if descriptor is None else descriptor.annotation.__name__
+    return PLACEHOLDERS.get(name, "TEXT")
+
+
+def _usage_piece(argument: Any) -> str:
+    name = f"{_argument_name(argument)}{'...' if argument.nargs != 1 else ''}"
+    return name if argument.required else f"[{name}]"
+
+
+def _argument_name(argument: Any) -> str:
+    return str(argument.metavar or argument.name.upper()).removesuffix("...")
 
 
 def write_wrapped(formatter: Any, text: str) -> None:

@@ -229,7 +229,7 @@ def test_a_folder_that_cannot_be_written_is_refused() -> None:
 
 def test_only_nearness_to_human_text_can_be_searched_for() -> None:
     for objective in ("self_bleu", "seq_rep_4"):
-        with pytest.raises(UserError, match="'--optimize' takes human_distance or scorer_distance"):
+        with pytest.raises(UserError, match="'--optimize' takes human_distance, scorer_distance"):
             Request(optimize=objective).plan()
     with pytest.raises(UserError, match="'--trials' must be 1 to 10,000"):
         Request(optimize="human_distance", trials=0).plan()
