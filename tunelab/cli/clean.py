@@ -14,7 +14,9 @@ from tunelab.tracking.open import wanted_uri
 
 def command(
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, only show.")] = False,
-    tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="The store whose sweeps are looked at.")] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(metavar="URI", help="The store whose sweeps are looked at.")
+    ] = None,
 ) -> None:
     """Show what can be removed: losers' weights, old checkpoints, ended Ray sessions; never a run or a model."""
     from tunelab.clean import find_removable

@@ -29,7 +29,9 @@ def command(
         Path | None, typer.Option("--output", "-o", help="Write an HTML file and a Markdown twin.")
     ] = None,
     tracking_uri: Annotated[str | None, typer.Option(metavar="URI", help="The store to read.")] = None,
-    ui: Annotated[str, typer.Option(metavar="URL", help="Address of the MLflow UI that the link opens.")] = "http://127.0.0.1:5000",
+    ui: Annotated[
+        str, typer.Option(metavar="URL", help="Address of the MLflow UI that the link opens.")
+    ] = "http://127.0.0.1:5000",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare sweeps, of one task or several: outcome, settings that differ, winners, and a link into MLflow."""

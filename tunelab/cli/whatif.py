@@ -96,8 +96,8 @@ def lines_of(found: WhatIf, measure: Measure) -> list[str]:
         )
     elif found.short:
         lines.append(
-            f"  In {len(found.short)} of the trials curves end before these rules are done with them, also in some that "
-            "might have won: the bounds let them end there, or fall below all others."
+            f"  In {len(found.short)} of the trials curves end before these rules are done with them, also in some "
+            "that might have won: the bounds let them end there, or fall below all others."
         )
     return lines
 

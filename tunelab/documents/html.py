@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from tunelab.documents.blocks import Block, Cell, Document, Figure, Image, Table
+from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Image, Table
 from tunelab.documents.cells import EMPTY, cell_text, numeric_columns
 from tunelab.documents.plotly_json import figure_json, packed_plotly
+from tunelab.system.language import tr
 from tunelab.system.terminal import printable
 
 TEMPLATES = Path(__file__).with_name("templates")
+OPTION = re.compile(r"(?<!\S)(--[\w-]+)")  # of a command, which no line should break behind its dashes
 
 
 def to_html(document: Document) -> str:
@@ -44,6 +46,8 @@ def to_html(document: Document) -> str:
             style=Markup(_resource("page.css")),
             script=Markup(_resource("page.js")),
             plotly=packed_plotly() if page.figures else "",
+            contents=tr("Contents"),
+            failed=tr("This browser cannot draw the figure (REASON); the tables hold its numbers."),
         )
     )
 
@@ -90,6 +94,14 @@ class _Page:
     def next_search(self) -> str:
         self._searches += 1
         return f"items-{self._searches}"
+
+    @property
+    def found(self) -> str:
+        """What is before the number of cards that a search finds."""
+        return tr("found")
+
+    def code(self, block: Code) -> Markup:
+        return Markup(OPTION.sub(r'<span class="option">\1</span>', str(escape(printable(block.text)))))
 
     def figure_json(self, figure: Figure) -> Markup:
         return Markup(figure_json(figure))

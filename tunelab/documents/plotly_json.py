@@ -54,8 +54,8 @@ def _layout(given: Mapping[str, Any], height: int) -> dict[str, Any]:
         "font": {"family": FONT_STACK, "size": 13},
         "margin": {"l": 60, "r": 20, "t": 40 if given.get("title") else 20, "b": 50},
         "hoverlabel": {"font": {"family": FONT_STACK}},
-        "xaxis": {"automargin": True},
-        "yaxis": {"automargin": True},
+        "xaxis": {"automargin": True, "exponentformat": "e"},
+        "yaxis": {"automargin": True, "exponentformat": "e"},
     }
     return _merged(style, {key: value for key, value in given.items() if key != "template"})
 

@@ -28,6 +28,7 @@ class Axis:
         choices: of a categorical parameter, whose positions count from 0; empty for numbers.
         low, high: ends of the axis, positions.
         partial: whether some trials do not use the parameter.
+        whole: whether values are whole numbers, which have no ticks between them.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Axis:
     low: float
     high: float
     partial: bool
+    whole: bool = False
 
     def position(self, value: Any) -> float:
         """Return where a value lies; below the axis for ``ABSENT``."""
@@ -53,7 +55,7 @@ class Axis:
             values = log_ticks(self.low, self.high) or [10**self.low, 10**self.high]
             positions, texts = [round(math.log10(v), 6) for v in values], [format_tick(v) for v in values]
         else:
-            positions = linear_ticks(self.low, self.high)
+            positions = linear_ticks(self.low, self.high, least=1.0 if self.whole else 0.0)
             texts = [format_tick(p) for p in positions]
         if self.partial:
             positions, texts = [self.position(ABSENT), *positions], [tr_term(UNUSED), *texts]
@@ -83,7 +85,8 @@ def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[Any]) -
     low, high = min([attributes["low"], *used]), max([attributes["high"], *used])
     log = bool(attributes["log"]) and low > 0
     ends = (math.log10(low), math.log10(high)) if log else (float(low), float(high))
-    return Axis(name, log, (), ends[0], ends[1] if ends[1] > ends[0] else ends[0] + 1.0, partial)
+    whole = distribution["name"] == "IntDistribution"
+    return Axis(name, log, (), ends[0], ends[1] if ends[1] > ends[0] else ends[0] + 1.0, partial, whole)
 
 
 def axis_of_losses(name: str, losses: Iterable[float]) -> Axis:
@@ -94,9 +97,9 @@ def axis_of_losses(name: str, losses: Iterable[float]) -> Axis:
     return Axis(name, log, (), low, high if high > low else low + 1.0, False)
 
 
-def linear_ticks(low: float, high: float) -> list[float]:
-    """Return four to eight round numbers between two."""
-    raw = (high - low) / 5
+def linear_ticks(low: float, high: float, least: float = 0.0) -> list[float]:
+    """Return four to eight round numbers between two, fewer where they would be less than ``least`` apart."""
+    raw = max((high - low) / 5, least)
     unit = 10 ** math.floor(math.log10(raw))
     step = next(unit * m for m in (1, 2, 5, 10) if unit * m >= raw)
     first = math.ceil(low / step - 1e-9)

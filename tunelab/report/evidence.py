@@ -48,7 +48,9 @@ def confirmation_section(result: SweepResult) -> Section | None:
         means = [(row, measure.value(row.mean)) for row in known]
         intervals = [(_row_name(row), mean, mean - row.half_width, mean + row.half_width) for row, mean in means]
         blocks.append(interval_figure(intervals, measure.name))
-    return Section(tr("Confirmation on fresh seeds"), [*blocks, Table(columns, cells, marked=marked)])
+    said = [i for i in range(len(columns)) if any(row[i] is not None for row in cells)]  # without a reference few are
+    table = Table([columns[i] for i in said], [[row[i] for i in said] for row in cells], marked=marked)
+    return Section(tr("Confirmation on fresh seeds"), [*blocks, table])
 
 
 def _row_name(row: ConfirmationRow) -> str:

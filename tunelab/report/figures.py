@@ -64,7 +64,7 @@ def parallel_figure(result: SweepResult, names: Sequence[str]) -> Figure:
             "color": places,
             "colorscale": [list(stop) for stop in SCALE],
             "showscale": True,
-            "colorbar": {"title": {"text": tr("place")}, "thickness": 12, "len": 0.9},
+            "colorbar": {"title": {"text": tr("place")}, "thickness": 12, "len": 0.9, **whole_ticks(places)},
         },
         "dimensions": [_dimension(axis, values) for axis, values in axes_and_values],
         "labelangle": -20,

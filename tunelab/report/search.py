@@ -20,8 +20,9 @@ from tunelab.report.figures import (
     slice_trials,
 )
 from tunelab.report.limits import MAX_AXES, MAX_BARS, MAX_SLICES, thinned_text
-from tunelab.system.language import tr
+from tunelab.system.language import tr, tr_plural
 
+MIN_SHARE = 5e-4  # of importance that has a bar
 
 def importance_section(result: SweepResult, importance: Mapping[str, float]) -> Section | None:
     """Return which hyperparameters mattered, by ``parameter_importance``."""
@@ -44,7 +45,7 @@ def importance_section(result: SweepResult, importance: Mapping[str, float]) -> 
         )
         blocks.append(Note(few))
     rows: list[list[Cell]] = [[name, 100 * share] for name, share in importance.items()]
-    shown = dict(list(importance.items())[:MAX_BARS])
+    shown = {name: share for name, share in list(importance.items())[:MAX_BARS] if share > MIN_SHARE}
     table = Table([tr("hyperparameter"), tr("share, %")], rows)
     return Section(
         tr("Hyperparameter importance (PED-ANOVA)"),
@@ -106,8 +107,10 @@ def curve_sections(result: SweepResult) -> list[Section]:
 def savings_section(result: SweepResult) -> Section:
     """Return epochs and seconds spent and saved."""
     savings = estimate_savings(result)
-    spent = tr(
+    spent = tr_plural(
+        "{epochs:,} epoch and {seconds} s of training were spent",
         "{epochs:,} epochs and {seconds} s of training were spent",
+        savings.epochs_spent,
         epochs=savings.epochs_spent,
         seconds=format_number(savings.seconds_spent),
     )
@@ -115,26 +118,28 @@ def savings_section(result: SweepResult) -> Section:
     if result.spec.scheduler == "none":
         text = f"{spent}; {tr('no scheduler stopped trials.')}"
         return Section(tr("What early stopping saved"), [Text(text), *inside])
-    saved = tr(
-        "{stopped} of {count} trials were stopped early; at full budget they would have "
-        "cost {epochs:,} epochs more, about {seconds} s: {share:.0f} % of all epochs were saved.",
-        stopped=savings.stopped,
-        count=len(result.trials),
-        epochs=savings.epochs_saved,
-        seconds=format_number(savings.seconds_saved),
-        share=100 * savings.fraction_saved,
-    )
+    saved = tr("No trial was stopped early.")
+    if savings.stopped:
+        saved = tr(
+            "{stopped} of {count} trials were stopped early; at full budget they would have "
+            "cost {epochs:,} epochs more, about {seconds} s: {share:.0f} % of all epochs were saved.",
+            stopped=savings.stopped,
+            count=len(result.trials),
+            epochs=savings.epochs_saved,
+            seconds=format_number(savings.seconds_saved),
+            share=100 * savings.fraction_saved,
+        )
     said = [f"{spent}.", saved]
     if savings.epochs_unused:
         said.append(tr("Trials that no longer improved left {epochs:,} epochs unused.", epochs=savings.epochs_unused))
-    if result.audit is None:
+    if savings.stopped and result.audit is None:
         said.append(
             tr(
                 "What stopping cost is not known from these numbers: the same sweep with --audit 5 trains some of them "
                 "to the end."
             )
         )
-    else:
+    elif savings.stopped:
         said.append(tr("What stopping cost is not known from these numbers; see the audit."))
     rungs: list[list[Cell]] = [[e.level, e.reached, e.stopped, e.reached - e.stopped] for e in savings.rungs]
     table = Table([tr("rung (epoch)"), tr("reached it"), tr("stopped there"), tr("continued")], rungs)

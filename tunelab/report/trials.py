@@ -11,7 +11,7 @@ from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.report.limits import MAX_COLUMNS, MAX_ROWS, most_trials
-from tunelab.system.language import tr, tr_term
+from tunelab.system.language import tr, tr_plural, tr_term
 from tunelab.system.texts import tr_text
 
 BEST_ROWS = 10
@@ -51,7 +51,8 @@ def trials_section(result: SweepResult) -> Section:
     most = most_trials(len(result.space) + FURTHER_COLUMNS)
     if len(result.trials) <= most:
         all_trials = trial_table(list(result.trials), result.measure, "")
-        return Section(tr("All trials"), [Folded(tr("All {count} trials", count=len(result.trials)), [all_trials])])
+        all_of_them = tr_plural("{count} trial", "All {count} trials", len(result.trials), count=len(result.trials))
+        return Section(tr("All trials"), [Folded(all_of_them, [all_trials])])
     shown = (result.ranked() or list(result.trials))[:most]
     caption = tr("The others are in the sweep's result: tunelab results {name} --json.", name=result.name)
     title = tr("The best {shown:,} of {count:,} trials", shown=len(shown), count=len(result.trials))

@@ -19,11 +19,15 @@ def use_section(result: SweepResult) -> Section | None:
     blocks: list[Block] = []
     if best.model_uri:
         uri = f"models:/tunelab-{result.task}/{best.version}" if best.version else best.model_uri
-        drawn = draws_samples(result)
+        drawn, what = draws_samples(result), tr("Predict rows of a file:")
+        if drawn:
+            what = tr("Draw samples; SEED is a whole number:")
+        elif result.facts.kind == "language_model":
+            what = tr("Continue the texts of a file, one a line:")
         predicted = 'model.predict(pandas.DataFrame({"seed": [0, 1]}))' if drawn else "model.predict(frame)"
         imports = "import mlflow\nimport pandas" if drawn else "import mlflow"
         blocks += [
-            Text(tr("Draw samples; SEED is a whole number:") if drawn else tr("Predict rows of a file:")),
+            Text(what),
             Code(predict_command(result)),
             Text(tr("The same in Python, or in any tool that loads MLflow models:")),
             Code(

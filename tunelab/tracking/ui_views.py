@@ -81,7 +81,7 @@ def _sweeps_state(result: SweepResult) -> dict[str, Any]:
 
 def _table(columns: Sequence[str]) -> dict[str, Any]:
     """Return a state whose columns are wide enough for their names, in this order: MLflow's own is by name."""
-    widths = {c: VERDICT_WIDTH if c == VERDICT else 60 + 7 * len(c.split("`")[1]) for c in columns}
+    widths = {c: VERDICT_WIDTH if c == VERDICT else 32 + 7 * len(c.split("`")[1]) for c in columns}
     return {**_state(columns), "columnOrder": list(columns), "columnWidths": widths}
 
 

@@ -64,7 +64,9 @@ def test_a_store_that_cannot_be_created_loses_nothing(in_folder: Path, monkeypat
     assert stopped.stopped == "the tracking store does not answer"
     assert len(stopped.trials) == 8
     assert "parent" not in events(in_folder)
-    assert any("Trials not written to" in step and ": 8 (" in step and "cannot be created" in step for step in display.steps)
+    assert any(
+        "Trials not written to" in step and ": 8 (" in step and "cannot be created" in step for step in display.steps
+    )
     result = run_sweep(spec())
     assert losses(result) == losses(stopped)
     assert_whole(result, Store(URI))

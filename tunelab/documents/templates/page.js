@@ -33,7 +33,7 @@ function filterItems(input) {
     if (words.length) group.open = !group.hidden;
   }
   const count = document.getElementById(input.dataset.filter + "-count");
-  if (count) count.textContent = words.length ? `${shown} found` : "";
+  if (count) count.textContent = words.length ? `${count.dataset.found}: ${shown}` : "";
 }
 
 function themed(layout) {
@@ -74,7 +74,7 @@ async function loadPlotly() {
   } catch (error) {
     for (const holder of document.querySelectorAll(".plot")) {
       holder.style.height = "auto";
-      holder.textContent = `This browser cannot draw the figure (${error.message}); the tables hold its numbers.`;
+      holder.textContent = packed.dataset.failed.replace("REASON", () => error.message);
     }
     return;
   }
