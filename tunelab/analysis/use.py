@@ -29,9 +29,14 @@ def winner_params(result: SweepResult) -> dict[str, Any]:
     return {name: label_of(value) for name, value in params.items()}
 
 
-def set_options(result: SweepResult) -> str:
-    """Return the winner's parameters as options of ``tunelab sweep``: ``--set lr=0.01 --set dropout=0.1``."""
-    return " ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in winner_params(result).items())
+def set_options(result: SweepResult, between: str = " ") -> str:
+    """Return the winner's parameters as options of ``tunelab sweep``: ``--set lr=0.01 --set dropout=0.1``.
+
+    Args:
+        result: of the sweep.
+        between: what separates the options, such as a backslash and a line break.
+    """
+    return between.join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in winner_params(result).items())
 
 
 def set_yaml(result: SweepResult) -> str:

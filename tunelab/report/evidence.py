@@ -107,7 +107,9 @@ def expected_loss_section(result: SweepResult) -> Section | None:
     ]
     if found.test_loss is not None:
         rows.append([tr("test split, opened afterwards"), found.test_loss, None, None])
-    return Section(tr("Loss to be expected"), [Note(found.sentence), Text(text), Table(columns, rows, marked=(1,))])
+    return Section(
+        tr("Loss to be expected"), [Note(tr_text(found.sentence)), Text(text), Table(columns, rows, marked=(1,))]
+    )
 
 
 def audit_section(result: SweepResult) -> Section | None:

@@ -11,7 +11,8 @@ from tunelab.records.spec import SweepSpec
 from tunelab.records.spec_option import shown_as
 from tunelab.records.text import format_number, format_utc
 from tunelab.system.environment import Machine
-from tunelab.system.language import tr
+from tunelab.system.language import tr, tr_plural, tr_term
+from tunelab.system.texts import tr_text
 
 ELSEWHERE = ("task", "task_options", "set", "name", "tracking_uri", "address", "storage", "concurrency")
 ALWAYS = ("trials", "max_epochs", "seed")
@@ -115,11 +116,11 @@ def provenance(result: SweepResult) -> dict[str, Cell]:
         tr("store"): result.tracking_uri or None,
         tr("started"): format_utc(result.started),
         tr("wall time"): wall,
-        tr("data"): f"{facts.source} ({facts.licence})",
+        tr("data"): f"{tr_text(facts.source)} ({tr_text(facts.licence)})",
         tr("data digest"): data.digest,
         tr("split seed"): str(data.split_seed),
         tr("rows"): ", ".join(f"{count:,} {name}" for name, count in rows.items()),
-        **{k: str(v) for k, v in told.items()},
+        **{tr_text(tr_term(k)): tr_text(str(v)) for k, v in told.items()},
         tr("command"): environment.command,
         tr("commit"): environment.commit or None,
         tr("machine"): _machine(environment.machine),
@@ -129,4 +130,11 @@ def provenance(result: SweepResult) -> dict[str, Cell]:
 
 
 def _machine(machine: Machine) -> str:
-    return ", ".join([machine.processor, tr("{count} cores", count=machine.cores), machine.system, machine.host])
+    return ", ".join(
+        [
+            machine.processor,
+            tr_plural("{count} core", "{count} cores", machine.cores, count=machine.cores),
+            machine.system,
+            machine.host,
+        ]
+    )

@@ -10,6 +10,7 @@ from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.result import SweepResult
 from tunelab.records.text import as_sentence, format_utc
 from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 
 def baselines_section(result: SweepResult) -> Section | None:
@@ -26,7 +27,7 @@ def baselines_section(result: SweepResult) -> Section | None:
     winner = tr("winner") if best.members else tr("winner (trial {number})", number=best.trial)
     models = [Baseline(winner, best.validation, best.test), *result.baselines]
     rows: list[list[Cell]] = [
-        [tr_term(m.name), *(m.test.get(n) for n in names), *(m.validation.get(n) for n in names)] for m in models
+        [tr_text(tr_term(m.name)), *(m.test.get(n) for n in names), *(m.validation.get(n) for n in names)] for m in models
     ]
     direction = tr("higher") if result.facts.score_direction == "maximize" else tr("lower")
     text = tr("The headline score is {score}; {direction} is better.", score=result.facts.score, direction=direction)
@@ -40,7 +41,7 @@ def published_section(result: SweepResult) -> Section | None:
     placed = published_place(result)
     if not placed:
         return None
-    rows: list[list[Cell]] = [[tr_term(row.model), row.test_rmse, row.source or None] for row in placed]
+    rows: list[list[Cell]] = [[tr_text(tr_term(row.model)), row.test_rmse, row.source or None] for row in placed]
     marked = tuple(number for number, row in enumerate(placed) if row.model == WINNER)
     unit = f" ({result.facts.unit})" if result.facts.unit else ""
     columns = [tr("model"), f"{tr('test')} rmse{unit}", tr("source")]

@@ -21,6 +21,7 @@ from tunelab.report.figures import (
 )
 from tunelab.report.limits import MAX_AXES, MAX_BARS, MAX_SLICES, thinned_text
 from tunelab.system.language import tr, tr_plural
+from tunelab.system.texts import tr_text
 
 MIN_SHARE = 5e-4  # of importance that has a bar
 
@@ -114,7 +115,7 @@ def savings_section(result: SweepResult) -> Section:
         epochs=savings.epochs_spent,
         seconds=format_number(savings.seconds_spent),
     )
-    inside = [Text(result.facts.early_stopping, soft=True)] if result.facts.early_stopping else []
+    inside = [Text(tr_text(result.facts.early_stopping), soft=True)] if result.facts.early_stopping else []
     if result.spec.scheduler == "none":
         text = f"{spent}; {tr('no scheduler stopped trials.')}"
         return Section(tr("What early stopping saved"), [Text(text), *inside])

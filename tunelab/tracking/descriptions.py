@@ -38,7 +38,8 @@ def sweep_note(result: SweepResult, experiment_id: str = "") -> str:
         if result.front is None:  # whose verdict says it
             parts.append(plain(not_confirmed(result) if result.confirmation is None else result.confirmation.verdict))
         if winner_params(result):
-            parts.append(f"Configuration of {winner_name(result)}:\n\n{fenced(set_options(result))}")
+            options = fenced(set_options(result, " \\\n"))  # one long line would make MLflow's page wider than a window
+            parts.append(f"Configuration of {winner_name(result)}:\n\n{options}")
         parts.append(_links(result, experiment_id))
     parts.append(plain(f"Data: {facts.source} ({facts.licence}). {facts.note}".strip()))
     if len(result.test_openings) > 1:
