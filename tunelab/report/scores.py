@@ -27,7 +27,8 @@ def baselines_section(result: SweepResult) -> Section | None:
     winner = tr("winner") if best.members else tr("winner (trial {number})", number=best.trial)
     models = [Baseline(winner, best.validation, best.test), *result.baselines]
     rows: list[list[Cell]] = [
-        [tr_text(tr_term(m.name)), *(m.test.get(n) for n in names), *(m.validation.get(n) for n in names)] for m in models
+        [tr_text(tr_term(m.name)), *(m.test.get(n) for n in names), *(m.validation.get(n) for n in names)]
+        for m in models
     ]
     direction = tr("higher") if result.facts.score_direction == "maximize" else tr("lower")
     text = tr("The headline score is {score}; {direction} is better.", score=result.facts.score, direction=direction)

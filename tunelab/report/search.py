@@ -25,6 +25,7 @@ from tunelab.system.texts import tr_text
 
 MIN_SHARE = 5e-4  # of importance that has a bar
 
+
 def importance_section(result: SweepResult, importance: Mapping[str, float]) -> Section | None:
     """Return which hyperparameters mattered, by ``parameter_importance``."""
     if not importance:
