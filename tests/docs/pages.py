@@ -35,7 +35,10 @@ def python_examples(page: Path) -> list[str]:
     return [body for language, body in fences(page.read_text("utf-8")) if language == "python"]
 
 
-def without_comments(body: str) -> str:
+def same_in_both(language: str, body: str) -> str:
+    """What a block must have in both languages: all but comments; of what a command printed, the numbers."""
+    if language == "text":
+        return " ".join(sorted(re.findall(r"\d+(?:[.,]\d+)*", body)))
     return re.sub(r"\s*#.*$", "", body, flags=re.MULTILINE)
 
 

@@ -19,8 +19,8 @@ from tests.docs.pages import (
     fences,
     outline,
     python_examples,
+    same_in_both,
     translated_pages,
-    without_comments,
 )
 from tunelab.cli.commands import COMMANDS, load_command
 from tunelab.cli.main import UsageError, app
@@ -113,8 +113,8 @@ def test_both_languages_have_the_same_headings_examples_and_commands(page: Path)
     english = page.read_text("utf-8")
     korean = (KOREAN / page.relative_to(DOCS)).read_text("utf-8")
     assert outline(korean) == outline(english)
-    shown = [(language, without_comments(body)) for language, body in fences(english)]
-    assert [(language, without_comments(body)) for language, body in fences(korean)] == shown
+    shown = [(language, same_in_both(language, body)) for language, body in fences(english)]
+    assert [(language, same_in_both(language, body)) for language, body in fences(korean)] == shown
     assert Counter(map(tuple, command_lines(korean))) == Counter(map(tuple, command_lines(english)))
 
 

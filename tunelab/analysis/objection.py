@@ -93,7 +93,7 @@ def _better_baseline(result: SweepResult) -> str:
         return ""
     return tr(
         "the baseline {name} is better on the validation split ({score} {theirs} against {own})",
-        name=tr_term(rival.name),
+        name=tr_text(tr_term(rival.name)),
         score=score,
         theirs=format_number(rival.validation[score]),
         own=format_number(best.validation[score]),

@@ -12,6 +12,7 @@ from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
 from tunelab.system.language import tr, tr_plural, tr_term
+from tunelab.system.texts import tr_text
 
 
 def reference_trial(result: SweepResult) -> TrialRecord | None:
@@ -121,10 +122,10 @@ def _against(result: SweepResult, own: float, rival: Baseline) -> str:
     value = rival.test[score]
     shown = format_number(value)
     if _cost(result, own) < _cost(result, value):
-        return tr("better than the best baseline ({name}, {value})", name=tr_term(rival.name), value=shown)
+        return tr("better than the best baseline ({name}, {value})", name=tr_text(tr_term(rival.name)), value=shown)
     if own == value:
-        return tr("equal to the best baseline ({name}, {value})", name=tr_term(rival.name), value=shown)
-    return tr("not better than the best baseline ({name}, {value})", name=tr_term(rival.name), value=shown)
+        return tr("equal to the best baseline ({name}, {value})", name=tr_text(tr_term(rival.name)), value=shown)
+    return tr("not better than the best baseline ({name}, {value})", name=tr_text(tr_term(rival.name)), value=shown)
 
 
 def _cost(result: SweepResult, score: float) -> float:

@@ -10,6 +10,7 @@ from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 REFERENCE = "reference"
 UNITLESS = ("accuracy", "auc", "f1", "r2", "ece", "log_loss", "perplexity", "loss", "nats_per_char")
@@ -28,6 +29,11 @@ class Rival:
     name: str
     score: float
     gain: float
+
+    @property
+    def label(self) -> str:
+        """The name in the language in force."""
+        return tr_text(tr_term(self.name))
 
     @property
     def relation(self) -> str:
@@ -93,10 +99,8 @@ def verdict_lines(result: SweepResult) -> Iterator[str]:
     if lost is None:
         yield tr("{who} won: {score}", who=who, score=own)
     else:
-        yield tr(
-            "No trial beat the baseline {name}. The best, {who}: {score}", name=tr_term(lost.name), who=name, score=own
-        )
+        yield tr("No trial beat the baseline {name}. The best, {who}: {score}", name=lost.label, who=name, score=own)
     for rival in compared:
         kind = "" if rival.name == REFERENCE else f" ({tr('best baseline')})"
-        model = f"{tr_term(rival.name)}{kind} {score_text(result, rival.score)}"
+        model = f"{rival.label}{kind} {score_text(result, rival.score)}"
         yield f"  {tr('against {model}: {relation}', model=model, relation=rival.relation)}"

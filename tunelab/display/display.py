@@ -200,8 +200,10 @@ def described(description: Mapping[str, Any]) -> list[str]:
 def line_of(trial: TrialRecord, measure: Measure) -> str:
     """Return the line of an ended trial."""
     best = trial.best
-    head = tr(
+    head = tr_plural(
+        "trial {number:>3}  {status} {epochs:>3} epoch ",
         "trial {number:>3}  {status} {epochs:>3} epochs",
+        len(trial.epochs),
         number=trial.number,
         status=padded(tr_term(trial.status.label), STATUS_CELLS),
         epochs=len(trial.epochs),
