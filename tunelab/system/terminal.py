@@ -40,20 +40,20 @@ def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
     """Break a text between its words.
 
     Args:
-        text: One paragraph; blanks at its beginning stay.
+        text: One paragraph; blanks at its beginning, and those between words of one line, stay.
         width: Columns of a line; a word that is wider has a line to itself.
         indent: What further lines begin with.
 
     Returns:
         The lines, at least one.
     """
-    words = text.split()
-    lines = [text[: len(text) - len(text.lstrip())] + (words[0] if words else "")]
-    for word in words[1:]:
-        if cells(lines[-1]) + 1 + cells(word) <= width:
-            lines[-1] += f" {word}"
+    first, *words = re.findall(r"\s*\S+", text.replace("\n", " ")) or [""]  # each with the blanks before it
+    lines = [first]
+    for word in words:
+        if cells(lines[-1]) + cells(word) <= width:
+            lines[-1] += word
         else:
-            lines.append(indent + word)
+            lines.append(indent + word.lstrip())
     return lines
 
 

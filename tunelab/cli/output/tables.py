@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 UNLIMITED = 10_000  # columns of a pipe or a file
 MAX_NAMED = 6  # of the columns that are left out; a space with many branches has dozens
 GAP = 3  # blanks between two columns
-SHORT = 16  # a text that is not longer is never broken
+SHORT = 26  # cells of a text that is never broken, such as the name of a model
 
 
 def print_table(
