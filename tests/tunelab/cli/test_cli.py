@@ -367,7 +367,7 @@ def test_the_help_of_tunelab_fits_a_small_window(
     [
         ("report", "SWEEP", ["--output PATH", "--tracking-uri URI"]),
         ("compare", "SWEEPS...", ["--output PATH", "--ui URL"]),
-        ("predict", "MODEL INPUT...", ["--output PATH"]),
+        ("predict", "MODEL INPUT...", ["--output FILE"]),
         ("reproduce", "SWEEP|RUN [TRIAL]", ["--tracking-uri URI"]),
         ("steer", "SWEEP COMMAND [VALUE...]", ["--epoch N"]),
         ("bench speed", "", ["--max-epochs N", "--output PATH"]),

@@ -23,7 +23,7 @@ from tunelab.cli.output.tables import print_table
 from tunelab.display.display import Lines
 from tunelab.display.live_table import LiveTable, draw_trials
 from tunelab.records.assessment.importance import ColumnImportance, Importance
-from tunelab.system.terminal import PrintableStream, json_printable, make_streams_printable, printable
+from tunelab.system.terminal import PrintableStream, json_printable, make_streams_printable, printable, wrapped
 
 # colours, a cleared screen, a window's title, a clipboard, an answer-back, one-byte forms, a line that reads backwards
 ATTACKS = [
@@ -215,3 +215,10 @@ def test_names_in_tables_are_neither_emoji_codes_nor_markup(capsys: pytest.Captu
     shown = capsys.readouterr().out
     assert ":bomb:" in shown
     assert "[red]:warning:[/red]" in shown
+
+
+def test_a_text_is_broken_between_words_and_keeps_the_blanks_inside_its_lines() -> None:
+    text = "  wall time  about 3 minutes, and 학습에는 1분"
+    assert wrapped(text, 80) == [text]
+    assert wrapped(text, 21, indent="    ") == ["  wall time  about 3", "    minutes, and", "    학습에는 1분"]
+    assert wrapped("", 5) == [""]
