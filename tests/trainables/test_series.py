@@ -369,6 +369,16 @@ def test_what_cannot_be_forecast_is_refused_in_a_sentence(
         get_task("series", data=path, **{"time": "날짜", "target": "매출", **given})
 
 
+def test_a_day_of_rest_is_not_forecast(learned: tuple[Series, Splits, Predictor]) -> None:
+    frame = future_sales()
+    days = pd.to_datetime(frame["날짜"].str.replace(r"[년월일]\s?", "-", regex=True).str.strip("-"))
+    rested = frame[(days.dt.day_of_week != 6) | frame["매출"].isna()]
+    found, notes = forecast(learned[2], rested)
+    assert found["날짜"].tolist() == [f"2024-08-{day:02}" for day in (8, 9, 10, 12)]  # the 11th is a Sunday
+    assert "Left out forecasts of weekdays that never have a value (1)." in notes
+    assert len(forecast(learned[2], frame)[0]) == 5
+
+
 def test_a_column_that_is_known_in_time_is_not_taken_for_a_leak(tmp_path: Path) -> None:
     late = sales().assign(지난주=lambda frame: frame["매출"].shift(7), 같은날=lambda frame: frame["매출"] * 2)
     task = Series(written(tmp_path, late), "날짜", "매출", horizon=5, known=["지난주", "비"])

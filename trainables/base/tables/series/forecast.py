@@ -10,9 +10,12 @@ import pandas as pd
 
 from search_spaces.errors import UserError
 from trainables.base.contract.predictor import Predictor
-from trainables.base.tables.series.grid import Layout, place
+from trainables.base.tables.series.grid import Layout, OneSeries, place
 from trainables.base.tables.series.intervals import COVERAGE, SERIES, half_widths
 from trainables.base.tables.series.rows import MOMENT, at_the_moment, next_rows
+from trainables.base.tables.series.times import DAY, Step
+
+MIN_WEEKS = 4  # of a series before a weekday without a value is one on which there is none
 
 
 def is_forecaster(predictor: Predictor) -> bool:
@@ -49,6 +52,10 @@ def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
     if empty:
         raise UserError(f"The column '{layout.target}' has no value{f' of series {empty[0]!r}' if empty[0] else ''}.")
     rows = pd.concat([next_rows(series, layout) for series in found], ignore_index=True)
+    closed = np.concatenate([_closed_days(series, layout) for series in found])
+    if closed.any() and not closed.all():
+        rows = rows[~closed].reset_index(drop=True)
+        notes.append(f"Left out forecasts of weekdays that never have a value ({int(closed.sum()):,}).")
     notes += _known_notes(rows, layout)
     predicted = predictor.predict(rows)["prediction"].to_numpy(dtype=np.float64)
     width = half_widths(stored, rows)
@@ -57,6 +64,23 @@ def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
         shown[layout.group] = rows[layout.group]
     low, high = f"lower_{COVERAGE:.0%}".rstrip("%"), f"upper_{COVERAGE:.0%}".rstrip("%")
     return shown.assign(prediction=predicted, **{low: predicted - width, high: predicted + width}), notes
+
+
+def _closed_days(series: OneSeries, layout: Layout) -> np.ndarray:
+    """Return which of the next steps fall on a weekday without any value in the past, such as a day of rest.
+
+    Args:
+        series: One series.
+        layout: Of it.
+
+    Returns:
+        (horizon,) booleans.
+    """
+    if layout.step != Step("seconds", DAY) or len(series.values) < MIN_WEEKS * 7:
+        return np.zeros(layout.horizon, dtype=bool)
+    open_days = np.flatnonzero(np.isfinite(series.values))
+    ahead = int(open_days[-1]) + np.arange(1, layout.horizon + 1)
+    return ~np.isin(ahead % 7, open_days % 7)
 
 
 def _known_notes(rows: pd.DataFrame, layout: Layout) -> Iterator[str]:
