@@ -42,7 +42,7 @@ def test_digits_in_folders_are_told_apart_as_well_as_by_the_best_baseline(in_fol
         for number, picture in enumerate(bundle.images[bundle.target == digit][:EACH]):
             pixels = Image.fromarray((picture * 15).astype(np.uint8)).resize((32, 32))
             pixels.save(in_folder / "digits" / str(digit) / f"{number}.png")
-    options = {"task": "images", "data": str(in_folder / "digits"), "side": 32}
+    options = {"task": "images", "task_options": {"data": str(in_folder / "digits"), "side": 32}}
     gains = sweeps({**options, "trials": 4, "max_epochs": 20})
     assert np.mean(gains) > -0.02, gains  # accuracy
 
