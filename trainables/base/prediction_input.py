@@ -18,7 +18,7 @@ from trainables.base.tables.cells.missing import is_word
 from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.base.tables.reading.file import TableFile, read_table_bytes
 from trainables.base.tables.reading.layout import NUMBERED
-from trainables.base.tables.series.forecast import forecast, is_forecaster
+from trainables.base.tables.series.forecast import forecast, stored_series
 from trainables.base.text.reader import cut_note, empty_note, text_cells, text_column
 
 SHEET_COLUMNS = 10
@@ -71,7 +71,7 @@ def predict_table_file(predictor: Predictor, content: bytes, name: str = "input"
             model that takes no table.
     """
     preprocessing = getattr(predictor, "preprocessing", None)
-    if is_forecaster(predictor):
+    if stored_series(predictor) is not None:
         table = read_table_bytes(content, name, fewest_columns=2)
         shown, notes = forecast(predictor, table.frame)
         return TablePrediction(shown, (*table.notes, *notes))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from trainables.base.tables.series.accuracy import coverage
-from trainables.base.tables.series.forecast import is_forecaster, written_moments
+from trainables.base.tables.series.forecast import stored_series, written_moments
 from trainables.base.tables.series.grid import Layout
-from trainables.base.tables.series.intervals import SERIES, half_widths
+from trainables.base.tables.series.intervals import half_widths
 from trainables.base.tables.series.rows import MOMENT, ORIGIN
 from tunelab.figures.charts import Chart, Drawing, Line, label
 from tunelab.figures.evidence import Evidence
@@ -20,12 +20,12 @@ MAX_RULES = 16
 
 def forecast_line(evidence: Evidence) -> ForecastLine | None:
     """Return the forecasts of the series with the most test rows; None for a model that does not forecast series."""
-    if not is_forecaster(evidence.predictor):
+    stored, frame = stored_series(evidence.predictor), evidence.test.inputs
+    if stored is None:
         return None
-    stored, frame = evidence.predictor.facts[SERIES], evidence.test.inputs  # type: ignore[attr-defined]
     layout = Layout.from_json(stored["layout"])
     group = str(frame[layout.group].mode().iloc[0]) if layout.group else ""
-    rows = (frame[layout.group].astype(str) == group).to_numpy() if layout.group else np.ones(len(frame), dtype=bool)
+    rows = layout.groups(frame) == group
     size, horizon = layout.step.size, layout.horizon
     origin, moment = (frame[name].to_numpy(np.int64) for name in (ORIGIN, MOMENT))
     last = int(moment[rows].max())

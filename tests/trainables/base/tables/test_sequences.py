@@ -90,7 +90,7 @@ def test_a_forecast_depends_on_its_own_window_and_moments_alone(family: str, lea
         for parameter in network.parameters():
             torch.nn.init.normal_(parameter, std=0.1)
     inputs = training_inputs(splits.training, "val")
-    slots = Slots.of_rows(inputs, 3)
+    slots = Slots.from_rows(inputs, 3)
     past, future = torch.from_numpy(inputs.windows)[slots.window[:6]], torch.from_numpy(slots.future[:6])
     with torch.inference_mode():
         together, alone = (
@@ -110,7 +110,7 @@ def test_a_forecast_depends_on_its_own_window_and_moments_alone(family: str, lea
 def test_rows_with_one_window_and_one_step_keep_their_own_moments(learned: tuple[Series, Splits]) -> None:
     inputs = training_inputs(learned[1].training, "val")
     first = np.zeros_like(inputs.window)  # as the windows of a constant series are
-    slots = Slots.of_rows(replace(inputs, window=first), 3)
+    slots = Slots.from_rows(replace(inputs, window=first), 3)
     assert (slots.window == 0).all()
     assert np.array_equal(slots.future[slots.slot, slots.step], inputs.future)
     assert np.array_equal(slots.targets(np.arange(len(first)))[slots.slot, slots.step], np.arange(len(first)))

@@ -39,7 +39,7 @@ class SequenceModel:
         assert isinstance(inputs, SeriesInputs)
         with torch.inference_mode():
             windows = torch.from_numpy(inputs.windows)
-            return forecast_rows(self.network, windows, Slots.of_rows(inputs, self.horizon)).numpy()
+            return forecast_rows(self.network, windows, Slots.from_rows(inputs, self.horizon)).numpy()
 
 
 class Sequence(Family):

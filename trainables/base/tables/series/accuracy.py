@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,7 @@ def naive_errors(train: RawSplit, layout: Layout) -> dict[str, float]:
         return {}
     errors = pd.Series(np.abs(np.asarray(train.targets, np.float64) - frame[ONE_SEASON].to_numpy(np.float64)))
     once = (frame[AHEAD] == 1).to_numpy()  # each moment is the target of as many rows as the horizon has steps
-    means = errors[once].groupby(_groups(frame, layout)[once]).mean()
+    means = errors[once].groupby(layout.groups(frame)[once]).mean()
     return {str(group): float(mean) for group, mean in means.items() if mean > 0}
 
 
@@ -42,7 +41,7 @@ def mase(split: RawSplit, predicted: np.ndarray, layout: Layout, scales: Mapping
         layout: Of the series.
         scales: As ``naive_errors`` gives them.
     """
-    scale = pd.Series(_groups(split.inputs, layout)).map(dict(scales)).to_numpy(np.float64)
+    scale = pd.Series(layout.groups(split.inputs)).map(dict(scales)).to_numpy(np.float64)
     scaled = np.abs(np.asarray(split.targets, np.float64) - predicted) / scale
     return {"mase": float(np.nanmean(scaled))} if np.isfinite(scaled).any() else {}
 
@@ -50,7 +49,3 @@ def mase(split: RawSplit, predicted: np.ndarray, layout: Layout, scales: Mapping
 def coverage(targets: np.ndarray, predicted: np.ndarray, widths: np.ndarray) -> float:
     """Return the share of targets (n,) inside their intervals, whose half widths are (n,)."""
     return float(np.mean(np.abs(targets - predicted) <= widths))
-
-
-def _groups(frame: pd.DataFrame, layout: Layout) -> Any:
-    return frame[layout.group].astype(str).to_numpy() if layout.group else np.full(len(frame), "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,18 @@ from trainables.base.tables.series.times import DAY, Step
 MIN_WEEKS = 4  # of a series before a weekday without a value is one on which there is none
 
 
-def is_forecaster(predictor: Predictor) -> bool:
-    """Return whether a model forecasts series."""
-    return SERIES in (getattr(predictor, "facts", None) or {})
+def stored_series(predictor: Predictor) -> Mapping[str, Any] | None:
+    """Return the fact ``series`` of a model that forecasts, see ``series_fact``; None for another model."""
+    facts: Mapping[str, Any] = getattr(predictor, "facts", None) or {}
+    return facts.get(SERIES)
 
 
-def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def forecast(predictor: Predictor, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Forecast the steps after the last known value of each series.
 
     Args:
         predictor: A model with the fact ``series``.
-        frame: The past, with the columns of the training table; known columns may go on into the future, in rows
+        frame: The past, with the columns of the training table; known columns may continue into the future, in rows
             without a target.
 
     Returns:
@@ -37,8 +38,11 @@ def forecast(predictor: Any, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[st
 
     Raises:
         UserError: A column is missing, or moments cannot be read.
+        TypeError: The model does not forecast.
     """
-    stored = predictor.facts[SERIES]
+    stored = stored_series(predictor)
+    if stored is None:
+        raise TypeError(f"A {type(predictor).__name__} without the fact '{SERIES}' forecasts nothing.")
     layout = Layout.from_json(stored["layout"])
     needed = (layout.time, layout.target, *([layout.group] if layout.group else []), *layout.known, *layout.past)
     lost = [name for name in needed if name not in frame.columns]

@@ -39,7 +39,7 @@ class Slots:
     future: np.ndarray
 
     @classmethod
-    def of_rows(cls, inputs: SeriesInputs, horizon: int) -> Slots:
+    def from_rows(cls, inputs: SeriesInputs, horizon: int) -> Slots:
         """Arrange n rows; rows with the same window and step, as constant series have them, get slots of their own."""
         step = inputs.ahead.astype(np.int64) - 1
         pair = pd.Series(inputs.window.astype(np.int64) * horizon + step)
@@ -93,8 +93,8 @@ class ForecastTrainer:
             self._model: Forecaster = build_forecaster(config, data.facts)
         self._model.to(device)
         self._network, self._device = compiled(self._model), torch.device(device)
-        train = Slots.of_rows(training_inputs(data, "train"), horizon)
-        self._validation = Slots.of_rows(training_inputs(data, "val"), horizon)
+        train = Slots.from_rows(training_inputs(data, "train"), horizon)
+        self._validation = Slots.from_rows(training_inputs(data, "val"), horizon)
         self._windows = on_device(data, "windows", device)
         targets = train.targets(data.arrays["y_train"].reshape(-1))
         self._position, self._future, self._target = (

@@ -55,6 +55,10 @@ class Layout:
     missing: tuple[float, ...] = ()
     smoothing: tuple[float, ...] = ()
 
+    def groups(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the series of each row, (n,) text; empty where there is one series."""
+        return np.asarray(frame[self.group].astype(str)) if self.group else np.full(len(frame), "")
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON values that ``from_json`` reads."""
         return asdict(self)
@@ -110,7 +114,7 @@ def place(frame: pd.DataFrame, layout: Layout) -> tuple[list[OneSeries], list[st
     columns |= {name: read_numbers(frame[name]) for name in (*layout.known, *layout.past)}
     table = pd.DataFrame({name: column.to_numpy(dtype=np.float64) for name, column in columns.items()})
     _check_sizes(table)
-    groups = frame[layout.group].astype(str).to_numpy() if layout.group else np.full(len(frame), "")
+    groups = layout.groups(frame)
     repairs: list[Repairs] = []
     found = []
     for group, rows in sorted(pd.Series(groups).groupby(groups).indices.items()):

@@ -27,7 +27,7 @@ from trainables.base.tables.series.windows import WINDOW, channels, read_windows
 
 SERIES = "series"  # fact of a model: its layout, and how wide its intervals are
 COVERAGE = 0.9
-MOST = 4.0  # times that an interval may be wider, or narrower, than at the typical window
+MAX_RATIO = 4.0  # times that an interval may be wider, or narrower, than at the typical window
 
 
 def series_fact(layout: Layout, validation: RawSplit, residuals: np.ndarray, train: RawSplit) -> Mapping[str, Any]:
@@ -114,7 +114,7 @@ def _times(scale: np.ndarray, typical: float) -> np.ndarray:
     """
     if typical <= 0:
         return np.ones_like(scale)
-    return np.asarray(np.clip(np.sqrt(scale / typical), 1 / MOST, MOST))
+    return np.asarray(np.clip(np.sqrt(scale / typical), 1 / MAX_RATIO, MAX_RATIO))
 
 
 def _quantile(size: np.ndarray, step: int) -> float:

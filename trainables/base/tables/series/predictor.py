@@ -26,7 +26,7 @@ class SeriesPredictor(TablePredictor):
         lost = [name for name in (AHEAD, WINDOW) if name not in inputs.columns]
         if lost:
             raise UserError(f"The input lacks the column(s) {', '.join(map(repr, lost))}, which rows of a series have.")
-        return SeriesInputs.of_rows(inputs, super().encode(inputs), SequenceFacts.from_facts(self.facts))
+        return SeriesInputs.from_rows(inputs, super().encode(inputs), SequenceFacts.from_facts(self.facts))
 
     def encoded_outputs(self, encoded: TableInputs) -> np.ndarray:
         outputs = super().encoded_outputs(encoded)

@@ -86,7 +86,7 @@ class SeriesInputs(TableInputs):
     future: np.ndarray
 
     @classmethod
-    def of_rows(cls, frame: pd.DataFrame, table: TableInputs, facts: SequenceFacts) -> SeriesInputs:
+    def from_rows(cls, frame: pd.DataFrame, table: TableInputs, facts: SequenceFacts) -> SeriesInputs:
         """Read the windows and the calendar of n rows.
 
         Args:
@@ -118,7 +118,7 @@ def with_sequences(splits: Splits, layout: Layout) -> Splits:
     arrays, frames = dict(training.arrays), {"train": splits.train.inputs, "val": splits.validation.inputs}
     joined = pd.concat(frames.values(), ignore_index=True)
     table = np.concatenate([arrays[f"x_{part}"] for part in frames])
-    read = SeriesInputs.of_rows(joined, TableInputs(table, np.zeros((len(table), 0), np.int32)), facts)
+    read = SeriesInputs.from_rows(joined, TableInputs(table, np.zeros((len(table), 0), np.int32)), facts)
     added, first = {"windows": read.windows}, 0
     for part, frame in frames.items():
         rows = slice(first, first + len(frame))
