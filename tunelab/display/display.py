@@ -159,19 +159,21 @@ def plan_line(spec: SweepSpec, concurrency: int) -> str:
 
 
 def _stopping(spec: SweepSpec, usual_grace: int) -> list[str]:
-    """Return when the scheduler may stop a trial, and whether ``--max-epochs`` has moved that."""
+    """Return when the scheduler may stop a trial, or why it stops none."""
     if spec.scheduler == "none":
         return []
-    lines = [tr("A trial can be stopped early after {epochs}.", epochs=_epochs(spec.grace_period or 0))]
-    if spec.grace_period == spec.max_epochs and (spec.grace_period or 1) < usual_grace:
-        lines.append(
+    grace = spec.grace_period or 0
+    if spec.max_epochs is None or grace < spec.max_epochs:
+        return [tr("A trial can be stopped early after {epochs}.", epochs=_epochs(grace))]
+    if grace < usual_grace:
+        return [
             tr(
-                "--max-epochs {epochs} lowers the grace period, which is {usual} epochs otherwise.",
+                "With --max-epochs {epochs} no trial is stopped early: the grace period is {usual} epochs otherwise.",
                 epochs=spec.max_epochs,
                 usual=usual_grace,
             )
-        )
-    return lines
+        ]
+    return [tr("No trial is stopped early: the grace period is as long as a trial.")]
 
 
 def _epochs(count: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import UserError
 from trainables.base.contract.files.digests import file_digest
+from trainables.base.tables.index_levels import with_index_levels
 from tunelab.setup.resolve import make_folder
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def keep_frame(data: Any, home: Path) -> Path:
 
 
 def as_frame(data: Any) -> pd.DataFrame:
-    """Convert data in memory to a DataFrame; columns of arrays are called ``x0``, ``x1``, ... and ``y``."""
+    """Convert data in memory to a DataFrame; columns of arrays are called ``x0``, ``x1``, ... and ``y``.
+
+    The levels of an index that have a name, such as ``date``, are columns.
+    """
     import numpy as np
     import pandas as pd
 
@@ -60,7 +64,7 @@ def as_frame(data: Any) -> pd.DataFrame:
             raise UserError(f"data=(X, y): X has {len(frame)} rows and y has {len(targets)}.")
         return frame.assign(**{TARGET: np.asarray(targets)})
     if isinstance(data, pd.DataFrame):
-        return data.rename(columns=str)
+        return with_index_levels(data).rename(columns=str)
     if hasattr(data, "to_pandas"):  # polars and Arrow
         found: pd.DataFrame = data.to_pandas()
         return found

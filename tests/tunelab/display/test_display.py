@@ -92,8 +92,10 @@ def test_the_headline_says_when_a_trial_can_be_stopped_and_what_lowered_that(sto
 
     assert "300 epochs" in shown()
     assert "A trial can be stopped early after 17 epochs." in shown()
-    assert "--max-epochs 4 lowers the grace period, which is 17 epochs otherwise." in shown(max_epochs=4)
-    assert "lowers" not in shown(max_epochs=4, grace_period=2)
+    lowered = "With --max-epochs 4 no trial is stopped early: the grace period is 17 epochs otherwise."
+    assert lowered in shown(max_epochs=4)
+    assert "A trial can be stopped early after 2 epochs." in shown(max_epochs=4, grace_period=2)
+    assert "No trial is stopped early: the grace period" in shown(max_epochs=40, grace_period=40)
     assert "stopped early" not in shown(max_epochs=4, scheduler="none")
     with pytest.raises(UserError, match="--grace-period 5 is above --max-epochs 4"):
         shown(max_epochs=4, grace_period=5)

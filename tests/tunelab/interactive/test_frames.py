@@ -42,6 +42,15 @@ def test_arrays_are_named_columns(convert: Callable[[Any], Any], tmp_path: Path)
     assert kept.to_numpy().tolist() == np.column_stack([INPUTS, INPUTS[:, 0]]).tolist()
 
 
+def test_a_named_index_is_a_column(tmp_path: Path) -> None:
+    dates = pd.date_range("2026-01-01", periods=3, name="date")
+    kept = pd.read_parquet(keep_frame(FRAME.set_index(dates), tmp_path))
+    assert kept.columns.tolist() == ["city", "area", "price", "date"]
+    assert kept["date"].tolist() == dates.tolist()
+    again = pd.read_parquet(keep_frame(kept.set_index(["date", "city"]), tmp_path))
+    assert set(again.columns) == set(kept.columns)
+
+
 def test_cells_that_no_table_holds_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="data= cannot be kept as a Parquet file"):
         keep_frame(pd.DataFrame({"a": [1, "b", object()]}), tmp_path)

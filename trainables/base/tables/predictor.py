@@ -19,6 +19,7 @@ from trainables.base.kinds.metrics import best_threshold
 from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.categories import CategoryEncoding
 from trainables.base.tables.families.registry import family_of
+from trainables.base.tables.index_levels import with_index_levels
 from trainables.base.tables.inputs import TableInputs, encode_rows
 from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.base.training.model_files import load_meta, save_meta
@@ -74,7 +75,7 @@ class TablePredictor(Predictor):
 
     def predict(self, inputs: pd.DataFrame) -> pd.DataFrame:
         """Predict raw rows: a column ``prediction``; for classes also ``p_<class>``, the probabilities."""
-        return row_kind(self.task_kind).frame(self.outputs(inputs), self.facts, inputs.index)
+        return row_kind(self.task_kind).frame(self.outputs(with_index_levels(inputs)), self.facts, inputs.index)
 
     def tune_threshold(self, validation: RawSplit) -> None:
         """Set the probability above which the second class is predicted to that of the best F1.

@@ -54,6 +54,10 @@ def test_cells_come_back_exactly_as_they_are_written(tmp_path: Path) -> None:
     found = predict_table_file(predictor, written).frame
     assert found.drop(columns="prediction").to_csv(index=False).encode() == written
     assert np.isfinite(found["prediction"]).all()
+    rows = shops()
+    by_town = predictor.predict(rows.set_index("town"))  # a column that is the index is read all the same
+    assert by_town.index.tolist() == rows["town"].tolist()
+    assert by_town["prediction"].tolist() == predictor.predict(rows)["prediction"].tolist()
 
 
 def test_a_column_of_which_no_cell_can_be_read_is_refused(tmp_path: Path) -> None:

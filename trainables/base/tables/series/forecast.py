@@ -10,6 +10,7 @@ import pandas as pd
 
 from search_spaces.errors import UserError
 from trainables.base.contract.predictor import Predictor
+from trainables.base.tables.index_levels import with_index_levels
 from trainables.base.tables.series.grid import Layout, OneSeries, place
 from trainables.base.tables.series.intervals import COVERAGE, SERIES, half_widths
 from trainables.base.tables.series.rows import MOMENT, at_the_moment, next_rows
@@ -40,6 +41,7 @@ def forecast(predictor: Predictor, frame: pd.DataFrame) -> tuple[pd.DataFrame, l
         UserError: A column is missing, or moments cannot be read.
         TypeError: The model does not forecast.
     """
+    frame = with_index_levels(frame)
     stored = stored_series(predictor)
     if stored is None:
         raise TypeError(f"A {type(predictor).__name__} without the fact '{SERIES}' forecasts nothing.")
