@@ -137,7 +137,7 @@ def _named_task(
     """Return the settings of a sweep of a task that a name or a Python file leads to, and what they cannot hold."""
     check_no_table(task)
     values, options = _split_settings(settings)
-    known = {option.name for option in task_class(task).options}
+    known = {option.name for option in task_class(task).options} if options else set()
     for name in options:
         if name not in known:
             raise unknown_setting(name, f"the task '{task}'", [*SweepSpec.model_fields, "space", *sorted(known)])
