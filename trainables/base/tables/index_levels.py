@@ -10,5 +10,9 @@ if TYPE_CHECKING:
 
 def with_index_levels(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a DataFrame in which each level of the index that has a name, and no column of it, is a column as well."""
-    names = [name for name in frame.index.names if name is not None and name not in frame.columns]
-    return frame.assign(**{str(name): frame.index.get_level_values(name) for name in names}) if names else frame
+    levels = {
+        str(name): frame.index.get_level_values(i)
+        for i, name in enumerate(frame.index.names)
+        if name is not None and name not in frame.columns
+    }
+    return frame.assign(**levels) if levels else frame
