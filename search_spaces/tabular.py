@@ -15,6 +15,7 @@ from search_spaces.space import Config, SearchSpace
 
 FAMILIES = ("mlp", "boosting", "neighbours", "embedded")  # in the order of their turns: the cheap ones first
 BATCH_SIZES = (64, 128, 256, 512)
+LEAST_L2 = 1e-3  # of LightGBM: the lower end of the range means none at all, as at its defaults
 SHARED_BY = 4  # times as many rows in a batch of ``neighbours``, which share the cost of embedding the candidates
 
 
@@ -50,14 +51,15 @@ def suggest_neighbours(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int]
 
 def suggest_boosting(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int]) -> Config:
     """Draw LightGBM's parameters; the number of trees follows from early stopping."""
-    return {
+    config = {
         "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.2, log=True),
         "num_leaves": trial.suggest_int("num_leaves", 4, 256, log=True),
         "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 1, 100, log=True),
         "feature_fraction": trial.suggest_float("feature_fraction", 0.4, 1.0),
         "bagging_fraction": trial.suggest_float("bagging_fraction", 0.5, 1.0),
-        "lambda_l2": trial.suggest_float("lambda_l2", 1e-3, 30.0, log=True),
     }
+    lambda_l2 = trial.suggest_float("lambda_l2", LEAST_L2, 30.0, log=True)
+    return config | {"lambda_l2": lambda_l2 if lambda_l2 > LEAST_L2 else 0.0}
 
 
 def suggest_embedded(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int]) -> Config:

@@ -66,7 +66,7 @@ def tunelab(request: Request) -> Scores:
 
 def lightgbm(request: Request) -> Scores:
     """Train LightGBM at its defaults, stopped early on the validation rows."""
-    from trainables.base.tables.families.boosting import train_until_best
+    from trainables.base.tables.families.booster import train_until_best
 
     task, splits = request.task, request.splits
     (x, categorical), x_val, x_test = _matrices(task, splits)

@@ -71,12 +71,15 @@ def _contradiction(result: SweepResult) -> str:
 
 
 def _lowest_expected(found: Confirmation) -> float:
-    """Return the lower end of the prediction interval of one more run (Student's t); −inf for fewer than two runs."""
+    """Return the lower end of the prediction interval of one more run (Student's t); −inf for fewer than two runs.
+
+    It is never above the lowest run: those of a model without randomness are equal, and their mean may be rounded up.
+    """
     losses = found.winner_row.val_losses
     if len(losses) < 2:
         return -math.inf
     spread = float(np.std(losses, ddof=1)) * math.sqrt(1 + 1 / len(losses))
-    return float(np.mean(losses)) - float(stdtrit(len(losses) - 1, (1 + CONFIDENCE) / 2)) * spread
+    return min(*losses, float(np.mean(losses)) - float(stdtrit(len(losses) - 1, (1 + CONFIDENCE) / 2)) * spread)
 
 
 def _better_baseline(result: SweepResult) -> str:

@@ -39,7 +39,7 @@ def verdict(result: SweepResult) -> str:
         )
     if result.front is not None:
         return _front_verdict(result.front, best)
-    against = objection(result)
+    against = _objections(result)
     text = f"{tr('Not a champion: {against}.', against=against)} " if against else ""
     text += tr_plural(
         "{who} is the only trial, with {measured}",
@@ -62,10 +62,38 @@ def verdict(result: SweepResult) -> str:
     if score in best.test:
         value = f"{format_number(best.test[score])}{_unit(result, score)}"
         text += f"; {tr('on the test split its {score} is {value}', score=score, value=value)}"
-        rivals = sorted((b for b in result.baselines if score in b.test), key=lambda b: _cost(result, b.test[score]))
-        if rivals:
-            text += f", {_against(result, best.test[score], rivals[0])}"
+        rival = _test_rival(result)
+        if rival is not None:
+            text += f", {_against(result, best.test[score], rival)}"
     return text + "."
+
+
+def _objections(result: SweepResult) -> str:
+    """Return what speaks against the winner, and a baseline that is better on the test split as well; empty for none.
+
+    Without an objection the verdict's only sentence has the scores of the test split.
+    """
+    against, rival, score = objection(result), _test_rival(result), result.facts.score
+    if not against or rival is None or result.best is None or score not in result.best.test:
+        return against
+    own, theirs = result.best.test[score], rival.test[score]
+    if _cost(result, theirs) >= _cost(result, own):
+        return against
+    return tr(
+        "{against}; on the test split {name} is better ({score} {theirs} against {own})",
+        against=against,
+        name=tr_term(rival.name),
+        score=score,
+        theirs=format_number(theirs),
+        own=format_number(own),
+    )
+
+
+def _test_rival(result: SweepResult) -> Baseline | None:
+    """Return the baseline with the best score of the test split; None without any."""
+    score = result.facts.score
+    rivals = [baseline for baseline in result.baselines if score in baseline.test]
+    return min(rivals, key=lambda baseline: _cost(result, baseline.test[score]), default=None)
 
 
 def _front_verdict(front: ParetoFront, best: Best) -> str:

@@ -119,7 +119,7 @@ def _gradient_boosting(task: Task, splits: Splits, test: RawSplit) -> Baseline:
     """LightGBM at its defaults; the number of trees is the one with the lowest validation loss."""
     from lightgbm.basic import LightGBMError  # loads when it is used
 
-    from trainables.base.tables.families.boosting import train_until_best
+    from trainables.base.tables.families.booster import train_until_best
 
     training, kind = splits.training, row_kind(task.facts.kind)
     found = task.tree_features(splits, splits.train.inputs)

@@ -16,7 +16,7 @@ from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import TrialRecord
 
-KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end
+KEEP_WEIGHTS = 5  # leading trials whose weights are kept until the end, beside some of each family
 MAX_CANDIDATES = 20  # the same where an ensemble may be made of them
 
 
@@ -49,7 +49,7 @@ class Candidates:
 
 
 def kept_weights(spec: SweepSpec) -> int:
-    """Return the number of leading trials of a sweep whose weights are kept until its end."""
+    """Return the number of leading trials of any family whose weights are kept until the end of a sweep."""
     return max(KEEP_WEIGHTS, MAX_CANDIDATES if spec.ensemble else 0, spec.confirm_top or 0)
 
 
@@ -70,7 +70,7 @@ def load_candidates(result: SweepResult, task: Task, splits: Splits, weights: Le
         return None
     validation = SharedInputs(splits.validation.inputs)
     trials, predictors, decoded, seconds, sizes = [], [], [], [], []
-    for trial in weights.kept(result.ranked()[:MAX_CANDIDATES]):
+    for trial in weights.kept(result.ranked()):
         state = weights.load(trial, task, splits.training)
         predictor = task.predictor(trial.config, state, splits) if state else None
         if predictor is None:

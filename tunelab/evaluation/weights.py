@@ -1,8 +1,9 @@
-"""The trials' best weights: those of the leading trials and of the reference are kept, others are removed early."""
+"""The trials' best weights: those of leading trials and of the reference are kept, others are removed early."""
 
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,21 +17,22 @@ if TYPE_CHECKING:  # torch loads when weights are read: training begins without 
     import torch
 
 
+KEEP_EACH = 3  # leading trials of each family of models: an ensemble of one family alone has less to average
 REFERENCE = 0  # the number of the trial with the task's own configuration, unless a space or --set has no such
 
 
 class LeadingWeights:
-    """Keeps the weight files of the best trials, and of the first, beside which the winner is shown.
+    """Keeps the weight files of the best trials, of the best of each family, and of the reference.
 
     Args:
         uri: The sweep's storage.
-        keep: Number of trials.
+        keep: Number of trials of any family.
     """
 
     def __init__(self, uri: str, keep: int) -> None:
         self._storage = Storage(uri)
         self._keep = keep
-        self._leading: list[tuple[float, int]] = []
+        self._leading: list[tuple[float, int, str]] = []  # loss, number and family, best first
 
     def ended(self, trial: TrialRecord) -> None:
         """Note a trial's result and remove the files that are no longer needed."""
@@ -44,14 +46,19 @@ class LeadingWeights:
         """Keep a trial's weights as long as it leads; its checkpoint stays, from which it may continue."""
         if trial.number == REFERENCE or not trial.has_result:
             return
-        bisect.insort(self._leading, (trial.val_loss, trial.number))
-        for _, number in self._leading[self._keep :]:
-            self._storage.delete(weights_path(number))
-        del self._leading[self._keep :]
+        bisect.insort(self._leading, (trial.val_loss, trial.number, str(trial.config.get("family", ""))))
+        kept, of_family = [], Counter[str]()
+        for one in self._leading:
+            of_family[one[2]] += 1
+            if len(kept) < self._keep or (one[2] and of_family[one[2]] <= KEEP_EACH):
+                kept.append(one)
+            else:
+                self._storage.delete(weights_path(one[1]))
+        self._leading = kept
 
     def kept(self, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return those of these trials whose weights were kept."""
-        numbers = {REFERENCE, *(number for _, number in self._leading)}
+        numbers = {REFERENCE, *(number for _, number, _ in self._leading)}
         return [trial for trial in trials if trial.number in numbers]
 
     def load(self, trial: TrialRecord, task: Task, data: TrainingData) -> dict[str, torch.Tensor]:

@@ -90,6 +90,7 @@ def make_study(
         spec.sampler,
         spec.seed,
         reference=task.reference,
+        further_references=task.further_references,
         fixed=spec.fixed,
         warm_start=warm_start,
         objectives=task.facts.objectives,

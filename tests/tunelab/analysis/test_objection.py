@@ -41,7 +41,25 @@ def test_a_baseline_that_is_better_on_validation_comes_first_in_the_verdict(resu
     beaten = replace(result, baselines=(Baseline("linear", {"rmse": 1.5}, {"rmse": 2.0}),))
     text = "the baseline linear is better on the validation split (rmse 1.500 against 2)"
     assert objection(beaten) == text
-    assert verdict(beaten).startswith(f"Not a champion: {text}. Trial 0 won of 2 trials")
+    also = "on the test split linear is better (rmse 2 against 2.100)"
+    assert verdict(beaten).startswith(f"Not a champion: {text}; {also}. Trial 0 won of 2 trials")
+
+
+def test_a_baseline_that_is_better_on_the_test_split_is_always_in_the_first_sentence(result: SweepResult) -> None:
+    better = replace(result, baselines=(Baseline("linear", {"rmse": 2.5}, {"rmse": 1.0}),))
+    first, _, rest = verdict(better).partition(". ")
+    assert "not better than the best baseline (linear, 1)" in first
+    assert not rest
+    lucky = confirmed(better, [0.9, 0.92, 0.91, 0.9], [1.2, 1.2, 1.21, 1.2])
+    first = verdict(lucky).partition(". Trial 0 won")[0]
+    assert first.endswith("; on the test split linear is better (rmse 1 against 2.100)")
+
+
+def test_a_model_without_randomness_was_not_lucky(result: SweepResult) -> None:
+    assert result.best is not None
+    loss = 0.1  # the mean of six is rounded up
+    same = replace(result, best=replace(result.best, val_loss=loss))
+    assert objection(confirmed(same, [loss] * 6, [1.2] * 6)) == ""
 
 
 def test_a_classifiers_baseline_must_also_have_the_lower_loss(result: SweepResult) -> None:

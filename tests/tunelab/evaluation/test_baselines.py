@@ -69,3 +69,18 @@ def test_gradient_boosting_reads_categories_and_stops_at_its_best_round(tmp_path
     boosting = baselines(task, splits, splits.test.open())[-1]
     assert boosting.name == "gradient boosting"
     assert boosting.test["rmse"] < 0.5
+
+
+@pytest.mark.parametrize("name", ["auto_mpg", "wine"])
+def test_lightgbms_defaults_are_the_baseline_itself(name: str) -> None:
+    """A sweep tries them first: by validation, its winner is no worse than the baseline of gradient boosting."""
+    task = get_task(name)
+    splits = task.load()
+    config = task.space().config({**task.reference, **task.further_references[0]})
+    best = min(task.fit(config, splits.training, 5, max_epochs=300), key=lambda report: report.val_loss)
+    assert best.weights is not None
+    trial = task.predictor(config, dict(best.weights), splits)
+    assert trial is not None
+    baseline = next(b for b in baselines(task, splits, splits.test.open()) if b.name == "gradient boosting")
+    assert task.scores(trial, splits.validation) == pytest.approx(dict(baseline.validation))
+    assert task.scores(trial, splits.test.open()) == pytest.approx(dict(baseline.test))

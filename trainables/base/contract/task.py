@@ -6,7 +6,7 @@ Nothing here imports torch, ray or mlflow, so that listing tasks costs nothing.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -38,7 +38,8 @@ class EpochReport:
         metrics: Further numbers by name: ``train_loss``, ``lr``, ``val_rmse`` (in the target's unit), ... Names may
             have letters, digits, blanks and ``_ - . : /``.
         weights: What ``Task.predictor`` builds the model from, by name; the live tensors, valid until the next epoch
-            begins, so that a caller that keeps them copies them. None when no model is to be kept.
+            begins, so that a caller that keeps them copies them, unless they are ``LastingWeights``. None when no
+            model is to be kept.
         save: Writes a checkpoint into an existing folder, from which ``fit(..., checkpoint=folder)`` continues. None
             when a trial is cheap enough to start again.
         is_last: True if the trial ends with this epoch, whatever its budget, so that no rung can stop it.
@@ -61,6 +62,8 @@ class Task(ABC):
         facts: What is known before anything runs.
         reference: Parameters of the search space, tried first; in a space with branches (families) also those of the
             other branches, each of which is tried once. Empty for none.
+        further_references: Parameters of further trials that a search begins with, each after the reference of its
+            branch.
         space_name: The search space when none has the task's own name.
         options: The constructor's keyword arguments, which are also options of ``tunelab sweep``.
         bundled_files: Names of the bundled data files that it reads.
@@ -69,6 +72,7 @@ class Task(ABC):
 
     facts: TaskFacts
     reference: Mapping[str, bool | int | float | str] = {}
+    further_references: Sequence[Mapping[str, bool | int | float | str]] = ()
     space_name: str = "mlp"
     options: ClassVar[tuple[TaskOption, ...]] = ()
     bundled_files: tuple[str, ...] = ()

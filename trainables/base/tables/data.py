@@ -69,10 +69,12 @@ def build_splits(
 
 def _input_facts(preprocessing: TablePreprocessing, categories: CategoryEncoding) -> dict[str, Any]:
     """Return what is known of the columns of the arrays."""
+    names = preprocessing.feature_names
     return {
-        "feature_names": [*preprocessing.feature_names, *categories.signal_names],
+        "feature_names": [*names, *categories.signal_names],
         "n_numeric": preprocessing.n_numeric,
         "n_ordered": preprocessing.n_ordered,
+        "text_columns": [len(names) - preprocessing.n_text, len(names)],  # the first, and the one after the last
         "categories": categories.to_json(),
     }
 

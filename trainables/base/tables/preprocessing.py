@@ -166,6 +166,11 @@ class TablePreprocessing:
         return 0 if positions is None else int(positions.stop)
 
     @property
+    def n_text(self) -> int:
+        """Number of trailing columns of the matrix, which hold features of free text."""
+        return sum(int(pipeline.steps[1][1].n_components) for pipeline in self._texts.values())
+
+    @property
     def known_categories(self) -> dict[str, frozenset[str]]:
         """The values of each categorical column that training saw, as ``Columns.categories`` writes them."""
         if not self.columns.categorical:

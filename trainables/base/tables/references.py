@@ -35,6 +35,16 @@ BOOSTING = {
     "bagging_fraction": 0.9,
     "lambda_l2": 1.0,
 }
+# LightGBM's own defaults, without regularisation: the trial is then the baseline of gradient boosting itself.
+BOOSTING_DEFAULTS = {
+    "family": "boosting",
+    "learning_rate": 0.1,
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 1.0,
+    "bagging_fraction": 1.0,
+    "lambda_l2": 1e-3,  # the lower end of its range: none
+}
 EMBEDDED: dict[str, int | float | str] = {
     "embedding": "piecewise",
     "n_bins": 32,

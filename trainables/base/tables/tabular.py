@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.errors import UserError
 from trainables.base.contract.data import Splits, TrainingData
 from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
-from trainables.base.tables.references import table_reference
+from trainables.base.tables.references import BOOSTING_DEFAULTS, table_reference
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +40,7 @@ class TabularTask(Task):
 
     space_name = "tabular"
     reference = table_reference()
+    further_references = (BOOSTING_DEFAULTS,)
     target: str
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
@@ -138,7 +139,7 @@ class TabularTask(Task):
     def tree_features(self, splits: Splits, inputs: Any) -> tuple[np.ndarray, list[int]]:
         from trainables.base.tables.families.boosting import matrix
 
-        return matrix(self._inputs(splits, inputs), int(splits.training.facts["n_ordered"]))
+        return matrix(self._inputs(splits, inputs), splits.training.facts)
 
     def _inputs(self, splits: Splits, frame: pd.DataFrame) -> TableInputs:
         from trainables.base.tables.categories import CategoryEncoding

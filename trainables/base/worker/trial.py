@@ -19,6 +19,7 @@ from safetensors.torch import save as to_safetensors
 
 from search_spaces.errors import bounded_text, message_of
 from trainables.base.contract.data import TrainingData
+from trainables.base.contract.lasting_weights import LastingWeights
 from trainables.base.contract.task import EpochReport, Task
 from trainables.base.worker.assignment import BROKEN, HAS_WEIGHTS, TrialAssignment, TrialReport, weights_path
 from trainables.base.worker.storage import Storage, is_no_space
@@ -99,15 +100,19 @@ class _Keeper:
         self._storage = Storage(plan.storage) if plan.storage else None
         self._best = plan.best
         self._path = f"checkpoints/trial-{plan.number:05d}"
-        self._weights: dict[str, torch.Tensor] | None = None
+        self._weights: Mapping[str, torch.Tensor] | None = None
         self._checkpointed = time.monotonic()
 
     def see(self, report: EpochReport) -> None:
-        """Copy the weights when this epoch is the best so far."""
+        """Keep the weights when this epoch is the best so far, as a copy unless they last."""
         if self._storage is None or report.weights is None or not report.val_loss < self._best:
             return
         self._best = report.val_loss
-        self._weights = {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
+        self._weights = (
+            report.weights
+            if isinstance(report.weights, LastingWeights)
+            else {name: value.detach().to("cpu", copy=True) for name, value in report.weights.items()}
+        )
 
     def write(self) -> None:
         """Write the best weights when they changed since the last time."""

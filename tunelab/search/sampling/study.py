@@ -58,6 +58,8 @@ class StudySampler:
         seed: The sweep's seed.
         reference: Parameters of trial 0, and of one trial for each further choice of the space's branch; those outside
             the space are drawn like any other.
+        further_references: Parameters of further leading trials, each after the reference of its branch; those of a
+            branch that the space lacks are left out.
         fixed: Parameters held at a value.
         warm_start: Finished trials of an earlier study to learn from.
         objectives: What is optimised, where it is more than ``val_loss``. The study minimises their losses.
@@ -76,6 +78,7 @@ class StudySampler:
         *,
         reference: Mapping[str, ParamValue],
         fixed: Mapping[str, ParamValue],
+        further_references: Sequence[Mapping[str, ParamValue]] = (),
         warm_start: Sequence[FrozenTrial] = (),
         objectives: Sequence[Objective] = (),
         max_epochs: int = 1,
@@ -87,18 +90,16 @@ class StudySampler:
         self._kind = find_sampler(sampler)
         self._seed = seed
         self._domains = space.distributions()
-        inside = fitting_params(space.named(reference), self._domains)
-        self._reference = {**inside, **fixed} if inside else {}
         self._fixed = dict(fixed)
         self._branches = [] if space.branch in fixed else space.branches()
+        self._leading = self._leading_trials(reference, further_references)
         self._warm_start = warm_start
         self._before = len(warm_start)  # Optuna's numbers start after these
         self._grid: list[Point] = []
         self._added: dict[int, dict[str, ParamValue]] = {}
-        self.references = max(1, len(self._branches)) if self._reference else 0
+        self.references = len(self._leading)
         if self._kind.name == GRID:
-            leading = [self._reference_of(number) for number in range(self.references)]
-            self._grid, self.references = grid_points(space, fixed, leading, derive_seed(seed, "grid", 0))
+            self._grid, self.references = grid_points(space, fixed, self._leading, derive_seed(seed, "grid", 0))
         self.is_as_before = True
         self._begin()
 
@@ -209,7 +210,7 @@ class StudySampler:
             place = number - sum(other < number for other in self._added)
             return self._grid[place % len(self._grid)]
         if number < self.references:
-            return self._reference_of(number)
+            return self._leading[number]
         if not self._branches:
             return {}
         turn = number - self.references
@@ -217,8 +218,22 @@ class StudySampler:
             return self._turn(turn)
         return self._turn(turn // TURN_EVERY) if turn % TURN_EVERY == 0 else {}
 
-    def _reference_of(self, number: int) -> dict[str, ParamValue]:
-        return {**self._reference, **(self._turn(number) if self._branches else {})}
+    def _leading_trials(
+        self, reference: Mapping[str, ParamValue], further: Sequence[Mapping[str, ParamValue]]
+    ) -> list[dict[str, ParamValue]]:
+        """Return parameters of the first trials: the reference of each branch, and the further ones of that branch."""
+        inside = fitting_params(self._space.named(reference), self._domains)
+        if not inside:
+            return []
+        branch, found = self._space.branch, []
+        for number in range(max(1, len(self._branches))):
+            own = {**inside, **self._fixed, **(self._turn(number) if self._branches else {})}
+            of_branch = [one for one in further if branch in own and one.get(branch) == own[branch]]
+            found += [
+                own,
+                *({**own, **fitting_params(self._space.named(one), self._domains), **self._fixed} for one in of_branch),
+            ]
+        return found
 
     def _turn(self, number: int) -> dict[str, ParamValue]:
         name, choices = str(self._space.branch), self._branches

@@ -50,6 +50,23 @@ def test_a_fixed_branch_has_no_turns() -> None:
     assert {study.suggest(n)[0]["family"] for n in range(1, 6)} == {"boosting"}
 
 
+def test_lightgbms_own_defaults_are_among_the_first_trials_of_a_table() -> None:
+    task = get_task("california_housing")
+    known = {"reference": task.reference, "further_references": task.further_references}
+    study = StudySampler(task.space(), "tpe", 0, **known, fixed={})
+    configs = [study.suggest(number)[1] for number in range(study.references)]
+    assert [config["family"] for config in configs] == ["mlp", "boosting", "boosting", "neighbours", "embedded"]
+    assert configs[2] == {
+        **{"family": "boosting", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 20},
+        **{"feature_fraction": 1.0, "bagging_fraction": 1.0, "lambda_l2": 0.0},
+    }
+    alone = StudySampler(task.space(), "tpe", 0, **known, fixed={"family": "boosting", "num_leaves": 7})
+    assert [alone.suggest(number)[1]["learning_rate"] for number in range(alone.references)] == [0.05, 0.1]
+    assert alone.suggest(2)[1]["num_leaves"] == 7
+    for space, fixed in ((task.space(), {"family": "mlp"}), (get_space("mlp"), {})):
+        assert StudySampler(space, "tpe", 0, **known, fixed=fixed).references == 1
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_what_another_space_does_not_hold_of_the_reference_is_drawn(name: str) -> None:
     task, space = get_task(name), get_space("mlp")

@@ -99,6 +99,20 @@ def test_boosting_is_kept_as_text_of_the_rounds_of_its_epoch(tmp_path: Path) -> 
         load_predictor(tmp_path)
 
 
+def test_boosting_reads_texts_beside_categories(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    words = np.array(["sea view terrace", "dark damp cellar", "old garden shed"])
+    kind = rng.integers(3, size=300)
+    places = np.array(["inn", "hut", "hall"])[rng.integers(3, size=300)]
+    text = [f"{words[k]} number {rng.integers(10**6)}" for k in kind]
+    frame = pd.DataFrame({"text": text, "place": places, "price": kind + 0.01 * rng.standard_normal(300)})
+    frame.to_csv(tmp_path / "rooms.csv", index=False)
+    task = get_task("table", data=tmp_path / "rooms.csv", target="price")
+    splits = task.load()
+    reports = list(task.fit(reference(task, "boosting"), splits.training, 0, max_epochs=20))
+    assert min(report.val_loss for report in reports) < 0.05
+
+
 def test_an_unknown_family_is_refused_with_a_hint() -> None:
     with pytest.raises(UserError, match="Did you mean 'neighbours'"):
         family_of({"family": "neighbors"})
