@@ -9,6 +9,7 @@ from benchmarks.search.report import critical_difference_figure
 from benchmarks.tables.run import TablesResults
 from benchmarks.tables.systems import OURS
 from tunelab.documents.blocks import Cell, Document, Section, Table, Text
+from tunelab.records.text import format_number
 from tunelab.system.language import tr
 
 TIE = 0.005  # relative difference of mean errors below which two systems tie
@@ -56,6 +57,12 @@ def verdict(results: TablesResults) -> str:
             wins, ties, losses = compare(own, means[:, index])
             counts = {"wins": wins, "ties": ties, "losses": losses}
             parts.append(tr("against {system} {wins} wins, {ties} ties, {losses} losses", system=system, **counts))
+            highest = results.highest_errors().mean(axis=1)[:, index]
+            if not np.isnan(highest).any():
+                within = tr(
+                    "no worse than the 95 % interval of its error on {count}", count=int((own <= highest).sum())
+                )
+                parts[-1] += f" ({within})"
     return tr(
         "{system} on {count} tables: {parts} (a tie is a difference of less than {tie:.1%}).",
         system=OURS,
@@ -76,10 +83,30 @@ def _table(results: TablesResults) -> Table:
     spec = results.spec
     values = np.array([score.value for score in results.scores]).reshape(results.errors().shape).mean(axis=1)
     scores = {score.table: score.score for score in results.scores}
+    intervals = {score.system: score for score in results.scores if score.low is not None}
     rows: list[list[Cell]] = [
-        [entry.name, scores[entry.name], *map(float, row)] for entry, row in zip(spec.tables, values, strict=True)
+        [
+            entry.name,
+            scores[entry.name],
+            *map(float, row),
+            *(_interval(results, entry.name, name) for name in intervals),
+        ]
+        for entry, row in zip(spec.tables, values, strict=True)
     ]
-    return Table([tr("table"), tr("score"), *spec.systems], rows, tr("Mean over the seeds, on the test rows."))
+    columns = [tr("{system}, 95 % interval of the error", system=system) for system in intervals]
+    caption = tr(
+        "Mean over the seeds, on the test rows. An error is the score, or 1 less the score where higher is better; its "
+        "interval is over test rows drawn again, of the first seed."
+    )
+    return Table([tr("table"), tr("score"), *spec.systems, *columns], rows, caption)
+
+
+def _interval(results: TablesResults, table: str, system: str) -> str:
+    """Return the interval of a system's error on a table with the first seed, e.g. ``0.12 to 0.15``."""
+    found = next(score for score in results.scores if (score.table, score.system) == (table, system))
+    if found.low is None or found.high is None:
+        return ""
+    return tr("{low} to {high}", low=format_number(found.low), high=format_number(found.high))
 
 
 def _how(results: TablesResults) -> str:

@@ -16,10 +16,12 @@ from benchmarks.harness.lockfile import Lock
 from benchmarks.harness.pieces import RESULTS, PieceSuite
 from benchmarks.harness.suite import REPORT, Notify, run_suite
 from benchmarks.search.statistics import Ranking, rank
+from benchmarks.tables.interval import error_interval, error_of
 from benchmarks.tables.spec import TablesSpec, check
 from benchmarks.tables.systems import SYSTEMS, Request
 from search_spaces.errors import UserError
 from trainables import Splits
+from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.tabular import TabularTask
 from tunelab.documents.blocks import Document
 from tunelab.records.text import format_number
@@ -38,6 +40,7 @@ class TableScore:
         score: its name, e.g. ``"rmse"``.
         value: on the test rows.
         error: the same, lower is better: ``1 - value`` of a score that is better when higher.
+        low, high: 95 % interval of the error over test rows drawn again; None of a system that gives no outputs.
         seconds: wall time of the whole system.
     """
 
@@ -48,6 +51,8 @@ class TableScore:
     value: float
     error: float
     seconds: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,14 @@ class TablesResults:
 
     def errors(self) -> np.ndarray:
         """Return the errors, (tables, seeds, systems)."""
-        shape = (len(self.spec.tables), len(self.spec.seeds), len(self.spec.systems))
-        return np.array([score.error for score in self.scores]).reshape(shape)
+        return self._shaped([score.error for score in self.scores])
+
+    def highest_errors(self) -> np.ndarray:
+        """Return the upper ends of the intervals of errors, (tables, seeds, systems); NaN where there is none."""
+        return self._shaped([np.nan if score.high is None else score.high for score in self.scores])
+
+    def _shaped(self, values: list[float]) -> np.ndarray:
+        return np.array(values).reshape(len(self.spec.tables), len(self.spec.seeds), len(self.spec.systems))
 
 
 class TablesSuite(PieceSuite[TablesResults, Place, TableScore]):
@@ -112,10 +123,13 @@ class TablesSuite(PieceSuite[TablesResults, Place, TableScore]):
         for table, seed, system in places:
             task, splits = self._tables[table]
             began = time.perf_counter()
-            scores = SYSTEMS[system](Request(entries[table], task, splits, seed, self._spec.time_budget))
-            value = float(scores[task.facts.score])
-            error = value if task.facts.score_direction == "minimize" else 1 - value
-            yield TableScore(table, seed, system, task.facts.score, value, error, time.perf_counter() - began)
+            found = SYSTEMS[system](Request(entries[table], task, splits, seed, self._spec.time_budget))
+            seconds, score, direction = time.perf_counter() - began, task.facts.score, task.facts.score_direction
+            value, interval = float(found.scores[score]), (None, None)
+            if found.outputs is not None:
+                kind, targets = row_kind(task.facts.kind), splits.test.open().targets
+                interval = error_interval(kind, found.outputs, targets, splits.training.facts, score, direction)
+            yield TableScore(table, seed, system, score, value, error_of(value, direction), seconds, *interval)
 
     def read(self, values: Mapping[str, Any]) -> TableScore:
         return TableScore(**values)

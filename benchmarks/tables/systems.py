@@ -44,10 +44,20 @@ class Request:
     seconds: float
 
 
-Scores = Mapping[str, float]  # of the test rows, by name
+@dataclass(frozen=True)
+class Scored:
+    """What a system reached on the test rows.
+
+    Attributes:
+        scores: by name.
+        outputs: (n, n_outputs) raw outputs, from which an interval of a score follows; None where they are not known.
+    """
+
+    scores: Mapping[str, float]
+    outputs: np.ndarray | None = None
 
 
-def tunelab(request: Request) -> Scores:
+def tunelab(request: Request) -> Scored:
     """Run a sweep at its defaults within the time; its winner's scores."""
     from tunelab.records.spec import make_spec
     from tunelab.run import run_sweep
@@ -61,10 +71,10 @@ def tunelab(request: Request) -> Scores:
         best = run_sweep(make_spec(spec)).best
     if best is None:
         raise UserError(f"'{request.entry.name}': no trial has a result after {request.seconds:g} s.")
-    return best.test
+    return Scored(best.test)
 
 
-def lightgbm(request: Request) -> Scores:
+def lightgbm(request: Request) -> Scored:
     """Train LightGBM at its defaults, stopped early on the validation rows."""
     from trainables.base.tables.families.booster import train_until_best
 
@@ -74,10 +84,10 @@ def lightgbm(request: Request) -> Scores:
     model = train_until_best(
         splits.training, task.facts.kind, x, x_val, categorical=categorical, threads=threads, seed=request.seed
     )
-    return row_kind(task.facts.kind).scores(model(x_test), splits.test.open().targets, splits.training.facts)
+    return _scored(request, model(x_test))
 
 
-def scikit_learn(request: Request) -> Scores:
+def scikit_learn(request: Request) -> Scored:
     """Train scikit-learn's histogram gradient boosting, stopped early on rows that it sets aside itself."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -91,11 +101,10 @@ def scikit_learn(request: Request) -> Scores:
     few = [position for position in categorical if x[:, position].max() < make().max_bins]  # more are read as numbers
     model = make(max_iter=ROUNDS, early_stopping=stops, random_state=request.seed, categorical_features=few or None)
     model.fit(x, y)
-    outputs = raw_outputs(model, x_test, splits.training.facts)
-    return kind.scores(outputs, splits.test.open().targets, splits.training.facts)
+    return _scored(request, raw_outputs(model, x_test, splits.training.facts))
 
 
-def autogluon(request: Request) -> Scores:
+def autogluon(request: Request) -> Scored:
     """Train AutoGluon at its defaults within the time, on the same training and validation rows."""
     from autogluon.tabular import TabularPredictor  # type: ignore[import-not-found]
 
@@ -112,9 +121,14 @@ def autogluon(request: Request) -> Scores:
         if not kind.classifies:
             from trainables.base.kinds.metrics import regression_metrics
 
-            return regression_metrics(test.targets, predictor.predict(test.inputs).to_numpy())
+            return Scored(regression_metrics(test.targets, predictor.predict(test.inputs).to_numpy()))
         probabilities = predictor.predict_proba(test.inputs)[list(facts["classes"])].to_numpy()
-    return kind.scores(kind.encode_outputs(probabilities), test.targets, facts)
+    return _scored(request, kind.encode_outputs(probabilities))
+
+
+def _scored(request: Request, outputs: np.ndarray) -> Scored:
+    kind, facts = row_kind(request.task.facts.kind), request.splits.training.facts
+    return Scored(kind.scores(outputs, request.splits.test.open().targets, facts), outputs)
 
 
 def _frame(target: str, part: Any) -> pd.DataFrame:
@@ -128,7 +142,7 @@ def _matrices(task: TabularTask, splits: Splits) -> tuple[tuple[np.ndarray, list
     return train, validation[0], test[0]
 
 
-SYSTEMS: dict[str, Callable[[Request], Scores]] = {
+SYSTEMS: dict[str, Callable[[Request], Scored]] = {
     OURS: tunelab,
     "lightgbm": lightgbm,
     "scikit-learn": scikit_learn,

@@ -10,12 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.cli.main import app
+from benchmarks.tables.interval import error_interval
 from benchmarks.tables.report import compare, make_tables_document
 from benchmarks.tables.run import RESULTS, run
 from benchmarks.tables.spec import FILE, TablesSpec, read_tables
 from benchmarks.tables.systems import missing_system
 from search_spaces import UserError
 from tests.korean import english
+from trainables.base.kinds.registry import row_kind
 
 SMALL = "tables:\n  - {task: wine}\n  - {data: points.csv, target: y, name: points}\nseeds: [0, 1]\n"
 
@@ -45,6 +47,7 @@ def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_don
     assert len(scores) == 8
     assert all(s["value"] > 0.8 and s["error"] == 1 - s["value"] for s in scores if s["table"] == "wine")
     assert all(0.1 < s["error"] < 1 for s in scores if s["table"] == "points")
+    assert all(s["low"] <= s["error"] <= s["high"] for s in scores)
     assert "average rank" in (folder / "out" / "report.html").read_text()
     monkeypatch.setenv("TUNELAB_LANGUAGE", "en")
     again = CliRunner().invoke(app, [*command, "--language", "ko"])
@@ -52,6 +55,7 @@ def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_don
     assert "seed 0" not in again.output
     assert "평균 순위" in (folder / "out" / "report.html").read_text()
     results = run(read_tables(folder), folder / "out", print)
+    assert results.highest_errors().shape == results.errors().shape
     assert english(make_tables_document(results), ("lightgbm", "scikit-learn")) == []
     assert json.loads((folder / "out" / RESULTS).read_text()) == scores
 
@@ -89,6 +93,17 @@ def test_a_system_that_is_not_installed_is_said(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("tables: [{task: wine}]\nsystems: [lightgbm, autogluon]")
     with pytest.raises(UserError, match=r"needs the package 'autogluon\.tabular'"):
         read_tables(tmp_path)
+
+
+def test_an_interval_of_an_error_is_about_as_wide_as_theory_says() -> None:
+    rng = np.random.default_rng(0)
+    targets = rng.integers(2, size=400)
+    right = rng.random(400) < 0.8
+    outputs = np.where(right == (targets == 1), 1.0, -1.0)[:, None]
+    facts = {"classes": ["0", "1"], "n_outputs": 1}
+    low, high = error_interval(row_kind("binary"), outputs, targets.astype(str), facts, "accuracy", "maximize")
+    assert low < 1 - right.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.8 * 0.2 / 400), rel=0.2)
 
 
 def test_small_differences_are_ties() -> None:
