@@ -51,7 +51,7 @@ def suggest_neighbours(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int]
 
 def suggest_boosting(trial: optuna.trial.BaseTrial, batch_sizes: Sequence[int]) -> Config:
     """Draw LightGBM's parameters; the number of trees follows from early stopping."""
-    config = {
+    config: Config = {
         "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.2, log=True),
         "num_leaves": trial.suggest_int("num_leaves", 4, 256, log=True),
         "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 1, 100, log=True),

@@ -125,7 +125,8 @@ class TablesSuite(PieceSuite[TablesResults, Place, TableScore]):
             began = time.perf_counter()
             found = SYSTEMS[system](Request(entries[table], task, splits, seed, self._spec.time_budget))
             seconds, score, direction = time.perf_counter() - began, task.facts.score, task.facts.score_direction
-            value, interval = float(found.scores[score]), (None, None)
+            value = float(found.scores[score])
+            interval: tuple[float, float] | tuple[None, None] = (None, None)
             if found.outputs is not None:
                 kind, targets = row_kind(task.facts.kind), splits.test.open().targets
                 interval = error_interval(kind, found.outputs, targets, splits.training.facts, score, direction)

@@ -47,7 +47,8 @@ class LeadingWeights:
         if trial.number == REFERENCE or not trial.has_result:
             return
         bisect.insort(self._leading, (trial.val_loss, trial.number, str(trial.config.get("family", ""))))
-        kept, of_family = [], Counter[str]()
+        kept: list[tuple[float, int, str]] = []
+        of_family = Counter[str]()
         for one in self._leading:
             of_family[one[2]] += 1
             if len(kept) < self._keep or (one[2] and of_family[one[2]] <= KEEP_EACH):

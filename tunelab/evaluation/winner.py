@@ -52,7 +52,7 @@ def make_winner(
         log: Shows a step to the user.
     """
     if candidates is not None and result.spec.ensemble > 1:
-        ensemble = best_ensemble(candidates, result.spec.ensemble)
+        ensemble = best_ensemble(candidates, result.spec.ensemble, result.cross_validation)
         if ensemble is not None:
             members = tuple(member.trial for member in ensemble.members)
             heaviest = next(t for t in result.trials if t.number == members[0])

@@ -66,6 +66,10 @@ def cross_validation_section(result: SweepResult) -> Section | None:
     columns = [tr("trial"), tr("mean {metric}", metric="val_loss"), tr("± of the mean")]
     columns += [tr("fold {number}", number=i + 1) for i in range(folds)]
     cells: list[list[Cell]] = [[str(row.trial), row.mean, row.half_width, *row.losses] for row in found.rows]
+    is_mean = any(row.weight for row in found.rows)
+    if is_mean:
+        columns.append(tr("weight"))
+        cells = [[*values, row.weight] for values, row in zip(cells, found.rows, strict=True)]
     text = tr(
         "The lowest of many losses on {rows:,} validation rows is mostly luck. Each leader was "
         "trained on all folds of the training and validation rows but one and judged on that one; ± is half of a "
@@ -81,7 +85,7 @@ def cross_validation_section(result: SweepResult) -> Section | None:
             for row in known
         ]
         blocks.append(interval_figure(intervals, "val_loss"))
-    marked = tuple(i for i, row in enumerate(found.rows) if row.trial == found.winner)
+    marked = tuple(i for i, row in enumerate(found.rows) if (row.weight > 0 if is_mean else row.trial == found.winner))
     return Section(tr("Cross-validation of the leaders"), [*blocks, Table(columns, cells, marked=marked)])
 
 

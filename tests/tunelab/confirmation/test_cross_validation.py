@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from trainables import Splits, Task, get_task
@@ -38,8 +40,17 @@ def test_folds_hold_every_row_but_no_test_row_once(searched: tuple[SweepResult, 
 
 def test_few_validation_rows_are_not_trusted_and_many_are(searched: tuple[SweepResult, Task, Splits]) -> None:
     result, task, splits = searched
-    cheap = replace(result, trials=tuple(replace(t, max_epochs=1) for t in result.trials))
-    assert 2 <= len(leaders_to_compare(cheap, task, splits)) <= 4
+    short = (replace(t, number=n, epochs=t.epochs[:1], max_epochs=1) for n, t in enumerate(5 * result.trials))
+    cheap = replace(result, trials=tuple(short))
+    leaders = leaders_to_compare(cheap, task, splits)
+    assert len(leaders) == 8
+    assert len(leaders_to_compare(replace(cheap, trials=cheap.trials[:30]), task, splits)) == 3  # half the epochs
+    assert leaders == cheap.ranked()[: len(leaders)]
+    last = cheap.ranked()[-1].number
+    families = replace(
+        cheap, trials=tuple(replace(t, config={**t.config, "family": "ab"[t.number == last]}) for t in cheap.trials)
+    )
+    assert leaders_to_compare(families, task, splits)[-1].number == last  # the best of its family
     assert leaders_to_compare(replace(cheap, trials=cheap.trials[:19]), task, splits) == []
     by_group = cheap.spec.model_copy(update={"task_options": {"group_column": "a"}})
     assert leaders_to_compare(replace(cheap, spec=by_group), task, splits) == []
@@ -62,6 +73,32 @@ def test_the_lowest_mean_over_folds_wins(searched: tuple[SweepResult, Task, Spli
     chosen = replace(result, cross_validation=replace(found, winner=last.trial, rows=(last,)))
     assert choose_winner(chosen) is ranked[-1]
     assert candidates(chosen, task, 1)[0] is ranked[-1]
+
+
+def test_a_mean_of_leaders_wins_where_it_predicts_other_rows_better(
+    searched: tuple[SweepResult, Task, Splits], tmp_path: Path
+) -> None:
+    """Networks that follow the noise of many columns err in different ways."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.standard_normal((160, 30)), columns=[f"x{i}" for i in range(30)])
+    frame.assign(y=frame["x0"] + rng.standard_normal(160)).to_csv(tmp_path / "noise.csv", index=False)
+    task = get_task("table", data=tmp_path / "noise.csv", target="y")
+    result, splits = searched[0], task.load()
+    network = {"family": "mlp", "dropout": 0.0, "weight_decay": 0.0, "lr": 0.01, "batch_size": 32}
+    leaders = [
+        replace(trial, config={**network, "hidden_sizes": [100 + trial.number]}, max_epochs=4)
+        for trial in result.ranked()[:4]
+    ]
+    found = cross_validate(result, task, splits, leaders, lambda line: None)
+    weights = [row.weight for row in found.rows]
+    assert sum(weights) == pytest.approx(1.0)
+    assert sum(weight > 0 for weight in weights) > 1
+    assert f"A weighted mean of {sum(weight > 0 for weight in weights)} leaders wins" in found.verdict
+    assert SweepResult.from_bytes(replace(result, cross_validation=found).to_bytes()).cross_validation == found
+    spec = result.spec.model_copy(update={"ensemble": 0})
+    single = cross_validate(replace(result, spec=spec), task, splits, leaders[:2], lambda line: None)
+    assert [row.weight for row in single.rows] == [0.0, 0.0]
+    assert "weighted mean" not in single.verdict
 
 
 def test_a_confirmation_keeps_the_winner_of_the_folds() -> None:

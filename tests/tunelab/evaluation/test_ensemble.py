@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import row_kind
+from trainables.base.training.ensemble import held_out_losses
 from tunelab.evaluation.candidates import Candidates
-from tunelab.evaluation.ensemble import best_ensemble, held_out_losses
+from tunelab.evaluation.ensemble import best_ensemble
+from tunelab.records.assessment.cross_validation import CrossValidation, CrossValidationRow
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 
 ROWS = 200
@@ -44,7 +47,8 @@ def test_models_with_errors_of_their_own_are_averaged() -> None:
     candidates = made_up(target[None, :, None] + rng.standard_normal((6, ROWS, 1)), target)
     found = best_ensemble(candidates, 25)
     assert found is not None
-    assert found.held_out_loss < 0.5 * found.single_loss
+    held_out, single = held_out_losses(candidates.kind, candidates.decoded, target, 25)
+    assert held_out < 0.5 * single
     assert len(found.members) > 3
     assert sum(member.weight for member in found.members) == 1.0
     weights = [member.weight for member in found.members]
@@ -58,9 +62,23 @@ def test_one_model_that_is_far_better_stays_alone() -> None:
     target = rng.standard_normal(ROWS)
     decoded = target[None, :, None] + np.array([0.01, 3.0, 3.0])[:, None, None] * rng.standard_normal((3, ROWS, 1))
     candidates = made_up(decoded, target)
-    held_out, single = held_out_losses(candidates, 25)
+    held_out, single = held_out_losses(candidates.kind, decoded, target, 25)
     assert held_out >= single * 0.999
     assert best_ensemble(candidates, 25) is None
+
+
+def test_a_cross_validation_of_the_leaders_has_the_last_word() -> None:
+    rng = np.random.default_rng(3)
+    target = rng.standard_normal(ROWS)
+    candidates = made_up(target[None, :, None] + rng.standard_normal((4, ROWS, 1)), target)
+    rows = [CrossValidationRow(n, (1.0,), 1.0, 0.1, weight) for n, weight in ((1, 0.25), (3, 0.75), (0, 0.0))]
+    found = best_ensemble(candidates, 25, CrossValidation(tuple(rows), 1, ""))
+    assert found is not None
+    assert [(member.trial, member.weight) for member in found.members] == [(3, 0.75), (1, 0.25)]
+    mean = 0.25 * candidates.decoded[1] + 0.75 * candidates.decoded[3]
+    assert found.val_loss == pytest.approx(candidates.kind.decoded_loss(mean, target))
+    alone = CrossValidation((CrossValidationRow(1, (1.0,), 1.0, 0.1), rows[-1]), 1, "")
+    assert best_ensemble(candidates, 25, alone) is None
 
 
 def test_few_rows_or_one_candidate_make_none() -> None:

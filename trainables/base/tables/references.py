@@ -36,7 +36,7 @@ BOOSTING = {
     "lambda_l2": 1.0,
 }
 # LightGBM's own defaults, without regularisation: the trial is then the baseline of gradient boosting itself.
-BOOSTING_DEFAULTS = {
+BOOSTING_DEFAULTS: dict[str, bool | int | float | str] = {
     "family": "boosting",
     "learning_rate": 0.1,
     "num_leaves": 31,

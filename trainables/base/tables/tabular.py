@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class TabularTask(Task):
 
     space_name = "tabular"
     reference = table_reference()
-    further_references = (BOOSTING_DEFAULTS,)
+    further_references: Sequence[Mapping[str, bool | int | float | str]] = (BOOSTING_DEFAULTS,)
     target: str
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from trainables.base.kinds.registry import row_kind
 
 TOLERANCE = 1e-6  # of the sum of weights
 STEPS = 25  # of greedy selection: weights are multiples of one in at most this many
+FOLDS = 5  # of rows, to see whether averaging helps
 
 
 class Member(Protocol):
@@ -163,6 +164,27 @@ def select_greedily(
         if min(losses) < best_loss:
             best_loss, best_counts = float(min(losses)), counts.copy()
     return best_counts / best_counts.sum(), best_loss
+
+
+def held_out_losses(kind: RowKind, decoded: np.ndarray, target: np.ndarray, at_most: int) -> tuple[float, float]:
+    """Return the loss of an ensemble and of a single model on rows that they were not chosen on.
+
+    Args:
+        kind: Kind of the target.
+        decoded: (candidates, n, outputs), as for ``select_greedily``.
+        target: Encoded targets (n,).
+        at_most: Maximum number of different members.
+    """
+    fold_of = np.random.default_rng(0).permutation(len(target)) % FOLDS
+    ensemble = single = 0.0
+    for fold in range(FOLDS):
+        judged, chosen_on = fold_of == fold, fold_of != fold
+        weights, _ = select_greedily(kind, decoded[:, chosen_on], target[chosen_on], at_most)
+        losses = [kind.decoded_loss(one[chosen_on], target[chosen_on]) for one in decoded]
+        part = np.mean(judged)
+        ensemble += part * kind.decoded_loss(np.tensordot(weights, decoded[:, judged], axes=1), target[judged])
+        single += part * kind.decoded_loss(decoded[int(np.argmin(losses))][judged], target[judged])
+    return float(ensemble), float(single)
 
 
 def _part(number: int) -> str:

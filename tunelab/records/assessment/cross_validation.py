@@ -1,4 +1,4 @@
-"""A cross-validation of the leaders: which of them is best when few validation rows cannot tell."""
+"""A cross-validation of the leaders: which of them is best, or which mean, when few validation rows cannot tell."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ class CrossValidationRow:
         losses: Its loss on each fold.
         mean: Their mean.
         half_width: Half width of the 95 % interval of the mean over folds.
+        weight: In the mean of several leaders that wins; 0 where a single one does.
     """
 
     trial: int
     losses: tuple[float, ...]
     mean: float
     half_width: float
+    weight: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from search_spaces import get_space
@@ -52,19 +54,21 @@ def test_a_fixed_branch_has_no_turns() -> None:
 
 def test_lightgbms_own_defaults_are_among_the_first_trials_of_a_table() -> None:
     task = get_task("california_housing")
-    known = {"reference": task.reference, "further_references": task.further_references}
-    study = StudySampler(task.space(), "tpe", 0, **known, fixed={})
+    sampler = partial(
+        StudySampler, sampler="tpe", seed=0, reference=task.reference, further_references=task.further_references
+    )
+    study = sampler(task.space(), fixed={})
     configs = [study.suggest(number)[1] for number in range(study.references)]
     assert [config["family"] for config in configs] == ["mlp", "boosting", "boosting", "neighbours", "embedded"]
     assert configs[2] == {
         **{"family": "boosting", "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 20},
         **{"feature_fraction": 1.0, "bagging_fraction": 1.0, "lambda_l2": 0.0},
     }
-    alone = StudySampler(task.space(), "tpe", 0, **known, fixed={"family": "boosting", "num_leaves": 7})
+    alone = sampler(task.space(), fixed={"family": "boosting", "num_leaves": 7})
     assert [alone.suggest(number)[1]["learning_rate"] for number in range(alone.references)] == [0.05, 0.1]
     assert alone.suggest(2)[1]["num_leaves"] == 7
     for space, fixed in ((task.space(), {"family": "mlp"}), (get_space("mlp"), {})):
-        assert StudySampler(space, "tpe", 0, **known, fixed=fixed).references == 1
+        assert sampler(space, fixed=fixed).references == 1
 
 
 @pytest.mark.parametrize("name", TABLES)

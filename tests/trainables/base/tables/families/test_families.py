@@ -108,6 +108,7 @@ def test_boosting_reads_texts_beside_categories(tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": text, "place": places, "price": kind + 0.01 * rng.standard_normal(300)})
     frame.to_csv(tmp_path / "rooms.csv", index=False)
     task = get_task("table", data=tmp_path / "rooms.csv", target="price")
+    assert isinstance(task, TabularTask)
     splits = task.load()
     reports = list(task.fit(reference(task, "boosting"), splits.training, 0, max_epochs=20))
     assert min(report.val_loss for report in reports) < 0.05
