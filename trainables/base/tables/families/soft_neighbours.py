@@ -7,7 +7,7 @@ once: through autograd's own operations most of the time would go into copies of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -15,16 +15,30 @@ from torch import Tensor
 FAR = 40.0  # exp(-40) is 4e-18: such a neighbour has no weight, and none slows arithmetic by being denormal
 LEAST_DISTANCE = 1e-4  # keeps the gradient of a distance finite where two rows are equal
 BLOCK_CELLS = 1 << 18  # distances computed at once: 1 MB
+KEYS_AT_ONCE = 1024  # of reading: with more, a block has so few queries that its product waits for memory
 
 RowLoss = Callable[[Tensor, slice], Tensor]  # averages (rows, width) of a slice of the queries -> their mean loss
 
 
 def read(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Average values (k, width) by the softmax over negative distances of queries (n, dim) to keys (k, dim)."""
-    sides, weighted = _sides(keys), _with_ones(values)
-    parts = [_weights(_distances(queries[rows], sides)) @ weighted for rows in _blocks(len(queries), len(keys))]
-    sums = torch.cat(parts)
+    sides = [_sides(some) for some in torch.split(keys, KEYS_AT_ONCE)]
+    weighted = torch.split(_with_ones(values), KEYS_AT_ONCE)
+    blocks = _blocks(len(queries), min(len(keys), KEYS_AT_ONCE))
+    sums = torch.cat([_weighted_sums(queries[rows], sides, weighted) for rows in blocks])
     return sums[:, :-1] / sums[:, -1:]
+
+
+def _weighted_sums(queries: Tensor, sides: Sequence[Tensor], weighted: Sequence[Tensor]) -> Tensor:
+    """Return sums over keys, block by block: when a nearer key comes, all earlier weights become smaller."""
+    nearest = queries.new_full((len(queries), 1), math.inf)
+    sums = queries.new_zeros(len(queries), weighted[0].shape[1])
+    for side, values in zip(sides, weighted, strict=True):
+        distances = _distances(queries, side)
+        lowest = torch.minimum(nearest, distances.amin(1, keepdim=True))
+        sums = sums * _weights(nearest, lowest) + _weights(distances, lowest) @ values
+        nearest = lowest
+    return sums
 
 
 def loss_and_gradient(points: Tensor, values: Tensor, rows: int, loss: RowLoss) -> tuple[Tensor, Tensor]:
@@ -48,7 +62,7 @@ def loss_and_gradient(points: Tensor, values: Tensor, rows: int, loss: RowLoss) 
     for block in _blocks(rows, len(points)):
         distances = _distances(points[block], sides)
         distances[:, block].fill_diagonal_(math.inf)
-        weights = _weights(distances)
+        weights = _weights(distances, distances.amin(1, keepdim=True))
         weights[:, block].fill_diagonal_(0.0)
         sums = weights @ weighted
         scale, averages = sums[:, -1:], (sums[:, :-1] / sums[:, -1:]).requires_grad_()
@@ -87,6 +101,6 @@ def _distances(queries: Tensor, sides: Tensor) -> Tensor:
     return squares.clamp_(min=LEAST_DISTANCE**2).sqrt_()
 
 
-def _weights(distances: Tensor) -> Tensor:
+def _weights(distances: Tensor, nearest: Tensor) -> Tensor:
     """Return weights, the nearest row's 1; limited to ``FAR``, as weights further away would be denormal numbers."""
-    return (distances.amin(1, keepdim=True) - distances).clamp_(min=-FAR).exp_()
+    return (nearest - distances).clamp_(min=-FAR).exp_()

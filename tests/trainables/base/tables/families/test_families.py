@@ -156,6 +156,18 @@ def test_a_neighbour_model_sees_each_key_at_prediction() -> None:
     torch.testing.assert_close(found, torch.tensor([[1.0], [2.0]]), atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_neighbours_read_the_same_from_keys_in_blocks(order: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainables.base.tables.families.soft_neighbours.KEYS_AT_ONCE", 7)
+    generator = torch.Generator().manual_seed(0)
+    queries = torch.randn(5, 3, generator=generator, dtype=torch.float64)
+    keys = 20 * torch.randn(30, 3, generator=generator, dtype=torch.float64)
+    keys = keys[(order * keys.norm(dim=1)).argsort()]  # the nearest first, or last
+    values = torch.randn(30, 2, generator=generator, dtype=torch.float64)
+    expected = torch.softmax(-torch.cdist(queries, keys), dim=1) @ values
+    torch.testing.assert_close(read(queries, keys, values), expected)
+
+
 def test_many_categories_become_target_statistics_that_know_no_own_target() -> None:
     import pandas as pd
 
