@@ -33,11 +33,11 @@ def affordable_top(trials: int, cost_of: Callable[[int], float], search: float) 
 
 def estimated_seconds(result: SweepResult, chosen: Sequence[TrialRecord], seeds: int) -> float:
     """Return the seconds of whole runs of these trials, each with ``seeds`` seeds, in parallel as in the search."""
-    return _training_seconds(chosen, seeds) / min(result.concurrency, len(chosen) * seeds)
+    return training_seconds(chosen, seeds) / min(result.concurrency, len(chosen) * seeds)
 
 
-def _training_seconds(chosen: Sequence[TrialRecord], seeds: int) -> float:
-    """Return the seconds of these runs one after another."""
+def training_seconds(chosen: Sequence[TrialRecord], seeds: int) -> float:
+    """Return the seconds of whole runs of these trials, each with ``seeds`` seeds, one after another."""
     paces = [t.train_seconds / len(t.epochs) for t in chosen if t.epochs]
     usual = max(paces, default=0.0)  # for a reference that has not been trained yet
     whole = [_whole_epochs(t) * (t.train_seconds / len(t.epochs) if t.epochs else usual) for t in chosen]
@@ -52,7 +52,7 @@ def _whole_epochs(trial: TrialRecord) -> int:
 def sooner_here(chosen: Sequence[TrialRecord], seeds: int) -> bool:
     """Return True if whole runs of these trials end in this process before new workers would have started."""
     on_cpu = all(str(t.worker.get("device", "cpu")) == "cpu" for t in chosen)
-    return on_cpu and _training_seconds(chosen, seeds) < WORKER_SECONDS
+    return on_cpu and training_seconds(chosen, seeds) < WORKER_SECONDS
 
 
 def estimated_epochs(chosen: Sequence[TrialRecord], seeds: int) -> int:

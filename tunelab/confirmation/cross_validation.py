@@ -19,7 +19,12 @@ from trainables import Splits, Task, TrainingData
 from trainables.base.kinds.registry import row_kind
 from trainables.base.worker.assignment import weights_path
 from trainables.base.worker.storage import Storage
-from tunelab.analysis.confirmation_cost import DEFAULT_MIN_TRIALS, estimated_epochs
+from tunelab.analysis.confirmation_cost import (
+    DEFAULT_MIN_TRIALS,
+    estimated_epochs,
+    search_seconds,
+    training_seconds,
+)
 from tunelab.confirmation.statistics import mean_interval
 from tunelab.launch.retraining import assignment_for, retrain_here
 from tunelab.records.assessment.cross_validation import CrossValidation, CrossValidationRow
@@ -32,7 +37,7 @@ from tunelab.records.trial import TrialRecord
 MIN_VALIDATION_ROWS = 500  # with as many rows, validation losses decide
 FOLDS = 5
 MAX_LEADERS = 8
-MAX_COST = 0.5  # epochs of the cross-validation, compared with those of the search
+MAX_COST = 0.5  # seconds of the cross-validation, compared with those of the search; epochs in deterministic mode
 DEALT_BY_OPTION = ("group_column", "time_column", "split_column")  # then rows must not be dealt at random
 
 
@@ -45,7 +50,7 @@ def leaders_to_compare(result: SweepResult, task: Task, splits: Splits) -> list[
         splits: The task's data.
 
     Returns:
-        Two to eight leaders, as many as cost half the epochs of the search, best validation loss first: the best of
+        Two to eight leaders, as many as cost half the time of the search, best validation loss first: the best of
         each family of models, then the best of all. Empty when validation rows are enough, in a small sweep, and when
         rows cannot be dealt into folds.
     """
@@ -56,9 +61,19 @@ def leaders_to_compare(result: SweepResult, task: Task, splits: Splits) -> list[
     ordered = sorted(ranked, key=lambda trial: trial.number not in best)  # a stable sort
     for count in range(min(MAX_LEADERS, len(ranked)), 1, -1):
         leaders = ordered[:count]
-        if estimated_epochs(leaders, FOLDS) <= MAX_COST * result.epochs:
+        if _cost(result, leaders) <= MAX_COST:
             return sorted(leaders, key=ranked.index)
     return []
+
+
+def _cost(result: SweepResult, leaders: Sequence[TrialRecord]) -> float:
+    """Return what a cross-validation of these leaders would cost, in parts of the search.
+
+    In deterministic mode it is counted in epochs, which do not depend on the machine.
+    """
+    if result.spec.deterministic:
+        return estimated_epochs(leaders, FOLDS) / max(1, result.epochs)
+    return training_seconds(leaders, FOLDS) / max(1e-9, search_seconds(result))
 
 
 def needs_folds(spec: SweepSpec, task: Task, splits: Splits) -> bool:

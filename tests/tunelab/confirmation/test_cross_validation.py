@@ -41,10 +41,14 @@ def test_folds_hold_every_row_but_no_test_row_once(searched: tuple[SweepResult, 
 def test_few_validation_rows_are_not_trusted_and_many_are(searched: tuple[SweepResult, Task, Splits]) -> None:
     result, task, splits = searched
     short = (replace(t, number=n, epochs=t.epochs[:1], max_epochs=1) for n, t in enumerate(5 * result.trials))
-    cheap = replace(result, trials=tuple(short))
+    cheap = replace(result, trials=tuple(short), spec=result.spec.model_copy(update={"deterministic": True}))
     leaders = leaders_to_compare(cheap, task, splits)
     assert len(leaders) == 8
     assert len(leaders_to_compare(replace(cheap, trials=cheap.trials[:30]), task, splits)) == 3  # half the epochs
+    timed = tuple(replace(t, epochs=(replace(t.epochs[0], seconds=1.0),)) for t in cheap.trials)
+    timed = replace(cheap, trials=timed, spec=result.spec, fit_seconds=80.0, concurrency=2)
+    assert len(leaders_to_compare(timed, task, splits)) == 8
+    assert len(leaders_to_compare(replace(timed, fit_seconds=50.0), task, splits)) == 5  # half the seconds
     assert leaders == cheap.ranked()[: len(leaders)]
     last = cheap.ranked()[-1].number
     families = replace(

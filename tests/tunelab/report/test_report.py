@@ -162,6 +162,9 @@ def test_openings_of_the_test_split_are_counted_on_the_sweeps_run(shelf: Shelf) 
 def test_the_verdict_says_in_its_one_sentence_what_fresh_seeds_say(shelf: Shelf) -> None:
     result = shelf.results["와인"]
     assert result.confirmation is not None
+    assert result.best is not None
+    usual = result.confirmation.winner_row.mean  # with a lucky loss, the objection would be a sentence of its own
+    result = replace(result, best=replace(result.best, val_loss=usual))
     sentences: dict[str, bool | None] = {
         "better than the reference on fresh seeds": True,
         "not shown to be better than the reference on fresh seeds": False,
