@@ -233,7 +233,6 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
     assert best.val_loss == sorted(confirmation.rows[0].val_losses)[1]
     assert best.seed in confirmation.seeds
     assert best.epoch > winner.epochs[-1].epoch
-    assert best.val_loss < winner.val_loss
     assert best.validation["log_loss"] == pytest.approx(best.val_loss, abs=1e-6)  # the model is the one reported
 
     unconfirmed = replace(stopped_winner, confirmation=None)
