@@ -126,7 +126,7 @@ def _immaterial(result: SweepResult, importance: Mapping[str, float]) -> Iterato
         for name, share in importance.items()
         # a branch that the winner did not take says nothing of the next sweep, nor does one of a few trials
         if share < IMMATERIAL and name in best and sum(name in trial.params for trial in trials) >= MIN_TRIALS
-        if not _decides_branch(name, trials)
+        if name not in result.spec.fixed and not _decides_branch(name, trials)
     ]
     if names:
         held = " ".join(f"--set {name}={_shown(best[name])}" for name in names)

@@ -65,6 +65,8 @@ def test_what_hardly_mattered_can_be_held() -> None:
     text = told(swept(trials), {"lr": 0.99, "dropout": 0.005, "depth": 0.005})
     assert "dropout and depth hardly mattered" in text
     assert "can hold them: --set dropout=0.2 --set depth=4" in text
+    held = replace(swept(trials), spec=swept(trials).spec.model_copy(update={"fixed": {"depth": 4}}))
+    assert "dropout hardly mattered" in told(held, {"lr": 0.99, "dropout": 0.005, "depth": 0.005})
     assert "hardly" not in told(swept(trials[:19]), {"lr": 0.99, "dropout": 0.01})
     assert "hardly" not in told(swept(trials), {"lr": 0.6, "dropout": 0.4})
 

@@ -133,7 +133,7 @@ def test_a_reference_that_no_trial_had_can_be_best_but_not_win() -> None:
 def searched() -> SweepResult:
     """A search on wine whose first trial was the reference and some of whose trials were stopped."""
     task = get_task("wine")
-    return search_here(SweepSpec(task="wine", trials=6, max_epochs=9, grace_period=1), task, task.load())
+    return search_here(SweepSpec(task="wine", trials=9, max_epochs=9, grace_period=1), task, task.load())
 
 
 def test_the_reference_is_the_tasks_own_configuration_whoever_had_it(searched: SweepResult) -> None:
