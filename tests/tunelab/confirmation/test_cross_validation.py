@@ -45,8 +45,8 @@ def test_few_validation_rows_are_not_trusted_and_many_are(searched: tuple[SweepR
     leaders = leaders_to_compare(cheap, task, splits)
     assert len(leaders) == 8
     assert len(leaders_to_compare(replace(cheap, trials=cheap.trials[:30]), task, splits)) == 3  # half the epochs
-    timed = tuple(replace(t, epochs=(replace(t.epochs[0], seconds=1.0),)) for t in cheap.trials)
-    timed = replace(cheap, trials=timed, spec=result.spec, fit_seconds=80.0, concurrency=2)
+    of_a_second = tuple(replace(t, epochs=(replace(t.epochs[0], seconds=1.0),)) for t in cheap.trials)
+    timed = replace(cheap, trials=of_a_second, spec=result.spec, fit_seconds=80.0, concurrency=2)
     assert len(leaders_to_compare(timed, task, splits)) == 8
     assert len(leaders_to_compare(replace(timed, fit_seconds=50.0), task, splits)) == 5  # half the seconds
     assert leaders == cheap.ranked()[: len(leaders)]

@@ -161,9 +161,10 @@ def test_openings_of_the_test_split_are_counted_on_the_sweeps_run(shelf: Shelf) 
 
 def test_the_verdict_says_in_its_one_sentence_what_fresh_seeds_say(shelf: Shelf) -> None:
     result = shelf.results["와인"]
-    assert result.confirmation is not None
+    confirmation = result.confirmation
+    assert confirmation is not None
     assert result.best is not None
-    usual = result.confirmation.winner_row.mean  # with a lucky loss, the objection would be a sentence of its own
+    usual = confirmation.winner_row.mean  # with a lucky loss, the objection would be a sentence of its own
     result = replace(result, best=replace(result.best, val_loss=usual))
     sentences: dict[str, bool | None] = {
         "better than the reference on fresh seeds": True,
@@ -171,14 +172,14 @@ def test_the_verdict_says_in_its_one_sentence_what_fresh_seeds_say(shelf: Shelf)
         "with no reference to compare with": None,
     }
     for sentence, better in sentences.items():
-        changed = replace(result, confirmation=replace(result.confirmation, better=better))
+        changed = replace(result, confirmation=replace(confirmation, better=better))
         text = verdict(changed)
         assert f", {sentence}; " in text or f", trained again on fresh seeds, {sentence}; " in text
         assert text.count(". ") == 0
         assert plain(text) in sweep_note(changed)
     assert "not confirmed on fresh seeds" in verdict(replace(result, confirmation=None))
     assert result.best is not None
-    same = replace(result.confirmation, winner=0, reference=0, better=False)
+    same = replace(confirmation, winner=0, reference=0, better=False)
     text = verdict(replace(result, best=replace(result.best, trial=0), confirmation=same))
     assert "(it is the reference configuration), and no other came out better on fresh seeds; " in text
     assert "--confirm-top 3 would take about" in to_markdown(make_document(replace(result, confirmation=None)))
