@@ -95,7 +95,7 @@ def make_study(
         warm_start=warm_start,
         objectives=task.facts.objectives,
         max_epochs=spec.max_epochs,
-        random_start=min(RANDOM_START, spec.trials // 4),
+        random_start=min(RANDOM_START, spec.trials // 2),
     )
 
 

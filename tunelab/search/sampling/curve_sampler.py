@@ -1,6 +1,6 @@
-"""Half of ``--sampler curves``: proposals from a model of learning curves, those of stopped trials included.
+"""Half of ``--sampler curves``: proposals from a model of learning curves, of stopped and of running trials too.
 
-TPE learns one number of a trial; what a stopped trial would have come to, it does not know. A Gaussian process over
+TPE learns one number of an ended trial; what a stopped one would come to, it does not know. A Gaussian process over
 curves (``curve_model``) predicts where each of a number of candidates would end, and the one with the highest
 probability to end below the best loss by a random amount is proposed: the acquisition of Rakotoarison et al. 2024,
 "In-Context Freeze-Thaw Bayesian Optimization", for new trials alone. The study asks it and TPE in turn: on recorded

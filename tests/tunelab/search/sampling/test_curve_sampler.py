@@ -154,3 +154,18 @@ def test_what_a_model_believes_of_a_trial_that_runs_keeps_others_away_and_change
     near, far = narrower / deviations
     assert near < 0.5
     assert near < far <= 1
+
+
+def test_the_first_trials_are_those_of_random_search() -> None:
+    drawn: list[list[float]] = []
+    for sampler in ("curves", "random"):
+        study = StudySampler(LINE, sampler, 0, reference={}, fixed={}, max_epochs=9, random_start=20)
+        drawn.append([])
+        for number in range(26):
+            params, config = study.suggest(number)
+            drawn[-1].append(params["x"])
+            epochs = (Epoch(1, abs(params["x"] - 0.2), {}, 1.0),)
+            study.tell(TrialRecord(number, params, config, 0, 9, TrialStatus.STOPPED, epochs))
+    curves, random = drawn
+    assert curves[:20] == random[:20]
+    assert np.median(np.abs(np.array(curves[20:]) - 0.2)) < np.median(np.abs(np.array(random[20:]) - 0.2))
