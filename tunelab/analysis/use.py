@@ -1,4 +1,4 @@
-"""How to use a winner: the command that predicts with it, and its settings to copy."""
+"""How to use a winner: its model, the command that predicts with it, and its settings to copy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,28 @@ import yaml
 
 from search_spaces.values import label_of
 from tunelab.records.result import SweepResult
+from tunelab.system.language import tr
+from tunelab.system.texts import tr_text
+
+
+def loaded_as(result: SweepResult) -> str:
+    """Return the URI by which MLflow loads the winner's model; empty when no model is kept."""
+    best = result.best
+    if best is None or not best.model_uri:
+        return ""
+    return f"models:/tunelab-{result.task}/{best.version}" if best.version else best.model_uri
+
+
+def registration(result: SweepResult) -> str:
+    """Return whether the winner's model is the champion, and why not; empty when it is not registered."""
+    best = result.best
+    if best is None or not best.version:
+        return ""
+    uri = loaded_as(result)
+    standing = (
+        tr("{uri} is the champion of this task.", uri=uri) if best.champion else tr("{uri} is registered.", uri=uri)
+    )
+    return f"{standing} {tr_text(best.not_champion)}".rstrip()
 
 
 def draws_samples(result: SweepResult) -> bool:

@@ -129,9 +129,9 @@ def write_document(document: Document, path: Path) -> Path:
 
 def log_report(store: TrackingStore, result: SweepResult) -> None:
     """Log both files to the parent run, in the folder ``report``, and a page with the Pareto front if there is one."""
-    front = front_section(result)
     with tempfile.TemporaryDirectory() as folder:
         write_report(result, Path(folder) / "report.html")
+        front = front_section(result)
         if front is not None:
             page = to_html(Document(f"{result.name}: {tr_text(result.facts.title)}", "", [front]))
             (Path(folder) / FRONT_FILE).write_text(page, encoding="utf-8")

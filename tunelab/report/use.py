@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 
-from tunelab.analysis.use import draws_samples, predict_command, set_options, set_python, set_yaml, winner_params
+from tunelab.analysis.use import (
+    draws_samples,
+    loaded_as,
+    predict_command,
+    registration,
+    set_options,
+    set_python,
+    set_yaml,
+    winner_params,
+)
 from tunelab.documents.blocks import Block, Code, Section, Text
 from tunelab.records.result import SweepResult
 from tunelab.system.language import tr
-from tunelab.system.texts import tr_text
 
 
 def use_section(result: SweepResult) -> Section | None:
@@ -17,8 +25,8 @@ def use_section(result: SweepResult) -> Section | None:
     if best is None:
         return None
     blocks: list[Block] = []
-    if best.model_uri:
-        uri = f"models:/tunelab-{result.task}/{best.version}" if best.version else best.model_uri
+    uri = loaded_as(result)
+    if uri:
         drawn, what = draws_samples(result), tr("Predict rows of a file:")
         if drawn:
             what = tr("Draw samples; SEED is a whole number:")
@@ -35,11 +43,8 @@ def use_section(result: SweepResult) -> Section | None:
                 f"model = mlflow.pyfunc.load_model({json.dumps(uri)})\n{predicted}"
             ),
         ]
-        if best.version:
-            registered = tr("{uri} is the champion of this task.", uri=uri)
-            if not best.champion:
-                registered = f"{tr('{uri} is registered.', uri=uri)} {tr_text(best.not_champion)}".rstrip(" .") + "."
-            blocks.append(Text(registered))
+        if registration(result):
+            blocks.append(Text(registration(result)))
     if winner_params(result):
         which = tr("trial {number}", number=best.trial)
         if best.members:

@@ -18,7 +18,15 @@ from tunelab.analysis.outcome import count_text
 from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.analysis.published import place_sentence, published_place
 from tunelab.analysis.standing import headline, verdict_lines, winner_name
-from tunelab.analysis.use import predict_command, set_options, set_python, set_yaml, winner_params
+from tunelab.analysis.use import (
+    loaded_as,
+    predict_command,
+    registration,
+    set_options,
+    set_python,
+    set_yaml,
+    winner_params,
+)
 from tunelab.cli.output.tables import UNLIMITED, cell, print_table
 from tunelab.display.display import failed_text
 from tunelab.records.result import SweepResult
@@ -224,15 +232,11 @@ def usage_lines(result: SweepResult, store: Store) -> Iterator[str]:
     """Yield how to use the winner: commands, Python, the report and a link into MLflow."""
     from tunelab.tracking.ui_views import DEFAULT_UI, run_link
 
-    best = result.best
-    if best is not None and best.model_uri:
-        uri = f"models:/tunelab-{result.task}/{best.version}" if best.version else best.model_uri
+    if loaded_as(result):
         yield predict_command(result)
-        yield f'mlflow.pyfunc.load_model("{uri}")  # MLFLOW_TRACKING_URI={store.shown_uri}'
-        if best.version:
-            registered = tr("{uri} is registered.", uri=uri)
-            standing = tr("{uri} is the champion of this task.", uri=uri) if best.champion else registered
-            yield f"{standing} {tr_text(best.not_champion)}".rstrip()
+        yield f'mlflow.pyfunc.load_model("{loaded_as(result)}")  # MLFLOW_TRACKING_URI={store.shown_uri}'
+        if registration(result):
+            yield registration(result)
         yield f"tunelab results {result.name} --figures FOLDER"
     run = store.run(result.parent_run_id)
     path = _report_path(run.info.artifact_uri) or f"tunelab report {result.name}"
