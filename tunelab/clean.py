@@ -19,7 +19,7 @@ from tunelab.launch.own_ray import sessions_folder
 from tunelab.records.trial import TrialStatus, ranked
 from tunelab.search.journal import is_running, read_events
 from tunelab.search.replay import Replay, replay
-from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
+from tunelab.setup.folders import CONFIRMATION, ERROR_FILE, sweep_folder
 from tunelab.setup.resume import sweep_names
 from tunelab.system.machine import command_lines
 from tunelab.system.redaction import HIDDEN, without_secrets
@@ -58,7 +58,7 @@ def find_removable(home: Path, notify: Callable[[str], None] = lambda text: None
     found = []
     for name in sweep_names(home):
         try:
-            found += _of_sweep(home / "sweeps" / name)
+            found += _of_sweep(sweep_folder(home, name))
         except (UserError, OSError) as error:  # a damaged journal, a storage that is away
             notify(f"{name} is left alone: {without_secrets(str(error))}")
     return found + list(_ray_sessions()) + list(_scratch_folders())

@@ -172,10 +172,11 @@ def _store(tracking_uri: str) -> Finding:
 def _sweeps(home: Path) -> Iterator[Finding]:
     from tunelab.search.journal import is_running, read_events
     from tunelab.search.replay import replay
+    from tunelab.setup.folders import sweep_folder
     from tunelab.setup.resume import sweep_names
 
     for name in sweep_names(home):
-        folder = home / "sweeps" / name
+        folder = sweep_folder(home, name)
         try:
             finished = replay(read_events(folder)).is_finished
         except UserError as error:

@@ -10,7 +10,8 @@ from tunelab.figures.worker import FigureProcess
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.search.journal import Journal
-from tunelab.setup.resolve import ResolvedSweep, make_folder, resolve_sweep
+from tunelab.setup.folders import make_folder
+from tunelab.setup.resolve import ResolvedSweep, resolve_sweep
 from tunelab.sweep.beginning import begin, earlier_sessions, finished_result
 from tunelab.sweep.conclusion import end, judge
 from tunelab.sweep.loading import LoadingAhead

@@ -57,10 +57,10 @@ def run_command(
         raise UserError("Which sweep? Give its name or its beginning, or @latest; `tunelab results` lists them.")
     from tunelab.cli.sweep import run_and_show
     from tunelab.setup.resume import check_named, find_name, is_finished, last_session, next_name, resumed_spec
-    from tunelab.tracking.uri import absolute_uri, check_uri, default_tracking_uri, environment_uri, home_of
+    from tunelab.tracking.uri import absolute_uri, default_tracking_uri, environment_uri, store_home
 
     given_uri = given.get("tracking_uri") or environment_uri()
-    home = home_of(check_uri(given_uri or default_tracking_uri()))
+    home = store_home(given_uri)
     name = find_name(home, sweep)
     session = last_session(home, name)
     vouched = [*(trust or []), *filter(None, (given.get("address"), given.get("storage"), given_uri))]

@@ -49,15 +49,16 @@ def command(
     from tunelab.search.inbox import Command, send
     from tunelab.search.journal import is_running, read_events
     from tunelab.search.replay import replay
+    from tunelab.setup.folders import sweep_folder
     from tunelab.setup.resume import find_name, is_finished, last_session
-    from tunelab.tracking.uri import check_uri, default_tracking_uri, environment_uri, home_of
+    from tunelab.tracking.uri import store_home
 
     if action not in COMMANDS:
         hint = did_you_mean(action, COMMANDS)
         raise UserError(f"tunelab steer has no command '{action}'.{hint} There are {', '.join(COMMANDS)}.")
-    home = home_of(check_uri(tracking_uri or environment_uri() or default_tracking_uri()))
+    home = store_home(tracking_uri)
     name = find_name(home, sweep)
-    folder = home / "sweeps" / name
+    folder = sweep_folder(home, name)
     last_session(home, name)
     if not is_running(folder):
         if is_finished(home, name):

@@ -31,7 +31,7 @@ from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.records.spec_file import read_spec_file, spec_yaml
 from tunelab.records.spec_option import STORE
 from tunelab.system.signals import EXIT_CODE
-from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of
+from tunelab.tracking.uri import store_home
 
 if TYPE_CHECKING:
     from tunelab.records.result import SweepResult
@@ -85,7 +85,7 @@ def spec_of(given: Mapping[str, Any]) -> SweepSpec:
     if left["warm_start"] == LATEST:
         from tunelab.setup.resume import find_name  # loads Arrow
 
-        left["warm_start"] = find_name(home_of(check_uri(left["tracking_uri"] or default_tracking_uri())), LATEST)
+        left["warm_start"] = find_name(store_home(left["tracking_uri"]), LATEST)
     config, assignments = given["config"], left.pop("fixed") or []
     values = {} if config is None else read_spec_file(Path(config), left["task"])
     fields = {name: left.pop(name) for name in list(left) if name in SweepSpec.model_fields}

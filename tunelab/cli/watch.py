@@ -27,12 +27,13 @@ def command(
     from tunelab.search.events import Started, Steered, TestOpened
     from tunelab.search.journal import JournalTail, is_running
     from tunelab.search.replay import ReplayState
+    from tunelab.setup.folders import sweep_folder
     from tunelab.setup.resume import find_name, last_session
-    from tunelab.tracking.uri import check_uri, default_tracking_uri, environment_uri, home_of
+    from tunelab.tracking.uri import store_home
 
-    home = home_of(check_uri(tracking_uri or environment_uri() or default_tracking_uri()))
+    home = store_home(tracking_uri)
     name = find_name(home, sweep)
-    folder, session = home / "sweeps" / name, last_session(home, name)
+    folder, session = sweep_folder(home, name), last_session(home, name)
     if not is_running(folder):
         raise UserError(f"Sweep '{name}' does not run. `tunelab results {name}` shows its outcome.")
     spec, state, tail = session.spec, ReplayState(), JournalTail(folder)

@@ -42,17 +42,18 @@ def command(
     from tunelab.records.spec import make_spec
     from tunelab.search.journal import read_events
     from tunelab.search.replay import replay
+    from tunelab.setup.folders import sweep_folder
     from tunelab.setup.resume import find_name, last_session
-    from tunelab.tracking.uri import check_uri, default_tracking_uri, environment_uri, home_of
+    from tunelab.tracking.uri import store_home
 
-    home = home_of(check_uri(tracking_uri or environment_uri() or default_tracking_uri()))
+    home = store_home(tracking_uri)
     name = find_name(home, sweep)
     session = last_session(home, name)
     if session.further_metrics:
         metrics = " and ".join([session.metric, *session.further_metrics])
         raise UserError(f"whatif replays the search of one metric, and '{name}' has several: {metrics}.")
     present = StoppingRules.from_spec(make_spec(session.spec))
-    earlier = replay(read_events(home / "sweeps" / name))
+    earlier = replay(read_events(sweep_folder(home, name)))
     search, measure = RecordedSearch.from_journal(earlier), session.measure
     changes = {"scheduler": scheduler, "grace_period": grace_period, "reduction_factor": reduction_factor}
     changes = {key: value for key, value in changes.items() if value is not None}

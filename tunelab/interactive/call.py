@@ -24,7 +24,7 @@ from tunelab.run import run_resolved
 from tunelab.setup.resolve import InMemory, resolve_sweep
 from tunelab.system.language import use_language
 from tunelab.system.texts import tr_text
-from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of
+from tunelab.tracking.uri import store_home
 
 if TYPE_CHECKING:
     import optuna
@@ -227,7 +227,7 @@ def _as_path(data: Any, tracking_uri: str | None) -> str:
     """Return a file's path; data in memory becomes a file beside the store."""
     if isinstance(data, str | Path):
         return str(data)
-    return str(keep_frame(data, home_of(check_uri(tracking_uri or default_tracking_uri()))))
+    return str(keep_frame(data, store_home(tracking_uri)))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.errors import UserError
 from trainables.base.contract.files.digests import file_digest
 from trainables.base.tables.index_levels import with_index_levels
-from tunelab.setup.resolve import make_folder
+from tunelab.setup.folders import make_folder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -26,14 +25,13 @@ from tunelab.search.journal import read_events
 from tunelab.search.replay import replay
 from tunelab.search.sampling.fixed_parameters import check_fixed
 from tunelab.search.sampling.optuna_trials import fitting_trials
+from tunelab.setup.folders import sweep_folder
 from tunelab.setup.named_models import local_model
 from tunelab.system.redaction import without_secrets
 from tunelab.tracking.uri import check_uri, check_usable, check_writable, default_tracking_uri, home_of
 
 COMPILERS = ("g++", "clang++")  # what torch.compile looks for
-CONFIRMATION = "confirm"  # where weights of a confirmation lie, in the storage of a sweep
 MODEL = "model"  # the option of a task that names a language model
-ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of an unexpected error
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def resolve_sweep(spec: SweepSpec, given: InMemory = InMemory()) -> ResolvedSwee
     if spec.compile and spec.address is None and not any(map(shutil.which, COMPILERS)):
         raise UserError(f"--compile: torch.compile needs a C++ compiler ({', '.join(COMPILERS)}); none is installed.")
     task.check_data()
-    return ResolvedSweep(filled, task, space, own_space, home, home / "sweeps" / filled.name, warm_start)
+    return ResolvedSweep(filled, task, space, own_space, home, sweep_folder(home, filled.name), warm_start)
 
 
 def _with_local_model(spec: SweepSpec) -> SweepSpec:
@@ -167,22 +165,12 @@ def earlier_trials(
     """Return the trials of a sweep by name that a study of ``space`` can learn from; ``UserError`` without any."""
     if name is None:
         return ()
-    records = replay(read_events(home / "sweeps" / name)).trials
+    records = replay(read_events(sweep_folder(home, name))).trials
     trials = fitting_trials(records, space, objectives)
     if not trials:
         why = "there is no such sweep" if not records else "none of its trials has a result in this search space"
         raise UserError(f"--warm-start '{name}': {why} in '{home}'.")
     return tuple(trials)
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder; raise ``UserError`` when it cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"The folder '{folder}' cannot be created: {error.strerror}.") from error
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"The folder '{folder}' cannot be written. Choose another with --tracking-uri.")
 
 
 def _checked_storage(uri: str) -> str:

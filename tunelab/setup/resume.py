@@ -14,6 +14,7 @@ from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.search.events import Started, SweepIdentity
 from tunelab.search.journal import FILE, read_events
 from tunelab.search.replay import replay
+from tunelab.setup.folders import SWEEPS, sweep_folder
 from tunelab.setup.named_files import named_files, named_places
 from tunelab.system.redaction import HIDDEN, without_secrets
 from tunelab.system.trust import check_trusted
@@ -24,12 +25,12 @@ FOLLOWER = re.compile(r"(.+)-([2-9]|[1-9]\d{1,2})")  # no more digits: the names
 
 def sweep_names(home: Path) -> list[str]:
     """Return the names of the sweeps that have a journal in a store's folder, sorted."""
-    return sorted(path.parent.name for path in (home / "sweeps").glob(f"*/{FILE}"))
+    return sorted(path.parent.name for path in (home / SWEEPS).glob(f"*/{FILE}"))
 
 
 def newest_sweeps(home: Path) -> list[str]:
     """Return the names of the sweeps that have a journal, the one that was written last first."""
-    return sorted(sweep_names(home), key=lambda name: (home / "sweeps" / name / FILE).stat().st_mtime, reverse=True)
+    return sorted(sweep_names(home), key=lambda name: (sweep_folder(home, name) / FILE).stat().st_mtime, reverse=True)
 
 
 def find_name(home: Path, wanted: str) -> str:
@@ -56,7 +57,7 @@ def last_session(home: Path, name: str) -> Started:
     Raises:
         UserError: It was killed before it had begun.
     """
-    sessions = [event for event in read_events(home / "sweeps" / name) if isinstance(event, Started)]
+    sessions = [event for event in read_events(sweep_folder(home, name)) if isinstance(event, Started)]
     if not sessions:
         raise UserError(f"Sweep '{name}' was stopped before it began. Start it again with `tunelab sweep`.")
     session = sessions[-1]
@@ -67,7 +68,7 @@ def last_session(home: Path, name: str) -> Started:
 
 def is_finished(home: Path, name: str) -> bool:
     """Return whether a sweep has reached its end, so that it can only be extended."""
-    return replay(read_events(home / "sweeps" / name)).is_finished
+    return replay(read_events(sweep_folder(home, name))).is_finished
 
 
 def check_named(session: Started, name: str, trusted: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from tunelab.launch.session import leave_ray
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
 from tunelab.search.events import Finished, TestOpened
-from tunelab.setup.resolve import CONFIRMATION, ERROR_FILE
+from tunelab.setup.folders import CONFIRMATION, ERROR_FILE
 from tunelab.sweep.beginning import BegunSweep
 from tunelab.sweep.loading import LoadingAhead
 from tunelab.sweep.outcome import Outcome, take_steps

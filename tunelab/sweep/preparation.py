@@ -15,7 +15,8 @@ from trainables.base.contract.sending import check_sending
 from tunelab.display.display import Display
 from tunelab.launch.resources import Resources, check_storage, slots
 from tunelab.launch.session import import_ray, import_tune, ray_running
-from tunelab.setup.resolve import ResolvedSweep, make_folder, with_gpus
+from tunelab.setup.folders import make_folder
+from tunelab.setup.resolve import ResolvedSweep, with_gpus
 from tunelab.sweep.tracking import SweepTracking
 
 

@@ -99,6 +99,11 @@ def home_of(uri: str) -> Path:
     return Path.cwd() / "mlruns" if path is None else path.parent
 
 
+def store_home(uri: str | None) -> Path:
+    """Return the folder that belongs to the store that ``--tracking-uri`` names; of the default store without one."""
+    return home_of(check_uri(uri or default_tracking_uri()))
+
+
 def check_usable(uri: str) -> None:
     """Raise ``UserError`` when a sqlite store cannot be there, or a store's folder not be written."""
     path = sqlite_path(uri)
