@@ -28,6 +28,7 @@ from tunelab.documents.blocks import (
     Text,
 )
 from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 
 def model_note(results: Results) -> str:
@@ -45,7 +46,7 @@ def model_note(results: Results) -> str:
         "Model: {name}, {count:,} parameters, licence {licence}.",
         name=model.name,
         count=model.parameters,
-        licence=model.licence,
+        licence=tr_text(model.licence),
     )
     slower = results.lock["resolved"].get("slower")
     if not slower:
@@ -231,7 +232,7 @@ def _provenance(results: Results) -> dict[str, Cell]:
     return {
         **provenance_facts(results.lock["provenance"]),
         tr("run seed"): str(results.plan.spec.seed),
-        tr("model"): tr("{name}, licence: {licence}", name=results.model.name, licence=results.model.licence),
-        tr("scorer"): f"{results.scorer.name} ({results.scorer.trained_on})",
+        tr("model"): tr("{name}, licence: {licence}", name=results.model.name, licence=tr_text(results.model.licence)),
+        tr("scorer"): f"{results.scorer.name} ({tr_text(results.scorer.trained_on)})",
         tr("device"): device,
     }
