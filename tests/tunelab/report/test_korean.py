@@ -10,7 +10,9 @@ from tests.korean import HANGUL, english
 from tests.results import made_up_result
 from tests.tunelab.report.test_report import trial
 from trainables import get_task
-from tunelab.documents.blocks import Document
+from tunelab.documents.blocks import Document, Table
+from tunelab.records.assessment.baseline import Baseline
+from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.best import Best
 from tunelab.records.trial import TrialStatus
 from tunelab.report.report import make_document, to_html
@@ -22,9 +24,13 @@ def report() -> Document:
     """The report of a made-up search."""
     ends = [TrialStatus.STOPPED, TrialStatus.FINISHED, TrialStatus.DIVERGED]
     trials = [trial(i, [1 / (e + i + 1) for e in range(4)], ends[i % 3], lr=0.1 * (i + 1)) for i in range(9)]
-    result = made_up_result(trials, replace(get_task("heart_disease").facts, early_stopping=""))
+    result = made_up_result(trials, get_task("heart_disease").facts)
     winner = trials[7]
-    return make_document(replace(result, best=Best(7, "", winner.val_loss, 4, winner.config)), now=0)
+    best = Best(7, "", winner.val_loss, 4, winner.config, test={"accuracy": 0.5}, validation={"accuracy": 0.5})
+    rivals = [Baseline(name, {"accuracy": 0.75}, {"accuracy": 0.75}) for name in ("seasonal naive", "last value")]
+    loss = Optimism(0.125, 0.25, 0.1875, 0.375, 36, 0.3125, 5, 5, 0, 100)
+    data = replace(result.data, details={"season": 12, "before fine-tuning": "validation perplexity 9.95"})
+    return make_document(replace(result, best=best, baselines=tuple(rivals), optimism=loss, data=data), now=0)
 
 
 def test_a_report_in_korean_has_no_sentence_of_ours_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +42,9 @@ def test_a_report_in_korean_has_no_sentence_of_ours_in_english(monkeypatch: pyte
     assert len(korean.sections) == len(first.sections) > 8
     assert english(korean, {*AS_THEY_ARE, korean.title}) == []
     assert not any(HANGUL.search(section.title) for section in first.sections)
+    tables = [block for section in korean.sections for block in section.blocks if isinstance(block, Table)]
+    models = [row[0] for table in tables for row in table.rows]
+    assert {"계절 단순 예측", "직전 값"} <= {*models}
+    assert [name for name in korean.provenance if not HANGUL.search(name)] == ["run id"]
+    shown = {str(value) for value in korean.provenance.values()}
+    assert "검증 perplexity 9.95" in shown
