@@ -31,6 +31,7 @@ from tunelab.system.terminal import printable
 
 # Underscores inside a word begin no emphasis, and names such as val_loss stay readable in the source.
 SPECIAL = re.compile(r"([\\`*\[\]<>|#~&$]|(?<![^\W_])_|_(?![^\W_]))")
+ENTITIES = {"&": "&amp;", "<": "&lt;"}  # MLflow's Markdown shows a backslash before these
 LIST_MARK = re.compile(r"^(\d*)([-+.)])")  # at the start of a line it would begin a list
 
 
@@ -48,7 +49,7 @@ def to_markdown(document: Document) -> str:
 
 def plain(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    return SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
+    return SPECIAL.sub(lambda found: ENTITIES.get(found[1], f"\\{found[1]}"), " ".join(printable(text).split()))
 
 
 def fenced(text: str) -> str:

@@ -33,7 +33,7 @@ def importance_figure(fractions: Mapping[str, float], count: int) -> Figure:
     """
     caption = tr("Which hyperparameters decide whether a trial is among the best quarter.")
     if len(fractions) < count:
-        caption += f" {tr('The first {shown} of {count:,}.', shown=len(fractions), count=count)}"
+        caption += f" {tr('Others, with a smaller share or none: {count:,}.', count=count - len(fractions))}"
     names = list(reversed(list(fractions)))
     bars = {"type": "bar", "orientation": "h", "y": names, "x": [shortened(100 * fractions[n]) for n in names]}
     return Figure(

@@ -27,7 +27,7 @@ def verdict_section(result: SweepResult) -> Section:
     if result.stopped:
         text = tr(
             "The search ended early ({reason}) after {ended} of {wanted} trials.",
-            reason=result.stopped,
+            reason=tr_text(result.stopped),
             ended=len(result.trials),
             wanted=result.spec.trials,
         )

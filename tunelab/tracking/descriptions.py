@@ -31,33 +31,37 @@ def sweep_note(result: SweepResult, experiment_id: str = "") -> str:
     """Describe a sweep's run: what it is and, once there is one, its verdict, the winner's configuration and links."""
     facts, spec, best = result.facts, result.spec, result.best
     trials = "1 trial" if spec.trials == 1 else f"{spec.trials} trials"
-    parts = [f"**{plain(facts.title)}**: a sweep of {trials} of at most {spec.max_epochs} epochs."]
+    parts = [f"**{note_text(facts.title)}**: a sweep of {trials} of at most {spec.max_epochs} epochs."]
     if best is not None:
-        parts[0] = f"{plain(verdict(result))}\n\n{parts[0]}"  # the page shows the first lines alone
+        parts[0] = f"{note_text(verdict(result))}\n\n{parts[0]}"  # the page shows the first lines alone
         parts.append(_rivals_table(result))
         if result.front is None:  # whose verdict says it
-            parts.append(plain(not_confirmed(result) if result.confirmation is None else result.confirmation.verdict))
+            parts.append(
+                note_text(not_confirmed(result) if result.confirmation is None else result.confirmation.verdict)
+            )
         if winner_params(result):
             options = fenced(set_options(result, " \\\n"))  # one long line would make MLflow's page wider than a window
             parts.append(f"Configuration of {winner_name(result)}:\n\n{options}")
         parts.append(_links(result, experiment_id))
-    parts.append(plain(f"Data: {facts.source} ({facts.licence}). {facts.note}".strip()))
+    parts.append(note_text(f"Data: {facts.source} ({facts.licence}). {facts.note}".strip()))
     if len(result.test_openings) > 1:
-        parts.append(f"**Warning:** {plain(test_openings(result))}.")
+        parts.append(f"**Warning:** {note_text(test_openings(result))}.")
     return "\n\n".join(part for part in parts if part)
 
 
 @in_english()
 def winner_note(result: SweepResult, experiment_id: str) -> str:
     """Describe the run of a sweep's winner."""
-    parent = f"[{plain(result.name)}](#/experiments/{experiment_id}/runs/{result.parent_run_id})"
-    return f"{WINNER} The winner of the sweep {parent}.\n\n{plain(verdict(result))}\n\n{_rivals_table(result)}".strip()
+    parent = f"[{note_text(result.name)}](#/experiments/{experiment_id}/runs/{result.parent_run_id})"
+    return (
+        f"{WINNER} The winner of the sweep {parent}.\n\n{note_text(verdict(result))}\n\n{_rivals_table(result)}".strip()
+    )
 
 
 @in_english()
 def version_note(result: SweepResult) -> str:
     """Describe a model's version in the registry."""
-    return f"{winner_name(result).capitalize()} of the sweep `{result.name}`. {plain(verdict(result))}"
+    return f"{winner_name(result).capitalize()} of the sweep `{result.name}`. {note_text(verdict(result))}"
 
 
 @in_english()
@@ -99,6 +103,11 @@ def _metric_of(model: str, score: str) -> str:
     return f"{slug if model == REFERENCE else f'baseline_{slug}'}_test_{score}"
 
 
+def note_text(text: str) -> str:
+    """Return text that MLflow's Markdown shows as it is: it has no formulas, and shows a backslash before a ``$``."""
+    return plain(text).replace(r"\$", "$")
+
+
 def _rivals_table(result: SweepResult) -> str:
     """Return the winner's headline score beside those of the reference and the best baseline."""
     best, compared = result.best, rivals(result)
@@ -107,7 +116,7 @@ def _rivals_table(result: SweepResult) -> str:
     rows = [("model", headline(result), "the winner is")]
     rows.append((f"{WINNER} {winner_name(result)}", score_text(result, best.test[result.facts.score]), ""))
     rows += [(rival.name, score_text(result, rival.score), rival.relation) for rival in compared]
-    first, *lines = [f"| {' | '.join(map(plain, cells))} |" for cells in rows]
+    first, *lines = [f"| {' | '.join(map(note_text, cells))} |" for cells in rows]
     return "\n".join([first, "|---|---|---|", *lines])
 
 

@@ -13,9 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from search_spaces.values import label_of
-from tunelab.documents.markdown import plain
 from tunelab.records.result import SweepResult
-from tunelab.tracking.descriptions import rival_metrics
+from tunelab.tracking.descriptions import note_text, rival_metrics
 from tunelab.tracking.names import stored_names
 
 VIEW_TAG = "mlflow.sharedViewState."
@@ -60,8 +59,8 @@ def experiment_tags(result: SweepResult) -> dict[str, str]:
     aim = "maximise" if measure.is_maximised else "minimise"
     score = f"{facts.score} ({'higher' if facts.score_direction == 'maximize' else 'lower'} is better)"
     note = (
-        f"{plain(facts.title)} ({plain(facts.kind)}). {plain(f'Data: {facts.source} ({facts.licence}).')} "
-        f"Trials {aim} `{plain(measure.name)}`; the headline score is {plain(f'{score}. {facts.note}')}\n\n"
+        f"{note_text(facts.title)} ({note_text(facts.kind)}). {note_text(f'Data: {facts.source} ({facts.licence}).')} "
+        f"Trials {aim} `{note_text(measure.name)}`; the headline score is {note_text(f'{score}. {facts.note}')}\n\n"
         "Each sweep is a run, its trials are nested under it. "
         "The menu *Views* holds *Sweeps*, *Sweeps compared* and *Trials*."
     )
