@@ -202,12 +202,13 @@ def columns_of(trials: Sequence[TrialRecord], score: str, measure: Measure) -> d
 
 
 def cells_by_name(trial: TrialRecord, columns: Iterable[str], measure: Measure) -> dict[str, str]:
-    """Return the texts of a trial's row: of the last epoch, and the best loss in the last column."""
+    """Return the texts of a trial's row: the last epoch, and the best one's loss, in the last column, and score."""
     last, low = (trial.epochs[-1] if trial.epochs else None), trial.best
     *names, lowest = columns
     known = {"trial": str(trial.number), "status": tr_term(trial.status.label)}
+    if low is not None:
+        known |= {name: format_number(value) for name, value in low.metrics.items() if name in names}
     if last is not None:
-        known |= {name: format_number(value) for name, value in last.metrics.items() if name in names}
         known |= {"epoch": str(last.epoch), measure.name: format_number(measure.value(last.val_loss))}
     shown = "" if low is None else format_number(measure.value(low.val_loss))
     return {name: known.get(name, "") for name in names} | {lowest: shown}

@@ -47,6 +47,13 @@ def test_the_live_table_fits_and_cuts_no_number(width: int) -> None:
     assert any("hidden_sizes=1" in line for line in shown) == (width >= 80)
 
 
+def test_the_live_table_shows_the_score_of_the_epoch_whose_loss_it_shows() -> None:
+    epochs = (Epoch(1, 0.25, {"val_rmse": 3.5}, 1.0), Epoch(2, 0.75, {"val_rmse": 6.5}, 2.0))
+    trial = TrialRecord(4, {}, CONFIG, 0, 9, TrialStatus.RUNNING, epochs)
+    rows = [line.split() for line in lines_at(120, draw_trials([trial], 120, 24, "val_rmse")) if "running" in line]
+    assert [row[:5] for row in rows] == [["4", "running", "2", "3.500", "0.2500"]]
+
+
 @pytest.mark.parametrize("width", [40, 80, 120, 10_000])
 def test_a_table_leaves_columns_out_and_breaks_no_word(width: int) -> None:
     header = ["trial", "status", "val_loss", *CONFIG, "run id"]
