@@ -46,10 +46,9 @@ def findings(results: Results) -> list[str]:
             continue
         texts += [_against_ours(task, trials, s) for s in table.values() if s is not ours]
         text = tr(
-            "{task}, {trials} trials: tunelab's first epoch is over after {seconds} s, and its workers train {share} % "
-            "of the search's time.",
-            task=task,
-            trials=trials,
+            "{contest}: tunelab's first epoch is over after {seconds} s, and its workers train {share} % of the "
+            "search's time.",
+            contest=_contest_name(task, trials),
             seconds=_three(ours.start_seconds),
             share=_three(100 * ours.efficiency),
         )
@@ -60,16 +59,19 @@ def findings(results: Results) -> list[str]:
 def _against_ours(task: str, trials: int, other: Ranking) -> str:
     low, high = map(_three, other.spread)
     return tr(
-        "{task}, {trials} trials: {competitor} takes {ratio} times as long as tunelab with everything on ({low} to "
-        "{high}), {epoch} times per epoch.",
-        task=task,
-        trials=trials,
+        "{contest}: {competitor} takes {ratio} times as long as tunelab with everything on ({low} to {high}), {epoch} "
+        "times per epoch.",
+        contest=_contest_name(task, trials),
         competitor=other.competitor.title,
         ratio=_three(other.ratio),
         low=low,
         high=high,
         epoch=_three(other.epoch_ratio),
     )
+
+
+def _contest_name(task: str, trials: int) -> str:
+    return tr_plural("{task}, {trials} trial", "{task}, {trials} trials", trials, task=task, trials=trials)
 
 
 def _three(value: float) -> str:
@@ -91,7 +93,7 @@ def _contest_section(task: str, trials: int, runs: list[Run], max_epochs: int, c
     walls = [(name, [r.cost.wall_seconds for r in runs if r.competitor == who]) for who, name in by_competitor]
     meanings = _column_meanings()
     contest = Table((tr("competitor"), *meanings), rows, marked=marked, digits=3, helps=meanings)
-    title = tr_plural("{task}, {trials} trial", "{task}, {trials} trials", trials, task=task, trials=trials)
+    title = _contest_name(task, trials)
     return Section(title, [Text(intro), contest, _walls_figure(walls)])
 
 
