@@ -12,7 +12,7 @@ from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.names import task_name
 from trainables.base.contract.options import TaskOption
 from trainables.base.tables.budget import SMALL_ROWS, table_budget
-from trainables.base.tables.series.reference import series_reference
+from trainables.base.tables.series.reference import FURTHER_REFERENCES, series_reference
 from trainables.base.tables.tabular import TabularTask
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Series(TabularTask):
         score="rmse",
         score_direction="minimize",
     )
+    further_references = FURTHER_REFERENCES
     options = (
         TaskOption("data", "Table of series, a row a moment: CSV or TSV (also .gz) or Parquet."),
         TaskOption("time", "Column of the moments."),

@@ -22,6 +22,7 @@ from trainables.base.tables.series.windows import WINDOW
 from trainables.base.training.ensemble import EnsemblePredictor
 from trainables.series import Series
 from tunelab.confirmation.row_losses import block_losses
+from tunelab.evaluation.baselines import baselines
 from tunelab.evaluation.expected_loss import too_few
 from tunelab.figures.evidence import gather
 from tunelab.figures.kinds import kind_figures
@@ -317,6 +318,16 @@ def test_a_relative_target_lets_trees_follow_a_trend(relative_to: str, tmp_path:
         assert last.weights is not None
         scores = task.scores(task.predictor(config, last.weights, splits), splits.validation)
         assert scores["rmse"] == pytest.approx(last.metrics["val_rmse"], rel=1e-3)
+
+
+def test_lightgbms_defaults_are_the_baseline_itself(learned: tuple[Series, Splits, Predictor]) -> None:
+    task, splits, _ = learned
+    config = task.space().config({**task.reference, **task.further_references[0]})
+    best = min(task.fit(config, splits.training, 5, max_epochs=300), key=lambda report: report.val_loss)
+    assert best.weights is not None
+    trial = task.predictor(config, dict(best.weights), splits)
+    baseline = next(b for b in baselines(task, splits, splits.test.open()) if b.name == "gradient boosting")
+    assert task.scores(trial, splits.validation)["rmse"] == pytest.approx(baseline.validation["rmse"])
 
 
 def test_few_blocks_are_said(tmp_path: Path) -> None:

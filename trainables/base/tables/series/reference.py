@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainables.base.tables.references import table_reference
+from trainables.base.tables.references import BOOSTING_DEFAULTS, table_reference
 
 SEQUENCES: dict[str, int | float | str] = {
     "window": 1.0,
@@ -27,6 +27,8 @@ SEQUENCES: dict[str, int | float | str] = {
     "patchtst_lr": 1e-3,
     "patchtst_weight_decay": 1e-4,
 }
+
+FURTHER_REFERENCES = ({**BOOSTING_DEFAULTS, "relative_to": "nothing"},)  # the baseline of gradient boosting itself
 
 
 def series_reference(*, small: bool, relative_to: str) -> dict[str, bool | int | float | str]:
