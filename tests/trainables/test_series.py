@@ -127,6 +127,9 @@ def test_many_series_are_learned_by_one_model(tmp_path: Path) -> None:
     model = task.predictor(BOOSTING, last.weights, splits)
     found = predict_table_file(model, pd.concat(shops).to_csv(index=False).encode()).frame
     assert found["점포"].tolist() == ["강남"] * 3 + ["부산"] * 3
+    other = predict_table_file(model, shops[0].assign(점포="대구").to_csv(index=False).encode())
+    assert np.isfinite(other.frame["prediction"]).all()
+    assert "Series that training never saw are forecast from their own past alone: '대구'." in other.notes
 
 
 @pytest.mark.parametrize(
@@ -388,6 +391,41 @@ def test_a_day_of_rest_is_not_forecast(learned: tuple[Series, Splits, Predictor]
     assert found["날짜"].tolist() == [f"2024-08-{day:02}" for day in (8, 9, 10, 12)]  # the 11th is a Sunday
     assert "Left out forecasts of weekdays that never have a value (1)." in notes
     assert len(forecast(learned[2], frame)[0]) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda frame: frame.head(0), "has a header but no rows"),
+        (lambda frame: frame.assign(매출=None), "'매출' has no value"),
+        (lambda frame: frame.assign(매출=1e300), "'매출' holds numbers as large as 1e\\+300"),
+        (lambda frame: frame.drop(columns="비"), "lacks the column\\(s\\) '비'"),
+        (lambda frame: frame.assign(비="아니요"), "The model reads '비' of the moments that it forecasts"),
+        (lambda frame: frame[::7], "of the moments between the first and the last have no row, at a step of a day"),
+        (lambda frame: frame.assign(날짜=pd.date_range("2024-01-01", periods=len(frame), freq="h")), "are irregular"),
+        (lambda frame: frame.assign(날짜="내일"), "are no moment \\(e.g. '내일'\\)"),
+        (lambda frame: pd.concat([frame, frame]), "repeat a moment"),
+    ],
+)
+def test_a_past_that_cannot_be_read_is_refused_at_a_forecast(
+    change: Any, says: str, learned: tuple[Series, Splits, Predictor]
+) -> None:
+    with pytest.raises(UserError, match=says):
+        predict_table_file(learned[2], change(future_sales()).to_csv(index=False).encode())
+
+
+@pytest.mark.parametrize("rows", [1, 3, 40])
+def test_a_short_past_in_any_order_and_notation_is_forecast(
+    rows: int, learned: tuple[Series, Splits, Predictor]
+) -> None:
+    frame = future_sales().iloc[220 - rows :]
+    found = predict_table_file(learned[2], frame.to_csv(index=False).encode()).frame
+    assert np.isfinite(found[["prediction", "lower_90", "upper_90"]]).all(axis=None)
+    stamps = [f"2024-08-{day:02}" for day in range(8, 13)]
+    assert found["날짜"].tolist() == stamps
+    other = frame.assign(매출=frame["매출"].map("{:,.2f}".format).replace("nan", "")).sample(frac=1, random_state=0)
+    again = predict_table_file(learned[2], other.to_csv(index=False, sep="\t").encode("utf-16")).frame
+    pd.testing.assert_frame_equal(found, again)
 
 
 def test_a_column_that_is_known_in_time_is_not_taken_for_a_leak(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from trainables.base.tables.series.intervals import COVERAGE, SERIES, half_width
 from trainables.base.tables.series.rows import MOMENT, at_the_moment, next_rows
 from trainables.base.tables.series.times import DAY, Step
 
+SHOWN = 5  # series in a note
 MIN_WEEKS = 4  # of a series before a weekday without a value is one on which there is none
 
 
@@ -62,7 +63,7 @@ def forecast(predictor: Predictor, frame: pd.DataFrame) -> tuple[pd.DataFrame, l
     if closed.any() and not closed.all():
         rows = rows[~closed].reset_index(drop=True)
         notes.append(f"Left out forecasts of weekdays that never have a value ({int(closed.sum()):,}).")
-    notes += _known_notes(rows, layout)
+    notes += [*_known_notes(rows, layout), *_unseen_notes(predictor, rows, layout)]
     predicted = predictor.predict(rows)["prediction"].to_numpy(dtype=np.float64)
     width = half_widths(stored, rows)
     shown = pd.DataFrame({layout.time: written_moments(layout, rows[MOMENT].to_numpy())})
@@ -101,6 +102,16 @@ def _known_notes(rows: pd.DataFrame, layout: Layout) -> Iterator[str]:
             )
         if missing.any():
             yield f"'{name}' is missing for {int(missing.sum()):,} of {len(rows):,} moments that are forecast."
+
+
+def _unseen_notes(predictor: Any, rows: pd.DataFrame, layout: Layout) -> Iterator[str]:
+    """Return which series are others than those of training."""
+    known = predictor.preprocessing.known_categories.get(layout.group, ())
+    unseen = [group for group in rows[layout.group].unique() if group not in known] if layout.group else []
+    if unseen:
+        shown = ", ".join(map(repr, unseen[:SHOWN]))
+        more = f" and {len(unseen) - SHOWN:,} more" if len(unseen) > SHOWN else ""
+        yield f"Series that training never saw are forecast from their own past alone: {shown}{more}."
 
 
 def written_moments(layout: Layout, counts: np.ndarray) -> pd.Series:
