@@ -139,7 +139,7 @@ def _counts(frame: pd.DataFrame, layout: Layout) -> np.ndarray:
         example = "an empty cell" if pd.isna(cell) else repr(str(cell)[:30])
         raise UserError(
             f"{int(times.isna().sum()):,} of {len(frame):,} cells of the time column '{layout.time}' are no moment "
-            f"(e.g. {example}). Mend or remove these rows."
+            f"(e.g. {example}). Mend or remove these rows, or write all dates as 2024-12-31."
         )
     return layout.step.count(times)
 
