@@ -11,6 +11,7 @@ import numpy as np
 from search_spaces.values import label_of
 from tunelab.analysis.parameter_importance import MIN_TRIALS
 from tunelab.records.assessment.audit import AGREEMENT
+from tunelab.records.measure import Measure
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number, format_tick
 from tunelab.records.trial import TrialRecord, TrialStatus
@@ -38,7 +39,7 @@ def advice(result: SweepResult, importance: Mapping[str, float]) -> list[str]:
         return []
     if result.facts.objectives:
         metrics = tr(" and ").join(objective.metric for objective in result.facts.objectives)
-        return [tr("Advice is for sweeps of one metric; this one has several: {metrics}.", metrics=metrics)]
+        return [tr("Only sweeps of one metric get advice; this one has several: {metrics}.", metrics=metrics)]
     return [*_edges(result), *_immaterial(result, importance), *_scheduler(result), *_more_trials(result)]
 
 
@@ -53,7 +54,7 @@ def _more_trials(result: SweepResult) -> Iterator[str]:
     if gain is None:
         return
     count, noise = len(result.ranked()), _seed_noise(result)
-    text = tr("{gain} in validation loss", gain=gain_text(count, gain))
+    text = gain_text(count, gain, result.measure)
     if noise is None:
         yield f"{text}; {tr('what a new seed alone changes was not measured (--confirm-top 3).')}"
     elif gain.mean > noise:
@@ -64,11 +65,12 @@ def _more_trials(result: SweepResult) -> Iterator[str]:
         yield f"{text}; {less}"
 
 
-def gain_text(count: int, gain: Gain) -> str:
-    """Return ``30 more trials would gain about 0.002 ± 0.003``."""
+def gain_text(count: int, gain: Gain, measure: Measure) -> str:
+    """Return ``30 more trials would gain about 0.002 ± 0.003 in validation loss``."""
     return tr(
-        "{count} more trials would gain about {mean} ± {deviation}",
+        "{count} more trials would gain about {mean} ± {deviation} in {metric}",
         count=count,
+        metric=measure.phrase,
         mean=format_number(gain.mean, 2),
         deviation=format_number(gain.deviation, 2),
     )

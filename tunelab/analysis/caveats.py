@@ -56,7 +56,7 @@ def _cut_short(result: SweepResult) -> list[str]:
             wanted=result.spec.trials,
         )
         if gain is not None:
-            ended += f": {tr('{gain} in validation loss', gain=gain_text(len(result.ranked()), gain))}"
+            ended += f": {gain_text(len(result.ranked()), gain, result.measure)}"
         command = f"tunelab resume {result.name} --stop never --trials {result.spec.trials + 1}"
         return [f"{ended}. {tr('`{command}` continues it.', command=command)}"]
     if result.stopped != TIME_BUDGET or result.best is None:

@@ -165,7 +165,7 @@ def test_what_is_for_one_metric_says_so(options: dict[str, str], words: str) -> 
 def test_advice_says_that_it_is_for_one_metric() -> None:
     result = searched(sampler="random")
     assert advice(replace(result, best=Best.from_trial(result.ranked()[0])), {}) == [
-        "Advice is for sweeps of one metric; this one has several: val_loss and size."
+        "Only sweeps of one metric get advice; this one has several: val_loss and size."
     ]
 
 
