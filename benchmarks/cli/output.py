@@ -9,8 +9,7 @@ from pathlib import Path
 import typer
 
 from tunelab.system.language import tr
-
-INTERRUPTED = 130  # exit code of a run stopped by Ctrl-C
+from tunelab.system.signals import EXIT_CODE
 
 
 @contextmanager
@@ -21,7 +20,7 @@ def keep_done(folder: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         text = tr("Stopped. What is done is kept in {folder}; the same command continues from there.", folder=folder)
         typer.echo(text, err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise SystemExit(EXIT_CODE) from None  # `typer.Exit` would be Typer's own answer, before there was anything
 
 
 def tell_report(folder: Path) -> None:

@@ -58,9 +58,15 @@ class Scored:
 
 
 def tunelab(request: Request) -> Scored:
-    """Run a sweep at its defaults within the time; its winner's scores."""
+    """Run a sweep at its defaults within the time; its winner's scores.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C ended the sweep, which has no test scores then.
+        UserError: it ended before its time for another reason, or no trial has a result.
+    """
     from tunelab.records.spec import make_spec
     from tunelab.run import run_sweep
+    from tunelab.search.limits import Stop
 
     with tempfile.TemporaryDirectory() as folder:
         spec = {
@@ -68,10 +74,14 @@ def tunelab(request: Request) -> Scored:
             **{"time_budget": request.seconds, "trials": 10_000, "confirm_top": 0},
             "tracking_uri": f"sqlite:///{Path(folder) / 'mlflow.db'}",
         }
-        best = run_sweep(make_spec(spec)).best
-    if best is None:
+        result = run_sweep(make_spec(spec))
+    if result.stopped == Stop.INTERRUPTED.value:
+        raise KeyboardInterrupt
+    if not result.ended_as_asked:
+        raise UserError(f"'{request.entry.name}': the sweep ended early: {result.stopped}.")
+    if result.best is None:
         raise UserError(f"'{request.entry.name}': no trial has a result after {request.seconds:g} s.")
-    return Scored(best.test)
+    return Scored(result.best.test)
 
 
 def lightgbm(request: Request) -> Scored:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +122,22 @@ def test_a_sweep_is_one_of_the_systems(folder: Path) -> None:
     done = CliRunner().invoke(app, ["tables", str(folder), "--output", str(folder / "out")])
     assert done.exit_code == 0, done.output
     assert "tunelab on 1 tables: against lightgbm" in done.output
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_sweep_keeps_what_is_done(folder: Path) -> None:
+    (folder / FILE).write_text("tables: [{task: wine}]\nseeds: [0]\nsystems: [lightgbm, tunelab]\n")
+    code = "from tunelab.cli.main import main; main()"
+    line = [sys.executable, "-c", code, "bench", "tables", str(folder), "--output", str(folder / "out")]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    time.sleep(10)  # of the two minutes that the sweep has
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "lightgbm" in first
+    assert out == ""
+    assert err.splitlines()[-1].endswith("the same command continues from there.")
+    assert "Traceback" not in err
+    assert "lightgbm" in (folder / "out" / "scores.jsonl").read_text()
