@@ -41,7 +41,8 @@ def sweep_note(result: SweepResult, experiment_id: str = "") -> str:
             )
         if winner_params(result):
             options = fenced(set_options(result, " \\\n"))  # one long line would make MLflow's page wider than a window
-            parts.append(f"Configuration of {winner_name(result)}:\n\n{options}")
+            which = f"trial {best.trial}, the heaviest member" if best.members else winner_name(result)
+            parts.append(f"Configuration of {which}:\n\n{options}")
         parts.append(_links(result, experiment_id))
     parts.append(note_text(f"Data: {facts.source} ({facts.licence}). {facts.note}".strip()))
     if len(result.test_openings) > 1:
