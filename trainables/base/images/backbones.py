@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from search_spaces.errors import UserError
 from trainables.base.images.efficientnet_lite import EfficientNetLite0
 from trainables.base.images.weights_file import read_state_dict
+from trainables.base.training.restoring import without_weights
 
 LITE = "efficientnet_lite0"
 LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3  # of shares of 255: pixels become -1 to 1
@@ -73,7 +73,7 @@ def recognise(state: Mapping[str, Tensor], source: str) -> Backbone:
     """
     closest, misfit, fewest = "", "", len(state)
     for name in _candidates(state):
-        with torch.device("meta"):
+        with without_weights():
             network = _build(name)
         head = _last_linear(network)
         expected = {key: value.shape for key, value in network.state_dict().items() if not _is_in(key, head)}

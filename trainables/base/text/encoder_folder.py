@@ -106,11 +106,11 @@ def load_encoder(folder: Path) -> EncoderFolder:
     Raises:
         UserError: The files do not fit together, or cannot be read.
     """
-    import torch
     from safetensors import SafetensorError, safe_open
 
     from trainables.base.text.encoder_network import EncoderNetwork
     from trainables.base.text.tokens import Tokens
+    from trainables.base.training.restoring import without_weights
 
     config = check_encoder(folder)
     try:
@@ -119,7 +119,7 @@ def load_encoder(folder: Path) -> EncoderFolder:
             layers = max(int(config.get(key, 0)) for key in ("num_hidden_layers", "n_layers", "num_layers"))
             if layers > len(names):
                 raise ValueError(f"config.json describes {layers} layers, the weights have {len(names)} tensors")
-            with torch.device("meta"):
+            with without_weights():
                 expected = EncoderNetwork(config, 1, 0.0)
             weights = _fitting(expected, {name: stored.get_tensor(name) for name in names})
         text = (folder / TOKENIZER).read_text("utf-8")

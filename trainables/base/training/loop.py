@@ -25,6 +25,7 @@ from trainables.base.training.batches import Batches
 from trainables.base.training.compute import compiled
 from trainables.base.training.randomness import RandomState, stream_seed
 from trainables.base.training.tensors import aligned, on_device, tensor_view
+from trainables.base.training.torch_internals import FusedAdamW, ParameterGroup
 
 Augment: TypeAlias = Callable[[Tensor, torch.Generator], Tensor]  # (batch, generator on the batch's device) -> batch
 
@@ -245,12 +246,9 @@ class AutogradTrainer:
         self._x_val = aligned(on_device(data, f"{inputs}_val", device))
         self._noise = RandomState(stream_seed(seed, "noise"), self._device)
         self._augment_from = torch.Generator(device).manual_seed(stream_seed(seed, "augment"))
-        self._optimizer = torch.optim.AdamW(
-            [{"params": list(part.parameters()), "share": share} for part, share in parts or [(model, 1.0)]],
-            lr=float(config["lr"]),
-            weight_decay=float(config.get("weight_decay", 0.0)),
-            fused=True,
-        )
+        weight_decay = float(config.get("weight_decay", 0.0))
+        trained = [(list(part.parameters()), share) for part, share in parts or [(model, 1.0)]]
+        self._optimizer = FusedAdamW([ParameterGroup(those, weight_decay, share) for those, share in trained])
 
     @property
     def steps(self) -> int:
@@ -258,8 +256,6 @@ class AutogradTrainer:
         return math.ceil(self._train.rows / self._train.size)
 
     def train_epoch(self, lr: float) -> float:
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr * group["share"]
         total, rows = torch.zeros((), device=self._device), 0
         self._model.train()
         with self._noise:
@@ -271,7 +267,7 @@ class AutogradTrainer:
                 loss = self._kind.loss(self._network(x), y)
                 self._optimizer.zero_grad()
                 torch.autograd.backward(loss)
-                self._optimizer.step()
+                self._optimizer.step(lr)
                 total += loss.detach() * len(y)
                 rows += len(y)
         return float(total) / rows

@@ -33,7 +33,7 @@ from trainables.base.training.loop import (
 )
 from trainables.base.training.randomness import seeded, stream_seed
 from trainables.base.training.tensors import aligned, on_device
-from trainables.base.training.torch_internals import FusedAdamW
+from trainables.base.training.torch_internals import FlatAdamW
 
 _ALIGN = 16  # float32 values in 64 bytes: kernels may round differently on rows that start off a vector boundary
 _EVAL_ROWS = 1024  # activations of an evaluation chunk stay in the cache
@@ -212,7 +212,7 @@ class _Parameters:
                     _reshaped(next(gradient_views), shape[1:]),
                 )
             )
-        self._optimizer = FusedAdamW(flat, gradients)
+        self._optimizer = FlatAdamW(flat, gradients)
 
     def adamw_step(self, lr: float, weight_decay: float) -> None:
         """Update once from the gradients."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 Network = TypeVar("Network", bound=nn.Module)
 LAYER_COUNTS = (
@@ -16,6 +18,22 @@ LAYER_COUNTS = (
     "blocks",
     "stages",
 )  # of configurations: how many layers are made in a loop
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out normal draws, for which torch would load its compiler on the meta device: more than a second."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        return args[0] if func is Tensor.normal_ else func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Give networks that are built inside the block shapes alone: they take no memory and draw no numbers."""
+    with torch.device("meta"), _Undrawn():
+        yield
 
 
 def restore(
@@ -39,7 +57,7 @@ def restore(
     layers = max(len(config.get("hidden_sizes", ())), *(int(config.get(name, 0)) for name in LAYER_COUNTS))
     if layers > len(weights):
         raise ValueError(f"the configuration describes {layers} layers, the weights have {len(weights)} tensors")
-    with torch.device("meta"):
+    with without_weights():
         network = build()
     _check_fit(network.state_dict(), weights)
     network = build() if computed else network.to_empty(device="cpu")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from trainables.base.contract.files.bundled import read_bytes
 from trainables.base.images.generation.kernel_distance import kernel_distance
 from trainables.base.images.networks import CNN
+from trainables.base.training.restoring import without_weights
 
 FILE = "digit_judge.safetensors"
 LAYOUT: dict[str, Any] = {"n_blocks": 3, "convolutions": 1, "channels": 8, "hidden": 64, "dropout": 0.2}
@@ -58,7 +59,7 @@ class Judge(nn.Module):
 @cache
 def bundled_judge(device: str = "cpu") -> Judge:
     """Return the judge that ships with tunelab; raise ``UserError`` where its file is damaged."""
-    with torch.device("meta"):
+    with without_weights():
         judge = Judge()
     judge = judge.to_empty(device=device)
     judge.load_state_dict(load(read_bytes(FILE)))

@@ -20,6 +20,7 @@ from trainables.base.training.batches import Batches
 from trainables.base.training.compute import compiled
 from trainables.base.training.randomness import RandomState, seeded, stream_seed
 from trainables.base.training.tensors import on_device
+from trainables.base.training.torch_internals import FusedAdamW, ParameterGroup
 
 LOSSES = ("logistic", "hinge")
 BETA2 = 0.999  # of Adam
@@ -55,11 +56,12 @@ class AdversarialTrainer:
         self._device = torch.device(device)
         self._latent = torch.Generator(device).manual_seed(stream_seed(seed, "latent"))
         self._dropout = RandomState(stream_seed(seed, "noise"), self._device)
-        lr, betas = float(config["lr"]), (float(config["beta1"]), BETA2)
-        self._generator_optimizer = torch.optim.Adam(self._generator.parameters(), lr=lr, betas=betas, fused=True)
-        self._critic_optimizer = torch.optim.Adam(
-            self._critic.parameters(), lr=lr * float(config["critic_rate"]), betas=betas, fused=True
-        )
+        betas = float(config["beta1"]), BETA2
+        generator = ParameterGroup(list(self._generator.parameters()))
+        critic = ParameterGroup(list(self._critic.parameters()), share=float(config["critic_rate"]))
+        self._lr = float(config["lr"])
+        self._generator_optimizer = FusedAdamW([generator], betas)
+        self._critic_optimizer = FusedAdamW([critic], betas)
 
     @property
     def generator(self) -> Generator:
@@ -94,12 +96,18 @@ class AdversarialTrainer:
         else:
             smooth = torch.full_like(real_logits, 1 - self._smoothing)
             loss = F.binary_cross_entropy_with_logits(real_logits, smooth) + F.softplus(fake_logits).mean()
-        return _step(loss, self._critic_optimizer)
+        return self._step(loss, self._critic_optimizer)
 
     def _step_generator(self, fake: Tensor) -> Tensor:
         fake_logits = self._criticise(fake)
         loss = -fake_logits.mean() if self._hinge else F.softplus(-fake_logits).mean()
-        return _step(loss, self._generator_optimizer)
+        return self._step(loss, self._generator_optimizer)
+
+    def _step(self, loss: Tensor, optimizer: FusedAdamW) -> Tensor:
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step(self._lr)
+        return loss.detach()
 
 
 def fit_generator(
@@ -154,13 +162,6 @@ def draw_pictures(generator: nn.Module, noise: Tensor, at_once: int = 256) -> Te
 def to_pixels(pictures: Tensor) -> Tensor:
     """Convert pictures (rows, 1, 28, 28) from -1 to 1 to (rows, 28, 28) uint8 on the CPU."""
     return ((pictures[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
-
-
-def _step(loss: Tensor, optimizer: torch.optim.Optimizer) -> Tensor:
-    optimizer.zero_grad()
-    torch.autograd.backward(loss)
-    optimizer.step()
-    return loss.detach()
 
 
 def _mix(decay: float, averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:

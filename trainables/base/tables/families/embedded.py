@@ -29,6 +29,7 @@ from trainables.base.training.loop import Plateau, Validation, patience_epochs, 
 from trainables.base.training.mlp import MULTIPLIER
 from trainables.base.training.randomness import seeded, stream_seed
 from trainables.base.training.tensors import aligned, on_device
+from trainables.base.training.torch_internals import FusedAdamW
 
 CLIP = 1.0  # largest norm of a gradient
 _EVAL_ROWS = 1024
@@ -129,12 +130,9 @@ class EmbeddedTrainer:
         self._masks = Masks(dropout, stream_seed(seed, "noise"), device) if dropout > 0 else None
         self._trained = [p for p in self._model.parameters() if p.requires_grad]
         self._mean = RunningMean(self._model, self._rows / self._batch)
-        groups = parameter_groups(self._model, float(config["weight_decay"]))
-        self._optimizer = torch.optim.AdamW(groups, lr=float(config["lr"]), fused=True)
+        self._optimizer = FusedAdamW(parameter_groups(self._model, float(config["weight_decay"])))
 
     def train_epoch(self, lr: float) -> float:
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
         total, members = torch.zeros((), device=self._device), self._model.members
         orders = torch.stack([torch.randperm(self._rows, generator=self._order) for _ in range(members)])
         for rows in torch.split(orders.to(self._device), self._batch, dim=1):
@@ -143,7 +141,7 @@ class EmbeddedTrainer:
             self._optimizer.zero_grad()
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(self._trained, CLIP, foreach=True)
-            self._optimizer.step()
+            self._optimizer.step(lr)
             self._mean.update()
             total += loss.detach() * rows.shape[1]
         return float(total) / self._rows

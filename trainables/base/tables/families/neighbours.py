@@ -28,6 +28,7 @@ from trainables.base.tables.families.soft_neighbours import loss_and_gradient, r
 from trainables.base.training.loop import Plateau, Validation, patience_epochs, run_epochs
 from trainables.base.training.randomness import RandomState, seeded, stream_seed
 from trainables.base.training.tensors import on_device
+from trainables.base.training.torch_internals import FusedAdamW
 
 MAX_CANDIDATES = 10_000  # training rows that ``candidates`` is a share of: of larger tables, this many
 MAX_KEYS = 50_000  # training rows that a model compares with; of more, a random choice
@@ -119,13 +120,9 @@ class NeighboursTrainer:
         self._network.values.copy_(self._values[self._kept])
         self._noise = RandomState(stream_seed(seed, "noise"), self._device)
         self._mean = RunningMean(self._network, self._rows / self._batch)
-        self._optimizer = torch.optim.AdamW(
-            parameter_groups(self._network.encoder, float(config["weight_decay"])), lr=float(config["lr"]), fused=True
-        )
+        self._optimizer = FusedAdamW(parameter_groups(self._network.encoder, float(config["weight_decay"])))
 
     def train_epoch(self, lr: float) -> float:
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
         total, seen = torch.zeros((), device=self._device), 0
         self._network.train()
         order = torch.randperm(self._rows, generator=self._random)
@@ -133,11 +130,11 @@ class NeighboursTrainer:
             for rows in torch.split(order, self._batch):
                 if len(rows) == 1 and seen:  # the last batch: a row alone has no batch statistics
                     continue
-                total += self._step(rows) * len(rows)
+                total += self._step(rows, lr) * len(rows)
                 seen += len(rows)
         return float(total) / seen
 
-    def _step(self, rows: Tensor) -> Tensor:
+    def _step(self, rows: Tensor, lr: float) -> Tensor:
         """Update the encoder once; the batch's rows are candidates too, each for the others."""
         chosen = torch.rand(self._rows, generator=self._random) < self._share
         chosen[rows] = False
@@ -152,7 +149,7 @@ class NeighboursTrainer:
         self._optimizer.zero_grad()
         torch.autograd.backward(points, gradient)
         nn.utils.clip_grad_norm_(self._network.encoder.parameters(), 1.0)
-        self._optimizer.step()
+        self._optimizer.step(lr)
         self._mean.update()
         return loss
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from trainables.base.training.torch_internals import ParameterGroup
+
 AVERAGED_EPOCHS = 1.0  # how far back the running mean of the weights reaches, about
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[ParameterGroup]:
     """Split parameters into those of linear layers, which decay, and all others (biases, norms, embeddings)."""
     decayed = {id(module.weight) for module in network.modules() if isinstance(module, nn.Linear)}
     parameters = [p for p in network.parameters() if p.requires_grad]
     return [
-        {"params": [p for p in parameters if id(p) in decayed], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if id(p) not in decayed], "weight_decay": 0.0},
+        ParameterGroup([p for p in parameters if id(p) in decayed], weight_decay),
+        ParameterGroup([p for p in parameters if id(p) not in decayed]),
     ]
 
 

@@ -17,6 +17,7 @@ from trainables.base.tables.series.sequences import SequenceFacts, SeriesInputs,
 from trainables.base.training.compute import compiled
 from trainables.base.training.randomness import RandomState, seeded, stream_seed
 from trainables.base.training.tensors import on_device
+from trainables.base.training.torch_internals import FusedAdamW, ParameterGroup
 
 CLIP = 1.0  # largest norm of a gradient
 AT_ONCE = 1024  # windows of a forward pass without gradients
@@ -103,13 +104,10 @@ class ForecastTrainer:
         self._batch = min(int(config["batch_size"]), len(train.window))
         self._order = torch.Generator().manual_seed(stream_seed(seed, "order"))
         self._noise = RandomState(stream_seed(seed, "noise"), self._device)
-        self._optimizer = torch.optim.AdamW(
-            self._model.parameters(), lr=float(config["lr"]), weight_decay=float(config["weight_decay"]), fused=True
-        )
+        trained = ParameterGroup(list(self._model.parameters()), float(config["weight_decay"]))
+        self._optimizer = FusedAdamW([trained])
 
     def train_epoch(self, lr: float) -> float:
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
         total, rows = torch.zeros((), device=self._device), 0
         self._model.train()
         with self._noise:
@@ -121,7 +119,7 @@ class ForecastTrainer:
                 self._optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 torch.nn.utils.clip_grad_norm_(self._model.parameters(), CLIP, foreach=True)
-                self._optimizer.step()
+                self._optimizer.step(lr)
                 count = int(there.sum())
                 total, rows = total + loss.detach() * count, rows + count
         return float(total) / rows

@@ -29,6 +29,7 @@ from trainables.base.text.language_models.gguf_header import read_gguf_header
 from trainables.base.text.language_models.memory import require_memory
 from trainables.base.text.language_models.model_folder import ModelFolder
 from trainables.base.text.language_models.network_parts import own_weights
+from trainables.base.training.restoring import without_weights
 
 LOADING_ERRORS = (
     *(OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, IndexError),
@@ -84,7 +85,7 @@ def _count_numbers(folder: ModelFolder, config: PreTrainedConfig) -> int:
     if folder.shape.vocabulary * folder.shape.width > stored * MAX_RATIO or folder.shape.layers > tensors:
         raise ValueError(f"its {stored:,} numbers are too few for its config.json: {folder.shape}")
     try:
-        with torch.device("meta"):
+        with without_weights():
             empty = AutoModelForCausalLM.from_config(config)
     except RuntimeError as error:
         if "overflow" not in str(error):  # of the bytes of a layer, counted in 64 bits
