@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +22,20 @@ from benchmarks.search.trace import Search, run_search
 from search_spaces import UserError
 from tests.korean import HANGUL, english
 from tests.toys import Toy
+from trainables.wine import Wine
 from tunelab.records.trial import Epoch
 from tunelab.report.report import to_html, to_markdown
 
 SMALL = SearchSpec(("wine",), ("tpe+asha", "random+none", "QMCSampler+MedianPruner"), seeds=2, full_trials=1)
+EPOCHS = 30
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_trials() -> Iterator[None]:
+    """A tenth of the epochs that a trial of wine may train, and so of a search's budget."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Wine, "facts", replace(Wine.facts, max_epochs=EPOCHS))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +77,7 @@ def test_methods_that_are_alike_are_not_told_apart() -> None:
 def test_every_search_spends_the_same_budget_and_its_best_only_falls(finished: tuple[Path, SearchResults]) -> None:
     results = finished[1]
     assert len(results.traces) == 6
-    assert {p.epochs for p in results.traces} == {results.budgets["wine"]}
+    assert {p.epochs for p in results.traces} == {results.budgets["wine"]} == {EPOCHS}
     for p in results.traces:
         losses = [loss for _, loss in p.steps]
         assert losses == sorted(losses, reverse=True)
@@ -134,15 +146,15 @@ def test_the_report_in_korean_has_no_sentence_of_ours_in_english(
 
 def test_verify_finds_identical_searches_and_any_change(finished: tuple[Path, SearchResults]) -> None:
     folder, _ = finished
-    assert verify(folder) == []
     original = (folder / RESULTS).read_text()
     content = json.loads(original)
     content["searches"][0]["steps"][-1][1] += 1e-9
     (folder / RESULTS).write_text(json.dumps(content))
-    differences = verify(folder)
+    of_file, of_search, *others = verify(folder)
     (folder / RESULTS).write_text(original)
-    assert any("its sha256 is not the lock's" in d for d in differences)
-    assert any("wine, tpe+asha, repetition 0: loss" in d for d in differences)
+    assert "its sha256 is not the lock's" in of_file
+    assert "wine, tpe+asha, repetition 0: loss" in of_search
+    assert all(text.startswith("machine's ") for text in others)  # what is said where anything differs
 
 
 def test_an_interrupted_benchmark_goes_on(finished: tuple[Path, SearchResults], tmp_path: Path) -> None:
