@@ -1,15 +1,18 @@
-"""Raw rows of a table to what models read."""
+"""Raw rows of a table to what models read. Workers, which get rows that are encoded already, load no scikit-learn."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from trainables.base.tables.categories import CategoryEncoding
-from trainables.base.tables.preprocessing import TablePreprocessing
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trainables.base.tables.categories import CategoryEncoding
+    from trainables.base.tables.preprocessing import TablePreprocessing
 
 
 @dataclass(frozen=True)

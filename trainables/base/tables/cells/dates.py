@@ -56,7 +56,8 @@ _COMPACT = (
     r"(?P<year>(?:1[6-9]|2[0-2])\d{2})(?P<month>0[1-9]|1[0-2])"
     r"(?:(?P<day>[0-3]\d)(?:[T\s]?(?P<hour>[0-2]\d)(?:(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?)?Z?)?)?"
 )
-_PARTS = ("year", "quarter", "month", "day", "before", "hour", "minute", "second", "half", "zone")
+_NUMBERS = ("year", "quarter", "month", "day")  # among the named parts of a date
+_PARTS = (*_NUMBERS, "before", "hour", "minute", "second", "half", "zone")
 
 
 def _compiled(date: str) -> re.Pattern[str]:
@@ -238,19 +239,21 @@ def _read_by(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.Serie
 def _first_parts(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.DataFrame:
     """Return the named parts of each cell by the first pattern that the whole cell fits and that gives a date."""
     parts = _parts(text, patterns[0])
+    rest = text[~_valid(parts)]
     for pattern in patterns[1:]:
-        wrong = ~_valid(parts)
-        if not wrong.any():
-            break
-        found = _parts(text[wrong], pattern)
+        found = _parts(rest, pattern)
         right = _valid(found)
-        parts.loc[found.index[right]] = found[right]
+        if right.any():
+            parts.loc[found.index[right]] = found[right]
+            rest = rest[~right]
     return parts
 
 
 def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
     """Return the named parts of each cell, as text; missing where the whole cell does not fit."""
-    matches = (pattern.fullmatch(_with_colons(cell)) if _may_be_date(cell) else None for cell in text)
+    matches = [pattern.fullmatch(_with_colons(cell)) if _may_be_date(cell) else None for cell in text]
+    if not any(matches):
+        return _no_parts(text.index)
     rows = [{} if match is None else match.groupdict() for match in matches]
     parts = pd.DataFrame(rows, index=text.index, columns=list(_PARTS), dtype=object)
     short = parts["year"].str.len() == 2
@@ -262,6 +265,12 @@ def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
     whole_year = (parts["year"] * 0 + 1).where(parts["month"].isna())
     parts["month"] = month.fillna(3 * parts["quarter"] - 2).fillna(whole_year)
     return parts
+
+
+def _no_parts(index: pd.Index) -> pd.DataFrame:
+    """Return what ``_parts`` does where no cell fits, as in most texts, without taking anything apart."""
+    numbers, texts = np.full(len(index), np.nan), np.full(len(index), np.nan, object)
+    return pd.DataFrame({name: numbers if name in _NUMBERS else texts for name in _PARTS}, index=index)
 
 
 def _with_colons(cell: str) -> str:

@@ -147,7 +147,7 @@ class NeighboursTrainer:
 
         loss, gradient = loss_and_gradient(points.detach(), self._values[candidates], len(rows), mean_loss)
         self._optimizer.zero_grad()
-        torch.autograd.backward(points, gradient)
+        torch.autograd.backward((points * gradient).sum())  # given apart, the gradient would make torch load SymPy
         nn.utils.clip_grad_norm_(self._network.encoder.parameters(), 1.0)
         self._optimizer.step(lr)
         self._mean.update()
