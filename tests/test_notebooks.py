@@ -14,8 +14,6 @@ from tests.browser import CHROMIUM, Browser
 
 FOLDER = Path(__file__).parent.parent / "docs" / "notebooks"
 NAMES = sorted(path.name.removesuffix(".ko.ipynb") for path in FOLDER.glob("*.ko.ipynb"))
-FAST = ("first_sweep",)
-SHORT = ("trials=50, max_epochs=30", "trials=12, max_epochs=9")  # of these; slow tests run the same code as printed
 SECONDS = 300  # for one cell, on a machine that does other things
 
 
@@ -63,22 +61,13 @@ def test_the_first_notebook_is_the_ten_lines_that_the_documentation_promises() -
     assert [line for line in TEN_LINES.strip().splitlines() if line not in lines] == []  # in this order
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
-        for name in (f"{name}{suffix}" for name in NAMES for suffix in ("", ".ko"))
-    ],
-)
+@pytest.mark.slow  # interactive/test_kernel.py runs a small sweep in a kernel
+@pytest.mark.parametrize("name", [f"{name}{suffix}" for name in NAMES for suffix in ("", ".ko")])
 def test_a_notebook_runs_in_a_fresh_kernel(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     book = read(f"{name}.ipynb")
-    if name in FAST:
-        assert sum(SHORT[0] in cell.source for cell in book.cells) == 1
-        for cell in book.cells:
-            cell.source = cell.source.replace(*SHORT)
     ExecutePreprocessor(timeout=SECONDS).preprocess(book, {"metadata": {"path": str(tmp_path)}})
     outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
     kinds = {output.output_type for output in outputs}
@@ -89,11 +78,10 @@ def test_a_notebook_runs_in_a_fresh_kernel(name: str, tmp_path: Path, monkeypatc
     figures = [output for output in outputs if any("plotly" in kind for kind in output.get("data", {}))]
     assert len(figures) == sum("result.plot." in cell for cell in code(book))
     assert all("image/png" in output.data for output in figures)
-    if name not in FAST:
-        page, _ = HTMLExporter().from_notebook_node(book)
-        assert page.count("<img") == len(figures)
-        if CHROMIUM is not None:
-            look(page, tmp_path, f"notebook-{name}", pictures=len(figures))
+    page, _ = HTMLExporter().from_notebook_node(book)
+    assert page.count("<img") == len(figures)
+    if CHROMIUM is not None:
+        look(page, tmp_path, f"notebook-{name}", pictures=len(figures))
 
 
 def look(page: str, folder: Path, name: str, *, pictures: int) -> None:

@@ -112,7 +112,7 @@ def test_clean_shows_and_removes_leftovers_and_nothing_else(
     store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "mlruns"
-    spec = {"task": "wine", "trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
+    spec = {"task": TOY, "trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
     result = run_sweep(make_spec({**spec, "name": "done"}))
     running = run_sweep(make_spec({**spec, "name": "running"}))
     leftovers = [
@@ -144,7 +144,7 @@ def test_clean_shows_and_removes_leftovers_and_nothing_else(
     assert all(path.exists() for path in in_use)
     store = Store(store_uri)
     assert store.load(result.parent_run_id) == result
-    assert store.client.get_model_version("tunelab-wine", "1").run_id in {
+    assert store.client.get_model_version("tunelab-toy", "1").run_id in {
         t.run_id for t in (*result.trials, *running.trials)
     }
 

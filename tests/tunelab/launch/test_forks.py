@@ -221,15 +221,15 @@ def test_without_a_server_workers_start_by_themselves(script: Path, tmp_path: Pa
     assert worker(ForkServer(str(tmp_path / "missing")), script) == RAY_ITSELF
 
 
-def test_after_a_copy_has_crashed_there_are_no_more(script: Path, tmp_path: Path) -> None:
+def test_after_a_copy_has_crashed_there_are_no_more(forks: ForkServer, script: Path, tmp_path: Path) -> None:
+    """The last of the module's server, which forks none from here on."""
     killed, crashing = tmp_path / "killed.py", tmp_path / "crashing.py"
     killed.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     crashing.write_text("import os; os.abort()")
-    with new_server() as server:
-        worker(server, killed)
-        assert told(worker(server, script))["forked"], "Ray kills workers: that says nothing of forks"
-        worker(server, crashing)
-        assert worker(server, script) == RAY_ITSELF
+    worker(forks, killed)
+    assert told(worker(forks, script))["forked"], "Ray kills workers: that says nothing of forks"
+    worker(forks, crashing)
+    assert worker(forks, script) == RAY_ITSELF
 
 
 DRAWN = """

@@ -93,5 +93,5 @@ def test_biases_and_embeddings_do_not_decay() -> None:
     facts = {"n_numeric": 3, "n_inputs": 3, "n_outputs": 1}
     model = build_embedded_mlp(PIECEWISE, facts, np.zeros((5, 3), dtype=np.float32))
     decayed, free = parameter_groups(model, 0.1)
-    assert [p.shape for p in decayed["params"]] == [model.hidden[0].weight.shape]
-    assert len(free["params"]) == len(list(model.parameters())) - 1
+    assert [p.shape for p in decayed.parameters] == [model.hidden[0].weight.shape]
+    assert len(free.parameters) == len(list(model.parameters())) - 1
