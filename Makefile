@@ -25,10 +25,10 @@ test: setup  ## run the tests, one half beside the other
 	$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync) --jobs 2 test-first-half test-second-half
 
 test-first-half: setup
-	$(BIN)/python -m pytest -m "first_half and not slow"
+	$(BIN)/python -m pytest --half first
 
 test-second-half: setup
-	$(BIN)/python -m pytest -m "not first_half and not slow"
+	$(BIN)/python -m pytest --half second
 
 test-slow: setup  ## run the tests that kill, disturb and spread whole sweeps
 	$(BIN)/python -m pytest -m slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -20,15 +21,32 @@ atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and clusters stay out of tests
     os.environ.pop(name, None)
 
-BESIDE = [Path(__file__).parent / folder for folder in ("docs", "tunelab/figures")]  # in the half that uses a Ray
+# what starts processes of its own runs in the half that has a Ray, and so waits: the other one computes
+WITH_PROCESSES = (
+    "docs",
+    "tunelab/figures",
+    "tunelab/interactive",
+    "tunelab/launch",
+    "tunelab/test_safety.py",
+    "test_package.py",
+)
+USES_RAY = re.compile(r"\b(ray_session|shelf)\b")  # the fixtures, as a test or fixture takes them
 
 
-@pytest.hookimpl(tryfirst=True)  # before ``-m`` chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks half of the tests, by time, those that use a Ray among them: ``make test`` runs the others beside it."""
-    for item in items:
-        if "ray_session" in getattr(item, "fixturenames", ()) or any(f in item.path.parents for f in BESIDE):
-            item.add_marker(pytest.mark.first_half)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--half`` of the tests, by files; ``make test`` runs one half beside the other."""
+    parser.addoption("--half", choices=("first", "second"), help="the tests with a Ray, or the others")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out the files of the other half, and thereby what only these import."""
+    half = config.getoption("half")
+    if half is None or not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
+        return None
+    folder = Path(__file__).parent
+    beside = any(collection_path.is_relative_to(folder / name) for name in WITH_PROCESSES)
+    is_first = beside or USES_RAY.search(collection_path.read_text(encoding="utf-8")) is not None
+    return True if is_first != (half == "first") else None
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from tunelab.search.replay import replay
 from tunelab.setup.resolve import resolve_sweep
 
 COMMAND = typer.main.get_command(cli.app)
-FUZZ = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)  # what a shell can pass
 WORDS = st.one_of(
     TEXT,
@@ -89,7 +89,7 @@ def only_checked(in_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_fact
     return in_folder
 
 
-@settings(FUZZ, max_examples=60)
+@settings(FUZZ, max_examples=30)
 @given(arguments=command_lines())
 @example(arguments=["sweep", "wine", "--set", "lr="])
 @example(arguments=["sweep", "wine", "--name", "../../etc/passwd"])

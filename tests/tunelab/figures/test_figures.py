@@ -225,20 +225,29 @@ def test_hangul_is_drawn_where_a_font_has_it() -> None:
     assert not np.array_equal(picture("가격"), picture("면적"))
 
 
-@pytest.mark.parametrize(
-    "name", ["$a_1$", "_x", "<b>y</b>", "100 %", "x^2", "\\frac{", "$", "a\x1b[31mb", "\ud800"], ids=ascii
-)
-def test_names_of_columns_and_classes_are_drawn_as_text(name: str) -> None:
+NAMES = ["$a_1$", "_x", "<b>y</b>", "100 %", "x^2", "\\frac{", "$", "a\x1b[31mb", "\ud800"]
+
+
+def charts_of(name: str) -> list[Chart]:
     line = Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), name)
     heatmap = Heatmap(np.eye(2), [name, "b"], [name, "b"])
     bars = Bars([name, "b"], np.array([1.0, 2.0]), name=name)
-    charts = [Chart([mark], name, name, name) for mark in (line, bars, heatmap)]
+    return [Chart([mark], name, name, name) for mark in (line, bars, heatmap)]
+
+
+def test_names_of_columns_and_classes_are_drawn_as_text() -> None:
+    charts = [chart for name in NAMES for chart in charts_of(name)]
+    lines = [chart for chart in charts if isinstance(chart.marks[0], Line)]
+    unnamed = [replace(chart, marks=[replace(chart.marks[0], name="")]) for chart in lines]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        picture = png_bytes(Drawing("a", name, charts, 3))
-        other = png_bytes(Drawing("a", name, [replace(charts[0], marks=[replace(line, name="")]), *charts[1:]], 3))
-    assert picture != other  # the legend is there
-    page = figures_page(name, name, [Drawing("a", name, charts, 3)])
+        png_bytes(Drawing("a", "".join(NAMES), charts, 3))
+        assert png_bytes(Drawing("a", "", lines, 3)) != png_bytes(Drawing("a", "", unnamed, 3))  # the legend is there
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_names_of_columns_and_classes_are_text_on_pages(name: str) -> None:
+    page = figures_page(name, name, [Drawing("a", name, charts_of(name), 3)])
     shown = json.loads(re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page)[0])
     assert "<b>" not in json.dumps(shown)
     assert shown["data"][0]["name"] == html.escape(printable(name), quote=False)

@@ -117,6 +117,7 @@ def test_the_runs_table_lists_sweeps_with_their_trials_nested(ui: str, browser: 
     browser.screenshot("mlflow-runs")
 
 
+@pytest.mark.slow
 def test_the_view_of_sweeps_shows_scores_and_settings(ui: str, browser: Browser, experiment: str) -> None:
     browser.open(view_link(ui, experiment, SWEEPS_VIEW))
     browser.wait_for("와인", "best_val_loss", "test_accuracy", "verdict")
@@ -154,6 +155,7 @@ def test_the_view_of_trials_draws_parallel_coordinates_and_curves(
     browser.screenshot("mlflow-view-trials")
 
 
+@pytest.mark.slow
 def test_the_view_that_compares_sweeps_shows_their_scores(ui: str, browser: Browser, experiment: str) -> None:
     browser.open(view_link(ui, experiment, COMPARE_VIEW))
     browser.wait_for("와인", "wine-random", "All settings, coloured by the test score", "test_accuracy", "sampler")
@@ -180,6 +182,7 @@ def test_the_compare_link_opens_exactly_these_sweeps(ui: str, shelf: Shelf, brow
     browser.screenshot("mlflow-compare")
 
 
+@pytest.mark.slow
 def test_a_sweeps_page_tells_what_it_is(ui: str, shelf: Shelf, browser: Browser, experiment: str) -> None:
     run_id = shelf.results["와인"].parent_run_id
     browser.open(f"{ui}/#/experiments/{experiment}/runs/{run_id}")

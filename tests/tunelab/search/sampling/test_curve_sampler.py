@@ -48,7 +48,7 @@ def sampled(space: SearchSpace, seed: int, count: int, **settings: Any) -> list[
     return records
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10_000))
 def test_every_proposal_lies_inside_a_space_with_branches_and_ranges_that_depend(seed: int) -> None:
     for record in sampled(SearchSpace("depends", depends, "family"), seed, 14):
