@@ -11,7 +11,6 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -228,17 +227,19 @@ def test_hangul_is_drawn_where_a_font_has_it() -> None:
 NAMES = ["$a_1$", "_x", "<b>y</b>", "100 %", "x^2", "\\frac{", "$", "a\x1b[31mb", "\ud800"]
 
 
+def line_of(name: str, legend: str) -> Chart:
+    return Chart([Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), legend)], name, name, name)
+
+
 def charts_of(name: str) -> list[Chart]:
-    line = Line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), name)
     heatmap = Heatmap(np.eye(2), [name, "b"], [name, "b"])
     bars = Bars([name, "b"], np.array([1.0, 2.0]), name=name)
-    return [Chart([mark], name, name, name) for mark in (line, bars, heatmap)]
+    return [line_of(name, name), *(Chart([mark], name, name, name) for mark in (bars, heatmap))]
 
 
 def test_names_of_columns_and_classes_are_drawn_as_text() -> None:
     charts = [chart for name in NAMES for chart in charts_of(name)]
-    lines = [chart for chart in charts if isinstance(chart.marks[0], Line)]
-    unnamed = [replace(chart, marks=[replace(chart.marks[0], name="")]) for chart in lines]
+    lines, unnamed = [line_of(name, name) for name in NAMES], [line_of(name, "") for name in NAMES]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         png_bytes(Drawing("a", "".join(NAMES), charts, 3))

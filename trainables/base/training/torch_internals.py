@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -140,7 +140,7 @@ class Trained:
             weight_decay: Decoupled weight decay.
             direct: True for the private function, which, unlike the public one, counts no steps.
         """
-        lists = self.parameters, gradients, self.means, self.squares, [], self.steps
+        lists: Any = self.parameters, gradients, self.means, self.squares, [], self.steps
         function = torch._fused_adamw_ if direct else _public_adamw
         function(
             *lists,

@@ -57,11 +57,11 @@ class AdversarialTrainer:
         self._latent = torch.Generator(device).manual_seed(stream_seed(seed, "latent"))
         self._dropout = RandomState(stream_seed(seed, "noise"), self._device)
         betas = float(config["beta1"]), BETA2
-        generator = ParameterGroup(list(self._generator.parameters()))
-        critic = ParameterGroup(list(self._critic.parameters()), share=float(config["critic_rate"]))
+        of_generator = ParameterGroup(list(self._generator.parameters()))
+        of_critic = ParameterGroup(list(self._critic.parameters()), share=float(config["critic_rate"]))
         self._lr = float(config["lr"])
-        self._generator_optimizer = FusedAdamW([generator], betas)
-        self._critic_optimizer = FusedAdamW([critic], betas)
+        self._generator_optimizer = FusedAdamW([of_generator], betas)
+        self._critic_optimizer = FusedAdamW([of_critic], betas)
 
     @property
     def generator(self) -> Generator:
