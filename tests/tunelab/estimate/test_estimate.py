@@ -112,9 +112,9 @@ def test_clean_shows_and_removes_leftovers_and_nothing_else(
     store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "mlruns"
-    spec = {"task": TOY, "trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
-    result = run_sweep(make_spec({**spec, "name": "done"}))
-    running = run_sweep(make_spec({**spec, "name": "running"}))
+    spec = {"trials": 2, "max_epochs": 2, "confirm_top": 0, "tracking_uri": store_uri}
+    result = run_sweep(make_spec({**spec, "task": "wine", "set": {"family": "mlp"}, "name": "done"}))
+    run_sweep(make_spec({**spec, "task": TOY, "name": "running"}))
     leftovers = [
         home / "sweeps" / "done" / "weights" / "trial-00001.safetensors",
         home / "sweeps" / "done" / "confirm" / "weights" / "trial-00001.safetensors",
@@ -143,10 +143,8 @@ def test_clean_shows_and_removes_leftovers_and_nothing_else(
     assert not any(path.exists() for path in leftovers)
     assert all(path.exists() for path in in_use)
     store = Store(store_uri)
-    assert store.load(result.parent_run_id).to_bytes() == result.to_bytes()
-    assert store.client.get_model_version("tunelab-toy", "1").run_id in {
-        t.run_id for t in (*result.trials, *running.trials)
-    }
+    assert store.load(result.parent_run_id) == result
+    assert store.client.get_model_version("tunelab-wine", "1").run_id in {trial.run_id for trial in result.trials}
 
 
 def test_a_damaged_journal_does_not_keep_clean_from_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
