@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from benchmarks.cli.main import COMMANDS as BENCHMARKS
 from tunelab.cli.commands import COMMANDS
-from tunelab.cli.main import app
+from tunelab.cli.main import app, main
 from tunelab.system.terminal import cells
 
 # What is typed or is a name: commands in backticks, options, settings, calls, paths, addresses, names of columns.
@@ -62,8 +62,16 @@ def test_the_help_is_in_korean_and_fits_eighty_columns(command: list[str], monke
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_an_error_is_in_korean(arguments: list[str], said: str, tmp_path: Path) -> None:
-    shown = tunelab(*arguments, folder=tmp_path, code=2)
+@pytest.mark.usefixtures("in_folder")
+def test_an_error_is_in_korean(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "en")  # put back after the test
+    monkeypatch.setattr(sys, "argv", ["tunelab", *arguments, "--language", "ko"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    shown = "".join(capsys.readouterr())
     assert said in shown
     assert english(shown) == []
 
