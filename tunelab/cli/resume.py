@@ -10,7 +10,7 @@ from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.arguments.options import argument, option, parse_assignment, spec_parameters
 from tunelab.cli.arguments.signature import with_parameters
-from tunelab.records.spec_option import SEARCH, STORE
+from tunelab.records.panels import SEARCH, STORE
 
 if TYPE_CHECKING:
     from tunelab.search.events import Started

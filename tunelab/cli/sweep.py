@@ -26,10 +26,10 @@ from tunelab.cli.arguments.options import (
 from tunelab.cli.arguments.signature import with_parameters
 from tunelab.cli.output.json_output import print_json
 from tunelab.records.lookup import LATEST
+from tunelab.records.panels import STORE
 from tunelab.records.result import TIME_BUDGET
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.records.spec_file import read_spec_file, spec_yaml
-from tunelab.records.spec_option import STORE
 from tunelab.system.signals import EXIT_CODE
 from tunelab.tracking.uri import store_home
 

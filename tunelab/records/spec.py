@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 from search_spaces import ParamValue, UserError
 from search_spaces.errors import did_you_mean
 from trainables import SPLIT_SEED
-from tunelab.records.spec_option import BUDGET, RESOURCES, SEARCH, STORE, TRUST, option
+from tunelab.records.panels import BUDGET, RESOURCES, SEARCH, STORE, TRUST
+from tunelab.records.spec_option import option
 from tunelab.system.redaction import values_without_secrets, without_secrets
 
 OFF = "off"  # the tracking URI of a sweep that is not tracked

@@ -8,7 +8,6 @@ from typing import Any, cast, get_args
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-BUDGET, SEARCH, TRUST, RESOURCES, STORE = "Budget", "Search", "Trust", "Resources", "Store"
 LARGEST = 2**53  # numbers from here on are slips; sums of them are no longer exact
 
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any, get_args
 import typer
 
 from tunelab.cli.arguments.signature import with_parameters
+from tunelab.records.panels import STORE
 from tunelab.system.language import LANGUAGES, VARIABLE
 
-STORE = "Store"  # heading of options on where results are kept, where a command has one
 FLAG = "--language"
 METAVAR = "|".join(LANGUAGES)
 HELP = f"Language of what is written and printed; that of {VARIABLE} when not given."

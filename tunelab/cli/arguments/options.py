@@ -11,10 +11,9 @@ import typer
 from search_spaces.errors import UserError
 from search_spaces.python_file import PythonFile
 from trainables import TaskOption, shipped_tasks, task_class, task_names
+from tunelab.records.panels import YOUR_DATA
 from tunelab.records.spec import SweepSpec
 from tunelab.records.spec_option import choices_of, shown_as
-
-YOUR_DATA = "Your data"
 
 
 def spec_parameters(

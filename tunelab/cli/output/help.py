@@ -7,11 +7,12 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from tunelab.records.panels import BUDGET, RESOURCES, SEARCH, STORE, TRUST, YOUR_DATA
 from tunelab.system.language import tr
 from tunelab.system.terminal import cells, padded, wrapped
 from tunelab.system.texts import tr_text
 
-PANELS = ("Arguments", "Budget", "Search", "Trust", "Resources", "Your data", "Store", "Options")  # their order
+PANELS = ("Arguments", BUDGET, SEARCH, TRUST, RESOURCES, YOUR_DATA, STORE, "Options")  # their order
 NAME_WIDTH = 30  # cells of the column of options in a help
 GAP = 2  # blanks between the columns
 PLACEHOLDERS = {"int": "N", "integer": "N", "float": "X", "Path": "PATH", "path": "PATH"}  # by the name of a type
