@@ -20,7 +20,7 @@ from trainables.base.contract.private_parts import PrivatePart, is_switched_on
 
 SWITCH = "TUNELAB_FUSED"
 SEEN_WITH = "2.14.1"  # the version of torch with which the parts were last tried
-_SLOW = "Small networks train more slowly, and training starts a second later; everything else is as it was."
+_SLOW = "Small networks train more slowly; everything else is as it was."
 PARTS = (PrivatePart("torch", "_fused_adamw_", _SLOW),)
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's defaults
 
