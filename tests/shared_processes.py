@@ -6,12 +6,14 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tunelab.figures.charts import Drawing
 from tunelab.figures.worker import FigureProcess
 from tunelab.launch.ray_internals.forks import fork_server
 from tunelab.launch.ray_internals.patches import PRELOADED, WORKER_VARIABLES
@@ -44,7 +46,34 @@ def forked_ray() -> Iterator[None]:
 
 
 class SharedFigureProcess(FigureProcess):
-    """A process that stays between sweeps: each would load drawing for itself, which takes longer than to draw."""
+    """A process that stays between sweeps: each would load drawing for itself, which takes longer than to draw.
+
+    Of each name one picture is drawn, and copied for later sweeps: no test looks at the pictures of these. Pages are
+    their own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pictures: dict[str, bytes] = {}
+        self._coming: list[Path] = []
+
+    def draw(self, drawings: Sequence[Drawing], folder: Path, title: str = "", subtitle: str = "") -> None:
+        """Copy the pictures that there are, and request the others and the page."""
+        paths = [folder / f"{drawing.name}.png" for drawing in drawings]
+        for path in paths:
+            if path.stem in self._pictures:
+                path.write_bytes(self._pictures[path.stem])
+        self._coming += paths
+        super().draw(drawings, folder, title, subtitle)
+
+    def wait(self) -> str:
+        """Wait for what is requested, and keep it for copies."""
+        problem = super().wait()
+        for path in self._coming:
+            if path.exists():
+                self._pictures.setdefault(path.stem, path.read_bytes())
+        self._coming.clear()
+        return problem
 
     def close(self) -> None:
         """Wait for what a sweep has left undrawn; start another process if this one has died."""

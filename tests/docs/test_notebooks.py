@@ -12,7 +12,7 @@ from nbconvert.preprocessors import ExecutePreprocessor
 
 from tests.browser import CHROMIUM, Browser
 
-FOLDER = Path(__file__).parent.parent / "docs" / "notebooks"
+FOLDER = Path(__file__).parents[2] / "docs" / "notebooks"
 NAMES = sorted(path.name.removesuffix(".ko.ipynb") for path in FOLDER.glob("*.ko.ipynb"))
 SECONDS = 300  # for one cell, on a machine that does other things
 
