@@ -56,7 +56,7 @@ def verdict(results: TablesResults) -> str:
         if system != OURS:
             wins, ties, losses = compare(own, means[:, index])
             counts = {"wins": wins, "ties": ties, "losses": losses}
-            parts.append(tr("against {system} {wins} wins, {ties} ties, {losses} losses", system=system, **counts))
+            parts.append(tr("against {system}: wins {wins}, ties {ties}, losses {losses}", system=system, **counts))
             highest = results.highest_errors().mean(axis=1)[:, index]
             if not np.isnan(highest).any():
                 within = tr(
