@@ -45,7 +45,8 @@ def series_fact(layout: Layout, validation: RawSplit, residuals: np.ndarray, tra
     """
     rows = validation.inputs
     scale = local_scale(rows, layout)
-    typical = float(np.median(scale)) if len(scale) else 0.0
+    known = scale[np.isfinite(scale)]
+    typical = float(np.median(known)) if len(known) else 0.0
     ahead = rows[AHEAD].to_numpy(dtype=int)
     width = interval_widths(residuals / _times(scale, typical), ahead, layout.horizon)
     past = _earlier_errors(layout, validation, residuals, train) / _times(local_scale(train.inputs, layout), typical)
@@ -99,12 +100,15 @@ def interval_widths(residuals: np.ndarray, ahead: np.ndarray, horizon: int) -> l
 def local_scale(rows: pd.DataFrame, layout: Layout) -> np.ndarray:
     """Return the mean absolute change over a season within the window of each row, (n,) in the target's unit.
 
-    It is the scale of MASE, of the window alone; of single steps where a window holds no season.
+    It is the scale of MASE, of the window alone; of single steps where a window holds no season. It is NaN where a past
+    shorter than a season fills the window, with its first value before it: such a window changes too little.
     """
     windows, window = read_windows(rows[WINDOW], len(channels(layout)), window_length(layout))
     past = windows[:, 0].astype(np.float64)
     season = layout.season if layout.season < past.shape[1] else 1
-    return np.asarray(np.abs(past[:, season:] - past[:, :-season]).mean(axis=1)[window])
+    scale = np.abs(past[:, season:] - past[:, :-season]).mean(axis=1)
+    first = np.cumprod(past == past[:, :1], axis=1).sum(axis=1)  # steps with the first value, from the beginning
+    return np.where(past.shape[1] - first < season, np.nan, scale)[window]
 
 
 def _times(scale: np.ndarray, typical: float) -> np.ndarray:
@@ -114,7 +118,7 @@ def _times(scale: np.ndarray, typical: float) -> np.ndarray:
     """
     if typical <= 0:
         return np.ones_like(scale)
-    return np.asarray(np.clip(np.sqrt(scale / typical), 1 / MAX_RATIO, MAX_RATIO))
+    return np.where(np.isfinite(scale), np.clip(np.sqrt(scale / typical), 1 / MAX_RATIO, MAX_RATIO), 1.0)
 
 
 def _quantile(size: np.ndarray, step: int) -> float:
