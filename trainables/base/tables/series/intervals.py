@@ -108,7 +108,7 @@ def local_scale(rows: pd.DataFrame, layout: Layout) -> np.ndarray:
     season = layout.season if layout.season < past.shape[1] else 1
     scale = np.abs(past[:, season:] - past[:, :-season]).mean(axis=1)
     first = np.cumprod(past == past[:, :1], axis=1).sum(axis=1)  # steps with the first value, from the beginning
-    return np.where(past.shape[1] - first < season, np.nan, scale)[window]
+    return np.asarray(np.where(past.shape[1] - first < season, np.nan, scale)[window])
 
 
 def _times(scale: np.ndarray, typical: float) -> np.ndarray:
