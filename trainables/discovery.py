@@ -183,11 +183,20 @@ def _task_of_file(file: PythonFile) -> type[Task]:
         return _task_of_name(module, file)
     tasks = _tasks_in(module)
     if not tasks:
-        raise UserError(f"Task file '{path}' defines no Task. Subclass trainables.Task or TabularTask in it.")
+        raise UserError(f"Task file '{path}' defines no Task. {_way_out(module, path)}")
     if len(tasks) > 1:
         names = ", ".join(sorted(cls.__name__ for cls in tasks))
         raise UserError(f"Task file '{path}' defines several tasks ({names}). Give each a file of its own.")
     return _complete(tasks[0], f"Task file '{path}'")
+
+
+def _way_out(module: ModuleType, path: Path) -> str:
+    """Return what to do with a file without a task: name its training function, where it has one."""
+    for name, value in inspect.getmembers(module, inspect.isfunction):
+        if value.__module__ == module.__name__ and len(inspect.signature(value).parameters) == 2:
+            shown = path if path.is_absolute() or str(path).startswith("..") else f"./{path}"
+            return f"Give the name of its training function, too: '{shown}:{name}'."
+    return "Subclass trainables.Task or TabularTask in it."
 
 
 def _task_of_name(module: ModuleType, file: PythonFile) -> type[Task]:

@@ -23,7 +23,7 @@ QUESTIONS = {
     "which rows are validation rows": ("어느 행이 검증 행인가", "explanation/splits"),
     "why did my trial stop at epoch 9": ("내 시행은 왜 에포크 9에서 멈췄는가", "explanation/early-stopping"),
     "where are the weights": ("가중치는 어디에 있는가", "explanation/stores"),
-    "give a result to a colleague": ("동료에게 결과 주기", "how-to/share"),
+    "give a result to a colleague": ("동료와 결과 공유하기", "how-to/share"),
     "use several GPUs": ("GPU 여러 개 쓰기", "how-to/gpus"),
     "what does not confirmed mean": ("재검증", "explanation/trust"),
     "resume after a power loss": ("정전 뒤에", "how-to/resume"),

@@ -56,7 +56,8 @@ def test_unknown_tasks_and_options_are_explained() -> None:
     ("code", "says"),
     [
         (None, "does not exist"),
-        ("x = 1", "defines no Task"),
+        ("x = 1", "defines no Task. Subclass trainables.Task"),
+        ("def train(config, trial): ...", "Give the name of its training function, too: '.*mine.py:train'"),
         ("import nothing_of_this_name", "does not run: ModuleNotFoundError"),
         ("class Broken(:", "does not run: SyntaxError"),
         ("raise SystemExit", "does not run: SystemExit"),

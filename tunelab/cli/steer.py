@@ -63,7 +63,7 @@ def command(
     if not is_running(folder):
         if is_finished(home, name):
             raise UserError(f"Sweep '{name}' has ended. `tunelab resume {name} --trials N` gives it more trials.")
-        raise UserError(f"Sweep '{name}' does not run. `tunelab resume {name}` continues it.")
+        raise UserError(f"Sweep '{name}' is not running. `tunelab resume {name}` continues it.")
     if before_trial is not None and before_trial < 0:
         raise UserError(f"--before-trial must be 0 or more, got {before_trial}.")
     if epoch is not None and (action != "stop" or epoch < 1):

@@ -35,7 +35,7 @@ def command(
     name = find_name(home, sweep)
     folder, session = sweep_folder(home, name), last_session(home, name)
     if not is_running(folder):
-        raise UserError(f"Sweep '{name}' does not run. `tunelab results {name}` shows its outcome.")
+        raise UserError(f"Sweep '{name}' is not running. `tunelab results {name}` shows its outcome.")
     spec, state, tail = session.spec, ReplayState(), JournalTail(folder)
     with suppress(KeyboardInterrupt), make_display() as display:
         display.begin(

@@ -77,8 +77,9 @@ class SweepSpec(BaseModel):
     sampler: str = option(
         SEARCH,
         "curves",
-        "How configurations are proposed; also a class of Optuna's kind as MODULE:CLASS or FILE.py:CLASS. A resumed "
-        "sweep continues as it would have with all but such a class, which must draw from its seed alone for that.",
+        "How configurations are proposed: a name, or your own optuna.samplers.BaseSampler as MODULE:CLASS or "
+        "FILE.py:CLASS. A resumed sweep proposes what it would have; your own class does if it draws from its seed "
+        "alone.",
         "|".join(SAMPLERS),
         choices=SAMPLERS,
     )

@@ -24,6 +24,7 @@ from tunelab.sweep.tracking import SweepTracking
 from tunelab.system.errors import DiskFull
 from tunelab.system.signals import Interruptions
 from tunelab.tracking.queue import TrackingQueue
+from tunelab.tracking.uri import folder_note
 
 
 def search(
@@ -70,9 +71,9 @@ def search(
 
 def _show_beginning(prepared: PreparedSweep, display: Display) -> None:
     resolved = prepared.resolved
-    note = resume_note(resolved.spec.sampler)
-    if note:
-        display.step(note)
+    for note in (resume_note(resolved.spec.sampler), folder_note(str(resolved.spec.tracking_uri))):
+        if note:
+            display.step(note)
     display.started(resolved.spec, resolved.task, prepared.splits, prepared.concurrency)
 
 

@@ -177,12 +177,16 @@ class Forms:
         return range(min(count, at + 2 * MAX_SENTENCES - 1), at, -2)
 
     def _part(self, text: str) -> str | None:
-        """Return the translation of a sentence, or of one without its last mark, which is put back."""
+        """Return the translation of a sentence, or of one with or without its last mark, which is put back."""
         found = self._one(text)
-        if found is None and text[-1] in ".;:," and " " in text:  # a word before a colon may be a name
+        if found is not None or " " not in text:  # a word before a colon may be a name
+            return found
+        if text[-1] in ".;:,":
             found = self._one(text[:-1])
             return None if found is None else found + text[-1]
-        return found
+        whole = self._one(f"{text}.")  # the mark of a last field is that of the text around it
+        better = whole is not None and whole.endswith(".") and english_words(whole) < english_words(text)
+        return whole[:-1] if whole is not None and better else None
 
 
 @cache

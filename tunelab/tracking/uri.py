@@ -40,7 +40,20 @@ def default_tracking_uri() -> str:
 def environment_uri() -> str:
     """Return the store that ``MLFLOW_TRACKING_URI`` names; empty for a folder, which is left to its user."""
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    return "" if scheme_of(uri) in ("", "file") and uri != OFF else uri
+    return "" if _is_folder(uri) else uri
+
+
+def folder_note(uri: str) -> str:
+    """Return the sentence that MLflow is set to a folder, which is not the store of a sweep; empty when it is not."""
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not given or not _is_folder(given) or uri != default_tracking_uri():
+        return ""
+    folder = without_secrets(given)
+    return f"MLflow is set to the folder '{folder}', which tunelab does not write to: results go to '{uri}'"
+
+
+def _is_folder(uri: str) -> bool:
+    return scheme_of(uri) in ("", "file") and uri != OFF
 
 
 def check_uri(uri: str) -> str:

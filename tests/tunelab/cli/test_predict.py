@@ -149,7 +149,8 @@ def test_refusals_write_nothing(
         ("no-such-sweep", str(source)): ("No sweep 'no-such-sweep'",),
         ("crs", str(source)): ("Did you mean 'cars'?",),
         ("models:/tunelab-auto-mpg@champion", str(source)): ("Did you mean 'models:/tunelab-auto_mpg@champion'?",),
-        ("models:/tunelab-nothing@champion", str(source)): ("No model",),
+        ("models:/tunelab-nothing@champion", str(source)): ("There is no model",),
+        ("models:/tunelab-auto_mpg/77", str(source)): ("The newest version is 'models:/tunelab-auto_mpg/1'",),
         (loser.run_id, str(source)): ("only the winner",),
     }
     for (model, given), expected in cases.items():

@@ -138,7 +138,7 @@ def test_a_sweep_that_does_not_run_is_neither_steered_nor_watched(in_folder: Pat
     for line in ("steer toy-1 pause", "watch toy-1"):
         code, out, error = run(line)
         assert (code, out) == (2, "")
-        assert "does not run" in error
+        assert "is not running" in error
 
 
 def test_a_search_that_has_ended_is_not_steered_while_its_winner_is_evaluated(

@@ -12,7 +12,7 @@ import pytest
 
 from tests.catalogues import OTHERS, catalogue, catalogue_path, compiled, untranslated
 from tunelab.system.korean import with_particles
-from tunelab.system.texts import TEXTS, Form, tr_text
+from tunelab.system.texts import TEXTS, Form, english_words, tr_text
 
 HANGUL = re.compile("[가-힣]")
 SAMPLE = "x1"
@@ -68,3 +68,19 @@ def test_each_text_gets_its_own_translation() -> None:
         if got != expected:
             wrong[form] = got
     assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Task file 'a.py' defines no Task. Give the name of its training function, too: './a.py:train'.",
+        "There is no model 'a' in 'b.db'. No version is the champion: `tunelab results SWEEP` says what speaks "
+        "against a winner. The newest version is 'models:/a/1'. The name of a sweep means its winner.",
+        "The trial of a training function has no 'suggest_int'. Parameters are drawn by the search space, "
+        "space(trial), and arrive in config: config['lr'].",
+    ],
+)
+def test_sentences_at_the_end_of_another_are_translated_with_it(text: str) -> None:
+    said = tr_text(text)
+    assert english_words(said.replace("space(trial)", "").replace("config", "").replace("trial", "")) == 0
+    assert said.endswith(".")

@@ -18,7 +18,7 @@ from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
 from tunelab.system.autologging import no_autologging
 from tunelab.tracking.process_state import fluent
-from tunelab.tracking.uri import default_tracking_uri
+from tunelab.tracking.uri import default_tracking_uri, folder_note
 
 
 @pytest.fixture
@@ -100,4 +100,7 @@ def test_a_folder_that_mlflow_is_set_to_is_left_to_its_user(
     uri: str, in_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert default_tracking_uri() == f"sqlite:///{in_folder}/mlruns/mlflow.db"
+    ours = f"sqlite:///{in_folder}/mlruns/mlflow.db"
+    assert default_tracking_uri() == ours
+    assert (f"MLflow is set to the folder '{uri}'" in folder_note(ours)) == (uri != "")
+    assert folder_note("sqlite:///named.db") == ""

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from safetensors.torch import save as to_safetensors
 
-from search_spaces.errors import bounded_text, message_of
+from search_spaces.errors import UserError, bounded_text, message_of
 from trainables.base.contract.data import TrainingData
 from trainables.base.contract.lasting_weights import LastingWeights
 from trainables.base.contract.task import EpochReport, Task
@@ -173,7 +173,8 @@ def _explain(problem: Exception) -> str:
     if ran_out or isinstance(problem, torch.cuda.OutOfMemoryError):
         advice = "Lower batch_size or the model's size in the search space, or give each trial more of the GPU."
         return f"CUDA out of memory: {message} {advice}\n\n{trace}"
-    return f"{type(problem).__name__}: {message}\n\n{trace}"
+    kind = "" if isinstance(problem, UserError) else f"{type(problem).__name__}: "  # a sentence for the user
+    return f"{kind}{message}\n\n{trace}"
 
 
 def _cuda_works() -> bool:

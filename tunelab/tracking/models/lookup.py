@@ -79,7 +79,7 @@ class ModelLookup(SweepRuns):
             try:
                 local = mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))
             except STORE_ERRORS as error:
-                raise UserError(f"No model '{uri}' in {self.shown_uri}.{self._nearest_model(uri)}") from error
+                raise UserError(f"There is no model '{uri}' in '{self.shown_uri}'.{self._other_model(uri)}") from error
         found = sorted(Path(local).glob("artifacts/predictor"))
         if not found and not (Path(local) / "MLmodel").exists():
             raise self.absent(f"No files of model '{uri}'")
@@ -102,10 +102,17 @@ class ModelLookup(SweepRuns):
             raise UserError(f"The model '{wanted}' is not a language model. Give one of a sweep on kogpt2.")
         return found
 
-    def _nearest_model(self, uri: str) -> str:
-        """Return a hint at the registered model that a URI may mean; empty when there is none."""
+    def _other_model(self, uri: str) -> str:
+        """Return a hint at the registered model or the version that a URI may mean; empty when there is none."""
         name, mark, rest = _parts(uri)
-        names = {known: f"{MODELS}{known}{mark}{rest}" for known in self.model_names()}
+        known_names = self.model_names()
+        if name in known_names:
+            newest = max(int(one.version) for one in self.client.search_model_versions(f"name = '{name}'"))
+            why = " No version is the champion: `tunelab results SWEEP` says what speaks against a winner."
+            winner = " The name of a sweep means its winner."
+            hint = f" The newest version is '{MODELS}{name}/{newest}'.{winner}"
+            return why * (rest == "champion") + hint
+        names = {known: f"{MODELS}{known}{mark}{rest}" for known in known_names}
         near = did_you_mean(name, names)
         return next((near.replace(f"'{known}'", f"'{meant}'") for known, meant in names.items() if known in near), "")
 

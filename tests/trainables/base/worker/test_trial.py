@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load
 
+from search_spaces import UserError
 from tests.toys import Toy
 from trainables import EpochReport, TrainingData
 from trainables.base.worker import trial as running
@@ -124,6 +125,10 @@ def test_a_metric_name_that_no_store_takes_fails_the_trial(tmp_path: Path) -> No
     (last,) = play(Weighted(metrics={"f1 (macro) %": 0.5}), plan(tmp_path))
     assert last.outcome == "failed"
     assert last.error.startswith("ValueError: metric name 'f1 (macro) %' must be letters")
+
+
+def test_a_sentence_for_the_user_comes_without_the_name_of_its_class(tmp_path: Path) -> None:
+    assert play(Weighted(UserError("Report a number.")), plan(tmp_path))[-1].error.startswith("Report a number.\n")
 
 
 def test_a_trial_without_an_epoch_has_failed(tmp_path: Path) -> None:
