@@ -111,7 +111,7 @@ def write_wrong_layout(path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "missing": (lambda path: None, "does not exist. Give a file of weights"),
+    "missing": (lambda path: None, "is not a file. Give a file of weights"),
     "text": (lambda path: path.write_text("weights"), "is no file of weights"),
     "empty": (lambda path: path.write_bytes(b""), "is no file of weights"),
     "code": (lambda path: torch.save({"a": Code()}, path), "holds more than tensors, which may run code"),
