@@ -26,7 +26,7 @@ WITH_PROCESSES = (
     "docs",
     "tunelab/figures",
     "tunelab/interactive",
-    "tunelab/launch",
+    "tunelab/launch/test_forks.py",
     "tunelab/test_safety.py",
     "test_package.py",
 )
