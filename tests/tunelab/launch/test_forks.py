@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tunelab.launch.ray_internals.forks import CLIENT, ForkServer, new_server
+from tunelab.launch.ray_internals.parts import FORKS_SWITCH, PATCHES_SWITCH
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of a process with torch are trusted on Linux")
 
@@ -68,7 +69,8 @@ def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_mu
     code = "from tunelab.cli.main import main; main()"
     command = [sys.executable, "-c", code, "sweep", str(task), "--trials", "12", "--max-epochs", "3", "--json"]
     command += ["--concurrency", "2", "--scheduler", "none", "--tracking-uri", "off", "--confirm-top", "0"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment())
+    on = {**environment(), FORKS_SWITCH: "1", PATCHES_SWITCH: "1"}  # whatever the tests run with
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=on)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in seen.read_text().splitlines()]
     by_worker = {worker["pid"]: worker for worker in found}
