@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep test test-first-half test-second-half test-slow check docs package ui bench gpu-check clean-setup
+.PHONY: help setup sweep test test-ray test-processes test-others test-slow check docs package ui bench gpu-check clean-setup
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -21,14 +21,11 @@ $(READY): requirements.lock pyproject.toml
 sweep: setup  ## the main job: sweep California Housing into MLflow
 	$(BIN)/tunelab sweep california_housing --trials 48 --time-budget 2m
 
-test: setup  ## run the tests, one half beside the other
-	$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync) --jobs 2 test-first-half test-second-half
+test: setup  ## run the tests, three parts of them beside each other
+	$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync) --jobs 3 test-ray test-processes test-others
 
-test-first-half: setup
-	$(BIN)/python -m pytest --half first
-
-test-second-half: setup
-	$(BIN)/python -m pytest --half second
+test-ray test-processes test-others: setup
+	$(BIN)/python -m pytest --part $(@:test-%=%)
 
 test-slow: setup  ## run the tests that kill, disturb and spread whole sweeps
 	$(BIN)/python -m pytest -m slow

@@ -21,11 +21,12 @@ atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and clusters stay out of tests
     os.environ.pop(name, None)
 
-# what starts processes of its own runs in the half that has a Ray, and so waits: the other one computes
-WITH_PROCESSES = (
+# parts of about equal time; one that waits for processes leaves its core to the others
+PROCESSES = (  # files and folders with processes of their own, or long computations
+    "benchmarks",
     "docs",
     "tunelab/figures",
-    "tunelab/interactive",
+    "tunelab/interactive/test_kernel.py",
     "tunelab/launch/test_forks.py",
     "tunelab/test_safety.py",
     "test_package.py",
@@ -34,19 +35,26 @@ USES_RAY = re.compile(r"\b(ray_session|shelf)\b")  # the fixtures, as a test or 
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--half`` of the tests, by files; ``make test`` runs one half beside the other."""
-    parser.addoption("--half", choices=("first", "second"), help="the tests with a Ray, or the others")
+    """``--part`` of the tests, by files; ``make test`` runs the three beside each other."""
+    parser.addoption(
+        "--part",
+        choices=("ray", "processes", "others"),
+        help="tests with a shared Ray, with processes of their own, and the others",
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves out the files of the other half, and thereby what only these import."""
-    half = config.getoption("half")
-    if half is None or not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
+    """Leaves out the files of the other parts, and thereby what only these import."""
+    part = config.getoption("part")
+    if part is None or not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
         return None
-    folder = Path(__file__).parent
-    beside = any(collection_path.is_relative_to(folder / name) for name in WITH_PROCESSES)
-    is_first = beside or USES_RAY.search(collection_path.read_text(encoding="utf-8")) is not None
-    return True if is_first != (half == "first") else None
+    return True if part != _part_of(collection_path) else None
+
+
+def _part_of(path: Path) -> str:
+    if any(path.is_relative_to(Path(__file__).parent / name) for name in PROCESSES):
+        return "processes"
+    return "ray" if USES_RAY.search(path.read_text(encoding="utf-8")) is not None else "others"
 
 
 @pytest.fixture(scope="session")
