@@ -15,6 +15,7 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two cores for everything; results name their thread count themselves
+os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 leaves workers no core beside the other parts of the tests
 # what tests name is noted in a folder of their own
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="tunelab-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
