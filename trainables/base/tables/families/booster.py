@@ -142,11 +142,8 @@ def train_until_best(
     booster = Booster(
         x, data.arrays["y_train"], kind, n_outputs, {}, categorical=categorical, seed=seed, threads=threads
     )
-    rounds, best, best_round = (
-        judged_rounds(booster, x_val, lambda said: validation.loss(torch.from_numpy(said))),
-        math.inf,
-        1,
-    )
+    rounds = judged_rounds(booster, x_val, lambda outputs: validation.loss(torch.from_numpy(outputs)))
+    best, best_round = math.inf, 1
     for one in islice(rounds, MAX_ROUNDS):
         if one.loss < best:
             best, best_round = one.loss, one.number
