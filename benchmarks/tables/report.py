@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from benchmarks.harness.provenance import digest_facts, provenance_facts, repeat_section
+from benchmarks.optimism.report import summarize
+from benchmarks.optimism.simulate import Measured
 from benchmarks.search.report import critical_difference_figure
 from benchmarks.tables.run import TablesResults
 from benchmarks.tables.systems import OURS
 from tunelab.documents.blocks import Cell, Document, Section, Table, Text
+from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.text import format_number
 from tunelab.system.language import tr
 
@@ -32,6 +37,7 @@ def make_tables_document(results: TablesResults) -> Document:
         Section(tr("Verdict"), [Text(verdict(results))]),
         Section(tr("Ranks"), [critical_difference_figure(ranking), Table(columns, rows)]),
         Section(tr("Tables"), [_table(results)]),
+        *_expected_losses(results),
         Section(tr("How it was measured"), [Text(_how(results))]),
         repeat_section(provenance["command"]),
     ]
@@ -107,6 +113,49 @@ def _interval(results: TablesResults, table: str, system: str) -> str:
     if found.low is None or found.high is None:
         return ""
     return tr("{low} to {high}", low=format_number(found.low), high=format_number(found.high))
+
+
+def _expected_losses(results: TablesResults) -> list[Section]:
+    """Return what the searches expected on new rows beside what the test rows gave; nothing where none says so."""
+    found = [
+        (score, _in_test_losses(score.table, score.seed, score.optimism))
+        for score in results.scores
+        if score.optimism is not None and score.optimism.test_loss
+    ]
+    if not found:
+        return []
+    rows: list[list[Cell]] = [
+        [
+            *(score.table, score.seed, score.optimism.val_loss, score.optimism.expected),
+            tr("{low} to {high}", low=format_number(score.optimism.low), high=format_number(score.optimism.high)),
+            *(score.optimism.test_loss, tr("yes") if measured.covered else tr("no")),
+        ]
+        for score, measured in found
+        if score.optimism is not None
+    ]
+    columns = [
+        *(tr("table"), tr("seed"), tr("validation loss"), tr("expected loss"), tr("95 % interval"), tr("test loss")),
+        tr("in the interval"),
+    ]
+    summary = summarize([measured for _, measured in found])
+    text = tr(
+        "The test loss lies in the interval of the loss to be expected in {covered} of {count} searches. On average it "
+        "differs from the winner's validation loss by {bias:+.1%} (± {error:.1%}) and from the expected loss by "
+        "{left:+.1%}, in units of the test loss.",
+        covered=summary.covered,
+        count=summary.count,
+        bias=summary.bias,
+        error=summary.bias_error,
+        left=summary.left,
+    )
+    return [Section(tr("Loss to be expected"), [Text(text), Table(columns, rows)])]
+
+
+def _in_test_losses(table: str, seed: int, optimism: Optimism) -> Measured:
+    """Return an estimate in units of the test loss, so that tables can be pooled."""
+    unit = optimism.test_loss or math.nan
+    values = (optimism.val_loss / unit, optimism.expected / unit, optimism.low / unit, optimism.high / unit)
+    return Measured(table, "search", seed, *values, 1.0)
 
 
 def _how(results: TablesResults) -> str:

@@ -24,6 +24,7 @@ from trainables import Splits
 from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.tabular import TabularTask
 from tunelab.documents.blocks import Document
+from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.text import format_number
 
 __all__ = ["REPORT", "RESULTS", "TableScore", "TablesResults", "TablesSuite", "run"]
@@ -42,6 +43,7 @@ class TableScore:
         error: the same, lower is better: ``1 - value`` of a score that is better when higher.
         low, high: 95 % interval of the error over test rows drawn again; None of a system that gives no outputs.
         seconds: wall time of the whole system.
+        optimism: the loss that a search expected on new rows, beside that of the test rows; None where it says none.
     """
 
     table: str
@@ -53,6 +55,7 @@ class TableScore:
     seconds: float
     low: float | None = None
     high: float | None = None
+    optimism: Optimism | None = None
 
 
 @dataclass(frozen=True)
@@ -126,14 +129,16 @@ class TablesSuite(PieceSuite[TablesResults, Place, TableScore]):
             found = SYSTEMS[system](Request(entries[table], task, splits, seed, self._spec.time_budget))
             seconds, score, direction = time.perf_counter() - began, task.facts.score, task.facts.score_direction
             value = float(found.scores[score])
-            interval: tuple[float, float] | tuple[None, None] = (None, None)
+            low, high = None, None
             if found.outputs is not None:
                 kind, targets = row_kind(task.facts.kind), splits.test.open().targets
-                interval = error_interval(kind, found.outputs, targets, splits.training.facts, score, direction)
-            yield TableScore(table, seed, system, score, value, error_of(value, direction), seconds, *interval)
+                low, high = error_interval(kind, found.outputs, targets, splits.training.facts, score, direction)
+            error = error_of(value, direction)
+            yield TableScore(table, seed, system, score, value, error, seconds, low, high, found.optimism)
 
     def read(self, values: Mapping[str, Any]) -> TableScore:
-        return TableScore(**values)
+        optimism = values.get("optimism")
+        return TableScore(**{**values, "optimism": None if optimism is None else Optimism(**optimism)})
 
     def place_of(self, piece: TableScore) -> Place:
         return piece.table, piece.seed, piece.system

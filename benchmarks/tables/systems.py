@@ -15,6 +15,7 @@ from search_spaces.errors import UserError
 from trainables import Splits
 from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.tabular import TabularTask
+from tunelab.records.assessment.optimism import Optimism
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +52,12 @@ class Scored:
     Attributes:
         scores: by name.
         outputs: (n, n_outputs) raw outputs, from which an interval of a score follows; None where they are not known.
+        optimism: the loss that a search expected on new rows, beside that of the test rows; None where it says none.
     """
 
     scores: Mapping[str, float]
     outputs: np.ndarray | None = None
+    optimism: Optimism | None = None
 
 
 def tunelab(request: Request) -> Scored:
@@ -81,7 +84,7 @@ def tunelab(request: Request) -> Scored:
         raise UserError(f"'{request.entry.name}': the sweep ended early: {result.stopped}.")
     if result.best is None:
         raise UserError(f"'{request.entry.name}': no trial has a result after {request.seconds:g} s.")
-    return Scored(result.best.test)
+    return Scored(result.best.test, optimism=result.optimism)
 
 
 def lightgbm(request: Request) -> Scored:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from benchmarks.tables.systems import missing_system
 from search_spaces import UserError
 from tests.korean import english
 from trainables.base.kinds.registry import row_kind
+from tunelab.documents.markdown import to_markdown
+from tunelab.records.assessment.optimism import Optimism
 
 SMALL = "tables:\n  - {task: wine}\n  - {data: points.csv, target: y, name: points}\nseeds: [0, 1]\n"
 
@@ -63,6 +66,22 @@ def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_don
     assert results.highest_errors().shape == results.errors().shape
     assert english(make_tables_document(results), ("lightgbm", "scikit-learn")) == []
     assert json.loads((folder / "out" / RESULTS).read_text()) == scores
+
+
+def test_the_report_says_how_often_the_loss_to_be_expected_held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = run(read_tables(folder), folder / "out", print)
+    held = Optimism(0.20, 0.24, 0.20, 0.30, 40, 0.25, 20, 12, 12, 500)
+    missed = replace(held, test_loss=0.40)
+    scores = [replace(results.scores[0], optimism=held), replace(results.scores[1], optimism=missed)]
+    document = make_tables_document(replace(results, scores=(*scores, *results.scores[2:])))
+    page = to_markdown(document)
+    assert "in 1 of 2 searches" in page
+    assert "validation loss by +35.0% (± 15.0%) and from the expected loss by +22.0%" in page
+    assert "Loss to be expected" not in to_markdown(make_tables_document(results))
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    document = make_tables_document(replace(results, scores=(*scores, *results.scores[2:])))
+    assert "탐색 2개 중 1개" in to_markdown(document)
+    assert english(document, ("lightgbm", "scikit-learn")) == []
 
 
 @pytest.mark.parametrize(
@@ -122,6 +141,7 @@ def test_a_sweep_is_one_of_the_systems(folder: Path) -> None:
     done = CliRunner().invoke(app, ["tables", str(folder), "--output", str(folder / "out")])
     assert done.exit_code == 0, done.output
     assert "tunelab on 1 tables: against lightgbm" in done.output
+    assert "Loss to be expected" in (folder / "out" / "report.html").read_text()
 
 
 @pytest.mark.slow
