@@ -123,6 +123,7 @@ class KoGPT2(Task):
         from trainables.base.text.korean import bundled
         from trainables.base.text.language_models.document_loss import perplexity, total_nats
         from trainables.base.text.language_models.language_model import load_model, tokenize
+        from trainables.base.text.language_models.unpacked import unpacked_note
 
         corpus = bundled() if self.data is None else read_corpus(self.data, split_seed)
         network, tokenizer, model = load_model(self.folder)
@@ -131,6 +132,9 @@ class KoGPT2(Task):
         facts = self._known(model, corpus)
         self._description = _describe(corpus, (train, validation, test), model.unk_id, facts)
         self._description["limits"] = limits
+        unpacked = unpacked_note(self.folder)
+        if unpacked:
+            self._description["GGUF file"] = unpacked
         if model.parameters * len(validation.ids) < CHEAP_EVALUATION:
             nats, count = total_nats(network, validation)
             self._description["before fine-tuning"] = (

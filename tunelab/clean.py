@@ -1,6 +1,7 @@
 """What can be removed of earlier sweeps: weights and checkpoints that nothing needs, folders of ended Ray sessions.
 
-Never a journal, a run or a model of the store, and nothing of a sweep or a Ray session that runs.
+Also language models that were unpacked from GGUF files, which the next trial does again. Never a journal, a run or a
+model of the store, and nothing of a sweep or a Ray session that runs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces import UserError
+from trainables.base.text.language_models.unpacked import kept_models
 from trainables.base.worker.assignment import weights_path
 from trainables.base.worker.storage import Storage
 from tunelab.launch.own_ray import sessions_folder
@@ -61,7 +63,7 @@ def find_removable(home: Path, notify: Callable[[str], None] = lambda text: None
             found += _of_sweep(sweep_folder(home, name))
         except (UserError, OSError) as error:  # a damaged journal, a storage that is away
             notify(f"{name} is left alone: {without_secrets(str(error))}")
-    return found + list(_ray_sessions()) + list(_scratch_folders())
+    return [*found, *_ray_sessions(), *_scratch_folders(), *_unpacked_models()]
 
 
 def _of_sweep(folder: Path) -> list[Removable]:
@@ -136,6 +138,12 @@ def _scratch_folders() -> Iterator[Removable]:
         folder = mark.parent
         if not folder.is_symlink() and not _alive(mark):
             yield Removable("Ray", "scratch of a killed sweep", str(folder), _size(folder), lambda f=folder: _delete(f))  # type: ignore[misc]
+
+
+def _unpacked_models() -> Iterator[Removable]:
+    """Yield what is kept of GGUF files; who reads it has it open, and unpacks it again the next time."""
+    for place in kept_models():
+        yield Removable("GGUF files", "unpacked model", str(place), _size(place), lambda p=place: _delete(p))  # type: ignore[misc]
 
 
 def _alive(mark: Path) -> bool:

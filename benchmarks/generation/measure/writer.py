@@ -20,9 +20,11 @@ from benchmarks.generation.scoring.quality import Scored
 from benchmarks.generation.scoring.scorer import Scorer, split_ids
 from search_spaces.errors import UserError
 from trainables.base.text.language_models.language_model import ModelFacts, load_model
+from trainables.base.text.language_models.model_folder import find_model
 from trainables.base.text.language_models.network_parts import shape_of
 from trainables.base.text.language_models.pretrained import WEIGHT_BYTES
 from trainables.base.text.language_models.tokenizer import load_tokenizer
+from trainables.base.text.language_models.unpacked import unpacked_note
 from tunelab.system.language import tr
 from tunelab.system.texts import tr_text
 
@@ -37,6 +39,7 @@ class Writer:
         model, tokenizer, facts: as ``load_model`` gives them.
         engine: on the model.
         slower: why ``generate`` writes everything, one text at a time, instead of the engine; None where it does not.
+        unpacked: where the numbers of a GGUF file are kept; empty where they are not.
         begin: token ids before every prompt.
         threads: CPU threads that torch is to use, see ``cpu_threads``.
     """
@@ -48,13 +51,14 @@ class Writer:
     begin: tuple[int, ...]
     threads: int
     slower: str | None = None
+    unpacked: str = ""
 
     def with_engine(self, decoding: DecodingSettings) -> bool:
         """Return whether the engine decodes with a setting, many texts together."""
         return self.slower is None and not decoding.has_beams
 
     def described(self) -> str:
-        """Return what writes, its limits, and whether it is slower than it could be, in a line each."""
+        """Return what writes, its limits, where it is kept, and whether it is slower than it could be, a line each."""
         facts, shape = self.facts, shape_of(self.model)
         told = tr(
             "Model: {name}, {count:,} parameters ({size:.1f} GB), {shape}",
@@ -63,7 +67,9 @@ class Writer:
             size=facts.parameters * WEIGHT_BYTES / 1e9,
             shape=tr_text(shape.described()),
         )
-        return told if self.slower is None else f"{told}\n{self.slower_note}"
+        unpacked = [tr("GGUF file: {told}", told=tr_text(self.unpacked))] if self.unpacked else []
+        slower = [] if self.slower is None else [self.slower_note]
+        return "\n".join([told, *unpacked, *slower])
 
     @property
     def slower_note(self) -> str:
@@ -163,7 +169,8 @@ def load_writer(plan: Plan, threads: int | None = None) -> Writer:
         plan: Says which, and may say how many threads.
         threads: Of a large model where the plan says nothing; torch's own choice when None.
     """
-    model, tokenizer, facts = load_model(plan.spec.model, device=plan.spec.device)
+    folder = find_model(plan.spec.model)
+    model, tokenizer, facts = load_model(folder, device=plan.spec.device)
     if plan.spec.threads is not None:
         threads = plan.spec.threads
     elif facts.parameters < SMALL_MODEL:
@@ -172,7 +179,8 @@ def load_writer(plan: Plan, threads: int | None = None) -> Writer:
     engine = Engine(model, facts.eos_id, plan.spec.rows)
     longest = max(len(tokenizer(p.text, add_special_tokens=False).input_ids) for p in plan.prompts)
     slower = reason_against(model, len(begin) + longest + plan.longest_tokens)
-    return Writer(model, tokenizer, facts, engine, begin, threads or torch.get_num_threads(), slower)
+    threads = threads or torch.get_num_threads()
+    return Writer(model, tokenizer, facts, engine, begin, threads, slower, unpacked_note(folder))
 
 
 def score(writer: Writer, scorer: Scorer, plan: Plan, samples: Sequence[Sample]) -> list[Scored]:

@@ -41,7 +41,7 @@ SAME = {  # in every language
 DESCRIBED = {  # what shipped tasks say of their data, and the columns of the list of sweeps
     *("rows", "rows used", "target", "kind", "numeric", "categorical", "dates", "text", "dropped", "classes", "pixels"),
     *("series", "moments", "step", "season", "horizon", "known", "past", "documents", "tokens", "target transform"),
-    *("characters of a text (mean)", "before fine-tuning", "data", "model", "inferred"),
+    *("characters of a text (mean)", "before fine-tuning", "GGUF file", "data", "model", "inferred"),
     *("sweep", "task", "status", "trials", "metric", "best", "score", "started", "killed", "scheduled"),
 }
 

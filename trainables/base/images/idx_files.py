@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from search_spaces.errors import UserError, describe_error
 from trainables.base.contract.files.bounded_input import unpack_gzip
+from trainables.base.contract.files.cache import cache_folder
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -31,7 +31,7 @@ def read_mnist(folder: Path | None) -> Arrays:
         UserError: a file is missing or is no IDX file, or the download fails.
     """
     if folder is None:
-        return _through_torchvision(Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tunelab")
+        return _through_torchvision(cache_folder())
     train_images, train_labels, test_images, test_labels = map(_read, find_files(folder))
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
         if images.shape != (len(labels), 28, 28) or labels.ndim != 1 or labels.max(initial=0) > 9:

@@ -29,6 +29,7 @@ from trainables.base.text.language_models.gguf_header import read_gguf_header
 from trainables.base.text.language_models.memory import require_memory
 from trainables.base.text.language_models.model_folder import ModelFolder
 from trainables.base.text.language_models.network_parts import own_weights
+from trainables.base.text.language_models.unpacked import find_unpacked, keep_unpacked
 from trainables.base.training.restoring import without_weights
 
 LOADING_ERRORS = (
@@ -41,11 +42,24 @@ QUANTIZATION = "quantization_config"
 
 
 def load_network(folder: ModelFolder) -> PreTrainedModel:
-    """Load the network alone, float32 on CPU, in evaluation mode.
+    """Load the network alone, float32 on CPU, in evaluation mode; a GGUF file is unpacked once, see ``unpacked``.
 
     Raises:
         UserError: unusable weights, or more than fit into memory; said before memory is taken.
     """
+    kept = find_unpacked(folder) if folder.gguf else None
+    if kept is not None:
+        network = _load_checked(kept)
+        network.name_or_path = network.config.name_or_path = str(folder.path)
+        return network
+    network = _load_checked(folder)
+    if folder.gguf:
+        keep_unpacked(folder, network)
+    return network
+
+
+def _load_checked(folder: ModelFolder) -> PreTrainedModel:
+    """Load what a folder holds; raise ``UserError`` as ``load_network`` does."""
     try:
         with _quiet_transformers():
             config = _read_config(folder)

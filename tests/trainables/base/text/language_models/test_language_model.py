@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,21 @@ from trainables.base.text.language_models import memory
 from trainables.base.text.language_models.language_model import load_model
 from trainables.base.text.language_models.model_folder import find_model
 from trainables.base.text.language_models.predictor import LanguageModelPredictor
+from trainables.base.text.language_models.pretrained import load_network
+from trainables.base.text.language_models.unpacked import keep_unpacked
 from trainables.kogpt2 import KoGPT2
+from tunelab.clean import find_removable
 
 KINDS = ("llama", "gpt_neox", "qwen2")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where GGUF files are unpacked to: never the cache of who runs the tests."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +118,59 @@ def test_a_gguf_file_is_the_model_that_it_was_made_from(
     predictor.max_new_tokens = 4
     predictor.save(tmp_path)
     assert load_predictor(tmp_path).predict("모든 국민은").equals(predictor.predict("모든 국민은"))
+
+
+def kept(cache: Path) -> list[Path]:
+    """The weights that were unpacked from GGUF files."""
+    return sorted(cache.glob("tunelab/gguf/*/model.safetensors"))
+
+
+def test_a_gguf_file_is_unpacked_once_for_all_trials(
+    gguf: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    own = tmp_path / "own.gguf"
+    own.write_bytes(gguf.read_bytes())
+    fresh = load_model(str(own))[0]
+    task = KoGPT2(model=str(own), data=text)
+    splits = task.load()
+    assert "unpacked once; its 0.0 GB are kept in" in task.description()["GGUF file"]
+    (weights,) = kept(tmp_path / "cache")
+    own.unlink()  # a trial reads what was unpacked
+    config = task.space().config({**task.reference, "block_length": 64})
+    once, again = ([r.val_loss for r in task.fit(config, splits.training, 1, max_epochs=1)] for _ in range(2))
+    own.write_bytes(gguf.read_bytes())
+    found = load_model(str(own))[0]
+    assert all(torch.equal(weight, found.state_dict()[name]) for name, weight in fresh.state_dict().items())
+    assert found.config.to_dict() == fresh.config.to_dict()
+    weights.write_bytes(weights.read_bytes()[:-1])  # damaged: unpacked again
+    assert [r.val_loss for r in task.fit(config, splits.training, 1, max_epochs=1)] == once == again
+    (item,) = [item for item in find_removable(tmp_path) if item.what == "unpacked model"]
+    assert item.size > weights.stat().st_size
+    item.remove()
+    assert not kept(tmp_path / "cache")
+
+
+def test_workers_that_unpack_at_the_same_time_keep_one_model(
+    gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    network = load_network(find_model(str(gguf)))
+    shutil.rmtree(tmp_path / "tunelab")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: keep_unpacked(find_model(str(gguf)), network), range(4)))
+    assert len(list((tmp_path / "tunelab" / "gguf").iterdir())) == 1
+    assert torch.equal(load_network(find_model(str(gguf))).lm_head.weight, network.lm_head.weight)
+
+
+def test_a_gguf_file_is_read_where_nothing_can_be_kept(
+    gguf: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    task = KoGPT2(model=str(gguf), data=text)
+    assert len(task.load().train.inputs) > 0
+    assert "GGUF file" not in task.description()
 
 
 def without_config(folder: Path) -> Path:
