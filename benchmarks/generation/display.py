@@ -7,10 +7,14 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.theme import Theme
 
 from tunelab.system.language import tr
 from tunelab.system.terminal import printable, stream_below
 from tunelab.system.texts import tr_text
+
+# Rich's own green and cyan cannot be read on white.
+PLAIN = Theme(dict.fromkeys(("progress.download", "progress.remaining"), "none"))
 
 
 class Quiet:
@@ -33,7 +37,7 @@ class Terminal:
     """A progress bar on standard error; plain lines where that is no terminal."""
 
     def __init__(self) -> None:
-        self.console = Console(file=stream_below(sys.stderr), emoji=False)
+        self.console = Console(file=stream_below(sys.stderr), emoji=False, highlight=False, theme=PLAIN)
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._tokens, self._began = 0, 0.0

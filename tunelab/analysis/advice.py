@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from search_spaces.values import label_of
+from trainables.base.kinds.rounding import without_rounding
 from tunelab.analysis.parameter_importance import MIN_TRIALS
 from tunelab.records.assessment.audit import AGREEMENT
 from tunelab.records.measure import Measure
@@ -46,7 +47,7 @@ def advice(result: SweepResult, importance: Mapping[str, float]) -> list[str]:
 def _seed_noise(result: SweepResult) -> float | None:
     found = result.confirmation
     losses = () if found is None else found.winner_row.val_losses
-    return float(np.std(losses, ddof=1)) if len(losses) > 1 else None
+    return without_rounding(float(np.std(losses, ddof=1)), *losses) if len(losses) > 1 else None
 
 
 def _more_trials(result: SweepResult) -> Iterator[str]:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from scipy.special import stdtrit
 
+from trainables.base.kinds.rounding import without_rounding
 from tunelab.records.assessment.confirmation import Confirmation
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
@@ -92,12 +93,15 @@ def _better_baseline(result: SweepResult) -> str:
     rivals = [b for b in result.baselines if b.name != REFERENCE and score in b.validation]
     rivals = [b for b in rivals if b.validation.get(LOSS, -math.inf) < worse_loss]
     rival = min(rivals, key=lambda b: sign * b.validation[score], default=None)
-    if rival is None or sign * rival.validation[score] >= sign * best.validation[score]:
+    if rival is None:
+        return ""
+    own, theirs = best.validation[score], rival.validation[score]
+    if sign * without_rounding(own - theirs, own, theirs) <= 0:
         return ""
     return tr(
         "the baseline {name} is better on the validation split ({score} {theirs} against {own})",
         name=tr_text(tr_term(rival.name)),
         score=score,
-        theirs=format_number(rival.validation[score]),
-        own=format_number(best.validation[score]),
+        theirs=format_number(theirs),
+        own=format_number(own),
     )

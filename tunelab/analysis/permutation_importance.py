@@ -12,6 +12,7 @@ from sklearn.inspection import permutation_importance
 from trainables import RawSplit, Task
 from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import kind_of
+from trainables.base.kinds.rounding import without_rounding
 from tunelab.records.assessment.importance import ColumnImportance, Importance
 
 ROWS = 1000  # enough for the figure, few enough for its cost
@@ -53,7 +54,7 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
     sample, kept = _sample(split, ROWS, unread)
     scored(None, sample.inputs, sample.targets)  # the first call also pays for warming up
     began = time.perf_counter()
-    scored(None, sample.inputs, sample.targets)
+    whole = scored(None, sample.inputs, sample.targets)
     seconds = (time.perf_counter() - began) * len(sample.inputs.columns)
     repeats = REPEATS if sample.inputs.size <= LARGE_CELLS else REPEATS_OF_LARGE
     if seconds * repeats > 3 * budget:
@@ -66,7 +67,10 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
         _Model(), sample.inputs, sample.targets, scoring=scored, n_repeats=repeats, random_state=0
     )
     figures = zip(sample.inputs.columns, found["importances_mean"], found["importances_std"], strict=True)
-    columns = [ColumnImportance(str(name), float(mean), float(std)) for name, mean, std in figures]
+    columns = [
+        ColumnImportance(str(name), without_rounding(float(mean), whole), without_rounding(float(std), whole))
+        for name, mean, std in figures
+    ]
     columns.sort(key=lambda column: -column.mean)
     return Importance(score, loss, len(sample.targets), repeats, tuple(columns))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from trainables.base.kinds.rounding import without_rounding
 from tunelab.analysis.outcome import verdict
 from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.result import SweepResult
@@ -53,7 +54,9 @@ def rivals(result: SweepResult) -> list[Rival]:
     scored = [model for model in result.baselines if score in model.test]
     simple = sorted((m for m in scored if m.name != REFERENCE), key=lambda m: -sign * m.test[score])
     chosen: list[Baseline] = [*(m for m in scored if m.name == REFERENCE), *simple[:1]]
-    return [Rival(m.name, m.test[score], sign * (best.test[score] - m.test[score])) for m in chosen]
+    own = best.test[score]
+    scores = [(m.name, m.test[score]) for m in chosen]
+    return [Rival(name, theirs, sign * without_rounding(own - theirs, own, theirs)) for name, theirs in scores]
 
 
 def score_text(result: SweepResult, value: float) -> str:

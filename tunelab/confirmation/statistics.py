@@ -21,6 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtri, stdtr, stdtrit  # scipy.stats takes half a second to load
 
+from trainables.base.kinds.rounding import without_rounding
+
 LEVEL = 0.05  # a result is called better when it would arise by chance in fewer cases, multiplicity included
 MAX_DEALS = 20_000  # of a permutation test: up to 8 seeds each
 SHARED = 0.5  # correlation of differences to one configuration when all losses are alike (Dunnett 1955)
@@ -58,7 +60,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, math.inf
-    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    error = without_rounding(float(np.std(values, ddof=1)), mean) / math.sqrt(len(values))
     return mean, float(stdtrit(len(values) - 1, 1 - LEVEL / 2)) * error
 
 
@@ -67,14 +69,20 @@ def difference_interval(a: Sequence[float], b: Sequence[float]) -> tuple[float, 
 
     Source: Welch 1947.
     """
-    mean = float(np.mean(a) - np.mean(b))
-    parts = np.var(a, ddof=1) / len(a), np.var(b, ddof=1) / len(b)
+    mean = without_rounding(float(np.mean(a) - np.mean(b)), *a, *b)
+    parts = _variance(a) / len(a), _variance(b) / len(b)
     if sum(parts) == 0:
         return mean, 0.0, 0.0 if mean < 0 else 1.0
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
     error = math.sqrt(sum(parts))
     half_width = float(stdtrit(freedom, 1 - LEVEL / 2)) * error
     return mean, half_width, float(stdtr(freedom, mean / error))
+
+
+def _variance(values: Sequence[float]) -> float:
+    """Return the variance of a sample; 0 where rounding alone spreads it."""
+    variance = float(np.var(values, ddof=1))
+    return 0.0 if without_rounding(math.sqrt(variance), *values) == 0 else variance
 
 
 def permutation_p(a: Sequence[float], b: Sequence[float]) -> float:

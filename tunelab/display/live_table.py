@@ -29,13 +29,15 @@ BAR_ROWS, HEAD_ROWS = 2, 4  # above the table, and its own head with the blank l
 CELLS = {"trial": 5, "status": 13, "epoch": 5}  # of the columns that every table has
 NUMBER = 9  # cells of a number
 CONFIG_CELLS = 20  # that a configuration takes at least
+# Of the 256 colours, those of the same contrast (4 to 5 : 1) on white and on black: a theme's own yellow or cyan cannot
+# be read on white, its blue cannot on black.
 STYLES = {
-    TrialStatus.RUNNING: "cyan",
-    TrialStatus.FINISHED: "green",
-    TrialStatus.STOPPED: "yellow",
-    TrialStatus.DIVERGED: "red",
-    TrialStatus.FAILED: "red",
-    TrialStatus.INTERRUPTED: "magenta",
+    TrialStatus.RUNNING: "turquoise4",
+    TrialStatus.FINISHED: "green4",
+    TrialStatus.STOPPED: "color(130)",  # orange
+    TrialStatus.DIVERGED: "red3",
+    TrialStatus.FAILED: "red3",
+    TrialStatus.INTERRUPTED: "magenta3",
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from trainables.base.kinds.rounding import without_rounding
 from tunelab.records.measure import Measure
 from tunelab.records.trial import TrialRecord, ranked
 
@@ -45,7 +46,7 @@ def expected_gain(trials: Sequence[TrialRecord]) -> Gain | None:
     behind = losses - losses[0]
     mean = float(weights @ behind / weights.sum())
     deviation = math.sqrt(float(weights @ (behind - mean) ** 2 / weights.sum()))
-    return Gain(mean, deviation)
+    return Gain(without_rounding(mean, losses[0]), without_rounding(deviation, losses[0]))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from search_spaces import UserError
 
 SWEEPS = "sweeps"  # in the folder of the tracking store
 CONFIRMATION = "confirm"  # where weights of a confirmation lie, in the storage of a sweep
+PRINTED = "printed"  # in a sweep's folder: a file for each trial that prints
 ERROR_FILE = "error.txt"  # in a sweep's folder: the traceback of an unexpected error
 
 

@@ -20,6 +20,7 @@ from tunelab.sweep.beginning import BegunSweep
 from tunelab.sweep.loading import LoadingAhead
 from tunelab.sweep.outcome import Outcome
 from tunelab.sweep.preparation import PreparedSweep
+from tunelab.sweep.printed import PrintedFiles
 from tunelab.sweep.tracking import SweepTracking
 from tunelab.system.errors import DiskFull
 from tunelab.system.signals import Interruptions
@@ -55,7 +56,8 @@ def search(
             f"--sampler {prepared.resolved.spec.sampler} proposes other configurations than before the "
             "interruption: the sweep continues from its trials, and not as it would have"
         )
-    watched = WatchedSearch(controller, display, queue, loading.start)
+    printed = PrintedFiles(prepared.resolved.folder, display.step)
+    watched = WatchedSearch(controller, display, queue, printed, loading.start)
     began = time.time()
     with interruptions.answered_by(lambda: controller.stop(Stop.INTERRUPTED)):
         problem = _run(watched, controller, prepared, display)
@@ -150,6 +152,7 @@ class WatchedSearch:
         controller: Takes the reports.
         display: Shows the trials.
         queue: Delivers the trials, from the first report on; None when tracking is off.
+        printed: Keeps what trials print.
         on_first_report: Called once.
     """
 
@@ -158,11 +161,13 @@ class WatchedSearch:
         controller: SearchController,
         display: Display,
         queue: TrackingQueue | None,
+        printed: PrintedFiles,
         on_first_report: Callable[[], None],
     ) -> None:
         self._controller = controller
         self._display = display
         self._queue = queue
+        self._printed = printed
         self._on_first_report = on_first_report
         self._has_begun = False
         self.next_assignment = controller.next_assignment
@@ -175,6 +180,7 @@ class WatchedSearch:
             self._on_first_report()
             if self._queue is not None:
                 self._queue.start()
+        self._printed.add(number, report.printed)
         should_continue = self._controller.on_report(number, report)
         record = self._controller.records[number]
         if self._queue is not None and record.status == TrialStatus.RUNNING:

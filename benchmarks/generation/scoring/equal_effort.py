@@ -18,6 +18,7 @@ import numpy.typing as npt
 from benchmarks.generation.plan.spec import Plan, halves
 from benchmarks.generation.scoring.quality import QualityTable, Values
 from benchmarks.generation.scoring.statistics import ALPHA, RESAMPLES, mean_interval
+from trainables.base.kinds.rounding import without_rounding
 from tunelab.confirmation.statistics import holm
 
 METRIC = "human_gap"  # smaller is better, defined by prompt
@@ -186,7 +187,7 @@ def _difference(
         first=names[0],
         second=names[1],
         tries=tries,
-        difference=observed,
+        difference=without_rounding(observed, *judged.mean(axis=1)),
         low=low,
         high=high,
         p=float(as_far.mean()),

@@ -15,6 +15,7 @@ from scipy import stats
 
 from benchmarks.generation.plan.spec import HUMAN
 from benchmarks.generation.scoring.quality import PAIRED, QualityTable, Row, Values
+from trainables.base.kinds.rounding import without_rounding
 from tunelab.confirmation.statistics import holm
 
 RESAMPLES = 9_999
@@ -97,12 +98,12 @@ def _compared(
         baseline=baseline,
         prompts=len(differences),
         mean=float(own[metric][defined].mean()),
-        difference=float(differences.mean()),
+        difference=without_rounding(float(differences.mean()), *differences),
         low=low,
         high=high,
         p=sign_flip_p(differences, seed),
         p_holm=math.nan,
-        deviation=float(differences.std(ddof=1)),
+        deviation=without_rounding(float(differences.std(ddof=1)), *differences),
         detectable=math.nan,
     )
 

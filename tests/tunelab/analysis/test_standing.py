@@ -52,6 +52,11 @@ def test_more_is_better_where_the_score_says_so() -> None:
     assert [(rival.name, rival.gain < 0) for rival in found] == [("logistic", True)]
 
 
+def test_scores_that_rounding_alone_tells_apart_are_equal() -> None:
+    (line,) = list(verdict_lines(result_with(0.1 + 0.2, {"majority": 0.3}, maximize=True)))[1:]
+    assert line.endswith(": equal")
+
+
 def test_no_result_is_a_sentence() -> None:
     assert list(verdict_lines(made_up_result([], Wine.facts))) == ["No trial has a result (of 0)."]
 

@@ -61,6 +61,11 @@ def test_intervals_and_paired_tests_are_the_known_ones() -> None:
     low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
     assert (mean - half_width, mean + half_width) == pytest.approx((low, high))
     assert mean_interval([2.0]) == (2.0, math.inf)
+    assert mean_interval([0.1] * 3) == (pytest.approx(0.1), 0.0)  # whose standard deviation is 1.7e-17
+    (same,) = compare(
+        [[0.1] * 3], [0.3 - 0.2] * 3, searched=1, candidate_rows=[None], reference_rows=None, constant_rows=None
+    )
+    assert (same.mean, same.half_width, same.is_better) == (0.0, 0.0, False)
     a, b = RNG.normal(size=30), RNG.normal(size=30) + 0.3
     assert paired_p(a, b) == pytest.approx(stats.ttest_rel(a, b, alternative="less").pvalue)
     assert paired_p(a, a) == 1.0

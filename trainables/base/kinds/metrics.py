@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from trainables.base.kinds.rounding import without_rounding
+
 Array: TypeAlias = npt.NDArray[Any]
 
 BINS = 15  # of the expected calibration error
@@ -25,7 +27,7 @@ def regression_metrics(truth: Array, prediction: Array) -> dict[str, float]:
     centred = truth - truth.mean()
     spread = float(centred @ centred)
     if spread > 0:
-        scores["r2"] = 1.0 - squares / spread
+        scores["r2"] = without_rounding(1.0 - squares / spread, 1.0)
     return scores
 
 
@@ -139,7 +141,7 @@ def calibration_error(truth: Array, probabilities: Array, bins: int = BINS) -> f
     right = probabilities.argmax(axis=1) == truth
     bin_of = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     gap = np.bincount(bin_of, weights=confidence - right, minlength=bins)  # rows of the bin times its gap
-    return float(np.abs(gap).sum() / len(truth))
+    return without_rounding(float(np.abs(gap).sum() / len(truth)), 1.0)
 
 
 def _negative_log(p: Array) -> float:

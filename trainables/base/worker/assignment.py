@@ -56,6 +56,7 @@ class TrialReport:
         error: type, message and traceback of a failed trial.
         no_space: the trial failed because a disk is full.
         checkpoint: (epoch, path) of a checkpoint written since the last report.
+        printed: what the trial printed since its last report.
         worker: hostname, pid, ``Compute``'s values, the unix time at which the trial (re)started there, ``BROKEN``,
             ``HAS_WEIGHTS``.
     """
@@ -65,6 +66,7 @@ class TrialReport:
     error: str = ""
     no_space: bool = False
     checkpoint: tuple[int, str] | None = None
+    printed: str = ""
     worker: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -10,7 +10,8 @@ import re
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from trainables.base.contract.data import TrainingData
 from trainables.base.contract.lasting_weights import LastingWeights
 from trainables.base.contract.task import EpochReport, Task
 from trainables.base.worker.assignment import BROKEN, HAS_WEIGHTS, TrialAssignment, TrialReport, weights_path
+from trainables.base.worker.printed import keep_printed
 from trainables.base.worker.storage import Storage, is_no_space
 
 REPORT_SECONDS = 0.5  # between milestones the driver hears this often; the epochs in between ride along
@@ -35,6 +37,12 @@ CHECKPOINT_SECONDS = 30.0  # a trial that can be checkpointed is, this often
 
 def run_trial(task: Task, data: TrainingData, plan: TrialAssignment) -> Iterator[TrialReport]:
     """Train one trial. Report at milestones, twice a second, and at the end; never raises for what ``fit`` does."""
+    with keep_printed() as printed, contextlib.closing(_train(task, data, plan)) as reports:
+        for report in reports:
+            yield replace(report, printed=printed.take())
+
+
+def _train(task: Task, data: TrainingData, plan: TrialAssignment) -> Generator[TrialReport, None, None]:
     compute = plan.compute.settled()
     device = compute.device
     worker: dict[str, Any] = {"host": platform.node(), "pid": os.getpid(), **compute.to_json(), "began": time.time()}

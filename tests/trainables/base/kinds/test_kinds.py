@@ -80,6 +80,12 @@ def test_scores_read_raw_targets_and_metrics_encoded_ones(case: Case) -> None:
     assert kind.score in scores
 
 
+def test_a_score_that_only_rounding_keeps_from_zero_is_zero() -> None:
+    kind, facts = row_kind("images"), {"n_outputs": 3, "classes": [0, 1, 2]}
+    scores = kind.scores(np.full((3, 3), np.log(1 / 3)), np.array([0, 1, 2]), facts)
+    assert scores["ece"] == 0
+
+
 def test_the_facts_of_a_table_say_its_kind() -> None:
     for kind in (row_kind(name) for name in ("regression", "binary", "multiclass")):
         targets = np.array([0, 1, 1]) if kind.name == "binary" else np.array([0, 1, 2])
