@@ -45,7 +45,7 @@ def run_command(task: str | None, space: str | None, as_json: bool | None, **giv
     subject = get_task(task, **given_options(task, given))
     found = subject.space(space)
     rows = [
-        {"hyperparameter": name, "values": values_of(distribution), "reference": subject.reference.get(name)}
+        [name, values_of(distribution), _as_given(subject.reference.get(name))]
         for name, distribution in found.distributions().items()
     ]
     if as_json:
@@ -55,9 +55,14 @@ def run_command(task: str | None, space: str | None, as_json: bool | None, **giv
         return
     print_table(
         [tr("hyperparameter"), tr("values"), tr("reference")],
-        [list(row.values()) for row in rows],
+        rows,
         title=tr_text(f"Search space {found.name} of {subject.facts.name}; --set NAME=VALUE fixes one of them"),
     )
+
+
+def _as_given(value: Any) -> Any:
+    """Return a value of a configuration as one writes it: 0.005 and not 0.005000."""
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def values_of(distribution: BaseDistribution) -> str:
