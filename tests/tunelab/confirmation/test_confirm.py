@@ -61,7 +61,7 @@ def test_intervals_and_paired_tests_are_the_known_ones() -> None:
     low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
     assert (mean - half_width, mean + half_width) == pytest.approx((low, high))
     assert mean_interval([2.0]) == (2.0, math.inf)
-    assert mean_interval([0.1] * 3) == (pytest.approx(0.1), 0.0)  # whose standard deviation is 1.7e-17
+    assert mean_interval([0.1] * 3)[1] == 0.0  # whose standard deviation is 1.7e-17
     (same,) = compare(
         [[0.1] * 3], [0.3 - 0.2] * 3, searched=1, candidate_rows=[None], reference_rows=None, constant_rows=None
     )
