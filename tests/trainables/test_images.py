@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -235,11 +237,62 @@ def test_a_class_of_which_no_picture_can_be_read_is_refused(tmp_path: Path) -> N
     ("lines", "says"),
     [
         (["path", "a.png", "b.png"], "has a single column"),
-        (["path,label", "a.png,cat", "b.png,dog", "c.png,dog"], "The class 'cat' has 1 picture"),
-        (["path,label", *(f"{n}.png,{'cat' if n % 2 else 'dog'}" for n in range(20))], "No such file or directory"),
+        (["path,label", "there.png,cat", "b.png,dog", "c.png,dog"], "The class 'cat' has 1 picture"),
+        (
+            ["path,label", *(f"{n}.png,{'cat' if n % 2 else 'dog'}" for n in range(20))],
+            "None of the files in the column",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_learned_from_is_refused(lines: list[str], says: str, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("\n".join(lines), "utf-8")
+    Image.new("RGB", (9, 9)).save(tmp_path / "there.png")
     with pytest.raises(UserError, match=says):
         Images(tmp_path / "list.csv", side=SIDE).load()
+
+
+def test_names_in_hangul_are_the_same_composed_and_in_parts(tmp_path: Path) -> None:
+    """macOS writes the letters of a syllable one after the other (NFD), others the syllable (NFC)."""
+    root = write_pictures(tmp_path, each=12)
+    (root / "circle").rename(root / "고양이")
+    (root / "square").rename(root / unicodedata.normalize("NFD", "고양이"))
+    assert Images(root, side=SIDE).description()["classes"] == {"고양이": 24, "triangle": 12}
+    shutil.rmtree(root / "고양이")
+    names = [unicodedata.normalize("NFC", str(file)) for file in sorted(root.rglob("*.png"))]
+    lines = [f"{name},{'세모' if 'triangle' in name else '고양이'}" for name in names]
+    (tmp_path / "list.csv").write_text("\n".join(["파일,라벨", *lines]), "cp949")
+    task = Images(tmp_path / "list.csv", side=SIDE)
+    task.load()
+    assert task.description()["classes"] == {"고양이": 12, "세모": 12}
+    assert not any("cannot be read" in note for note in task.description()["notes"])
+
+
+def test_what_archives_of_macos_add_is_no_picture(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path, each=8)
+    for folder in ("__MACOSX", "circle"):
+        (root / folder).mkdir(exist_ok=True)
+        (root / folder / "._0.png").write_bytes(b"attributes")
+    (root / "circle" / "0.png").rename(root / "circle" / "0.jfif")
+    task = Images(root, side=SIDE)
+    task.load()
+    assert task.description()["classes"] == {"circle": 8, "square": 8, "triangle": 8}
+    assert task.description()["notes"] == []
+
+
+def test_odd_pictures_are_read_and_links_that_lead_nowhere_are_not(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path, each=8)
+    frames = [draw_shape("circle", np.random.default_rng(i)) for i in range(3)]
+    frames[0].save(root / "circle" / "moving.gif", save_all=True, append_images=frames[1:])
+    frames[0].convert("CMYK").save(root / "circle" / "print.jpg")
+    frames[0].convert("P").save(root / "circle" / "palette.png")
+    Image.new("RGB", (1, 900)).save(root / "circle" / "thin.png")
+    Image.new("F", (9, 9)).save(root / "circle" / "float.tiff")
+    Image.new("L", (8001, 8001)).save(root / "circle" / "huge.png")
+    (root / "circle" / "zero.png").write_bytes(b"")
+    (root / "circle" / "nowhere.png").symlink_to("gone.png")
+    (root / "circle" / "round").symlink_to(root)
+    task = Images(root, side=SIDE)
+    task.load()
+    (note,) = task.description()["notes"]
+    assert "Left out 2 of 31 files that cannot be read: 'huge.png', 'zero.png'. The picture has 8,001 x 8,001" in note
+    assert task.description()["classes"]["circle"] == 13

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,18 @@ def test_many_series_are_learned_by_one_model(tmp_path: Path) -> None:
     assert "Series that training never saw are forecast from their own past alone: '대구'." in other.notes
 
 
+def test_a_series_is_the_same_composed_and_in_parts(tmp_path: Path) -> None:
+    shops = [unicodedata.normalize("NFD" if i % 2 else "NFC", "강남") for i in range(220)]
+    path = written(tmp_path, pd.concat([sales().assign(점포=shops), sales().tail(1).assign(점포="부산")]))
+    task = Series(path, "날짜", "매출", horizon=3, group="점포")
+    assert (task.description()["series"], task.description()["step"]) == (2, "a day")
+    splits, config = task.load(), task.space().config(dict(task.reference))
+    *_, last = task.fit(config, splits.training, 0, max_epochs=1)
+    assert last.weights is not None
+    found = predict_table_file(task.predictor(config, last.weights, splits), path.read_bytes())
+    assert found.frame["점포"].tolist() == ["강남"] * 3 + ["부산"] * 3  # of one row, too
+
+
 @pytest.mark.parametrize(
     ("stamps", "step", "season"),
     [
@@ -145,6 +158,15 @@ def test_many_series_are_learned_by_one_model(tmp_path: Path) -> None:
         (pd.date_range("2020-01-01", periods=60, freq="15min").astype(str), Step("seconds", 900), 96),
         (pd.date_range("2020-01-05", periods=60, freq="W").astype(str), Step("seconds", 7 * 86400), 52),
         (np.arange(60) * 2, Step("numbers", 2), 1),
+        (pd.date_range("2024-01-09", periods=60).strftime("%y/%m/%d"), Step("seconds", 86400), 7),
+        (pd.date_range("2024-01-09", periods=60).strftime("%d/%m/%y"), Step("seconds", 86400), 7),
+        (pd.date_range("2024-01-09", periods=60).strftime("%Y. %m. %d. (%a)"), Step("seconds", 86400), 7),
+        (
+            [f"2024. 1. {1 + i // 24}. 오{'전후'[i % 24 // 12]} {i % 12 or 12}:00" for i in range(60)],
+            Step("seconds", 3600),
+            24,
+        ),
+        ([f"{2005 + i // 4}년 {i % 4 + 1}분기" for i in range(60)], Step("months", 3), 4),
     ],
 )
 def test_the_step_of_time_and_its_season_are_found(stamps: Any, step: Step, season: int, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -166,15 +168,42 @@ def test_characters_that_training_never_saw_are_unknown_and_long_texts_are_cut()
         ({"글": None}, {}, "'글' has no text in any row"),
         ({"글": "같은 글"}, {}, "1 different texts"),
         ({}, {"rows": 3}, "at least 20|row\\(s\\)|class"),
+        (
+            {"평": ["모름" if i % 12 == 0 else i * 0.5 for i in range(40)]},
+            {},
+            "90% of its cells are numbers: leave cells such as '모름' empty to learn these",
+        ),
+        ({}, {"data": "."}, "The table '.' is a folder"),
     ],
 )
 def test_what_cannot_be_learned_is_refused_in_a_sentence(
     change: dict[str, Any], options: dict[str, Any], says: str, tmp_path: Path
 ) -> None:
-    path, given = tmp_path / "bad.csv", {"text": "글", "target": "평", **options}
+    path = tmp_path / "bad.csv"
+    given = {"data": path, "text": "글", "target": "평", **options}
     reviews(given.pop("rows", 40)).assign(**change).to_csv(path, index=False)
     with pytest.raises(UserError, match=says):
-        get_task("text", data=path, **given)
+        get_task("text", **given)
+
+
+def test_hangul_is_the_same_composed_and_in_parts(tmp_path: Path) -> None:
+    frame, path = reviews(40), tmp_path / "mac.csv"
+    labels = [unicodedata.normalize("NFD" if i % 2 else "NFC", label) for i, label in enumerate(frame["평"])]
+    header, *rows = frame.assign(평=labels).to_csv(index=False).splitlines(keepends=True)
+    path.write_text(unicodedata.normalize("NFD", header) + "".join(rows), "utf-8")
+    task = Text(path, "글", "평")
+    assert task.facts.kind == "binary"
+    assert task.load().training.facts["classes"] == ["나쁨", "좋음"]
+
+
+@pytest.mark.parametrize("written", ["😀", "\u200b\u200c", "e\u0301 \U0001f468\u200d\U0001f469", "123"])
+def test_texts_of_signs_alone_are_learned(written: str, tmp_path: Path) -> None:
+    texts = [written * (1 + i % 20) + "!" * (i // 20 + 1) for i in range(40)]
+    reviews(40).assign(글=texts).to_csv(tmp_path / "signs.csv", index=False)
+    task = Text(tmp_path / "signs.csv", "글", "평")
+    splits = task.load()
+    (report,) = task.fit(task.space().config(task.reference), splits.training, 0, max_epochs=1)
+    assert math.isfinite(report.val_loss)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from search_spaces.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_PIXELS = 64_000_000  # a larger picture is refused before it is decoded
 PAPER = (255, 255, 255)  # behind what is transparent
 
@@ -42,6 +42,8 @@ def read_photograph(content: bytes, side: int) -> np.ndarray:
             return np.asarray(ImageOps.fit(_colours(ImageOps.exif_transpose(image)), (side, side)))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise UserError(f"The picture has more than {MAX_PIXELS:,} pixels. Make it smaller.") from error
+    except UserError:  # which is a ValueError, too
+        raise
     except UnidentifiedImageError as error:
         raise UserError(f"This is no picture. Give a file of the formats {', '.join(FORMATS)}.") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises over damaged files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,8 @@ MAX_FILE_BYTES = 200_000_000
 MAX_BYTES = 8 << 30  # of all pixels in memory
 MIN_PICTURES = 20  # of all classes, for three splits
 SHOWN = 3  # files in a note
-OTHER_PICTURES = (".heic", ".heif", ".avif", ".svg", ".psd", ".jfif", ".jp2", ".raw", ".cr2", ".nef", ".dng")
+OTHER_PICTURES = (".heic", ".heif", ".avif", ".svg", ".psd", ".jp2", ".raw", ".cr2", ".nef", ".dng")
+NO_CLASS = "__MACOSX"  # folder of attributes that archives of macOS hold
 COUNTED = 500  # pictures whose colours are counted at once: memory stays bounded
 
 
@@ -191,18 +193,18 @@ def of_folder(folder: Path) -> PictureFiles:
     others: Counter[str] = Counter()
     empty, outside = [], 0
     for child in sorted(folder.iterdir()):
-        if child.name.startswith("."):
+        if child.name.startswith(".") or child.name == NO_CLASS:
             continue
         if not child.is_dir():
             outside += child.suffix.lower() in SUFFIXES
             continue
-        found = [path for path in child.rglob("*") if path.is_file()]
+        found = [path for path in child.rglob("*") if path.is_file() and not path.name.startswith(".")]
         files = sorted(path for path in found if path.suffix.lower() in SUFFIXES)
         others.update(path.suffix.lower() for path in found if path.suffix.lower() in OTHER_PICTURES)
         if not files:
             empty.append(child.name)
         paths += files
-        labels += [child.name] * len(files)
+        labels += [_class_name(child.name)] * len(files)
     notes = [f"'{name}' has no picture and is no class." for name in empty]
     if others:
         shown = ", ".join(f"{suffix} ({count:,})" for suffix, count in others.most_common(SHOWN))
@@ -221,7 +223,7 @@ def of_table(frame: pd.DataFrame, folder: Path) -> PictureFiles:
         folder: What the paths are relative to.
 
     Raises:
-        UserError: The table has one column only.
+        UserError: The table has one column only, or no file that it names exists.
     """
     if len(frame.columns) < 2:
         raise UserError("A table of pictures needs two columns, path and label.")
@@ -231,9 +233,14 @@ def of_table(frame: pd.DataFrame, folder: Path) -> PictureFiles:
     rows = frame[frame[path].notna() & frame[label].notna()]
     notes = [f"'{path}' is the path and '{label}' the class of each picture."]
     if len(rows) < len(frame):
-        notes.append(f"Left out {len(frame) - len(rows):,} rows without a path or a class.")
+        notes.append(f"Left out rows without a path or a class ({len(frame) - len(rows):,}).")
     paths = tuple(_path(folder, str(cell)) for cell in rows[path])
-    return PictureFiles(paths, tuple(str(cell).strip() for cell in rows[label]), tuple(notes))
+    if paths and not any(file.exists() for file in paths):
+        raise UserError(
+            f"None of the files in the column '{path}' exists, e.g. '{paths[0]}'. Write paths relative to the folder "
+            "of the table, or absolute ones."
+        )
+    return PictureFiles(paths, tuple(_class_name(str(cell)) for cell in rows[label]), tuple(notes))
 
 
 def _path_column(frame: pd.DataFrame) -> str:
@@ -246,9 +253,15 @@ def _path_column(frame: pd.DataFrame) -> str:
 
 
 def _path(folder: Path, cell: str) -> Path:
-    """Return the file that a cell names, also as Windows writes it."""
-    path = folder / cell
-    return folder / cell.replace("\\", "/") if "\\" in cell and not path.exists() else path
+    """Return the file that a cell names, also as Windows writes it, or as macOS does: with letters in parts."""
+    slashes = cell.replace("\\", "/")
+    spellings = (cell, slashes, *(unicodedata.normalize(form, slashes) for form in ("NFC", "NFD")))
+    return next((folder / name for name in spellings if (folder / name).exists()), folder / cell)
+
+
+def _class_name(written: str) -> str:
+    """Return a class without blanks around it, its letters composed (NFC): macOS writes names of folders in parts."""
+    return unicodedata.normalize("NFC", written).strip()
 
 
 def _check_counts(counts: Counter[str], has: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -71,7 +72,8 @@ class Columns:
 def category_text(column: pd.Series) -> pd.Series:
     """Category values as text, the same for 1, 1.0 and "1", so that a column with missing cells reads as without.
 
-    Missing cells are the empty text. Each different cell is written once.
+    Letters are composed (NFC): macOS writes them in parts. Missing cells are the empty text. Each different cell is
+    written once.
     """
     codes, cells = pd.factorize(column)
     texts = np.array([*map(_category, cells), ""], dtype=object)
@@ -79,7 +81,7 @@ def category_text(column: pd.Series) -> pd.Series:
 
 
 def _category(cell: object) -> str:
-    text = str(cell).strip()
+    text = unicodedata.normalize("NFC", str(cell)).strip()
     if isinstance(cell, bool | np.bool_) or text.lower() in ("true", "false"):
         return text.capitalize()  # as pandas writes them, and reads TRUE and true
     if text[:1] == "0" and text[1:2].isdigit():

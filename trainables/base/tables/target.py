@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,7 +85,7 @@ def infer_target(
         notes.insert(0, f"Left out {len(values) - len(clean):,} of {len(values):,} rows: no readable target '{name}'.")
     left_out: tuple[Any, ...] = ()
     if found.classifies and not keep_rare:
-        left_out, rare = _rare_classes(name, counts)
+        left_out, rare = _rare_classes(name, counts, cells)
         notes += rare
     if asked is None:
         distinct = len(counts) - len(left_out)
@@ -123,6 +124,13 @@ class _Cells:
         """A cell that is not a number; empty when all are."""
         return str(self.cells[self.numbers.isna()].iloc[0])[:40] if len(self.cells) and self.share < 1 else ""
 
+    @property
+    def way_to_numbers(self) -> str:
+        """A sentence on what to do where most cells are numbers, but not enough of them; else empty."""
+        if not 0.5 < self.share < 1:
+            return ""
+        return f" {self.share:.0%} of its cells are numbers: leave cells such as '{self.example}' empty to learn these."
+
     def are_numbers(self, asked: RowKind | None) -> bool:
         """Return whether the target is read as numbers; a few other cells are then left out where these may be."""
         number = asked is not None and not asked.classifies
@@ -146,7 +154,10 @@ def _read_cells(values: pd.Series, missing: Sequence[str] | None) -> _Cells:
 def _check_asked(asked: RowKind | None, name: str, cells: _Cells) -> None:
     """Refuse a regression of cells that are mostly not numbers."""
     if asked is not None and not asked.classifies and cells.share < MOSTLY and len(cells.cells):
-        raise UserError(f"The target '{name}' is not numeric (e.g. '{cells.example}'), so it cannot be {asked.name}.")
+        raise UserError(
+            f"The target '{name}' is not numeric (e.g. '{cells.example}'), so it cannot be {asked.name}."
+            f"{cells.way_to_numbers}"
+        )
 
 
 def _check_classes(kind: RowKind, name: str, distinct: int, cells: _Cells) -> None:
@@ -242,7 +253,8 @@ def _is_no_label(labels: pd.Series) -> pd.Series:
 
 
 def _label(value: Any) -> Any:
-    return bool(value) if isinstance(value, bool | np.bool_) else str(value).strip()
+    """Return a class as it is learned: letters that macOS wrote in parts are composed (NFC)."""
+    return bool(value) if isinstance(value, bool | np.bool_) else unicodedata.normalize("NFC", str(value)).strip()
 
 
 def _word_notes(name: str, labels: pd.Series) -> list[str]:
@@ -253,7 +265,7 @@ def _word_notes(name: str, labels: pd.Series) -> list[str]:
     ]
 
 
-def _rare_classes(name: str, counts: pd.Series) -> tuple[tuple[Any, ...], list[str]]:
+def _rare_classes(name: str, counts: pd.Series, cells: _Cells) -> tuple[tuple[Any, ...], list[str]]:
     rare = counts[counts < MIN_CLASS_ROWS]
     if not len(rare):
         return (), []
@@ -261,6 +273,7 @@ def _rare_classes(name: str, counts: pd.Series) -> tuple[tuple[Any, ...], list[s
         raise UserError(
             f"The target '{name}' has {len(counts) - len(rare)} class(es) with {MIN_CLASS_ROWS} or more rows, but two "
             "are needed, with a row in each split. Merge rare classes or choose another target."
+            f"{cells.way_to_numbers}"
         )
     shown = ", ".join(f"'{_shown(label)}' ({count})" for label, count in rare.iloc[:SHOWN].items())
     more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""

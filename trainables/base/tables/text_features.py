@@ -49,8 +49,9 @@ def text_features(pipeline: Pipeline, texts: pd.Series) -> np.ndarray:
 
 
 def clean_text(column: pd.Series) -> pd.Series:
-    """Return a column of free text as (n,) text, empty where a cell is missing, cut to ``MAX_CHARACTERS``."""
-    return column.astype(object).where(column.notna(), "").astype(str).str.slice(0, MAX_CHARACTERS)
+    """Return a column of free text as (n,) text, composed (NFC), empty where missing, cut to ``MAX_CHARACTERS``."""
+    text = column.astype(object).where(column.notna(), "").astype(str)
+    return text.str.normalize("NFC").str.slice(0, MAX_CHARACTERS)
 
 
 def _vectorizer(min_texts: int) -> TfidfVectorizer:

@@ -13,7 +13,7 @@ from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES
 
 STREAM = "-"  # standard input or output
 SEED = "seed"
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 TEXT_SUFFIXES = (".txt",)
 SUFFIXES = {"table": TABLE_SUFFIXES, "picture": PICTURE_SUFFIXES, "text": TEXT_SUFFIXES, SEED: ()}
 

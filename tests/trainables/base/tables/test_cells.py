@@ -37,6 +37,9 @@ DATES = [  # cells, the order, how the first one reads
     (["01/02/2024", "13/02/2024"], "day first", "2024-02-01"),
     (["01/02/2024 3:15 PM", "02/13/2024 11:00 AM"], "month first", "2024-01-02 15:15"),
     (["1.2.2024", "3.4.2024"], "day first", "2024-02-01"),
+    ([f"{day:%y/%m/%d}" for day in pd.date_range("2024-01-09", periods=40)], "year first", "2024-01-09"),
+    ([f"{day:%d/%m/%y}" for day in pd.date_range("2008-01-01", periods=190, freq="ME")], "day first", "2008-01-31"),
+    ([f"{day:%d/%m/%y}" for day in pd.date_range("2024-03-05", periods=40)], "day first", "2024-03-05"),
     (["5 Mar 2024", "17 April 2024"], "day first", "2024-03-05"),
     (["Mar 5, 2024", "April 17th, 2024"], "month first", "2024-03-05"),
 ]

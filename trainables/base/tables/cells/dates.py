@@ -21,6 +21,7 @@ MONTH_YEAR = "month and year"  # Jan-07
 SHORT_COMPACT = "yymmdd"  # 70131 is 31 January 2007, as the zero in front gets lost
 MOSTLY = 0.95  # share of readable cells from which text is dates, or numbers
 PROBED = 2000  # cells that tell how a column is written
+MIN_IN_ORDER = 12  # cells that are in order by one order of their parts alone, which is then hardly chance
 MAX_CELL = 60  # characters; a longer text is not a date
 CENTURY = 69  # two-digit years from here on are of the 20th century, as POSIX has it
 
@@ -134,10 +135,13 @@ def _best_order(text: pd.Series, read: Mapping[str, pd.DataFrame]) -> DateOrder 
     if MONTH_YEAR in read:
         return DateOrder(MONTH_YEAR) if _are_years(text, read[MONTH_YEAR]["year"]) else None
     orders = [order for order in (YEAR_FIRST, DAY_FIRST, MONTH_FIRST) if order in read]
+    if bool(text.str.match(r"\s*\d+\s*\.").all()):
+        orders = [order for order in orders if order != MONTH_FIRST]
+    sorted_by = [order for order in orders if len(text) >= MIN_IN_ORDER and _is_in_order(read[order])]
+    if len(orders) > 1 and len(sorted_by) == 1:
+        return DateOrder(sorted_by[0])
     if bool(text.str.contains("/").any()) and len(orders) > 1:
         orders = [order for order in orders if order != YEAR_FIRST]  # 18/01/02 is hardly ever 2018
-    elif bool(text.str.match(r"\s*\d+\s*\.").all()):
-        orders = [order for order in orders if order != MONTH_FIRST]
     if len(orders) < 2:
         return DateOrder(orders[0]) if orders else None
     if YEAR_FIRST not in orders:
@@ -145,6 +149,12 @@ def _best_order(text: pd.Series, read: Mapping[str, pd.DataFrame]) -> DateOrder 
     years = {order: read[order]["year"].nunique() for order in orders}  # a table spans fewer years than days of a month
     best = min(orders, key=lambda order: years[order])
     return DateOrder(best, sure=all(years[best] * 3 <= years[order] for order in orders if order != best))
+
+
+def _is_in_order(parts: pd.DataFrame) -> bool:
+    """Return whether dates follow one another, as those of a table that is sorted by time do."""
+    days = (parts["year"] * 12 + parts["month"]) * 31 + parts["day"]
+    return bool(days.is_monotonic_increasing or days.is_monotonic_decreasing)
 
 
 def _are_years(text: pd.Series, years: pd.Series) -> bool:

@@ -46,6 +46,8 @@ def read_table_file(path: Path, *, header: bool = True) -> TableFile:
         content = read_file(path, str(path))
     except FileNotFoundError as error:
         raise UserError(f"The table '{path}' does not exist. Give the path of a CSV, TSV or Parquet file.") from error
+    except IsADirectoryError as error:
+        raise UserError(f"The table '{path}' is a folder. Give the path of a CSV, TSV or Parquet file.") from error
     except OSError as error:
         raise UserError(f"The table '{path}' cannot be read: {error.strerror}.") from error
     return read_table_bytes(content, str(path), header=header)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -204,8 +205,9 @@ def _is_repeated(name: str, column: int, rows: Sequence[_Record]) -> bool:
 
 
 def unique_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return column names in one line, stripped and all different, and a note on those that were numbered."""
-    stripped = [_BREAKS.sub(" ", name).strip() or f"Unnamed: {i}" for i, name in enumerate(names)]
+    """Return column names in one line, composed (NFC), stripped and all different, and a note on numbered ones."""
+    composed = [unicodedata.normalize("NFC", name) for name in names]  # macOS writes letters in parts
+    stripped = [_BREAKS.sub(" ", name).strip() or f"Unnamed: {i}" for i, name in enumerate(composed)]
     taken, unique, renamed = set(stripped), dict[str, None](), []
     numbers: dict[str, int] = {}
     for name in stripped:

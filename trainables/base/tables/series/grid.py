@@ -12,6 +12,7 @@ import pandas as pd
 from search_spaces.errors import UserError
 from trainables.base.tables.cells.missing import drop_codes
 from trainables.base.tables.cells.numbers import read_numbers
+from trainables.base.tables.columns import category_text
 from trainables.base.tables.series.times import Step, local_times, read_times
 
 REGULAR = 0.95  # share of the stamps that must lie on the grid
@@ -57,7 +58,7 @@ class Layout:
 
     def groups(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the series of each row, (n,) text; empty where there is one series."""
-        return np.asarray(frame[self.group].astype(str)) if self.group else np.full(len(frame), "")
+        return np.asarray(category_text(frame[self.group])) if self.group else np.full(len(frame), "")
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values that ``from_json`` reads."""

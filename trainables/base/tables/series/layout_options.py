@@ -8,6 +8,7 @@ import pandas as pd
 
 from search_spaces.errors import UserError, unknown
 from trainables.base.tables.cells.numbers import PLAIN, read_numbers
+from trainables.base.tables.columns import category_text
 from trainables.base.tables.reading.file import column_list
 from trainables.base.tables.series.grid import Layout
 from trainables.base.tables.series.times import infer_step, local_times, read_times
@@ -51,7 +52,7 @@ def read_layout(
     local, zone, notes = local_times(frame[time])
     notes += _target_notes(frame[target], read)
     times, order = read_times(local)
-    groups = frame[group] if group is not None else pd.Series("", index=frame.index)
+    groups = category_text(frame[group]) if group is not None else pd.Series("", index=frame.index)
     step = infer_step(times, groups, time, dates=bool(order))
     season = step.season if season is None else season
     horizon = max(1, season) if horizon is None else horizon
