@@ -29,7 +29,6 @@ PROCESSES = (  # files and folders with processes of their own, or long computat
     "tunelab/figures",
     "tunelab/interactive/test_kernel.py",
     "tunelab/launch/test_forks.py",
-    "tunelab/test_safety.py",
     "test_package.py",
 )
 USES_RAY = re.compile(r"\b(ray_session|shelf)\b")  # the fixtures, as a test or fixture takes them

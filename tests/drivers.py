@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import json
 import multiprocessing
 import os
 import shutil
 import signal
-import socket
 import sqlite3
-import struct
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.displays import Acting
+from tests.namespaces import FORBIDDEN, mount_small
 from tunelab.search.journal import FILE
 
-CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 PRELOADED = [
     "tests.drivers",
     "tunelab.run",
@@ -99,7 +95,7 @@ def _drive(values: dict[str, Any], folder: str, address: str | None, dies_at: st
 def start_on_small_disk(values: Mapping[str, Any], folder: Path, database: Path, address: str) -> BaseProcess:
     """A sweep on a file system of a few megabytes that is full after a while, and again once there is room.
 
-    Both outcomes are written to ``outcome.json`` in ``folder``. Exit code 77 when nothing can be mounted.
+    Both outcomes are written to ``outcome.json`` in ``folder``. Ends with FORBIDDEN when nothing can be mounted.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -112,7 +108,7 @@ def _fill_disk(values: dict[str, Any], folder: Path, database: Path, address: st
     disk = folder / "disk"
     disk.mkdir()
     if not mount_small(disk, "12m"):
-        os._exit(77)
+        os._exit(FORBIDDEN)
     os.dup2(os.open(folder / "stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
     os.chdir(disk)
     os.environ["RAY_ADDRESS"] = address
@@ -143,84 +139,3 @@ def _outcome(result: Any, home: Path) -> dict[str, Any]:
             "runs": dict(runs.fetchall()),
             "integrity": database.execute("pragma integrity_check").fetchone()[0],
         }
-
-
-def mount_small(folder: Path, size: str) -> bool:
-    """Mounts a small file system in memory for this process alone; false where that is not allowed."""
-    if not in_namespace(CLONE_NEWNS):
-        return False
-    libc = ctypes.CDLL(None, use_errno=True)
-    private = 0x40000 | 0x4000  # MS_PRIVATE | MS_REC: the mount stays in this namespace
-    libc.mount(b"none", b"/", None, private, None)
-    return bool(libc.mount(b"tmpfs", str(folder).encode(), b"tmpfs", 0, f"size={size}".encode()) == 0)
-
-
-def in_namespace(kind: int) -> bool:
-    """Moves this process, which must have one thread, to a namespace of its own; false where that is not allowed."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() == 0 and libc.unshare(kind) == 0:
-        return True
-    user, group = os.geteuid(), os.getegid()
-    if libc.unshare(CLONE_NEWUSER | kind) != 0:
-        return False
-    try:
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-    except OSError:
-        return False
-    return True
-
-
-def start_offline(values: Mapping[str, Any], folder: Path) -> BaseProcess:
-    """A sweep on a Ray of its own where only loopback exists; what it saw goes to ``offline.json`` in ``folder``."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=_run_offline, args=(dict(values), folder))
-    process.start()
-    return process
-
-
-def _run_offline(values: dict[str, Any], folder: Path) -> None:
-    if not in_namespace(CLONE_NEWNET) or not raise_loopback():
-        os._exit(77)
-    os.dup2(os.open(folder / "stderr.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), sys.stderr.fileno())
-    os.chdir(folder)
-    os.environ.pop("RAY_ADDRESS", None)
-    from tests.displays import Acting
-    from tunelab.records.spec import make_spec
-    from tunelab.run import run_sweep
-
-    listening: set[str] = set()
-    display = Acting(after={1: lambda: listening.update(listening_addresses())})
-    result = run_sweep(make_spec(values), display)
-    seen = {
-        "finished": len(result.ranked()),
-        "version": result.best.version if result.best else "",
-        "listening": sorted(listening),
-    }
-    (folder / "offline.json").write_text(json.dumps(seen))
-
-
-def raise_loopback() -> bool:
-    """Brings up the loopback device of a new network namespace."""
-    request = struct.pack("16sh22x", b"lo", 0x1 | 0x40)  # IFF_UP | IFF_RUNNING
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
-        try:
-            fcntl.ioctl(device, 0x8914, request)  # SIOCSIFFLAGS
-        except OSError:
-            return False
-    return True
-
-
-def listening_addresses() -> set[str]:
-    """The addresses at which anything in this network namespace listens."""
-    found = set()
-    for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
-        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
-            local, state = line.split()[1], line.split()[3]
-            if state == "0A":
-                packed = bytes.fromhex(local.partition(":")[0])
-                words = [packed[i : i + 4][::-1] for i in range(0, len(packed), 4)]  # each in the machine's order
-                found.add(socket.inet_ntop(family, b"".join(words)))
-    return found

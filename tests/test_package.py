@@ -1,6 +1,7 @@
 """The wheel alone is enough: installed into an empty environment, used from an empty folder.
 
-The environment has the running one's libraries, which take minutes to install, and nothing of this checkout.
+The environment has the running one's libraries, which take minutes to install, and nothing of this checkout. Its sweep
+runs without a network.
 """
 
 from __future__ import annotations
@@ -8,12 +9,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import tomllib
 import venv
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests import namespaces
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -64,6 +70,42 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "bin"
 
 
+@dataclass(frozen=True)
+class WholeSweep:
+    """What a sweep of the wheel's command line gave; where it listened is None if it had the machine's own network."""
+
+    summary: dict[str, Any]
+    listening: set[str] | None
+
+
+@pytest.fixture(scope="module")
+def whole_sweep(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> WholeSweep:
+    """A sweep from an empty folder with its own Ray and store, where only loopback exists if that can be had."""
+    options = ["--trials", "2", "--max-epochs", "2", "--concurrency", "1", "--confirm-top", "0"]
+    sweep = [str(environment / "tunelab"), "sweep", "wine", *options, "--json"]
+    folder = tmp_path_factory.mktemp("empty")
+    output, errors = folder.with_suffix(".json"), folder.with_suffix(".txt")
+
+    def run_watched(*command: str) -> tuple[int, set[str]]:
+        listening = set()
+        with (
+            output.open("w") as stdout,
+            errors.open("w") as stderr,
+            subprocess.Popen(command, cwd=folder, stdout=stdout, stderr=stderr) as process,
+        ):
+            while process.poll() is None:
+                listening |= namespaces.listening_addresses(process.pid)
+                time.sleep(0.1)
+        return process.returncode, listening
+
+    watched: set[str] | None
+    code, watched = run_watched(sys.executable, "-P", namespaces.__file__, *sweep)
+    if code == namespaces.FORBIDDEN:
+        (code, _), watched = run_watched(*sweep), None
+    assert code == 0, errors.read_text()
+    return WholeSweep(json.loads(output.read_text()), watched)
+
+
 def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     made = {"__pycache__", ".mypy_cache", ".ruff_cache"}
@@ -85,11 +127,17 @@ def test_it_works_from_an_empty_folder(environment: Path, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_sweeps_from_an_empty_folder(environment: Path, tmp_path: Path) -> None:
-    limits = ["--trials", 2, "--max-epochs", 2, "--tracking-uri", "off", "--concurrency", 1]
-    result = json.loads(run(environment / "tunelab", "sweep", "wine", *limits, "--json", cwd=tmp_path))
-    assert result["trials"]["finished"] == 2
-    assert result["best"]["test"]["accuracy"] > 0.2
+def test_it_sweeps_from_an_empty_folder(whole_sweep: WholeSweep) -> None:
+    assert whole_sweep.summary["trials"]["finished"] == 2
+    assert whole_sweep.summary["best"]["test"]["accuracy"] > 0.2
+    assert whole_sweep.summary["best"]["version"] == "1"  # the model was logged and registered
+
+
+def test_a_whole_sweep_needs_no_network_and_listens_on_loopback_alone(whole_sweep: WholeSweep) -> None:
+    if whole_sweep.listening is None:
+        pytest.skip("no network namespace can be made here")
+    assert "127.0.0.1" in whole_sweep.listening
+    assert whole_sweep.listening <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
 def test_the_changelog_begins_with_this_version() -> None:

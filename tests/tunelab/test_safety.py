@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from search_spaces import UserError
-from tests.drivers import start_offline
 from tests.toys import Toy
 from tunelab.launch.worker_logs import WorkerStderr, with_stderr
 from tunelab.records.data import DataDescription
@@ -23,20 +22,6 @@ from tunelab.setup.resume import resumed_spec
 from tunelab.system.redaction import without_secrets
 
 URI = "postgresql+psycopg2://mlflow:{}@db.example:5432/mlflow"
-
-
-def test_a_whole_sweep_needs_no_network_and_listens_on_loopback_alone(tmp_path: Path) -> None:
-    """In a network namespace that has loopback alone, with a Ray of its own; skipped where that is forbidden."""
-    values = {"task": "wine", "name": "offline", "trials": 3, "max_epochs": 3, "confirm_top": 0}
-    driver = start_offline(values, tmp_path)
-    driver.join(240)
-    if driver.exitcode == 77:
-        pytest.skip("no network namespace can be made here")
-    assert driver.exitcode == 0, (tmp_path / "stderr.txt").read_text()
-    seen = json.loads((tmp_path / "offline.json").read_text())
-    assert seen["finished"] == 3
-    assert seen["version"] == "1"  # the model was logged and registered
-    assert set(seen["listening"]) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
 @given(st.text(st.characters(exclude_categories=("Z", "C")), min_size=4, max_size=20))

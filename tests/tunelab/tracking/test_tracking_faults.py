@@ -20,6 +20,7 @@ import pytest
 from tests.displays import Acting
 from tests.drivers import ray_address, start_driver, start_on_small_disk
 from tests.fault_toys import FAULT_TOY
+from tests.namespaces import FORBIDDEN
 from tests.tunelab.test_crash import assert_whole
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
@@ -127,7 +128,7 @@ def test_a_full_disk_stops_the_sweep_which_goes_on_when_there_is_room(
     source = make_store_uri(tmp_path / "template").removeprefix("sqlite:///")
     driver = start_on_small_disk(values("", trials=30, max_epochs=9), tmp_path, Path(source), ray_address())
     driver.join(240)
-    if driver.exitcode == 77:
+    if driver.exitcode == FORBIDDEN:
         pytest.skip("no file system can be mounted here")
     assert driver.exitcode == 0, (tmp_path / "stderr.txt").read_text()
     full, resumed = json.loads((tmp_path / "outcome.json").read_text())
