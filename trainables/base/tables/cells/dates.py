@@ -6,7 +6,7 @@ Without a year there is no date: "1-3", "May 1" and "12:30" are left alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -248,24 +248,25 @@ def _read_by(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.Serie
 
 def _first_parts(text: pd.Series, patterns: tuple[re.Pattern[str], ...]) -> pd.DataFrame:
     """Return the named parts of each cell by the first pattern that the whole cell fits and that gives a date."""
-    parts = _parts(text, patterns[0])
-    rest = text[~_valid(parts)]
-    for pattern in patterns[1:]:
-        found = _parts(rest, pattern)
+    parts, rest = None, text
+    for pattern in patterns:
+        matches = [pattern.fullmatch(_with_colons(cell)) if _may_be_date(cell) else None for cell in rest]
+        if not any(matches):  # as for most patterns
+            continue
+        found = _parts(matches, rest.index)
         right = _valid(found)
-        if right.any():
+        if parts is None:  # all cells are left
+            parts = found
+        elif right.any():
             parts.loc[found.index[right]] = found[right]
-            rest = rest[~right]
-    return parts
+        rest = rest[~right]
+    return _no_parts(text.index) if parts is None else parts
 
 
-def _parts(text: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
-    """Return the named parts of each cell, as text; missing where the whole cell does not fit."""
-    matches = [pattern.fullmatch(_with_colons(cell)) if _may_be_date(cell) else None for cell in text]
-    if not any(matches):
-        return _no_parts(text.index)
+def _parts(matches: Sequence[re.Match[str] | None], index: pd.Index) -> pd.DataFrame:
+    """Return the named parts of each cell, as text; missing where it has no match."""
     rows = [{} if match is None else match.groupdict() for match in matches]
-    parts = pd.DataFrame(rows, index=text.index, columns=list(_PARTS), dtype=object)
+    parts = pd.DataFrame(rows, index=index, columns=list(_PARTS), dtype=object)
     short = parts["year"].str.len() == 2
     for name in ("year", "day", "quarter"):
         parts[name] = _number(parts[name])  # missing for digits of other scripts
