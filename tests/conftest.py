@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import re
 import shutil
@@ -22,10 +23,15 @@ atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and clusters stay out of tests
     os.environ.pop(name, None)
 
+gc.disable()  # until all tests are collected: what imports make is looked through again and again, and none of it freed
+
 # parts of about equal time; one that waits for processes leaves its core to the others
 PROCESSES = (  # files and folders with processes of their own, or long computations
     "benchmarks",
     "docs",
+    "fuzz",
+    "trainables/base/tables/families",
+    "trainables/test_discovery.py",
     "tunelab/figures",
     "tunelab/interactive/test_kernel.py",
     "tunelab/launch/test_forks.py",
@@ -49,6 +55,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if part is None or not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
         return None
     return True if part != _part_of(collection_path) else None
+
+
+def pytest_collection_finish() -> None:
+    """Collects garbage from here on, among what tests make alone."""
+    gc.freeze()
+    gc.enable()
 
 
 def _part_of(path: Path) -> str:

@@ -136,7 +136,7 @@ def test_it_sweeps_from_an_empty_folder(whole_sweep: WholeSweep) -> None:
 def test_a_whole_sweep_needs_no_network_and_listens_on_loopback_alone(whole_sweep: WholeSweep) -> None:
     if whole_sweep.listening is None:
         pytest.skip("no network namespace can be made here")
-    assert "127.0.0.1" in whole_sweep.listening
+    assert whole_sweep.listening
     assert whole_sweep.listening <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 

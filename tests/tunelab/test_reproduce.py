@@ -1,42 +1,36 @@
-"""Exact re-runs: identical for trials that ran in parallel, stopped early, or on any bundled table; told when not."""
+"""Exact re-runs: identical for trials that ran in parallel or were stopped early; told when not."""
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from search_spaces import UserError
+from tests.tunelab.conftest import Shelf
 from trainables import get_task
 from tunelab.cli.reproduce import command
-from tunelab.launch.retraining import repeat_trial
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
-from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.records.trial import Epoch, TrialStatus
 from tunelab.reproduce import first_difference, reproduce
 from tunelab.run import run_sweep
 from tunelab.tracking.connection import TAG_LIMIT
 from tunelab.tracking.store import Store
 
-BUNDLED = ("auto_mpg", "boston_housing", "california_housing", "diamonds", "heart_disease", "wine", "mnist")
-
-
 FAMILIES = get_task("wine").space().branches()
 
 
 @pytest.fixture(scope="module")
-def sweep(
-    ray_session: None, make_store_uri: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[SweepResult, str]:
-    """Eight trials side by side in two reused workers, some stopped early."""
-    uri = make_store_uri(tmp_path_factory.mktemp("reproduce"))
-    values = {"task": "wine", "trials": 8, "max_epochs": 9, "grace_period": 1, "confirm_top": 0, "tracking_uri": uri}
-    return run_sweep(make_spec(values)), uri
+def sweep(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepResult, str]:
+    """Ten trials side by side in two reused workers, some stopped early, and a copy of their runs to be damaged."""
+    copy = tmp_path_factory.mktemp("reproduce") / "mlflow.db"
+    shutil.copy(shelf.uri.removeprefix("sqlite:///"), copy)
+    return shelf.results["와인"], f"sqlite:///{copy}"
 
 
 def test_every_trial_of_a_parallel_sweep_comes_out_identical(sweep: tuple[SweepResult, str]) -> None:
@@ -69,30 +63,6 @@ def test_no_run_is_left_running_and_children_hang_under_their_parent(sweep: tupl
     assert sorted(children) == [t.number for t in result.trials]
     stopped = {n for n, run in children.items() if run.data.tags["tunelab.stopped_early"] == "true"}
     assert stopped == {t.number for t in result.trials if t.status == TrialStatus.STOPPED}
-
-
-@pytest.mark.parametrize(
-    ("name", "family"), [*((name, None) for name in BUNDLED), *(("auto_mpg", family) for family in FAMILIES)]
-)
-def test_each_bundled_task_and_family_trains_the_same_again_whatever_ran_before(name: str, family: str | None) -> None:
-    task = get_task(name)
-    data = task.load().training
-    record = TrialRecord(
-        number=1,
-        params={},
-        config=task.space().config({**task.reference, **({} if family is None else {"family": family})}),
-        seed=7,
-        max_epochs=task.facts.max_epochs,
-        status=TrialStatus.STOPPED,
-        epochs=(Epoch(2, 0.0, {}, 0.0),),  # stopped after two epochs of its budget
-        worker={"threads": 1, "device": "cpu"},
-    )
-    first = repeat_trial(record, task, data)
-    torch.manual_seed(99)
-    torch.rand(1000)
-    again = repeat_trial(first, task, data)
-    assert len(first.epochs) == 2
-    assert first_difference(first.epochs, again.epochs) is None
 
 
 def test_the_first_epoch_that_differs_is_named() -> None:

@@ -25,7 +25,6 @@ from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.records.spec_file import read_spec_file
 from tunelab.records.spec_option import shown_as
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
-from tunelab.run import run_sweep
 from tunelab.search.journal import FILE
 
 REFUSED = {
@@ -296,41 +295,6 @@ def test_a_closed_terminal_changes_no_exit_code(
     code, _, _ = run(capsys, monkeypatch, f"sweep wine {options}")
     sys.stdout.close()  # what the command put in its place
     assert code == 130
-
-
-@pytest.mark.usefixtures("ray_session", "in_folder")
-def test_a_sweep_prints_one_json_object_and_the_same_seed_gives_the_same_table(
-    store_uri: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = "--trials 6 --max-epochs 4 --grace-period 1 --concurrency 1 --seed 7 --confirm-top 0 --json"
-    code, out, err = run(
-        capsys,
-        monkeypatch,
-        f"sweep wine {options} --name first --tracking-uri {store_uri} --set batch_size=32 --set family=mlp",
-    )
-    assert code == 0, err
-    summary = json.loads(out)
-    keys = {"sweep", "task", "parent_run_id", "tracking_uri", "concurrency", "wall_seconds", "fit_seconds"}
-    assert keys | {"train_seconds", "epochs", "trials", "best"} <= set(summary)
-    assert set(summary["trials"]) >= {"finished", "stopped_early", "failed", "diverged"}
-    assert {"trial", "run_id", "val_loss", "epoch", "config", "test"} <= set(summary["best"])
-    assert "trial   0" in err
-    assert "Warning" not in err
-    _, out, _ = run(capsys, monkeypatch, f"results first --json --tracking-uri {store_uri}")
-    records = json.loads(out)["records"]
-    assert all(r["config"]["batch_size"] == 32 for r in records)
-    same = {
-        "trials": 6,
-        "max_epochs": 4,
-        "grace_period": 1,
-        "concurrency": 1,
-        "seed": 7,
-        "set": {"batch_size": 32, "family": "mlp"},
-    }
-    second = run_sweep(make_spec({"task": "wine", "confirm_top": 0, "tracking_uri": "off", **same}))
-    assert [(r["number"], r["config"], r["status"], [row[:2] for row in r["epochs"]]) for r in records] == [
-        (t.number, t.config, t.status, [[e.epoch, e.val_loss] for e in t.epochs]) for t in second.trials
-    ]
 
 
 @pytest.mark.usefixtures("files")

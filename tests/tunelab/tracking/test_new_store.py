@@ -113,7 +113,7 @@ def test_a_kill_in_the_middle_of_its_creation_leaves_none(in_folder: Path) -> No
     """MLflow makes its tables in dozens of steps, and cannot continue with half of them."""
     path = in_folder / "mlflow.db"
     half = path.with_name(f".{path.name}.new")
-    for _ in range(3):
+    for _ in range(2):  # the second finds what the first has left
         process = subprocess.Popen([sys.executable, "-c", CREATE, f"sqlite:///{path}"], env=environment())
         while not (half.exists() and half.stat().st_size):
             assert process.poll() is None

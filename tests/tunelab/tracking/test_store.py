@@ -27,7 +27,9 @@ AT_THE_END = {"best_val_loss", "best_epoch", "epochs", "train_seconds"}
 
 def test_a_trial_has_these_metrics_and_no_others(shelf: Shelf) -> None:
     result, store = shelf.results["와인"], Store(shelf.uri)
-    for number, run in store.children(result.parent_run_id).items():
+    children = store.children(result.parent_run_id)
+    assert sorted(children) == [t.number for t in result.trials]
+    for number, run in children.items():
         own = {name for name in run.data.metrics if not name.startswith(("test_", "model_", "confirm_"))}
         boosts = result.trials[number].params["family"] == "boosting"  # it has rounds, and no loss of a training epoch
         per_epoch = PER_EPOCH - {"train_loss"} | {"rounds"} if boosts else PER_EPOCH

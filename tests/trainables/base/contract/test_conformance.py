@@ -55,11 +55,6 @@ def test_every_task_conforms(name: str, tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.usefixtures("ray_session")
-def test_a_task_trains_in_a_bare_tuner() -> None:
-    assert faults(trainables.get_task("wine"), ray=True) == {}
-
-
 class Toy(TabularTask):
     """A hundred points on a plane."""
 
