@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,9 +32,9 @@ def read_corpus(path: Path, split_seed: int = SPLIT_SEED) -> Corpus:
     """Read a user's text and split it by documents.
 
     Args:
-        path: a UTF-8 or CP949 text file, whose documents are separated by blank lines, or a folder of ``.txt`` files,
-            each of which is one document. A text that is mostly one document is cut into its paragraphs: its lines, or
-            else groups of sentences.
+        path: a UTF-8, UTF-16 or CP949 text file, whose documents are separated by blank lines, or a folder of ``.txt``
+            files, each of which is one document. A text that is mostly one document is cut into its paragraphs: its
+            lines, or else groups of sentences.
         split_seed: equal seeds give equal splits.
 
     Raises:
@@ -95,17 +97,21 @@ def text_files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise UserError(f"There is no text at '{path}'. Give a .txt file or a folder of .txt files.")
-    files = sorted(path.rglob("*.txt"))
+    files = sorted(file for file in path.rglob("*.txt") if file.is_file())
     if not files:
         raise UserError(f"The folder '{path}' holds no .txt file. Put one document in each .txt file.")
     return files
 
 
 def _decoded(path: Path) -> str:
-    raw = path.read_bytes()
-    for encoding in ("utf-8-sig", "cp949"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise UserError(f"'{path}' is neither UTF-8 nor CP949 text. Save it as UTF-8.")
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"The text '{path}' cannot be read: {error.strerror}.") from error
+    wide = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp949"):
+        with suppress(UnicodeDecodeError):
+            text = raw.decode(encoding)
+            if "\0" not in text:
+                return text
+    raise UserError(f"'{path}' is not text in UTF-8, UTF-16 or CP949. Save it as UTF-8.")

@@ -107,7 +107,11 @@ def test_a_file_is_parted_by_blank_lines_and_a_folder_by_files(tmp_path: Path) -
     folder.mkdir()
     for i, text in enumerate(texts):
         (folder / f"{i}.txt").write_text(text, "utf-8")
-    for path in (file, folder):
+    (folder / "empty.txt").mkdir()
+    (folder / "nowhere.txt").symlink_to("gone.txt")
+    wide = tmp_path / "wide.txt"
+    wide.write_text("\n\n".join(texts), "utf-16")  # as older editors of Windows do
+    for path in (file, folder, wide):
         corpus = read_corpus(path, 3)
         assert len(corpus.train) + len(corpus.validation) + len(corpus.test) == len(texts)
         characters = [sum(len(d.text) for d in part) for part in (corpus.train, corpus.validation, corpus.test)]
@@ -159,11 +163,15 @@ def test_bad_texts_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "one.txt").write_text("\n\n".join([LONG] * 9), "utf-8")
     (tmp_path / "noise.txt").write_bytes(bytes(range(128, 256)) * 9)
+    (tmp_path / "picture.txt").write_bytes(b"GIF89a" + bytes(40))
+    (tmp_path / "half.txt").write_bytes(LONG.encode("utf-16")[:-1])
     for name, message in {
         "none.txt": "There is no text",
         "empty": "holds no .txt file",
         "one.txt": "found 1. In a single file, separate documents by blank lines",
-        "noise.txt": "neither UTF-8 nor CP949",
+        "noise.txt": "is not text in UTF-8, UTF-16 or CP949",
+        "picture.txt": "is not text in UTF-8, UTF-16 or CP949",
+        "half.txt": "is not text in UTF-8, UTF-16 or CP949",
     }.items():
         with pytest.raises(UserError, match=message):
             read_corpus(tmp_path / name)
