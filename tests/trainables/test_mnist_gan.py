@@ -26,9 +26,10 @@ SMALL = MNISTGAN.reference | {"latent_size": 16, "channels": 8, "batch_size": 32
 
 @pytest.fixture(scope="module")
 def splits() -> Splits:
-    """The digits, of which only some train."""
+    """The digits, of which only some train, and only some are compared with what is drawn."""
     whole = MNISTGAN().load()
     few = {name: whole.training.arrays[name][::20] for name in ("x_train", "y_train")}
+    few["features_val"] = whole.training.arrays["features_val"][::4]
     return replace(whole, training=replace(whole.training, arrays={**whole.training.arrays, **few}))
 
 
