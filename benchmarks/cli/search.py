@@ -21,8 +21,8 @@ Methods = Annotated[
     str | None,
     typer.Option(
         help="SAMPLER+SCHEDULER, with commas: tpe, random; asha, none; others by name from Optuna or Ray. With "
-        "--tables also SyneTune-ASHA, SyneTune-CQR, SyneTune-BOHB, SMAC3-Hyperband, NePS-Hyperband, NePS-PriorBand "
-        "where the package is installed."
+        "--tables also SyneTune-ASHA, SyneTune-CQR, SyneTune-BOHB, SMAC3-Hyperband, NePS-ASHA, NePS-Hyperband, "
+        "NePS-PriorBand where the package is installed."
     ),
 ]
 FullTrials = Annotated[

@@ -21,6 +21,7 @@ PEERS: dict[str, tuple[str, str]] = {
     "SyneTune-CQR": SYNE_TUNE,
     "SyneTune-BOHB": SYNE_TUNE,
     "SMAC3-Hyperband": SMAC,
+    "NePS-ASHA": NEPS,
     "NePS-Hyperband": NEPS,
     "NePS-PriorBand": NEPS,
 }

@@ -46,6 +46,8 @@ class FidelityPeer(Protocol):
 class FidelitySearcher:
     """Trains evaluations: a new trial for each new key, paused at the epoch that was asked for.
 
+    A search may ask for more epochs of a trial that still runs. It is then not asked again until that trial has paused.
+
     Args:
         peer: the search.
         task: what is searched.
@@ -56,11 +58,15 @@ class FidelitySearcher:
         self._numbers: dict[Hashable, int] = {}
         self._wanted: dict[int, Evaluation] = {}
         self._losses: list[list[float]] = []
+        self._awaited: Evaluation | None = None
 
     def next_trial(self) -> ArenaTrial | None:
         for _ in range(MAX_KNOWN):
-            evaluation = self._peer.ask()
+            evaluation = self._peer.ask() if self._awaited is None else self._awaited
             number = self._numbers.setdefault(evaluation.key, len(self._numbers))
+            self._awaited = evaluation if number in self._wanted else None
+            if self._awaited is not None:
+                return None
             if number == len(self._losses):
                 self._losses.append([])
             losses = self._losses[number]

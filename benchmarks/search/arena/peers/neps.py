@@ -1,7 +1,7 @@
-"""NePS (AutoML Freiburg): Hyperband and PriorBand without a prior, its own defaults.
+"""NePS (AutoML Freiburg): ASHA, Hyperband and PriorBand without a prior, its own defaults.
 
-Its ASHA asks for a trial that is still running, so that it cannot be simulated here. Its ifBO needs weights from the
-authors' file host that are unpickled; they are in no package, so it is not compared.
+With several workers its ASHA may ask for a trial that still runs, see ``FidelitySearcher``. Its ifBO needs weights from
+the authors' file host that are unpickled; they are in no package, so it is not compared.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ with warnings.catch_warnings():
 
 EPOCHS = "epochs"
 WORST = 1e9  # what NePS is told of a diverged trial
-ALGORITHMS = {"NePS-Hyperband": "hyperband", "NePS-PriorBand": "priorband"}
+ALGORITHMS = {"NePS-ASHA": "asha", "NePS-Hyperband": "hyperband", "NePS-PriorBand": "priorband"}
 
 
 class NepsPeer:

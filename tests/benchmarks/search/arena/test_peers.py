@@ -15,6 +15,7 @@ from benchmarks.search.arena.methods import PEERS, make_searcher
 from benchmarks.search.arena.peers.fidelity import Evaluation, FidelitySearcher
 from benchmarks.search.arena.simulate import ArenaTrace, Simulation
 from benchmarks.search.arena.tables import read_tables
+from benchmarks.search.schedulers import Verdict
 from search_spaces import UserError
 from tests.benchmarks.search.arena.tiny_tables import EPOCHS, write_taskset
 
@@ -78,6 +79,23 @@ def test_a_configuration_that_is_asked_for_again_continues_its_trial(task: Curve
     assert simulation.epochs == 10  # 8 and 2 more of the best
     losses = [loss for _, _, loss in peer.told]
     assert losses[4] < min(losses[:4])
+
+
+def test_a_search_that_asks_for_a_running_trial_waits_for_it(task: CurveTask) -> None:
+    peer = Halving()
+    searcher = FidelitySearcher(peer, task)
+    first = searcher.next_trial()
+    assert first is not None
+    peer.asked, peer.told = 4, [(0, 2, 0.5)]  # its next wish is the same configuration at 4 epochs
+    assert searcher.next_trial() is None
+    assert searcher.next_trial() is None
+    assert searcher.report(first.number, 1, 0.5, 1.0) is Verdict.GO
+    assert searcher.report(first.number, 2, 0.4, 2.0) is Verdict.PAUSE
+    again = searcher.next_trial()
+    assert again is not None
+    assert again.number == first.number
+    assert peer.asked == 5  # not asked while it waited
+    assert searcher.report(first.number, 3, 0.3, 3.0) is Verdict.GO
 
 
 def test_what_is_already_trained_is_answered_at_once(task: CurveTask) -> None:
