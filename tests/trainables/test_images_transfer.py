@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,18 @@ def test_frozen_features_come_first_then_the_whole_network_learns_and_needs_no_f
     loaded = load_predictor(tmp_path / "model")
     rows = splits.test.open().inputs
     pd.testing.assert_frame_equal(loaded.predict(rows), model.predict(rows), check_exact=True)
+
+
+def test_frozen_epochs_read_features_that_are_computed_once_for_all_trials(pictures: Path, weights: Path) -> None:
+    task = Images(pictures, side=SIDE, weights=weights)
+    training, backbone = task.load().training, find_backbone(str(weights))
+    for name in ("train", "val"):
+        again = features_of(backbone, training.arrays[f"x_{name}"])
+        assert np.array_equal(again, training.arrays[f"features_{name}"])
+    blank = {name: np.zeros_like(training.arrays[name]) for name in ("x_train", "x_val")}
+    blind = replace(training, arrays={**training.arrays, **blank})
+    seen, unseen = (list(task.fit(TRANSFER | {"tuned_epochs": 0}, data, 0, max_epochs=3)) for data in (training, blind))
+    assert [(r.val_loss, r.metrics) for r in seen] == [(r.val_loss, r.metrics) for r in unseen]
 
 
 def test_few_epochs_are_shared_by_both_phases(pictures: Path, weights: Path) -> None:
