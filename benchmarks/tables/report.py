@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from benchmarks.harness.provenance import digest_facts, provenance_facts, repeat_section
+from benchmarks.harness.provenance import digest_facts, provenance_facts
 from benchmarks.optimism.report import summarize
 from benchmarks.optimism.simulate import Measured
 from benchmarks.search.report import critical_difference_figure
 from benchmarks.tables.run import TablesResults
 from benchmarks.tables.systems import OURS
-from tunelab.documents.blocks import Cell, Document, Section, Table, Text
+from tunelab.documents.blocks import Cell, Code, Document, Section, Table, Text
 from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.text import format_number
 from tunelab.system.language import tr
@@ -39,7 +39,10 @@ def make_tables_document(results: TablesResults) -> Document:
         Section(tr("Tables"), [_table(results)]),
         *_expected_losses(results),
         Section(tr("How it was measured"), [Text(_how(results))]),
-        repeat_section(provenance["command"]),
+        Section(
+            tr("Repeat it"),
+            [Code(provenance["command"]), Text(tr("What a system reaches within a time is not reproduced exactly."))],
+        ),
     ]
     subtitle = tr(
         "Systems: {systems}, tables: {tables}, seeds: {seeds}.",
