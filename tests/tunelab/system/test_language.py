@@ -23,7 +23,7 @@ from benchmarks.optimism.spec import SIMULATION
 from benchmarks.plan.report import NAMES
 from benchmarks.search.arena.ranks import SPLITS
 from search_spaces import UserError
-from tests.catalogues import OTHERS, catalogue, catalogue_path, compiled
+from tests.catalogues import DOMAINS, OTHERS, catalogue, catalogue_path, compiled
 from trainables.base.kinds.registry import KINDS
 from tunelab.analysis.members import MEMBER_COLUMNS
 from tunelab.display.live_table import CELLS
@@ -97,12 +97,13 @@ def test_every_message_is_translated_with_the_same_fields(name: str) -> None:
         assert fields(translation) == fields(message), message
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("name", OTHERS)
-def test_the_compiled_catalogue_is_that_of_the_text(name: str) -> None:
-    committed = catalogue_path(name).with_suffix(".mo").read_bytes()
-    assert compiled(name) == compiled(name) == committed, "python -m tests.catalogues"
+def test_the_compiled_catalogue_is_that_of_the_text(name: str, domain: str) -> None:
+    committed = catalogue_path(name, domain).with_suffix(".mo").read_bytes()
+    assert compiled(name, domain) == compiled(name, domain) == committed, "python -m tests.catalogues"
     read = gettext.GNUTranslations(io.BytesIO(committed))
-    for entry in catalogue(name):
+    for entry in catalogue(name, domain):
         assert not entry.id or read.gettext(str(entry.id)) == entry.string
 
 

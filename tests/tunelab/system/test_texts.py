@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gettext
-import io
 import re
 from itertools import pairwise
 from string import Formatter
 
 import pytest
 
-from tests.catalogues import OTHERS, catalogue, catalogue_path, compiled, untranslated
+from tests.catalogues import OTHERS, catalogue, untranslated
 from tunelab.system.korean import with_particles
 from tunelab.system.texts import TEXTS, Form, english_words, tr_text
 
@@ -46,15 +44,6 @@ def test_a_translation_has_the_fields_of_its_text(name: str) -> None:
 
 def test_a_translation_is_in_korean() -> None:
     assert [form for form, text in entries("ko").items() if not HANGUL.search(text) and not fields(form)] == []
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_the_compiled_catalogue_is_that_of_the_text(name: str) -> None:
-    committed = catalogue_path(name, TEXTS).with_suffix(".mo").read_bytes()
-    assert compiled(name, TEXTS) == compiled(name, TEXTS) == committed, "python -m tests.catalogues"
-    read = gettext.GNUTranslations(io.BytesIO(committed))
-    for form, translation in entries(name).items():
-        assert read.gettext(form) == translation
 
 
 def test_each_text_gets_its_own_translation() -> None:

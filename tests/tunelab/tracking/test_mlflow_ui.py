@@ -93,6 +93,12 @@ def experiment(shelf: Shelf) -> str:
     return str(Store(shelf.uri).run(shelf.results["와인"].parent_run_id).info.experiment_id)
 
 
+@pytest.fixture(scope="module")
+def printed(shelf: Shelf, ui: str) -> dict[str, str]:
+    """The links that the command prints, by what they lead to: MLflow's own first page has no runs."""
+    return dict(line.split(": ", 1) for line in links(Store(shelf.uri), ui))
+
+
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
@@ -128,8 +134,8 @@ def test_the_view_of_sweeps_shows_scores_and_settings(ui: str, browser: Browser,
     browser.screenshot("mlflow-view-sweeps")
 
 
-def test_two_sweeps_are_compared_by_ticking_them(ui: str, browser: Browser, experiment: str) -> None:
-    browser.open(view_link(ui, experiment, SWEEPS_VIEW))
+def test_two_sweeps_are_compared_by_ticking_them(browser: Browser, printed: dict[str, str]) -> None:
+    browser.open(printed["The sweeps on wine"])
     browser.wait_for("와인", "wine-random", "matching runs")
     browser.wait_until(f"{ROWS}.length >= 2")
     browser.evaluate(f"{ROWS}.slice(0, 2).forEach(row => row.querySelector('input[type=checkbox]').click())")
@@ -162,11 +168,7 @@ def test_the_view_that_compares_sweeps_shows_their_scores(ui: str, browser: Brow
     browser.screenshot("mlflow-view-compare")
 
 
-def test_the_links_that_the_command_prints_lead_to_sweeps_and_trials(ui: str, shelf: Shelf, browser: Browser) -> None:
-    """From a bare start: MLflow's own first page has no runs."""
-    printed = dict(line.split(": ", 1) for line in links(Store(shelf.uri), ui))
-    browser.open(printed["The sweeps on wine"])
-    browser.wait_for("와인", "wine-random", "matching runs")
+def test_the_link_to_a_sweep_leads_to_it(browser: Browser, printed: dict[str, str]) -> None:
     browser.open(printed["Sweep 와인"])
     browser.wait_for("won of 10 trials", "best_val_loss")
     assert "Traces 0" not in browser.text()
