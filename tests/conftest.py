@@ -25,7 +25,7 @@ for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):  # the user's own stores and
 
 gc.disable()  # until all tests are collected: what imports make is looked through again and again, and none of it freed
 
-# parts of about equal time; one that waits for processes leaves its core to the others
+# while one part waits the others compute; the one with a Ray is the longest, and `make test` puts it first
 PROCESSES = (  # files and folders with processes of their own, or long computations
     "benchmarks",
     "docs",

@@ -84,7 +84,10 @@ def test_a_run_goes_on_from_its_checkpoint_bit_by_bit(task: KoGPT2, splits: Spli
             report.save(tmp_path)
     rest = list(task.fit(config, splits.training, 3, max_epochs=4, checkpoint=tmp_path))
     assert curve(rest) == curve(whole[2:])
-    assert all(torch.equal(weights[name], w) for name, w in (rest[-1].weights or {}).items())
+    last = rest[-1].weights
+    assert last is not None
+    assert last.keys() == weights.keys()
+    assert all(torch.equal(weights[name], w) for name, w in last.items())
     with pytest.raises(UserError, match="is of another run"):
         next(iter(task.fit(config, splits.training, 4, max_epochs=4, checkpoint=tmp_path)))
 

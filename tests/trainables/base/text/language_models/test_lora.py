@@ -64,7 +64,10 @@ def test_adapters_alone_are_trained_and_reported(task: KoGPT2, splits: Splits, t
     assert set(load_file(tmp_path / "weights.safetensors")) == set(kept)
     rest = list(task.fit(config, splits.training, 1, max_epochs=3, checkpoint=tmp_path))
     assert [r.val_loss for r in rest] == reports[1:]
-    assert all(torch.equal(kept[name], weight) for name, weight in (rest[-1].weights or {}).items())
+    last = rest[-1].weights
+    assert last is not None
+    assert last.keys() == kept.keys()
+    assert all(torch.equal(kept[name], weight) for name, weight in last.items())
 
 
 def test_a_predictor_has_the_adapters_merged(task: KoGPT2, splits: Splits, tmp_path: Path) -> None:
