@@ -76,7 +76,8 @@ def _block(block: Block) -> str:
         case Text(text):
             return _paragraph(text)
         case Note(text, warning):
-            return f"> {'**Warning:** ' if warning else ''}{_paragraph(text)}"
+            mark = f"**{tr('Warning')}:** " if warning else ""
+            return f"> {mark}{_paragraph(text)}"
         case Items(texts):
             return "\n".join(f"- {_paragraph(text)}" for text in texts)
         case Heading(text):
@@ -92,10 +93,12 @@ def _block(block: Block) -> str:
         case Folded(summary, inner):
             return "\n\n".join([_paragraph(summary), *_blocks(inner)])
         case Figure() | Panels() | Image():
-            return f"*Figure in the HTML report: {plain(block.caption)}*"
+            caption = plain(block.caption)
+            known = tr("Figure in the HTML report: {caption}", caption=caption) if caption else ""
+            return f"*{known or tr('Figure in the HTML report.')}*"
         case Cards(groups):
             count = sum(len(card.texts) for _, cards in groups for card in cards)
-            return f"*{count:,} texts in the HTML report.*"
+            return f"*{tr('{count:,} texts in the HTML report.', count=count)}*"
 
 
 def _address(address: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 
+from trainables.base.kinds.rounding import without_rounding
 from tunelab.system.language import tr
 
 
@@ -30,7 +31,7 @@ def format_number(value: float, digits: int = 4) -> str:
 
 def format_interval(mean: float, half_width: float, digits: int = 4) -> str:
     """Format a mean with half of its interval: ``0.03123 ± 0.0021``."""
-    return f"{format_number(mean, digits)} ± {format_number(half_width, 2)}"
+    return f"{format_number(mean, digits)} ± {format_number(without_rounding(half_width, mean), 2)}"
 
 
 def format_bytes(size: float) -> str:

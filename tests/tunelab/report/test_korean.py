@@ -11,6 +11,7 @@ from tests.results import made_up_result
 from tests.tunelab.report.test_report import trial
 from trainables import get_task
 from tunelab.documents.blocks import Document, Table
+from tunelab.documents.markdown import to_markdown
 from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.best import Best
@@ -48,3 +49,6 @@ def test_a_report_in_korean_has_no_sentence_of_ours_in_english(monkeypatch: pyte
     assert [name for name in korean.provenance if not HANGUL.search(name)] == ["run id"]
     shown = {str(value) for value in korean.provenance.values()}
     assert "검증 perplexity 9.95" in shown
+    notes = [line for line in to_markdown(korean).splitlines() if line.startswith(("*", ">"))]  # figures and warnings
+    assert len(notes) > 4
+    assert [line for line in notes if not HANGUL.search(line) or "Warning" in line or "Figure" in line] == []
