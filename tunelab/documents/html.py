@@ -19,14 +19,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Image, Table
+from tunelab.documents.blocks import Block, Cell, Document, Figure, Image, Table
 from tunelab.documents.cells import EMPTY, cell_text, numeric_columns
 from tunelab.documents.plotly_json import figure_json, packed_plotly
 from tunelab.system.language import tr
 from tunelab.system.terminal import printable
 
 TEMPLATES = Path(__file__).with_name("templates")
-OPTION = re.compile(r"(?<!\S)(--[\w-]+)")  # of a command, which no line should break behind its dashes
+OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")  # of a command, which no line should break behind its dashes
 
 
 def to_html(document: Document) -> str:
@@ -100,8 +100,8 @@ class _Page:
         """What is before the number of cards that a search finds."""
         return tr("found")
 
-    def code(self, block: Code) -> Markup:
-        return Markup(OPTION.sub(r'<span class="option">\1</span>', str(escape(printable(block.text)))))
+    def line(self, text: str) -> Markup:
+        return Markup(OPTION.sub(r'<span class="option">\1</span>', str(escape(printable(text)))))
 
     def figure_json(self, figure: Figure) -> Markup:
         return Markup(figure_json(figure))
