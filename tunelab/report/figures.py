@@ -39,7 +39,7 @@ def importance_figure(fractions: Mapping[str, float], count: int) -> Figure:
     return Figure(
         [{**bars, "marker": {"color": FINISHED}, "hovertemplate": "%{y}: %{x:.3g} %<extra></extra>"}],
         {
-            "xaxis": {"title": {"text": tr("share of importance, %")}, "rangemode": "tozero"},
+            "xaxis": {"title": {"text": tr("share, %")}, "rangemode": "tozero"},
             "yaxis": {"type": "category"},
         },
         caption,
