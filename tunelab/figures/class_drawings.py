@@ -53,7 +53,7 @@ def reliability(tables: ClassificationTables) -> Drawing | None:
                 Line(confidence, np.array([b.accuracy for b in bins]), tr("model")),
                 Line(ends, ends, tr("perfect"), quiet=True),
             ],
-            tr("confidence (probability of the predicted class)"),
+            tr("probability of the predicted class"),
             tr("accuracy"),
             tr("Expected calibration error {error}", error=format_number(tables.calibration_error, 3)),
             y_range=(0.0, 1.03),

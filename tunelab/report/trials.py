@@ -92,7 +92,8 @@ def _parameter_cell(trial: TrialRecord, name: str) -> Cell:
 
 def _configuration(trial: TrialRecord) -> str:
     """Return the parameters that a trial used, in one text."""
-    return ", ".join(f"{name}={cell_text(_parameter_cell(trial, name))}" for name in trial.params)
+    values = {name: _parameter_cell(trial, name) for name in trial.params}
+    return ", ".join(f"{n}={f'{v:.4g}' if isinstance(v, float) else cell_text(v)}" for n, v in values.items())
 
 
 def _why(trial: TrialRecord) -> str | None:
