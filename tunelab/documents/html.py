@@ -26,6 +26,7 @@ from tunelab.system.language import tr
 from tunelab.system.terminal import printable
 
 TEMPLATES = Path(__file__).with_name("templates")
+LONG = 60  # characters of a cell that a narrow screen does not squeeze
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")  # of a command, which no line should break behind its dashes
 
 
@@ -132,7 +133,8 @@ def _shown(cell: Cell, digits: int, right: bool) -> _Shown:
     if cell is None:
         return _Shown(EMPTY, "number", "")
     if isinstance(cell, bool | str):
-        return _Shown(cell_text(cell), "right" if right else "")
+        text = cell_text(cell)
+        return _Shown(text, "right" if right else "long" if len(text) > LONG else "")
     missing = isinstance(cell, float) and math.isnan(cell)
     return _Shown(cell_text(cell, digits), "number", "" if missing else cell)
 
