@@ -91,31 +91,30 @@ def compare(own: np.ndarray, other: np.ndarray) -> tuple[int, int, int]:
 def _table(results: TablesResults) -> Table:
     spec = results.spec
     values = np.array([score.value for score in results.scores]).reshape(results.errors().shape).mean(axis=1)
-    scores = {score.table: score.score for score in results.scores}
+    rising = {score.table for score in results.scores if score.error != score.value}  # whose error is 1 less the score
+    scores = {s.table: f"{s.score} {'↑' if s.table in rising else '↓'}" for s in results.scores}
     intervals = {score.system: score for score in results.scores if score.low is not None}
     rows: list[list[Cell]] = [
         [
             entry.name,
             scores[entry.name],
             *map(float, row),
-            *(_interval(results, entry.name, name) for name in intervals),
+            *(_interval(results, entry.name, name, entry.name in rising) for name in intervals),
         ]
         for entry, row in zip(spec.tables, values, strict=True)
     ]
-    columns = [tr("{system}, 95 % interval of the error", system=system) for system in intervals]
-    caption = tr(
-        "Mean over the seeds, on the test rows. An error is the score, or 1 less the score where higher is better; its "
-        "interval is over test rows drawn again, of the first seed."
-    )
+    columns = [tr("{system}, 95 % interval", system=system) for system in intervals]
+    caption = tr("Mean over the seeds, on the test rows; an interval is over test rows drawn again, of the first seed.")
     return Table([tr("table"), tr("score"), *spec.systems, *columns], rows, caption)
 
 
-def _interval(results: TablesResults, table: str, system: str) -> str:
-    """Return the interval of a system's error on a table with the first seed, e.g. ``0.12 to 0.15``."""
+def _interval(results: TablesResults, table: str, system: str, rising: bool) -> str:
+    """Return the interval of a system's score on a table with the first seed, e.g. ``0.12 to 0.15``."""
     found = next(score for score in results.scores if (score.table, score.system) == (table, system))
     if found.low is None or found.high is None:
         return ""
-    return tr("{low} to {high}", low=format_number(found.low), high=format_number(found.high))
+    low, high = (1 - found.high, 1 - found.low) if rising else (found.low, found.high)
+    return tr("{low} to {high}", low=format_number(low), high=format_number(high))
 
 
 def _expected_losses(results: TablesResults) -> list[Section]:

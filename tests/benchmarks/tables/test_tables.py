@@ -24,6 +24,7 @@ from benchmarks.tables.systems import missing_system
 from search_spaces import UserError
 from tests.korean import english
 from trainables.base.kinds.registry import row_kind
+from tunelab.documents.blocks import Table
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.assessment.optimism import Optimism
 
@@ -63,6 +64,9 @@ def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_don
     assert "seed 0" not in again.output
     assert "평균 순위" in (folder / "out" / "report.html").read_text()
     results = run(read_tables(folder), folder / "out", print)
+    found = [block for section in make_tables_document(results).sections for block in section.blocks]
+    (table,) = [block for block in found if isinstance(block, Table) and len(block.columns) > 5]
+    assert {row[0]: row[1] for row in table.rows} == {"wine": "accuracy ↑", "points": "rmse ↓"}
     assert results.highest_errors().shape == results.errors().shape
     assert english(make_tables_document(results), ("lightgbm", "scikit-learn")) == []
     assert json.loads((folder / "out" / RESULTS).read_text()) == scores
