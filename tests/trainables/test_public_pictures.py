@@ -51,5 +51,5 @@ def test_digits_in_folders_are_told_apart_as_well_as_by_the_best_baseline(in_fol
 def test_a_verdict_says_whether_a_generator_is_closer_to_unseen_digits_than_gaussians(
     in_folder: Path, ray_session: None
 ) -> None:
-    gains = sweeps({"task": "mnist_gan", "trials": 4, "max_epochs": 8})
+    gains = sweeps({"task": "mnist_gan", "trials": 2, "max_epochs": 3})  # who wins does not matter here
     assert len(set(gains)) == len(SEEDS), gains  # a Gaussian of each digit is hard to beat in few epochs
