@@ -293,7 +293,7 @@ def test_a_changed_space_is_refused_with_the_difference_or_becomes_a_new_sweep(s
     values = {"task": str(task), "name": "old", "trials": 3, "max_epochs": 3, "confirm_top": 0}
     old = run_sweep(make_spec({**values, "tracking_uri": store_uri}))
     task.write_text(source + "    speed = 2\n")
-    with pytest.raises(UserError, match=r"the task's file '.*mine.py' is not what it was"):
+    with pytest.raises(UserError, match=r"the task's file '.*mine.py' has changed"):
         run_sweep(resumed_spec(last_session(home, "old"), {"trials": 4}))
     task.write_text(source.replace("1.0)", "0.5)"))
     note = last_session(home, "old")

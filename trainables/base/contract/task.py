@@ -309,11 +309,18 @@ class Task(ABC):
         """
         from search_spaces import get_space, space_names  # optuna loads only when a space is asked for
 
-        own = self.facts.name if self.facts.name in space_names() else self.space_name
+        own = self.space_names()[0]
         if name is None:
             return get_space(own)
         completed = [f"{stem}_{name}" for stem in (own, own.rpartition("_")[0])]
         return get_space(next((n for n in completed if n in space_names()), name))
+
+    def space_names(self) -> list[str]:
+        """Return the names of the task's own space, first, and of its variants: ``kogpt2`` has ``kogpt2_lora``."""
+        from search_spaces import space_names
+
+        own = self.facts.name if self.facts.name in space_names() else self.space_name
+        return [own, *(name for name in space_names() if name.startswith(f"{own}_"))]
 
     def description(self) -> dict[str, Any]:
         """Return what the data turned out to be, as JSON values, shown before training: rows, columns, notes."""

@@ -20,6 +20,7 @@ from tests.reviews import write_reviews
 from trainables import EpochReport, SealedTest, Splits, TabularTask, Task, TaskFacts, shipped_tasks
 from trainables.base.contract.conformance import check_task
 from trainables.base.contract.conformance.checks import CHECKS
+from trainables.base.contract.conformance.suite import plain_fault
 
 
 def faults(task: Task, *, ray: bool = False) -> dict[str, str]:
@@ -53,6 +54,11 @@ def test_every_task_conforms(name: str, tmp_path: Path) -> None:
     before = torch.get_rng_state()
     assert faults(trainables.get_task(name, **options)) == {}
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_facts_and_reference_of_slow_tasks_are_right(name: str) -> None:
+    assert plain_fault(trainables.get_task(name), {}) is None
 
 
 class Toy(TabularTask):
