@@ -23,10 +23,8 @@ from trainables.base.contract.conformance.checks import CHECKS
 from trainables.base.contract.conformance.suite import plain_fault
 
 
-def faults(task: Task, *, ray: bool = False) -> dict[str, str]:
-    return {
-        result.name: result.fault for result in check_task(task, shipped_tasks(), ray=ray) if result.fault is not None
-    }
+def faults(task: Task) -> dict[str, str]:
+    return {result.name: result.fault for result in check_task(task, shipped_tasks()) if result.fault is not None}
 
 
 SLOW = ("kogpt2", "mnist_gan")  # trains a language model, or a generator and its critic, several times
