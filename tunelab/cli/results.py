@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tunelab.records.result import SweepResult
     from tunelab.tracking.store import Store
 
+STATUS_WORDS = {"KILLED": "interrupted"}  # MLflow's statuses that say something else here
+
 
 def command(
     sweep: Annotated[
@@ -124,7 +126,7 @@ def _row(run: Run) -> dict[str, Any]:
     return {
         "sweep": tags["tunelab.sweep"],
         "task": tags["tunelab.task"],
-        "status": run.info.status.lower(),
+        "status": STATUS_WORDS.get(run.info.status, run.info.status.lower()),
         "trials": int(tags.get("tunelab.trials") or metrics.get("trials", 0)),
         "metric": measure.name,
         "best": metrics.get(measure.best_name),

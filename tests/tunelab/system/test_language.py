@@ -42,7 +42,7 @@ DESCRIBED = {  # what shipped tasks say of their data, and the columns of the li
     *("rows", "rows used", "target", "kind", "numeric", "categorical", "dates", "text", "dropped", "classes", "pixels"),
     *("series", "moments", "step", "season", "horizon", "known", "past", "documents", "tokens", "target transform"),
     *("characters of a text (mean)", "before fine-tuning", "GGUF file", "data", "model", "inferred"),
-    *("sweep", "task", "status", "trials", "metric", "best", "score", "started", "killed", "scheduled"),
+    *("sweep", "task", "status", "trials", "metric", "best", "score", "started", "interrupted", "scheduled"),
 }
 
 

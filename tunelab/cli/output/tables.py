@@ -36,10 +36,11 @@ def print_table(
     table, left_out = make_table(header, rows, console.width, drop_first=drop_first, marked=marked)
     console.print(table)
     if left_out:
-        names = ", ".join(map(printable, left_out[:MAX_NAMED]))
+        named = left_out if len(left_out) <= MAX_NAMED + 1 else left_out[:MAX_NAMED]  # never "and 1 more columns"
+        names = ", ".join(map(printable, named))
         text = tr("(in a wider window also: {names})", names=names)
-        if len(left_out) > MAX_NAMED:
-            more = len(left_out) - MAX_NAMED
+        more = len(left_out) - len(named)
+        if more:
             text = tr("(in a wider window also: {names} and {count} more columns)", names=names, count=more)
         console.print(text)
     console.print("")
