@@ -8,6 +8,7 @@ unpacked it. It is moved to its place when it is complete, so that parallel work
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,7 +42,7 @@ def find_unpacked(folder: ModelFolder) -> ModelFolder | None:
     """
     try:
         found = replace(folder, path=_place(folder), gguf=None)
-    except RuntimeError:  # no cache folder
+    except (OSError, RuntimeError):  # the file is gone, which is said when it is loaded; there is no cache folder
         return None
     if not found.path.is_dir():
         return None
@@ -114,5 +115,5 @@ def _bytes(network: PreTrainedModel) -> int:
 
 
 def _shown(path: Path) -> str:
-    home = Path.home()
+    home = os.path.expanduser("~")
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
