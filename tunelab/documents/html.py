@@ -26,7 +26,7 @@ from tunelab.system.language import tr
 from tunelab.system.terminal import printable
 
 TEMPLATES = Path(__file__).with_name("templates")
-LONG = 60  # characters of a cell that a narrow screen does not squeeze
+SHORT, LONG = 20, 60  # characters of a cell: up to the first it keeps to one line, from the second it is not squeezed
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")  # of a command, which no line should break behind its dashes
 
 
@@ -134,7 +134,7 @@ def _shown(cell: Cell, digits: int, right: bool) -> _Shown:
         return _Shown(EMPTY, "number", "")
     if isinstance(cell, bool | str):
         text = cell_text(cell)
-        return _Shown(text, "right" if right else "long" if len(text) > LONG else "")
+        return _Shown(text, "right" if right else "long" if len(text) > LONG else "short" if len(text) <= SHORT else "")
     missing = isinstance(cell, float) and math.isnan(cell)
     return _Shown(cell_text(cell, digits), "number", "" if missing else cell)
 

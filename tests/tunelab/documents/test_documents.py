@@ -167,7 +167,7 @@ def test_cells_without_value_sort_apart() -> None:
 def test_texts_in_a_column_of_numbers_stand_below_its_head() -> None:
     html = table(["a", "b"], [["x", 1.5], ["y", "none"]])
     assert '<td class="right">none</td>' in html
-    assert "<td>x</td>" in html
+    assert '<td class="short">x</td>' in html
 
 
 def test_the_caption_of_a_wide_figure_does_not_scroll_away() -> None:
