@@ -95,7 +95,8 @@ def _curve_figure(effort: EqualEffort) -> Figure:
     ]
     layout = {
         "xaxis": {"title": {"text": tr("settings tried, N")}, "dtick": 1},
-        "yaxis": {"title": {"text": tr("{metric} of the chosen setting, nats", metric=title(METRIC))}},
+        "yaxis": {"title": {"text": tr("{metric}, nats", metric=title(METRIC))}},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
     return Figure(lines, layout, tr("Best of N by method: read upwards at one N; lower is nearer to human text."))
 
