@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
@@ -249,16 +250,15 @@ def test_transfer_from_published_weights_beats_training_from_scratch(
     splits = task.load()
     fresh = sorted(write_symbols(tmp_path / "fresh", 30, seed=1).rglob("*.png"))
     truth = np.array([path.parent.name for path in fresh])
-    accuracy = {}
-    for family in ("scratch", "transfer"):
+    accuracy: dict[str, list[float]] = {"scratch": [], "transfer": []}
+    for family, seed in itertools.product(accuracy, range(3)):  # one seed alone moves it by a tenth
         config = task.space().config({**task.reference, "family": family})
-        reports = task.fit(config, splits.training, 0, max_epochs=task.facts.max_epochs)
         best, weights = math.inf, {}
-        for report in reports:
+        for report in task.fit(config, splits.training, seed, max_epochs=task.facts.max_epochs):
             if report.val_loss < best:
                 assert report.weights is not None
                 best, weights = report.val_loss, {name: value.clone() for name, value in report.weights.items()}
         model = task.predictor(config, weights, splits)
         predicted = model.predict(np.stack([model.read_image(path.read_bytes()) for path in fresh]))["prediction"]
-        accuracy[family] = float((predicted.to_numpy() == truth).mean())
-    assert accuracy["transfer"] > accuracy["scratch"] + 0.03, accuracy
+        accuracy[family].append(float((predicted.to_numpy() == truth).mean()))
+    assert np.mean(accuracy["transfer"]) > np.mean(accuracy["scratch"]) + 0.03, accuracy
