@@ -136,12 +136,18 @@ class SweepRuns(Deletions):
             (Path(folder) / CONFIG_FILE).write_text(_config(result), encoding="utf-8")
             self.client.log_artifacts(run_id, folder)
         for key, value in experiment_tags(result).items():
-            self.client.set_experiment_tag(run.info.experiment_id, key, value)
+            self._tag_experiment(run.info.experiment_id, key, value)
         if best is not None and best.run_id:
             trial = next(trial for trial in result.trials if trial.number == best.trial)
             note = winner_note(result, run.info.experiment_id)[:TAG_LIMIT]
             name = trial_run_name(result.name, trial, winner=True)
             self.log_metrics(best.run_id, {}, {"mlflow.note.content": note, "mlflow.runName": name})
+
+    def _tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
+        try:
+            self.client.set_experiment_tag(experiment_id, key, value)
+        except MlflowException:  # another sweep inserted it in this moment; now it is there to be updated
+            self.client.set_experiment_tag(experiment_id, key, value)
 
     def end_sweep(self, parent_run_id: str, status: str) -> None:
         """End the parent run: ``"FINISHED"``, ``"KILLED"`` when the sweep was cut short, or ``"FAILED"``."""

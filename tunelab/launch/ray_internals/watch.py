@@ -22,7 +22,8 @@ from tunelab.system.errors import RayLost
 LOOK_SECONDS = 0.2
 CLUSTER_LOOKS = 10  # looks at a cluster on other machines, one in this many: each is a connection
 CONNECT_SECONDS = 5.0
-END_SECONDS = 10.0  # for Tune to end when it is told to, and for Ray's driver part to let go
+TUNE_SECONDS = 30.0  # for Tune to end when it is told to, on a busy machine
+END_SECONDS = 10.0  # for Ray's driver part to let go
 PARTS = ("gcs_server", "raylet")
 
 
@@ -40,19 +41,22 @@ def run_watched(act: Callable[[], object], give_up: Callable[[Exception], object
     """
     lost_part = make_look(ray)
     raised: list[BaseException] = []
+    ended = Event()  # Thread.join, once a signal interrupts it, takes a running thread for ended (Python 3.11, 3.12)
 
     def run() -> None:
         try:
             act()
         except BaseException as problem:  # noqa: BLE001 raised again below
             raised.append(problem)
+        finally:
+            ended.set()
 
-    thread = Thread(target=run, name="trials", daemon=True)
     try:
-        thread.start()
-        while thread.is_alive():
-            thread.join(LOOK_SECONDS)
-            part = lost_part()
+        Thread(target=run, name="trials", daemon=True).start()
+        over = False
+        while not over:
+            over = ended.wait(LOOK_SECONDS)
+            part = lost_part()  # also at the end: Ray's death may be what ended it
             if part:
                 problem = RayLost(f"Ray's process '{part}' ended while trials ran")
                 give_up(problem)
@@ -60,7 +64,8 @@ def run_watched(act: Callable[[], object], give_up: Callable[[Exception], object
                 raise problem
     except KeyboardInterrupt as problem:
         give_up(RayLost(str(problem)))
-        thread.join(END_SECONDS)
+        if not ended.wait(TUNE_SECONDS):
+            forbid_restart(ray)  # else the thread's next call starts another Ray once this one has ended
         raise
     if raised:
         raise raised[0]
