@@ -19,7 +19,7 @@ from trainables import get_task
 from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.run import run_sweep
-from tunelab.search.sampling.optuna_internals import LEARN_FROM, LEARN_FROM_BEST, BoundedStudy
+from tunelab.search.sampling.optuna_internals import LEARN_FROM, LEARN_FROM_BEST, SWITCH, BoundedStudy
 from tunelab.search.sampling.study import StudySampler
 from tunelab.tracking.store import Store
 
@@ -174,6 +174,7 @@ def test_a_proposal_looks_at_a_bounded_number_of_trials() -> None:
 
 def test_tpe_itself_looks_at_no_more_trials_however_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once with its cache and once past it, for trials under way: all of these count."""
+    monkeypatch.setenv(SWITCH, "1")  # whatever the tests run with
     sampler = importlib.import_module("optuna.samplers._tpe.sampler")
     looked_at: list[int] = []
 
