@@ -69,10 +69,15 @@ def digest_facts(digests: Mapping[str, str]) -> dict[str, Cell]:
     return {tr("data digest of {name}", name=name): digest for name, digest in digests.items()}
 
 
-def repeat_section(command: str) -> Section:
-    """Return the part of a report that says how to make it again."""
+def repeat_section(command: str, limit: str = "") -> Section:
+    """Return the part of a report that says how to make it again.
+
+    Args:
+        command: That made it.
+        limit: Why another run gives other numbers; empty where ``tunelab bench verify`` compares them.
+    """
     check = tr("To check that it gives the same: {command}", command="tunelab bench verify FOLDER")
-    return Section(tr("Repeat it"), [Code(command), Text(check)])
+    return Section(tr("Repeat it"), [Code(command), Text(limit or check)])
 
 
 def changed_origin(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

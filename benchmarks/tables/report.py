@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from benchmarks.harness.provenance import digest_facts, provenance_facts
+from benchmarks.harness.provenance import digest_facts, provenance_facts, repeat_section
 from benchmarks.optimism.report import summarize
 from benchmarks.optimism.simulate import Measured
 from benchmarks.search.report import critical_difference_figure
 from benchmarks.tables.run import TablesResults
 from benchmarks.tables.systems import OURS
-from tunelab.documents.blocks import Cell, Code, Document, Section, Table, Text
+from tunelab.documents.blocks import Cell, Document, Section, Table, Text
 from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.text import format_number
 from tunelab.system.language import tr
@@ -39,9 +39,8 @@ def make_tables_document(results: TablesResults) -> Document:
         Section(tr("Tables"), [_table(results)]),
         *_expected_losses(results),
         Section(tr("How it was measured"), [Text(_how(results))]),
-        Section(
-            tr("Repeat it"),
-            [Code(provenance["command"]), Text(tr("What a system reaches within a time is not reproduced exactly."))],
+        repeat_section(
+            provenance["command"], limit=tr("What a system reaches within a time is not reproduced exactly.")
         ),
     ]
     subtitle = tr(
@@ -114,32 +113,33 @@ def _interval(results: TablesResults, table: str, system: str, rising: bool) -> 
     if found.low is None or found.high is None:
         return ""
     low, high = (1 - found.high, 1 - found.low) if rising else (found.low, found.high)
+    return _range(low, high)
+
+
+def _range(low: float, high: float) -> str:
     return tr("{low} to {high}", low=format_number(low), high=format_number(high))
 
 
 def _expected_losses(results: TablesResults) -> list[Section]:
     """Return what the searches expected on new rows beside what the test rows gave; nothing where none says so."""
     found = [
-        (score, _in_test_losses(score.table, score.seed, score.optimism))
-        for score in results.scores
-        if score.optimism is not None and score.optimism.test_loss
+        (score, score.optimism) for score in results.scores if score.optimism is not None and score.optimism.test_loss
     ]
     if not found:
         return []
+    measured = [_in_test_losses(score.table, score.seed, optimism) for score, optimism in found]
     rows: list[list[Cell]] = [
         [
-            *(score.table, score.seed, score.optimism.val_loss, score.optimism.expected),
-            tr("{low} to {high}", low=format_number(score.optimism.low), high=format_number(score.optimism.high)),
-            *(score.optimism.test_loss, tr("yes") if measured.covered else tr("no")),
+            *(score.table, score.seed, optimism.val_loss, optimism.expected, _range(optimism.low, optimism.high)),
+            *(optimism.test_loss, tr("yes") if one.covered else tr("no")),
         ]
-        for score, measured in found
-        if score.optimism is not None
+        for (score, optimism), one in zip(found, measured, strict=True)
     ]
     columns = [
         *(tr("table"), tr("seed"), tr("validation loss"), tr("expected loss"), tr("95 % interval"), tr("test loss")),
         tr("in the interval"),
     ]
-    summary = summarize([measured for _, measured in found])
+    summary = summarize(measured)
     text = tr(
         "The test loss lies in the interval of the loss to be expected in {covered} of {count} searches. On average it "
         "differs from the winner's validation loss by {bias:+.1%} (± {error:.1%}) and from the expected loss by "

@@ -41,7 +41,7 @@ def run_watched(act: Callable[[], object], give_up: Callable[[Exception], object
     """
     lost_part = make_look(ray)
     raised: list[BaseException] = []
-    ended = Event()  # Thread.join, once a signal interrupts it, takes a running thread for ended (Python 3.11, 3.12)
+    ended = Event()  # not Thread.join: interrupted by a signal, it marks a running thread as ended (Python 3.11)
 
     def run() -> None:
         try:

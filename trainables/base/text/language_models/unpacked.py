@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 GGUF_MODELS = "gguf"  # folder of the cache
 UNPACKED_BY = ("transformers", "gguf")
 PARTIAL = ".partial-"  # beginning of the name of a folder that is being written
-ABANDONED = 3_600.0  # seconds after which nobody writes into such a folder
+ABANDONED = 3_600.0  # seconds after which such a folder is not being written any more
 DISK_SHARE = 0.5  # of the free disk space that one model may take
 ONE_FILE = "100TB"  # no shards
 
