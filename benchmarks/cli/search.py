@@ -20,7 +20,7 @@ Tasks = Annotated[
 Methods = Annotated[
     str | None,
     typer.Option(
-        help="SAMPLER+SCHEDULER, with commas: tpe, random; asha, none; others by name from Optuna or Ray. With "
+        help="SAMPLER+SCHEDULER, with commas: curves, tpe, random; asha, none; others by name from Optuna or Ray. With "
         "--tables also SyneTune-ASHA, SyneTune-CQR, SyneTune-BOHB, SMAC3-Hyperband, NePS-ASHA, NePS-Hyperband, "
         "NePS-PriorBand where the package is installed."
     ),

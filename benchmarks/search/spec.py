@@ -10,7 +10,7 @@ from trainables import get_task, task_classes
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 
 TASKS = ("wine", "heart_disease", "boston_housing", "auto_mpg")
-METHODS = ("tpe+asha", "tpe+none", "random+asha", "random+none")
+METHODS = ("curves+asha", "tpe+asha", "tpe+none", "random+asha", "random+none")
 REHEARSED = 3  # trials
 FULL_TRIALS = 12  # a run's budget: the epochs of this many trials at full length
 
@@ -20,7 +20,7 @@ class Method:
     """A sampler with a scheduler.
 
     Attributes:
-        sampler: ``tpe``, ``random``, or a name from Optuna or Ray, e.g. ``GPSampler``, ``HyperOptSearch``.
+        sampler: ``curves``, ``tpe``, ``random``, or a name from Optuna or Ray, e.g. ``GPSampler``, ``HyperOptSearch``.
         scheduler: ``asha``, ``asha@3`` with a grace period of 3 epochs, ``none``, or a name from Optuna or Ray, e.g.
             ``MedianPruner``, ``HyperBandScheduler``.
     """

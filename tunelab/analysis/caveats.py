@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from trainables.base.kinds.kind import RowKind
+from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.advice import gain_text
 from tunelab.analysis.outcome import not_confirmed
 from tunelab.records.result import TIME_BUDGET, SweepResult
@@ -12,6 +14,8 @@ from tunelab.search.stopping import AUTO, StopRule, expected_gain
 from tunelab.system.language import tr
 from tunelab.system.texts import tr_text
 
+FEW_ROWS = 20  # of a split: an accuracy of 0.8 then has a standard error of 0.09 or more, sqrt(0.8 * 0.2 / 20)
+
 
 def caveats(result: SweepResult) -> list[str]:
     """List verdicts of confirmation and audit, repeated openings of the test split, the cost of deterministic order."""
@@ -19,7 +23,7 @@ def caveats(result: SweepResult) -> list[str]:
     lines = [tr_text(part.verdict) for part in parts if part is not None]
     if result.optimism is not None:
         lines.append(tr_text(result.optimism.sentence))
-    lines += [*_cut_short(result), *_never_predicted(result)]
+    lines += [*_cut_short(result), *_few_rows(result), *_never_predicted(result)]
     if result.best is not None and result.confirmation is None and result.front is None:
         lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
@@ -78,6 +82,22 @@ def _cut_short(result: SweepResult) -> list[str]:
             "The time budget ended before {trials} did: the best epoch so far counts. A longer --time-budget, or "
             "`tunelab resume`, may find better.",
             trials=named,
+        )
+    ]
+
+
+def _few_rows(result: SweepResult) -> list[str]:
+    """Say that the order of the trials is mostly chance where few rows decided it."""
+    rows, test_rows = result.data.validation_rows, result.data.test_rows
+    is_by_rows = isinstance(kind_of(result.facts.kind), RowKind)
+    if result.best is None or not is_by_rows or result.cross_validation is not None or rows >= FEW_ROWS:
+        return []
+    return [
+        tr(
+            "Warning: the validation split has {rows} rows and the test split {test_rows}. With so few, the order of "
+            "the trials and the scores are mostly chance; more rows help more than more trials.",
+            rows=rows,
+            test_rows=test_rows,
         )
     ]
 

@@ -12,8 +12,8 @@ from benchmarks.search.arena.tables import pick_tasks, read_tables
 from search_spaces import UserError
 
 METHODS = (
-    *("tpe+asha", "random+asha", "random+none", "tpe+SuccessiveHalvingPruner", "tpe+HyperbandPruner"),
-    "OptunaSearch+ASHAScheduler",
+    *("curves+asha@3", "tpe+asha@3", "tpe+asha", "random+asha@3", "random+asha", "random+none"),
+    *("tpe+SuccessiveHalvingPruner", "tpe+HyperbandPruner", "OptunaSearch+ASHAScheduler"),
 )
 FULL_TRAININGS = (5, 10, 20)
 WORKERS = (1, 8, 32)

@@ -36,3 +36,13 @@ def test_a_result_of_a_search_that_the_time_budget_cut_says_so() -> None:
     assert not any("so far" in line for line in caveats(at_a_rung))
     whole = replace(result, trials=(replace(TRIAL, status=TrialStatus.FINISHED),))
     assert not any("so far" in line for line in caveats(whole))
+
+
+def test_few_validation_rows_are_said_to_decide_little() -> None:
+    result = replace(made_up_result([TRIAL], get_task("wine").facts), best=Best.from_trial(TRIAL))
+    few = replace(result, data=replace(result.data, validation_rows=5, test_rows=6))
+    assert any("the validation split has 5 rows and the test split 6. With so few" in line for line in caveats(few))
+    enough = replace(result, data=replace(result.data, validation_rows=20, test_rows=6))
+    assert not any("With so few" in line for line in caveats(enough))
+    generator = replace(few, facts=get_task("mnist_gan").facts)
+    assert not any("With so few" in line for line in caveats(generator))
