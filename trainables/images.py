@@ -34,6 +34,7 @@ TRANSFER_REFERENCE: dict[str, bool | int | float | str] = {
     "transfer_dropout": 0.2,
     "transfer_weight_decay": 1e-2,
 }
+FEW_A_CLASS = 100  # pictures; up to 64 a class, transfer is ahead by a tenth of accuracy (test_images_transfer.py)
 BASELINE_SIDE = 16  # pixels of what baselines read: with more they take longer and are no better
 
 
@@ -144,7 +145,7 @@ class Images(Task):
         check_rows(len(pictures.labels))
         digests = _digests(pictures.pixels)
         rows = split_distinct(digests, split_seed, pictures.labels)
-        self._notes = (*pictures.notes, *unlike_copies(digests, pictures.labels))
+        self._notes = (*pictures.notes, *unlike_copies(digests, pictures.labels), *self._advice())
         parts = {
             name: RawSplit(pictures.pixels[part], pictures.labels[part])
             for name, part in (("train", rows.train), ("val", rows.validation), ("test", rows.test))
@@ -170,6 +171,15 @@ class Images(Task):
             train=parts["train"],
             validation=parts["val"],
             test=SealedTest(parts["test"]),
+        )
+
+    def _advice(self) -> tuple[str, ...]:
+        """Return a hint at pretrained weights where pictures are few and none are given."""
+        if self.weights is not None or self._count >= FEW_A_CLASS * len(self._classes):
+            return ()
+        return (
+            "With few pictures a class, learning from a network that has seen many others is more accurate: --weights "
+            "FILE takes its weights, a name such as resnet18 fetches torchvision's.",
         )
 
     def _pretrained(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -206,6 +206,7 @@ def test_pictures_of_other_formats_and_copies_in_several_classes_are_said(tmp_pa
     notes = " ".join(task.description()["notes"])
     assert "Left out files of formats that are not read: .heic (1)." in notes
     assert "Pictures lie in more than one class (1)" in notes
+    assert "With few pictures a class, learning from a network that has seen many others is more accurate" in notes
 
 
 def test_copies_that_leave_too_few_pictures_are_refused(tmp_path: Path) -> None:
@@ -276,7 +277,7 @@ def test_what_archives_of_macos_add_is_no_picture(tmp_path: Path) -> None:
     task = Images(root, side=SIDE)
     task.load()
     assert task.description()["classes"] == {"circle": 8, "square": 8, "triangle": 8}
-    assert task.description()["notes"] == []
+    assert _notes_of_files(task) == []
 
 
 def test_odd_pictures_are_read_and_links_that_lead_nowhere_are_not(tmp_path: Path) -> None:
@@ -293,6 +294,10 @@ def test_odd_pictures_are_read_and_links_that_lead_nowhere_are_not(tmp_path: Pat
     (root / "circle" / "round").symlink_to(root)
     task = Images(root, side=SIDE)
     task.load()
-    (note,) = task.description()["notes"]
+    (note,) = _notes_of_files(task)
     assert "Left out 2 of 31 files that cannot be read: 'huge.png', 'zero.png'. The picture has 8,001 x 8,001" in note
     assert task.description()["classes"]["circle"] == 13
+
+
+def _notes_of_files(task: Images) -> list[str]:
+    return [note for note in task.description()["notes"] if not note.startswith("With few pictures a class")]
