@@ -15,8 +15,7 @@ from benchmarks.search.trace import SearchTrace
 from tunelab.documents.blocks import Block, Cell, Document, Figure, Section, Table, Text
 from tunelab.documents.style import COLOURS
 from tunelab.records.text import format_number
-from tunelab.report.axes import shortened
-from tunelab.report.figures import loss_scale
+from tunelab.report.figures import loss_scale, shortened
 from tunelab.system.language import tr
 
 POINTS = 60  # of a curve

@@ -41,3 +41,12 @@ def log_ticks(low: float, high: float) -> list[float]:
     decades = range(math.floor(low), math.ceil(high) + 1)
     found = [float(f"{digit * 10.0**power:.1g}") for power in decades for digit in digits]
     return [tick for tick in found if low - 1e-9 <= math.log10(tick) <= high + 1e-9]
+
+
+def linear_ticks(low: float, high: float, least: float = 0.0) -> list[float]:
+    """Return four to eight round numbers between two, fewer where they would be less than ``least`` apart."""
+    raw = max((high - low) / 5, least)
+    unit = 10 ** math.floor(math.log10(raw))
+    step = next(unit * m for m in (1, 2, 5, 10) if unit * m >= raw)
+    first = math.ceil(low / step - 1e-9)
+    return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]

@@ -11,8 +11,10 @@ from tunelab.analysis.parameter_importance import MIN_TRIALS, parameter_importan
 from tunelab.documents.blocks import Figure
 from tunelab.documents.plotly_json import figure_json
 from tunelab.records.result import SweepResult
-from tunelab.report.figures import curves_figure, history_figure, importance_figure, parallel_figure
 from tunelab.report.front import front_figure
+from tunelab.report.search.importance import importance_figure
+from tunelab.report.search.progress import curves_figure, history_figure
+from tunelab.report.search.space import parallel_figure
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

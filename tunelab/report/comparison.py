@@ -18,8 +18,7 @@ from tunelab.documents.style import COLOURS
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number, format_utc
 from tunelab.records.trial import TrialRecord
-from tunelab.report.axes import shortened
-from tunelab.report.figures import loss_scale
+from tunelab.report.figures import loss_scale, shortened
 from tunelab.report.repeat import repeat_command
 
 NOT_SETTINGS = ("name", "task", "tracking_uri", "storage", "address")

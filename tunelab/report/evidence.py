@@ -1,4 +1,4 @@
-"""What was looked at after the search: fresh seeds, and stopped trials trained to their end."""
+"""What was found of the winner after the search: on fresh seeds, by folds, and the loss to expect on new rows."""
 
 from __future__ import annotations
 
@@ -114,33 +114,3 @@ def expected_loss_section(result: SweepResult) -> Section | None:
     return Section(
         tr("Loss to be expected"), [Note(tr_text(found.sentence)), Text(text), Table(columns, rows, marked=(1,))]
     )
-
-
-def audit_section(result: SweepResult) -> Section | None:
-    """Return the section on some stopped trials, trained to the end."""
-    found, measure = result.audit, result.measure
-    if found is None:
-        return None
-    columns = [
-        *(tr("trial"), tr("stopped at epoch"), tr("{metric} there", metric=measure.name)),
-        *(tr("{metric} at full budget", metric=measure.name), tr("same until there")),
-    ]
-    rows: list[list[Cell]] = [
-        [
-            *(str(r.trial), r.rung, measure.value(r.rung_val_loss)),
-            *(None if r.final_val_loss is None else measure.value(r.final_val_loss), r.same_until_rung),
-        ]
-        for r in found.rows
-    ]
-    text = tr(
-        "The winner's {metric} is {value}. {compared} trials, audited "
-        "and finished, are ranked at epoch {level} and at the end. By the share of the audited, about "
-        "{lost} of all stopped trials would have beaten the winner.",
-        metric=measure.name,
-        value=format_number(measure.value(found.winner_val_loss)),
-        compared=found.compared,
-        level=found.level,
-        lost=format_number(found.estimated_lost, 3),
-    )
-    blocks: list[Block] = [Note(tr_text(found.verdict), warning=found.flagged), Text(text), Table(columns, rows)]
-    return Section(tr("Audit of early stopping"), blocks)

@@ -12,8 +12,7 @@ from tunelab.records.front import ParetoFront, PointOutcome
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_interval
 from tunelab.records.trial import TrialRecord
-from tunelab.report.axes import shortened
-from tunelab.report.figures import Trace, point_text
+from tunelab.report.figures import Trace, point_text, shortened
 from tunelab.report.limits import most_trials, thinned, thinned_text
 from tunelab.system.language import tr, tr_term
 

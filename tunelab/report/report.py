@@ -21,11 +21,15 @@ from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_utc
-from tunelab.report.evidence import audit_section, confirmation_section, cross_validation_section, expected_loss_section
+from tunelab.report.evidence import confirmation_section, cross_validation_section, expected_loss_section
 from tunelab.report.front import front_section
 from tunelab.report.repeat import provenance, repeat_section
 from tunelab.report.scores import baselines_section, published_section, test_section
-from tunelab.report.search import advice_section, curve_sections, importance_section, savings_section, space_sections
+from tunelab.report.search.advice import advice_section
+from tunelab.report.search.early_stopping import audit_section, savings_section
+from tunelab.report.search.importance import importance_section
+from tunelab.report.search.progress import curve_sections
+from tunelab.report.search.space import space_sections
 from tunelab.report.trials import best_section, failures_section, trials_section
 from tunelab.report.use import use_section
 from tunelab.report.verdict import verdict_section

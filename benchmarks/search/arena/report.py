@@ -10,7 +10,7 @@ from benchmarks.search.arena.run import ArenaResults
 from benchmarks.search.report import critical_difference_figure, verdict
 from tunelab.documents.blocks import Block, Cell, Document, Figure, Section, Table, Text
 from tunelab.documents.style import COLOURS
-from tunelab.report.axes import shortened
+from tunelab.report.figures import shortened
 from tunelab.system.language import tr, tr_plural, tr_term
 
 POINTS = 40  # of a curve over the budget

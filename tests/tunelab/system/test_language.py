@@ -29,8 +29,8 @@ from tunelab.analysis.members import MEMBER_COLUMNS
 from tunelab.display.live_table import CELLS
 from tunelab.records.front import PointOutcome
 from tunelab.records.trial import TrialStatus
-from tunelab.report.axes import UNUSED
 from tunelab.report.front import GROUPS
+from tunelab.report.search.axes import UNUSED
 from tunelab.system.language import language, tr, tr_plural, tr_term, use_language
 
 MESSAGES = {"tr": 1, "tr_plural": 2}  # how many of its arguments are messages, by function

@@ -9,8 +9,10 @@ from typing import Any
 
 from search_spaces.space import choices_of
 from search_spaces.values import label_of
-from tunelab.figures.ticks import log_ticks, wants_log
+from tunelab.figures.ticks import linear_ticks, log_ticks, wants_log
+from tunelab.records.result import SweepResult
 from tunelab.records.text import format_tick
+from tunelab.report.figures import shortened
 from tunelab.system.language import tr_term
 
 ABSENT = object()  # the value of a parameter that a trial does not use; None may be a choice
@@ -68,6 +70,12 @@ class Axis:
         return [shortened(bottom - air), shortened(self.high + air)]
 
 
+def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:
+    """Return axes of parameters of the space, over the trials with a result."""
+    trials = result.ranked()
+    return [axis_of(name, result.space[name], [t.params.get(name, ABSENT) for t in trials]) for name in names]
+
+
 def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[Any]) -> Axis:
     """Return a parameter's axis.
 
@@ -95,17 +103,3 @@ def axis_of_losses(name: str, losses: Iterable[float]) -> Axis:
     log = wants_log(found)
     low, high = (math.log10(min(found)), math.log10(max(found))) if log else (min(found), max(found))
     return Axis(name, log, (), low, high if high > low else low + 1.0, False)
-
-
-def linear_ticks(low: float, high: float, least: float = 0.0) -> list[float]:
-    """Return four to eight round numbers between two, fewer where they would be less than ``least`` apart."""
-    raw = max((high - low) / 5, least)
-    unit = 10 ** math.floor(math.log10(raw))
-    step = next(unit * m for m in (1, 2, 5, 10) if unit * m >= raw)
-    first = math.ceil(low / step - 1e-9)
-    return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def shortened(value: float) -> float:
-    """Return five significant digits: enough for a figure, and the same on every machine."""
-    return float(f"{value:.5g}")
