@@ -150,7 +150,7 @@ def _how(results: ArenaResults) -> str:
         "the lowest validation loss that any trial had shown by then, and of the test loss at the same epoch of that "
         "trial, scaled so that 0 is the best known loss of the task and 1 the worst (TaskSet: an untrained network). "
         "A table is searched by its rows: a proposal becomes the nearest row that the search has not used. Paused "
-        "trials continue where they were, at no cost. Repetitions have the same seeds for all methods. A block is one "
-        "repetition on one task.",
+        "trials continue where they were, at no cost. Each repetition on each task has its own seeds, the same for all "
+        "methods, and is a block.",
         budgets=budgets,
     )

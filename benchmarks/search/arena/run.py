@@ -120,10 +120,14 @@ def run_arena(spec: ArenaSpec, folder: Path, notify: Notify) -> ArenaResults:
 
 
 def simulate(spec: ArenaSpec, task: CurveTask, workers: int, repetition: int, method: str) -> ArenaTrace:
-    """Return one search; equal repetitions of all methods have equal seeds. One thread of torch."""
+    """Return one search; a repetition on a task has equal seeds for all methods. One thread of torch.
+
+    Each task has seeds of its own: many share a space, and would else begin with the same random trials, whose luck
+    would then count once a task.
+    """
     budget = max(spec.full_trainings) * task.length.max_epochs
     with cpu_threads(1):
-        searcher = make_searcher(method, task, derive_seed(spec.seed, "repetition", repetition))
+        searcher = make_searcher(method, task, derive_seed(spec.seed, task.name, repetition))
         simulation = Simulation(task, searcher, workers, budget)
         simulation.run()
     return simulation.trace(method, repetition)
