@@ -32,3 +32,14 @@ def test_where_a_change_goes_is_said_in_whole_paths() -> None:
 )
 def test_a_name_is_in_the_file_that_is_said(name: str, place: str) -> None:
     assert re.search(rf"^\s*(?:class |def )?{name}\b", (ROOT / place).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_no_folder_has_more_modules_than_one_can_keep_in_mind() -> None:
+    counts = {
+        folder: len([file for file in folder.glob("*.py") if file.name != "__init__.py"])
+        for package in PACKAGES
+        for folder in [ROOT / package, *(ROOT / package).rglob("*/")]
+        if folder != ROOT / "search_spaces"  # a file a task
+    }
+    assert len(counts) > 40
+    assert {str(folder.relative_to(ROOT)): count for folder, count in counts.items() if count > 17} == {}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trainables.base.contract.data import RawSplit, Splits, TrainingData
     from trainables.base.contract.splits import RowSplit
     from trainables.base.contract.task import Config, EpochReport
-    from trainables.base.tables.columns import Columns
+    from trainables.base.tables.columns.selection import Columns
     from trainables.base.tables.series.grid import OneSeries
     from trainables.base.tables.series.predictor import SeriesPredictor
 
@@ -114,7 +114,7 @@ class Series(TabularTask):
 
     def _take_on(self, frame: pd.DataFrame) -> None:
         """Set what a task says of itself from what the series turned out to be."""
-        from trainables.base.tables.series.naive import best_start, fitted_smoothing
+        from trainables.base.tables.series.baselines.naive import best_start, fitted_smoothing
         from trainables.base.tables.series.rows import CARRIED, UNREAD, lag_columns
 
         columns, rows = lag_columns(self._layout), len(frame)
@@ -146,7 +146,7 @@ class Series(TabularTask):
         return {**self.__dict__, "_frame": None}
 
     def columns(self) -> Columns:
-        from trainables.base.tables.columns import Columns
+        from trainables.base.tables.columns.selection import Columns
 
         return Columns(tuple(self.numeric), tuple(self.categorical))
 
@@ -232,8 +232,8 @@ class Series(TabularTask):
         import numpy as np
 
         from trainables.base.tables.reading.file import read_table_file
+        from trainables.base.tables.series.baselines.smoothing import NAME, smoothed
         from trainables.base.tables.series.rows import NAIVE
-        from trainables.base.tables.series.smoothing import NAME, smoothed
 
         middle = float(np.median(splits.train.targets))  # where the series does not reach back so far
         there = {name: column for name, column in NAIVE.items() if column in inputs.columns}

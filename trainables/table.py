@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trainables.base.contract.data import Splits
     from trainables.base.contract.splits import RowSplit
     from trainables.base.kinds.kind import TargetTransform
-    from trainables.base.tables.columns import Columns
+    from trainables.base.tables.columns.selection import Columns
 
 CONSTANT = "has one value in the training rows"
 TRANSFORMS = ("none", "log", "robust")
@@ -225,7 +225,7 @@ class Table(TabularTask):
 
     def _parted(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
         from trainables.base.contract.splits import split_groups, split_named, split_time
-        from trainables.base.tables.column import order_in_time
+        from trainables.base.tables.columns.column import order_in_time
 
         if self.split_column is not None:
             return split_named(frame[self.split_column].to_numpy(), self.split_column)

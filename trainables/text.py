@@ -126,8 +126,8 @@ class Text(Task):
         """Return texts and targets of the rows that have both; raise ``UserError`` when they cannot be learned."""
         from trainables.base.contract.splits import check_rows
         from trainables.base.kinds.registry import row_kind
+        from trainables.base.tables.columns.text_column import check_texts, text_notes
         from trainables.base.tables.target import clean_target, infer_target
-        from trainables.base.tables.text_column import check_texts, text_notes
 
         check_texts(table[self.text])
         found = infer_target(table[self.target], self._kind, keep_rare=False)
@@ -247,13 +247,13 @@ class Text(Task):
 
     def features(self, splits: Splits, inputs: Any) -> np.ndarray:
         """Return the main directions of TF-IDF of character sequences, (n, directions)."""
-        from trainables.base.tables.text_features import clean_text, text_features
+        from trainables.base.tables.columns.text_features import clean_text, text_features
 
         return text_features(_fitted(self, splits), clean_text(inputs[self.text]))
 
     def plain_features(self, splits: Splits) -> Callable[[Any], Any]:
         """Return TF-IDF of character sequences within words, a sparse matrix: what a linear model of texts reads."""
-        from trainables.base.tables.text_features import clean_text
+        from trainables.base.tables.columns.text_features import clean_text
 
         vectorizer = _fitted(self, splits).steps[0][1]
         return lambda inputs: vectorizer.transform(clean_text(inputs[self.text]))
@@ -279,7 +279,7 @@ _FITTED: dict[str, Pipeline] = {}  # by the data's digest; one data set at a tim
 
 def _fitted(task: Text, splits: Splits) -> Pipeline:
     """Return what baselines read texts with, fitted on the training rows once."""
-    from trainables.base.tables.text_features import clean_text, fit_text
+    from trainables.base.tables.columns.text_features import clean_text, fit_text
 
     digest = splits.training.digest
     if digest not in _FITTED:

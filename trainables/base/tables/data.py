@@ -12,8 +12,8 @@ from trainables.base.contract.data import RawSplit, SealedTest, Splits, Training
 from trainables.base.contract.splits import RowSplit
 from trainables.base.kinds.kind import Kind, TargetTransform
 from trainables.base.kinds.registry import row_kind
-from trainables.base.tables.categories import CategoryEncoding, target_signals
-from trainables.base.tables.columns import Columns
+from trainables.base.tables.columns.categories import CategoryEncoding, target_signals
+from trainables.base.tables.columns.selection import Columns
 from trainables.base.tables.inputs import TableInputs, encode_rows
 from trainables.base.tables.preprocessing import NumericTransform, TablePreprocessing
 

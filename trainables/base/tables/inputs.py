@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-    from trainables.base.tables.categories import CategoryEncoding
+    from trainables.base.tables.columns.categories import CategoryEncoding
     from trainables.base.tables.preprocessing import TablePreprocessing
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from trainables.base.tables.columns import Columns
+from trainables.base.tables.columns.selection import Columns
 
 PROBED = 2_000  # rows that are looked at
 MIN_ROWS, ROWS_PER_COLUMN = 20, 3  # fewer rows fit by accident

@@ -17,7 +17,7 @@ from trainables.base.kinds.classification import THRESHOLD
 from trainables.base.kinds.kind import Kind
 from trainables.base.kinds.metrics import best_threshold
 from trainables.base.kinds.registry import row_kind
-from trainables.base.tables.categories import CategoryEncoding
+from trainables.base.tables.columns.categories import CategoryEncoding
 from trainables.base.tables.families.registry import family_of
 from trainables.base.tables.index_levels import with_index_levels
 from trainables.base.tables.inputs import TableInputs, encode_rows

@@ -23,9 +23,9 @@ from search_spaces.errors import UserError
 from trainables.base.contract.files.bounded_input import check_archive
 from trainables.base.contract.files.damage import read_object, reading
 from trainables.base.tables.cells.dates import days_since_1970, infer_date_order
-from trainables.base.tables.columns import Columns
+from trainables.base.tables.columns.selection import Columns
+from trainables.base.tables.columns.text_features import clean_text, fit_text, text_features
 from trainables.base.tables.reading.layout import unique_names
-from trainables.base.tables.text_features import clean_text, fit_text, text_features
 
 # Rarer values of a column share one indicator. A column has as many as fit in memory beside the rows.
 MIN_CATEGORIES, MAX_CATEGORIES, INDICATOR_CELLS = 50, 1_000, 20_000_000

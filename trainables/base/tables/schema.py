@@ -11,8 +11,8 @@ from search_spaces.errors import UserError, unknown
 from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.cells.missing import code_text, infer_codes
-from trainables.base.tables.column import TREATMENTS, ColumnRole, chosen_role, infer_role
-from trainables.base.tables.columns import SORTS, Columns, category_text
+from trainables.base.tables.columns.column import TREATMENTS, ColumnRole, chosen_role, infer_role
+from trainables.base.tables.columns.selection import SORTS, Columns, category_text
 from trainables.base.tables.leaks import find_leak
 from trainables.base.tables.target import Target, clean_target, code_notes, infer_target
 

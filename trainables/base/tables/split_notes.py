@@ -6,7 +6,7 @@ import pandas as pd
 
 from trainables.base.contract.splits import fewest_held_out
 from trainables.base.kinds.classification import RARE
-from trainables.base.tables.columns import Columns
+from trainables.base.tables.columns.selection import Columns
 from trainables.base.tables.preprocessing import TablePreprocessing
 
 

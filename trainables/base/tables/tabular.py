@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from trainables.base.contract.splits import RowSplit
     from trainables.base.kinds.kind import TargetTransform
-    from trainables.base.tables.columns import Columns
+    from trainables.base.tables.columns.selection import Columns
     from trainables.base.tables.inputs import TableInputs
     from trainables.base.tables.predictor import TablePredictor
     from trainables.base.tables.preprocessing import NumericTransform
@@ -63,7 +63,7 @@ class TabularTask(Task):
 
     def columns(self) -> Columns:
         """Return the columns that models read."""
-        from trainables.base.tables.columns import Columns
+        from trainables.base.tables.columns.selection import Columns
 
         return Columns(tuple(self.numeric), tuple(self.categorical), tuple(self.dates))
 
@@ -142,7 +142,7 @@ class TabularTask(Task):
         return matrix(self._inputs(splits, inputs), splits.training.facts)
 
     def _inputs(self, splits: Splits, frame: pd.DataFrame) -> TableInputs:
-        from trainables.base.tables.categories import CategoryEncoding
+        from trainables.base.tables.columns.categories import CategoryEncoding
         from trainables.base.tables.inputs import encode_rows
 
         return encode_rows(frame, splits.preprocessing, CategoryEncoding.from_json(splits.training.facts["categories"]))

@@ -16,7 +16,7 @@ from trainables.base.kinds.registry import kind_of_classes, row_kind
 from trainables.base.tables.cells.dates import MOSTLY
 from trainables.base.tables.cells.missing import NO_LABEL, code_text, doubtful_code, drop_codes, infer_codes, is_word
 from trainables.base.tables.cells.numbers import PLAIN, infer_number_format, read_numbers
-from trainables.base.tables.column import FEW_VALUES, reading, strange_cells
+from trainables.base.tables.columns.column import FEW_VALUES, reading, strange_cells
 
 MAX_CLASSES = 100
 MIN_CLASS_ROWS = 3  # of a class: one for each split

@@ -23,7 +23,7 @@ from trainables.base.tables.cells.dates import (
     read_dates,
 )
 from trainables.base.tables.cells.numbers import CLOCK, COMMA, PLAIN, POINT, infer_number_format, read_numbers
-from trainables.base.tables.column import infer_role, order_in_time
+from trainables.base.tables.columns.column import infer_role, order_in_time
 
 DATES = [  # cells, the order, how the first one reads
     (["2024-03-05", "2024-12-31"], "year first", "2024-03-05"),

@@ -16,7 +16,7 @@ from search_spaces import UserError
 from trainables import TabularTask
 from trainables.base.contract.files import bundled
 from trainables.base.contract.splits import split_groups, split_named, split_rows, split_time
-from trainables.base.tables.columns import Columns
+from trainables.base.tables.columns.selection import Columns
 from trainables.base.tables.preprocessing import TablePreprocessing
 
 TABLES = sorted(

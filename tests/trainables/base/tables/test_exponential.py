@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainables.base.tables.series.exponential import GRID, MIN_INITIAL, Smoothing, fit_smoothing, smoothing_map
+from trainables.base.tables.series.baselines.exponential import (
+    GRID,
+    MIN_INITIAL,
+    Smoothing,
+    fit_smoothing,
+    smoothing_map,
+)
 
 PARAMETERS = Smoothing(level=0.4, trend=0.1, season=0.2, damping=0.9)
 

@@ -11,7 +11,7 @@ import pytest
 
 from search_spaces import UserError
 from trainables.base.prediction_input import predict_table_file
-from trainables.base.tables.columns import Columns
+from trainables.base.tables.columns.selection import Columns
 from trainables.base.tables.predictor import TablePredictor
 from trainables.base.tables.preprocessing import TablePreprocessing
 from trainables.table import Table

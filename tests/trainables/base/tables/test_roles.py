@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from search_spaces import UserError
-from trainables.base.tables.column import infer_role, order_in_time
+from trainables.base.tables.columns.column import infer_role, order_in_time
 from trainables.table import Table
 
 ROWS = 150

@@ -170,7 +170,7 @@ def test_without_statsmodels_a_sentence_says_what_is_missing(
     learned: tuple[Series, Splits], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, splits = learned
-    monkeypatch.setattr("trainables.base.tables.series.smoothing.find_spec", lambda name: None)
+    monkeypatch.setattr("trainables.base.tables.series.baselines.smoothing.find_spec", lambda name: None)
     rows = {row.name: row for row in baselines(task, splits, splits.test.open())}
     assert "pip install 'tunelab[series]'" in rows["exponential smoothing"].note
     assert set(rows["drift"].test) >= {"mae", "rmse", "mase"}

@@ -12,7 +12,7 @@ import pandas as pd
 from search_spaces.errors import UserError
 from trainables.base.tables.cells.missing import drop_codes
 from trainables.base.tables.cells.numbers import read_numbers
-from trainables.base.tables.columns import category_text
+from trainables.base.tables.columns.selection import category_text
 from trainables.base.tables.series.times import Step, local_times, read_times
 
 REGULAR = 0.95  # share of the stamps that must lie on the grid

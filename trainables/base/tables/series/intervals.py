@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from trainables.base.contract.data import RawSplit
+from trainables.base.tables.series.baselines.naive import naive_forecasts
 from trainables.base.tables.series.grid import Layout
-from trainables.base.tables.series.naive import naive_forecasts
 from trainables.base.tables.series.rows import AHEAD
 from trainables.base.tables.series.windows import WINDOW, channels, read_windows, window_length
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from search_spaces.errors import UserError, unknown
 from trainables.base.tables.cells.numbers import PLAIN, read_numbers
-from trainables.base.tables.columns import category_text
+from trainables.base.tables.columns.selection import category_text
 from trainables.base.tables.reading.file import column_list
 from trainables.base.tables.series.grid import Layout
 from trainables.base.tables.series.times import infer_step, local_times, read_times

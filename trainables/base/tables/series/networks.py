@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.base.contract.task import Config
-from trainables.base.tables.series.naive import NOTHING, RELATIVE_TO
+from trainables.base.tables.series.baselines.naive import NOTHING, RELATIVE_TO
 from trainables.base.tables.series.sequences import SequenceFacts
 from trainables.base.training.attention import AttentionBlock
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from trainables.base.contract.data import TrainingData, digest_arrays
 from trainables.base.contract.task import Config
-from trainables.base.tables.series.naive import NOTHING, RELATIVE_TO
+from trainables.base.tables.series.baselines.naive import NOTHING, RELATIVE_TO
 from trainables.base.tables.series.networks import FORECASTERS, MIN_SPREAD
 from trainables.base.tables.series.sequences import SequenceFacts, SeriesInputs, training_inputs
 from trainables.base.training.loop import CENTRE, SPREAD

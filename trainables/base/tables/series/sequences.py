@@ -12,8 +12,8 @@ import pandas as pd
 from trainables.base.contract.data import Splits, TrainingData, digest_arrays
 from trainables.base.kinds.target_scale import TargetScale
 from trainables.base.tables.inputs import TableInputs
+from trainables.base.tables.series.baselines.naive import naive_map
 from trainables.base.tables.series.grid import Layout
-from trainables.base.tables.series.naive import naive_map
 from trainables.base.tables.series.rows import AHEAD, at_the_moment, calendar
 from trainables.base.tables.series.windows import WINDOW, channels, read_windows, window_length
 

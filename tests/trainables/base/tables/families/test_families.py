@@ -172,7 +172,7 @@ def test_many_categories_become_target_statistics_that_know_no_own_target() -> N
     import pandas as pd
 
     from trainables.base.kinds.registry import row_kind
-    from trainables.base.tables.categories import CategoryEncoding, target_signals
+    from trainables.base.tables.columns.categories import CategoryEncoding, target_signals
 
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"city": rng.integers(300, size=600).astype(str), "few": rng.integers(3, size=600)})

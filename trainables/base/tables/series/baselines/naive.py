@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from trainables.base.tables.series.exponential import Smoothing, as_tuple, fit_smoothing, smoothing_map
+from trainables.base.tables.series.baselines.exponential import Smoothing, as_tuple, fit_smoothing, smoothing_map
 from trainables.base.tables.series.grid import Layout
 from trainables.base.tables.series.rows import AHEAD
 from trainables.base.tables.series.windows import WINDOW, channels, read_windows, window_length

@@ -8,7 +8,7 @@ import pandas as pd
 
 from search_spaces.errors import UserError
 from trainables.base.tables.cells.numbers import infer_number_format, read_numbers
-from trainables.base.tables.column import strange_cells
+from trainables.base.tables.columns.column import strange_cells
 
 MOSTLY = 0.95  # share of the texts of which something is said that holds for almost all
 MIN_NAME = 2  # characters of a class whose name is looked for in texts: a single one is in many by chance

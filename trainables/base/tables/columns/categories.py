@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from trainables.base.kinds.kind import RowKind
-from trainables.base.tables.columns import category_text
+from trainables.base.tables.columns.selection import category_text
 
 MANY_VALUES = 20  # distinct categories from which a column also gets target statistics
 MAX_CLASSES = 10  # a target with more of them gets no statistics: there would be one a class
