@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.images.photograph import SUFFIXES, read_photograph
+from trainables.base.images.formats import SUFFIXES
+from trainables.base.images.photograph import read_photograph
 
 PATH_NAMES = ("path", "file", "filename", "image", "파일", "파일명", "경로", "사진")
 LABEL_NAMES = ("label", "class", "target", "라벨", "분류")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from search_spaces.errors import UserError
 from trainables.base.contract.files.bounded_input import read_bounded, read_file
+from trainables.base.images.formats import SUFFIXES as PICTURE_SUFFIXES
 from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES
 
 STREAM = "-"  # standard input or output
 SEED = "seed"
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 TEXT_SUFFIXES = (".txt",)
 SUFFIXES = {"table": TABLE_SUFFIXES, "picture": PICTURE_SUFFIXES, "text": TEXT_SUFFIXES, SEED: ()}
 
