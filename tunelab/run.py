@@ -11,7 +11,8 @@ from tunelab.records.result import SweepResult
 from tunelab.records.spec import SweepSpec
 from tunelab.search.journal import Journal
 from tunelab.setup.folders import make_folder
-from tunelab.setup.resolve import ResolvedSweep, resolve_sweep
+from tunelab.setup.resolve import resolve_sweep
+from tunelab.setup.resolved import ResolvedSweep
 from tunelab.sweep.beginning import begin, earlier_sessions, finished_result
 from tunelab.sweep.conclusion import end, judge
 from tunelab.sweep.loading import LoadingAhead

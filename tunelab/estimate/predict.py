@@ -12,10 +12,10 @@ from trainables import load_data
 from tunelab.confirmation.cross_validation import needs_folds
 from tunelab.estimate.prediction import Measured, Prediction, make_prediction
 from tunelab.estimate.probe import Probe, evaluation_seconds, usual_length
-from tunelab.launch.resources import slots
+from tunelab.launch.resources import slots, with_gpus
 from tunelab.launch.session import ray_running
 from tunelab.records.spec import OFF, SweepSpec
-from tunelab.setup.resolve import resolve_sweep, with_gpus
+from tunelab.setup.resolve import resolve_sweep
 
 
 def predict(spec: SweepSpec) -> Prediction:
@@ -27,7 +27,7 @@ def predict(spec: SweepSpec) -> Prediction:
     began = time.monotonic()
     resolved = resolve_sweep(spec)
     with ray_running(spec.address) as cluster:
-        settled, resources = with_gpus(resolved.spec, cluster, resolved.task)
+        settled, resources = with_gpus(resolved.spec, cluster, resolved.task.facts.kind)
         resolved = replace(resolved, spec=settled)
         capacity = min(spec.concurrency or slots(cluster, resources), slots(cluster, resources))
         splits = load_data(resolved.task, spec.split_seed)

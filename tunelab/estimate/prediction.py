@@ -17,7 +17,7 @@ from tunelab.evaluation.candidates import KEEP_WEIGHTS, kept_weights
 from tunelab.records.spec import ResolvedSpec
 from tunelab.records.text import format_bytes
 from tunelab.search.factory import make_rungs
-from tunelab.setup.resolve import ResolvedSweep
+from tunelab.setup.resolved import ResolvedSweep
 from tunelab.system.machine import process_tree
 
 IMPORT_SECONDS = 3.0  # Python, torch, Ray and MLflow, before anything can be measured

@@ -21,7 +21,7 @@ from tunelab.records.trial import TrialRecord, ranked
 from tunelab.search.factory import make_compute, make_controller
 from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits, Stop
-from tunelab.setup.resolve import ResolvedSweep
+from tunelab.setup.resolved import ResolvedSweep
 from tunelab.system.machine import process_tree
 
 PROBE_TRIALS = 8

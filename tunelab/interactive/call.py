@@ -21,7 +21,8 @@ from tunelab.interactive.result import Build, InteractiveResult
 from tunelab.launch.kept_ray import leave_other
 from tunelab.records.spec import SweepSpec, make_spec
 from tunelab.run import run_resolved
-from tunelab.setup.resolve import InMemory, resolve_sweep
+from tunelab.setup.resolve import resolve_sweep
+from tunelab.setup.resolved import InMemory
 from tunelab.system.language import use_language
 from tunelab.system.texts import tr_text
 from tunelab.tracking.uri import store_home

@@ -10,6 +10,7 @@ from trainables.base.kinds.registry import kind_of
 from tunelab.launch.cluster_address import check_address, given_address
 from tunelab.launch.ray_internals.forks import ray_runs
 from tunelab.launch.session import import_ray, other_machines
+from tunelab.records.spec import ResolvedSpec, SweepSpec
 
 SHARE_GPU = 4  # trials of small models on one GPU when nothing else is asked for
 
@@ -28,6 +29,11 @@ class Resources:
     gpus: float = 0.0
     address: str | None = None
     hang_timeout: float | None = None
+
+    @classmethod
+    def from_spec(cls, spec: SweepSpec) -> Resources:
+        """Return what one trial of a sweep takes."""
+        return cls(spec.cpus_per_trial, spec.gpus_per_trial or 0.0, spec.address, spec.hang_timeout)
 
 
 def check_cluster(resources: Resources) -> None:
@@ -65,6 +71,18 @@ def check_storage(storage: str | None) -> None:
             f"The cluster has workers on other machines ({', '.join(others[:3])}). Give --storage: a folder that all "
             "of them see, or a URI such as s3://bucket/path."
         )
+
+
+def with_gpus(spec: ResolvedSpec, cluster: dict[str, float], kind: str) -> tuple[ResolvedSpec, Resources]:
+    """Return the spec with the GPUs of a trial filled in from the cluster, and what one trial takes.
+
+    Args:
+        spec: with its other defaults filled in.
+        cluster: its resources.
+        kind: the task's.
+    """
+    settled = spec.model_copy(update={"gpus_per_trial": settle_gpus(spec.gpus_per_trial, cluster, kind)})
+    return settled, Resources.from_spec(settled)
 
 
 def settle_gpus(asked: float | None, cluster: dict[str, float], kind: str) -> float:

@@ -9,10 +9,19 @@ from pathlib import Path
 
 from search_spaces.errors import UserError, did_you_mean
 from trainables.base.contract.files.digests import file_digest
-from tunelab.records.spec import OFF
+from tunelab.records.spec import OFF, SweepSpec
 from tunelab.tracking.uri import check_uri, default_tracking_uri, home_of, sqlite_path
 
 FOLDER = "models"  # beside a store: copies of models that other programs read by their folder
+MODEL = "model"  # the option of a task that names a language model
+
+
+def with_local_model(spec: SweepSpec) -> SweepSpec:
+    """Return the spec with the folder of a model that it names as a store does: tasks know folders and hub names."""
+    model = spec.task_options.get(MODEL)
+    if not isinstance(model, str):
+        return spec
+    return spec.model_copy(update={"task_options": {**spec.task_options, MODEL: local_model(model, spec.tracking_uri)}})
 
 
 def local_model(wanted: str, tracking_uri: str | None) -> str:

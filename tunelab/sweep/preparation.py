@@ -13,10 +13,10 @@ from typing import Any
 from trainables import Splits, is_shipped, load_data
 from trainables.base.contract.sending import check_sending
 from tunelab.display.display import Display
-from tunelab.launch.resources import Resources, check_storage, slots
+from tunelab.launch.resources import Resources, check_storage, slots, with_gpus
 from tunelab.launch.session import import_ray, import_tune, ray_running
 from tunelab.setup.folders import make_folder
-from tunelab.setup.resolve import ResolvedSweep, with_gpus
+from tunelab.setup.resolved import ResolvedSweep
 from tunelab.sweep.tracking import SweepTracking
 
 
@@ -78,7 +78,7 @@ def prepared(
 
         with ray_running(spec.address, spec.concurrency, load, keep=keep_ray) as cluster:
             try:
-                settled, resources = with_gpus(spec, cluster, task)
+                settled, resources = with_gpus(spec, cluster, task.facts.kind)
                 check_storage(spec.storage)
                 capacity = slots(cluster, resources)
                 splits, *_ = [one.result() for one in loads]

@@ -22,7 +22,7 @@ from tunelab.search.events import ParentRun
 from tunelab.search.journal import Journal
 from tunelab.search.limits import Stop
 from tunelab.search.replay import Replay
-from tunelab.setup.resolve import ResolvedSweep
+from tunelab.setup.resolved import ResolvedSweep
 from tunelab.system.errors import StoreAway, SweepFailed
 from tunelab.tracking.queue import PATIENCE_SECONDS, TrackingQueue, retry_while_unavailable
 from tunelab.tracking.uri import is_new, scheme_of
