@@ -15,9 +15,9 @@ import pytest
 
 from tunelab.figures.charts import Drawing
 from tunelab.figures.worker import FigureProcess
+from tunelab.launch.ray_import import import_ray
 from tunelab.launch.ray_internals.forks import fork_server
 from tunelab.launch.ray_internals.patches import PRELOADED, WORKER_VARIABLES
-from tunelab.launch.session import import_ray
 
 
 @contextmanager

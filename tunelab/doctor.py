@@ -188,8 +188,9 @@ def _sweeps(home: Path) -> Iterator[Finding]:
 
 def _ray(address: str | None) -> Finding:
     from tunelab.launch.cluster_address import given_address
+    from tunelab.launch.ray_import import import_ray
     from tunelab.launch.ray_internals.patches import LOOPBACK
-    from tunelab.launch.session import import_ray, ray_running
+    from tunelab.launch.session import ray_running
 
     began = time.monotonic()
     with ray_running(address) as cluster:
@@ -208,8 +209,8 @@ def _ray(address: str | None) -> Finding:
 def _private_parts() -> Iterator[Finding]:
     """Return the private parts of other libraries that are used and that the installed versions lack."""
     from trainables.base.training.torch_internals import PARTS as TORCH_PARTS
+    from tunelab.launch.ray_import import import_ray
     from tunelab.launch.ray_internals.parts import PARTS as RAY_PARTS
-    from tunelab.launch.session import import_ray
     from tunelab.search.sampling.optuna_internals import PARTS as OPTUNA_PARTS
 
     import_ray()

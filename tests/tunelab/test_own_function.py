@@ -15,7 +15,7 @@ import tunelab
 from search_spaces import UserError
 from tests.displays import Acting
 from tests.drivers import journal_lines, ray_address, start_driver, wait_until
-from tunelab.launch.session import import_ray
+from tunelab.launch.ray_import import import_ray
 from tunelab.records.trial import TrialStatus
 from tunelab.reproduce import reproduce
 from tunelab.tracking.store import Store

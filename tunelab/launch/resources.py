@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from search_spaces import UserError
 from trainables.base.kinds.registry import kind_of
 from tunelab.launch.cluster_address import check_address, given_address
+from tunelab.launch.ray_import import import_ray
 from tunelab.launch.ray_internals.forks import ray_runs
-from tunelab.launch.session import import_ray, other_machines
 from tunelab.records.spec import ResolvedSpec, SweepSpec
 
 SHARE_GPU = 4  # trials of small models on one GPU when nothing else is asked for
@@ -65,12 +65,20 @@ def check_cluster(resources: Resources) -> None:
 
 def check_storage(storage: str | None) -> None:
     """Raise ``UserError`` when workers run on other machines and nothing says where weights lie for all of them."""
-    others = other_machines()
+    others = _other_machines()
     if storage is None and others:
         raise UserError(
             f"The cluster has workers on other machines ({', '.join(others[:3])}). Give --storage: a folder that all "
             "of them see, or a URI such as s3://bucket/path."
         )
+
+
+def _other_machines() -> list[str]:
+    """Return the addresses of the running Ray's nodes on other machines, sorted."""
+    ray = import_ray()
+    own = ray.get_runtime_context().get_node_id()
+    addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    return sorted(set(addresses.values()) - {addresses.get(own)})
 
 
 def with_gpus(spec: ResolvedSpec, cluster: dict[str, float], kind: str) -> tuple[ResolvedSpec, Resources]:

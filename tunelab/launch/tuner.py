@@ -14,11 +14,11 @@ from typing import Any
 from trainables import METRIC, Task, TrainingData
 from trainables.base.contract.trainable import send_by_value
 from tunelab.launch.adapter import TuneAdapter
+from tunelab.launch.ray_import import import_ray, import_tune
 from tunelab.launch.ray_internals.patches import use_started_workers
 from tunelab.launch.ray_internals.watch import run_watched
 from tunelab.launch.resources import Resources, slots
-from tunelab.launch.session import import_ray, import_tune, session_folder
-from tunelab.launch.worker_logs import WorkerStderr
+from tunelab.launch.worker_logs import WorkerStderr, logs_folder
 from tunelab.search.source import TrialSource
 from tunelab.system.scratch import scratch_folder
 
@@ -47,7 +47,7 @@ def run_trials(source: TrialSource, task: Task, data: TrainingData, resources: R
     actors = min(concurrency, slots(ray.cluster_resources(), resources))
     use_started_workers()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(actors)  # Tune would start them one after another
-    adapter = TuneAdapter(source, actors, resources.hang_timeout, WorkerStderr(session_folder() / "logs"))
+    adapter = TuneAdapter(source, actors, resources.hang_timeout, WorkerStderr(logs_folder()))
     with scratch_folder() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Tune's advice about its own snapshots and loggers
         run_watched(_make_tuner(tune, actor, adapter, folder).fit, adapter.fail, ray)

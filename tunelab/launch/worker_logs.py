@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from search_spaces.errors import bounded_text
+from tunelab.launch.ray_import import import_ray
 from tunelab.system.redaction import without_secrets
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # Ray colours its messages
@@ -14,11 +15,19 @@ LIMIT = 4_000  # bytes kept of one trial's stderr, the last ones
 PID = re.compile(r"\bpid[:=]\s*(\d+)")
 
 
+def logs_folder() -> Path:
+    """Return the log folder of the running Ray's session on this machine."""
+    ray = import_ray()
+    own = ray.get_runtime_context().get_node_id()
+    socket_name = next(node["RayletSocketName"] for node in ray.nodes() if node["NodeID"] == own)
+    return Path(socket_name).parents[1] / "logs"
+
+
 class WorkerStderr:
     """Reads the stderr of worker processes on this machine, trial by trial.
 
     Args:
-        logs: the log folder of Ray's session; it may not exist here.
+        logs: see ``logs_folder``; it may not exist here.
     """
 
     def __init__(self, logs: Path) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 from trainables import Splits, is_shipped, load_data
 from trainables.base.contract.sending import check_sending
 from tunelab.display.display import Display
+from tunelab.launch.ray_import import import_ray, import_tune
 from tunelab.launch.resources import Resources, check_storage, slots, with_gpus
-from tunelab.launch.session import import_ray, import_tune, ray_running
+from tunelab.launch.session import ray_running
 from tunelab.setup.folders import make_folder
 from tunelab.setup.resolved import ResolvedSweep
 from tunelab.sweep.tracking import SweepTracking

@@ -12,7 +12,7 @@ import pytest
 
 from tests.drivers import journal_lines, start_driver, wait_until
 from tests.fault_toys import FAULT_TOY
-from tunelab.launch.session import import_ray
+from tunelab.launch.ray_import import import_ray
 
 pytestmark = pytest.mark.slow
 

@@ -7,10 +7,10 @@ from threading import Thread
 
 import pytest
 
+from tunelab.launch.ray_import import import_ray
 from tunelab.launch.ray_internals.forks import NONE, fork_server
 from tunelab.launch.ray_internals.parts import FORKS_SWITCH, PARTS, PATCHES_SWITCH, SEEN_WITH, forks_on, patches_on
 from tunelab.launch.ray_internals.patches import patched_ray, raylet_silenced
-from tunelab.launch.session import import_ray
 
 
 def test_the_parts_are_there_in_the_version_they_were_seen_with() -> None:
