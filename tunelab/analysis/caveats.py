@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.advice import gain_text
-from tunelab.analysis.outcome import not_confirmed
+from tunelab.analysis.confirmation_cost import not_confirmed
 from tunelab.records.result import TIME_BUDGET, SweepResult
 from tunelab.records.text import count_times, format_number
 from tunelab.records.trial import TrialStatus

@@ -1,4 +1,4 @@
-"""The cost of a confirmation compared with that of the search, estimated before it runs."""
+"""The cost of a confirmation compared with that of the search, estimated before it runs, and said where none ran."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import TrialRecord, TrialStatus
+from tunelab.system.language import tr
 
 DEFAULT_TOP = 3
 DEFAULT_MIN_TRIALS = 20  # smaller sweeps can be inspected by hand
@@ -58,3 +59,15 @@ def sooner_here(chosen: Sequence[TrialRecord], seeds: int) -> bool:
 def estimated_epochs(chosen: Sequence[TrialRecord], seeds: int) -> int:
     """Return the epochs of whole runs of these trials, each with ``seeds`` seeds."""
     return sum(map(_whole_epochs, chosen)) * seeds
+
+
+def not_confirmed(result: SweepResult) -> str:
+    """Return the sentence that the winner was not confirmed, and what a confirmation would cost."""
+    chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last one in place of the reference
+    seconds = estimated_seconds(result, chosen, result.spec.confirm_seeds)
+    return tr(
+        "Not confirmed on fresh seeds: a repetition may put another configuration first. --confirm-top {top} would "
+        "take about {seconds:,} s more.",
+        top=DEFAULT_TOP,
+        seconds=max(1, round(seconds)),
+    )

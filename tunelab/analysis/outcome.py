@@ -1,8 +1,7 @@
-"""The outcome of a sweep in words: the verdict, the counts, the reference trial, what was not confirmed."""
+"""The outcome of a sweep in words: the verdict, the counts, the reference trial."""
 
 from __future__ import annotations
 
-from tunelab.analysis.confirmation_cost import DEFAULT_TOP, estimated_seconds
 from tunelab.analysis.front import front_text
 from tunelab.analysis.objection import objection
 from tunelab.records.assessment.baseline import Baseline
@@ -178,15 +177,3 @@ def count_text(result: SweepResult) -> str:
         (counts.interrupted, tr("{count} interrupted", count=counts.interrupted)),
     ]
     return ", ".join(text for count, text in named if count) or tr("no trial ended")
-
-
-def not_confirmed(result: SweepResult) -> str:
-    """Return the sentence that the winner was not confirmed, and what a confirmation would cost."""
-    chosen = [*result.ranked()[:DEFAULT_TOP], result.trials[0]]  # the last one in place of the reference
-    seconds = estimated_seconds(result, chosen, result.spec.confirm_seeds)
-    return tr(
-        "Not confirmed on fresh seeds: a repetition may put another configuration first. --confirm-top {top} would "
-        "take about {seconds:,} s more.",
-        top=DEFAULT_TOP,
-        seconds=max(1, round(seconds)),
-    )

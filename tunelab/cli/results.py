@@ -86,7 +86,7 @@ def write_export(result: SweepResult, folder: Path) -> None:
     import pandas as pd
 
     from tunelab.interactive.result import InteractiveResult
-    from tunelab.tracking.sweep_runs import sweep_metrics
+    from tunelab.tracking.metrics import sweep_metrics
 
     make_folder("--export", folder)
     metrics = json.dumps(finite(sweep_metrics(result)), indent=2, sort_keys=True)

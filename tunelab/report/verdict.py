@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tunelab.analysis.caveats import test_openings
-from tunelab.analysis.outcome import not_confirmed, verdict
+from tunelab.analysis.confirmation_cost import not_confirmed
+from tunelab.analysis.outcome import verdict
 from tunelab.analysis.standing import verdict_lines
 from tunelab.documents.blocks import Block, Items, Note, Section, Text
 from tunelab.records.result import SweepResult

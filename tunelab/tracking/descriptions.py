@@ -5,25 +5,15 @@ Readers of every language share a store, so that the language in force does not 
 
 from __future__ import annotations
 
-import re
-
 from tunelab.analysis.caveats import test_openings
-from tunelab.analysis.outcome import not_confirmed, verdict
+from tunelab.analysis.confirmation_cost import not_confirmed
+from tunelab.analysis.outcome import verdict
 from tunelab.analysis.standing import REFERENCE, headline, rivals, score_text, winner_name
 from tunelab.analysis.use import set_options, winner_params
 from tunelab.documents.markdown import fenced, plain
 from tunelab.records.result import SweepResult
-from tunelab.records.trial import TrialRecord, TrialStatus
 from tunelab.system.language import in_english
-
-WINNER = "★"
-AT_THE_END = (TrialStatus.FINISHED, TrialStatus.RUNNING)  # whose names say nothing of how they ended
-
-
-def trial_run_name(sweep: str, trial: TrialRecord, *, winner: bool = False) -> str:
-    """Return the name of a trial's run: ``wine #003 (stopped early)``, ``wine #007 ★`` for the winner."""
-    ended = "" if trial.status in AT_THE_END else f" ({trial.status.label})"
-    return f"{sweep} #{trial.number:03d}{f' {WINNER}' if winner else ''}{ended}"
+from tunelab.tracking.names import WINNER
 
 
 @in_english()
@@ -86,22 +76,6 @@ def short_verdict(result: SweepResult) -> str:
     else:
         seeds = "confirmed" if result.confirmation.better else "not better than the reference on new seeds"
     return ", ".join(part for part in (against, seeds) if part)
-
-
-def baseline_metrics(result: SweepResult) -> dict[str, float]:
-    """Return the headline test scores of reference and baselines: ``baseline_gradient_boosting_test_rmse``."""
-    score = result.facts.score
-    return {_metric_of(model.name, score): model.test[score] for model in result.baselines if score in model.test}
-
-
-def rival_metrics(result: SweepResult) -> list[str]:
-    """Return the names of the metrics that the winner is compared with: of the best baseline, and of the reference."""
-    return [_metric_of(rival.name, result.facts.score) for rival in reversed(rivals(result))]
-
-
-def _metric_of(model: str, score: str) -> str:
-    slug = re.sub(r"\W+", "_", model)
-    return f"{slug if model == REFERENCE else f'baseline_{slug}'}_test_{score}"
 
 
 def note_text(text: str) -> str:

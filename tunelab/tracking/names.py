@@ -1,4 +1,4 @@
-"""Names as MLflow takes them: parameters of a user's space may be called anything."""
+"""Names in the store: of runs, and of parameters as MLflow takes them, which a user's space may call anything."""
 
 from __future__ import annotations
 
@@ -6,8 +6,18 @@ import posixpath
 import re
 from collections.abc import Iterable
 
+from tunelab.records.trial import TrialRecord, TrialStatus
+
 REFUSED_SIGNS = re.compile(r"[^/\w.\- :]")
 NAME_LIMIT = 240  # characters, of 250 that MLflow takes
+WINNER = "★"
+AT_THE_END = (TrialStatus.FINISHED, TrialStatus.RUNNING)  # whose names say nothing of how they ended
+
+
+def trial_run_name(sweep: str, trial: TrialRecord, *, winner: bool = False) -> str:
+    """Return the name of a trial's run: ``wine #003 (stopped early)``, ``wine #007 ★`` for the winner."""
+    ended = "" if trial.status in AT_THE_END else f" ({trial.status.label})"
+    return f"{sweep} #{trial.number:03d}{f' {WINNER}' if winner else ''}{ended}"
 
 
 def stored_names(names: Iterable[str]) -> dict[str, str]:

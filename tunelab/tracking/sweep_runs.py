@@ -33,13 +33,9 @@ from tunelab.tracking.connection import (
     read_tag,
 )
 from tunelab.tracking.deletions import Deletions
-from tunelab.tracking.descriptions import (
-    baseline_metrics,
-    short_verdict,
-    sweep_note,
-    trial_run_name,
-    winner_note,
-)
+from tunelab.tracking.descriptions import short_verdict, sweep_note, winner_note
+from tunelab.tracking.metrics import sweep_metrics
+from tunelab.tracking.names import trial_run_name
 from tunelab.tracking.ui_views import experiment_tags
 
 RESULT_FILE = "sweep.json.gz"
@@ -221,19 +217,6 @@ class SweepRuns(Deletions):
         names = [r.data.tags["tunelab.sweep"] for r in runs]
         hint = f"There are: {', '.join(names[:10])}." if names else f"The store {self.shown_uri} holds none."
         raise UserError(f"No sweep '{wanted}'.{did_you_mean(wanted, [*names, *others])} {hint}")
-
-
-def sweep_metrics(result: SweepResult) -> dict[str, float]:
-    """Return the metrics of a sweep's run in the order in which its page lists them."""
-    found, best, score = {}, result.best, result.facts.score
-    if best is not None:
-        test = {f"test_{name}": value for name, value in best.test.items()}
-        found[result.measure.best_name] = result.measure.value(best.val_loss)
-        found |= {name: value for name, value in test.items() if name == f"test_{score}"}
-        found |= baseline_metrics(result)
-        found |= test
-        found |= {f"val_{name}": value for name, value in best.validation.items()}
-    return {**found, "train_seconds": result.train_seconds, "wall_seconds": result.wall_seconds}
 
 
 def _counts(result: SweepResult) -> dict[str, int]:

@@ -24,8 +24,7 @@ from tunelab.tracking.connection import (
     provenance_tags,
     read_tag,
 )
-from tunelab.tracking.descriptions import trial_run_name
-from tunelab.tracking.names import stored_names
+from tunelab.tracking.names import stored_names, trial_run_name
 
 
 class TrialRuns(Connection):

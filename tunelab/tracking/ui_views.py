@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from search_spaces.values import label_of
 from tunelab.records.result import SweepResult
-from tunelab.tracking.descriptions import note_text, rival_metrics
+from tunelab.tracking.descriptions import note_text
+from tunelab.tracking.metrics import rival_metrics
 from tunelab.tracking.names import stored_names
 
 VIEW_TAG = "mlflow.sharedViewState."
