@@ -34,7 +34,7 @@ ENTRY_POINTS = "tunelab.spaces"
 
 def space_names() -> list[str]:
     """Return names of the spaces in this package: the files that hold ``space``."""
-    no_spaces = {"changes", "domains", "errors", "optuna_logging", "python_file", "space", "values"}
+    no_spaces = {"changes", "distributions", "domains", "errors", "optuna_logging", "python_file", "space", "values"}
     return sorted({module.name for module in pkgutil.iter_modules(__path__)} - no_spaces)
 
 

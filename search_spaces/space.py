@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from search_spaces.distributions import widened
 from search_spaces.optuna_logging import quiet_optuna
-from search_spaces.values import ParamValue, PlainTrial, hashable, keepable
+from search_spaces.values import ParamValue, PlainTrial, keepable
 
 if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are listed
     import optuna
@@ -19,7 +20,6 @@ if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are
 
 Config = dict[str, object]
 
-GRID_TOLERANCE = 1e-8  # steps, as Optuna allows for rounding
 PROBES = 256  # random draws that find the conditional branches of a define-by-run space
 
 
@@ -113,8 +113,6 @@ class SearchSpace:
         """What random draws meet: once a space, since they take a tenth of a second."""
         import optuna
 
-        from search_spaces.values import widened
-
         found: dict[str, BaseDistribution] = {}
         choices: dict[str, dict[ParamValue, Any]] = {}
         sampler = optuna.samplers.RandomSampler(seed=0)
@@ -170,37 +168,3 @@ def _storable(choices: Mapping[ParamValue, Any]) -> dict[ParamValue, Any]:
         with suppress(TypeError):
             kept[label] = keepable(value, "")
     return kept
-
-
-def choices_of(description: Mapping[str, Any]) -> list[Any]:
-    """Return the choices of a parameter that ``SearchSpace.describe`` described; empty for a range."""
-    return list(description.get("values") or description.get("attributes", {}).get("choices", ()))
-
-
-def read_domain(description: Mapping[str, Any]) -> BaseDistribution:
-    """Return the distribution that ``SearchSpace.describe`` described, its choices as the values that they are."""
-    from optuna.distributions import CategoricalDistribution, json_to_distribution
-
-    if "values" not in description:
-        return json_to_distribution(json.dumps(description))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that not every storage takes them: this study is in memory
-        return CategoricalDistribution(tuple(hashable(value) for value in description["values"]))
-
-
-def contains(distribution: BaseDistribution, value: ParamValue) -> bool:
-    """Return whether a value is a choice of a parameter, or lies within its bounds and on its grid."""
-    from optuna.distributions import FloatDistribution, IntDistribution
-
-    try:
-        internal = distribution.to_internal_repr(value)
-    except ValueError:  # not a value of this parameter's type, or none of its choices
-        return False
-    if not isinstance(distribution, FloatDistribution | IntDistribution):
-        return True
-    if not distribution.low <= internal <= distribution.high:
-        return False
-    if distribution.step is None:
-        return True
-    steps = (internal - distribution.low) / distribution.step
-    return abs(steps - round(steps)) < GRID_TOLERANCE

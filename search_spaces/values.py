@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are listed
     import optuna
-    from optuna.distributions import BaseDistribution
 
 ParamValue = bool | int | float | str | None
 TUPLE, PAIRS = "tunelab:tuple", "tunelab:dict"  # keys of the JSON object that holds a tuple, or a dict of other keys
@@ -160,33 +158,6 @@ def hashable(value: Any) -> Any:
     if isinstance(value, dict):
         return HashableDict({key: hashable(part) for key, part in value.items()})
     return value
-
-
-def widened(name: str, one: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
-    """Return a range that holds two ranges of one parameter.
-
-    Args:
-        name: of the parameter.
-        one: its distribution in one trial.
-        other: its distribution in another trial.
-
-    Raises:
-        ValueError: its kind or its choices differ.
-    """
-    from optuna.distributions import FloatDistribution, IntDistribution
-
-    if one == other:
-        return one
-    if isinstance(one, IntDistribution) and isinstance(other, IntDistribution):
-        low, high, log = min(one.low, other.low), max(one.high, other.high), one.log and other.log
-        step = math.gcd(one.step, other.step, abs(one.low - other.low), high - low) or 1
-        return IntDistribution(low, high, log=log, step=1 if log else step)
-    if isinstance(one, FloatDistribution) and isinstance(other, FloatDistribution):
-        return FloatDistribution(min(one.low, other.low), max(one.high, other.high), log=one.log and other.log)
-    raise ValueError(
-        f"the kind or the choices of '{name}' depend on another parameter; give each case a name of its own, such as "
-        f"'{name}_2'"
-    )
 
 
 def _text(value: Any, position: int) -> str:

@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 import trainables
 from search_spaces import SearchSpace, UserError, as_space, get_space, space_names, unknown
-from search_spaces.space import contains, read_domain
+from search_spaces.distributions import contains, read_domain
 from search_spaces.values import pack, unpack
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

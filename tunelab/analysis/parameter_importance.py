@@ -43,8 +43,8 @@ def _study(result: SweepResult) -> Any:
     import optuna
     from optuna.trial import create_trial
 
+    from search_spaces.distributions import contains, read_domain
     from search_spaces.optuna_logging import quiet_optuna
-    from search_spaces.space import contains, read_domain
     from search_spaces.values import hashable
 
     known = {name: read_domain(d) for name, d in result.space.items()}

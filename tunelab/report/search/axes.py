@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search_spaces.space import choices_of
+from search_spaces.distributions import choices_of
 from search_spaces.values import label_of
 from tunelab.figures.ticks import linear_ticks, log_ticks, wants_log
 from tunelab.records.result import SweepResult

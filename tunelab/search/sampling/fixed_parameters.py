@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search_spaces import ParamValue, SearchSpace, UserError, unknown
-from search_spaces.space import contains
+from search_spaces.distributions import contains
 
 
 def fitting_params(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search_spaces import ParamValue, SearchSpace, UserError
-from search_spaces.space import contains
+from search_spaces.distributions import contains
 from tunelab.search.sampling.directed_trial import DirectedTrial
 
 MAX_POINTS = 20_000  # a larger grid is none that a sweep goes through

@@ -14,8 +14,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces import SearchSpace
+from search_spaces.distributions import contains, read_domain
 from search_spaces.optuna_logging import quiet_optuna
-from search_spaces.space import contains, read_domain
 from search_spaces.values import hashable
 from trainables.base.contract.objective import Objective
 from tunelab.records.result import SweepResult

@@ -12,9 +12,9 @@ from pathlib import Path
 import optuna
 
 from search_spaces import get_space
+from search_spaces.distributions import contains
 from search_spaces.errors import describe_error
 from search_spaces.optuna_logging import quiet_optuna
-from search_spaces.space import contains
 from trainables.base.contract.conformance.data import data_faults, same_outputs, same_reports
 from trainables.base.contract.conformance.subject import EPOCHS, SEED, Subject
 from trainables.base.contract.data import Splits
