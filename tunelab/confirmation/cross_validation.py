@@ -183,7 +183,7 @@ class _Average:
 
 def _average(runs: Sequence[_FoldRun], task: Task, folds: Sequence[TrainingData], at_most: int) -> _Average | None:
     """Choose weights of the leaders on all folds; None where a single leader is as good on rows not chosen on."""
-    from trainables.base.training.ensemble import held_out_losses, select_greedily
+    from trainables.base.training.ensemble_selection import held_out_losses, select_greedily
 
     known = [run.decoded for run in runs if run.decoded is not None]
     if at_most < 2 or len(known) < len(runs):

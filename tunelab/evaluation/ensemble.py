@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainables.base.training.ensemble import EnsemblePredictor, held_out_losses, select_greedily
+from trainables.base.training.ensemble import EnsemblePredictor
+from trainables.base.training.ensemble_selection import held_out_losses, select_greedily
 from tunelab.evaluation.candidates import Candidates
 from tunelab.records.assessment.cross_validation import CrossValidation
 from tunelab.records.best import EnsembleMember

@@ -9,7 +9,7 @@ import pytest
 
 from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.registry import row_kind
-from trainables.base.training.ensemble import held_out_losses
+from trainables.base.training.ensemble_selection import held_out_losses
 from tunelab.evaluation.candidates import Candidates
 from tunelab.evaluation.ensemble import best_ensemble
 from tunelab.records.assessment.cross_validation import CrossValidation, CrossValidationRow

@@ -11,7 +11,8 @@ import pytest
 from search_spaces import UserError
 from trainables import Predictor, RawSplit, Splits, TabularTask, get_task, load_predictor
 from trainables.base.kinds.registry import row_kind
-from trainables.base.training.ensemble import EnsemblePredictor, SharedInputs, as_member, select_greedily
+from trainables.base.training.ensemble import EnsemblePredictor, SharedInputs, as_member
+from trainables.base.training.ensemble_selection import select_greedily
 
 PLAIN: dict[str, Any] = {"hidden_sizes": [16], "dropout": 0.1, "lr": 1e-2, "weight_decay": 1e-3, "batch_size": 32}
 NEIGHBOURS: dict[str, Any] = {
