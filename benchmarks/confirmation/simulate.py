@@ -16,9 +16,9 @@ from trainables.base.training.compute import cpu_threads
 from trainables.base.worker.assignment import TrialAssignment
 from tunelab.confirmation.confirm import confirm_with
 from tunelab.confirmation.statistics import LEVEL
-from tunelab.confirmation.verdict import REFERENCE
 from tunelab.launch.local import search_here
 from tunelab.launch.retraining import retrain_here
+from tunelab.records.assessment.baseline import REFERENCE
 from tunelab.records.assessment.confirmation import ConfirmationRow
 from tunelab.records.seeds import derive_seed
 from tunelab.records.spec import SweepSpec

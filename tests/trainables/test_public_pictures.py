@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from tunelab.analysis.standing import REFERENCE, rivals, verdict_lines
+from tunelab.analysis.standing import rivals, verdict_lines
+from tunelab.records.assessment.baseline import REFERENCE
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep

@@ -11,13 +11,13 @@ import numpy as np
 from scipy.special import stdtrit
 
 from trainables.base.kinds.rounding import without_rounding
+from tunelab.records.assessment.baseline import REFERENCE
 from tunelab.records.assessment.confirmation import Confirmation
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term
 from tunelab.system.texts import tr_text
 
-REFERENCE = "reference"
 LOSS = "log_loss"  # the score of a classifier that its training minimises
 CONFIDENCE = 0.95  # of the interval in which one more run on a fresh seed is expected
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tunelab.analysis.front import front_text
 from tunelab.analysis.objection import objection
-from tunelab.records.assessment.baseline import Baseline
+from tunelab.records.assessment.baseline import REFERENCE, Baseline
 from tunelab.records.best import Best
 from tunelab.records.front import ParetoFront
 from tunelab.records.result import SweepResult
@@ -20,7 +20,7 @@ def reference_trial(result: SweepResult) -> TrialRecord | None:
         wanted = result.confirmation.reference
         return next((t for t in result.trials if t.number == wanted), None)
     own = not result.spec.fixed and result.spec.space is None
-    known = own and any(b.name == "reference" for b in result.baselines)
+    known = own and any(b.name == REFERENCE for b in result.baselines)
     return next((t for t in result.trials if t.number == 0 and known), None)
 
 

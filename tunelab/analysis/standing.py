@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from trainables.base.kinds.rounding import without_rounding
 from tunelab.analysis.outcome import verdict
-from tunelab.records.assessment.baseline import Baseline
+from tunelab.records.assessment.baseline import REFERENCE, Baseline
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term
 from tunelab.system.texts import tr_text
 
-REFERENCE = "reference"
 UNITLESS = ("accuracy", "auc", "f1", "r2", "ece", "log_loss", "perplexity", "loss", "nats_per_char")
 
 

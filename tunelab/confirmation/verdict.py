@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from tunelab.confirmation.statistics import LEVEL, Difference, compare, mean_interval
+from tunelab.records.assessment.baseline import REFERENCE
 from tunelab.records.assessment.confirmation import Confirmation, ConfirmationRow
 from tunelab.records.measure import Measure
 from tunelab.records.text import format_interval, format_number
 
-REFERENCE = "reference"  # its name among the rows
 NO_TRIAL = -1  # the number of a reference that no trial had
 
 

@@ -9,10 +9,9 @@ from trainables.base.kinds.registry import kind_of
 from tunelab.evaluation.weights import LeadingWeights
 from tunelab.evaluation.winner import Winner, predictor_of
 from tunelab.launch.retraining import train_with_weights
-from tunelab.records.assessment.baseline import Baseline
+from tunelab.records.assessment.baseline import REFERENCE, Baseline
 from tunelab.records.result import SweepResult
 
-NAME = "reference"
 TOO_COSTLY = "not run: no trial had it, and it would cost as much as they did"
 
 
@@ -40,7 +39,7 @@ def reference_baseline(
     if not first.has_result:
         return ()
     if winner.trial.number == first.number and not winner.best.members:
-        return (Baseline(NAME, winner.best.validation, winner.best.test),)
+        return (Baseline(REFERENCE, winner.best.validation, winner.best.test),)
     return _scored(predictor_of(first, task, splits, weights), task, splits, test)
 
 
@@ -48,17 +47,17 @@ def _trained_reference(
     result: SweepResult, winner: Winner, task: Task, splits: Splits, test: RawSplit
 ) -> tuple[Baseline, ...]:
     if kind_of(task.facts.kind).costly:
-        return (Baseline(NAME, {}, {}, TOO_COSTLY),)
+        return (Baseline(REFERENCE, {}, {}, TOO_COSTLY),)
     config = task.space().config(task.reference)
     # as a trial of the sweep would have been: on the threads, device and number format of the winner's worker
     trial = replace(result.trials[0], config=config, worker=winner.trial.worker)
     run, state = train_with_weights(trial, task, splits.training)
     if run.error:
-        return (Baseline(NAME, {}, {}, f"failed: {run.error.partition(chr(10))[0]}"),)
+        return (Baseline(REFERENCE, {}, {}, f"failed: {run.error.partition(chr(10))[0]}"),)
     return _scored(task.predictor(config, state, splits) if state else None, task, splits, test)
 
 
 def _scored(predictor: Predictor | None, task: Task, splits: Splits, test: RawSplit) -> tuple[Baseline, ...]:
     if predictor is None:
         return ()
-    return (Baseline(NAME, task.scores(predictor, splits.validation), task.scores(predictor, test)),)
+    return (Baseline(REFERENCE, task.scores(predictor, splits.validation), task.scores(predictor, test)),)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tunelab.analysis.standing import REFERENCE, rivals
+from tunelab.analysis.standing import rivals
+from tunelab.records.assessment.baseline import REFERENCE
 from tunelab.records.result import SweepResult
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+REFERENCE = "reference"  # the name of the task's own configuration among baselines and rows of a confirmation
+
 
 @dataclass(frozen=True)
 class Baseline:
