@@ -12,6 +12,7 @@ from trainables.base.contract.facts import TaskFacts
 from trainables.base.contract.options import TaskOption
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.task import SPLIT_SEED, Config, EpochReport, Task
+from trainables.base.kinds.percent import as_percent
 from trainables.base.text.language_models.model_folder import KOGPT2, KOGPT2_LICENCE, find_model
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def _describe(
         "model": f"{facts['model']}, {facts['parameters']:,} parameters, licence: {facts['licence']}",
         "text": facts["text"],
         "tokens": f"{' / '.join(f'{len(part.ids):,}' for part in splits)} in training / validation / test, "
-        f"{characters / tokens:.2f} characters each, {unknown:.1%} unknown",
+        f"{characters / tokens:.2f} characters each, {as_percent(unknown, 1)} unknown",
     }
     if corpus.note:
         described["documents"] = corpus.note

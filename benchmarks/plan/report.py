@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.harness.provenance import provenance_facts
 from benchmarks.plan.run import FIGURES, TOLERANCE, Comparison, PlanResults, within
+from trainables.base.kinds.percent import as_percent
 from tunelab.documents.blocks import Cell, Document, Section, Table, Text
 from tunelab.system.language import tr, tr_term
 
@@ -62,10 +63,10 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
     of = len(comparisons)
     counts = [f"{tr_term(NAMES[figure])} {within(comparisons, figure)}/{of}" for figure in FIGURES]
     return tr(
-        "Tasks whose prediction is within {tolerance:.0%} of what the sweep took: {counts}. Which trials meet at a "
+        "Tasks whose prediction is within {tolerance} of what the sweep took: {counts}. Which trials meet at a "
         "rung is chance: a plan gives the epochs between which eight of ten searches lie, and {inside} of these {of} "
         "do.",
-        tolerance=TOLERANCE,
+        tolerance=as_percent(TOLERANCE),
         counts=", ".join(counts),
         inside=sum(c.in_range for c in comparisons),
         of=of,

@@ -12,6 +12,7 @@ from benchmarks.optimism.simulate import Measured
 from benchmarks.search.report import critical_difference_figure
 from benchmarks.tables.run import TablesResults
 from benchmarks.tables.systems import OURS
+from trainables.base.kinds.percent import as_percent
 from tunelab.documents.blocks import Cell, Document, Section, Table, Text
 from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.text import format_number
@@ -72,11 +73,11 @@ def verdict(results: TablesResults) -> str:
                 )
                 parts[-1] += f" ({within})"
     return tr(
-        "{system} on {count} tables: {parts} (a tie is a difference of less than {tie:.1%}).",
+        "{system} on {count} tables: {parts} (a tie is a difference of less than {tie}).",
         system=OURS,
         count=len(own),
         parts="; ".join(parts),
-        tie=TIE,
+        tie=as_percent(TIE, 1),
     )
 
 
@@ -142,13 +143,13 @@ def _expected_losses(results: TablesResults) -> list[Section]:
     summary = summarize(measured)
     text = tr(
         "The test loss lies in the interval of the loss to be expected in {covered} of {count} searches. On average it "
-        "differs from the winner's validation loss by {bias:+.1%} (± {error:.1%}) and from the expected loss by "
-        "{left:+.1%}, in units of the test loss.",
+        "differs from the winner's validation loss by {bias} (± {error}) and from the expected loss by "
+        "{left}, in units of the test loss.",
         covered=summary.covered,
         count=summary.count,
-        bias=summary.bias,
-        error=summary.bias_error,
-        left=summary.left,
+        bias=as_percent(summary.bias, 1, signed=True),
+        error=as_percent(summary.bias_error, 1),
+        left=as_percent(summary.left, 1, signed=True),
     )
     return [Section(tr("Loss to be expected"), [Text(text), Table(columns, rows)])]
 

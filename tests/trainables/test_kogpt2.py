@@ -111,7 +111,7 @@ def test_a_gpu_trains_in_half_precision_and_goes_on_from_a_checkpoint(
 def test_the_text_and_the_model_are_described(task: KoGPT2, splits: Splits) -> None:
     told = task.description()
     assert told["model"].startswith("stand-in, 560,640 parameters, licence: Apache-2.0")
-    assert "0.0% unknown" in told["tokens"]
+    assert "0.0 % unknown" in told["tokens"]
     assert told["before fine-tuning"].startswith("validation perplexity ")
     assert "warning" not in told
     assert splits.training.facts["is_standin"]

@@ -472,7 +472,7 @@ def test_cells_that_are_no_values_of_the_target_are_said(tmp_path: Path) -> None
     assert "Left out rows without a value of '가게' (3)." in notes
     coded = sales().assign(매출=lambda frame: frame["매출"].where(np.arange(220) % 20 > 0, -999))
     task = Series(written(tmp_path, coded), "날짜", "매출", horizon=5)
-    assert "-999 in 5% of the cells of '매출' is far from all others" in " ".join(task.description()["notes"])
+    assert "-999 in 5 % of the cells of '매출' is far from all others" in " ".join(task.description()["notes"])
     assert task.read()["매출"].min() > 0
     assert Series(written(tmp_path, coded), "날짜", "매출", horizon=5, missing="none").read()["매출"].min() == -999
 

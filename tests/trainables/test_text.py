@@ -171,7 +171,7 @@ def test_characters_that_training_never_saw_are_unknown_and_long_texts_are_cut()
         (
             {"평": ["모름" if i % 12 == 0 else i * 0.5 for i in range(40)]},
             {},
-            "90% of its cells are numbers: leave cells such as '모름' empty to learn these",
+            "90 % of its cells are numbers: leave cells such as '모름' empty to learn these",
         ),
         ({}, {"data": "."}, "The table '.' is a folder"),
     ],

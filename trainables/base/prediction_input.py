@@ -13,6 +13,7 @@ import pandas as pd
 
 from search_spaces.errors import UserError
 from trainables.base.contract.predictor import Predictor
+from trainables.base.kinds.percent import as_percent
 from trainables.base.tables.cells.dates import NO_DATE, YEARS
 from trainables.base.tables.cells.missing import is_word
 from trainables.base.tables.preprocessing import TablePreprocessing
@@ -172,7 +173,7 @@ def draw_prediction(found: ImagePrediction) -> bytes:
     figure = Figure(figsize=(7, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.imshow(found.pixels, cmap="gray_r", vmin=0, vmax=255)  # of a digit; colours are drawn as they are
-    left.set_title(f"{found.prediction}  ({found.probabilities[found.prediction]:.1%})")
+    left.set_title(f"{found.prediction}  ({as_percent(found.probabilities[found.prediction], 1)})")
     left.set_axis_off()
     classes = list(found.probabilities)
     right.barh([str(name) for name in classes], [found.probabilities[name] for name in classes])

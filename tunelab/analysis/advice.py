@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from search_spaces.values import label_of
+from trainables.base.kinds.percent import as_percent
 from trainables.base.kinds.rounding import without_rounding
 from tunelab.analysis.parameter_importance import MIN_TRIALS
 from tunelab.records.assessment.audit import AGREEMENT
@@ -134,9 +135,9 @@ def _immaterial(result: SweepResult, importance: Mapping[str, float]) -> Iterato
     if names:
         held = " ".join(f"--set {name}={_shown(best[name])}" for name in names)
         text = tr(
-            "{names} hardly mattered (less than {share:.0%} of the importance each)",
+            "{names} hardly mattered (less than {share} of the importance each)",
             names=_listed(names),
-            share=IMMATERIAL,
+            share=as_percent(IMMATERIAL),
         )
         hold = tr("a next sweep can hold it") if len(names) == 1 else tr("a next sweep can hold them")
         yield f"{text}; {hold}: {held}"

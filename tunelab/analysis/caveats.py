@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainables.base.kinds.kind import RowKind
+from trainables.base.kinds.percent import as_percent
 from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.advice import gain_text
 from tunelab.analysis.confirmation_cost import not_confirmed
@@ -39,9 +40,9 @@ def caveats(result: SweepResult) -> list[str]:
         fraction = result.idle_seconds / slot_seconds
         lines.append(
             tr(
-                "Deterministic order cost {seconds} s of slot time, {share:.0%} of the search.",
+                "Deterministic order cost {seconds} s of slot time, {share} of the search.",
                 seconds=format_number(result.idle_seconds, 3),
-                share=fraction,
+                share=as_percent(fraction),
             )
         )
     return lines

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search_spaces.errors import UserError
+from trainables.base.kinds.percent import as_percent
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.arguments.inputs import STREAM, Input, find_inputs, fitting
 from tunelab.cli.output.prediction_output import (
@@ -201,7 +202,7 @@ def _show_picture(found: ImagePrediction, output: str) -> None:
         write_output(output, draw_prediction(found))
     widest = max(map(len, found.probabilities))
     shares = "\n".join(
-        f"{name:<{widest}}  {share:7.2%}  {'█' * round(share * 40)}".rstrip()
+        f"{name:<{widest}}  {as_percent(share, 2):>8}  {'█' * round(share * 40)}".rstrip()
         for name, share in found.probabilities.items()
     )
     what = tr("digit") if found.pixels.ndim == 2 else tr("class")

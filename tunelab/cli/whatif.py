@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search_spaces.errors import UserError, did_you_mean
+from trainables.base.kinds.percent import as_percent
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.output.json_output import print_json
 from tunelab.cli.output.say import say
@@ -79,7 +80,7 @@ def lines_of(found: WhatIf, measure: Measure) -> list[str]:
     bounds = "" if found.low == found.high else f" (between {found.low:,} and {found.high:,})"
     lines = [
         f"With {found.rules.options}: about {found.epochs:,} epochs{bounds}, "
-        f"{found.fraction_saved:.0%} less than without early stopping.",
+        f"{as_percent(found.fraction_saved)} less than without early stopping.",
         f"  stopped: {_numbers(found.stopped)}" + (f"; perhaps {_numbers(found.perhaps)}" if found.perhaps else ""),
     ]
     if found.winner is not None:

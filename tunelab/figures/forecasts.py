@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trainables.base.kinds.percent import as_percent
 from trainables.base.tables.series.accuracy import coverage
 from trainables.base.tables.series.forecast import stored_series, written_moments
 from trainables.base.tables.series.grid import Layout
@@ -71,7 +72,7 @@ def forecast_drawing(line: ForecastLine, unit: str) -> Drawing:
         "quiet lines are the ends of the intervals that are made to hold 90 % of values."
     )
     if line.coverage is not None:
-        held = tr("Of all test rows {share:.0%} are inside, over all origins and steps.", share=line.coverage)
+        held = tr("Of all test rows {share} are inside, over all origins and steps.", share=as_percent(line.coverage))
         note = f"{note} {held}"
     chart = Chart(marks, across, name, verticals=rules)
     return Drawing("forecasts", tr("Forecasts, test split"), [chart], 1, note)

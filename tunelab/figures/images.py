@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from trainables.base.images.occlusion import covering_effects
+from trainables.base.kinds.percent import as_percent
 from tunelab.figures.charts import Chart, Drawing, Images
 from tunelab.figures.evidence import Evidence
 from tunelab.system.language import tr
@@ -74,8 +75,8 @@ def confidently_wrong(evidence: Evidence) -> Drawing | None:
         return None
     worst = wrong[np.argsort(-shares[wrong, predicted[wrong]], kind="stable")][:WRONG]
     captions = [
-        f"{classes[predicted[i]]}: {shares[i, predicted[i]]:.1%}\n"
-        f"{tr('true')} {classes[truth[i]]}: {shares[i, truth[i]]:.1%}"
+        f"{classes[predicted[i]]}: {as_percent(shares[i, predicted[i]], 1)}\n"
+        f"{tr('true')} {classes[truth[i]]}: {as_percent(shares[i, truth[i]], 1)}"
         for i in worst
     ]
     sheet = Images(_on_white(np.asarray(evidence.test.inputs)[worst]), captions, 5)
@@ -98,7 +99,9 @@ def deciding_parts(evidence: Evidence) -> Drawing:
     images = np.asarray(evidence.test.inputs)[shown]
     outputs = getattr(evidence.predictor, "outputs")  # noqa: B009 of models of rows, which this kind has
     maps = [_coloured(image, covering_effects(outputs, image)) for image in images]
-    captions = [f"{classes[predicted[i]]}: {confidence[i]:.1%}\n{tr('true')} {classes[truth[i]]}" for i in shown]
+    captions = [
+        f"{classes[predicted[i]]}: {as_percent(confidence[i], 1)}\n{tr('true')} {classes[truth[i]]}" for i in shown
+    ]
     pixels = np.stack([*(_in_colours(image) for image in _on_white(images)), *maps])
     sheet = Images(pixels, [*[""] * len(shown), *captions], len(shown))
     note = tr("Red: covering this square lowers the probability of the predicted class; blue: it raises it.")

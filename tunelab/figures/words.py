@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from trainables.base.kinds.percent import as_percent
 from trainables.base.kinds.registry import row_kind
 from trainables.base.text.explanation import explain
 from trainables.base.text.reader import text_column
@@ -63,7 +64,7 @@ def _explained(evidence: Evidence, column: str, row: int) -> ExplainedText:
     found = explain(evidence.predictor, column, kind.name, text)
     says = evidence.predictor.predict(pd.DataFrame({column: [text]})).iloc[0]
     actual = evidence.test.targets[row]
-    predicted = f"{says['prediction']} ({says['p_' + str(says['prediction'])]:.0%})" if kind.classifies else ""
+    predicted = f"{says['prediction']} ({as_percent(says['p_' + str(says['prediction'])])})" if kind.classifies else ""
     shown = np.sort(np.argsort(-found["contribution"].abs().to_numpy(), kind="stable")[:MAX_WORDS])
     return ExplainedText(
         actual=str(actual) if kind.classifies else format_number(float(actual)),

@@ -10,6 +10,7 @@ from benchmarks.generation.plan.goal import OBJECTIVES
 from benchmarks.generation.report.figures import pareto_front
 from benchmarks.generation.report.tables import distance_interval, title
 from benchmarks.generation.scoring.statistics import MIN_PROMPTS, Comparison, can_decide
+from trainables.base.kinds.percent import as_percent
 from tunelab.records.text import format_number
 from tunelab.system.language import tr
 
@@ -114,15 +115,15 @@ def _degenerate(results: Results) -> list[str]:
     for setting in results.plan.settings:
         figures = table.row(setting.name).figures
         if _zero(figures["repeated_4"]) >= limit:
-            within.append(f"{setting.name} ({figures['repeated_4']:.0%})")
+            within.append(f"{setting.name} ({as_percent(figures['repeated_4'])})")
         if figures["single_distinct_2"] <= POOR * human["single_distinct_2"]:
             across.append(f"{setting.name} ({figures['single_distinct_2']:.2f})")
     found = []
     if within:
         text = tr(
-            "Degenerate, by 4-grams repeated within a text: {settings}; human text {human:.0%}.",
+            "Degenerate, by 4-grams repeated within a text: {settings}; human text {human}.",
             settings=_listed(within),
-            human=_zero(human["repeated_4"]),
+            human=as_percent(_zero(human["repeated_4"])),
         )
         found.append(text)
     if across:

@@ -26,9 +26,9 @@ def test_a_prediction_is_right_within_thirty_percent(monkeypatch: pytest.MonkeyP
     found = [made_up("a", 1.29), made_up("b", 0.71), made_up("c", 1.31), made_up("d", 0.69)]
     assert within(found, "wall_seconds") == within(found, "disk_bytes") == 2
     assert verdict(found) == (
-        "Tasks whose prediction is within 30% of what the sweep took: wall time 2/4, epochs 2/4, memory 2/4, disk 2/4. "
-        "Which trials meet at a rung is chance: a plan gives the epochs between which eight of ten searches lie, and "
-        "2 of these 4 do."
+        "Tasks whose prediction is within 30 % of what the sweep took: wall time 2/4, epochs 2/4, memory 2/4, "
+        "disk 2/4. Which trials meet at a rung is chance: a plan gives the epochs between which eight of ten searches "
+        "lie, and 2 of these 4 do."
     )
     results = PlanResults(("--trials", "4"), tuple(found), {"provenance": provenance()})
     html = to_html(make_plan_document(results))

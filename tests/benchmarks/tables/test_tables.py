@@ -80,7 +80,7 @@ def test_the_report_says_how_often_the_loss_to_be_expected_held(folder: Path, mo
     document = make_tables_document(replace(results, scores=(*scores, *results.scores[2:])))
     page = to_markdown(document)
     assert "in 1 of 2 searches" in page
-    assert "validation loss by +35.0% (± 15.0%) and from the expected loss by +22.0%" in page
+    assert "validation loss by +35.0 % (± 15.0 %) and from the expected loss by +22.0 %" in page
     plain = to_markdown(make_tables_document(results))
     assert "Loss to be expected" not in plain
     assert "bench verify" not in plain  # it refuses what a clock decides

@@ -6,6 +6,7 @@ import pandas as pd
 
 from trainables.base.contract.splits import fewest_held_out
 from trainables.base.kinds.classification import RARE
+from trainables.base.kinds.percent import as_percent
 from trainables.base.tables.columns.selection import Columns
 from trainables.base.tables.preprocessing import TablePreprocessing
 
@@ -38,8 +39,9 @@ def class_notes(classes: pd.Series) -> list[str]:
         )
     if len(counts) == 2 and counts.min() < RARE * len(classes):
         notes.append(
-            f"{counts.min() / len(classes):.1%} of the rows are '{counts.index[-1]}': a model that never says so has a "
-            "high accuracy, so average precision is the score, and the threshold is set on the validation rows."
+            f"{as_percent(counts.min() / len(classes), 1)} of the rows are '{counts.index[-1]}': a model that never "
+            "says so has a high accuracy, so average precision is the score, and the threshold is set on the "
+            "validation rows."
         )
     return notes
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from search_spaces.errors import UserError, unknown
 from trainables.base.kinds.kind import TABLE_KINDS, Kind, RowKind
+from trainables.base.kinds.percent import as_percent
 from trainables.base.kinds.registry import kind_of_classes, row_kind
 from trainables.base.tables.cells.dates import MOSTLY
 from trainables.base.tables.cells.missing import NO_LABEL, code_text, doubtful_code, drop_codes, infer_codes, is_word
@@ -129,7 +130,10 @@ class _Cells:
         """A sentence on what to do where most cells are numbers, but not enough of them; else empty."""
         if not 0.5 < self.share < 1:
             return ""
-        return f" {self.share:.0%} of its cells are numbers: leave cells such as '{self.example}' empty to learn these."
+        return (
+            f" {as_percent(self.share)} of its cells are numbers: leave cells such as '{self.example}' empty to learn "
+            "these."
+        )
 
     def are_numbers(self, asked: RowKind | None) -> bool:
         """Return whether the target is read as numbers; a few other cells are then left out where these may be."""
@@ -226,7 +230,7 @@ def code_notes(name: str, numbers: pd.Series, codes: Sequence[float]) -> list[st
     """Return what is said of the numbers of a column that are taken for missing cells, or may be such."""
 
     def share(code: float) -> str:
-        return f"{code_text(code)} in {float((numbers == code).mean()):.0%} of the cells of '{name}'"
+        return f"{code_text(code)} in {as_percent(float((numbers == code).mean()))} of the cells of '{name}'"
 
     doubtful = None if codes else doubtful_code(numbers)
     if doubtful is not None:

@@ -186,7 +186,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {  # methods, the check tha
     "no name": ({"facts": replace(Toy.facts, name="My Toy")}, "facts", "'facts.name'"),
     "no licence": ({"facts": replace(Toy.facts, licence="")}, "facts", "'facts.licence' is empty"),
     "no load": ({"load": fails_to_load}, "loads", "FileNotFoundError"),
-    "test is train": ({"load": sees_training_rows}, "data", "100% of the test rows are train rows"),
+    "test is train": ({"load": sees_training_rows}, "data", "100 % of the test rows are train rows"),
     "trial sees test": ({"load": trains_on_test_rows}, "data", "other rows"),
     "targets swapped": ({"load": swaps_targets}, "data", "'y_val' does not belong"),
     "nan": ({"load": holds_nan}, "data", "'x_train' holds NaN"),

@@ -14,6 +14,7 @@ import torch
 from trainables.base.contract.data import RawSplit, Splits
 from trainables.base.contract.task import EpochReport
 from trainables.base.kinds.kind import RowKind, TargetKind
+from trainables.base.kinds.percent import as_percent
 
 SHARED = 0.5  # share of a split's rows in another one from which the splits are treated as overlapping
 COMPARED = 20_000  # rows of each split that are looked for in the others
@@ -41,7 +42,7 @@ def data_faults(splits: Splits, kind: TargetKind) -> Iterator[str]:
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
         share = shared_rows(raw[first], raw[second])
         if share > SHARED:
-            yield f"{share:.0%} of the {second} rows are {first} rows too: the splits are not disjoint."
+            yield f"{as_percent(share)} of the {second} rows are {first} rows too: the splits are not disjoint."
     if isinstance(kind, RowKind):
         yield from _misplaced(splits, kind)
 

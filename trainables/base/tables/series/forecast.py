@@ -69,7 +69,7 @@ def forecast(predictor: Predictor, frame: pd.DataFrame) -> tuple[pd.DataFrame, l
     shown = pd.DataFrame({layout.time: written_moments(layout, rows[MOMENT].to_numpy())})
     if layout.group:
         shown[layout.group] = rows[layout.group]
-    low, high = f"lower_{COVERAGE:.0%}".rstrip("%"), f"upper_{COVERAGE:.0%}".rstrip("%")
+    low, high = f"lower_{100 * COVERAGE:.0f}", f"upper_{100 * COVERAGE:.0f}"
     return shown.assign(prediction=predicted, **{low: predicted - width, high: predicted + width}), notes
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
+from trainables.base.kinds.percent import as_percent
 from trainables.base.tables.cells.missing import drop_codes
 from trainables.base.tables.cells.numbers import read_numbers
 from trainables.base.tables.columns.selection import category_text
@@ -178,8 +179,8 @@ def _sequence(group: str, counts: np.ndarray, table: pd.DataFrame, layout: Layou
     on_grid = np.abs(place_of - np.round(place_of)) < 0.01
     if float(on_grid.mean()) < REGULAR:
         raise UserError(
-            f"The moments{named} are irregular: {float((~on_grid).mean()):.0%} lie off a grid of {layout.step}. "
-            "Bring them to equal steps first, e.g. with pandas' resample."
+            f"The moments{named} are irregular: {as_percent(float((~on_grid).mean()))} lie off a grid of "
+            f"{layout.step}. Bring them to equal steps first, e.g. with pandas' resample."
         )
     place_of, table = np.round(place_of[on_grid]).astype(np.int64), table[on_grid]
     steps = int(place_of.max()) + 1
@@ -195,8 +196,8 @@ def _sequence(group: str, counts: np.ndarray, table: pd.DataFrame, layout: Layou
         table, place_of = table.groupby(place_of).mean(), np.unique(place_of)
     if 1 - len(place_of) / steps > MAX_GAPS:
         raise UserError(
-            f"{1 - len(place_of) / steps:.0%} of the moments{named} between the first and the last have no row, at a "
-            f"step of {layout.step}. Bring them to equal steps first."
+            f"{as_percent(1 - len(place_of) / steps)} of the moments{named} between the first and the last have no "
+            f"row, at a step of {layout.step}. Bring them to equal steps first."
         )
     grids = {}
     for name in table.columns:
