@@ -102,7 +102,7 @@ class _Page:
         return tr("found")
 
     def line(self, text: str) -> Markup:
-        return Markup(OPTION.sub(r'<span class="option">\1</span>', str(escape(printable(text)))))
+        return _line(text)
 
     def figure_json(self, figure: Figure) -> Markup:
         return Markup(figure_json(figure))
@@ -110,7 +110,7 @@ class _Page:
     def image_address(self, image: Image) -> str:
         return "data:image/png;base64," + base64.b64encode(image.png).decode("ascii")
 
-    def facts(self, pairs: dict[str, Cell]) -> list[tuple[str, str]]:
+    def facts(self, pairs: dict[str, Cell]) -> list[tuple[str, Markup]]:
         return _facts(pairs)
 
     def heads(self, table: Table) -> list[tuple[str, str, bool]]:
@@ -139,8 +139,12 @@ def _shown(cell: Cell, digits: int, right: bool) -> _Shown:
     return _Shown(cell_text(cell, digits), "number", "" if missing else cell)
 
 
-def _facts(pairs: Any) -> list[tuple[str, str]]:
-    return [(name, cell_text(cell)) for name, cell in pairs.items()]
+def _facts(pairs: Any) -> list[tuple[str, Markup]]:
+    return [(name, _line(cell_text(cell))) for name, cell in pairs.items()]
+
+
+def _line(text: str) -> Markup:
+    return Markup(OPTION.sub(r'<span class="option">\1</span>', str(escape(printable(text)))))
 
 
 def _anchors(document: Document) -> list[str]:

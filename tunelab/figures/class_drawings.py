@@ -46,19 +46,20 @@ def reliability(tables: ClassificationTables) -> Drawing | None:
         return None
     confidence = np.array([b.confidence for b in bins])
     ends = np.array([float(confidence.min()), 1.0])
-    labels = [f"{100 * (int(b.confidence * BINS) + 0.5) / BINS:.0f} %" for b in bins]
+    labels = [f"{(int(b.confidence * BINS) + 0.5) / BINS:.2f}" for b in bins]
+    predicted = tr("probability of the predicted class")
     charts = [
         Chart(
             [
                 Line(confidence, np.array([b.accuracy for b in bins]), tr("model")),
                 Line(ends, ends, tr("perfect"), quiet=True),
             ],
-            tr("probability of the predicted class"),
+            predicted,
             tr("accuracy"),
             tr("Expected calibration error {error}", error=format_number(tables.calibration_error, 3)),
             y_range=(0.0, 1.03),
         ),
-        Chart([Bars(labels, np.array([b.rows for b in bins], dtype=np.float64))], tr("confidence"), tr("test rows")),
+        Chart([Bars(labels, np.array([b.rows for b in bins], dtype=np.float64))], predicted, tr("test rows")),
     ]
     note = tr("Below the dashed line the model is more confident than it is right. Bins with few rows are noisy.")
     return Drawing("reliability", tr("Calibration, test split"), charts, 2, note)

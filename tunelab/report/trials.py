@@ -21,12 +21,11 @@ FURTHER_COLUMNS = 6  # of the table of trials, beside hyperparameters
 def best_section(result: SweepResult) -> Section:
     """Return the best configurations."""
     leaders = result.ranked()[:BEST_ROWS]
-    winners = () if result.best is None else result.best.members or (result.best.trial,)
-    marked = tuple(i for i, t in enumerate(leaders) if t.number in winners)
     caption = tr("The best {count} by {measure} in the search.", count=len(leaders), measure=result.measure.phrase)
     loss = Text(f"{result.measure.description}.", soft=True)
     return Section(
-        tr("Best configurations"), [loss, trial_table(leaders, result.measure, caption, marked, run_ids=False)]
+        tr("Best configurations"),
+        [loss, trial_table(leaders, result.measure, caption, _winners(result, leaders), run_ids=False)],
     )
 
 
@@ -50,13 +49,22 @@ def trials_section(result: SweepResult) -> Section:
     """Return every trial, folded; of very many the best ones."""
     most = most_trials(len(result.space) + FURTHER_COLUMNS)
     if len(result.trials) <= most:
-        all_trials = trial_table(list(result.trials), result.measure, "")
+        trials = list(result.trials)
+        all_trials = trial_table(trials, result.measure, "", _winners(result, trials))
         all_of_them = tr_plural("{count} trial", "All {count} trials", len(result.trials), count=len(result.trials))
         return Section(tr("All trials"), [Folded(all_of_them, [all_trials])])
     shown = (result.ranked() or list(result.trials))[:most]
     caption = tr("The others are in the sweep's result: tunelab results {name} --json.", name=result.name)
     title = tr("The best {shown:,} of {count:,} trials", shown=len(shown), count=len(result.trials))
-    return Section(tr("All trials"), [Folded(title, [trial_table(shown, result.measure, caption)])])
+    return Section(
+        tr("All trials"), [Folded(title, [trial_table(shown, result.measure, caption, _winners(result, shown))])]
+    )
+
+
+def _winners(result: SweepResult, shown: Sequence[TrialRecord]) -> tuple[int, ...]:
+    """Return the indices of the winner, or of the trials that it averages, among those shown."""
+    winners = () if result.best is None else result.best.members or (result.best.trial,)
+    return tuple(index for index, trial in enumerate(shown) if trial.number in winners)
 
 
 def trial_table(

@@ -35,6 +35,7 @@ from tunelab.documents.blocks import (
 from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.documents.plotly_json import figure_json
+from tunelab.documents.style import COLOURS
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>\"'</script>",
@@ -182,3 +183,28 @@ def test_a_paragraph_begins_no_list(text: str) -> None:
     markdown = to_markdown(Document("t", "", [Section("s", [Text(text)])]))
     assert [t.type for t in MarkdownIt().parse(markdown)].count("paragraph_open") == 1
     assert "list" not in str([t.type for t in MarkdownIt().parse(markdown)])
+
+
+def test_options_in_the_provenance_do_not_break() -> None:
+    html = to_html(Document("t", "", [], {"command": "tunelab sweep --name <a>"}))
+    assert '<dd>tunelab sweep <span class="option">--name</span> &lt;a&gt;</dd>' in html
+
+
+def test_every_colour_of_a_figure_is_seen_on_a_dark_page() -> None:
+    """Graphics need a contrast of 3 with what is behind them (WCAG 2.2, 1.4.11); thin lines are given more."""
+    html = to_html(document("x"))
+    dark = re.findall(r"--paper: (#[0-9a-f]{6})", html)[1]
+    brighter = dict(
+        re.findall(r'"(#[0-9a-f]{6})": "(#[0-9a-f]{6})"', html.partition("const ON_DARK")[2].partition(";")[0])
+    )
+    assert brighter.keys() <= set(COLOURS)
+    shown = [brighter.get(colour, colour) for colour in COLOURS]
+    assert min((_luminance(colour) + 0.05) / (_luminance(dark) + 0.05) for colour in shown) > 4.5
+    assert len(set(shown)) == len(COLOURS)
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of ``#rrggbb`` (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

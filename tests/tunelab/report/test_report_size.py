@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from trainables import get_task
+from tunelab.documents.blocks import Folded, Table
 from tunelab.launch.local import search_here
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
@@ -15,6 +16,8 @@ from tunelab.records.spec import SweepSpec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.report.limits import every, thinned
 from tunelab.report.report import make_document, to_html, to_markdown
+from tunelab.report.search.importance import importance_section
+from tunelab.report.trials import trials_section
 
 MEGABYTE = 2**20
 ERROR = "RuntimeError: " + "no memory is left on the device for this batch " * 5
@@ -77,3 +80,18 @@ def test_thinning_keeps_the_best_and_spreads_over_the_rest() -> None:
     some = every(range(1000), 100)
     assert (some[0], some[-1]) == (0, 999)
     assert len(some) <= 101
+
+
+def test_the_winner_stands_out_among_all_trials_and_the_numbers_leave_out_what_has_no_share(base: SweepResult) -> None:
+    assert base.best is not None
+    (folded,) = trials_section(base).blocks
+    assert isinstance(folded, Folded)
+    (table,) = folded.blocks
+    assert isinstance(table, Table)
+    assert [table.rows[index][0] for index in table.marked] == [str(base.best.trial)]
+    section = importance_section(base, {"lr": 0.9, "dropout": 0.1, "width": 0.0})
+    assert section is not None
+    (numbers,) = [inner for block in section.blocks if isinstance(block, Folded) for inner in block.blocks]
+    assert isinstance(numbers, Table)
+    assert [row[0] for row in numbers.rows] == ["lr", "dropout"]
+    assert numbers.caption == "Hyperparameters without any share: 1."

@@ -36,6 +36,13 @@ function filterItems(input) {
   if (count) count.textContent = words.length ? `${count.dataset.found}: ${shown}` : "";
 }
 
+const ON_DARK = { "#0072b2": "#2f8fd6", "#8c6bb1": "#b094d6" }; // those of the palette that are too dim on a dark page
+
+function coloured(text) {
+  if (!matchMedia("(prefers-color-scheme: dark)").matches) return text;
+  return Object.entries(ON_DARK).reduce((found, [dim, bright]) => found.replaceAll(dim, bright), text);
+}
+
 function themed(layout) {
   const style = getComputedStyle(document.documentElement);
   const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
@@ -56,7 +63,7 @@ function drawFigures() {
   const toolbar = matchMedia("(hover: none)").matches ? false : "hover";
   const options = { responsive: true, displaylogo: false, displayModeBar: toolbar };
   for (const holder of document.querySelectorAll(".plot")) {
-    const figure = JSON.parse(document.getElementById(holder.id + "-data").textContent);
+    const figure = JSON.parse(coloured(document.getElementById(holder.id + "-data").textContent));
     Plotly.react(holder, figure.data, themed(figure.layout), options);
   }
 }

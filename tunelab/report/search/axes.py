@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from search_spaces.distributions import choices_of
@@ -18,6 +19,7 @@ from tunelab.system.language import tr_term
 ABSENT = object()  # the value of a parameter that a trial does not use; None may be a choice
 UNUSED = "not used"  # a conditional parameter of a branch that the trial did not take
 UNUSED_GAP = 0.14  # how far below the axis such trials lie, as a share of its length
+LETTER = 7  # pixels of a narrow letter or digit below an axis; one of Korean takes twice as many
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,20 @@ class Axis:
             positions, texts = [self.position(ABSENT), *positions], [tr_term(UNUSED), *texts]
         return positions, texts
 
+    def spaced_ticks(self, pixels: int) -> tuple[list[float], list[str]]:
+        """Return the ticks of an axis this long, without those whose texts would touch; choices keep all of theirs."""
+        positions, texts = self.ticks()
+        if self.choices:
+            return positions, texts
+        low, high = self.range()
+        unused = [(positions[0], texts[0].replace(" ", "\n"))] if self.partial else []
+        numbers = list(zip(positions, texts, strict=True))[len(unused) :]
+        scale = pixels / (high - low)
+        step = next((s for s in range(1, len(numbers)) if _apart(numbers[::-s], scale)), len(numbers) or 1)
+        kept = [tick for tick in numbers[::-step][::-1] if _apart([tick, *unused], scale)]
+        shown = [*unused, *kept]
+        return [position for position, _ in shown], [text for _, text in shown]
+
     def range(self) -> list[float]:
         """End of the drawn axis, with some air."""
         air = 0.04 * (self.high - self.low)
@@ -74,6 +90,20 @@ def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:
     """Return axes of parameters of the space, over the trials with a result."""
     trials = result.ranked()
     return [axis_of(name, result.space[name], [t.params.get(name, ABSENT) for t in trials]) for name in names]
+
+
+def _apart(ticks: Sequence[tuple[float, str]], scale: float) -> bool:
+    """Return whether neighbours, from right to left, leave room for each other's texts: ``scale`` pixels a unit."""
+    return all(
+        (right - left) * scale > (_pixels(text) + _pixels(other)) / 2
+        for (right, text), (left, other) in pairwise(ticks)
+    )
+
+
+def _pixels(text: str) -> int:
+    """Return the width of a tick's text, of its longest line."""
+    widths = (sum(LETTER if letter.isascii() else 2 * LETTER for letter in line) for line in text.split("\n"))
+    return max(widths, default=0)
 
 
 def axis_of(name: str, distribution: Mapping[str, Any], values: Sequence[Any]) -> Axis:

@@ -34,9 +34,11 @@ def importance_section(result: SweepResult, importance: Mapping[str, float]) -> 
             least=MIN_TRIALS,
         )
         blocks.append(Note(few))
-    rows: list[list[Cell]] = [[name, 100 * share] for name, share in importance.items()]
+    rows: list[list[Cell]] = [[name, 100 * share] for name, share in importance.items() if share > 0]
+    without = len(importance) - len(rows)
+    rest = tr("Hyperparameters without any share: {count:,}.", count=without) if without else ""
     shown = {name: share for name, share in list(importance.items())[:MAX_BARS] if share > MIN_SHARE}
-    table = Table([tr("hyperparameter"), tr("share, %")], rows)
+    table = Table([tr("hyperparameter"), tr("share, %")], rows, rest)
     return Section(
         tr("Hyperparameter importance (PED-ANOVA)"),
         [*blocks, importance_figure(shown, len(importance)), Folded(tr("The numbers"), [table])],

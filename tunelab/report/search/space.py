@@ -14,6 +14,7 @@ from tunelab.report.search.axes import ABSENT, Axis, axes_of, axis_of_losses
 from tunelab.system.language import tr
 
 SCALE = ((0.0, "#d55e00"), (0.25, "#e69f00"), (1.0, "#56b4e9"))  # best to worst place
+SLICE_PIXELS = 190  # of the axis of a slice where a page is so narrow that another column of them just fits
 
 
 def space_sections(result: SweepResult, importance: Mapping[str, float]) -> list[Section]:
@@ -72,17 +73,18 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
     ]
     drawings = []
     for axis in axes_of(result, names):
-        positions, texts = axis.ticks()
+        positions, texts = axis.spaced_ticks(SLICE_PIXELS)
+        upright = {} if axis.choices else {"tickangle": 0}
         traces = [
             trial_points([axis.position(t.params.get(axis.name, ABSENT)) for t in some], some, measure, name, colour)
             for name, colour, some in groups
             if some
         ]
         layout = {
-            "xaxis": {"tickvals": positions, "ticktext": texts, "range": axis.range()},
+            "xaxis": {"tickvals": positions, "ticktext": texts, "range": axis.range(), **upright},
             "yaxis": scale,
             "showlegend": False,
-            "margin": {"l": 45, "r": 36, "t": 32, "b": 35},  # half of the last tick's text lies beyond the axis
+            "margin": {"l": 45, "r": 36, "t": 32, "b": 42},  # half of the last tick's text lies beyond the axis
         }
         drawings.append(
             Figure(traces, layout, tr("{metric} by {parameter}", metric=measure.name, parameter=axis.name), height=250)
