@@ -35,7 +35,14 @@ var splitQuery = (query) =>
         return [f"{word[i : i + 2]}~" for i in range(len(word) - 1)]
 
 
+def add_texts(app: Sphinx) -> None:
+    """Give Korean pages the texts of the search that Sphinx has no translation of."""
+    if app.config.language == SearchKorean.lang:
+        app.add_js_file("korean.js")
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the language."""
     app.add_search_language(SearchKorean)
+    app.connect("builder-inited", add_texts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -65,7 +65,17 @@ def _command(name: str, command: Any) -> Iterator[str]:
     for title, rows in help_panels(shown).items():
         rows = [row for row in rows if "--help" not in row[0]]
         if rows:
-            yield from table([title, ""], [(f"`{names}`", text) for names, text in rows])
+            yield from table([title, ""], [(_option(names), text) for names, text in rows])
+
+
+def _option(names: str) -> str:
+    """Return an option and its values as Markdown; a line may break before the values, and between choices."""
+    return " ".join(
+        f"`{word.rstrip(',')}`{{.option}}{',' * word.endswith(',')}"
+        if word.startswith("-")
+        else "|".join(f"`{choice}`" for choice in word.split("|"))
+        for word in names.split()
+    )
 
 
 def _help_text(text: str) -> Iterator[str]:

@@ -114,4 +114,6 @@ def test_the_search_finds_the_page_for_each_question(language: str) -> None:
             found = list(dict.fromkeys(result[0] for result in results))[:SHOWN]
             if expected not in found:
                 wrong[query] = found
+        browser.open(f"{(folder / 'search.html').as_uri()}?q=val_loss")
+        browser.wait_for("found" if language == "en" else "찾았습니다")
     assert wrong == {}
