@@ -148,11 +148,19 @@ def _against(result: SweepResult, own: float, rival: Baseline) -> str:
     score = result.facts.score
     value = rival.test[score]
     shown = format_number(value)
+    is_reference = rival.name == "reference"
+    name = tr_text(tr_term(rival.name))
     if _cost(result, own) < _cost(result, value):
-        return tr("better than the best baseline ({name}, {value})", name=tr_text(tr_term(rival.name)), value=shown)
+        if is_reference:
+            return tr("better than the reference ({value}) and every baseline", value=shown)
+        return tr("better than the best baseline ({name}, {value})", name=name, value=shown)
     if own == value:
-        return tr("equal to the best baseline ({name}, {value})", name=tr_text(tr_term(rival.name)), value=shown)
-    return tr("not better than the best baseline ({name}, {value})", name=tr_text(tr_term(rival.name)), value=shown)
+        if is_reference:
+            return tr("equal to the reference ({value})", value=shown)
+        return tr("equal to the best baseline ({name}, {value})", name=name, value=shown)
+    if is_reference:
+        return tr("not better than the reference ({value})", value=shown)
+    return tr("not better than the best baseline ({name}, {value})", name=name, value=shown)
 
 
 def _cost(result: SweepResult, score: float) -> float:

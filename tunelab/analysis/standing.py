@@ -98,7 +98,12 @@ def verdict_lines(result: SweepResult) -> Iterator[str]:
     compared = rivals(result)
     lost = next((rival for rival in compared if rival.name != REFERENCE and rival.gain <= 0), None)
     own = f"{headline(result)} {score_text(result, best.test[score])}"
-    if lost is None:
+    behind = any(rival.name == REFERENCE and rival.gain < 0 for rival in compared)
+    if lost is None and behind:
+        yield tr(
+            "{who} won by validation loss, but the reference is better on the test split: {score}", who=who, score=own
+        )
+    elif lost is None:
         yield tr("{who} won: {score}", who=who, score=own)
     else:
         yield tr("No trial beat the baseline {name}. The best, {who}: {score}", name=lost.label, who=name, score=own)

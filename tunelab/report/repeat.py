@@ -109,7 +109,7 @@ def provenance(result: SweepResult) -> dict[str, Cell]:
         wall=format_number(result.wall_seconds, 3),
         searching=format_number(result.fit_seconds, 3),
     )
-    told = {k: v for k, v in data.details.items() if isinstance(v, str | int | float)}
+    told = {k: v for k, v in data.details.items() if isinstance(v, str | int | float) and k != "rows"}  # of each split
     return {
         tr("sweep"): result.name,
         tr("run id"): result.parent_run_id or None,
@@ -120,7 +120,7 @@ def provenance(result: SweepResult) -> dict[str, Cell]:
         tr("data digest"): data.digest,
         tr("split seed"): str(data.split_seed),
         tr("rows"): ", ".join(f"{count:,} {name}" for name, count in rows.items()),
-        **{tr_text(tr_term(k)): tr_text(str(v)) for k, v in told.items()},
+        **{tr_text(tr_term(k)): tr_text(v if isinstance(v, str) else format_number(v)) for k, v in told.items()},
         tr("command"): environment.command,
         tr("commit"): environment.commit or None,
         tr("machine"): _machine(environment.machine),

@@ -32,6 +32,8 @@ def use_section(result: SweepResult) -> Section | None:
             what = tr("Draw samples; SEED is a whole number:")
         elif result.facts.kind == "language_model":
             what = tr("Continue the texts of a file, one a line:")
+        elif result.facts.kind == "images":
+            what = tr("Predict pictures, or a folder of them:")
         predicted = 'model.predict(pandas.DataFrame({"seed": [0, 1]}))' if drawn else "model.predict(frame)"
         imports = "import mlflow\nimport pandas" if drawn else "import mlflow"
         blocks += [

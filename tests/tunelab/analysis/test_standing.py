@@ -11,6 +11,7 @@ import yaml
 from tests.results import made_up_result
 from trainables.california_housing import CaliforniaHousing
 from trainables.wine import Wine
+from tunelab.analysis.outcome import verdict
 from tunelab.analysis.standing import rivals, verdict_lines
 from tunelab.analysis.use import set_options, set_python, set_yaml
 from tunelab.records.assessment.baseline import Baseline
@@ -38,6 +39,20 @@ def test_a_winner_is_set_against_the_reference_and_the_best_baseline() -> None:
         "  against reference 0.6000 × 100,000 $: better by 0.1000",
         "  against linear (best baseline) 0.7500 × 100,000 $: better by 0.2500",
     ]
+
+
+def test_a_reference_that_is_better_on_the_test_split_is_said_first_and_called_no_baseline() -> None:
+    result = result_with(0.5, {"linear": 0.75, "reference": 0.4})
+    assert next(verdict_lines(result)) == (
+        "Trial 3 won by validation loss, but the reference is better on the test split: test rmse ↓ 0.5000 × 100,000 $"
+    )
+    assert "not better than the reference (0.4000)" in verdict(result)
+    assert "better than the reference (0.6000) and every baseline" in verdict(
+        result_with(0.5, {"linear": 0.75, "reference": 0.6})
+    )
+    assert "better than the best baseline (linear, 0.5500)" in verdict(
+        result_with(0.5, {"linear": 0.55, "reference": 0.6})
+    )
 
 
 @pytest.mark.parametrize(("own", "relation"), [(0.8, "worse by 0.05"), (0.75, "equal")])

@@ -22,7 +22,7 @@ from PIL import Image
 from tests.korean import HANGUL
 from trainables import RawSplit, Splits, Task, get_task
 from tunelab.analysis.permutation_importance import column_importance
-from tunelab.documents.blocks import Panels
+from tunelab.documents.blocks import Figure, Panels
 from tunelab.evaluation.baselines import baselines
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Line
 from tunelab.figures.classification import classification_tables, reliability_bins
@@ -327,3 +327,14 @@ def test_a_score_has_the_colour_of_the_split_it_was_taken_on() -> None:
     training, validation, score = page_traces(curves)
     assert (training["name"], validation["name"]) == ("training", "validation")
     assert score["line"]["color"] == validation["line"]["color"] != training["line"]["color"]
+
+
+def test_few_rows_are_counted_in_whole_numbers_and_cells_that_are_read_need_no_scale() -> None:
+    counts = Chart([Bars(["a", "b"], np.array([1.0, 2.0]))], "class", "test rows")
+    scores = Chart([Bars(["a", "b"], np.array([1.0, 0.5]))], "class", "score")
+    matrix = Chart([Heatmap(np.eye(2), ["a", "b"], ["a", "b"])])
+    figure = page_figure(Drawing("x", "X", [counts, scores, matrix], 3))
+    assert isinstance(figure, Figure)
+    assert figure.layout["yaxis"]["dtick"] == 1
+    assert "dtick" not in figure.layout["yaxis2"]
+    assert figure.data[-1]["showscale"] is False

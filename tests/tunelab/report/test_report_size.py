@@ -83,15 +83,23 @@ def test_thinning_keeps_the_best_and_spreads_over_the_rest() -> None:
 
 
 def test_the_winner_stands_out_among_all_trials_and_the_numbers_leave_out_what_has_no_share(base: SweepResult) -> None:
-    assert base.best is not None
-    (folded,) = trials_section(base).blocks
+    result = many(base, 20, 3)
+    assert result.best is not None
+    (folded,) = trials_section(result).blocks
     assert isinstance(folded, Folded)
     (table,) = folded.blocks
     assert isinstance(table, Table)
-    assert [table.rows[index][0] for index in table.marked] == [str(base.best.trial)]
-    section = importance_section(base, {"lr": 0.9, "dropout": 0.1, "width": 0.0})
+    assert [table.rows[index][0] for index in table.marked] == [str(result.best.trial)]
+    section = importance_section(result, {"lr": 0.9, "dropout": 0.1, "width": 0.0})
     assert section is not None
     (numbers,) = [inner for block in section.blocks if isinstance(block, Folded) for inner in block.blocks]
     assert isinstance(numbers, Table)
     assert [row[0] for row in numbers.rows] == ["lr", "dropout"]
     assert numbers.caption == "Hyperparameters without any share: 1."
+
+
+def test_the_provenance_has_the_rows_of_each_split(base: SweepResult) -> None:
+    data = replace(base.data, details={"rows": 10017, "moments": 1730})
+    found = make_document(replace(many(base, 20, 3), data=data)).provenance
+    assert found["rows"] == "113 train, 29 validation, 36 test"
+    assert found["moments"] == "1,730"

@@ -20,6 +20,7 @@ from tunelab.figures.rendering.mosaic import mosaic
 from tunelab.figures.ticks import log_axis, whole_ticks
 
 HEIGHT = {"normal": 380, "small": 240, "tall": 480, "large": 600}  # pixels of a row
+MAX_READ = 20  # columns of a heat map whose cells one reads, so that it needs no scale beside it
 QUIET = "#7f8c8d"
 SMALL = {"font": {"size": 12}}
 # Brewer's RdBu, reversed: plotly.js has another scale of that name.
@@ -126,11 +127,20 @@ def _y_axis(chart: Chart, axes: _Axes) -> Json:
     if chart.log_y:
         values = [float(v) for mark in chart.marks if isinstance(mark, Line) for v in mark.y if v > 0]
         axis |= log_axis(values)
+    axis |= whole_ticks([0.0, *counts]) if (counts := _counts(chart)) else {}
     if chart.y_range is not None:
         axis["range"] = list(chart.y_range)
     if any(isinstance(mark, Images) for mark in chart.marks):
         axis |= {"visible": False, "scaleanchor": f"x{axes.suffix}", "autorange": "reversed"}
     return axis
+
+
+def _counts(chart: Chart) -> list[float]:
+    """Return the heights of a chart's bars where all are whole numbers and its range is free; else none."""
+    bars = [mark.counts for mark in chart.marks if isinstance(mark, Histogram)]
+    bars += [mark.values for mark in chart.marks if isinstance(mark, Bars) and not mark.across]
+    heights = [float(height) for values in bars for height in values]
+    return heights if chart.y_range is None and all(height.is_integer() for height in heights) else []
 
 
 def _annotations(chart: Chart, axes: _Axes) -> list[Json]:
@@ -198,6 +208,7 @@ def _heatmap(mark: Heatmap) -> Json:
         **{"z": [_plain(row) for row in mark.values], "zmin": low, "zmax": high},
         "colorscale": DIVERGING if mark.diverging else "Blues",
         "reversescale": not mark.diverging,
+        "showscale": len(mark.columns) > MAX_READ,
         "texttemplate": f"%{{z:,.{mark.digits}f}}",
         "hovertemplate": "%{y} · %{x}: %{z}<extra></extra>",
     }
