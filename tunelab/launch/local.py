@@ -14,7 +14,8 @@ from tunelab.records.data import DataDescription
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import OFF, SweepSpec, public_spec
 from tunelab.records.trial import TrialRecord
-from tunelab.search.factory import fill_defaults, make_compute, make_controller
+from tunelab.search.defaults import fill_defaults
+from tunelab.search.factory import make_compute, make_controller
 from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits
 from tunelab.search.source import NoTrial, TrialSource

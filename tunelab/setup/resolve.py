@@ -13,7 +13,7 @@ from trainables import Task, get_task
 from trainables.base.worker.storage import Storage
 from tunelab.launch.resources import Resources, check_cluster
 from tunelab.records.spec import ResolvedSpec, SweepSpec
-from tunelab.search.factory import fill_defaults, settle_sampler
+from tunelab.search.defaults import fill_defaults, settle_sampler
 from tunelab.search.sampling.fixed_parameters import check_fixed
 from tunelab.setup.folders import sweep_folder
 from tunelab.setup.named_models import with_local_model

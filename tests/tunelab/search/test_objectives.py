@@ -154,7 +154,7 @@ def test_mistakes_in_objectives_get_a_sentence(metric: Any, direction: Any, word
     ],
 )
 def test_what_is_for_one_metric_says_so(options: dict[str, str], words: str) -> None:
-    from tunelab.search.factory import fill_defaults, settle_sampler
+    from tunelab.search.defaults import fill_defaults, settle_sampler
 
     task = make_task("val_loss", "size")
     spec = fill_defaults(make_spec({"task": "train", **options}), task, name="a", tracking_uri="off")
@@ -203,7 +203,7 @@ def test_losses_turn_back_into_the_users_values() -> None:
 
 
 def test_several_objectives_are_proposed_by_tpe_unless_asked_otherwise() -> None:
-    from tunelab.search.factory import fill_defaults
+    from tunelab.search.defaults import fill_defaults
 
     def filled(*metrics: str, **given: str) -> str:
         spec = make_spec({"task": "train", **given})

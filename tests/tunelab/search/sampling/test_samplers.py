@@ -16,7 +16,7 @@ from trainables import get_task
 from tunelab.records.spec import SAMPLERS, make_spec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.search.controller import SearchController
-from tunelab.search.factory import fill_defaults, settle_sampler
+from tunelab.search.defaults import fill_defaults, settle_sampler
 from tunelab.search.journal import read_events
 from tunelab.search.replay import replay
 from tunelab.search.sampling.samplers import find_sampler, resume_note
