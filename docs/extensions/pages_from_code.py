@@ -65,7 +65,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     for title, rows in help_panels(shown).items():
         rows = [row for row in rows if "--help" not in row[0]]
         if rows:
-            yield from table([title, ""], [(_option(names), text) for names, text in rows])
+            yield from table([title, ""], [(_option(names), text.replace("\n", "<br>")) for names, text in rows])
 
 
 def _option(names: str) -> str:

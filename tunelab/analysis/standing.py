@@ -66,7 +66,12 @@ def score_text(result: SweepResult, value: float) -> str:
 
 def headline(result: SweepResult) -> str:
     """Return the name of the headline score and which way is better: ``test rmse ↓``."""
-    return f"{tr('test')} {result.facts.score} {'↑' if result.facts.score_direction == 'maximize' else '↓'}"
+    return f"{tr('test')} {result.facts.score} {arrow(result.facts.score_direction)}"
+
+
+def arrow(direction: str) -> str:
+    """Return which way is better, for ``"minimize"`` or ``"maximize"``."""
+    return "↑" if direction == "maximize" else "↓"
 
 
 def winner_name(result: SweepResult) -> str:

@@ -29,7 +29,7 @@ def command(
         say("Nothing to remove.")
         return
     rows = [[tr_text(item.owner), tr_text(item.what), format_bytes(item.size), item.where] for item in items]
-    print_table([tr("of"), tr("what"), tr("size"), tr("where")], rows)
+    print_table([tr("of"), tr("what"), tr("size"), tr("where")], rows, drop_first=[tr("of")])
     total = format_bytes(sum(item.size for item in items))
     if not yes:
         say(f"{total} in all; `tunelab clean --yes` removes it.")

@@ -11,8 +11,9 @@ import typer
 from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.output.json_output import print_json
-from tunelab.cli.output.say import say
+from tunelab.cli.output.say import say, write_lines
 from tunelab.system.language import tr
+from tunelab.system.texts import tr_text
 from tunelab.tracking.open import open_store
 from tunelab.tracking.uri import names_server
 
@@ -63,27 +64,27 @@ def command(
         print_json({**comparison.to_json(), "link": link}, indent=2)
         return
     print_comparison(comparison)
-    hint = "" if store.uri.startswith("http") else " (with `tunelab ui` running)"
-    say(f"In MLflow{hint}: {link}")
+    say("In MLflow, with `tunelab ui` running:" if base == ui else "In MLflow:", f"  {link}")
+    say("All sweeps on the same task, coloured by the test score:")
     for experiment in dict.fromkeys(experiment for experiment, _ in runs):
-        shown = view_link(base, experiment, COMPARE_VIEW)
-        say(f"All sweeps on its task, coloured by the test score: {shown}")
+        say(f"  {view_link(base, experiment, COMPARE_VIEW)}")
     sys.stdout.writelines(f"{path}\n" for path in files)
 
 
 def print_comparison(comparison: Comparison) -> None:
     """Print the tables, and what must be known before comparing."""
     from tunelab.cli.output.tables import print_table
-    from tunelab.report.comparison import verdicts_of
+    from tunelab.records.spec import SweepSpec
+    from tunelab.report.comparison import shown_rows, verdicts_of
 
     for title, rows in (
-        (tr("Outcome"), comparison.outcome),
-        (tr("Settings that differ"), comparison.settings),
-        (tr("Winners' hyperparameters"), comparison.winners),
+        (tr("Outcome"), shown_rows(comparison.outcome)),
+        (tr("Settings that differ"), shown_rows(comparison.settings, SweepSpec.model_fields)),
+        (tr("Winners' hyperparameters"), [[what, *cells] for what, cells in comparison.winners]),
     ):
         if rows:
-            print_table(["", *comparison.names], [[what, *cells] for what, cells in rows], title=title)
+            print_table(["", *comparison.names], rows, title=title)
     for name, result in zip(comparison.names, comparison.sweeps, strict=True):
         say(f"{name}: {' '.join(verdicts_of(result))}")
     for note in comparison.notes:
-        say(f"Note: {note}")
+        write_lines(sys.stdout, [tr("Note: {note}", note=tr_text(note))])

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from tunelab.cli.output.json_output import print_json
-from tunelab.cli.output.say import say
+from tunelab.cli.output.say import print_marked, say
 from tunelab.system.language import tr_term
 from tunelab.system.texts import tr_text
 from tunelab.tracking.open import wanted_uri
+
+STYLES = {"ok": "green4", "!!": "color(130)"}  # which can be read on white and on black
 
 
 def command(
@@ -27,7 +29,7 @@ def command(
         findings.append(finding)
         if not as_json:
             sign = "!!" if finding.problem else "ok"
-            say(f"{sign}  {tr_text(tr_term(finding.name))}: {tr_text(finding.value)}")
+            print_marked(sign, f"{tr_text(tr_term(finding.name))}: {tr_text(finding.value)}", STYLES[sign])
             if finding.problem:
                 say(f"    {finding.problem}")
     problems = sum(bool(finding.problem) for finding in findings)

@@ -12,6 +12,7 @@ import typer
 from search_spaces.errors import UserError, bounded_text
 from tunelab.cli.arguments.language import LanguageOption
 from tunelab.cli.commands import Commands
+from tunelab.cli.output.say import write_lines
 from tunelab.system.environment import versions
 from tunelab.system.errors import Failure
 from tunelab.system.redaction import without_secrets
@@ -55,7 +56,7 @@ UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 
 
 def main() -> None:
-    """Run a command and ends the process.
+    """Run a command and end the process.
 
     A ``UserError`` or a wrong command line is one sentence and exit code 2, a ``Failure`` one and 1; never a traceback.
     SIGTERM and a closed terminal end every command as Ctrl-C does.
@@ -69,20 +70,24 @@ def main() -> None:
             raise KeyboardInterrupt
         raise SystemExit(code)
     except UsageError as error:
-        sys.stderr.write(usage_sentence(error))
+        _complain(usage_sentence(error))
         raise SystemExit(2) from None
     except UserError as error:
-        sys.stderr.write(sentence(error))
+        _complain(sentence(error))
         raise SystemExit(2) from None
     except Failure as error:
-        sys.stderr.write(sentence(error))
+        _complain(sentence(error))
         raise SystemExit(1) from None
     except (KeyboardInterrupt, typer.Abort):
         with suppress(OSError):  # the terminal may be closed
-            sys.stderr.write(f"tunelab: {tr_text('stopped before there was a result.')}\n")
+            _complain(f"tunelab: {tr_text('stopped before there was a result.')}\n")
         raise SystemExit(EXIT_CODE) from None
     finally:
         gc.freeze()  # the interpreter would look through all objects of torch, ray and mlflow once more: over a second
+
+
+def _complain(text: str) -> None:
+    write_lines(sys.stderr, text.splitlines())
 
 
 def sentence(error: Exception) -> str:

@@ -13,8 +13,14 @@ from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.output.json_output import finite, print_json
 from tunelab.cli.output.say import note
+from tunelab.display.live_table import STYLES
+from tunelab.records.trial import TrialStatus
+from tunelab.search.journal import is_running
+from tunelab.setup.folders import sweep_folder
+from tunelab.setup.resume import newest_sweeps
 from tunelab.system.language import tr, tr_term
-from tunelab.tracking.open import open_store
+from tunelab.tracking.open import open_store, wanted_uri
+from tunelab.tracking.uri import home_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -22,6 +28,12 @@ if TYPE_CHECKING:
     from tunelab.records.result import SweepResult
     from tunelab.tracking.store import Store
 
+STATUS = {  # whose colours the words in the list have
+    "running": TrialStatus.RUNNING,
+    "finished": TrialStatus.FINISHED,
+    "interrupted": TrialStatus.INTERRUPTED,
+    "failed": TrialStatus.FAILED,
+}
 STATUS_WORDS = {"KILLED": "interrupted"}  # MLflow's statuses that say something else here
 
 
@@ -43,7 +55,7 @@ def command(
     from tunelab.cli.output.outcome import print_result, with_trials
     from tunelab.cli.output.tables import print_table
 
-    store = open_store(tracking_uri)
+    store = _existing_store(tracking_uri)
     for option, folder in (("--figures", figures), ("--export", export)):
         if folder is not None and sweep is None:
             raise UserError(f"{option} needs a sweep's name: tunelab results SWEEP {option} FOLDER.")
@@ -72,7 +84,26 @@ def command(
             for row in rows
         ]
         header = [tr_term(name.replace("_", " ")) for name in rows[0]] if rows else [tr("sweep")]
-        print_table(header, [list(row.values()) for row in shown], drop_first=[tr("run id")])
+        print_table(
+            header,
+            [list(row.values()) for row in shown],
+            drop_first=[tr("run id"), tr("started"), tr("trials")],
+            styles={tr_term(word): STYLES[status] for word, status in STATUS.items()},
+        )
+
+
+def _existing_store(tracking_uri: str | None) -> Store:
+    """Open the store; where there is none yet, say that a sweep runs whose trials will be in it."""
+    try:
+        return open_store(tracking_uri)
+    except UserError:
+        home = home_of(wanted_uri(tracking_uri))
+        running = [name for name in newest_sweeps(home) if is_running(sweep_folder(home, name))]
+        if not running:
+            raise
+        raise UserError(
+            f"Sweep '{running[0]}' is running and has no results yet. `tunelab watch {running[0]}` shows its trials."
+        ) from None
 
 
 def write_export(result: SweepResult, folder: Path) -> None:

@@ -17,6 +17,7 @@ from tunelab.cli.arguments.data_hints import TABLE_SUFFIXES, table_hint
 from tunelab.cli.arguments.options import (
     argument,
     given_options,
+    named_task,
     option,
     options_of_tasks,
     parse_assignment,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tunelab.tracking.store import Store
 
 
+TASK_HELP = "Name of a task (`tunelab tasks`), or a Python file; with -h behind it, the help has its options alone."
 OUTPUT_OPTIONS = ("config", "print_config", "as_json")  # which no spec holds
 
 
@@ -49,9 +51,9 @@ def make_command(arguments: Sequence[str]) -> Callable[..., None]:
 def parameters(arguments: Sequence[str]) -> list[Parameter]:
     """Return the parameters of ``sweep``, which ``plan`` takes as well."""
     return [
-        argument("task", "Name of a task (`tunelab tasks`), or a Python file.", metavar="TASK", complete=complete_task),
+        argument("task", TASK_HELP, metavar="TASK", complete=complete_task),
         *spec_parameters(),
-        *task_parameters(options_of_tasks(arguments)),
+        *task_parameters(options_of_tasks(arguments), named_task(arguments)),
         option("config", "YAML file with these options as keys.", metavar="FILE", panel=STORE),
         option("print_config", "Print the YAML file that repeats this sweep, and end.", kind=bool, panel=STORE),
         option("as_json", "Print one JSON object to stdout.", kind=bool, panel=STORE),
@@ -100,7 +102,7 @@ def spec_of(given: Mapping[str, Any]) -> SweepSpec:
 
 
 def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
-    """Run a sweep, prints its result, and ends the process with its exit code."""
+    """Run a sweep, print its result, and end the process with its exit code."""
     from tunelab.launch.ray_internals.forks import fork_server
 
     with fork_server(spec.address):  # it loads beside the modules of this process, also before these check the rest

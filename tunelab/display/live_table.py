@@ -31,6 +31,7 @@ NUMBER = 9  # cells of a number
 CONFIG_CELLS = 20  # that a configuration takes at least
 # Of the 256 colours, those of the same contrast (4 to 5 : 1) on white and on black: a theme's own yellow or cyan cannot
 # be read on white, its blue cannot on black.
+WINNER = "★"  # the mark of the best trial
 STYLES = {
     TrialStatus.RUNNING: "turquoise4",
     TrialStatus.FINISHED: "green4",
@@ -188,6 +189,8 @@ def draw_trials(
             Text(text, style=STYLES[trial.status] if name == "status" else "")
             for name, text in cells_by_name(trial, columns, measure).items()
         ]
+        if best and trial is best[0]:
+            row[0] = Text(f"{WINNER} {trial.number}")
         config = [printable(short_config(trial, varying))] if with_config else []
         table.add_row(*row[: len(fitting)], *config, style="bold" if best and trial is best[0] else None)
     return table

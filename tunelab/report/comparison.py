@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,16 @@ from tunelab.analysis.savings import estimate_savings
 from tunelab.documents.blocks import Block, Cell, Code, Document, Figure, Link, Note, Section, Table, Text
 from tunelab.documents.style import COLOURS
 from tunelab.records.result import SweepResult
+from tunelab.records.spec import SweepSpec
 from tunelab.records.text import format_number, format_utc
 from tunelab.records.trial import TrialRecord
 from tunelab.report.figures import loss_scale, shortened
 from tunelab.report.repeat import repeat_command
+from tunelab.system.language import tr, tr_term
+from tunelab.system.texts import tr_text
 
 NOT_SETTINGS = ("name", "task", "tracking_uri", "storage", "address")
+FRESH = "winner on fresh seeds,"
 Row = tuple[str, list[Cell]]
 
 
@@ -99,7 +103,7 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
     ledgers = [estimate_savings(r) for r in results]
     yield "task", [r.task for r in results]
     yield "trials", [len(r.trials) for r in results]
-    yield "ended how", [count_text(r) for r in results]
+    yield "how it ended", [count_text(r) for r in results]
     for name in dict.fromkeys(r.measure.name for r in results):
         yield f"best {name}", [_shown(r, name, r.best.val_loss if r.best else None) for r in results]
         yield f"reference {name}", [_shown(r, name, _loss(reference_trial(r))) for r in results]
@@ -107,7 +111,7 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
         rows = [r.confirmation.winner_row if r.confirmation is not None else None for r in results]
         means = list(zip(results, [_finite(None if row is None else row.mean) for row in rows], strict=True))
         for name in dict.fromkeys(r.measure.name for r in results):
-            yield f"winner on fresh seeds, {name}", [_shown(r, name, mean) for r, mean in means]
+            yield f"{FRESH} {name}", [_shown(r, name, mean) for r, mean in means]
         yield "± (half of the 95 % interval)", [_finite(row.half_width if row is not None else None) for row in rows]
         yield (
             "better than the reference on fresh seeds",
@@ -115,7 +119,7 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
         )
     for task in dict.fromkeys(r.task for r in results):
         score = next(r.facts.score for r in results if r.task == task)
-        name = f"test {score}" + (f" of {task}" if len({r.task for r in results}) > 1 else "")
+        name = f"test {score}" + (f" ({task})" if len({r.task for r in results}) > 1 else "")
         yield name, [r.best.test.get(score) if r.best and r.task == task else None for r in results]
     yield "winner", [_winner(r) for r in results]
     yield "epochs", [r.epochs for r in results]
@@ -129,6 +133,31 @@ def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:
 def verdicts_of(result: SweepResult) -> list[str]:
     """Return what came out of a sweep, and what fresh seeds say of it where they were asked, a sentence each."""
     return [verdict(result), *([] if result.confirmation is None else [result.confirmation.verdict])]
+
+
+def shown_rows(rows: Sequence[Row], options: Container[str] = ()) -> list[list[Cell]]:
+    """Return rows of a comparison as they are shown: in the language in force, without those that say nothing.
+
+    Args:
+        rows: Of the outcome, or of the settings.
+        options: Names that stay, because one types them.
+    """
+    told = [(what, cells) for what, cells in rows if any(cell is not None for cell in cells)]
+    return [
+        [
+            what if what in options else _label(what),
+            *(tr_text(c) if what == "winner" and isinstance(c, str) else c for c in cells),
+        ]
+        for what, cells in told
+    ]
+
+
+def _label(what: str) -> str:
+    """Return the name of a row in the language in force; names of metrics stay."""
+    for words in ("best", "reference", "test", FRESH):
+        if what.startswith(f"{words} "):
+            return f"{tr_term(words)}{what.removeprefix(words)}"
+    return tr_term(what)
 
 
 def _shown(result: SweepResult, name: str, loss: float | None) -> float | None:
@@ -208,22 +237,25 @@ def make_comparison_document(comparison: Comparison, link: str, made: str) -> Do
     """Return the comparison as a document; ``link`` opens the runs in MLflow."""
     results, names = comparison.sweeps, comparison.names
     head = ["", *names]
-    outcome: list[Block] = [Note(note, warning=True) for note in comparison.notes]
+    outcome: list[Block] = [Note(tr_text(note), warning=True) for note in comparison.notes]
     outcome += [Text(f"{name}: {' '.join(verdicts_of(r))}") for name, r in zip(names, results, strict=True)]
-    outcome.append(Table(head, [[what, *cells] for what, cells in comparison.outcome]))
-    sections = [Section("Outcome", outcome)]
+    outcome.append(Table(head, shown_rows(comparison.outcome)))
+    sections = [Section(tr("Outcome"), outcome)]
     if comparison.settings:
-        rows = [[what, *cells] for what, cells in comparison.settings]
-        sections.append(Section("Settings that differ", [Table(head, rows)]))
+        sections.append(
+            Section(tr("Settings that differ"), [Table(head, shown_rows(comparison.settings, SweepSpec.model_fields))])
+        )
     if comparison.winners:
-        rows = [[what, *cells] for what, cells in comparison.winners]
-        sections.append(Section("Winners' hyperparameters", [Table(head, rows)]))
+        rows: list[list[Cell]] = [[what, *cells] for what, cells in comparison.winners]
+        sections.append(Section(tr("Winners' hyperparameters"), [Table(head, rows)]))
     drawings = [figure for task in dict.fromkeys(r.task for r in results) for figure in _progress(comparison, task)]
     if drawings:
-        sections.append(Section("Best so far", drawings))
+        sections.append(Section(tr("Best so far"), drawings))
     commands: list[Block] = [Code(f"# {name}\n{repeat_command(r)}") for name, r in zip(names, results, strict=True)]
-    sections += [Section("Repeat them", commands), Section("In MLflow", [Link("These runs side by side", link)])]
-    return Document(f"{len(results)} sweeps compared", ", ".join(names), sections, made=made)
+    beside = [Link(tr("These runs side by side"), link)]
+    sections += [Section(tr("Repeat them"), commands), Section(tr("In MLflow"), beside)]
+    title = tr("{count} sweeps compared", count=len(results))
+    return Document(title, ", ".join(names), sections, made=tr_text(made))
 
 
 def _progress(comparison: Comparison, task: str) -> list[Figure]:
@@ -233,8 +265,8 @@ def _progress(comparison: Comparison, task: str) -> list[Figure]:
         return []
     drawings, measure = [], pairs[0][1].measure
     axes: dict[str, Callable[[BestSoFar], float]] = {
-        "epochs trained, all trials together": lambda step: step.epochs,
-        "seconds since the first proposal": lambda step: step.seconds,
+        tr("epochs trained, all trials together"): lambda step: step.epochs,
+        tr("seconds since the first proposal"): lambda step: step.seconds,
     }
     for axis, position in axes.items():
         traces = []
@@ -257,5 +289,6 @@ def _progress(comparison: Comparison, task: str) -> list[Figure]:
             "showlegend": True,  # plotly leaves out the legend of a single line
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         }
-        drawings.append(Figure(traces, layout, f"{task}: the {measure.extreme} {measure.phrase} so far, over {axis}."))
+        caption = tr("{task}: the best {metric} so far, over {axis}.", task=task, metric=measure.name, axis=axis)
+        drawings.append(Figure(traces, layout, caption))
     return drawings

@@ -15,6 +15,8 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
 )
 
+_WORD = re.compile(r"\s*(?:`[^`]*`|[^\s`]|`)+")  # what is to be copied is one
+
 
 def printable(text: str) -> str:
     r"""Return a text with each character that would steer a terminal written as an escape: ``\x1b``."""
@@ -41,13 +43,13 @@ def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
 
     Args:
         text: One paragraph; blanks at its beginning, and those between words of one line, stay.
-        width: Columns of a line; a word that is wider has a line to itself.
+        width: Columns of a line; a word that is wider, or a command in backticks, has a line to itself.
         indent: What further lines begin with.
 
     Returns:
         The lines, at least one.
     """
-    first, *words = re.findall(r"\s*\S+", text.replace("\n", " ")) or [""]  # each with the blanks before it
+    first, *words = _WORD.findall(text.replace("\n", " ")) or [""]  # each with the blanks before it
     lines = [first]
     for word in words:
         if cells(lines[-1]) + cells(word) <= width:

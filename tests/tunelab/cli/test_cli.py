@@ -308,6 +308,21 @@ def test_a_users_own_task_has_its_own_options() -> None:
     assert "Made up." in help_text
 
 
+def test_the_help_of_a_named_task_has_its_own_options_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, of_all, _ = run(capsys, monkeypatch, "sweep -h")
+    options = of_all[of_all.index("Your data:") : of_all.index("Store:")]
+    told = [text.strip().removeprefix("--data VALUE").strip() for text in options.splitlines()]
+    assert "table: Table to learn from: CSV or TSV (also" in told  # a line of its own for each task
+    assert any(text.endswith("california_housing, diamonds: Rows by") for text in told)
+    _, of_one, _ = run(capsys, monkeypatch, "sweep series -h")
+    options = of_one[of_one.index("Your data:") : of_one.index("Store:")]
+    assert "--horizon VALUE" in options
+    assert [other for other in ("table:", "series:", "--side", "--kind") if other in options] == []
+
+
 def spec_of_words(words: list[str]) -> SweepSpec:
     """What a command line asks for."""
     context = load_command("sweep", words).make_context("sweep", list(words))

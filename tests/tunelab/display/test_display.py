@@ -37,7 +37,8 @@ def test_the_live_table_fits_and_cuts_no_number(width: int) -> None:
     shown = lines_at(width, draw_trials(trials, width, 24))
     assert len(shown) <= 24
     assert max(map(len, shown)) <= width
-    rows = [line.split() for line in shown[3:] if line.strip()]
+    assert [line.split()[:2] for line in shown if "★" in line] == [["★", "0"]]  # the best one
+    rows = [line.replace("★", "").split() for line in shown[3:] if line.strip()]
     assert sum(row[1] == "running" for row in rows) >= 10
     assert sum(row[1:3] == ["stopped", "early"] for row in rows) == 5
     figures = {"1.234e-05"} if width >= 50 else set()

@@ -289,9 +289,13 @@ def test_the_package_says_its_version_and_what_another_name_may_mean() -> None:
 
 def test_what_a_function_prints_is_kept_in_a_file_for_each_trial(store_uri: str) -> None:
     def talk(config: Mapping[str, Any], trial: Any) -> None:
-        for epoch in range(trial.max_epochs):
-            print(f"learning rate {config['lr']:.3g}, epoch {epoch}", "데이터")  # noqa: T201 what is tested
-            trial.report(val_loss=config["lr"] + epoch)
+        try:
+            for epoch in range(trial.max_epochs):
+                print(f"learning rate {config['lr']:.3g}, epoch {epoch}", "데이터")  # noqa: T201 what is tested
+                trial.report(val_loss=config["lr"] + epoch)
+        finally:
+            print("cleaned up")  # noqa: T201
+            raise ValueError("behind the last epoch")
 
     display = Acting()
     settings: dict[str, Any] = {"trials": 2, "max_epochs": 3, "confirm_top": 0, "tracking_uri": store_uri}
@@ -299,7 +303,10 @@ def test_what_a_function_prints_is_kept_in_a_file_for_each_trial(store_uri: str)
     folder = home_of(result.tracking_uri) / "sweeps" / result.name / "printed"
     for trial in result.trials:
         lines = [f"learning rate {trial.params['lr']:.3g}, epoch {epoch} 데이터" for epoch in range(3)]
-        assert (folder / f"trial-{trial.number:05d}.txt").read_text().splitlines() == lines
+        printed = (folder / f"trial-{trial.number:05d}.txt").read_text().splitlines()
+        assert printed[:4] == [*lines, "cleaned up"]
+        assert printed[-1] == "ValueError: behind the last epoch"
+        assert trial.status == TrialStatus.FINISHED
     assert [step for step in display.steps if str(folder) in step and "prints is kept in" in step]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -85,6 +86,20 @@ def test_the_command_prints_tables_or_json_and_writes_a_page(
     assert "Settings that differ" in shown
     assert confirmed in shown
     assert found["link"] in shown
+
+
+def test_a_comparison_is_in_korean(
+    shelf: Shelf, in_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    compare_command(["와인", "wine-random", "toy"], output=Path("c.html"), tracking_uri=shelf.uri)
+    shown = capsys.readouterr().out
+    assert "참고: 과제가 2개입니다" in shown
+    outcome = shown[shown.index("결과") : shown.index("서로 다른 설정")].splitlines()[4:]
+    assert [row for row in outcome if row.strip() and not re.match("[±]?[(]?.*[가-힣]", row.partition("   ")[0])] == []
+    assert [line for line in shown.splitlines() if re.search("[a-z]+ [a-z]+ [a-z]+", line)] == []
+    page = (in_folder / "c.md").read_text(encoding="utf-8")
+    assert [text for text in ("Outcome", "Best so far", "Repeat them", "In MLflow") if text in page] == []
 
 
 def test_the_link_names_exactly_these_runs(shelf: Shelf) -> None:

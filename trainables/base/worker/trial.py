@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import re
+import sys
 import tempfile
 import time
 import traceback
@@ -86,11 +87,22 @@ def _train(task: Task, data: TrainingData, plan: TrialAssignment) -> Generator[T
                 raise ValueError(NO_EPOCH)
             if outcome == "finished":
                 keeper.write()
+            with compute.active():
+                _end(reports)
     except Exception as problem:  # noqa: BLE001 a failed trial is data: recorded with its error, the sweep continues
         outcome, error, no_space = "failed", _explain(problem), is_no_space(problem)
         if device.startswith("cuda"):
             worker[BROKEN] = not _cuda_works()
     yield TrialReport(rows=rows, outcome=outcome, error=error, no_space=no_space, worker=worker)  # type: ignore[arg-type]
+
+
+def _end(reports: Iterator[EpochReport]) -> None:
+    """Let a task clean up behind its last epoch, before the last report, which takes along what it prints meanwhile."""
+    try:
+        if isinstance(reports, Generator):
+            reports.close()
+    except Exception:  # noqa: BLE001 the epochs are whole: what fails behind them is told, and changes no result
+        traceback.print_exc(file=sys.stdout)
 
 
 def _until_stopped(worker: Mapping[str, Any]) -> Iterator[TrialReport]:

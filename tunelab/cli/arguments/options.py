@@ -48,11 +48,13 @@ def spec_parameters(
     return found
 
 
-def task_parameters(tasks: Mapping[str, Sequence[TaskOption]]) -> list[Parameter]:
+def task_parameters(tasks: Mapping[str, Sequence[TaskOption]], named: str | None = None) -> list[Parameter]:
     """Make command line options of the options that tasks declare; one for those of the same name.
 
     Args:
-        tasks: Options by the name of their task, which begins the help text.
+        tasks: Options by the name of their task.
+        named: The task that the command line names: the help shows its options alone. Without one it has a line for
+            each task that has the option, those of the same text in one line.
     """
     by_name: dict[str, list[tuple[str, TaskOption]]] = {}
     for task, options in tasks.items():
@@ -60,15 +62,19 @@ def task_parameters(tasks: Mapping[str, Sequence[TaskOption]]) -> list[Parameter
             by_name.setdefault(option.name, []).append((task, option))
     found = []
     for name, declared in by_name.items():
-        texts = [f"{task}: {option.help}{_default_text(option)}" for task, option in declared]
-        first = declared[0][1]
-        choices = [choice for _, option in declared for choice in option.choices]
+        shown = [(task, option) for task, option in declared if named in (None, task)]
+        texts: dict[str, list[str]] = {}
+        for task, option in shown or declared:
+            texts.setdefault(f"{option.help}{_default_text(option)}", []).append(task)
+        first = (shown or declared)[0][1]
+        choices = list(dict.fromkeys(choice for _, option in shown or declared for choice in option.choices))
         option = typer.Option(
             first.flag,
-            help="\n".join(texts),
-            metavar="|".join(choices) if choices and len(declared) == 1 else "VALUE",
+            help="\n".join(text if named else f"{', '.join(its)}: {text}" for text, its in texts.items()),
+            metavar="|".join(choices) if choices and len(texts) == 1 else "VALUE",
             rich_help_panel=YOUR_DATA,
             show_default=False,
+            hidden=not shown,
             autocompletion=_completing(choices),
         )
         kind: Any = bool if first.type is bool else list[str] if first.repeatable else str

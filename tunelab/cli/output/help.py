@@ -7,6 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from trainables import task_names
 from tunelab.records.panels import BUDGET, RESOURCES, SEARCH, STORE, TRUST, YOUR_DATA
 from tunelab.system.language import tr
 from tunelab.system.terminal import cells, padded, wrapped
@@ -60,7 +61,7 @@ def _panel_of(parameter: Any) -> str:
 
 
 def _help_row(parameter: Any) -> tuple[str, str]:
-    help = " ".join(tr_text(parameter.help or "").split())  # of several tasks a line each
+    help = "\n".join(map(_translated, (parameter.help or "").splitlines()))  # of several tasks a line each
     if parameter.param_type_name == "argument":
         return _argument_name(parameter), help
     names = ", ".join([*sorted(parameter.opts, key=len), *parameter.secondary_opts])
@@ -70,6 +71,13 @@ def _help_row(parameter: Any) -> tuple[str, str]:
     default = shown if isinstance(shown, str) else parameter.default
     told = default is not None and default is not False and shown is not False and default not in ("", ())
     return names + value, f"{help} {tr_text(f'[default: {default}]')}" if told else help
+
+
+def _translated(text: str) -> str:
+    """Return a line of a help in the language in force; the tasks that it begins with keep their names."""
+    tasks, colon, rest = text.partition(": ")
+    named = bool(colon) and set(tasks.split(", ")) <= set(task_names())
+    return f"{tasks}: {tr_text(rest)}" if named else tr_text(text)
 
 
 def _placeholder(option: Any) -> str:
@@ -99,7 +107,8 @@ def write_rows(formatter: Any, rows: Sequence[tuple[str, str]]) -> None:
     edge = " " * formatter.current_indent
     column = min(max(cells(name) for name, _ in rows), NAME_WIDTH) + GAP
     for name, text in rows:
-        first, *others = wrapped(text, formatter.width - len(edge) - column)
+        space = formatter.width - len(edge) - column
+        first, *others = [line for part in text.split("\n") for line in wrapped(part, space)]
         fits = cells(name) + GAP <= column
         lines = [padded(name, column) + first] if fits else [name, " " * column + first]
         lines += [" " * column + line for line in others]

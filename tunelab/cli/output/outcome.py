@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
@@ -17,7 +18,7 @@ from tunelab.analysis.members import MEMBER_COLUMNS, member_rows
 from tunelab.analysis.outcome import count_text
 from tunelab.analysis.parameter_importance import parameter_importance
 from tunelab.analysis.published import place_sentence, published_place
-from tunelab.analysis.standing import headline, verdict_lines, winner_name
+from tunelab.analysis.standing import arrow, verdict_lines, winner_name
 from tunelab.analysis.use import (
     loaded_as,
     predict_command,
@@ -27,13 +28,15 @@ from tunelab.analysis.use import (
     set_yaml,
     winner_params,
 )
-from tunelab.cli.output.tables import UNLIMITED, cell, print_table
+from tunelab.cli.output.say import write_lines
+from tunelab.cli.output.tables import UNLIMITED, cell, print_heading, print_table
 from tunelab.display.display import failed_text
+from tunelab.display.live_table import STYLES, WINNER
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
 from tunelab.system.language import tr, tr_term
-from tunelab.system.terminal import wrapped
+from tunelab.system.terminal import cells
 from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
@@ -41,7 +44,8 @@ if TYPE_CHECKING:
 
 TOP = 10
 MAX_CLASSES = 20
-WINNER = "★"
+INDENT = "  "
+COMMAND = re.compile(r":\s(?=tunelab\s)")  # before the command at the end of a piece of advice
 
 
 def with_trials(result: SweepResult) -> dict[str, Any]:
@@ -142,7 +146,7 @@ def _print_trials(result: SweepResult) -> None:
             *(*names, tr("run id")),
         ],
         [
-            [f"{trial.number} {WINNER if trial.number in winners else ''}".strip()]
+            [_starred(trial.number, trial.number in winners)]
             + ([_metric(trial, score)] if scored else [])
             + [result.measure.value(trial.val_loss), tr_term(trial.status.label), len(trial.epochs)]
             + [label_of(trial.params.get(name)) for name in names]
@@ -158,6 +162,7 @@ def _print_trials(result: SweepResult) -> None:
         + f"\n{result.measure.description}",
         drop_first=[tr("run id"), *reversed(names), tr("epochs")],
         marked=next((i for i, trial in enumerate(shown) if trial.number in winners), None),
+        styles={tr_term(status.label): style for status, style in STYLES.items()},
     )
 
 
@@ -166,13 +171,25 @@ def _print_front(result: SweepResult) -> None:
     front = result.front
     if front is None:
         return
-    names = [objective.metric for objective in front.objectives]
-    rows: list[list[object]] = [
-        [p.trial, *p.values, *(p.means or [None] * len(names)), tr_term(mark(p)), p.beaten_by] for p in front.points
-    ]
-    seeds = [tr("{metric}, fresh seeds", metric=name) for name in names]
-    columns = [tr("trial"), *names, *seeds, tr("outcome"), tr("beaten by")]
-    print_table(columns, rows, title=tr("The Pareto front, the best first metric first"))
+    names = [f"{one.metric} {arrow(one.direction)}" for one in front.objectives]
+    winner = None if result.best is None else result.best.trial
+    rows: list[list[object]] = []
+    for point in front.points:
+        means = point.means or [None] * len(names)
+        name = _starred(point.trial, point.trial == winner)
+        rows.append([name, *point.values, *means, tr_term(mark(point)), point.beaten_by])
+    seeds = [tr("{metric}, fresh seeds", metric=one.metric) for one in front.objectives]
+    print_table(
+        [tr("trial"), *names, *seeds, tr("outcome"), tr("beaten by")],
+        rows,
+        title=tr("The Pareto front, the best first metric first"),
+        drop_first=[tr("beaten by"), *reversed(seeds)],
+        marked=next((i for i, point in enumerate(front.points) if point.trial == winner), None),
+    )
+
+
+def _starred(number: int, is_winner: bool) -> str:
+    return f"{number} {WINNER}" if is_winner else str(number)
 
 
 def _print_scores(result: SweepResult) -> None:
@@ -182,7 +199,7 @@ def _print_scores(result: SweepResult) -> None:
         return
     main = result.facts.score
     others = [name for name in best.test if name != main]
-    arrow = headline(result).rpartition(" ")[2]
+    better = arrow(result.facts.score_direction)
     models = [(f"{WINNER} {winner_name(result)}", best.validation, best.test)]
     models += [(tr_text(tr_term(model.name)), model.validation, model.test) for model in result.baselines]
     rows: list[list[object]] = []
@@ -191,9 +208,9 @@ def _print_scores(result: SweepResult) -> None:
         rows.append([name, test.get(main), validation.get(main), *rest])
     unit = f" ({result.facts.unit})" if result.facts.unit else ""
     print_table(
-        [tr("model"), f"{tr('test')} {main} {arrow}", f"val {main} {arrow}"]
+        [tr("model"), f"{tr('test')} {main} {better}", f"{tr_term('val')} {main} {better}"]
         + [f"{tr('test')} {name}" for name in others]
-        + [f"val {name}" for name in others],
+        + [f"{tr_term('val')} {name}" for name in others],
         rows,
         title=f"{tr('Winner, reference and baselines')}{unit}; {test_openings(result)}",
         marked=0,
@@ -209,23 +226,55 @@ def _print_scores(result: SweepResult) -> None:
 
 def _print_verdict(result: SweepResult, store: Store | None) -> None:
     best = result.best
-    _print_lines(["", tr("Verdict"), *(f"  {line}" for line in verdict_lines(result))])
-    _print_lines([f"  {line}" for line in caveats(result)])
+    print_heading(f"\n{tr('Verdict')}")
+    _print_lines([f"  {line}" for line in (*verdict_lines(result), *caveats(result))])
     if best is None:
         return
-    told = advice(result, parameter_importance(result))
+    told = [] if result.front is not None else advice(result, parameter_importance(result))
     if told:
-        _print_lines(["", tr("Advice")])
-        _print_whole([f"  {line}" for line in told])  # they hold commands
+        print_heading(f"\n{tr('Advice')}")
+        for line in told:
+            sentence, *commands = COMMAND.split(line)
+            _print_lines([f"  {sentence}{':' if commands else ''}"])
+            _print_whole(f"    {command}" for command in commands)
     if winner_params(result):
         heading = tr("Configuration, to copy")
         if best.members:
             heading = tr("Configuration of trial {number}, the heaviest member, to copy", number=best.trial)
-        _print_lines(["", heading])
-        _print_whole(["  " + set_options(result), "  " + set_yaml(result), "  " + set_python(result)])
+        print_heading(f"\n{heading}")
+        _print_whole(configuration_lines(result, _width() - len(INDENT)))
     if store is not None:
-        _print_lines(["", tr("Use it")])
+        print_heading(f"\n{tr('Use it')}")
+        if registration(result):
+            _print_lines([f"  {registration(result)}"])
         _print_whole([f"  {line}" for line in usage_lines(result, store)])
+
+
+def configuration_lines(result: SweepResult, width: int) -> Iterator[str]:
+    """Yield the winner's configuration as options, YAML and Python; broken lines can be copied as they are.
+
+    Args:
+        result: Of the sweep.
+        width: Columns of a line; one value may be wider.
+    """
+    for parts, before, behind in (
+        (set_options(result, "\n").split("\n"), " ", " \\"),
+        (_values(set_yaml(result)), " ", ""),
+        (_values(set_python(result)), " ", ""),
+    ):
+        lines = [parts[0]]
+        for part in parts[1:]:
+            if cells(lines[-1] + before + part + behind) <= width:
+                lines[-1] += before + part
+            else:
+                lines[-1] += behind
+                lines.append(f"  {part}")
+        yield from (f"{INDENT}{line.rstrip()}" for line in lines)
+
+
+def _values(mapping: str) -> list[str]:
+    """Return a mapping on one line cut behind the commas between its values."""
+    return re.split(r"(?<=,) (?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)", mapping)
 
 
 def usage_lines(result: SweepResult, store: Store) -> Iterator[str]:
@@ -235,8 +284,6 @@ def usage_lines(result: SweepResult, store: Store) -> Iterator[str]:
     if loaded_as(result):
         yield predict_command(result)
         yield f'mlflow.pyfunc.load_model("{loaded_as(result)}")  # MLFLOW_TRACKING_URI={store.shown_uri}'
-        if registration(result):
-            yield registration(result)
         yield f"tunelab results {result.name} --figures FOLDER"
     run = store.run(result.parent_run_id)
     path = _report_path(run.info.artifact_uri) or f"tunelab report {result.name}"
@@ -259,12 +306,13 @@ def _metric(trial: TrialRecord, name: str) -> float | None:
 
 def _print_lines(lines: list[str]) -> None:
     """Print sentences, broken between words on a terminal."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
-    for line in lines:
-        indent = line[: len(line) - len(line.lstrip())]
-        sys.stdout.write("\n".join(wrapped(line, width, indent=f"{indent}  ")) + "\n")
+    write_lines(sys.stdout, lines)
 
 
-def _print_whole(lines: list[str]) -> None:
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
+
+
+def _print_whole(lines: Iterable[str]) -> None:
     """Print lines to copy, never broken by us."""
     sys.stdout.writelines(f"{line}\n" for line in lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tunelab.records.text import format_number
@@ -11,12 +11,14 @@ from tunelab.system.language import tr
 from tunelab.system.terminal import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 UNLIMITED = 10_000  # columns of a pipe or a file
 MAX_NAMED = 6  # of the columns that are left out; a space with many branches has dozens
 GAP = 3  # blanks between two columns
 SHORT = 26  # cells of a text that is never broken, such as the name of a model
+LINE = 40  # cells that a long text gets before other columns
 
 
 def print_table(
@@ -26,14 +28,13 @@ def print_table(
     title: str = "",
     drop_first: Sequence[str] = (),
     marked: int | None = None,
+    styles: Mapping[str, str] | None = None,
 ) -> None:
     """Print a table to stdout, see ``make_table``. Piped, it is as wide as it needs to be."""
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else UNLIMITED, highlight=False, markup=False, emoji=False)
+    console = _console()
     if title:
         console.print(f"{printable(title)}\n")
-    table, left_out = make_table(header, rows, console.width, drop_first=drop_first, marked=marked)
+    table, left_out = make_table(header, rows, console.width, drop_first=drop_first, marked=marked, styles=styles)
     console.print(table)
     if left_out:
         named = left_out if len(left_out) <= MAX_NAMED + 1 else left_out[:MAX_NAMED]  # never "and 1 more columns"
@@ -46,6 +47,17 @@ def print_table(
     console.print("")
 
 
+def print_heading(text: str) -> None:
+    """Print the heading of a group of lines to stdout, bold on a terminal."""
+    _console().print(text, style="bold")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else UNLIMITED, highlight=False, markup=False, emoji=False)
+
+
 def make_table(
     header: Sequence[str],
     rows: Sequence[Sequence[object]],
@@ -53,6 +65,7 @@ def make_table(
     *,
     drop_first: Sequence[str] = (),
     marked: int | None = None,
+    styles: Mapping[str, str] | None = None,
 ) -> tuple[Table, list[str]]:
     """Make a table that is not wider than a terminal: columns are left out, and no word or number is broken.
 
@@ -64,12 +77,14 @@ def make_table(
         width: Cells of the terminal.
         drop_first: Columns that are left out first, in this order; then others from the right. The first stays.
         marked: Position of the row that is printed bold.
+        styles: Colours of cells, by their text.
 
     Returns:
         The table, and the names of the columns that it leaves out.
     """
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     columns = [[row[i] for row in rows] for i in range(len(header))]
     numeric = [is_numeric(column) for column in columns]
@@ -89,7 +104,9 @@ def make_table(
             no_wrap=numeric[i],
         )
     for position, row in enumerate(rows):
-        table.add_row(*[cell(row[i]) for i in kept], style="bold" if position == marked else None)
+        texts = [cell(row[i]) for i in kept]
+        cells = [Text(text, style=styles[text]) if styles and text in styles else text for text in texts]
+        table.add_row(*cells, style="bold" if position == marked else None)
     return table, [header[i] for i in range(len(header)) if i not in kept]
 
 
@@ -106,12 +123,13 @@ def _fitting(header: Sequence[str], least: Sequence[int], width: int, drop_first
 
 
 def least_width(text: str, whole: bool) -> int:
-    """Return the terminal cells that a text needs in a line: for all of it, or for its longest word."""
+    """Return the terminal cells that a text needs in a line: for all of it, or for its longest word and half of it."""
     from rich.cells import cell_len  # two for a Hangul syllable
 
     if whole or cell_len(text) <= SHORT:
         return cell_len(text)
-    return max(map(cell_len, text.split()), default=0)
+    longest = max(map(cell_len, text.split()), default=0)
+    return max(longest, min(LINE, cell_len(text) // 2 + longest // 2))
 
 
 def is_numeric(column: Sequence[object]) -> bool:

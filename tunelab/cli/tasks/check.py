@@ -11,6 +11,7 @@ from tunelab.cli.arguments.completion import complete_task
 from tunelab.cli.arguments.options import (
     argument,
     given_options,
+    named_task,
     option,
     options_of_tasks,
     spec_parameters,
@@ -30,7 +31,7 @@ def make_command(arguments: Sequence[str]) -> Callable[..., None]:
     parameters = [
         argument("task", "Python file that defines a task, or a task's name.", metavar="TASK", complete=complete_task),
         *spec_parameters(["space"]),
-        *task_parameters(options_of_tasks(arguments)),
+        *task_parameters(options_of_tasks(arguments), named_task(arguments)),
         option("ray", "Also train in a bare ray.tune.Tuner.", kind=bool),
         option("as_json", "Print JSON.", kind=bool),
     ]

@@ -10,6 +10,7 @@ from tunelab.cli.arguments.completion import complete_task
 from tunelab.cli.arguments.options import (
     argument,
     given_options,
+    named_task,
     option,
     options_of_tasks,
     spec_parameters,
@@ -29,7 +30,7 @@ def make_command(arguments: Sequence[str]) -> Callable[..., None]:
     parameters = [
         argument("task", "Name of a task, or a Python file.", metavar="TASK", complete=complete_task),
         *spec_parameters(["space"]),
-        *task_parameters(options_of_tasks(arguments)),
+        *task_parameters(options_of_tasks(arguments), named_task(arguments)),
         option("as_json", "Print JSON.", kind=bool),
     ]
     return with_parameters(run_command, parameters)
