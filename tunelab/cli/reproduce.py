@@ -10,6 +10,8 @@ import typer
 from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.output.json_output import print_json
 from tunelab.cli.output.say import say
+from tunelab.system.language import tr_term
+from tunelab.system.texts import tr_text
 from tunelab.tracking.open import open_store
 
 
@@ -39,9 +41,9 @@ def command(
         print_json({**asdict(found), "identical": found.identical})
     else:
         verdict = "identical" if found.identical else f"different, first at {found.difference}"
-        say(f"trial {found.trial} of {found.sweep} (epochs compared: {found.epochs}): {verdict}")
+        say(f"trial {found.trial} of {found.sweep} (epochs compared: {found.epochs}): {tr_text(verdict)}")
         if found.error:
             say(f"  it failed now: {found.error}")
         for name, (then, now) in found.environment.items():
-            say(f"  {name}: {then or 'unknown'} then, {now or 'unknown'} now")
+            say(f"  {tr_term(name)}: {then or 'unknown'} then, {now or 'unknown'} now")
     raise SystemExit(0 if found.identical else 1)

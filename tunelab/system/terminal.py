@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any, TextIO
 from unicodedata import east_asian_width
 
@@ -56,6 +57,24 @@ def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
             lines[-1] += word
         else:
             lines.append(indent + word.lstrip())
+    return lines
+
+
+def packed(parts: Sequence[str], width: int, *, behind: str = "") -> list[str]:
+    """Join parts by blanks into lines, none of them broken: a command, or the values of a mapping.
+
+    Args:
+        parts: One is wider than a line where it must be.
+        width: Columns of a line.
+        behind: What ends a line that continues, such as a backslash for a shell.
+    """
+    lines = list(parts[:1])
+    for part in parts[1:]:
+        if cells(f"{lines[-1]} {part}{behind}") <= width:
+            lines[-1] += f" {part}"
+        else:
+            lines[-1] += behind
+            lines.append(f"  {part}")
     return lines
 
 

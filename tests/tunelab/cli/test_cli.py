@@ -363,6 +363,15 @@ def test_a_help_says_what_kind_of_value_each_argument_and_option_takes(
     assert [option for option in options if option not in shown] == []
 
 
+def test_examples_in_a_help_can_be_copied(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = run(capsys, monkeypatch, "bench search -h")
+    joined = re.sub(r" \\\n +", " ", out)
+    examples = [text.strip() for text in joined.splitlines() if text.startswith(" " * 6 + "tunelab")]
+    assert "tunelab bench search --tables curves --methods tpe+asha,random+asha --workers 1,8 --seeds 5" in examples
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_the_help_of_a_sweep_has_panels_defaults_and_choices(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,11 +10,12 @@ from typer.core import TyperCommand
 from trainables import task_names
 from tunelab.records.panels import BUDGET, RESOURCES, SEARCH, STORE, TRUST, YOUR_DATA
 from tunelab.system.language import tr
-from tunelab.system.terminal import cells, padded, wrapped
+from tunelab.system.terminal import cells, packed, padded, wrapped
 from tunelab.system.texts import tr_text
 
 PANELS = ("Arguments", BUDGET, SEARCH, TRUST, RESOURCES, YOUR_DATA, STORE, "Options")  # their order
 NAME_WIDTH = 30  # cells of the column of options in a help
+EXAMPLE = " " * 4  # begins a paragraph that is a command
 GAP = 2  # blanks between the columns
 PLACEHOLDERS = {"int": "N", "integer": "N", "float": "X", "Path": "PATH", "path": "PATH"}  # by the name of a type
 
@@ -29,8 +30,11 @@ class PanelCommand(TyperCommand):
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         with formatter.indentation():
             for paragraph in (self.help or "").split("\n\n"):
-                formatter.write_paragraph()
-                write_wrapped(formatter, tr_text(" ".join(paragraph.split())))
+                if paragraph.startswith(EXAMPLE):
+                    write_example(formatter, paragraph.split())
+                else:
+                    formatter.write_paragraph()
+                    write_wrapped(formatter, tr_text(" ".join(paragraph.split())))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         for title, rows in help_panels(self.get_params(ctx)).items():
@@ -100,6 +104,13 @@ def write_wrapped(formatter: Any, text: str) -> None:
     """Write a paragraph between the edges of a formatter."""
     edge = " " * formatter.current_indent
     formatter.write("".join(f"{edge}{line}\n" for line in wrapped(text, formatter.width - len(edge))))
+
+
+def write_example(formatter: Any, words: Sequence[str]) -> None:
+    """Write a command further in; one that is too wide has a backslash where its lines break, for the shell."""
+    edge = " " * formatter.current_indent + EXAMPLE
+    lines = packed(words, formatter.width - len(edge), behind=" \\")
+    formatter.write("".join(f"{edge}{line}\n" for line in lines))
 
 
 def write_rows(formatter: Any, rows: Sequence[tuple[str, str]]) -> None:

@@ -36,7 +36,7 @@ from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.records.trial import TrialRecord
 from tunelab.system.language import tr, tr_term
-from tunelab.system.terminal import cells
+from tunelab.system.terminal import packed
 from tunelab.system.texts import tr_text
 
 if TYPE_CHECKING:
@@ -257,19 +257,10 @@ def configuration_lines(result: SweepResult, width: int) -> Iterator[str]:
         result: Of the sweep.
         width: Columns of a line; one value may be wider.
     """
-    for parts, before, behind in (
-        (set_options(result, "\n").split("\n"), " ", " \\"),
-        (_values(set_yaml(result)), " ", ""),
-        (_values(set_python(result)), " ", ""),
-    ):
-        lines = [parts[0]]
-        for part in parts[1:]:
-            if cells(lines[-1] + before + part + behind) <= width:
-                lines[-1] += before + part
-            else:
-                lines[-1] += behind
-                lines.append(f"  {part}")
-        yield from (f"{INDENT}{line.rstrip()}" for line in lines)
+    lines = packed(set_options(result, "\n").split("\n"), width, behind=" \\")
+    for mapping in (set_yaml(result), set_python(result)):
+        lines += packed(_values(mapping), width)
+    yield from (f"{INDENT}{line}" for line in lines)
 
 
 def _values(mapping: str) -> list[str]:

@@ -20,6 +20,7 @@ from tunelab.cli.arguments.options import (
 from tunelab.cli.arguments.signature import with_parameters
 from tunelab.cli.output.json_output import print_json
 from tunelab.cli.output.say import say
+from tunelab.system.language import tr_term
 from tunelab.system.texts import tr_text
 
 PASSED, FAULTY, NOT_CHECKED = "✓", "✗", "–"
@@ -54,7 +55,7 @@ def run_command(task: str | None, space: str | None, ray: bool | None, as_json: 
             said = result.fault or result.not_checked
             mark = PASSED if result.passed else FAULTY if result.fault is not None else NOT_CHECKED
             below = "" if said is None else f"{BELOW}{tr_text(said)}"
-            say(f"{mark} {tr_text(result.name)}  ({result.seconds:.1f} s){below}")
+            say(f"{mark} {tr_text(tr_term(result.name))}  ({result.seconds:.1f} s){below}")
     faults = sum(result.fault is not None for result in results)
     skipped = sum(result.not_checked is not None for result in results)
     if as_json:
