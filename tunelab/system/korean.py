@@ -10,6 +10,7 @@ FORMS = {
     "을(를)": ("을", "를"),
     "와(과)": ("과", "와"),
     "(으)로": ("으로", "로"),
+    "(이)여야": ("이어야", "여야"),
 }
 # A syllable or a digit, marks that are not spoken, and a particle. How other words end their letters do not tell.
 PLACE = re.compile(rf"([가-힣0-9])(['\"`)]*)({'|'.join(map(re.escape, FORMS))})")
