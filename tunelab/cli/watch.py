@@ -41,6 +41,8 @@ def command(
         display.begin(
             [f"{name}: {plan_line(make_spec(spec), session.concurrency)}"],
             int(spec["trials"]),
+            score=session.score,
+            measure=session.measure,
         )
         judged, runs = False, True
         while runs and state.finished is None and not judged:

@@ -96,11 +96,11 @@ class Lines:
         self._measure = Measure()
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        self._measure = Measure.from_facts(task.facts)
-        self.begin(headline(spec, task, splits, concurrency))
+        self.begin(headline(spec, task, splits, concurrency), measure=Measure.from_facts(task.facts))
 
-    def begin(self, lines: Sequence[str], total: int = 0) -> None:
-        """Show what runs; the number of trials is among the lines."""
+    def begin(self, lines: Sequence[str], total: int = 0, *, score: str = "", measure: Measure = Measure()) -> None:
+        """Show what runs; the number of trials is among the lines, which have no column for a score."""
+        self._measure = measure
         _say("\n".join(lines))
 
     def progress(self, trials: list[TrialRecord]) -> None:

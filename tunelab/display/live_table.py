@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 0.25
 BEST_ROWS = 5
-BAR_ROWS, HEAD_ROWS = 2, 4  # above the table, and its own head with the blank lines around
+BAR_ROWS, HEAD_ROWS = 3, 4  # around the table, and its own head with its blank lines
 CELLS = {"trial": 5, "status": 13, "epoch": 5}  # of the columns that every table has
 NUMBER = 9  # cells of a number
 CONFIG_CELLS = 20  # that a configuration takes at least
@@ -63,22 +63,35 @@ class LiveTable:
         self._errors: set[str] = set()
 
     def started(self, spec: SweepSpec, task: Task, splits: Splits, concurrency: int) -> None:
-        self._measure = Measure.from_facts(task.facts)
-        lines = headline(spec, task, splits, concurrency)
-        self.begin(lines, int(spec.trials or 0), spec.time_budget or math.inf, f"val_{task.facts.score}")
+        self.begin(
+            headline(spec, task, splits, concurrency),
+            int(spec.trials or 0),
+            budget=spec.time_budget or math.inf,
+            score=f"val_{task.facts.score}",
+            measure=Measure.from_facts(task.facts),
+        )
 
-    def begin(self, lines: Sequence[str], total: int, budget: float = math.inf, score: str = "") -> None:
+    def begin(
+        self,
+        lines: Sequence[str],
+        total: int,
+        *,
+        budget: float = math.inf,
+        score: str = "",
+        measure: Measure = Measure(),
+    ) -> None:
         """Show what runs, and draw the table from now on.
 
         Args:
             lines: What runs.
             total: Number of trials.
             budget: Seconds that the search may take.
-            score: Metric that is shown beside ``val_loss``.
+            score: Metric that is shown beside the loss.
+            measure: How the loss is shown.
         """
         for line in lines:
             self._console.print(printable(line), markup=False)
-        self._score = score
+        self._score, self._measure = score, measure
         self._progress = Progress(total, time.time(), budget)
         self._live.start()
 
@@ -116,7 +129,8 @@ class LiveTable:
             ProgressBar(total=self._progress.total, completed=ended, width=min(40, width // 3)),
             self._progress.text(trials, time.time()),
         )
-        return Group(bar, draw_trials(trials, width, height - BAR_ROWS, self._score, self._measure))
+        table = draw_trials(trials, width, height - BAR_ROWS, self._score, self._measure)
+        return Group(bar, table, "")  # behind a line that fills the window, Ctrl-C's own "^C" would begin another
 
 
 @dataclass(frozen=True)

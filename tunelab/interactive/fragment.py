@@ -56,7 +56,7 @@ def _continued(result: SweepResult) -> str:
     if not result.stopped:
         return ""
     how = tr("The same call with name={name} continues it.", name=repr(result.name))
-    return f"{tr('The search ended early: {reason}.', reason=tr_text(result.stopped))} {how}"
+    return f"{tr('The search ended early: {reason}.', reason=tr_text(tr_term(result.stopped)))} {how}"
 
 
 def progress_html(title: str, lines: Sequence[str], trials: Sequence[TrialRecord], measure: Measure) -> str:

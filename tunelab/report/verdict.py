@@ -9,7 +9,7 @@ from tunelab.analysis.standing import verdict_lines
 from tunelab.documents.blocks import Block, Items, Note, Section, Text
 from tunelab.records.result import SweepResult
 from tunelab.records.text import as_sentence
-from tunelab.system.language import tr
+from tunelab.system.language import tr, tr_term
 from tunelab.system.texts import tr_text
 
 
@@ -28,7 +28,7 @@ def verdict_section(result: SweepResult) -> Section:
     if result.stopped:
         text = tr(
             "The search ended early ({reason}) after {ended} of {wanted} trials.",
-            reason=tr_text(result.stopped),
+            reason=tr_text(tr_term(result.stopped)),
             ended=len(result.trials),
             wanted=result.spec.trials,
         )

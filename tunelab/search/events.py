@@ -149,6 +149,7 @@ class Started(SweepIdentity):
         metric: Name of what the sweep optimises.
         is_maximised: True if higher is better.
         further_metrics: Names of the other ones, where it optimises several.
+        score: Name of the headline score of an epoch; empty in a journal of before.
     """
 
     name: ClassVar[str] = "started"
@@ -159,6 +160,7 @@ class Started(SweepIdentity):
     metric: str = METRIC
     is_maximised: bool = False
     further_metrics: list[str] = field(default_factory=list)
+    score: str = ""
 
     @property
     def measure(self) -> Measure:

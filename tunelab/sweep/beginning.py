@@ -107,6 +107,7 @@ def begin(
             metric=measure.name,
             is_maximised=measure.is_maximised,
             further_metrics=[objective.metric for objective in resolved.task.facts.objectives[1:]],
+            score=f"val_{resolved.task.facts.score}",
         )
     )
     remember([*named_files(same.spec, Path.cwd()), *named_places(same.spec)])

@@ -43,7 +43,7 @@ def controller(in_folder: Path) -> Iterator[SearchController]:
     spec = ResolvedSpec(task="toy", trials=6, max_epochs=9, grace_period=1, name="toy-1", tracking_uri="off")
     space = SearchSpace("toy", suggest).describe()
     controller.state.journal.append(
-        Started(spec.to_json(), space=space, folder=str(in_folder), concurrency=2, time=time.time())
+        Started(spec.to_json(), space=space, folder=str(in_folder), concurrency=2, time=time.time(), metric="cost")
     )
     controller.next_assignment()
     controller.on_report(0, TrialReport(rows=[[1, 0.5, {}, 0.1]], outcome="finished"))
@@ -126,6 +126,7 @@ def test_watching_shows_the_trials_until_the_end(controller: SearchController, r
     assert code == 0
     assert "6 trials of at most 9 epochs, 2 at once" in error
     assert "trial   0  finished" in error
+    assert "cost 0.5000 at epoch 1" in error  # what the sweep optimises, by its name
     assert "The sweep has ended: tunelab results toy-1" in error
 
 

@@ -12,7 +12,7 @@ from search_spaces import UserError
 from trainables import get_task
 from tunelab.cli.output.tables import make_table
 from tunelab.display.display import Lines, headline
-from tunelab.display.live_table import Progress, draw_trials
+from tunelab.display.live_table import LiveTable, Progress, draw_trials
 from tunelab.records.spec import make_spec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.setup.resolve import resolve_sweep
@@ -46,6 +46,18 @@ def test_the_live_table_fits_and_cuts_no_number(width: int) -> None:
         assert figures <= set(row)
         assert ("hidden_sizes=128-64-32" in row) == (width == 120)
     assert any("hidden_sizes=1" in line for line in shown) == (width >= 80)
+
+
+def test_nothing_of_the_live_table_stays_behind_ctrl_c() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, highlight=False, width=80, height=24)
+    table = LiveTable(console)
+    table.begin(["what runs"], 60)
+    table.progress([record(n, "running" if n > 20 else "stopped_early") for n in range(60)])
+    frame = screen.getvalue().partition("what runs\n")[2].split("\n")
+    assert len(frame) < 24
+    assert re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", frame[-1]) == ""  # a full line would be wrapped by what is typed
+    table.close()
 
 
 def test_the_live_table_shows_the_score_of_the_epoch_whose_loss_it_shows() -> None:

@@ -82,7 +82,7 @@ def print_result(result: SweepResult, store: Store | None = None) -> None:
     if result.ended_as_asked and result.stopped:
         lines.append(f"{tr('The time budget ended the search.')} {resumed}")
     elif result.stopped:
-        lines.append(f"{tr('The search ended early: {reason}.', reason=tr_text(result.stopped))} {resumed}")
+        lines.append(f"{tr('The search ended early: {reason}.', reason=tr_text(tr_term(result.stopped)))} {resumed}")
     _print_lines(lines)
     _print_verdict(result, store)
 
