@@ -236,15 +236,16 @@ class Table(TabularTask):
         return super().split(frame, split_seed)
 
     def description(self) -> dict[str, Any]:
-        frame, schema = self.read(), self.schema
+        from trainables.base.tables.columns.selection import SORTS
+
+        frame, schema, columns = self.read(), self.schema, self.columns()
         shown: dict[str, Any] = {
             "data": str(self.path),
             "rows": self._rows_read,
             "rows_used": len(frame),
             "target": self.target,
             "kind": schema.kind,
-            **{sort: list(getattr(self.columns(), sort)) for sort in ("numeric", "categorical", "dates")},
-            **({"text": list(self.columns().text)} if self.columns().text else {}),
+            **{sort: list(getattr(columns, sort)) for sort in SORTS if sort != "text" or columns.text},
             "dropped": {**schema.dropped, **dict.fromkeys(sorted(self._constant), CONSTANT)},
             "notes": [*self._file_notes, *schema.notes, *self._split_notes, *self._load_notes],
         }

@@ -86,12 +86,12 @@ class TabularTask(Task):
         """Return what ``read`` gave, if it is a table that holds the named columns; raises ``UserError`` otherwise."""
         import pandas as pd
 
+        from trainables.base.tables.columns.selection import SORTS
+
         name = self.facts.name
         if not isinstance(frame, pd.DataFrame):
             raise UserError(f"Task '{name}': read() must return a pandas DataFrame, got {type(frame).__name__}.")
-        attributes = {"target": (self.target,)} | {
-            kind: tuple(getattr(self.columns(), kind)) for kind in ("numeric", "categorical", "dates")
-        }
+        attributes = {"target": (self.target,)} | {sort: tuple(getattr(self.columns(), sort)) for sort in SORTS}
         for attribute, columns in attributes.items():
             lost = [column for column in columns if column not in frame.columns]
             if lost:

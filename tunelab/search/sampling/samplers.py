@@ -23,6 +23,7 @@ from tunelab.system.hashing import python_file_digest
 GRID = "grid"
 CURVES = "curves"
 RANDOM = "random"
+_REMEMBERING = ("cmaes", "qmc", "nsga2")  # keep something between proposals, see SamplerKind.remembers
 POPULATION = 16  # of nsga2: Optuna's 50 would be all of a usual sweep
 
 
@@ -55,7 +56,7 @@ def find_sampler(name: str) -> SamplerKind:
             raise UserError(
                 "--sampler cmaes needs the package cmaes, which is not installed: pip install 'tunelab[samplers]'."
             )
-        return SamplerKind(name, _MAKERS[name], remembers=name in ("cmaes", "qmc", "nsga2"))
+        return SamplerKind(name, _MAKERS[name], remembers=name in _REMEMBERING)
     cls = _own_class(name)
     _make_own(name, cls, 0)
     return SamplerKind(name, lambda seed: _make_own(name, cls, seed), remembers=True, is_own=True)
