@@ -13,6 +13,8 @@ from tunelab.records.trial import TrialRecord
 from tunelab.system.language import tr, tr_plural, tr_term
 from tunelab.system.texts import tr_text
 
+UNITLESS = ("accuracy", "auc", "f1", "r2", "ece", "log_loss", "perplexity", "loss", "nats_per_char")
+
 
 def reference_trial(result: SweepResult) -> TrialRecord | None:
     """Return the trial of the task's reference configuration; None when no trial had it (``--set``, another space)."""
@@ -59,7 +61,7 @@ def verdict(result: SweepResult) -> str:
     text += f", {_confirmed_text(result)}"
     score = result.facts.score
     if score in best.test:
-        value = f"{format_number(best.test[score])}{_unit(result, score)}"
+        value = score_text(result, best.test[score])
         text += f"; {tr('on the test split its {score} is {value}', score=score, value=value)}"
         rival = _test_rival(result)
         if rival is not None:
@@ -167,11 +169,10 @@ def _cost(result: SweepResult, score: float) -> float:
     return -score if result.facts.score_direction == "maximize" else score
 
 
-def _unit(result: SweepResult, score: str) -> str:
-    unit = result.facts.unit
-    if not unit or score not in ("rmse", "mae"):
-        return ""
-    return f" × {unit}" if unit[0].isdigit() else f" {unit}"
+def score_text(result: SweepResult, value: float) -> str:
+    """Return a headline score with its unit: ``0.4712 × 100,000 $``."""
+    unit = "" if result.facts.score in UNITLESS else result.facts.unit
+    return f"{format_number(value)}{f' × {unit}' if unit[:1].isdigit() else f' {unit}' if unit else ''}"
 
 
 def count_text(result: SweepResult) -> str:

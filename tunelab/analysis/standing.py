@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trainables.base.kinds.rounding import without_rounding
-from tunelab.analysis.outcome import verdict
+from tunelab.analysis.outcome import score_text, verdict
 from tunelab.records.assessment.baseline import REFERENCE, Baseline
 from tunelab.records.result import SweepResult
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_term
 from tunelab.system.texts import tr_text
-
-UNITLESS = ("accuracy", "auc", "f1", "r2", "ece", "log_loss", "perplexity", "loss", "nats_per_char")
 
 
 @dataclass(frozen=True)
@@ -56,12 +54,6 @@ def rivals(result: SweepResult) -> list[Rival]:
     own = best.test[score]
     scores = [(m.name, m.test[score]) for m in chosen]
     return [Rival(name, theirs, sign * without_rounding(own - theirs, own, theirs)) for name, theirs in scores]
-
-
-def score_text(result: SweepResult, value: float) -> str:
-    """Return a headline score with its unit: ``0.4712 × 100,000 $``."""
-    unit = "" if result.facts.score in UNITLESS else result.facts.unit
-    return f"{format_number(value)}{f' × {unit}' if unit[:1].isdigit() else f' {unit}' if unit else ''}"
 
 
 def headline(result: SweepResult) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from tunelab.analysis.caveats import test_openings
 from tunelab.analysis.confirmation_cost import not_confirmed
-from tunelab.analysis.outcome import verdict
-from tunelab.analysis.standing import headline, rivals, score_text, winner_name
+from tunelab.analysis.outcome import score_text, verdict
+from tunelab.analysis.standing import headline, rivals, winner_name
 from tunelab.analysis.use import set_options, winner_params
 from tunelab.documents.markdown import fenced, plain
 from tunelab.records.assessment.baseline import REFERENCE

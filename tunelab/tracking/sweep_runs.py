@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from search_spaces.errors import UserError, did_you_mean
 from trainables import TaskFacts
 from tunelab.analysis.front import front_text
-from tunelab.analysis.standing import score_text
+from tunelab.analysis.outcome import score_text
 from tunelab.records.data import DataDescription
 from tunelab.records.lookup import Named, find_named
 from tunelab.records.result import SweepResult
