@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +14,12 @@ from tunelab.cli.arguments.completion import complete_sweep
 from tunelab.cli.output.json_output import print_json
 from tunelab.cli.output.say import say, write_lines
 from tunelab.system.language import tr
+from tunelab.system.terminal import cells as cells_of
 from tunelab.system.texts import tr_text
 from tunelab.tracking.open import open_store
 from tunelab.tracking.uri import names_server
+
+NAME_CELLS = 20  # of the name of a sweep above a column
 
 if TYPE_CHECKING:
     from tunelab.report.comparison import Comparison
@@ -71,6 +75,16 @@ def command(
     sys.stdout.writelines(f"{path}\n" for path in files)
 
 
+def _in_lines(name: str) -> str:
+    """Return the name of a sweep in lines that leave room for the other's, broken behind its hyphens."""
+    lines = [""]
+    for part in re.findall("[^-]*-|[^-]+", name):
+        if lines[-1] and cells_of(lines[-1] + part) > NAME_CELLS:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
 def print_comparison(comparison: Comparison) -> None:
     """Print the tables, and what must be known before comparing."""
     from tunelab.cli.output.tables import print_table
@@ -83,7 +97,8 @@ def print_comparison(comparison: Comparison) -> None:
         (tr("Winners' hyperparameters"), [[what, *cells] for what, cells in comparison.winners]),
     ):
         if rows:
-            print_table(["", *comparison.names], rows, title=title)
+            names = [_in_lines(name) for name in comparison.names]
+            print_table(["", *names], rows, title=title, short=NAME_CELLS // 2)  # no sweep is left out for a date
     for name, result in zip(comparison.names, comparison.sweeps, strict=True):
         say(f"{name}: {' '.join(verdicts_of(result))}")
     for note in comparison.notes:

@@ -32,6 +32,7 @@ CONFIG_CELLS = 20  # that a configuration takes at least
 # Of the 256 colours, those of the same contrast (4 to 5 : 1) on white and on black: a theme's own yellow or cyan cannot
 # be read on white, its blue cannot on black.
 WINNER = "★"  # the mark of the best trial
+TO_COME = "grey50"  # the part of the bar that is to come: Rich's own is nearly black, the strongest part on white
 STYLES = {
     TrialStatus.RUNNING: "turquoise4",
     TrialStatus.FINISHED: "green4",
@@ -126,7 +127,7 @@ class LiveTable:
         bar.add_column()
         bar.add_column(no_wrap=True, overflow="ellipsis")
         bar.add_row(
-            ProgressBar(total=self._progress.total, completed=ended, width=min(40, width // 3)),
+            ProgressBar(total=self._progress.total, completed=ended, width=min(40, width // 3), style=TO_COME),
             self._progress.text(trials, time.time()),
         )
         table = draw_trials(trials, width, height - BAR_ROWS, self._score, self._measure)

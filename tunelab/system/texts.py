@@ -179,11 +179,14 @@ class Forms:
     def _part(self, text: str) -> str | None:
         """Return the translation of a sentence, or of one with or without its last mark, which is put back."""
         found = self._one(text)
-        if found is not None or " " not in text:  # a word before a colon may be a name
+        if " " not in text or (found is not None and not english_words(found)):  # a word before a colon may be a name
             return found
         if text[-1] in ".;:,":
-            found = self._one(text[:-1])
-            return None if found is None else found + text[-1]
+            bare = self._one(text[:-1])
+            shown = [part for part in (found, None if bare is None else bare + text[-1]) if part is not None]
+            return min(shown, key=english_words, default=None)
+        if found is not None:
+            return found
         whole = self._one(f"{text}.")  # the mark of a last field is that of the text around it
         better = whole is not None and whole.endswith(".") and english_words(whole) < english_words(text)
         return whole[:-1] if whole is not None and better else None

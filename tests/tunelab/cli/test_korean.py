@@ -53,6 +53,7 @@ def test_the_help_is_in_korean_and_fits_eighty_columns(command: list[str], monke
         (["sweep", "winee"], "알 수 없는 과제 'winee'. 혹시 'wine'입니까?"),
         (["sweep", "wine", "--trials", "x"], "--trials의 값은 정수여야 하는데, 'x'입니다."),
         (["sweep", "wine", "--trials", "0"], "--trials의 값은 1 이상이어야 하는데, '0'입니다."),
+        (["sweep", "wine", "--name", "a/b"], "'_', '-' 1 ~ 80자여야 하고 '.'이나 '-'로 시작할 수 없는데, 'a/b'입니다."),
         (["sweep", "wine", "--set", "lrr=1"], "알 수 없는 하이퍼파라미터 'lrr'"),
         (["sweep", "wine", "--config", "nix.yaml"], "읽을 수 없습니다: 그런 파일이나 폴더가 없습니다."),
         (["sweep", "wine", "--set", "lr=big"], "--set lr=big: lr의 값은"),

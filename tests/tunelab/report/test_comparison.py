@@ -15,6 +15,7 @@ from search_spaces import UserError
 from tests.tunelab.conftest import Shelf
 from tunelab.analysis.progress import best_so_far
 from tunelab.cli.compare import command as compare_command
+from tunelab.cli.compare import print_comparison
 from tunelab.report.comparison import compare, make_comparison_document
 from tunelab.report.report import to_html, to_markdown
 from tunelab.tracking.store import Store
@@ -100,6 +101,21 @@ def test_a_comparison_is_in_korean(
     assert [line for line in shown.splitlines() if re.search("[a-z]+ [a-z]+ [a-z]+", line)] == []
     page = (in_folder / "c.md").read_text(encoding="utf-8")
     assert [text for text in ("Outcome", "Best so far", "Repeat them", "In MLflow") if text in page] == []
+
+
+def test_no_sweep_is_left_out_in_a_narrow_window(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wine, other = shelf.results["와인"], shelf.results["wine-random"]
+    names = ["california_housing-20261129-134321-31cf", "california_housing-20261128-101112-0abc"]
+    comparison = compare([replace(wine, name=names[0]), replace(other, name=names[1])])
+    monkeypatch.setattr("tunelab.cli.output.tables.UNLIMITED", 80)
+    print_comparison(comparison)
+    outcome = capsys.readouterr().out.partition("Settings that differ")[0]
+    assert "in a wider window" not in outcome
+    assert outcome.count("california_housing-") == 2
+    assert "20261128-101112-0abc" in outcome
+    assert max(map(len, outcome.splitlines())) <= 80
 
 
 def test_the_link_names_exactly_these_runs(shelf: Shelf) -> None:

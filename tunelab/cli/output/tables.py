@@ -29,12 +29,15 @@ def print_table(
     drop_first: Sequence[str] = (),
     marked: int | None = None,
     styles: Mapping[str, str] | None = None,
+    short: int = SHORT,
 ) -> None:
     """Print a table to stdout, see ``make_table``. Piped, it is as wide as it needs to be."""
     console = _console()
     if title:
         console.print(f"{printable(title)}\n")
-    table, left_out = make_table(header, rows, console.width, drop_first=drop_first, marked=marked, styles=styles)
+    table, left_out = make_table(
+        header, rows, console.width, drop_first=drop_first, marked=marked, styles=styles, short=short
+    )
     console.print(table)
     if left_out:
         named = left_out if len(left_out) <= MAX_NAMED + 1 else left_out[:MAX_NAMED]  # never "and 1 more columns"
@@ -66,6 +69,7 @@ def make_table(
     drop_first: Sequence[str] = (),
     marked: int | None = None,
     styles: Mapping[str, str] | None = None,
+    short: int = SHORT,
 ) -> tuple[Table, list[str]]:
     """Make a table that is not wider than a terminal: columns are left out, and no word or number is broken.
 
@@ -78,6 +82,7 @@ def make_table(
         drop_first: Columns that are left out first, in this order; then others from the right. The first stays.
         marked: Position of the row that is printed bold.
         styles: Colours of cells, by their text.
+        short: Cells of a text that is never broken.
 
     Returns:
         The table, and the names of the columns that it leaves out.
@@ -89,7 +94,7 @@ def make_table(
     columns = [[row[i] for row in rows] for i in range(len(header))]
     numeric = [is_numeric(column) for column in columns]
     least = [
-        max((least_width(printable(name), right), *(least_width(cell(value), right) for value in column)))
+        max((least_width(printable(name), right, short), *(least_width(cell(value), right, short) for value in column)))
         for name, column, right in zip(header, columns, numeric, strict=True)
     ]
     kept = _fitting(header, least, width, drop_first)
@@ -122,14 +127,16 @@ def _fitting(header: Sequence[str], least: Sequence[int], width: int, drop_first
     return kept
 
 
-def least_width(text: str, whole: bool) -> int:
+def least_width(text: str, whole: bool, short: int = SHORT) -> int:
     """Return the terminal cells that a text needs in a line: for all of it, or for its longest word and half of it."""
     from rich.cells import cell_len  # two for a Hangul syllable
 
-    if whole or cell_len(text) <= SHORT:
+    if "\n" in text:
+        return max(least_width(line, whole, short) for line in text.split("\n"))
+    if whole or cell_len(text) <= short:
         return cell_len(text)
     longest = max(map(cell_len, text.split()), default=0)
-    return max(longest, min(LINE, cell_len(text) // 2 + longest // 2))
+    return max(longest, min(LINE, cell_len(text) // 2 + longest // 4))
 
 
 def is_numeric(column: Sequence[object]) -> bool:
