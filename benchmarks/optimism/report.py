@@ -13,10 +13,12 @@ from benchmarks.harness.provenance import digest_facts, provenance_facts, repeat
 from benchmarks.optimism.run import OptimismResults
 from benchmarks.optimism.simulate import KINDS, Measured
 from benchmarks.optimism.spec import SIMULATION
+from trainables.base.kinds.percent import as_percent
 from tunelab.documents.blocks import Cell, Document, Section, Table, Text
 from tunelab.system.language import tr, tr_term
 
 COVERAGE = (0.90, 0.98)  # wanted of a 95 % interval
+ERRORS = 2  # standard errors that a bias must exceed before a fraction of it says anything
 REMOVED = 0.80  # fraction of the bias that the estimate must remove
 
 
@@ -40,8 +42,8 @@ class Summary:
 
     @property
     def removed(self) -> float:
-        """Fraction of the bias that the estimate removes; NaN without a bias."""
-        return 1 - abs(self.left) / abs(self.bias) if self.bias else math.nan
+        """Fraction of the bias that the estimate removes; NaN where the bias is not told from 0."""
+        return 1 - abs(self.left) / abs(self.bias) if abs(self.bias) > ERRORS * self.bias_error else math.nan
 
 
 def summarize(some: Sequence[Measured], scale: float = 1.0) -> Summary:
@@ -61,9 +63,12 @@ def verdict(results: OptimismResults) -> str:
             if found is None:
                 continue
             low, high = wilson(found.covered, found.count)
+            removed = tr("too few to tell the bias from 0")
+            if not math.isnan(found.removed):
+                removed = tr("the estimate removes {share} of the bias", share=as_percent(found.removed))
             text = tr(
                 "Winner: {kind}, {where}. The interval holds the test loss in {covered} of {count} sweeps ({share:.1f} "
-                "%, 95 % interval {low:.1f} to {high:.1f} %), and the estimate removes {removed:.0f} % of the bias.",
+                "%, 95 % interval {low:.1f} to {high:.1f} %); {removed}.",
                 kind=tr_term(kind),
                 where=where,
                 covered=found.covered,
@@ -71,7 +76,7 @@ def verdict(results: OptimismResults) -> str:
                 share=100 * found.covered / found.count,
                 low=100 * low,
                 high=100 * high,
-                removed=100 * found.removed,
+                removed=removed,
             )
             texts.append(text)
     return " ".join(texts)
@@ -112,10 +117,11 @@ def make_optimism_document(results: OptimismResults) -> Document:
                 tr_term(kind),
                 found.count,
                 found.bias,
-                found.bias_error,
+                None if math.isnan(found.bias_error) else found.bias_error,
                 found.left,
+                None if math.isnan(found.removed) else 100 * found.removed,
             ]
-            rows.append([*shown, 100 * found.removed, 100 * found.covered / found.count, low, high])
+            rows.append([*shown, 100 * found.covered / found.count, low, high])
     sections = [
         Section(tr("Verdict"), [Text(verdict(results))]),
         Section(tr("By table"), [Table(columns, rows)]),

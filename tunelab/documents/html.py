@@ -27,6 +27,7 @@ from tunelab.system.terminal import printable
 
 TEMPLATES = Path(__file__).with_name("templates")
 SHORT, LONG = 20, 60  # characters of a cell: up to the first it keeps to one line, from the second it is not squeezed
+PERCENT = re.compile(r"(\d) %")  # no line breaks between a number and its sign
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")  # of a command, which no line should break behind its dashes
 
 
@@ -144,7 +145,8 @@ def _facts(pairs: Any) -> list[tuple[str, Markup]]:
 
 
 def _line(text: str) -> Markup:
-    return Markup(OPTION.sub(r'<span class="option">\1</span>', str(escape(printable(text)))))
+    shown = PERCENT.sub("\\1\u00a0%", printable(text))
+    return Markup(OPTION.sub(r'<span class="option">\1</span>', str(escape(shown))))
 
 
 def _anchors(document: Document) -> list[str]:

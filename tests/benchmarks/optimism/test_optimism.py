@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def test_bias_removed_and_coverage_are_counted() -> None:
     assert (found.count, found.covered) == (2, 1)
     assert found.bias == pytest.approx(0.6)
     assert found.removed == pytest.approx(1 - 0.2 / 0.6)
+    assert math.isnan(summarize([one]).removed)
+    assert math.isnan(summarize([one, replace(one, test_loss=0.9)]).removed)
 
 
 def test_a_large_table_is_sampled() -> None:
