@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from tunelab.documents.blocks import Cell, Code, Section, Text
+from tunelab.records.text import format_utc
 from tunelab.system.environment import Machine, command, git_commit, versions
 from tunelab.system.language import tr
 from tunelab.system.machine import usable_cpus
@@ -58,7 +59,7 @@ def provenance_facts(found: Mapping[str, Any]) -> dict[str, Cell]:
     return {
         tr("command"): found["command"],
         tr("commit"): found["commit"] or tr("not run from a checkout"),
-        tr("started"): found["started"],
+        tr("started"): format_utc(datetime.fromisoformat(found["started"]).timestamp()),
         tr("versions"): ", ".join(f"{name} {number}" for name, number in found["versions"].items()),
         tr("machine"): ", ".join(filter(None, parts)),
     }

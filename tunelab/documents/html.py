@@ -28,6 +28,7 @@ from tunelab.system.terminal import printable
 TEMPLATES = Path(__file__).with_name("templates")
 SHORT, LONG = 20, 60  # characters of a cell: up to the first it keeps to one line, from the second it is not squeezed
 PERCENT = re.compile(r"(\d) %")  # no line breaks between a number and its sign
+ARROW = re.compile(r" ([↑↓])")  # of a score's name, beside which it stays
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")  # of a command, which no line should break behind its dashes
 
 
@@ -117,7 +118,10 @@ class _Page:
     def heads(self, table: Table) -> list[tuple[str, str, bool]]:
         """Return (name, help, whether the column holds numbers) for each column."""
         numeric = numeric_columns(table)
-        return [(name, table.helps.get(name, ""), right) for name, right in zip(table.columns, numeric, strict=True)]
+        return [
+            (ARROW.sub("\u00a0\\1", name), table.helps.get(name, ""), right)
+            for name, right in zip(table.columns, numeric, strict=True)
+        ]
 
     def rows(self, table: Table) -> Iterator[tuple[bool, list[_Shown]]]:
         """Yield (whether it is marked, its cells) for each row."""

@@ -10,10 +10,11 @@ from benchmarks.search.arena.run import ArenaResults
 from benchmarks.search.report import critical_difference_figure, verdict
 from tunelab.documents.blocks import Block, Cell, Document, Figure, Section, Table, Text
 from tunelab.documents.style import COLOURS
-from tunelab.report.figures import shortened
+from tunelab.report.figures import loss_scale, shortened
 from tunelab.system.language import tr, tr_plural, tr_term
 
 POINTS = 40  # of a curve over the budget
+LEAST = 1e-6  # regret that is drawn: a logarithmic axis has no 0
 
 
 def make_arena_document(results: ArenaResults) -> Document:
@@ -67,8 +68,8 @@ def _rank_blocks(results: ArenaResults, shown: ArenaRanking) -> list[Block]:
     cells: dict[str, list[Cell]] = {method: [method] for method in shown.ranking.methods}
     for r in same:
         columns += [
-            tr("rank, {budget}, {split}", budget=r.full_trainings, split=tr_term(r.split)),
-            tr("regret, {budget}, {split}", budget=r.full_trainings, split=tr_term(r.split)),
+            tr("rank, {split}, budget {budget}", budget=r.full_trainings, split=tr_term(r.split)),
+            tr("regret, {split}, budget {budget}", budget=r.full_trainings, split=tr_term(r.split)),
         ]
         for method, place, regret in zip(r.ranking.methods, r.ranking.ranks, r.regrets, strict=True):
             cells[method] += [place, regret]
@@ -100,14 +101,17 @@ def _curves(results: ArenaResults, workers: int, split: str) -> Figure:
     lines = [
         {
             **{"type": "scatter", "mode": "lines", "name": method},
-            **{"x": [shortened(x) for x in grid], "y": [shortened(max(float(y), 1e-6)) for y in means[:, column]]},
+            **{"x": [shortened(x) for x in grid], "y": [shortened(max(float(y), LEAST)) for y in means[:, column]]},
             "line": {"width": 2, "color": COLOURS[column % len(COLOURS)]},
         }
         for column, method in enumerate(spec.methods)
     ]
     layout = {
         "xaxis": {"title": {"text": tr("budget in full trainings")}, "rangemode": "tozero"},
-        "yaxis": {"type": "log", "title": {"text": tr("mean {split} regret", split=tr_term(split))}},
+        "yaxis": {
+            **loss_scale(np.maximum(means, LEAST).ravel().tolist()),
+            "title": {"text": tr("mean {split} regret", split=tr_term(split))},
+        },
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
     caption = tr("Mean normalised {split} regret over all tasks and repetitions.", split=tr_term(split))

@@ -212,3 +212,7 @@ def _luminance(colour: str) -> float:
 
 def test_no_line_breaks_before_a_percent_sign() -> None:
     assert "95\u00a0% interval" in to_html(Document("t", "", [Section("s", [Text("the 95 % interval")])]))
+
+
+def test_the_arrow_of_a_score_stays_beside_its_name() -> None:
+    assert ">test rmse\u00a0↓</th>" in table(["test rmse ↓"], [[1.0]])

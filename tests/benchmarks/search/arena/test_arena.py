@@ -159,6 +159,8 @@ def test_budgets_ranks_and_report_agree(
     assert all(by_budget[4][method] <= by_budget[2][method] for method in METHODS)
     text = to_markdown(make_arena_document(results))
     assert "3 workers, 4 full trainings" in text
+    assert "rank, validation, budget 4" in text
+    assert " UTC" in text
     assert to_html(make_arena_document(results)) == (folder / "report.html").read_text()
     monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
     assert english(make_arena_document(results), METHODS) == []
