@@ -35,7 +35,9 @@ def _ratios(comparisons: Sequence[Comparison]) -> Table:
         for c in comparisons
     ]
     names = map(tr_term, NAMES.values())
-    return Table([tr("task"), *names, tr("eight of ten searches, epochs"), tr("this one")], rows, digits=3)
+    columns = [tr("task"), *names, tr("epochs of eight of ten searches"), tr("epochs of this sweep")]
+    caption = tr("What was predicted, divided by what the sweep took: 1 is right, above 1 is too much.")
+    return Table(columns, rows, caption, digits=3)
 
 
 def _costs(comparisons: Sequence[Comparison]) -> Table:

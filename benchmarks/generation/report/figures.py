@@ -63,10 +63,10 @@ def perplexities(results: Results) -> Figure:
     table = results.human_table or results.table
     rows = [row for row in table.rows if row.name != HUMAN]
     values = _defined([row.figures["perplexity"] for row in rows])
-    bars = {
-        **{"type": "bar", "orientation": "h", "y": [r.name for r in rows]},
+    points = {  # no bars: on a logarithmic axis their length says nothing
+        **{"type": "scatter", "mode": "markers", "y": [r.name for r in rows]},
         "x": values,
-        "marker": {"color": [BASE if r.name == results.plan.baseline else OTHER for r in rows]},
+        "marker": {"size": 11, "color": [BASE if r.name == results.plan.baseline else OTHER for r in rows]},
         "hovertemplate": "%{y}: %{x:.3g}<extra></extra>",
     }
     layout: dict[str, Any] = {
@@ -83,7 +83,7 @@ def perplexities(results: Results) -> Figure:
                 **{"text": tr("human text {value}", value=format_number(human, 3)), "showarrow": False},
             }
         ]
-    return Figure([bars], layout, tr("Perplexity under the model, by setting."), height=120 + 26 * len(rows))
+    return Figure([points], layout, tr("Perplexity under the model, by setting."), height=120 + 26 * len(rows))
 
 
 def tuning_history(tuning: Tuning) -> Figure:

@@ -28,7 +28,7 @@ DEFINITIONS: dict[str, str] = {
     "would not reach 0.",
     "scorer_gap": "The same under the scorer.",
     "distinct_1, distinct_2, distinct_3": "Different n-grams / n-grams (Li et al. 2016) over all texts of a setting "
-    "together, cut to the same number of n-grams in every row. Of tokens; with _chars of characters without blanks. "
+    "together, cut to the same number of n-grams in every row. Of tokens; with 'chars' of characters without blanks. "
     "Undefined for settings with one text per prompt, which would be compared on fewer texts.",
     "single_distinct_1, single_distinct_2, single_distinct_3": "The same over one text per prompt, averaged over "
     "repeats, so that greedy search, beam search and human text can be compared with the rest.",
@@ -39,10 +39,10 @@ DEFINITIONS: dict[str, str] = {
     "logarithm of the perplexity, paired by prompt in the comparisons with the baseline.",
     "prompt_distinct_2": "distinct-2 of tokens over the repeats of one prompt, cut to equal counts within the prompt.",
     "seq_rep_2, seq_rep_4": "1 − different n-grams / n-grams within one text (Welleck et al. 2020), mean over texts. "
-    "No more of a text is read than every setting may write; with _chars, no more than 64 characters without blanks. "
+    "No more of a text is read than every setting may write; with 'chars', no more than 64 characters without blanks. "
     "Longer texts repeat more: read it beside the mean length.",
     "repeated_4": "Share of the 4-grams of a text that occur more than once in it, mean over texts, on as much of a "
-    "text as seq_rep.",
+    "text as seq rep.",
     "zipf, single_zipf": "Minus the slope of log frequency on log rank of tokens (Holtzman et al. 2020), at equal "
     "counts.",
     "ended": "Share of texts that the model ended itself within max_new_tokens.",

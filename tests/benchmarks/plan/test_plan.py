@@ -33,6 +33,7 @@ def test_a_prediction_is_right_within_thirty_percent(monkeypatch: pytest.MonkeyP
     results = PlanResults(("--trials", "4"), tuple(found), {"provenance": provenance()})
     html = to_html(make_plan_document(results))
     assert "1.29" in html
+    assert "1 is right, above 1 is too much" in html
     assert "--trials 4" in html
     monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
     assert english(make_plan_document(results)) == []
