@@ -10,6 +10,7 @@ import typer
 
 from search_spaces.errors import UserError
 from tunelab.cli.arguments.completion import complete_sweep
+from tunelab.system.language import tr_term
 
 POLL_SECONDS = 0.25
 
@@ -55,10 +56,15 @@ def command(
                     display.note(sentence(event))
             display.progress(state.trials)
             time.sleep(POLL_SECONDS)
-        display.step(_ending(name, judged=judged, finished=state.finished is not None))
+        display.step(_ending(name, judged=judged, stopped=None if state.finished is None else state.finished.stopped))
 
 
-def _ending(name: str, *, judged: bool, finished: bool) -> str:
+def _ending(name: str, *, judged: bool, stopped: str | None) -> str:
+    """Return how a sweep has ended: ``stopped`` says why before all its trials; None when it was killed."""
     if judged:
         return "The search has ended; the winner is being evaluated."
-    return f"The sweep has ended: tunelab results {name}" if finished else f"It was cut short: tunelab resume {name}"
+    if stopped is None:
+        return f"It was cut short: tunelab resume {name}"
+    if stopped:
+        return f"The search ended early: {tr_term(stopped)}. `tunelab resume {name}` continues it."
+    return f"The sweep has ended: tunelab results {name}"

@@ -130,6 +130,14 @@ def test_watching_shows_the_trials_until_the_end(controller: SearchController, r
     assert "The sweep has ended: tunelab results toy-1" in error
 
 
+def test_watching_says_that_a_search_was_interrupted(controller: SearchController, run: Run) -> None:
+    timer = threading.Timer(0.5, lambda: controller.state.journal.append(Finished("interrupted", 1.0)))
+    timer.start()
+    _, _, error = run("watch toy-1")
+    timer.join()
+    assert "The search ended early: interrupted. `tunelab resume toy-1` continues it." in error
+
+
 def test_a_sweep_that_does_not_run_is_neither_steered_nor_watched(in_folder: Path, run: Run) -> None:
     folder = in_folder / "mlruns" / "sweeps" / "toy-1"
     folder.mkdir(parents=True)
