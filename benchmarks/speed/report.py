@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from benchmarks.speed.run import Results
 from tunelab.documents.blocks import Block, Cell, Document, Figure, Items, Section, Table, Text
 from tunelab.records.text import format_number
 from tunelab.system.language import tr, tr_plural
+
+NAME_LETTERS = 24  # of a line of a competitor's name beside its points: a phone has room for both
 
 
 def make_speed_document(results: Results) -> Document:
@@ -118,18 +121,19 @@ def _column_meanings() -> dict[str, str]:
 
 def _walls_figure(walls: Sequence[tuple[str, Sequence[float]]]) -> Figure:
     """Wall seconds of each round, a line of points for each competitor; the last is on top."""
+    lines = [(textwrap.fill(name, NAME_LETTERS), seconds) for name, seconds in walls]
     traces = [
         {
             **{"type": "scatter", "mode": "markers", "showlegend": False, "marker": {"size": 10}},
             **{"x": list(seconds), "y": [name] * len(seconds)},
         }
-        for name, seconds in walls
+        for name, seconds in lines
     ]
     layout = {
         "xaxis": {"title": {"text": tr("wall seconds, each round")}, "rangemode": "tozero"},
-        "yaxis": {"type": "category", "categoryorder": "array", "categoryarray": [name for name, _ in walls]},
+        "yaxis": {"type": "category", "categoryorder": "array", "categoryarray": [name for name, _ in lines]},
     }
-    return Figure(traces, layout, tr("Wall time of each round."), height=80 + 45 * len(walls))
+    return Figure(traces, layout, tr("Wall time of each round."), height=110 + 50 * len(walls))
 
 
 def _row(s: Ranking) -> list[Cell]:
@@ -192,6 +196,7 @@ def _control_figure(controls: Sequence[Control]) -> Figure:
     layout = {
         "xaxis": {"title": {"text": tr("trials done")}},
         "yaxis": {"title": {"text": tr("ms per trial")}, "rangemode": "tozero"},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
     caption = tr("Control per trial, mean of {count} trials: wall time, and CPU time of the driver.", count=WINDOW)
     return Figure(traces, layout, caption)

@@ -12,12 +12,13 @@ from benchmarks.speed.contest import CONTESTANTS, OURS, Run, competitors, rank_c
 from benchmarks.speed.control import WINDOW, Control, by_window
 from benchmarks.speed.peers.outcome import Outcome
 from benchmarks.speed.processes import Cost, run_measured
-from benchmarks.speed.report import make_speed_document
+from benchmarks.speed.report import NAME_LETTERS, make_speed_document
 from benchmarks.speed.run import Request, Results
 from benchmarks.speed.work import SPACE, make_work, read_work
 from search_spaces import UserError
 from tests.korean import english
 from trainables import get_task
+from tunelab.documents.blocks import Figure
 from tunelab.documents.html import to_html
 
 REQUEST = Request(
@@ -61,10 +62,15 @@ def test_the_page_shows_contest_and_control(monkeypatch: pytest.MonkeyPatch) -> 
     results = Results(
         REQUEST, {("california_housing", 8): made_up_runs()}, controls=[control], lock={"provenance": provenance()}
     )
-    html = to_html(make_speed_document(results))
+    document = make_speed_document(results)
+    html = to_html(document)
     assert OURS.title in html
     assert "Pure training".lower() in html.lower()
     assert "kB/trial" in html
+    figures = [block for section in document.sections for block in section.blocks if isinstance(block, Figure)]
+    (walls,) = [figure for figure in figures if figure.caption == "Wall time of each round."]
+    lines = [line for trace in walls.data for name in trace["y"] for line in name.split("\n")]
+    assert max(map(len, lines)) <= NAME_LETTERS  # else a phone cuts the names off
     monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
     assert english(make_speed_document(results)) == []
 
