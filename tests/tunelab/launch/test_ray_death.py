@@ -106,6 +106,20 @@ def test_a_signal_reaches_the_main_thread_and_what_runs_is_told(ray: Any) -> Non
     assert len(told) == 1
 
 
+def test_the_part_that_ended_first_is_named_by_all_who_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {part: FakeRay() for part in watch.PARTS}
+    processes = {part: psutil.Process(one.process.pid) for part, one in parts.items()}
+    monkeypatch.setattr(watch, "own_processes", lambda: processes)
+    first, second = watch.make_look(parts["raylet"]), watch.make_look(parts["raylet"])
+    assert (first(), second()) == ("", "")
+    parts["raylet"].process.kill()
+    assert wait_until(lambda: first() == "raylet")
+    parts["gcs_server"].process.kill()  # as the one that saw it does
+    parts["gcs_server"].process.wait()
+    assert second() == "raylet"
+    parts["raylet"].process.wait()
+
+
 def begin(folder: Path, evaluation: float, *options: str) -> subprocess.Popen[str]:
     (folder / "slow.py").write_text(SLOW_TASK.format(evaluation=evaluation))
     command = [sys.executable, "-c", CODE, "sweep", "slow.py", "--name", "s", "--confirm-top", "0", *options]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
 from typing import Any
@@ -106,7 +106,7 @@ def make_look(ray: Any) -> Callable[[], str]:
     started = own_processes()
     processes = {part: started[part] for part in PARTS if part in started}
     if processes:
-        return lambda: next((part for part, process in processes.items() if has_ended(process)), "")
+        return lambda: _first_ended(processes)
     host, _, port = str(ray.get_runtime_context().gcs_address).rpartition(":")
     looks = failures = 0
 
@@ -123,6 +123,16 @@ def make_look(ray: Any) -> Callable[[], str]:
         return "the cluster's control process" if failures > 1 else ""
 
     return look
+
+
+_first: dict[frozenset[int], str] = {}  # which part ended first, by the process numbers of a Ray
+
+
+def _first_ended(processes: Mapping[str, psutil.Process]) -> str:
+    """Return the part that ended first: whoever sees that lets go of the others, and they are not the cause."""
+    key = frozenset(process.pid for process in processes.values())
+    part = next((part for part, process in processes.items() if has_ended(process)), "")
+    return _first.setdefault(key, part) if part else ""
 
 
 def let_go(ray: Any) -> None:
