@@ -25,7 +25,7 @@ MAX_LETTERS = 24  # of a word
 
 
 def explained_texts(evidence: Evidence) -> tuple[ExplainedText, ...]:
-    """Return the test texts that the model is most right and most wrong about; none for a model without texts."""
+    """Return the test texts that the model is most right and least right about; none for a model without texts."""
     column = text_column(evidence.predictor)
     if column is None or evidence.outputs is None:
         return ()
@@ -51,7 +51,7 @@ def word_drawings(texts: Sequence[ExplainedText]) -> list[Drawing]:
     ]
     note = tr(
         "By how much the prediction falls when a word is left out: the two texts that the model is most right about, "
-        "then the two that it is most wrong about. At most {count} words of each.",
+        "then the two that it is least right about. At most {count} words of each.",
         count=MAX_WORDS,
     )
     return [Drawing("words", tr("What words contribute, test split"), charts, min(2, len(charts)), note)]

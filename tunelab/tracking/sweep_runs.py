@@ -111,10 +111,11 @@ class SweepRuns(Deletions):
         """Write the result to the parent run, and its task's views to the experiment."""
         run = self.run(result.parent_run_id)
         tags = {
-            "tunelab.stopped": result.stopped,
             "mlflow.note.content": sweep_note(result, run.info.experiment_id)[:TAG_LIMIT],
             **{f"tunelab.{name}": str(count) for name, count in _counts(result).items()},
         }
+        if result.stopped or "tunelab.stopped" in run.data.tags:  # of an earlier end that was resumed: emptied
+            tags["tunelab.stopped"] = result.stopped
         if result.front is not None:
             tags["tunelab.pareto"] = front_text(result.front)
         best, score = result.best, result.facts.score

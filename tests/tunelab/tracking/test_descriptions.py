@@ -28,6 +28,7 @@ def test_a_sweeps_run_has_its_scores_beside_those_of_baselines(shelf: Shelf) -> 
     assert (data.tags["tunelab.trials"], data.tags["tunelab.test_openings"]) == ("10", "1")
     assert data.tags["tunelab.score"].startswith("accuracy ")
     assert "beat" in data.tags["tunelab.verdict"]
+    assert "tunelab.stopped" not in data.tags  # it would be an empty mark on the page
 
 
 def test_the_winner_is_marked_and_described_and_losers_say_how_they_ended(shelf: Shelf) -> None:
