@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 FOLDER = Path(__file__).parents[1] / "reference" / "from_code"
+BREAK = "\u200b"  # a place without width where a line may break
 DRAWS = 60  # of a space, to see which hyperparameters each of its branches has
 
 
@@ -73,7 +74,7 @@ def _option(names: str) -> str:
     return " ".join(
         f"`{word.rstrip(',')}`{{.option}}{',' * word.endswith(',')}"
         if word.startswith("-")
-        else "|".join(f"`{choice}`" for choice in word.split("|"))
+        else f"|{BREAK}".join(f"`{choice}`" for choice in word.split("|"))
         for word in names.split()
     )
 
