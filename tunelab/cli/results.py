@@ -87,7 +87,8 @@ def command(
         print_table(
             header,
             [list(row.values()) for row in shown],
-            drop_first=[tr("run id"), tr("started"), tr("trials")],
+            # a name that is too long for the window was derived from the task's
+            drop_first=[tr("run id"), tr("started"), tr("trials"), tr("metric"), tr("task")],
             styles={tr_term(word): STYLES[status] for word, status in STATUS.items()},
         )
 
