@@ -31,6 +31,7 @@ PROCESSES = (  # files and folders with processes of their own, or long computat
     "docs",
     "fuzz",
     "trainables/base/tables/families",
+    "trainables/base/tables/test_sequences.py",
     "trainables/test_discovery.py",
     "tunelab/figures",
     "tunelab/interactive/test_kernel.py",
