@@ -35,6 +35,7 @@ PROCESSES = (  # files and folders with processes of their own, or long computat
     "trainables/test_discovery.py",
     "tunelab/figures",
     "tunelab/interactive/test_kernel.py",
+    "tunelab/report/test_report_size.py",
     "tunelab/launch/test_forks.py",
     "test_package.py",
 )
