@@ -150,7 +150,7 @@ def _against(result: SweepResult, own: float, rival: Baseline) -> str:
     score = result.facts.score
     value = rival.test[score]
     shown = format_number(value)
-    is_reference = rival.name == "reference"
+    is_reference = rival.name == REFERENCE
     name = tr_text(tr_term(rival.name))
     if _cost(result, own) < _cost(result, value):
         if is_reference:

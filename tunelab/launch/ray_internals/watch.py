@@ -129,7 +129,7 @@ _first: dict[frozenset[int], str] = {}  # which part ended first, by the process
 
 
 def _first_ended(processes: Mapping[str, psutil.Process]) -> str:
-    """Return the part that ended first: whoever sees that lets go of the others, and they are not the cause."""
+    """Return the part that ended first; empty while none has. The first thread to see it ends the others itself."""
     key = frozenset(process.pid for process in processes.values())
     part = next((part for part, process in processes.items() if has_ended(process)), "")
     return _first.setdefault(key, part) if part else ""
