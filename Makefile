@@ -21,17 +21,18 @@ $(READY): requirements.lock pyproject.toml
 sweep: setup  ## the main job: sweep California Housing into MLflow
 	$(BIN)/tunelab sweep california_housing --trials 48 --time-budget 2m
 
-test: setup  ## run the tests, three parts of them beside each other
+test: setup  ## run the tests, three parts of them beside each other; free-form input is the same each time
 	$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync) --jobs 3 test-ray test-processes test-others
 
 test-ray: setup  # the longest part and the one that waits most: it goes first, the others take what it leaves
-	$(BIN)/python -m pytest --part ray
+	$(BIN)/python -m pytest --hypothesis-profile ci --part ray
 
 test-processes test-others: setup
-	nice -n 5 $(BIN)/python -m pytest --part $(@:test-%=%)
+	nice -n 5 $(BIN)/python -m pytest --hypothesis-profile ci --part $(@:test-%=%)
 
-test-slow: setup  ## run the tests that kill, disturb and spread whole sweeps
+test-slow: setup  ## run the tests that kill, disturb and spread whole sweeps, and free-form input drawn afresh
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest tests/fuzz
 
 check: setup  ## ruff, strict mypy, the layers of imports, the documentation
 	$(BIN)/ruff check .

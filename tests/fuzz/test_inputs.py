@@ -99,6 +99,10 @@ def only_checked(in_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_fact
 @example(arguments=["clean", "--yes"])
 @example(arguments=["bench", "verify", ".."])
 @example(arguments=["compare", "a", "b", "--output", "/"])
+@example(arguments=["report", "wine", "--tracking-uri", "\x1e"])
+@example(arguments=["sweep", "a\nb"])
+@example(arguments=["compare", "a", "b", "--output", "a\nb"])
+@example(arguments=["ui", "a\nb"])
 def test_command_lines(arguments: list[str], only_checked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["tunelab", *arguments])
     out, err = io.StringIO(), io.StringIO()

@@ -80,26 +80,31 @@ def main() -> None:
         raise SystemExit(1) from None
     except (KeyboardInterrupt, typer.Abort):
         with suppress(OSError):  # the terminal may be closed
-            _complain(f"tunelab: {tr_text('stopped before there was a result.')}\n")
+            _complain(f"tunelab: {tr_text('stopped before there was a result.')}")
         raise SystemExit(EXIT_CODE) from None
     finally:
         gc.freeze()  # the interpreter would look through all objects of torch, ray and mlflow once more: over a second
 
 
 def _complain(text: str) -> None:
-    write_lines(sys.stderr, text.splitlines())
+    write_lines(sys.stderr, text.split("\n"))
 
 
 def sentence(error: Exception) -> str:
-    """Return what an error says, as the terminal shows it: without passwords, and not the whole of a novel."""
-    return f"tunelab: {tr_text(bounded_text(without_secrets(str(error)), MAX_SENTENCE))}\n"
+    """Return what an error says, as the terminal shows it: one line, without passwords, and not the whole of a novel."""
+    return f"tunelab: {tr_text(bounded_text(in_one_line(without_secrets(str(error))), MAX_SENTENCE))}"
+
+
+def in_one_line(text: str) -> str:
+    """Return a text with its line ends as blanks: a value that an error shows may have some."""
+    return " ".join(text.split("\n"))
 
 
 def usage_sentence(error: Any) -> str:
     """Return what is wrong with a command line in one line; the help of a group of commands that was given none."""
     message = str(error.format_message())
-    if "\n" in message:
-        return f"{message}\n"
+    if error.ctx is not None and message == error.ctx.get_help():
+        return message
     reasons: list[Any] = getattr(error.__cause__, "errors", list)()  # of pydantic, with which Typer reads values
     if reasons:
         option, reason = error.param.get_error_hint().strip("'"), str(reasons[0]["msg"]).partition(",")[0]
@@ -108,7 +113,7 @@ def usage_sentence(error: Any) -> str:
         message = f"{error.message}. Did you mean '{error.possibilities[0]}'?"
     message += "" if message.endswith((".", "?")) else "."
     command = "tunelab" if error.ctx is None else error.ctx.command_path
-    return f"tunelab: {tr_text(f'{message} `{command} --help` shows what it takes.')}\n"
+    return f"tunelab: {tr_text(in_one_line(f'{message} `{command} --help` shows what it takes.'))}"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -152,9 +153,10 @@ def _predict_texts(predictor: Predictor, content: bytes, name: str) -> Answer:
     import pandas as pd
 
     try:
-        texts = [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+        lines = io.StringIO(content.decode("utf-8-sig"), newline=None)
     except UnicodeDecodeError as error:
         raise UserError(f"INPUT '{name}' is not UTF-8 text; this model continues texts, one a line.") from error
+    texts = [line.rstrip("\n") for line in lines if line.strip()]
     if not texts:
         raise UserError(f"INPUT '{name}' holds no text; give one text a line.")
     predictions = predictor.predict(texts).reset_index(drop=True)

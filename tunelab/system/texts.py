@@ -41,7 +41,7 @@ def tr_text(text: str) -> str:
     if language() == ENGLISH:
         return text
     forms = _forms(language())
-    translation = "".join(forms.translated(line) for line in text.splitlines(keepends=True))
+    translation = "\n".join(map(forms.translated, text.split("\n")))
     return with_particles(translation) if language() == KOREAN else translation
 
 

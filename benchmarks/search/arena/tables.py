@@ -31,9 +31,9 @@ def read_tables(folder: Path) -> dict[str, CurveTask]:
         if has_taskset(folder / place):
             tasks |= read_taskset(folder / place)
     if not tasks:
-        commands = "\n".join(f"  {command.format(folder=folder)}" for command in FETCH)
+        first, second = (command.format(folder=folder) for command in FETCH)
         raise UserError(
-            f"--tables '{folder}' holds no learning curves. Fetch them with these two commands:\n{commands}"
+            f"--tables '{folder}' holds no learning curves. Fetch them with two commands: `{first}` and `{second}`."
         )
     return tasks
 

@@ -202,7 +202,9 @@ said(here / "used")
 said(here / "run")
 print({"torch", "transformers", "mlflow", "optuna", "scipy"} & set(sys.modules))
 """
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(  # in a folder of its own: a store in the working directory would be asked for the models
+        [sys.executable, "-c", code, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     expected = [
         "no model folder './nowhere'",
         "no model folder './nowhere'",

@@ -219,7 +219,7 @@ def test_what_cannot_be_compared_is_refused(tables: Path, changes: dict[str, obj
 
 
 def test_tables_that_cannot_be_read_are_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"holds no learning curves.*\n.*git clone .*yahpo_data\n.*git clone .*DyHPO"):
+    with pytest.raises(UserError, match=r"holds no learning curves.*`git clone .*yahpo_data` and `git clone .*DyHPO`"):
         read_tables(tmp_path)
     (tmp_path / "taskset").mkdir()
     np.savez(tmp_path / "taskset" / "other.npz", names=np.array(["lr"]))
