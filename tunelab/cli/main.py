@@ -91,7 +91,7 @@ def _complain(text: str) -> None:
 
 
 def sentence(error: Exception) -> str:
-    """Return what an error says, as the terminal shows it: one line, without passwords, and not the whole of a novel."""
+    """Return what an error says, as the terminal shows it: a line without passwords, and not the whole of a novel."""
     return f"tunelab: {tr_text(bounded_text(in_one_line(without_secrets(str(error))), MAX_SENTENCE))}"
 
 
