@@ -27,10 +27,10 @@ PROBES = 256  # random draws that find the conditional branches of a define-by-r
 class SearchSpace:
     """What may vary. Call it with an ``optuna.Trial`` to draw one configuration.
 
-    Choices may be any values. Optuna knows those that are no number and no text (tuples, lists, dicts, functions) by
-    their text, so that any of its storages takes them; ``suggest`` gets them as they were written, and so do ``fit``,
-    records and reports (functions and other objects alone are text there). Ranges of numbers may depend on other
-    parameters, choices may not.
+    Choices may be any values. Optuna knows those that are neither numbers nor texts (tuples, lists, dicts, functions)
+    by their text, so that any of its storages takes them; ``suggest`` gets them as they were written, and so do
+    ``fit``, records and reports (functions and other objects alone are text there). Ranges of numbers may depend on
+    other parameters, choices may not.
 
     Attributes:
         name: the name it is found by, e.g. ``"regression"``.
@@ -71,7 +71,7 @@ class SearchSpace:
         """Return the configuration that fixed parameters give; a number out of range warns.
 
         Args:
-            params: by name; a choice that is no number and no text as it is, or as its text.
+            params: by name; a choice that is neither a number nor a text as it is, or as its text.
 
         Raises:
             ValueError: one is missing, or no choice of its parameter.
@@ -81,7 +81,7 @@ class SearchSpace:
         return self(optuna.trial.FixedTrial(self.named(params)))
 
     def named(self, params: Mapping[str, Any]) -> dict[str, ParamValue]:
-        """Return parameters as Optuna knows them: choices that are no number and no text by their text."""
+        """Return parameters as Optuna knows them: choices that are neither numbers nor texts by their text."""
         names = {name: {repr(value): label for label, value in known.items()} for name, known in self._choices.items()}
         return {name: names.get(name, {}).get(repr(value), value) for name, value in params.items()}
 

@@ -17,8 +17,8 @@ _MEMORY = " at 0x"  # in the text of an object that has none of its own; differs
 class PlainTrial:
     """An Optuna trial that takes any values as choices and bounds, and stores plain ones.
 
-    Optuna knows a choice that is no number and no text by its text; it is given back as it was written. Everything else
-    is the trial's own.
+    Optuna knows a choice that is neither a number nor a text by its text; it is given back as it was written.
+    Everything else is the trial's own.
 
     Args:
         trial: draws, or holds, the parameters.
@@ -80,7 +80,7 @@ def labels(values: Sequence[Any]) -> list[ParamValue]:
 def keepable(value: Any, where: str) -> Any:
     """Return a value as it is kept and given to ``fit``: numpy values as numbers and lists, ranges and sets as lists.
 
-    Tuples, lists and dicts stay what they are; keys of dicts that are no number and no text become text.
+    Tuples, lists and dicts stay what they are; keys of dicts that are neither numbers nor texts become text.
 
     Args:
         value: any value.

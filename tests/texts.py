@@ -87,7 +87,7 @@ def _forms(node: ast.AST, left_out: set[int]) -> Iterator[tuple[int, str]]:
             left_out = left_out | {id(argument) for argument in node.args[:2]}
         elif node.func.id in BUILTIN_ERRORS:
             return
-    if isinstance(node, ast.Subscript | ast.AnnAssign):  # names in types are no texts
+    if isinstance(node, ast.Subscript | ast.AnnAssign):  # names in types are not texts
         part = node.annotation if isinstance(node, ast.AnnAssign) else node.slice
         if not (isinstance(node, ast.Subscript) and "Annotated" in ast.dump(node.value)):
             left_out = left_out | {id(part)}
@@ -115,7 +115,7 @@ def form_of(node: ast.JoinedStr) -> str:
 
 
 def _field(value: ast.AST, shown: dict[str, str]) -> str:
-    """Return the name of a field: the outermost name in it that is no function of Python's; numbered when taken."""
+    """Return the name of a field: the outermost name in it that is not a function of Python's; numbered when taken."""
     names = [getattr(node, "attr", getattr(node, "id", "")).strip("_") for node in ast.walk(value)]
     base = next((name.lower() for name in names if name and name not in FUNCTIONS), "value")
     code = ast.unparse(value)

@@ -53,7 +53,7 @@ class ConfirmationSpec(SuiteSpec):
 
 
 def check(spec: ConfirmationSpec) -> None:
-    """Raise ``UserError`` for a task that is no bundled table, or a number below its least."""
+    """Raise ``UserError`` for a task that is not a bundled table, or a number below its least."""
     known = {n for n, cls in task_classes().items() if issubclass(cls, TabularTask) and hasattr(cls, "facts")}
     for task in spec.tasks:
         if task not in known:

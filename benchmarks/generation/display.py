@@ -34,7 +34,7 @@ class Quiet:
 
 
 class Terminal:
-    """A progress bar on standard error; plain lines where that is no terminal."""
+    """A progress bar on standard error; plain lines where that is not a terminal."""
 
     def __init__(self) -> None:
         self.console = Console(file=stream_below(sys.stderr), emoji=False, highlight=False, theme=PLAIN)

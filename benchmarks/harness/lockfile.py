@@ -40,11 +40,11 @@ def read_lock(folder: Path) -> dict[str, Any]:
     try:
         lock = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
-        raise UserError(f"'{folder}' is no benchmark's folder: it has no {NAME}.") from None
+        raise UserError(f"'{folder}' is not a benchmark's folder: it has no {NAME}.") from None
     except ValueError as error:
         raise UserError(f"'{path}' is damaged: {error}.") from None
     if not isinstance(lock, dict) or lock.get("schema") != SCHEMA or "kind" not in lock:
-        raise UserError(f"'{path}' is no lock that this version reads: it needs 'kind' and 'schema': {SCHEMA}.")
+        raise UserError(f"'{path}' is not a lock that this version reads: it needs 'kind' and 'schema': {SCHEMA}.")
     return lock
 
 

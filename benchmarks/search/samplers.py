@@ -52,7 +52,7 @@ def sampler_names() -> set[str]:
 
 
 def makes_itself(cls: type) -> bool:
-    """Return whether a class is no base class and needs no arguments."""
+    """Return whether a class is not a base class and needs no arguments."""
     required = [
         p for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind != p.VAR_KEYWORD
     ]

@@ -123,7 +123,7 @@ SPACE = "from search_spaces import SearchSpace\n\ndef suggest(trial):\n    {}\n\
         (SPACE.format("raise ValueError('two\\nlines')"), "ValueError: two lines"),
     ],
 )
-def test_files_that_are_no_spaces_are_refused_in_one_sentence(code: str | None, says: str, tmp_path: Path) -> None:
+def test_files_that_are_not_spaces_are_refused_in_one_sentence(code: str | None, says: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     if code is not None:
         path.write_text(code)

@@ -63,7 +63,7 @@ def test_unknown_tasks_and_options_are_explained() -> None:
         ("raise SystemExit", "does not run: SystemExit"),
     ],
 )
-def test_files_that_are_no_tasks_are_refused(code: str | None, says: str, tmp_path: Path) -> None:
+def test_files_that_are_not_tasks_are_refused(code: str | None, says: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     if code is not None:
         path.write_text(code)

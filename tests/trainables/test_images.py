@@ -103,7 +103,7 @@ def test_a_picture_is_turned_as_its_camera_says() -> None:
         (written(Image.new("RGB", (64, 64), "red"))[:60], "damaged"),
     ],
 )
-def test_what_is_no_picture_is_said(content: bytes, says: str) -> None:
+def test_what_is_not_a_picture_is_said(content: bytes, says: str) -> None:
     with pytest.raises(UserError, match=says):
         read_photograph(content, SIDE)
 
@@ -117,9 +117,9 @@ def test_broken_and_stray_files_are_left_out_and_said(tmp_path: Path) -> None:
     task = Images(root, side=SIDE)
     splits = task.load()
     notes = " ".join(task.description()["notes"])
-    assert "'empty' has no picture and is no class." in notes
+    assert "'empty' has no picture and is not a class." in notes
     assert "Left out 1 pictures that lie in no folder of a class." in notes
-    assert "Left out 1 of 31 files that cannot be read: 'broken.png'. This is no picture." in notes
+    assert "Left out 1 of 31 files that cannot be read: 'broken.png'. This is not a picture." in notes
     assert task.description()["rows"] == 30
     assert task.description()["classes"] == {"circle": 10, "square": 10, "triangle": 10}
     rows = len(splits.train.targets) + len(splits.validation.targets) + len(splits.test)
@@ -268,7 +268,7 @@ def test_names_in_hangul_are_the_same_composed_and_in_parts(tmp_path: Path) -> N
     assert not any("cannot be read" in note for note in task.description()["notes"])
 
 
-def test_what_archives_of_macos_add_is_no_picture(tmp_path: Path) -> None:
+def test_what_archives_of_macos_add_is_not_a_picture(tmp_path: Path) -> None:
     root = write_pictures(tmp_path, each=8)
     for folder in ("__MACOSX", "circle"):
         (root / folder).mkdir(exist_ok=True)

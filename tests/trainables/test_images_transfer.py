@@ -114,8 +114,8 @@ def write_wrong_layout(path: Path) -> None:
 
 REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda path: None, "is not a file. Give a file of weights"),
-    "text": (lambda path: path.write_text("weights"), "is no file of weights"),
-    "empty": (lambda path: path.write_bytes(b""), "is no file of weights"),
+    "text": (lambda path: path.write_text("weights"), "is not a file of weights"),
+    "empty": (lambda path: path.write_bytes(b""), "is not a file of weights"),
     "code": (lambda path: torch.save({"a": Code()}, path), "holds more than tensors, which may run code"),
     "list": (lambda path: torch.save([torch.zeros(2)], path), "holds no weights by name"),
     "others": (lambda path: torch.save({"a": torch.zeros(2)}, path), "are of no architecture that is known here"),
@@ -124,7 +124,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_no_file_of_weights_is_refused_in_a_sentence(
+def test_what_is_not_a_file_of_weights_is_refused_in_a_sentence(
     what: str, pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write, says = REFUSED[what]

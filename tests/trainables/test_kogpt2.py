@@ -324,19 +324,19 @@ def overwrite(name: str, content: bytes) -> Callable[[Path], None]:
         (change_config(resid_pdrop="much"), "cannot be loaded"),
         (change_config(vocab_size=10), "has 1024 tokens, its model 10"),
         (lambda folder: os.truncate(folder / "model.safetensors", 5000), "cannot be loaded"),
-        (overwrite("tokenizer.json", b"{}"), "is no tokenizer"),
-        (overwrite("tokenizer.json", b"\xff"), "is no tokenizer"),
-        (change_json("tokenizer.json", "model", merges=["a"]), "is no tokenizer: .*Merges"),
-        (change_json("tokenizer.json", "model", merges=[["뷁", "뷁"]]), "is no tokenizer: .*out of vocabulary"),
-        (change_json("tokenizer.json", "model", type="Brain"), "is no tokenizer"),
-        (change_json("tokenizer.json", pre_tokenizer={"type": "Brain"}), "is no tokenizer"),
+        (overwrite("tokenizer.json", b"{}"), "is not a tokenizer"),
+        (overwrite("tokenizer.json", b"\xff"), "is not a tokenizer"),
+        (change_json("tokenizer.json", "model", merges=["a"]), "is not a tokenizer: .*Merges"),
+        (change_json("tokenizer.json", "model", merges=[["뷁", "뷁"]]), "is not a tokenizer: .*out of vocabulary"),
+        (change_json("tokenizer.json", "model", type="Brain"), "is not a tokenizer"),
+        (change_json("tokenizer.json", pre_tokenizer={"type": "Brain"}), "is not a tokenizer"),
         (overwrite("tokenizer_config.json", b"{"), "tokenizer_config.json of .* is not JSON"),
         (overwrite("tokenizer_config.json", b"[1]"), "must be a mapping"),
         (break_tokenizer, "loses Korean"),
         (break_pickle, "cannot be loaded"),
     ],
 )
-def test_a_folder_that_is_no_usable_model_is_refused(
+def test_a_folder_that_is_not_a_usable_model_is_refused(
     break_it: Callable[[Path], None], message: str, model_copy: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     break_it(model_copy)

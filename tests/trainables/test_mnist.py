@@ -171,7 +171,7 @@ def bomb(side: int) -> bytes:
         (png(Image.new("L", (1, 1), 0)), "one colour"),
     ],
 )
-def test_what_is_no_picture_of_a_digit_is_refused(content: bytes, says: str) -> None:
+def test_what_is_not_a_picture_of_a_digit_is_refused(content: bytes, says: str) -> None:
     with pytest.raises(UserError, match=says):
         read_digit(content)
 

@@ -86,7 +86,7 @@ def test_a_seed_gives_the_same_digits_again_also_after_loading(generator: DigitG
 
 
 @pytest.mark.parametrize("inputs", [[-1], [0.5], ["seven"], pd.DataFrame({"digit": [1]}), [math.nan]])
-def test_what_is_no_seed_is_refused(generator: DigitGenerator, inputs: object) -> None:
+def test_what_is_not_a_seed_is_refused(generator: DigitGenerator, inputs: object) -> None:
     with pytest.raises(UserError, match="seed"):
         generator.predict(inputs)
 

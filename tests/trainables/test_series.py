@@ -393,7 +393,11 @@ def future_sales() -> pd.DataFrame:
         ({"비": sales()["매출"].shift(-4) * 2 + 1}, {}, "of the moment 4 step\\(s\\) after its own"),
         ({"매출": sales()["매출"] * 1e34}, {}, "'매출' holds numbers as large as 1e\\+36"),
         ({"가게": None}, {"group": "가게"}, "--group '가게' has no value"),
-        ({"날짜": [None, *sales()["날짜"][1:]]}, {}, "1 of 220 cells .* are no moment \\(e.g. an empty cell\\)"),
+        (
+            {"날짜": [None, *sales()["날짜"][1:]]},
+            {},
+            "1 of 220 cells .* cannot be read as a time \\(e.g. an empty cell\\)",
+        ),
     ],
 )
 def test_what_cannot_be_forecast_is_refused_in_a_sentence(
@@ -425,7 +429,7 @@ def test_a_day_of_rest_is_not_forecast(learned: tuple[Series, Splits, Predictor]
         (lambda frame: frame.assign(비="아니요"), "The model reads '비' of the moments that it forecasts"),
         (lambda frame: frame[::7], "of the moments between the first and the last have no row, at a step of a day"),
         (lambda frame: frame.assign(날짜=pd.date_range("2024-01-01", periods=len(frame), freq="h")), "are irregular"),
-        (lambda frame: frame.assign(날짜="내일"), "are no moment \\(e.g. '내일'\\)"),
+        (lambda frame: frame.assign(날짜="내일"), "cannot be read as a time \\(e.g. '내일'\\)"),
         (lambda frame: pd.concat([frame, frame]), "repeat a moment"),
     ],
 )
@@ -460,14 +464,14 @@ def test_a_column_that_is_known_in_time_is_not_taken_for_a_leak(tmp_path: Path) 
     assert Series(written(tmp_path, rise), "t", "y", horizon=3).description()["past"] == ["z"]
 
 
-def test_cells_that_are_no_values_of_the_target_are_said(tmp_path: Path) -> None:
+def test_cells_that_are_not_values_of_the_target_are_said(tmp_path: Path) -> None:
     values = sales()["매출"].astype(object)
     values[::50] = "휴무"
     frame = sales().assign(매출=values, 날씨="맑음", 가게="강남")
     frame.loc[3:5, "가게"] = None
     task = Series(written(tmp_path, frame), "날짜", "매출", horizon=5, group="가게")
     notes = " ".join(task.description()["notes"])
-    assert "Cells of '매출' that are no numbers count as missing (5, e.g. '휴무')." in notes
+    assert "Cells of '매출' that are not numbers count as missing (5, e.g. '휴무')." in notes
     assert "Left out, as they hold no numbers: 날씨. Write them as numbers to use them." in notes
     assert "Left out rows without a value of '가게' (3)." in notes
     coded = sales().assign(매출=lambda frame: frame["매출"].where(np.arange(220) % 20 > 0, -999))

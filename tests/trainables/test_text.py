@@ -235,7 +235,7 @@ def test_what_a_person_should_know_of_the_texts_is_said(change: dict[str, Any], 
     assert says not in " ".join(Text(tmp_path / "own.csv", "글", "평").description()["notes"])
 
 
-def test_values_that_are_no_texts_are_refused(tmp_path: Path) -> None:
+def test_values_that_are_not_texts_are_refused(tmp_path: Path) -> None:
     pd.DataFrame({"글": [[1, 2], [3]] * 20, "평": ["좋음", "나쁨"] * 20}).to_parquet(tmp_path / "own.parquet")
     with pytest.raises(UserError, match=r"'글' holds values of type .*; --text needs a column of texts"):
         Text(tmp_path / "own.parquet", "글", "평")

@@ -94,7 +94,7 @@ def _has_lowest_loss(winner: Winner, candidates: Candidates) -> bool:
 
 
 def _other_losses(result: SweepResult, candidates: Candidates) -> list[float]:
-    """Return the validation losses of trials that are no candidates: losses of their rows are not known."""
+    """Return the validation losses of trials that are not candidates: losses of their rows are not known."""
     known = {trial.number for trial in candidates.trials}
     return [trial.val_loss for trial in result.ranked() if trial.number not in known]
 

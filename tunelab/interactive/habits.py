@@ -43,7 +43,7 @@ def unknown_setting(name: str, what: str, known: Collection[str]) -> UserError:
 
 
 def wrong_task(value: Any) -> UserError:
-    """Return the error for something that is no task: what to write for data, an estimator or a study."""
+    """Return the error for something that is not a task: what to write for data, an estimator or a study."""
     kind = type(value).__name__
     if hasattr(value, "columns") or hasattr(value, "shape") or isinstance(value, tuple | list | dict):
         advice = "For data in memory write run_sweep('table', data=frame, target='COLUMN'), or data=(X, y)."

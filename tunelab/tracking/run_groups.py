@@ -1,4 +1,4 @@
-"""Groups of runs that are no sweep: a benchmark with a child run a setting."""
+"""Groups of runs that are not a sweep: a benchmark with a child run a setting."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Comparison:
 
 
 def compare(table: QualityTable, baseline: str, seed: int, metrics: Sequence[str] = PAIRED) -> list[Comparison]:
-    """Return every other setting against ``baseline`` on every metric that both have; the human text is no setting."""
+    """Return every other setting against ``baseline`` on each metric of both; the human text is not a setting."""
     reference = table.row(baseline).by_prompt
     found: list[Comparison] = []
     for metric in metrics:

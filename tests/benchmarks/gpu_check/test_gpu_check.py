@@ -49,7 +49,7 @@ def test_a_row_that_fails_crashes_or_hangs_ends_no_other(tmp_path: Path, capsys:
     assert r"7 \| on cpu" in lines[-1]
 
 
-def test_skipped_rows_are_no_failure(tmp_path: Path) -> None:
+def test_skipped_rows_are_not_a_failure(tmp_path: Path) -> None:
     code, found = check([Row("card", need_card, SECONDS), Row("count", count, SECONDS, (1,))], tmp_path)
     assert code == 0
     assert [row["status"] for row in found] == ["skipped", "ok"]

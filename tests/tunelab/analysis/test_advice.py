@@ -55,7 +55,7 @@ def test_a_winner_at_an_edge_gets_the_command_that_widens_its_range() -> None:
     assert "--widen lr=1e-5:0.1" in low
 
 
-def test_an_end_by_nature_and_a_lucky_one_are_no_edges() -> None:
+def test_an_end_by_nature_and_a_lucky_one_are_not_edges() -> None:
     assert "edge" not in told(swept([trial(n, 0.1 + 0.01 * n, 0.01, dropout=0.0, depth=1) for n in range(6)]))
     assert "edge" not in told(swept([trial(n, 0.1 + 0.01 * n, 0.09 if n == 0 else 0.003) for n in range(6)]))
 

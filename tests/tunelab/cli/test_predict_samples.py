@@ -99,7 +99,7 @@ def test_a_seed_gives_the_same_samples_in_every_form(
         (("7", "-o", "sheet.jpg"), "'.jpg' is not written here"),
     ],
 )
-def test_what_is_no_seed_is_refused_in_a_sentence(
+def test_what_is_not_a_seed_is_refused_in_a_sentence(
     predict: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], says: str
 ) -> None:
     code, out, err = predict(*arguments)

@@ -128,7 +128,7 @@ def test_a_page_shows_the_texts_that_it_was_given() -> None:
     assert "\\x1b[31mred" in read(to_html(document(HOSTILE[1]))).shown
 
 
-def test_names_in_figures_are_no_tags_for_plotly() -> None:
+def test_names_in_figures_are_not_tags_for_plotly() -> None:
     found = json.loads(figure_json(bar("<b>$x$</b>\nsecond & last")))
     escaped = "&lt;b&gt;$x$&lt;/b&gt;<br>second &amp; last"
     assert found["data"][0]["x"] == [escaped]

@@ -116,7 +116,7 @@ def test_auto_with_a_cluster_that_is_gone_is_a_sentence(tmp_path: Path, monkeypa
             check_address("auto")
 
 
-def test_something_that_is_no_cluster_is_a_sentence(deaf_port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_something_that_is_not_a_cluster_is_a_sentence(deaf_port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_address, "ANSWER_SECONDS", 1.0)
     assert check_address(deaf_port) == deaf_port
     with pytest.raises(UserError, match=r"No Ray cluster answers at .* within 1 s"):

@@ -229,7 +229,7 @@ def test_the_command_reports_and_logs(shelf: Shelf, in_folder: Path, capsys: pyt
         ("{other}", r"is of another tool; this takes a sweep"),
     ],
 )
-def test_what_is_no_sweep_is_refused(shelf: Shelf, in_folder: Path, wanted: str, message: str) -> None:
+def test_what_is_not_a_sweep_is_refused(shelf: Shelf, in_folder: Path, wanted: str, message: str) -> None:
     store = Store(shelf.uri)
     other = store.client.create_run("0").info.run_id
     ids = {"trial": shelf.results["와인"].trials[0].run_id, "other": other}

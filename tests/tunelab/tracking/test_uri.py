@@ -59,7 +59,7 @@ def test_the_file_of_a_store(uri: str, path: str, in_folder: Path) -> None:
     assert home_of(uri) == (in_folder / path).parent
 
 
-def test_what_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
+def test_what_is_not_a_database_is_refused_at_once(tmp_path: Path) -> None:
     check_usable(f"sqlite:///{tmp_path}/not/yet/mlflow.db")
     (tmp_path / "empty.db").touch()
     check_usable(f"sqlite:///{tmp_path}/empty.db")

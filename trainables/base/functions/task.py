@@ -62,7 +62,7 @@ class FunctionTask(Task):
         options: see ``FunctionOptions``.
 
     Raises:
-        UserError: it is no function of two arguments.
+        UserError: it is not a function of two arguments.
     """
 
     def __init__(self, function: Train, space: SearchSpace | None, options: FunctionOptions | None = None) -> None:

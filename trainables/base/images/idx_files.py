@@ -28,7 +28,7 @@ def read_mnist(folder: Path | None) -> Arrays:
             them. None: torchvision's loader, in the user's cache; it downloads what is not there.
 
     Raises:
-        UserError: a file is missing or is no IDX file, or the download fails.
+        UserError: a file is missing or is not an IDX file, or the download fails.
     """
     if folder is None:
         return _through_torchvision(cache_folder())
@@ -44,7 +44,9 @@ def read_mnist(folder: Path | None) -> Arrays:
 def find_files(folder: Path) -> list[Path]:
     """Return the four IDX files in the order of ``FILES``; raise ``UserError`` when one is missing."""
     if not folder.is_dir():
-        raise UserError(f"'--data-dir {folder}' is no folder. Give the one that holds {FILES[0]} and its companions.")
+        raise UserError(
+            f"'--data-dir {folder}' is not a folder. Give the one that holds {FILES[0]} and its companions."
+        )
     return [_find(folder, name) for name in FILES]
 
 
@@ -69,7 +71,7 @@ def _read(path: Path) -> np.ndarray:
     except UserError:
         raise
     except (OSError, ValueError, KeyError, IndexError, AssertionError, RuntimeError) as error:
-        raise UserError(f"'{path}' is no readable IDX file ({describe_error(error)}).") from error
+        raise UserError(f"'{path}' is not a readable IDX file ({describe_error(error)}).") from error
 
 
 def _through_torchvision(root: Path) -> Arrays:

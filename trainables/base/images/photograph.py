@@ -44,7 +44,7 @@ def read_photograph(content: bytes, side: int) -> np.ndarray:
     except UserError:  # which is a ValueError, too
         raise
     except UnidentifiedImageError as error:
-        raise UserError(f"This is no picture. Give a file of the formats {', '.join(FORMATS)}.") from error
+        raise UserError(f"This is not a picture. Give a file of the formats {', '.join(FORMATS)}.") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises over damaged files
         raise UserError(f"The picture is damaged: {str(error).rstrip('.')}.") from error
 

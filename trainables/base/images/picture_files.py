@@ -206,7 +206,7 @@ def of_folder(folder: Path) -> PictureFiles:
             empty.append(child.name)
         paths += files
         labels += [_class_name(child.name)] * len(files)
-    notes = [f"'{name}' has no picture and is no class." for name in empty]
+    notes = [f"'{name}' has no picture and is not a class." for name in empty]
     if others:
         shown = ", ".join(f"{suffix} ({count:,})" for suffix, count in others.most_common(SHOWN))
         notes.append(f"Left out files of formats that are not read: {shown}. Save them as JPEG or PNG.")

@@ -38,7 +38,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise UserError(f"--weights '{path}' is not a safetensors file, or damaged ({error}).") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise UserError(
-            f"--weights '{path}' is no file of weights, or holds more than tensors, which may run code and is not "
+            f"--weights '{path}' is not a file of weights, or holds more than tensors, which may run code and is not "
             "read. Save the weights alone: torch.save(model.state_dict(), FILE), or as safetensors."
         ) from error
     tensors = _tensors(stored)

@@ -66,8 +66,8 @@ def check_encoder(folder: Path) -> Mapping[str, Any]:
     if lost:
         pickled = " Pickled torch files are not read." if WEIGHTS in lost and list(folder.glob("*.bin")) else ""
         raise UserError(
-            f"The folder '{folder}' is no encoder: it has no {' and no '.join(lost)}.{pickled} Save the model and its "
-            "tokenizer into one folder with save_pretrained."
+            f"The folder '{folder}' is not an encoder: it has no {' and no '.join(lost)}.{pickled} Save the model and "
+            "its tokenizer into one folder with save_pretrained."
         )
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))

@@ -48,7 +48,7 @@ class Tokens:
             config: Its ``config.json``.
 
         Raises:
-            ValueError: It is no tokenizer, or has more tokens than the encoder.
+            ValueError: It is not a tokenizer, or has more tokens than the encoder.
         """
         positions = int(config.get("max_position_embeddings", MAX_LENGTH + 2))
         found = cls(tokenizer, int(config.get("pad_token_id") or 0), max(4, min(MAX_LENGTH, positions - 2)))
@@ -65,7 +65,7 @@ class Tokens:
         except Exception as error:
             if type(error) is not Exception:  # tokenizers has no class of its own for text that it cannot read
                 raise
-            raise ValueError(f"its {TOKENIZER} is no tokenizer: {describe_error(error)}") from error
+            raise ValueError(f"its {TOKENIZER} is not a tokenizer: {describe_error(error)}") from error
         found.no_padding()
         found.no_truncation()
         if found.post_processor is None:

@@ -87,7 +87,7 @@ def test_nearness_to_human_text_is_tested_by_prompt() -> None:
     assert measured.row("steady").figures["human_distance"] == pytest.approx(0.2)
     assert measured.row("base").figures["human_distance"] == pytest.approx(0)
     assert measured.row("base").figures["human_gap"] == pytest.approx(2)
-    (found,) = compare(measured, "base", 0, ["human_gap"])  # the human text itself is no setting
+    (found,) = compare(measured, "base", 0, ["human_gap"])  # the human text itself is not a setting
     assert found.setting == "steady"
     assert found.difference == pytest.approx(-1.8)
     assert found.significant

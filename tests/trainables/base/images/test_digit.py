@@ -73,7 +73,7 @@ def test_other_lines_of_a_form_are_cut_off(digit: str, form: Callable[[Image.Ima
 
 
 @pytest.mark.parametrize("text", ["17", "71", "11"])
-def test_a_one_beside_another_digit_is_no_line_of_a_form(text: str) -> None:
+def test_a_one_beside_another_digit_is_not_a_line_of_a_form(text: str) -> None:
     picture = drawn(text, (140, 130))
     ink = np.nonzero(np.asarray(picture) < 200)
     tight = picture.crop((ink[1].min() - 1, ink[0].min() - 1, ink[1].max() + 2, ink[0].max() + 2))

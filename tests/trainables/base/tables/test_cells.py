@@ -74,7 +74,7 @@ def test_day_and_month_that_no_cell_tells_apart_are_not_sure() -> None:
         [],
     ],
 )
-def test_what_has_no_year_or_no_single_order_is_no_date(cells: list[str]) -> None:
+def test_what_has_no_year_or_no_single_order_is_not_a_date(cells: list[str]) -> None:
     assert infer_date_order(pd.Series(cells, dtype=object)) is None
 
 
@@ -144,5 +144,5 @@ def test_no_cells_end_in_anything_but_a_role(cells: list[Any]) -> None:
         assert not np.isinf(read_numbers(column, notation)).any()
 
 
-def test_digits_of_other_scripts_are_no_dates_and_no_error() -> None:
+def test_digits_of_other_scripts_are_not_dates_and_no_error() -> None:
     assert infer_date_order(pd.Series(["௬0/1/2020", "௬1/1/2020"])) is None

@@ -45,7 +45,7 @@ def test_what_can_be_repaired_is_read_and_said_in_one_line(content: bytes, colum
         assert not table.notes
 
 
-def test_years_as_names_are_no_first_row() -> None:
+def test_years_as_names_are_not_a_first_row() -> None:
     content = "country,2001,2002,2003\n" + "".join(f"c{i},{i},{i + 1},{i + 2}\n" for i in range(9))
     assert not read_table_bytes(content.encode(), "wide.csv").notes
 

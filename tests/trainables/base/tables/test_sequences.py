@@ -136,7 +136,7 @@ def test_a_damaged_window_is_refused(cell: str | None, learned: tuple[Series, Sp
     assert last.weights is not None
     model = task.predictor(config, last.weights, splits)
     rows = splits.validation.inputs[:2]
-    with pytest.raises(UserError, match="is no window of 2 x 28"):
+    with pytest.raises(UserError, match="is not a window of 2 x 28"):
         model.predict(rows.assign(**{WINDOW: [rows[WINDOW].iloc[0], cell]}))
     with pytest.raises(UserError, match=f"lacks the column\\(s\\) '{AHEAD}'"):
         model.predict(rows.drop(columns=AHEAD))

@@ -107,7 +107,7 @@ def test_every_sort_of_file_reads_the_same(kind: str) -> None:
         ("имя,ч\nМосква,1\nКазань,2\n".encode("cp1251"), "not text in UTF-8"),
     ],
 )
-def test_files_that_are_no_tables_are_refused_in_one_sentence(content: bytes, says: str) -> None:
+def test_files_that_are_not_tables_are_refused_in_one_sentence(content: bytes, says: str) -> None:
     with pytest.raises(UserError, match=says):
         read_table_bytes(content, "houses.csv")
 

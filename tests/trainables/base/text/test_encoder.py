@@ -148,10 +148,10 @@ def broken(folder: Path, name: str) -> None:
         ("lost tensor", "the weights lack 'encoder.layer.1.output.dense"),
         ("infinite", "numbers that are not finite"),
         ("damaged weights", "cannot be read"),
-        ("damaged tokenizer", r"its tokenizer\.json is no tokenizer"),
+        ("damaged tokenizer", r"its tokenizer\.json is not a tokenizer"),
     ],
 )
-def test_a_folder_that_is_no_encoder_is_refused_in_a_sentence(name: str, says: str, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_an_encoder_is_refused_in_a_sentence(name: str, says: str, tmp_path: Path) -> None:
     folder = write_encoder(tmp_path / "encoder")
     broken(folder, name)
     with pytest.raises(UserError, match=says):

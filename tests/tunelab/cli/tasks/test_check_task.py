@@ -66,7 +66,7 @@ def test_a_name_that_ships_is_a_fault(
     assert "'facts.name' is 'wine', which ships with tunelab" in out
 
 
-def test_a_task_that_is_no_task_is_refused(
+def test_a_task_that_is_not_a_task_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mine.py").write_text("from trainables import Task\n\nclass Mine(Task):\n    pass\n")

@@ -15,7 +15,7 @@ MIN_NAME = 2  # characters of a class whose name is looked for in texts: a singl
 
 
 def check_texts(cells: pd.Series) -> None:
-    """Raise ``UserError`` for a column without texts, or with values that are no texts.
+    """Raise ``UserError`` for a column without texts, or with values that are not texts.
 
     Args:
         cells: The column as read.

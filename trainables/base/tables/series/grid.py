@@ -140,8 +140,8 @@ def _counts(frame: pd.DataFrame, layout: Layout) -> np.ndarray:
         cell = frame[layout.time][times.isna()].iloc[0]
         example = "an empty cell" if pd.isna(cell) else repr(str(cell)[:30])
         raise UserError(
-            f"{int(times.isna().sum()):,} of {len(frame):,} cells of the time column '{layout.time}' are no moment "
-            f"(e.g. {example}). Mend or remove these rows, or write all dates as 2024-12-31."
+            f"{int(times.isna().sum()):,} of {len(frame):,} cells of the time column '{layout.time}' cannot be read as "
+            f"a time (e.g. {example}). Mend or remove these rows, or write all dates as 2024-12-31."
         )
     return layout.step.count(times)
 

@@ -89,7 +89,7 @@ def _target_notes(cells: pd.Series, read: Target) -> list[str]:
     notes = list(read.notes)
     if len(lost):
         notes.append(
-            f"Cells of '{cells.name}' that are no numbers count as missing ({len(lost):,}, e.g. "
+            f"Cells of '{cells.name}' that are not numbers count as missing ({len(lost):,}, e.g. "
             f"{str(lost.iloc[0])[:30]!r})."
         )
     return notes

@@ -3,7 +3,7 @@
 Each reads a window (rows, channels, length), of which the target is the first channel, and what is known of each
 forecast moment (rows, horizon, n_future). The target is standardised by its own window before and scaled back after
 (Kim et al. 2022, "Reversible Instance Normalization for Accurate Time-Series Forecasting against Distribution Shift",
-without its learned scale), so that a level that moves away from that of training is no new territory.
+without its learned scale), so that a level that moves away from that of training is not new territory.
 """
 
 from __future__ import annotations

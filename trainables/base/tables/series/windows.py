@@ -70,8 +70,8 @@ def read_windows(column: pd.Series, channels: int, length: int) -> tuple[np.ndar
             raise ValueError("a cell is empty or no number")
     except (ValueError, TypeError) as error:
         raise UserError(
-            f"A cell of the column '{WINDOW}' is no window of {channels} x {length} numbers. `tunelab predict` makes "
-            "these columns from a table of series."
+            f"A cell of the column '{WINDOW}' is not a window of {channels} x {length} numbers. `tunelab predict` "
+            "makes these columns from a table of series."
         ) from error
     return windows, codes.astype(np.int32)
 

@@ -117,4 +117,4 @@ def _check_causal(network: PreTrainedModel, name: str) -> None:
     ids = torch.tensor([[0, 1, 2, 0], [0, 1, 2, 1]])
     first, second = network(input_ids=ids, use_cache=False).logits[:, :3].float()
     if not torch.allclose(first, second, atol=ROUNDING, rtol=ROUNDING):
-        raise UserError(f"The model '{name}' reads ahead: it is no causal language model. Give one that is.")
+        raise UserError(f"The model '{name}' reads ahead: it is not a causal language model. Give one that is.")

@@ -78,7 +78,9 @@ def _from_folder(folder: ModelFolder) -> tuple[Tokenizer, dict[str, str]]:
     except Exception as error:
         if type(error) is not Exception:  # tokenizers has no class of its own for a file that it cannot read
             raise
-        raise UserError(f"The tokenizer.json of '{folder.path}' is no tokenizer: {describe_error(error)}.") from error
+        raise UserError(
+            f"The tokenizer.json of '{folder.path}' is not a tokenizer: {describe_error(error)}."
+        ) from error
     settings = folder.path / "tokenizer_config.json"
     try:
         own = json.loads(settings.read_text("utf-8")) if settings.is_file() else {}

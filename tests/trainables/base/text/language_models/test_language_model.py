@@ -225,7 +225,7 @@ def test_a_folder_that_cannot_be_used_is_refused_in_a_sentence(
 
 def test_a_model_that_reads_ahead_is_refused(tmp_path: Path) -> None:
     folder = make_tiny_model(tmp_path / "model", "bert", **{"is_decoder": False})
-    with pytest.raises(UserError, match="reads ahead: it is no causal language model"):
+    with pytest.raises(UserError, match="reads ahead: it is not a causal language model"):
         load_model(str(folder))
 
 
