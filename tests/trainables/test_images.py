@@ -98,8 +98,8 @@ def test_a_picture_is_turned_as_its_camera_says() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "no picture"),
-        (b"hello", "no picture"),
+        (b"", "not a picture"),
+        (b"hello", "not a picture"),
         (written(Image.new("RGB", (64, 64), "red"))[:60], "damaged"),
     ],
 )
@@ -110,7 +110,7 @@ def test_what_is_not_a_picture_is_said(content: bytes, says: str) -> None:
 
 def test_broken_and_stray_files_are_left_out_and_said(tmp_path: Path) -> None:
     root = write_pictures(tmp_path, each=10)
-    (root / "circle" / "broken.png").write_bytes(b"no picture")
+    (root / "circle" / "broken.png").write_bytes(b"not a picture")
     (root / "circle" / "notes.txt").write_text("not a picture")
     (root / "empty").mkdir()
     (root / "stray.png").write_bytes((root / "circle" / "0.png").read_bytes())
@@ -229,7 +229,7 @@ def test_a_table_names_files_in_any_column_and_as_windows_does(tmp_path: Path) -
 def test_a_class_of_which_no_picture_can_be_read_is_refused(tmp_path: Path) -> None:
     root = write_pictures(tmp_path, each=8)
     for path in (root / "circle").iterdir():
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"not a picture")
     with pytest.raises(UserError, match="No picture of the class 'circle' can be read"):
         Images(root, side=SIDE).load()
 
