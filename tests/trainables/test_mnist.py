@@ -267,7 +267,7 @@ def test_the_users_idx_files_are_the_full_data(tmp_path: Path, suffix: str) -> N
     assert [len(part.targets) for part in (splits.train, splits.validation, splits.test.open())] == [80, 20, 20]
     assert "full" in task.facts.title
     (tmp_path / f"{FILES[0]}{suffix}").write_bytes(b"\x1f\x8bnothing" if suffix else b"nothing")
-    with pytest.raises(UserError, match=r"no readable IDX file|damaged gzip file"):
+    with pytest.raises(UserError, match=r"not a readable IDX file|damaged gzip file"):
         task.load()
 
 

@@ -276,7 +276,7 @@ def test_json_holds_no_nan(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     monkeypatch.setattr("tunelab.run.run_sweep", lambda spec, display: made_up(stopped=""))
     code, out, _ = run(capsys, monkeypatch, "sweep wine --json")
     assert code == 0
-    summary = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    summary = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert summary["best"]["test"] == {"r2": None}
     assert summary["best"]["val_loss"] == 0.5
 

@@ -207,7 +207,7 @@ def test_nothing_to_show_gives_no_figure() -> None:
         evidence.model_facts,
     )
     names = {drawing.name for drawing in drawings_of(bare)}
-    # one epoch is no curve, one row no calibration, constant columns have neither histogram nor correlation
+    # one epoch makes no curve, one row no calibration, constant columns have neither histogram nor correlation
     assert names <= {"confusion", "by_class", "roc_pr"}
     assert len(reliability_bins(np.array([0, 0]), np.array([[0.9, 0.1], [0.9, 0.1]]))) == 1
 
