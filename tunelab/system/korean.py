@@ -12,11 +12,11 @@ FORMS = {
     "(으)로": ("으로", "로"),
     "(이)여야": ("이어야", "여야"),
 }
-# A syllable or a digit, marks that are not spoken, and a particle. How other words end their letters do not tell.
-PLACE = re.compile(rf"([가-힣0-9])(['\"`)]*)({'|'.join(map(re.escape, FORMS))})")
+# A syllable, digit or sign, marks that are not spoken, and a particle. How other words end their letters do not tell.
+PLACE = re.compile(rf"([가-힣0-9$%])(['\"`)]*)({'|'.join(map(re.escape, FORMS))})")
 FIRST, ENDINGS = ord("가"), 28  # the first syllable, and the number of endings that a syllable can have, none included
 RIEUL = 8  # the ending after which 로 is said, as after none
-DIGITS = dict(zip("0123456789", (21, RIEUL, 0, 16, 0, 0, 1, RIEUL, RIEUL, 0), strict=True))  # of 영, 일, 이, ...
+ENDING = dict(zip("0123456789$%", (21, RIEUL, 0, 16, 0, 0, 1, RIEUL, RIEUL, 0, 0, 0), strict=True))  # 영, 일, ..., 달러
 
 
 def with_particles(text: str) -> str:
@@ -25,7 +25,7 @@ def with_particles(text: str) -> str:
 
 
 def _particle(sound: str, both: str) -> str:
-    ending = DIGITS[sound] if sound in DIGITS else (ord(sound) - FIRST) % ENDINGS
+    ending = ENDING[sound] if sound in ENDING else (ord(sound) - FIRST) % ENDINGS
     after_consonant, after_vowel = FORMS[both]
     if both == "(으)로" and ending == RIEUL:
         return after_vowel

@@ -33,6 +33,15 @@ def test_texts_of_neighbours_do_not_touch(
         assert places[i + 1] - places[i] > (widths[i] + widths[i + 1]) / 2
 
 
+def test_short_choices_are_written_upright_and_long_ones_as_they_fit() -> None:
+    for choices, upright in (((64, 128, 256, 512), True), (("a long name of a choice",) * 4, False)):
+        distribution = {"name": "CategoricalDistribution", "attributes": {"choices": choices}}
+        axis = axis_of("x", distribution, [choices[0], ABSENT])
+        positions, texts = axis.spaced_ticks(190)
+        assert texts == ["not\nused", *map(str, choices)]
+        assert axis.fits_upright(190) == upright, positions
+
+
 def test_ticks_with_room_are_all_kept() -> None:
     axis = float_axis(0.0, 0.5, log=False, partial=False)
     assert axis.spaced_ticks(400) == axis.ticks()

@@ -73,3 +73,16 @@ def test_sentences_at_the_end_of_another_are_translated_with_it(text: str) -> No
     said = tr_text(text)
     assert english_words(said.replace("space(trial)", "").replace("config", "").replace("trial", "")) == 0
     assert said.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("시행 3은(는)", "시행 3은"),
+        ("100,000 $와(과)", "100,000 $와"),
+        ("95 %을(를)", "95 %를"),
+        ("'mlp'은(는)", "'mlp'은(는)"),
+    ],
+)
+def test_a_particle_follows_the_sound_before_it(text: str, expected: str) -> None:
+    assert with_particles(text) == expected

@@ -68,22 +68,33 @@ class Axis:
     def spaced_ticks(self, pixels: int) -> tuple[list[float], list[str]]:
         """Return the ticks of an axis this long, without those whose texts would touch; choices keep all of theirs."""
         positions, texts = self.ticks()
+        if self.partial:
+            texts[0] = texts[0].replace(" ", "\n")
         if self.choices:
             return positions, texts
-        low, high = self.range()
-        unused = [(positions[0], texts[0].replace(" ", "\n"))] if self.partial else []
-        numbers = list(zip(positions, texts, strict=True))[len(unused) :]
-        scale = pixels / (high - low)
+        ticks = list(zip(positions, texts, strict=True))
+        unused, numbers = (ticks[:1], ticks[1:]) if self.partial else ([], ticks)
+        scale = self._scale(pixels)
         step = next((s for s in range(1, len(numbers)) if _apart(numbers[::-s], scale)), len(numbers) or 1)
         kept = [tick for tick in numbers[::-step][::-1] if _apart([tick, *unused], scale)]
         shown = [*unused, *kept]
         return [position for position, _ in shown], [text for _, text in shown]
+
+    def fits_upright(self, pixels: int) -> bool:
+        """Return whether the texts of ``spaced_ticks`` leave room for each other; those of long choices do not."""
+        ticks = list(zip(*self.spaced_ticks(pixels), strict=True))
+        return _apart(ticks[::-1], self._scale(pixels))
 
     def range(self) -> list[float]:
         """End of the drawn axis, with some air."""
         air = 0.04 * (self.high - self.low)
         bottom = self.position(ABSENT) if self.partial else self.low
         return [shortened(bottom - air), shortened(self.high + air)]
+
+    def _scale(self, pixels: int) -> float:
+        """Return the pixels of a unit on an axis this long."""
+        low, high = self.range()
+        return pixels / (high - low)
 
 
 def axes_of(result: SweepResult, names: Sequence[str]) -> list[Axis]:

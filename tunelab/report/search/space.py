@@ -74,7 +74,7 @@ def slice_figures(result: SweepResult, names: Sequence[str]) -> list[Figure]:
     drawings = []
     for axis in axes_of(result, names):
         positions, texts = axis.spaced_ticks(SLICE_PIXELS)
-        upright = {} if axis.choices else {"tickangle": 0}
+        upright = {"tickangle": 0} if axis.fits_upright(SLICE_PIXELS) else {}
         traces = [
             trial_points([axis.position(t.params.get(axis.name, ABSENT)) for t in some], some, measure, name, colour)
             for name, colour, some in groups
