@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -153,10 +154,11 @@ def test_an_installed_task_trains_in_a_worker(installed: Path, first_loss: Calla
 
 SIBLINGS = """
 import helper_of_mine
-from trainables.wine import Wine as Shipped
+from tests.toys import Toy
 
-class Cellar(Shipped):
+class Cellar(Toy):
     def __init__(self):
+        super().__init__()
         self.scale = helper_of_mine.Scale(2.0)
 
     def fit(self, *arguments, **options):
@@ -187,5 +189,6 @@ def test_a_task_file_imports_what_lies_beside_it_in_workers_too(
         capture_output=True,
         text=True,
         cwd="/",
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},  # for the toy
     )
     assert elsewhere.stdout.split() == [repr(first_loss(task)), "2.0"]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, ClassVar
 
 from trainables.base.contract.objective import CONSTRAINT, Objective
@@ -107,9 +108,9 @@ class TrialRecord:
         object.__setattr__(shown, "_measure", measure)  # the class is frozen
         return shown
 
-    @property
+    @cached_property
     def best(self) -> Epoch | None:
-        """The epoch of the lowest finite validation loss."""
+        """The epoch of the lowest finite validation loss; ranking a sweep asks for it again and again."""
         finite = [e for e in self.epochs if math.isfinite(e.val_loss)]
         return min(finite, key=lambda e: (e.val_loss, e.epoch)) if finite else None
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from tunelab.figures.rendering.fonts import hangul_font
 from tunelab.figures.rendering.html import figures_page, page_figure
 from tunelab.figures.rendering.png import png_bytes
 from tunelab.figures.ticks import log_axis, wants_log
+from tunelab.records.assessment.importance import Importance
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.system.terminal import printable
 
@@ -67,13 +69,22 @@ def test_losses_are_on_a_logarithmic_axis_only_where_they_are_far_apart() -> Non
     assert not wants_log([0.0, 2.0])
 
 
+@dataclass(frozen=True)
+class Winner:
+    """What is drawn of a task's winner; the importance of columns is measured once for all languages."""
+
+    task: Task
+    evidence: Evidence
+    importance: Importance | None
+
+
 @pytest.fixture(
     scope="module", params=["wine", pytest.param("heart_disease", marks=pytest.mark.slow), "auto_mpg", "mnist"]
 )
-def winner(request: pytest.FixtureRequest) -> tuple[Task, Splits, Evidence]:
+def winner(request: pytest.FixtureRequest) -> Winner:
     task = get_task(request.param)
-    splits = task.load()
-    return task, splits, evidence_of(task, splits, IMAGES if request.param == "mnist" else CONFIG)
+    evidence = evidence_of(task, task.load(), IMAGES if request.param == "mnist" else CONFIG)
+    return Winner(task, evidence, column_importance(task, evidence.predictor, evidence.test))
 
 
 TABLE = "permutation_importance feature_histograms correlations"
@@ -85,15 +96,12 @@ EXPECTED = {
 }
 
 
-def test_each_kind_has_its_figures_as_png_and_on_one_page(
-    winner: tuple[Task, Splits, Evidence], tmp_path: Path
-) -> None:
-    task, _, evidence = winner
-    drawings = drawings_of(evidence, column_importance(task, evidence.predictor, evidence.test))
+def test_each_kind_has_its_figures_as_png_and_on_one_page(winner: Winner, tmp_path: Path) -> None:
+    drawings = drawings_of(winner.evidence, winner.importance)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         write_drawings(drawings, tmp_path, "제목 <b>", "subtitle")
-    names = EXPECTED[task.facts.name].split()
+    names = EXPECTED[winner.task.facts.name].split()
     assert [drawing.name for drawing in drawings] == names
     assert {path.name for path in tmp_path.iterdir()} == {*(f"{name}.png" for name in names), "figures.html"}
     for path in tmp_path.glob("*.png"):
@@ -106,12 +114,11 @@ def test_each_kind_has_its_figures_as_png_and_on_one_page(
     assert not re.search(r'(src|href)="(https?:)?//', html)
 
 
-def test_the_figures_speak_korean(winner: tuple[Task, Splits, Evidence], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_figures_speak_korean(winner: Winner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
-    task, _, evidence = winner
-    drawings = drawings_of(evidence, column_importance(task, evidence.predictor, evidence.test))
+    drawings = drawings_of(winner.evidence, winner.importance)
     for drawing in drawings:
-        columns = {"", "ROC", *getattr(evidence.train.inputs, "columns", ())}
+        columns = {"", "ROC", *getattr(winner.evidence.train.inputs, "columns", ())}
         said = [drawing.title, *(text for chart in drawing.charts for text in (chart.title, chart.x, chart.y))]
         assert [text for text in said if text not in columns and not HANGUL.search(text)] == []
         assert not drawing.note or HANGUL.search(drawing.note)
@@ -127,9 +134,9 @@ def test_axes_name_their_units() -> None:
     assert task.facts.unit in by_name["residuals"].charts[1].x
 
 
-def test_tables_agree_with_a_count_by_hand(winner: tuple[Task, Splits, Evidence]) -> None:
-    task, _, evidence = winner
-    if task.facts.kind == "regression":
+def test_tables_agree_with_a_count_by_hand(winner: Winner) -> None:
+    evidence = winner.evidence
+    if winner.task.facts.kind == "regression":
         return
     tables = classification_tables(evidence)
     said = evidence.predictor.predict(evidence.test.inputs)["prediction"].astype(str).to_numpy()
@@ -238,12 +245,14 @@ def charts_of(name: str) -> list[Chart]:
 
 
 def test_names_of_columns_and_classes_are_drawn_as_text() -> None:
-    charts = [chart for name in NAMES for chart in charts_of(name)]
-    lines, unnamed = [line_of(name, name) for name in NAMES], [line_of(name, "") for name in NAMES]
+    lines = [line_of(name, name) for name in NAMES]
+    bars = Bars(NAMES, np.arange(float(len(NAMES))), name="_x")
+    charts = [*lines, Chart([bars]), Chart([Heatmap(np.eye(len(NAMES)), NAMES, NAMES)])]
+    named, unnamed = ([line_of("_x", legend)] for legend in ("_x", ""))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         png_bytes(Drawing("a", "".join(NAMES), charts, 3))
-        assert png_bytes(Drawing("a", "", lines, 3)) != png_bytes(Drawing("a", "", unnamed, 3))  # the legend is there
+        assert png_bytes(Drawing("a", "", named)) != png_bytes(Drawing("a", "", unnamed))  # the legend is there
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)

@@ -28,6 +28,15 @@ time.sleep(99)
 
 @pytest.fixture
 def figure_process() -> Iterator[FigureProcess]:
+    """A process of the test's own, which loads drawing for itself."""
+    made = FigureProcess()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[FigureProcess]:
+    """A process that has loaded drawing once."""
     made = FigureProcess()
     yield made
     made.close()
@@ -46,14 +55,14 @@ def ended(pid: int) -> bool:
         return True
 
 
-def test_draws_as_this_process_would_also_when_asked_twice(figure_process: FigureProcess, tmp_path: Path) -> None:
+def test_draws_as_this_process_would_also_when_asked_twice(shared: FigureProcess, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     both = [drawing("first", 40_000), drawing("second")]  # more than a pipe holds
-    figure_process.draw(both[:1], there)
-    figure_process.draw(both, there, "제목", "subtitle")
-    assert figure_process.wait() == ""
+    shared.draw(both[:1], there)
+    shared.draw(both, there, "제목", "subtitle")
+    assert shared.wait() == ""
     write_drawings(both, here, "제목", "subtitle")
     files = {path.name: path.read_bytes() for path in there.iterdir()}
     assert files == {path.name: path.read_bytes() for path in here.iterdir()}
@@ -70,10 +79,10 @@ def test_ignores_modules_in_the_users_folder(
     assert figure_process.wait() == ""
 
 
-def test_what_cannot_be_drawn_is_told_and_the_next_is_drawn(figure_process: FigureProcess, tmp_path: Path) -> None:
-    figure_process.draw([drawing("one")], tmp_path / "missing")
-    figure_process.draw([drawing("two")], tmp_path)
-    assert "FileNotFoundError" in figure_process.wait()
+def test_what_cannot_be_drawn_is_told_and_the_next_is_drawn(shared: FigureProcess, tmp_path: Path) -> None:
+    shared.draw([drawing("one")], tmp_path / "missing")
+    shared.draw([drawing("two")], tmp_path)
+    assert "FileNotFoundError" in shared.wait()
     assert (tmp_path / "two.png").exists()
 
 

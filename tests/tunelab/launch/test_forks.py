@@ -14,8 +14,12 @@ from typing import Any
 
 import pytest
 
-from tunelab.launch.ray_internals.forks import CLIENT, ForkServer, new_server
+from tests.drivers import wait_until
+from tests.kernels import descendants
+from tunelab.launch.ray_internals.forks import CLIENT, ForkServer, fork_server, new_server
 from tunelab.launch.ray_internals.parts import FORKS_SWITCH, PATCHES_SWITCH
+from tunelab.records.spec import SweepSpec
+from tunelab.run import run_sweep
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks of a process with torch are trusted on Linux")
 
@@ -63,15 +67,20 @@ def look():
 """
 
 
-def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_must(tmp_path: Path) -> None:
+def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_must(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen, task = tmp_path / "seen", tmp_path / "watched.py"
     task.write_text(WATCHED_TASK.format(seen=str(seen), mark=str(tmp_path / "mark")))
-    code = "from tunelab.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "sweep", str(task), "--trials", "12", "--max-epochs", "3", "--json"]
-    command += ["--concurrency", "2", "--scheduler", "none", "--tracking-uri", "off", "--confirm-top", "0"]
-    on = {**environment(), FORKS_SWITCH: "1", PATCHES_SWITCH: "1"}  # whatever the tests run with
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=on)
-    assert done.returncode == 0, done.stderr
+    for switch in (FORKS_SWITCH, PATCHES_SWITCH):  # whatever the tests run with
+        monkeypatch.setenv(switch, "1")
+    monkeypatch.chdir(tmp_path)
+    spec = SweepSpec(
+        task=str(task), trials=12, max_epochs=3, concurrency=2, scheduler="none", tracking_uri="off", confirm_top=0
+    )
+    with fork_server():
+        result = run_sweep(spec)
+    assert result.error == ""
     found = [json.loads(line) for line in seen.read_text().splitlines()]
     by_worker = {worker["pid"]: worker for worker in found}
     assert len(found) == 13, "12 trials and the lost one"
@@ -223,8 +232,25 @@ def test_without_a_server_workers_start_by_themselves(script: Path, tmp_path: Pa
     assert worker(ForkServer(str(tmp_path / "missing")), script) == RAY_ITSELF
 
 
+DRAWN = """
+import ray
+from tunelab.launch.ray_internals import fork_server
+
+print(fork_server._draw_differently())
+ray.remote(type("Actor", (), {}))  # what the server keeps from drawing while it loads
+print(fork_server._draw_differently())
+"""
+
+
+def test_copies_draw_different_ids_and_it_is_noticed_when_they_would_not(forks: ForkServer, tmp_path: Path) -> None:
+    """Workers that drew the same ids put different objects into Ray's store under one id, and one of them died."""
+    drawn = tmp_path / "drawn.py"
+    drawn.write_text(DRAWN)
+    assert worker(forks, drawn).split() == ["True", "False"]
+
+
 def test_after_a_copy_has_crashed_there_are_no_more(forks: ForkServer, script: Path, tmp_path: Path) -> None:
-    """The last of the module's server, which forks none from here on."""
+    """The last worker of the module's server, which forks none from here on."""
     killed, crashing = tmp_path / "killed.py", tmp_path / "crashing.py"
     killed.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     crashing.write_text("import os; os.abort()")
@@ -234,35 +260,13 @@ def test_after_a_copy_has_crashed_there_are_no_more(forks: ForkServer, script: P
     assert worker(forks, script) == RAY_ITSELF
 
 
-DRAWN = """
-import ray
-from tunelab.launch.ray_internals import fork_server
-
-with fork_server.undrawn_ids():
-    fork_server._load(fork_server.WITH_RAY)
-print(fork_server._draw_differently())
-ray.remote(type("Actor", (), {}))  # what is kept from drawing above
-print(fork_server._draw_differently())
-"""
-
-
-def test_copies_draw_different_ids_and_it_is_noticed_when_they_would_not() -> None:
-    """Workers that drew the same ids put different objects into Ray's store under one id, and one of them died."""
-    done = subprocess.run([sys.executable, "-c", DRAWN], capture_output=True, text=True, check=True, env=environment())
-    assert done.stdout.split() == ["True", "False"]
-
-
-def test_the_server_ends_with_its_pipe() -> None:
-    with socket.socket(socket.AF_UNIX) as listener:
-        number = listener.fileno()
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tunelab.launch.ray_internals.fork_server", str(number)],
-            stdin=subprocess.PIPE,
-            env=environment(),
-            pass_fds=(number,),
-        )
-    try:
-        process.communicate(timeout=60)
-        assert process.returncode == 0
-    finally:
-        process.kill()
+def test_the_server_ends_with_its_pipe(forks: ForkServer) -> None:
+    """The end of the module's server."""
+    (server,) = [pid for pid, line in descendants(os.getpid()).items() if "ray_internals.fork_server" in line]
+    assert forks.pipe is not None
+    forks.pipe.close()
+    looking = os.WEXITED | os.WNOWAIT | os.WNOHANG  # its own block collects it
+    assert wait_until(lambda: os.waitid(os.P_PID, server, looking) is not None, seconds=60)
+    ended = os.waitid(os.P_PID, server, looking)
+    assert ended is not None
+    assert (ended.si_code, ended.si_status) == (os.CLD_EXITED, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from typer.core import TyperCommand
@@ -80,8 +81,14 @@ def _help_row(parameter: Any) -> tuple[str, str]:
 def _translated(text: str) -> str:
     """Return a line of a help in the language in force; the tasks that it begins with keep their names."""
     tasks, colon, rest = text.partition(": ")
-    named = bool(colon) and set(tasks.split(", ")) <= set(task_names())
+    named = bool(colon) and set(tasks.split(", ")) <= _tasks()
     return f"{tasks}: {tr_text(rest)}" if named else tr_text(text)
+
+
+@cache
+def _tasks() -> set[str]:
+    """Return the names of all tasks; finding the installed ones reads the metadata of every package."""
+    return task_names()
 
 
 def _placeholder(option: Any) -> str:
