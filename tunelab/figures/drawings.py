@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.base.kinds.kind import RowKind
-from trainables.base.kinds.registry import kind_of
 from tunelab.figures.charts import Drawing
 from tunelab.figures.kinds import kind_figures
 
@@ -31,8 +29,7 @@ def model_drawings(evidence: Evidence) -> list[Drawing]:
     from tunelab.figures.curves import learning_curves
 
     found = [learning_curves(evidence.trial, evidence.facts)]
-    has_outputs = evidence.outputs is not None or not isinstance(kind_of(evidence.facts.kind), RowKind)
-    if has_outputs and len(evidence.test.targets):
+    if evidence.can_be_shown:
         found += kind_figures(evidence.facts.kind).drawings(evidence)
     return [drawing for drawing in found if drawing is not None]
 

@@ -53,6 +53,12 @@ class Evidence:
         """Names of the classes, in the order of the outputs; empty for a regression."""
         return [str(name) for name in self.model_facts.get("classes", ())]
 
+    @property
+    def can_be_shown(self) -> bool:
+        """Whether figures can show test rows: there are some, and a model of rows gave outputs for them."""
+        has_outputs = self.outputs is not None or not isinstance(kind_of(self.facts.kind), RowKind)
+        return has_outputs and len(self.test.targets) > 0
+
     def predicted(self) -> np.ndarray:
         """Return the predictions of a regression (n,), in the target's unit."""
         assert self.outputs is not None

@@ -10,6 +10,8 @@ from trainables.base.images.occlusion import covering_effects
 from trainables.base.kinds.percent import as_percent
 from tunelab.figures.charts import Chart, Drawing, Images
 from tunelab.figures.evidence import Evidence
+from tunelab.figures.packing import pack_pictures, unpack_pictures
+from tunelab.records.assessment.pictures import GeneratorSamples, Mistake, WrongPictures
 from tunelab.system.language import tr
 
 EACH, ROWS = 10, 20  # samples of a class, and classes
@@ -30,26 +32,33 @@ class SampleSource(Protocol):
 
 def image_drawings(evidence: Evidence) -> list[Drawing]:
     """Return a sample sheet, the most confidently wrong images (none when nothing was wrong), and what decides."""
-    drawings = [sample_sheet(evidence), confidently_wrong(evidence), deciding_parts(evidence)]
-    return [drawing for drawing in drawings if drawing is not None]
+    wrong = wrong_pictures(evidence)
+    mistakes = [] if wrong is None else [confidently_wrong(wrong)]
+    return [sample_sheet(evidence), *mistakes, deciding_parts(evidence)]
 
 
-def generator_drawings(evidence: Evidence) -> list[Drawing]:
-    """Return samples of a generator beside real images, and of some epochs on the way there; none of another model."""
+def generator_samples(evidence: Evidence) -> GeneratorSamples | None:
+    """Return samples of a generator, real pictures, and samples of some epochs; None for another model."""
     generator = evidence.predictor
     if not isinstance(generator, SampleSource):
-        return []
+        return None
     every = np.asarray(evidence.test.targets)
     real = every[:: max(1, len(every) // SHOWN)][:SHOWN]  # rows may be sorted by class
-    made = generator.draw(0, SHOWN)
+    epochs = np.unique(np.linspace(0, len(generator.sheets) - 1, EACH).astype(int)).tolist()
+    by_epoch = np.concatenate([generator.sheets[epoch][:EACH] for epoch in epochs])
+    made = pack_pictures(generator.draw(0, SHOWN))
+    return GeneratorSamples(made, pack_pictures(real), tuple(epoch + 1 for epoch in epochs), pack_pictures(by_epoch))
+
+
+def generator_drawings(samples: GeneratorSamples) -> list[Drawing]:
+    """Draw samples of a generator beside real pictures, and those of some epochs on the way there."""
     charts = [
-        Chart([Images(_on_white(images), [""] * len(images), EACH)], title=title)
-        for images, title in ((made, tr("generated, seed 0")), (real, tr("real, test split")))
+        Chart([Images(_on_white(unpack_pictures(one)), [""] * one.count, EACH)], title=title)
+        for one, title in ((samples.generated, tr("generated, seed 0")), (samples.real, tr("real, test split")))
     ]
-    epochs = np.unique(np.linspace(0, len(generator.sheets) - 1, EACH).astype(int))
-    shown = np.concatenate([generator.sheets[epoch][:EACH] for epoch in epochs])
-    captions = [tr("epoch {number}", number=epochs[i // EACH] + 1) if i % EACH == 0 else "" for i in range(len(shown))]
-    history = Images(_on_white(shown), captions, EACH)
+    each = samples.by_epoch.count // len(samples.epochs)
+    captions = [[tr("epoch {number}", number=epoch), *[""] * (each - 1)] for epoch in samples.epochs]
+    history = Images(_on_white(unpack_pictures(samples.by_epoch)), [text for row in captions for text in row], each)
     return [
         Drawing("samples", tr("Samples of the winner"), charts, 2, "", "large"),
         Drawing("samples_by_epoch", tr("The same samples after some epochs"), [Chart([history])], 1, "", "large"),
@@ -66,25 +75,35 @@ def sample_sheet(evidence: Evidence) -> Drawing:
     return Drawing("samples", title, [Chart([sheet])], 1, "", "large")
 
 
-def confidently_wrong(evidence: Evidence) -> Drawing | None:
-    """Return test images that the model got wrong, those it was surest of first."""
+def wrong_pictures(evidence: Evidence) -> WrongPictures | None:
+    """Return test images that the model got wrong, those it was surest of first; None when it got all right."""
     truth, shares, classes = evidence.truth(), evidence.class_probabilities(), evidence.classes
     predicted = shares.argmax(axis=1)
     wrong = np.flatnonzero(predicted != truth)
     if not len(wrong):
         return None
     worst = wrong[np.argsort(-shares[wrong, predicted[wrong]], kind="stable")][:WRONG]
-    captions = [
-        f"{classes[predicted[i]]}: {as_percent(shares[i, predicted[i]], 1)}\n"
-        f"{tr('true')} {classes[truth[i]]}: {as_percent(shares[i, truth[i]], 1)}"
-        for i in worst
+    mistakes = [
+        Mistake(classes[said], float(f"{shares[i, said]:.5g}"), classes[true], float(f"{shares[i, true]:.5g}"))
+        for i, said, true in zip(worst.tolist(), predicted[worst].tolist(), truth[worst].tolist(), strict=True)
     ]
-    sheet = Images(_on_white(np.asarray(evidence.test.inputs)[worst]), captions, 5)
+    shown = pack_pictures(np.asarray(evidence.test.inputs)[worst])
+    return WrongPictures(shown, tuple(mistakes), len(wrong), len(truth))
+
+
+def confidently_wrong(found: WrongPictures) -> Drawing:
+    """Draw test images that the model got wrong, with the predicted class and the true one."""
+    captions = [
+        f"{one.predicted}: {as_percent(one.probability, 1)}\n"
+        f"{tr('true')} {one.actual}: {as_percent(one.actual_probability, 1)}"
+        for one in found.mistakes
+    ]
+    sheet = Images(_on_white(unpack_pictures(found.pictures)), captions, 5)
     note = tr(
         "{shown} of {wrong:,} wrong among {count:,} test images; predicted class and true class.",
-        shown=len(worst),
-        wrong=len(wrong),
-        count=len(truth),
+        shown=len(captions),
+        wrong=found.wrong,
+        count=found.rows,
     )
     title = tr("Most confidently wrong, test split")
     return Drawing("confidently_wrong", title, [Chart([sheet])], 1, note, "large")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tunelab.figures.charts import Drawing
@@ -85,14 +86,33 @@ class ImageFigures(ClassificationFigures):
 
         return [*super().drawings(evidence), *image_drawings(evidence)]
 
+    def measure(self, evidence: Evidence) -> Evaluation:
+        from tunelab.figures.images import wrong_pictures
+
+        return replace(super().measure(evidence), wrong_pictures=wrong_pictures(evidence))
+
+    def report_drawings(self, evaluation: Evaluation, unit: str) -> list[Drawing]:
+        from tunelab.figures.images import confidently_wrong
+
+        wrong = evaluation.wrong_pictures
+        return [*super().report_drawings(evaluation, unit), *([] if wrong is None else [confidently_wrong(wrong)])]
+
 
 class GeneratorFigures(KindFigures):
     """Samples of the trained generator, and of each epoch on the way there."""
 
     def drawings(self, evidence: Evidence) -> list[Drawing]:
+        return self.report_drawings(self.measure(evidence), evidence.unit)
+
+    def measure(self, evidence: Evidence) -> Evaluation:
+        from tunelab.figures.images import generator_samples
+
+        return Evaluation(samples=generator_samples(evidence))
+
+    def report_drawings(self, evaluation: Evaluation, unit: str) -> list[Drawing]:
         from tunelab.figures.images import generator_drawings
 
-        return generator_drawings(evidence)
+        return [] if evaluation.samples is None else generator_drawings(evaluation.samples)
 
 
 KINDS: dict[str, KindFigures] = {

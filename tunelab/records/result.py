@@ -157,6 +157,7 @@ class SweepResult:
             "stopped": self.stopped,
             "error": self.error,
             **{name: _plain(getattr(self, name)) for name in ("best", "baselines", *_EVIDENCE)},
+            "evaluation": {k: v for k, v in _plain(self.evaluation).items() if k not in _PICTURES},
         }
 
     def to_bytes(self) -> bytes:
@@ -188,6 +189,7 @@ class SweepResult:
 
 
 _OF_SPACE = ("params", "config")  # what a user's space gave: tuples and dicts with other keys than text
+_PICTURES = ("samples", "wrong_pictures")  # of the evaluation, which are for a report alone
 _EVIDENCE = ("evaluation", "optimism", "cross_validation", "confirmation", "front", "audit")
 
 

@@ -14,11 +14,14 @@ from PIL import Image
 
 from tunelab.analysis.use import predict_command
 from tunelab.cli.main import main
+from tunelab.documents.blocks import Figure, Panels
+from tunelab.documents.html import to_html
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
 from tunelab.report.report import make_document
 from tunelab.run import run_sweep
+from tunelab.tracking.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,20 @@ def test_the_winner_stands_beside_gaussians_and_has_its_sheets(sweep: SweepResul
     kept = {file.path for file in client.list_artifacts(sweep.best.run_id, "figures")}
     assert {"figures/samples.png", "figures/samples_by_epoch.png"} <= kept
     assert sweep.best.fault == ""
+
+
+def test_the_report_shows_what_the_winner_draws_beside_real_digits(sweep: SweepResult, store: str) -> None:
+    loaded = Store(store).load(sweep.parent_run_id)
+    document = make_document(loaded)
+    blocks = next(s.blocks for s in document.sections if s.title == "The winner: learning curves and errors")
+    samples, by_epoch = blocks[-2:]
+    assert isinstance(samples, Panels)
+    assert [figure.caption for figure in samples.figures] == ["generated, seed 0", "real, test split"]
+    assert isinstance(by_epoch, Figure)
+    assert [note["text"] for note in by_epoch.layout["annotations"]] == ["epoch 1"]
+    assert all(figure.data[0]["type"] == "image" for figure in (*samples.figures, by_epoch))
+    assert 'aria-label="generated, seed 0"' in to_html(document)
+    assert "samples" not in sweep.summary()["evaluation"]  # pictures are not for a terminal
 
 
 def test_a_seed_gives_the_same_samples_in_every_form(

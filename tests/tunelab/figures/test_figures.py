@@ -29,6 +29,8 @@ from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Lin
 from tunelab.figures.classification import classification_tables, reliability_bins
 from tunelab.figures.drawings import drawings_of, write_drawings
 from tunelab.figures.evidence import Evidence, gather
+from tunelab.figures.kinds import kind_figures
+from tunelab.figures.packing import pack_pictures, unpack_pictures
 from tunelab.figures.rendering import fonts
 from tunelab.figures.rendering.fonts import hangul_font
 from tunelab.figures.rendering.html import figures_page, page_figure
@@ -147,6 +149,34 @@ def test_tables_agree_with_a_count_by_hand(winner: Winner) -> None:
         assert row.recall == pytest.approx(hits / row.rows)
         assert tables.confusion[position][position] == hits
     assert 0 <= tables.calibration_error <= 1
+
+
+def test_what_a_report_holds_of_pictures_shows_the_surest_mistakes(winner: tuple[Task, Splits, Evidence]) -> None:
+    task, _, evidence = winner
+    figures = kind_figures(task.facts.kind)
+    measured = figures.measure(evidence)
+    names = [drawing.name for drawing in figures.report_drawings(measured, "")]
+    if measured.wrong_pictures is None:
+        assert task.facts.name != "mnist"
+        assert "confidently_wrong" not in names
+        return
+    assert names[-1] == "confidently_wrong"
+    said = evidence.predictor.predict(evidence.test.inputs)["prediction"].astype(str).to_numpy()
+    true = evidence.test.targets.astype(str)
+    assert measured.wrong_pictures.wrong == np.count_nonzero(said != true)
+    worst = measured.wrong_pictures.mistakes[0]
+    first = unpack_pictures(measured.wrong_pictures.pictures)[0]
+    (row,) = np.flatnonzero((evidence.test.inputs == first).all(axis=(1, 2)))
+    assert (said[row], true[row]) == (worst.predicted, worst.actual)
+    assert worst.probability == pytest.approx(evidence.class_probabilities()[said != true].max(), rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(3, 28, 28), (3, 200, 100, 3)])
+def test_pictures_are_packed_as_they_are_and_large_ones_smaller(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    unpacked = unpack_pictures(pack_pictures(pixels))
+    assert unpacked.shape == (3, min(shape[1], 96), min(shape[2], 48), *shape[3:])
+    assert len(shape) == 4 or (unpacked == pixels).all()
 
 
 def test_importance_finds_the_column_that_decides() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tunelab.records.assessment.importance import Importance
+from tunelab.records.assessment.pictures import GeneratorSamples, WrongPictures
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ class Evaluation:
         regression: Predictions beside targets; None for a model that is not a regression.
         forecast: Forecasts over the test moments; None for a model that does not forecast series.
         texts: Some test texts with what their words contribute; none for a model that reads no texts.
+        samples: What the winner draws; None for a model that is not a generator of pictures.
+        wrong_pictures: Its surest mistakes; None for a model that reads no pictures, or makes no mistake.
     """
 
     importance: Importance | None = None
@@ -132,3 +135,5 @@ class Evaluation:
     regression: RegressionPoints | None = None
     forecast: ForecastLine | None = None
     texts: tuple[ExplainedText, ...] = ()
+    samples: GeneratorSamples | None = None
+    wrong_pictures: WrongPictures | None = None
