@@ -60,7 +60,7 @@ def generator_drawings(samples: GeneratorSamples) -> list[Drawing]:
     captions = [[tr("epoch {number}", number=epoch), *[""] * (each - 1)] for epoch in samples.epochs]
     history = Images(_on_white(unpack_pictures(samples.by_epoch)), [text for row in captions for text in row], each)
     return [
-        Drawing("samples", tr("Samples of the winner"), charts, 2, "", "large"),
+        Drawing("samples", tr("Samples of the winner"), charts, 2, "", "tall"),
         Drawing("samples_by_epoch", tr("The same samples after some epochs"), [Chart([history])], 1, "", "large"),
     ]
 

@@ -23,6 +23,12 @@ HEIGHT = {"normal": 380, "small": 240, "tall": 480, "large": 600}  # pixels of a
 MAX_READ = 20  # columns of a heat map whose cells one reads, so that it needs no scale beside it
 QUIET = "#7f8c8d"
 SMALL = {"font": {"size": 12}}
+CAPTION = {
+    "font": {"size": 9, "color": "#222222"},
+    "bgcolor": "#ffffff",
+    "borderpad": 0,
+}  # sheets are white on any page
+SHEET_MARGIN, PAGE_WIDTH = 12, 1060  # pixels
 # Brewer's RdBu, reversed: plotly.js has another scale of that name.
 DIVERGING = [[0.0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1.0, "#b2182b"]]
 DIGITS = 5  # significant, of the value or of the values' range; more would only make the page larger
@@ -51,6 +57,9 @@ def _grid(drawing: Drawing) -> Figure:
     layout: Json = {"showlegend": len(names) > 1, "legend": legend, "annotations": [], "shapes": []}
     if any(chart.title for chart in drawing.charts):
         layout["margin"] = {"t": 40}
+    sheets = [mark for chart in drawing.charts for mark in chart.marks if isinstance(mark, Images)]
+    if sheets:
+        layout["margin"] = dict.fromkeys("lrtb", SHEET_MARGIN)
     traces: list[Json] = []
     for number, chart in enumerate(drawing.charts):
         axes = _Axes(number, drawing)
@@ -58,7 +67,15 @@ def _grid(drawing: Drawing) -> Figure:
         layout |= {axes.x_key: _x_axis(chart, axes), axes.y_key: _y_axis(chart, axes)}
         layout["annotations"] += _annotations(chart, axes)
         layout["shapes"] += [_rule(position, axes) for position in chart.verticals]
-    return Figure(traces, layout, "", height=HEIGHT[drawing.size] * drawing.rows, wide=drawing.columns > 2)
+    height = min([HEIGHT[drawing.size], *map(_full_height, sheets)]) * drawing.rows
+    wide = drawing.columns > 2 or any(any(sheet.captions) for sheet in sheets)  # on a phone captions would overlap
+    return Figure(traces, layout, "", height=height, wide=wide)
+
+
+def _full_height(sheet: Images) -> int:
+    """Return the height of a sheet that is as wide as a page."""
+    height, width = mosaic(sheet)[0].shape[:2]
+    return round(PAGE_WIDTH * height / width)
 
 
 @dataclass(frozen=True)
@@ -155,7 +172,7 @@ def _annotations(chart: Chart, axes: _Axes) -> list[Json]:
         if isinstance(mark, Images):
             refs = {"xref": f"x{axes.suffix}", "yref": f"y{axes.suffix}", "showarrow": False, "yanchor": "top"}
             found += [
-                {**refs, "x": x, "y": y, "text": caption, "font": {"size": 9}}
+                {**refs, "x": x, "y": y, "text": caption, **CAPTION}
                 for (x, y), caption in zip(mosaic(mark)[1], mark.captions, strict=True)
                 if caption
             ]
