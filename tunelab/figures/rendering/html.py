@@ -75,7 +75,7 @@ def _grid(drawing: Drawing) -> Figure:
 def _full_height(sheet: Images) -> int:
     """Return the height of a sheet that is as wide as a page."""
     height, width = mosaic(sheet)[0].shape[:2]
-    return round(PAGE_WIDTH * height / width)
+    return round(PAGE_WIDTH * float(height / width))
 
 
 @dataclass(frozen=True)
