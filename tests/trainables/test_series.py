@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,18 @@ from trainables.base.tables.series.grid import Layout, place
 from trainables.base.tables.series.intervals import half_widths, interval_widths
 from trainables.base.tables.series.networks import build_forecaster
 from trainables.base.tables.series.rows import AHEAD, DRIFT, MOMENT, ORIGIN, lag_rows, next_rows
-from trainables.base.tables.series.times import Step
+from trainables.base.tables.series.times import DAY, Step
 from trainables.base.tables.series.windows import WINDOW
 from trainables.base.training.ensemble import EnsemblePredictor
 from trainables.series import Series
 from tunelab.confirmation.row_losses import block_losses
+from tunelab.documents.blocks import Figure
 from tunelab.evaluation.baselines import baselines
 from tunelab.evaluation.expected_loss import too_few
 from tunelab.figures.evidence import gather
+from tunelab.figures.forecasts import forecast_drawing
 from tunelab.figures.kinds import kind_figures
+from tunelab.figures.rendering.html import page_figure
 from tunelab.figures.rendering.png import png_bytes
 from tunelab.records.trial import TrialRecord, TrialStatus
 
@@ -249,13 +253,21 @@ def test_forecasts_are_drawn_each_from_an_origin_before_it(learned: tuple[Series
     measured = kind_figures("regression").measure(evidence)
     line = measured.forecast
     assert line is not None
-    assert list(line.moments) == [float(i) for i in range(len(line.moments))]  # every moment once
-    assert np.allclose(np.diff(line.origins), 5)
+    assert (np.diff(line.moments) == DAY).all()  # every moment once
+    assert np.allclose(np.diff(line.origins), 5 * DAY)
     values = sales()["매출"].to_numpy()
     assert line.actual == tuple(float(f"{value:.5g}") for value in values[-len(line.actual) :])
     drawing = kind_figures("regression").report_drawings(measured, "")[0]
-    assert drawing.charts[0].x == f"steps since {line.begins}"
+    assert drawing.charts[0].x == "날짜"
+    block = page_figure(drawing)
+    assert isinstance(block, Figure)
+    dates = pd.date_range("2024-01-01", periods=len(values)).astype(str)
+    assert block.layout["xaxis"]["type"] == "date"
+    assert list(block.data[0]["x"]) == dates[-len(line.actual) :].tolist()
+    assert {rule["x0"] for rule in block.layout["shapes"]} <= {*dates}
     assert png_bytes(drawing)[:4] == b"\x89PNG"
+    earlier = replace(line, time="")  # a result of before has steps
+    assert forecast_drawing(earlier, "").charts[0].x == f"steps since {line.begins}"
 
 
 def test_the_last_known_value_is_where_a_forecast_begins() -> None:

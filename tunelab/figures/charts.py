@@ -99,6 +99,7 @@ class Chart:
         square: both axes have one scale, as for predicted against actual.
         log_y: logarithmic y axis; only for positive values.
         whole_x: ticks of the x axis at whole numbers alone, as for epochs.
+        dates: what is along the x axis are seconds since 1970, shown as dates.
     """
 
     marks: Sequence[Mark]
@@ -109,6 +110,7 @@ class Chart:
     square: bool = False
     log_y: bool = False
     whole_x: bool = False
+    dates: bool = False
     y_range: tuple[float, float] | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from trainables.base.kinds.percent import as_percent
 from trainables.base.tables.series.accuracy import coverage
@@ -40,13 +41,15 @@ def forecast_line(evidence: Evidence) -> ForecastLine | None:
     return ForecastLine(
         evidence.target,
         group,
-        tuple(((moment[shown] - first) / size).tolist()),
+        _positions(layout, moment[shown]),
         actual,
         predicted,
         half,
-        tuple(((np.unique(origin[shown]) - first) / size).tolist()),
+        _positions(layout, np.unique(origin[shown])),
         str(written_moments(layout, np.array([first])).iloc[0]),
         coverage(*values),
+        label(layout.time, layout.zone),
+        layout.step.unit != "numbers",
     )
 
 
@@ -65,7 +68,7 @@ def forecast_drawing(line: ForecastLine, unit: str) -> Drawing:
         Line(x, predicted, tr("forecast")),
     ]
     rules = line.origins if len(line.origins) <= MAX_RULES else ()
-    across = tr("steps since {moment}", moment=line.begins)
+    across = line.time or tr("steps since {moment}", moment=line.begins)
     name = label(f"{line.target}: {line.group}" if line.group else line.target, unit)
     note = tr(
         "Each forecast is made from the last moment before the dotted line on its left, without what came later; the "
@@ -74,5 +77,12 @@ def forecast_drawing(line: ForecastLine, unit: str) -> Drawing:
     if line.coverage is not None:
         held = tr("Of all test rows {share} are inside, over all origins and steps.", share=as_percent(line.coverage))
         note = f"{note} {held}"
-    chart = Chart(marks, across, name, verticals=rules)
+    chart = Chart(marks, across, name, verticals=rules, whole_x=not line.dated, dates=line.dated)
     return Drawing("forecasts", tr("Forecasts, test split"), [chart], 1, note)
+
+
+def _positions(layout: Layout, counts: np.ndarray) -> tuple[float, ...]:
+    """Return where moments lie on an axis: seconds since 1970 for dates, else the numbers themselves."""
+    times = layout.step.times(counts)
+    seconds = times if layout.step.unit == "numbers" else (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    return tuple(seconds.astype(float).tolist())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from tunelab.records.text import format_tick
 
+MAX_DATES = 8  # ticks of a page's axis of dates, which are long
 MAX_WHOLE = 8  # of a tick at every whole number; on a longer axis plotly's own lie on whole numbers
+DAY = 86_400  # seconds
+CLOCK, DATE, MONTH, YEAR = "%H:%M", "%Y-%m-%d", "%Y-%m", "%Y"  # the same in every language
 LOG_RATIO = 5.0  # of the largest to the smallest value; below it a linear axis shows as much, with more ticks
 
 
@@ -28,6 +32,33 @@ def log_axis(values: Sequence[float]) -> dict[str, Any]:
 def whole_ticks(values: Sequence[float]) -> dict[str, Any]:
     """Return the attributes of a plotly axis without ticks between whole numbers, which plotly sets on short axes."""
     return {"dtick": 1} if values and max(values) - min(values) < MAX_WHOLE else {}
+
+
+def date_axis(seconds: Sequence[float]) -> dict[str, Any]:
+    """Return the attributes of plotly's axis of dates: years, months, days or times of day, as far as it is zoomed.
+
+    Args:
+        seconds: What is along it, since 1970.
+    """
+    steps = [
+        (None, DAY * 1000 - 1, f"{CLOCK}\n{DATE}"),
+        (DAY * 1000, "M1", DATE),
+        ("M1", "M12", MONTH),
+        ("M12", None, YEAR),
+    ]
+    whole_days = all(value % DAY == 0 for value in seconds)
+    return {
+        "type": "date",
+        "tickformatstops": [{"dtickrange": [low, high], "value": form} for low, high, form in steps],
+        "hoverformat": DATE if whole_days else f"{DATE} {CLOCK}",
+        "nticks": MAX_DATES,
+    }
+
+
+def written_date(seconds: float) -> str:
+    """Return seconds since 1970 as a date, with the time of day unless it is midnight."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.strftime(DATE if seconds % DAY == 0 else f"{DATE} %H:%M:%S")
 
 
 def log_ticks(low: float, high: float) -> list[float]:

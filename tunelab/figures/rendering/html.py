@@ -17,7 +17,7 @@ from tunelab.documents.html import to_html
 from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
 from tunelab.figures.rendering.mosaic import mosaic
-from tunelab.figures.ticks import log_axis, whole_ticks
+from tunelab.figures.ticks import date_axis, log_axis, whole_ticks, written_date
 
 HEIGHT = {"normal": 380, "small": 240, "tall": 480, "large": 600}  # pixels of a row
 MAX_READ = 20  # columns of a heat map whose cells one reads, so that it needs no scale beside it
@@ -66,7 +66,8 @@ def _grid(drawing: Drawing) -> Figure:
         traces += _traces(chart, axes)
         layout |= {axes.x_key: _x_axis(chart, axes), axes.y_key: _y_axis(chart, axes)}
         layout["annotations"] += _annotations(chart, axes)
-        layout["shapes"] += [_rule(position, axes) for position in chart.verticals]
+        places = [written_date(place) if chart.dates else place for place in chart.verticals]
+        layout["shapes"] += [_rule(place, axes) for place in places]
     height = min([HEIGHT[drawing.size], *map(_full_height, sheets)]) * drawing.rows
     wide = drawing.columns > 2 or any(any(sheet.captions) for sheet in sheets)  # on a phone captions would overlap
     return Figure(traces, layout, "", height=height, wide=wide)
@@ -122,6 +123,8 @@ def _traces(chart: Chart, axes: _Axes) -> list[Json]:
         trace = _trace(mark, COLOURS[shade % len(COLOURS)]) | place
         if getattr(mark, "name", "") == "" and not isinstance(mark, Heatmap | Images):
             trace["showlegend"] = False
+        if chart.dates and isinstance(mark, Line):
+            trace["x"] = [written_date(float(value)) for value in mark.x]
         traces.append(trace)
     return traces
 
@@ -132,8 +135,11 @@ def _x_axis(chart: Chart, axes: _Axes) -> Json:
         axis["type"] = "category"
     if any(isinstance(mark, Images) for mark in chart.marks):
         axis["visible"] = False
+    along = [float(v) for mark in chart.marks if isinstance(mark, Line) for v in mark.x]
     if chart.whole_x:
-        axis |= whole_ticks([float(v) for mark in chart.marks if isinstance(mark, Line) for v in mark.x])
+        axis |= whole_ticks(along) | {"tickformat": "d"}  # 20000, not 20k
+    if chart.dates:
+        axis |= date_axis(along)
     return axis
 
 
@@ -179,7 +185,7 @@ def _annotations(chart: Chart, axes: _Axes) -> list[Json]:
     return found
 
 
-def _rule(position: float, axes: _Axes) -> Json:
+def _rule(position: float | str, axes: _Axes) -> Json:
     line = {"dash": "dot", "color": QUIET}
     ends = {"x0": position, "x1": position, "y0": 0, "y1": 1}
     return {"type": "line", **ends, "xref": f"x{axes.suffix}", "yref": f"y{axes.suffix} domain", "line": line}

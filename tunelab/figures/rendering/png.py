@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import matplotlib
@@ -17,8 +18,10 @@ from PIL import Image
 
 from tunelab.documents.style import COLOURS
 from tunelab.figures.charts import Bars, Chart, Drawing, Heatmap, Histogram, Images, Line, Mark, Points
+from tunelab.figures.rendering.dates import label_dates
 from tunelab.figures.rendering.fonts import families
 from tunelab.figures.rendering.mosaic import mosaic
+from tunelab.figures.ticks import DAY
 from tunelab.system.terminal import printable
 
 DPI = 110
@@ -71,6 +74,7 @@ def _style() -> dict[str, Any]:
 
 
 def _draw(chart: Chart, ax: Any, figure: Figure) -> None:
+    chart = _in_days(chart) if chart.dates else chart
     bars = [mark for mark in chart.marks if isinstance(mark, Bars)]
     drawn = [(group.name, _draw_bars(group, number, len(bars), ax)) for number, group in enumerate(bars)]
     drawn += [(mark.name, _draw_curve(mark, ax)) for mark in chart.marks if isinstance(mark, Line | Points)]
@@ -82,6 +86,8 @@ def _draw(chart: Chart, ax: Any, figure: Figure) -> None:
     ax.set_ylabel(printable(chart.y))
     if chart.whole_x:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    if chart.dates:
+        label_dates(ax)
     if chart.title:
         ax.set_title(printable(chart.title), fontsize=9.5)
     if chart.log_y:
@@ -95,6 +101,12 @@ def _draw(chart: Chart, ax: Any, figure: Figure) -> None:
     if chart.square:
         ax.set_aspect("equal", adjustable="datalim")
     _draw_legend(ax, [(name, artist) for name, artist in drawn if name], len(bars))
+
+
+def _in_days(chart: Chart) -> Chart:
+    """Return a chart of dates as matplotlib counts them, in days since 1970."""
+    marks = [replace(mark, x=mark.x / DAY) if isinstance(mark, Line | Points) else mark for mark in chart.marks]
+    return replace(chart, marks=marks, verticals=[place / DAY for place in chart.verticals])
 
 
 def _draw_legend(ax: Any, named: Sequence[tuple[str, Any]], bars: int) -> None:

@@ -75,13 +75,16 @@ class ForecastLine:
     Attributes:
         target: What is forecast.
         group: The series' name; empty for the only one.
-        moments: Steps since the first moment shown.
+        moments: Seconds since 1970 where they are dates, else numbers of the time column, rising.
         actual: Targets in their unit.
         predicted: Forecasts in the target's unit, in the same order.
         width: Half the width of the interval of each, in the target's unit.
-        origins: Steps since the first moment shown at which the forecasts of a horizon begin.
+        origins: Moments after which the forecasts of a horizon begin.
         begins: The first moment shown, as a file would hold it.
         coverage: Share of all test rows inside their intervals; None in results of earlier versions.
+        time: The time column, with the offset from UTC where all moments have one; empty in results of earlier
+            versions, whose moments and origins are steps since the first moment shown.
+        dated: Whether moments are dates.
     """
 
     target: str
@@ -93,6 +96,8 @@ class ForecastLine:
     origins: tuple[float, ...]
     begins: str
     coverage: float | None = None
+    time: str = ""
+    dated: bool = False
 
 
 @dataclass(frozen=True)
