@@ -151,8 +151,8 @@ def test_tables_agree_with_a_count_by_hand(winner: Winner) -> None:
     assert 0 <= tables.calibration_error <= 1
 
 
-def test_what_a_report_holds_of_pictures_shows_the_surest_mistakes(winner: tuple[Task, Splits, Evidence]) -> None:
-    task, _, evidence = winner
+def test_what_a_report_holds_of_pictures_shows_the_surest_mistakes(winner: Winner) -> None:
+    task, evidence = winner.task, winner.evidence
     figures = kind_figures(task.facts.kind)
     measured = figures.measure(evidence)
     names = [drawing.name for drawing in figures.report_drawings(measured, "")]
