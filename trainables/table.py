@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trainables.base.contract.splits import RowSplit
     from trainables.base.kinds.kind import TargetTransform
     from trainables.base.tables.columns.selection import Columns
+    from trainables.base.tables.reading.file import TableFile
 
 CONSTANT = "has one value in the training rows"
 TRANSFORMS = ("none", "log", "robust")
@@ -102,7 +103,7 @@ class Table(TabularTask):
         target_transform: str | None = None,
     ) -> None:
         from trainables.base.tables.cells.missing import given_codes
-        from trainables.base.tables.reading.file import column_list, read_table_file
+        from trainables.base.tables.reading.file import column_list
         from trainables.base.tables.schema import Wishes, infer_schema, parse_treatments
 
         if data is None:
@@ -115,7 +116,7 @@ class Table(TabularTask):
             raise unknown("target transform", target_transform, TRANSFORMS)
         self.split_column, self.group_column, self.time_column = split_column, group_column, time_column
         self.path, self._header = Path(data).expanduser(), not no_header
-        table = read_table_file(self.path, header=self._header)
+        table = self._read_file()
         if target is None:
             raise UserError(f"Which column is to be predicted? Add --target with one of: {column_list(table.frame)}.")
         self._rows_read, self._file_notes = len(table.frame), table.notes
@@ -167,12 +168,20 @@ class Table(TabularTask):
         return self.__dict__ | {"_frame": None}  # a task that travels to a worker leaves its rows at home
 
     def read(self) -> pd.DataFrame:
-        from trainables.base.tables.reading.file import read_table_file
         from trainables.base.tables.target import clean_target
 
         if self._frame is None:
-            self._frame = clean_target(read_table_file(self.path, header=self._header).frame, self.schema.target)
+            self._frame = clean_target(self._read_file().frame, self.schema.target)
         return self._frame
+
+    def _read_file(self) -> TableFile:
+        """Return the examples in the file."""
+        from trainables.base.tables.reading.file import TableFile, read_table_file
+        from trainables.base.tables.totals import without_totals
+
+        table = read_table_file(self.path, header=self._header)
+        examples, notes = without_totals(table.frame)
+        return TableFile(examples, (*table.notes, *notes))
 
     def columns(self) -> Columns:
         return self.schema.columns.without(self._constant)
@@ -185,7 +194,7 @@ class Table(TabularTask):
         splits = super().load(split_seed)
         notes = pooled_notes(splits.preprocessing)
         if self._chosen_transform is None and self.schema.target.far:
-            choice = choose_transform(splits)
+            choice = choose_transform(splits, positive=bool((self.read()[self.target] > 0).all()))
             notes.append(choice.note)
             if choice.transform != self.target_transform:
                 self.target_transform = choice.transform
@@ -200,10 +209,14 @@ class Table(TabularTask):
             UserError: the rows cannot be split this way, or those that train hold one class only.
         """
         from trainables.base.contract.splits import uneven
+        from trainables.base.tables.copies import copied_rows, copies_note
         from trainables.base.tables.split_notes import class_notes, constant_columns
 
-        rows = self._parted(frame, split_seed)
+        copies = None if self._separates() else copied_rows(frame[[*self.schema.columns.names, self.target]])
+        rows = self._parted(frame, split_seed, copies)
         notes = [] if self.split_column is not None else [uneven(rows)]
+        if copies is not None:
+            notes.append(copies_note(copies))
         if self.schema.target_kind.classifies:
             classes = frame[self.target]
             trained = set(classes.iloc[rows.train].unique())
@@ -223,8 +236,12 @@ class Table(TabularTask):
         self._split_notes = tuple(note for note in notes if note)
         return rows
 
-    def _parted(self, frame: pd.DataFrame, split_seed: int) -> RowSplit:
-        from trainables.base.contract.splits import split_groups, split_named, split_time
+    def _separates(self) -> bool:
+        """Return whether a column separates the rows."""
+        return any(column is not None for column in (self.split_column, self.group_column, self.time_column))
+
+    def _parted(self, frame: pd.DataFrame, split_seed: int, copies: np.ndarray | None) -> RowSplit:
+        from trainables.base.contract.splits import split_distinct, split_groups, split_named, split_time
         from trainables.base.tables.columns.column import order_in_time
 
         if self.split_column is not None:
@@ -233,6 +250,9 @@ class Table(TabularTask):
             return split_groups(_groups(frame[self.group_column]), split_seed)
         if self.time_column is not None:
             return split_time(order_in_time(frame[self.time_column]))
+        if copies is not None:
+            classes = frame[self.target].to_numpy() if self.schema.target_kind.classifies else None
+            return split_distinct(copies, split_seed, classes)
         return super().split(frame, split_seed)
 
     def description(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from trainables.base.kinds.kind import RowKind
 from trainables.base.kinds.percent import as_percent
 from trainables.base.kinds.registry import kind_of
 from tunelab.analysis.advice import gain_text
+from tunelab.analysis.chance import like_chance
 from tunelab.analysis.confirmation_cost import not_confirmed
 from tunelab.records.result import TIME_BUDGET, SweepResult
 from tunelab.records.text import count_times, format_number
@@ -24,7 +25,8 @@ def caveats(result: SweepResult) -> list[str]:
     lines = [tr_text(part.verdict) for part in parts if part is not None]
     if result.optimism is not None:
         lines.append(tr_text(result.optimism.sentence))
-    lines += [*_cut_short(result), *_few_rows(result), *_never_predicted(result)]
+    lines += [*_cut_short(result), *_few_rows(result), *_all_alike(result), *like_chance(result)]
+    lines += _never_predicted(result)
     if result.best is not None and result.confirmation is None and result.front is None:
         lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
@@ -99,6 +101,21 @@ def _few_rows(result: SweepResult) -> list[str]:
             "the trials and the scores are mostly chance; more rows help more than more trials.",
             rows=rows,
             test_rows=test_rows,
+        )
+    ]
+
+
+def _all_alike(result: SweepResult) -> list[str]:
+    """Say that the order of the trials means nothing where all have one and the same value."""
+    ranked = result.ranked()
+    if len(ranked) < 2 or result.front is not None or len({trial.val_loss for trial in ranked}) > 1:
+        return []
+    return [
+        tr(
+            "Warning: all {count} trials have the same {measure}: what varied made no difference, and which of them "
+            "won says nothing.",
+            count=len(ranked),
+            measure=result.measure.phrase,
         )
     ]
 

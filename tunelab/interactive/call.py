@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from trainables import Task
 from trainables.base.functions.signature import check_function
 from trainables.discovery import FUNCTION_PREFIX, task_class
 from tunelab.display.display import Display, Silent, make_display
-from tunelab.interactive.frames import TARGET, keep_frame
+from tunelab.interactive.frames import TARGET, column_name, keep_frame
 from tunelab.interactive.habits import check_no_table, in_python, unknown_setting, wrong_task
 from tunelab.interactive.notebook_display import NotebookDisplay, in_notebook
 from tunelab.interactive.result import Build, InteractiveResult
@@ -42,7 +42,7 @@ def run_sweep(
     *,
     space: Space | None = None,
     data: Any = None,
-    target: str | None = None,
+    target: Hashable | None = None,
     metric: str | Sequence[str] | None = None,
     direction: str | Sequence[str] | None = None,
     build: Build | None = None,
@@ -63,7 +63,7 @@ def run_sweep(
             Optuna's distributions or of Ray Tune's domains.
         data: For a function anything, handed to each trial as ``trial.data``; for ``"table"`` a file, a DataFrame
             (pandas, polars, Arrow) or arrays ``(X, y)``.
-        target: Column that a table is to predict.
+        target: Column that a table is to predict, called as the DataFrame calls it.
         metric: Metric that a function's sweep optimises; default ``"val_loss"``. Several, e.g. ``["val_loss",
             "latency_ms"]``, are optimised together: the result has their Pareto front.
         direction: ``"minimize"`` (default) or ``"maximize"``, for a function; a list where there are several metrics.
@@ -103,7 +103,7 @@ def _run_any(
     display: Display | None,
     space: Space | None,
     data: Any,
-    target: str | None,
+    target: Hashable | None,
     own: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> InteractiveResult:
@@ -133,7 +133,12 @@ def _run(spec: SweepSpec, memory: InMemory, display: Display, build: Build | Non
 
 
 def _named_task(
-    task: str, space: Space | None, settings: Mapping[str, Any], given: Mapping[str, Any], data: Any, target: str | None
+    task: str,
+    space: Space | None,
+    settings: Mapping[str, Any],
+    given: Mapping[str, Any],
+    data: Any,
+    target: Hashable | None,
 ) -> tuple[dict[str, Any], InMemory]:
     """Return the settings of a sweep of a task that a name or a Python file leads to, and what they cannot hold."""
     check_no_table(task)
@@ -146,7 +151,7 @@ def _named_task(
     if data is not None:
         options["data"] = _as_path(data, values.get("tracking_uri"))
     if target is not None or isinstance(data, tuple):
-        options["target"] = TARGET if target is None else target
+        options["target"] = TARGET if target is None else _as_column(target, data)
     found, values = _space(space, {**values, "task": task, "task_options": options})
     return values, InMemory(space=found)
 
@@ -222,6 +227,11 @@ def _function_task(task: Any, space: SearchSpace | None, data: Any, given: Mappi
     first, *further = make_objectives(given.get("metric"), given.get("direction"))
     options = FunctionOptions(first, tuple(further), data, given.get("build"), given.get("test"))
     return FunctionTask(task, space, options)
+
+
+def _as_column(target: Hashable, data: Any) -> Hashable:
+    """Return a column of data in memory as the file that it becomes calls it."""
+    return target if data is None or isinstance(data, str | Path) else column_name(target)
 
 
 def _as_path(data: Any, tracking_uri: str | None) -> str:

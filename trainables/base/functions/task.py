@@ -173,6 +173,11 @@ def _call(function: Train, config: Config, trial: FunctionTrial) -> Any:
             f"The function ended its process (exit status {error.code}), as sys.exit and argparse do. Let it return, "
             "and take settings from config or trial.data."
         ) from error
+    except KeyboardInterrupt as error:  # as some libraries raise it; no terminal reaches this process
+        raise UserError(
+            "The function raised KeyboardInterrupt, as Ctrl-C does. Let it return; to end a trial early, report fewer "
+            "epochs."
+        ) from error
 
 
 def _returned(found: Any, trial: FunctionTrial, objectives: Sequence[Objective]) -> EpochReport | None:

@@ -105,6 +105,8 @@ class FunctionTrial:
         Raises:
             UserError: the sweep's metric is missing, a value is not a number, or epochs go back.
         """
+        if isinstance(val_loss, Mapping):  # as ray.tune.report takes them
+            raise UserError("trial.report takes numbers by name, got a dict. Write trial.report(**metrics).")
         values = {**({} if val_loss is None else {METRIC: val_loss}), **metrics}
         self.report_values(values, model=model, checkpoint=checkpoint, epoch=epoch)
 

@@ -198,9 +198,9 @@ def _clean_labels(
     name: str, cells: _Cells, missing: Sequence[str] | None
 ) -> tuple[pd.Series, tuple[str, ...], list[str]]:
     """Return the labels that can be learned, the cells given as missing, and notes."""
-    labels = cells.present.map(_label)
+    labels = cells.present.astype(object).map(_label)  # a categorical would keep classes without rows
     clean = labels[~_is_no_label(labels)]
-    return clean, tuple(missing or ()), _word_notes(name, clean)
+    return clean, tuple(missing or ()), [*_word_notes(name, clean), *_spelling_notes(name, clean)]
 
 
 def clean_target(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
@@ -266,6 +266,20 @@ def _word_notes(name: str, labels: pd.Series) -> list[str]:
     return [
         f"'{word}' is a class of '{name}' ({_rows(count)}); --missing {word} leaves these rows out."
         for word, count in words.items()
+    ]
+
+
+def _spelling_notes(name: str, labels: pd.Series) -> list[str]:
+    """Return a sentence for each group of classes that differ in case, width or blanks alone."""
+    classes = pd.Series([label for label in labels.unique() if isinstance(label, str)], dtype=object)
+    if not len(classes):
+        return []
+    alike = classes.groupby(classes.map(lambda label: "".join(unicodedata.normalize("NFKC", label).casefold().split())))
+    groups = [group for _, group in alike if len(group) > 1][:SHOWN]
+    return [
+        f"The classes {', '.join(map(repr, sorted(group)))} of '{name}' differ in case or blanks alone; write them "
+        "alike if they mean one."
+        for group in groups
     ]
 
 

@@ -38,19 +38,20 @@ class TransformChoice:
         )
 
 
-def choose_transform(splits: Splits) -> TransformChoice:
+def choose_transform(splits: Splits, *, positive: bool) -> TransformChoice:
     """Fit small gradient boosting on each scale and compare them on the validation rows.
 
     The mean absolute error compares them, as a squared error would be that of the values far out alone.
 
     Args:
         splits: a regression's data; its test rows are not opened.
+        positive: whether every target of the table is, as a zero in any split has an infinite loss on a log scale.
     """
     x, x_val = splits.training.arrays["x_train"][:MAX_ROWS], splits.training.arrays["x_val"][:MAX_ROWS]
     y = np.asarray(splits.train.targets, dtype=np.float64)[:MAX_ROWS]
     truth = np.asarray(splits.validation.targets, dtype=np.float64)[:MAX_ROWS]
     transforms: list[TargetTransform] = ["none", "robust"]
-    if min(float(y.min()), float(truth.min())) > 0:
+    if positive:
         transforms.insert(1, "log")
     errors: dict[TargetTransform, float] = {}
     for transform in transforms:

@@ -108,6 +108,10 @@ def test_the_exception_of_a_function_reaches_the_caller() -> None:
         run(fails)
 
 
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
 def report_in_a_thread(trial: FunctionTrial) -> None:
     with ThreadPoolExecutor(1) as pool:
         pool.submit(trial.report, 1.0)
@@ -124,6 +128,8 @@ def report_in_a_thread(trial: FunctionTrial) -> None:
         (lambda config, trial: [trial.report(0.5, 2), trial.report(0.5, 1)], "above the last one, 2, got 1"),
         (lambda config, trial: report_in_a_thread(trial), "called in a thread of its own"),
         (lambda config, trial: sys.exit(2), "ended its process .exit status 2"),
+        (lambda config, trial: interrupted(), "raised KeyboardInterrupt, as Ctrl-C does"),
+        (lambda config, trial: trial.report({"val_loss": 1.0}), r"got a dict. Write trial.report\(\*\*metrics\)"),
         (lambda config, trial: trial.report(accuracy=1.0), "must report 'val_loss'.*it reported accuracy"),
         (lambda config, trial: trial.report(val_loss="low"), "'val_loss' must be a number, got 'low'"),
         (lambda config, trial: trial.report(val_loss="0.5"), "'val_loss' must be a number, got '0.5'"),

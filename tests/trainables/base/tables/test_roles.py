@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +238,72 @@ def test_columns_that_are_constant_in_the_training_rows_are_left_out(tmp_path: P
     task = table(tmp_path, columns={"t": range(ROWS), "late": late}, time_column="t")
     assert task.description()["dropped"]["late"] == "has one value in the training rows"
     assert task.load().preprocessing.feature_names == ["x"]
+
+
+@pytest.mark.parametrize("parts", [ROWS, 10], ids=["a total", "subtotals"])
+@pytest.mark.parametrize("above", [False, True], ids=["below", "above"])
+def test_rows_that_add_up_others_are_no_examples(parts: int, above: bool, tmp_path: Path) -> None:
+    pieces = []
+    for start in range(0, ROWS, parts):
+        piece = pd.DataFrame({"동": "가", "x": X, "y": Y}).iloc[start : start + parts]
+        total = pd.DataFrame([{"동": "소 계", "x": piece["x"].sum(), "y": piece["y"].sum()}])
+        pieces += [total, piece] if above else [piece, total]
+    pd.concat(pieces).to_csv(tmp_path / "sums.csv", index=False)
+    task = Table(tmp_path / "sums.csv", "y")
+    assert len(task.read()) == ROWS
+    assert f"Left out {'1 row that adds' if parts == ROWS else '15 rows that add'} up others ('소 계')." in notes(task)
+
+
+def test_a_category_called_like_a_total_stays(tmp_path: Path) -> None:
+    task = table(tmp_path, columns={"part": repeated("계", "남", "여", "남")})
+    assert len(task.read()) == ROWS
+    assert "add up" not in notes(task)
+
+
+def test_copies_of_rows_stay_in_one_split(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": X, "y": Y})
+    pd.concat([frame, frame[:50]]).to_csv(tmp_path / "copies.csv", index=False)
+    task = Table(tmp_path / "copies.csv", "y")
+    assert "50 of 200 rows repeat another one in every column" in notes(task)
+    rows = task.split(task.read(), 0)
+    parts = [set(task.read().iloc[part]["y"]) for part in (rows.train, rows.validation, rows.test)]
+    assert len(parts[0] | parts[1] | parts[2]) == sum(map(len, parts))
+
+
+def test_equal_rows_of_a_few_coarse_columns_are_examples_of_their_own(tmp_path: Path) -> None:
+    coarse = RNG.integers(0, 2, (ROWS, 3)).astype(str)
+    pd.DataFrame(coarse, columns=["sex", "class", "survived"]).replace({"0": "a", "1": "b"}).to_csv(
+        tmp_path / "coarse.csv", index=False
+    )
+    assert "repeat another one" not in notes(Table(tmp_path / "coarse.csv", "survived"))
+
+
+def test_classes_that_differ_in_case_alone_are_named(tmp_path: Path) -> None:
+    task = table(tmp_path, "bought", {"bought": repeated("Yes", "no", "YES")})
+    assert "The classes 'YES', 'Yes' of 'bought' differ in case or blanks alone" in notes(task)
+
+
+def test_a_class_without_rows_is_none(tmp_path: Path) -> None:
+    bought = pd.Categorical(repeated("low", "high"), categories=["low", "high", "never"])
+    pd.DataFrame({"x": X, "bought": bought}).to_parquet(tmp_path / "classes.parquet")
+    task = Table(tmp_path / "classes.parquet", "bought")
+    assert task.description()["classes"] == {"low": 75, "high": 75}
+    assert len(task.description()["notes"]) == 1
+
+
+def test_decimals_of_a_database_are_numbers(tmp_path: Path) -> None:
+    pd.DataFrame({"x": [Decimal(str(x)) for x in X], "y": Y}).to_parquet(tmp_path / "decimals.parquet")
+    task = Table(tmp_path / "decimals.parquet", "y")
+    assert json.dumps(task.read()["x"].tolist()[:2])
+    assert task.numeric == ("x",)
+
+
+def test_a_zero_in_any_split_keeps_a_target_from_the_log_scale(tmp_path: Path) -> None:
+    heavy = np.exp(RNG.normal(5, 3, ROWS))
+    task = table(tmp_path, "price", {"price": heavy})
+    test = task.split(task.read(), 0).test
+    heavy[test[0]] = 0.0
+    task = table(tmp_path, "price", {"price": heavy})
+    task.load(0)
+    assert "on the scale 'robust'" in notes(task) or "on the scale 'none'" in notes(task)
+    assert ", log " not in notes(task)

@@ -33,7 +33,9 @@ def read_parquet(content: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"'{name}' is a damaged Parquet file: {str(error).rstrip('.')}.") from error
     columns, notes = unique_names([str(column) for column in table.column_names])
+    decimals = [column for column, field in zip(columns, table.schema, strict=True) if pa.types.is_decimal(field.type)]
     frame: pd.DataFrame = table.rename_columns(columns).to_pandas(ignore_metadata=True)
+    frame = frame.astype(dict.fromkeys(decimals, float))  # models and JSON know no decimals
     for column in frame.select_dtypes("timedelta"):
         frame[column] = frame[column].dt.total_seconds() / 3600  # hours, as times of day are read
     return frame, notes
