@@ -134,7 +134,7 @@ def _array(values: Any, name: str) -> np.ndarray:
     if hasattr(values, "toarray"):  # sparse
         values = values.toarray()
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(object if values.dtype.kind not in "fiub" else np.float64).filled(np.nan)
+        values = np.ma.filled(values.astype(np.float64 if values.dtype.kind in "fiub" else object), np.nan)
     try:
         found: np.ndarray = np.asarray(values)
     except ValueError as error:
@@ -157,7 +157,7 @@ def _plain_cells(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns:
         column = frame[name]
         if isinstance(column.dtype, pd.SparseDtype):
-            frame = frame.assign(**{name: column.sparse.to_dense()})
+            frame = frame.assign(**{name: column.astype(column.dtype.subtype)})
         elif column.dtype == object and _is_mixed(column.dropna()):
             frame = frame.assign(**{name: column.map(str, na_action="ignore")})
     return frame

@@ -32,8 +32,8 @@ def without_totals(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """
     texts = frame.select_dtypes(["object", "string", "category"])
     is_named = _is_named(texts)
-    places = np.flatnonzero(is_named)
-    if not len(places) or len(places) > len(frame) / MIN_ADDED:
+    places = [int(place) for place in np.flatnonzero(is_named)]
+    if not places or len(places) > len(frame) / MIN_ADDED:
         return frame, []
     numbers = _numbers(frame)
     sums = [place for place in places if _adds_up(numbers, is_named, place)]
