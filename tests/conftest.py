@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("ray", "processes", "others"),
         help="tests with a shared Ray, with processes of their own, and the others",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Loads skops before a part has loaded thousands of modules: it looks for each of its types in all of them."""
+    if config.getoption("part") is not None:
+        import_module("skops.io")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

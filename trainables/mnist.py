@@ -95,7 +95,7 @@ class MNIST(Task):
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
         from trainables.base.images.mnist_sample import read_sample
-        from trainables.base.images.networks import ImageScale
+        from trainables.base.images.scale import ImageScale
 
         train, validation, test = read_sample(split_seed) if self.data == "sample" else self._full(split_seed)
         scale = ImageScale.fit(train.inputs)

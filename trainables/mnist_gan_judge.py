@@ -27,7 +27,8 @@ def train_judge() -> tuple[Judge, float]:
     from trainables.base.contract.task import SPLIT_SEED
     from trainables.base.images.generation.judge import LAYOUT, Judge, as_pictures
     from trainables.base.images.mnist_sample import read_sample
-    from trainables.base.images.networks import CNN, Distortion, ImageScale
+    from trainables.base.images.networks import CNN, Distortion
+    from trainables.base.images.scale import ImageScale
     from trainables.base.training.compute import cpu_threads
     from trainables.base.training.loop import fit_annealed
     from trainables.base.training.randomness import seeded

@@ -70,7 +70,7 @@ def run_resolved(resolved: ResolvedSweep, display: Display | None = None, *, kee
                 return finished
             with tracking.ended_in_any_case():
                 begun = begin(ready, journal, earlier, tracking, began)
-                loading = LoadingAhead(figures, tracked=tracking.is_on)
+                loading = LoadingAhead(figures, resolved.task, tracked=tracking.is_on)
                 outcome = search(begun, tracking, loading, interruptions, shown)
                 with interruptions.raised():
                     outcome = judge(outcome, begun, tracking, loading, shown)

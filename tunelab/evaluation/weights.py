@@ -70,10 +70,10 @@ class LeadingWeights:
         The file is of another epoch when a worker continued after the last epoch that counts: beyond the rung at which
         its trial was stopped in deterministic mode, or beyond the checkpoint from which another worker continued.
         """
-        from safetensors.torch import load
-
         if not trial.worker.get(HAS_WEIGHTS, True):
             return {}
+        from safetensors.torch import load
+
         try:
             content = self._storage.read(weights_path(trial.number))
         except FileNotFoundError:

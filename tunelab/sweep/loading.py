@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from threading import Thread
 
+from trainables import TabularTask, Task
 from tunelab.figures.worker import FigureProcess
 
 EVALUATION = ("tunelab.evaluation.evaluate",)
-TRACKED = ("skops.io", "tunelab.report.report")
+TRACKED = ("tunelab.report.report",)
+OF_TABLES = ("skops.io",)  # keeps what was fitted to columns; it loads all of scikit-learn, and torch
 
 
 class LoadingAhead:
@@ -16,15 +18,19 @@ class LoadingAhead:
 
     Args:
         figure_process: Draws the figures of a tracked sweep.
+        task: What the sweep learns.
         tracked: True if the sweep writes a report.
 
     Attributes:
         figure_process: Draws the figures.
     """
 
-    def __init__(self, figure_process: FigureProcess, *, tracked: bool) -> None:
+    def __init__(self, figure_process: FigureProcess, task: Task, *, tracked: bool) -> None:
         self.figure_process = figure_process
         self._tracked = tracked
+        self._modules = (*EVALUATION, *(TRACKED if tracked else ()))
+        if tracked and isinstance(task, TabularTask):
+            self._modules += OF_TABLES
         self._thread = Thread(target=self._load, name="loading", daemon=True)
 
     def start(self) -> None:
@@ -39,5 +45,5 @@ class LoadingAhead:
     def _load(self) -> None:
         if self._tracked:
             self.figure_process.start()
-        for name in (*EVALUATION, *TRACKED) if self._tracked else EVALUATION:
+        for name in self._modules:
             import_module(name)

@@ -33,20 +33,32 @@ SMALL = "tables:\n  - {task: wine}\n  - {data: points.csv, target: y, name: poin
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    return with_tables(tmp_path)
+
+
+def with_tables(folder: Path) -> Path:
+    """Write a list of two tables, and the rows of one."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 2))
     rows = [f"{a:.4f},{b:.4f},{a * b + 0.1 * c:.4f}" for (a, b), c in zip(x, rng.normal(size=200), strict=True)]
-    (tmp_path / "points.csv").write_text("a,b,y\n" + "\n".join(rows))
-    (tmp_path / FILE).write_text(SMALL + "systems: [lightgbm, scikit-learn]\n")
-    return tmp_path
+    (folder / "points.csv").write_text("a,b,y\n" + "\n".join(rows))
+    (folder / FILE).write_text(SMALL + "systems: [lightgbm, scikit-learn]\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tables with the results of a first call."""
+    folder = with_tables(tmp_path_factory.mktemp("ranked"))
+    first = CliRunner().invoke(app, ["tables", str(folder), "--output", str(folder / "out")])
+    assert first.exit_code == 0, first.output
+    return folder
 
 
 def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_done(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    ranked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ["tables", str(folder), "--output", str(folder / "out")]
-    first = CliRunner().invoke(app, command)
-    assert first.exit_code == 0, first.output
+    folder, command = ranked, ["tables", str(ranked), "--output", str(ranked / "out")]
     scores = json.loads((folder / "out" / RESULTS).read_text())
     assert [(s["table"], s["seed"], s["system"]) for s in scores[:3]] == [
         ("wine", 0, "lightgbm"),
@@ -72,8 +84,8 @@ def test_systems_are_ranked_on_the_same_rows_and_a_second_call_keeps_what_is_don
     assert json.loads((folder / "out" / RESULTS).read_text()) == scores
 
 
-def test_the_report_says_how_often_the_loss_to_be_expected_held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results = run(read_tables(folder), folder / "out", print)
+def test_the_report_says_how_often_the_loss_to_be_expected_held(ranked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = run(read_tables(ranked), ranked / "out", print)
     held = Optimism(0.20, 0.24, 0.20, 0.30, 40, 0.25, 20, 12, 12, 500)
     missed = replace(held, test_loss=0.40)
     scores = [replace(results.scores[0], optimism=held), replace(results.scores[1], optimism=missed)]

@@ -59,7 +59,7 @@ def test_draws_as_this_process_would_also_when_asked_twice(shared: FigureProcess
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
-    both = [drawing("first", 40_000), drawing("second")]  # more than a pipe holds
+    both = [drawing("first", 10_000), drawing("second")]  # more than a pipe holds
     shared.draw(both[:1], there)
     shared.draw(both, there, "제목", "subtitle")
     assert shared.wait() == ""
@@ -89,7 +89,7 @@ def test_what_cannot_be_drawn_is_told_and_the_next_is_drawn(shared: FigureProces
 def test_a_killed_process_is_told(figure_process: FigureProcess, tmp_path: Path) -> None:
     os.kill(figure_process.start().pid, signal.SIGKILL)
     for _ in range(3):
-        figure_process.draw([drawing("one", 40_000)], tmp_path)
+        figure_process.draw([drawing("one", 10_000)], tmp_path)
     assert "ended with -9" in figure_process.wait()
 
 

@@ -1,61 +1,24 @@
-"""Pictures of digits: from uint8 pixels to a network's inputs, the networks, and the augmentation of a batch."""
+"""Pictures of digits: the networks that read them, and the augmentation of a batch."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from search_spaces.errors import UserError
 from trainables.base.contract.data import TrainingData
-from trainables.base.contract.files.damage import entry, read_object
 from trainables.base.contract.task import Config, EpochReport
 from trainables.base.training.loop import fit_annealed
 from trainables.base.training.mlp import MLP, fit_mlp
 from trainables.base.training.randomness import seeded
 
 SIDE = 28  # pixels
-
-
-@dataclass(frozen=True)
-class ImageScale:
-    """Standardisation of grey values: ``x = (pixel / 255 - mean) / std``, both over the training images' pixels."""
-
-    mean: float
-    std: float
-
-    @classmethod
-    def fit(cls, images: np.ndarray) -> ImageScale:
-        """From the training images alone, (n, 28, 28) uint8; exact integer sums, so that the order does not matter."""
-        counts = np.bincount(images.reshape(-1), minlength=256)
-        levels = np.arange(256) / 255
-        mean = float(counts @ levels / counts.sum())
-        variance = float(counts @ (levels - mean) ** 2 / counts.sum())
-        return cls(mean, math.sqrt(variance) or 1.0)
-
-    def transform(self, images: np.ndarray) -> np.ndarray:
-        """Scale (n, 28, 28) grey values 0 to 255 to (n, 1, 28, 28) float32."""
-        levels = (np.arange(256) / 255 - self.mean) / self.std
-        return np.ascontiguousarray(levels.astype(np.float32)[images][:, None])
-
-    def save(self, folder: Path) -> None:
-        """Write ``preprocessing.json``."""
-        (folder / "preprocessing.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: Path) -> ImageScale:
-        """Read what ``save`` wrote."""
-        path = folder / "preprocessing.json"
-        stored = read_object(path)
-        return cls(entry(stored, "mean", float, path), entry(stored, "std", float, path))
 
 
 class CNN(nn.Module):

@@ -16,7 +16,8 @@ from trainables.base.contract.files.damage import reading
 from trainables.base.contract.predictor import Predictor
 from trainables.base.contract.task import Config
 from trainables.base.images.digit import read_digit
-from trainables.base.images.networks import SIDE, ImageScale, build_image_model
+from trainables.base.images.networks import SIDE, build_image_model
+from trainables.base.images.scale import ImageScale
 from trainables.base.kinds.registry import row_kind
 from trainables.base.training.model_files import load_meta, load_weights, save_meta, save_weights
 from trainables.base.training.restoring import restore

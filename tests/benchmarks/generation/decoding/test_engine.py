@@ -36,7 +36,7 @@ def jobs(writer: Writer) -> list[Job]:
         Job(writer.prompt_ids(prompt), settings, continuation_seed(0, prompt, repeat))
         for settings in SETTINGS
         for prompt in PROMPTS
-        for repeat in range(3)
+        for repeat in range(2)
     ]
 
 
@@ -53,7 +53,7 @@ def test_the_same_call_gives_the_same(writer: Writer, jobs: list[Job], made: lis
 def test_batch_size_does_not_matter(writer: Writer, jobs: list[Job], made: list[Continuation], rows: int) -> None:
     other = Engine(writer.model, writer.facts.eos_id, rows).generate(jobs)
     unequal = sum(a.token_ids != b.token_ids for a, b in zip(made, other, strict=True))
-    assert unequal <= 1  # of 72: rounding ties turned 1 of 320 when measured
+    assert unequal <= 1  # of 48: rounding ties turned 1 of 320 when measured
 
 
 def test_other_jobs_do_not_matter(writer: Writer, jobs: list[Job], made: list[Continuation]) -> None:

@@ -62,7 +62,7 @@ def test_each_family_learns_a_week_and_rain_and_is_kept(
     task, splits = learned
     config = configuration(task, family)
     best = math.inf
-    for report in task.fit(config, splits.training, 0, max_epochs=20):
+    for report in task.fit(config, splits.training, 0, max_epochs=10):
         assert report.weights is not None
         if report.val_loss < best:
             best, weights = report.val_loss, {name: value.clone() for name, value in report.weights.items()}

@@ -55,18 +55,20 @@ def infer_number_format(column: pd.Series) -> str:
         return PLAIN
     odd = text[plain.isna()]
     text, odd = (cells.iloc[:: max(1, len(cells) // PROBED)] for cells in (text, odd))
-    if odd.str.contains(KOREAN_UNIT).any():
+    is_korean = bool(odd.str.contains(KOREAN_UNIT).any())
+    if not is_korean and not odd.str.contains(r"\d").any():  # words, as in most columns of text
+        return PLAIN
+    if is_korean:
         notation = KOREAN_MAN if leaves_out_man(odd) else KOREAN
         if _share(text, notation) >= MOSTLY:
             return notation
     unit = usual_unit(_split(odd)["suffix"].dropna())
     endings = ["", f"{UNIT}{unit}"] if unit else [""]
-    shares = {notation + ending: _share(text, notation + ending) for notation in (POINT, COMMA) for ending in endings}
-    shares[CLOCK] = _share(text, CLOCK)
-    point = POINT if shares[POINT] >= MOSTLY else POINT + endings[-1]
-    if shares[point] < MOSTLY:
-        for notation in (COMMA, COMMA + endings[-1], CLOCK):
-            if shares[notation] >= MOSTLY and shares[notation] > shares[point]:
+    points = (POINT + ending for ending in endings)
+    point = next((notation for notation in points if _share(text, notation) >= MOSTLY), None)
+    if point is None:
+        for notation in (*(COMMA + ending for ending in endings), CLOCK):
+            if _share(text, notation) >= MOSTLY:
                 return notation
         point = POINT
     return point if read_cells(odd, point).notna().any() else PLAIN

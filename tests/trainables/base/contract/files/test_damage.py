@@ -22,8 +22,9 @@ from search_spaces import Config, UserError
 from search_spaces.tabular import FAMILIES
 from trainables import Predictor, TabularTask, get_task, load_predictor
 from trainables.base.functions.models import ReportedModel, to_tensors
-from trainables.base.images.networks import ImageScale, build_image_model
+from trainables.base.images.networks import build_image_model
 from trainables.base.images.predictor import ImagePredictor
+from trainables.base.images.scale import ImageScale
 from trainables.base.training.ensemble import EnsemblePredictor
 
 HUGE = 10**18
