@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trainables.base.tables.series.predictor import SeriesPredictor
 
 MIN_STEPS = 30
+SHOWN = 5  # series in a note
 TRAINING, VALIDATION = 0.64, 0.16  # of the moments; the newest rest is the test split
 
 
@@ -110,7 +111,19 @@ class Series(TabularTask):
             )
         self._steps, self._count = sum(len(one.values) for one in series), len(series)
         self._frame: pd.DataFrame | None = self._rows(series)
+        self._notes += tuple(self._not_learned(series, self._frame))
         self._take_on(self._frame)
+
+    def _not_learned(self, series: list[OneSeries], frame: pd.DataFrame) -> Iterator[str]:
+        """Yield a sentence on series from which no row comes."""
+        if not self._layout.group:
+            return
+        learned = set(frame[self._layout.group])
+        lost = [one.group for one in series if one.group not in learned]
+        if lost:
+            more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+            shown = ", ".join(map(repr, lost[:SHOWN])) + more
+            yield f"{len(lost):,} of {len(series):,} series have too few values to learn from: {shown}."
 
     def _take_on(self, frame: pd.DataFrame) -> None:
         """Set what a task says of itself from what the series turned out to be."""

@@ -68,14 +68,16 @@ def test_covering_what_decides_lowers_the_probability(tmp_path: Path) -> None:
     assert falls.max() > 0
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
 def test_pictures_of_every_mode_are_read(mode: str) -> None:
     grey = np.linspace(0, 255, 50 * 30).reshape(30, 50)
     if mode == "I;16":
         image = Image.fromarray((grey * 257).astype(np.uint16))
+    elif mode == "F":  # as programs for images in science write them, from 0 to 1
+        image = Image.fromarray((grey / 255).astype(np.float32))
     else:
         image = Image.fromarray(grey.astype(np.uint8)).convert("RGB").convert(mode)
-    read = read_photograph(written(image, "TIFF" if mode == "CMYK" else "PNG"), SIDE)
+    read = read_photograph(written(image, "TIFF" if mode in ("CMYK", "F") else "PNG"), SIDE)
     assert read.shape == (SIDE, SIDE, 3)
     assert read[-1].mean() > read[0].mean() + 100  # dark above, light below
 
@@ -226,6 +228,13 @@ def test_a_table_names_files_in_any_column_and_as_windows_does(tmp_path: Path) -
     assert "'어디' is the path and '무엇' the class of each picture." in task.description()["notes"]
 
 
+def test_a_table_names_files_without_their_suffix(tmp_path: Path) -> None:
+    files = sorted(write_pictures(tmp_path, each=8).rglob("*.png"))
+    lines = [f"{file.relative_to(tmp_path).with_suffix('')},{file.parent.name}" for file in files]
+    (tmp_path / "list.csv").write_text("\n".join(["id_code,diagnosis", *lines]), "utf-8")
+    assert Images(tmp_path / "list.csv", side=SIDE).load().training.facts["classes"] == list(SHAPES)
+
+
 def test_a_class_of_which_no_picture_can_be_read_is_refused(tmp_path: Path) -> None:
     root = write_pictures(tmp_path, each=8)
     for path in (root / "circle").iterdir():
@@ -238,6 +247,7 @@ def test_a_class_of_which_no_picture_can_be_read_is_refused(tmp_path: Path) -> N
     ("lines", "says"),
     [
         (["path", "a.png", "b.png"], "has a single column"),
+        (["path,age", *(f"there.png,{n / 2}" for n in range(20))], "20 different numbers, e.g. '0.0'"),
         (["path,label", "there.png,cat", "b.png,dog", "c.png,dog"], "The class 'cat' has 1 picture"),
         (
             ["path,label", *(f"{n}.png,{'cat' if n % 2 else 'dog'}" for n in range(20))],

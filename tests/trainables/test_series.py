@@ -137,6 +137,12 @@ def test_many_series_are_learned_by_one_model(tmp_path: Path) -> None:
     assert "Series that training never saw are forecast from their own past alone: '대구'." in other.notes
 
 
+def test_series_that_are_too_short_are_named(tmp_path: Path) -> None:
+    shops = pd.concat([sales(80, 0).assign(점포="강남"), sales(80, 1)[:1].assign(점포="부산")])
+    task = Series(written(tmp_path, shops), "날짜", "매출", horizon=3, group="점포")
+    assert "1 of 2 series have too few values to learn from: '부산'." in task.description()["notes"]
+
+
 def test_a_series_is_the_same_composed_and_in_parts(tmp_path: Path) -> None:
     shops = [unicodedata.normalize("NFD" if i % 2 else "NFC", "강남") for i in range(220)]
     path = written(tmp_path, pd.concat([sales().assign(점포=shops), sales().tail(1).assign(점포="부산")]))

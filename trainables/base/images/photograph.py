@@ -52,7 +52,7 @@ def read_photograph(content: bytes, side: int) -> np.ndarray:
 def _colours(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         values = np.asarray(image, dtype=np.float64)
-        top = 65_535.0 if values.max() > 255 else 255.0
+        top = 65_535.0 if values.max() > 255 else 1.0 if image.mode == "F" and values.max() <= 1 else 255.0
         image = Image.fromarray(np.clip(values * 255 / top, 0, 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layers = image.convert("RGBA")

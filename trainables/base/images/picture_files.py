@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -256,7 +257,9 @@ def _path_column(frame: pd.DataFrame) -> str:
 def _path(folder: Path, cell: str) -> Path:
     """Return the file that a cell names, also as Windows writes it, or as macOS does: with letters in parts."""
     slashes = cell.replace("\\", "/")
-    spellings = (cell, slashes, *(unicodedata.normalize(form, slashes) for form in ("NFC", "NFD")))
+    spellings = [cell, slashes, *(unicodedata.normalize(form, slashes) for form in ("NFC", "NFD"))]
+    if not slashes.lower().endswith(SUFFIXES):  # an id_code, as data of competitions have
+        spellings += [f"{name}{suffix}" for name in spellings[1:] for suffix in SUFFIXES]
     return next((folder / name for name in spellings if (folder / name).exists()), folder / cell)
 
 
@@ -266,12 +269,21 @@ def _class_name(written: str) -> str:
 
 
 def _check_counts(counts: Counter[str], has: str) -> None:
+    if len(counts) > sum(counts.values()) / MIN_CLASS_PICTURES and all(map(_is_number, counts)):
+        raise UserError(
+            f"The labels are {len(counts):,} different numbers, e.g. '{next(iter(counts))}', but pictures are learned "
+            "by classes. Write ranges of them as classes (low, middle, high)."
+        )
     label, fewest = min(counts.items(), key=lambda item: item[1])
     if 0 < fewest < MIN_CLASS_PICTURES:
         raise UserError(
             f"The class '{label}' {has} {fewest} picture(s), but each needs {MIN_CLASS_PICTURES}, one for each split. "
             "Add pictures or remove the class."
         )
+
+
+def _is_number(label: str) -> bool:
+    return re.fullmatch(r"[-+]?\d+(\.\d+)?", label) is not None
 
 
 def shown_classes(labels: Sequence[str] | np.ndarray) -> dict[str, int]:

@@ -83,7 +83,9 @@ def infer_target(
     found = _infer_kind(clean, len(counts), as_numbers) if asked is None else asked
     _check_classes(found, name, len(counts), cells)
     if leaves_out and len(clean) < len(values):
-        notes.insert(0, f"Left out {len(values) - len(clean):,} of {len(values):,} rows: no readable target '{name}'.")
+        notes.insert(
+            0, f"Left out {len(values) - len(clean):,} of {len(values):,} rows: {_unread(name, values, clean)}."
+        )
     left_out: tuple[Any, ...] = ()
     if found.classifies and not keep_rare:
         left_out, rare = _rare_classes(name, counts, cells)
@@ -97,6 +99,15 @@ def infer_target(
     far = [] if found.classifies else _far_note(name, clean)
     notation = cells.notation if as_numbers else None
     return Target(name, found.name, notation, codes, left_out, bool(far), (*notes, *far))
+
+
+def _unread(name: str, values: pd.Series, clean: pd.Series) -> str:
+    """Return why rows are left out: they have no target, or cells such as the most frequent one are none."""
+    written = _as_text(values.drop(clean.index).dropna())
+    written = written[written != ""]
+    if not len(written):
+        return f"no readable target '{name}'"
+    return f"no readable target '{name}' (e.g. '{written.value_counts().index[0][:40]}')"
 
 
 @dataclass(frozen=True)

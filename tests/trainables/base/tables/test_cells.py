@@ -40,6 +40,9 @@ DATES = [  # cells, the order, how the first one reads
     ([f"{day:%y/%m/%d}" for day in pd.date_range("2024-01-09", periods=40)], "year first", "2024-01-09"),
     ([f"{day:%d/%m/%y}" for day in pd.date_range("2008-01-01", periods=190, freq="ME")], "day first", "2008-01-31"),
     ([f"{day:%d/%m/%y}" for day in pd.date_range("2024-03-05", periods=40)], "day first", "2024-03-05"),
+    (["2024.2/4", "2024.3/4"], "year first", "2024-04-01"),
+    (["2024년 1/4분기", "2024년 2/4분기"], "year first", "2024-01-01"),
+    (["2021-W01", "2020-W53", "2021W02"], "year first", "2021-01-04"),
     (["5 Mar 2024", "17 April 2024"], "day first", "2024-03-05"),
     (["Mar 5, 2024", "April 17th, 2024"], "month first", "2024-03-05"),
 ]
@@ -95,6 +98,10 @@ NUMBERS = [
     (["1,5", "2,75", "3"], "decimal comma", [1.5, 2.75, 3]),
     (["0,125", "1,234", "€ 1.200,50"], "decimal comma", [0.125, 1.234, 1200.5]),
     (["12:30", "9:45:36", "오후 3:15"], "clock", [12.5, 9.76, 15.25]),
+    (["1시간 30분", "45분", "1일 2시간"], "clock", [1.5, 0.75, 26]),
+    (["2h 15m", "30m", "90 sec", "1h"], "clock", [2.25, 0.5, 0.025, 1]),
+    (["약 1,200", "~7.5", "approx. 3"], "decimal point", [1200, 7.5, 3]),
+    (["12.5-", "△3", "1,000.-"], "decimal point", [-12.5, -3, 1000]),
     (["a", "1-3", "1,2,3"], "plain", [None, None, None]),
     (["$", "$$", "25:00"], "plain", [None, None, None]),
 ]

@@ -28,6 +28,8 @@ LAYOUTS = [  # content, names, rows, what is said
     (f"a,b,c\n{ROWS}".replace("\n", ",\n").replace("c,\n", "c\n").encode(), 3, 30, "Left out 1 column"),
     (f'"a\u2028x","b\u0085y",c\n{ROWS}'.encode(), 3, 30, ""),
     (f"a,b,c\n{ROWS}".replace("\n", "\r").encode(), 3, 30, ""),
+    (f"a   b  c\n{ROWS}".replace(",", "   ").encode(), 3, 30, ""),
+    (f"a, b, c\n{ROWS}".replace("동", ' "동, ').replace("\n", '"\n').replace('c"', "c").encode(), 3, 30, ""),
     (f"0.1,0.5,x\n{ROWS}".encode(), 3, 30, "give --no-header"),
     (("2020-01-02,red,no,y\n" + "2020-01-03,red,no,0\n2020-01-04,blue,yes,1\n" * 9).encode(), 4, 18, "--no-header"),
 ]
@@ -74,6 +76,7 @@ def test_cells_are_verbatim_when_they_come_back() -> None:
     [
         (b"a,b\n1,2,3\n4,5,6\n", "more cells than its header"),
         (b"note\nwithout a table\nat all\n", "single column"),
+        (b"once upon a time\n" * 30, "single column"),
     ],
 )
 def test_what_cannot_be_repaired_is_refused(content: bytes, says: str) -> None:

@@ -307,3 +307,8 @@ def test_a_zero_in_any_split_keeps_a_target_from_the_log_scale(tmp_path: Path) -
     task.load(0)
     assert "on the scale 'robust'" in notes(task) or "on the scale 'none'" in notes(task)
     assert ", log " not in notes(task)
+
+
+def test_cells_that_are_not_a_target_are_shown(tmp_path: Path) -> None:
+    task = table(tmp_path, "grade", {"grade": repeated("1", "2", "unknown")})
+    assert "Left out 50 of 150 rows: no readable target 'grade' (e.g. 'unknown')." in notes(task)

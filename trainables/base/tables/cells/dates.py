@@ -44,6 +44,8 @@ _SHORT_YEAR = {
     MONTH_YEAR: rf"{_WORD}\s*(?:[-/]\s*['’]?|['’])(?P<year>\d{{2}})",
 }
 _PERIODS = (
+    rf"{_YEAR}\s*[.년\s]\s*(?P<quarter>[1-4])/4\s*(?:분기)?",  # of Korean statistics; no day of January to April
+    rf"{_YEAR}-?W(?P<week>0[1-9]|[1-4]\d|5[0-3])",
     rf"{_YEAR}[-/.년\s]*Q(?P<quarter>[1-4])",
     rf"{_YEAR}\s*년?\s*(?P<quarter>[1-4])\s*분기",
     rf"(?:Q(?P<quarter>[1-4])[-/.,\s]*){_YEAR}",
@@ -57,7 +59,7 @@ _COMPACT = (
     r"(?P<year>(?:1[6-9]|2[0-2])\d{2})(?P<month>0[1-9]|1[0-2])"
     r"(?:(?P<day>[0-3]\d)(?:[T\s]?(?P<hour>[0-2]\d)(?:(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?)?Z?)?)?"
 )
-_NUMBERS = ("year", "quarter", "month", "day")  # among the named parts of a date
+_NUMBERS = ("year", "quarter", "week", "month", "day")  # among the named parts of a date
 _PARTS = (*_NUMBERS, "before", "hour", "minute", "second", "half", "zone")
 
 
@@ -71,9 +73,9 @@ _COMPACT_DATE = re.compile(rf"\s*{_COMPACT}\s*", re.IGNORECASE)
 _SHORT_COMPACT_DATE = re.compile(r"(?P<year>\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>[0-3]\d)")
 _KOREAN_TIME = re.compile(r"(\d)\s*시(?:\s*(\d{1,2})\s*분(?:\s*(\d{1,2})\s*초)?)?")
 _CERTAIN = (  # a cell of these can be read in one way only
+    *(re.compile(rf"\s*{period}\s*", re.IGNORECASE) for period in _PERIODS),
     _compiled(rf"{_YEAR}\s*[-/.년]\s*{_MONTH}\s*(?:[-/.월]\s*(?:{_DAY}\s*[.일]?)?)?"),
     _COMPACT_DATE,
-    *(re.compile(rf"\s*{period}\s*", re.IGNORECASE) for period in _PERIODS),
 )
 _MONTHS = {"janfebmaraprmayjunjulaugsepoctnovdec"[3 * i : 3 * i + 3]: i + 1 for i in range(12)}
 _DATE_NAME = re.compile(r"date|day|month|time|ym|날짜|일자|일시|년월|연월", re.IGNORECASE)
@@ -268,7 +270,7 @@ def _parts(matches: Sequence[re.Match[str] | None], index: pd.Index) -> pd.DataF
     rows = [{} if match is None else match.groupdict() for match in matches]
     parts = pd.DataFrame(rows, index=index, columns=list(_PARTS), dtype=object)
     short = parts["year"].str.len() == 2
-    for name in ("year", "day", "quarter"):
+    for name in ("year", "day", "quarter", "week"):
         parts[name] = _number(parts[name])  # missing for digits of other scripts
     parts["year"] = parts["year"].where(~short, parts["year"] + 1900 + 100 * (parts["year"] < CENTURY))
     word = parts["month"].astype(object).str.lower().str[:3].map(_MONTHS)
@@ -309,6 +311,11 @@ def _assembled(parts: pd.DataFrame) -> pd.Series:
     held = _valid(parts) & parts["year"].between(*YEARS)
     whole = parts[["year", "month", "day"]].where(held).assign(day=parts["day"].fillna(1).where(held))
     moment = pd.to_datetime(whole, errors="coerce", utc=True)
+    weeks = parts["week"].notna()
+    if weeks.any():  # of ISO 8601: the first one has the 4th of January, and begins on a Monday
+        fourth = moment[weeks] + pd.Timedelta(days=3)
+        monday = fourth - pd.to_timedelta(fourth.dt.dayofweek, unit="D")
+        moment[weeks] = monday + pd.to_timedelta(7 * (parts["week"][weeks] - 1), unit="D")
     zone = _number(parts["zone"].str.replace(":", "")).fillna(0.0)
     offset = np.sign(zone) * (zone.abs() // 100 * 60 + zone.abs() % 100) * 60
     return _in_range(moment + pd.to_timedelta(seconds_of_day(parts) - offset, unit="s"))

@@ -26,16 +26,23 @@ MAX_CELL = 40  # characters; a longer text is not a number
 
 _SPACES = " '’"  # between thousands: 1 234 567, 1'234'567
 _SAME = str.maketrans(
-    "０１２３４５６７８９．，％＋－−﹣‐‑–\u00a0\u202f\u2009\u2007\u3000", "0123456789.,%+-−---−     ".replace("−", "-")
+    "０１２３４５６７８９．，％＋－−﹣‐‑–△\u00a0\u202f\u2009\u2007\u3000",
+    "0123456789.,%+-−---−-     ".replace("−", "-"),
 )
+_ABOUT = r"(?:(?:약|대략|총|about|approx\.?|ca\.?|[~≈])\s*)?"
 _CELL = (
-    rf"(?P<open>\()?(?P<sign>[-+]?)\s*(?:{CURRENCY})?\s*(?P<inner>[-+]?)\s*"
+    rf"(?P<open>\()?{_ABOUT}(?P<sign>[-+]?)\s*(?:{CURRENCY})?\s*(?P<inner>[-+]?)\s*"
     rf"(?P<number>[.,]?\d(?:[\d.,{_SPACES}]*\d)?[.,]?)(?P<power>[eE][-+]?\d+)?\s*(?P<suffix>[^\d\s()][^\d()]*?)?\s*"
     r"(?P<close>\))?"
 )
 _GROUPED = r"[1-9]\d{{0,2}}(?:[{marks}]\d{{3}})+(?:{decimal}\d*)?"
 _INDIAN = r"|[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d*)?"  # 12,34,567
 _WITH_COMMA = r"\d*(?:,\d+)?"
+_DURATION = (  # 1시간 30분, 2h 5m
+    r"(?i)^(?=\d)(?:(?P<days>\d+)\s*(?:일|d|days?))?\s*(?:(?P<hours>\d+(?:\.\d+)?)\s*(?:시간|h|hrs?|hours?))?\s*"
+    r"(?:(?P<minutes>\d+)\s*(?:분|m|mins?|minutes?))?\s*(?:(?P<seconds>\d+(?:\.\d+)?)\s*(?:초|s|secs?|seconds?))?$"
+)
+_SECONDS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
 def infer_number_format(column: pd.Series) -> str:
@@ -43,8 +50,9 @@ def infer_number_format(column: pd.Series) -> str:
 
     ``"plain"``: as pandas reads them. ``"decimal point"``: thousands marks, currencies and percent signs as well
     (1,234.5; ₩1,234; USD 12; 12 %). ``"decimal comma"``: the same with a comma (1.234,5). ``"clock"``: times of day
-    (12:30), read as hours. ``"Korean units"``: 4억 5,000, 1,234만원. Where most cells are plain or have a decimal
-    point, a comma is a thousands mark. A unit of the column is named after the notation: ``"decimal point; unit kg"``.
+    (12:30) and durations (1시간 30분, 2h 5m), read as hours. ``"Korean units"``: 4억 5,000, 1,234만원. Where most cells
+    are plain or have a decimal point, a comma is a thousands mark. A unit of the column is named after the notation:
+    ``"decimal point; unit kg"``.
     """
     if not _is_text(column):
         return PLAIN
@@ -137,7 +145,15 @@ def _comma(cells: pd.Series, unit: str) -> pd.Series:
 
 def _clock(cells: pd.Series, unit: str = "") -> pd.Series:
     parts = _same_signs(cells).str.extract(rf"(?i)^\s*{TIME}\s*$")
-    return seconds_of_day(parts).where(parts["hour"].notna()) / 3600
+    times = seconds_of_day(parts).where(parts["hour"].notna())
+    return times.fillna(_durations(cells)) / 3600
+
+
+def _durations(cells: pd.Series) -> pd.Series:
+    """Return seconds; missing where a cell is not a duration."""
+    parts = _same_signs(cells).str.extract(_DURATION).astype(np.float64)
+    seconds = parts.fillna(0.0).mul(pd.Series(_SECONDS)).sum(axis=1)
+    return seconds.where(parts.notna().any(axis=1))
 
 
 def _korean(cells: pd.Series, unit: str = "") -> pd.Series:
@@ -165,7 +181,8 @@ def _split(cells: pd.Series) -> pd.DataFrame:
 
 def _value(parts: pd.DataFrame, number: pd.Series, unit: str) -> pd.Series:
     value = _plain(number.astype(object).str.cat(parts["power"].fillna("")))
-    negative = (parts["sign"] == "-") ^ (parts["inner"] == "-") ^ parts["open"].notna()  # (1,234) is a loss
+    behind = (parts["suffix"] == "-") & ~parts["number"].str.contains("[.,]$", na=False)  # 12- of SAP, not 12.-
+    negative = (parts["sign"] == "-") ^ (parts["inner"] == "-") ^ parts["open"].notna() ^ behind  # (1,234) is a loss
     return value.astype(np.float64).where(~negative, -value) * factors(parts["suffix"], unit)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from search_spaces.errors import UserError
 from trainables.base.contract.files.bounded_input import read_file, unpack_gzip
 from trainables.base.tables.reading.encoding import Encoding, find_encoding
-from trainables.base.tables.reading.layout import MAX_NAMED, Layout, find_layout, is_junk, named
+from trainables.base.tables.reading.layout import BLANKS, MAX_NAMED, Layout, find_layout, is_junk, named
 
 GZIP = b"\x1f\x8b"
 PROBED_BYTES = 64 * 1024  # at the beginning, which tell the layout
@@ -156,11 +156,12 @@ def _read_cells(
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
             frame: pd.DataFrame = pd.read_csv(
                 stream,
-                sep=layout.delimiter,
+                sep=r"\s+" if layout.delimiter == BLANKS else layout.delimiter,
                 encoding=encoding.codec,
                 names=list(layout.names),
                 header=None,
                 index_col=False,
+                skipinitialspace=layout.spaced,
                 usecols=columns,
                 dtype=str if as_text else None,
                 keep_default_na=False,

@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from search_spaces.errors import UserError
 
 DELIMITERS = (",", "\t", ";", "|")
+BLANKS = " "  # columns in line, with any number of blanks between them
+MIN_ALIGNED, MIN_COLUMNS = (
+    0.95,
+    3,
+)  # share of the rows with one width, and that width, from which blanks separate columns
 PROBED_ROWS = 200
 MANY_NUMBERS = 0.5  # share of the names that are numbers, dates or cells of the rows, from which a header is data
 REPEATED = 0.02  # share of a column's cells that are like its name, from which the name is a cell
@@ -37,6 +42,7 @@ class Layout:
         start: characters before the first row of cells.
         lines: lines before it.
         nameless: positions of columns that have no name, or one of signs alone.
+        spaced: whether blanks stand between a delimiter and a quoted cell.
         notes: what was repaired, a sentence each.
     """
 
@@ -45,6 +51,7 @@ class Layout:
     start: int
     lines: int
     nameless: tuple[int, ...] = ()
+    spaced: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -104,12 +111,13 @@ def find_layout(head: str, name: str, *, complete: bool, header: bool = True, fe
         names, nameless = [COLUMN.format(i) for i in range(1, len(raw) + 1)], ()
         notes.append(f"The columns are named {names[0]} to {names[-1]}, as the table has no header.")
     before = skipped + (found.end if header else records[at - 1].end if at else 0)
-    return Layout(delimiter, tuple(names), sum(map(len, lines[:before])), before, nameless, tuple(notes))
+    spaced = _is_spaced(lines, delimiter)
+    return Layout(delimiter, tuple(names), sum(map(len, lines[:before])), before, nameless, spaced, tuple(notes))
 
 
 def named(delimiter: str) -> str:
     """Return a delimiter in words."""
-    return {",": "comma", "\t": "tab", ";": "semicolon"}.get(delimiter, delimiter)
+    return {",": "comma", "\t": "tab", ";": "semicolon", BLANKS: "blanks"}.get(delimiter, delimiter)
 
 
 def is_junk(cell: str) -> bool:
@@ -125,6 +133,8 @@ def _delimiter(lines: list[str], name: str, fewest_columns: int) -> str:
         usual = _usual(widths)
         scores[delimiter] = (widths.count(usual) / len(widths) if usual > 1 else 0.0, usual)
     best = max(DELIMITERS, key=lambda delimiter: scores[delimiter])
+    if scores[best][0] == 0 and _is_aligned(_records(lines, BLANKS)):
+        return BLANKS
     if scores[best][0] == 0 and fewest_columns > 1:
         first = next(line for line in lines if line.strip()).strip()
         raise UserError(
@@ -134,10 +144,27 @@ def _delimiter(lines: list[str], name: str, fewest_columns: int) -> str:
     return best
 
 
+def _is_aligned(records: Sequence[_Record]) -> bool:
+    """Return whether rows parted by blanks are a table, mostly of numbers, and not sentences."""
+    widths = [len(record.cells) for record in records]
+    usual = _usual(widths)
+    cells = [cell for record in records[1:] for cell in record.cells]
+    numbers = sum(_is_value(cell) for cell in cells)
+    return usual >= MIN_COLUMNS and widths.count(usual) >= MIN_ALIGNED * len(widths) and numbers > len(cells) / 2
+
+
 def _records(lines: list[str], delimiter: str) -> list[_Record]:
     """Return the rows of cells, blank ones left out."""
-    reader = csv.reader(iter(lines), delimiter=delimiter)
+    if delimiter == BLANKS:
+        lines = [line.strip() for line in lines]
+    reader = csv.reader(iter(lines), delimiter=delimiter, skipinitialspace=_is_spaced(lines, delimiter))
     return list(_read(reader)) or [_Record([""], 1)]
+
+
+def _is_spaced(lines: Sequence[str], delimiter: str) -> bool:
+    """Return whether blanks stand between a delimiter and a quoted cell, as in ``a, "b c"``."""
+    spaced = re.compile(rf"{re.escape(delimiter)} +\"")
+    return delimiter == BLANKS or any(spaced.search(line) is not None for line in lines)
 
 
 def _read(reader: Iterator[list[str]]) -> Iterator[_Record]:
