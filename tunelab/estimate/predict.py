@@ -11,7 +11,7 @@ from pathlib import Path
 from trainables import load_data
 from tunelab.confirmation.cross_validation import needs_folds
 from tunelab.estimate.prediction import Measured, Prediction, make_prediction
-from tunelab.estimate.probe import Probe, evaluation_seconds, usual_length
+from tunelab.estimate.probe import Probe, evaluation_seconds, whole_lengths
 from tunelab.launch.resources import slots, with_gpus
 from tunelab.launch.session import ray_running
 from tunelab.records.spec import OFF, SweepSpec
@@ -37,8 +37,8 @@ def predict(spec: SweepSpec) -> Prediction:
         with tempfile.TemporaryDirectory(prefix="tunelab-probe-") as folder:
             probe = Probe(resolved, splits, resources, capacity, Path(folder))
             probe.run()
-            length = usual_length(resolved, splits, probe)
+            lengths = whole_lengths(resolved, splits, probe)
             evaluation = evaluation_seconds(resolved, splits, probe)
             folded = needs_folds(spec, resolved.task, splits)
-            measured = Measured(capacity, length, startup, evaluation, folded, time.monotonic() - began)
+            measured = Measured(capacity, lengths, startup, evaluation, folded, time.monotonic() - began)
             return make_prediction(resolved, probe, measured)

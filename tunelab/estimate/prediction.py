@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search_spaces import UserError
@@ -74,7 +75,7 @@ class Measured:
 
     Attributes:
         capacity: Trials that fit at once by CPUs and GPUs.
-        length: Epochs of a trial that is not stopped.
+        lengths: Epochs of each probed trial where no other stops it.
         startup_seconds: Starting Ray and loading the data.
         evaluation_seconds: What follows the search, without confirmation and cross-validation.
         folded: True if few validation rows make the sweep compare its leaders by cross-validation.
@@ -82,11 +83,16 @@ class Measured:
     """
 
     capacity: int
-    length: int
+    lengths: Sequence[int]
     startup_seconds: float
     evaluation_seconds: float
     folded: bool
     probe_seconds: float
+
+    @property
+    def length(self) -> int:
+        """The mean of the lengths."""
+        return round(statistics.fmean(self.lengths))
 
 
 def make_prediction(plan: ResolvedSweep, probe: Probe, measured: Measured) -> Prediction:
@@ -102,7 +108,7 @@ def make_prediction(plan: ResolvedSweep, probe: Probe, measured: Measured) -> Pr
     """
     spec, capacity = plan.spec, measured.capacity
     costs = [seconds_per_epoch(trial) for trial in probe.trials]
-    expected = expected_training(spec.trials, measured.length, make_rungs(spec, probe.references), costs)
+    expected = expected_training(spec.trials, measured.lengths, make_rungs(spec, probe.references), costs)
     epochs, seconds, epoch_seconds = expected.epochs, expected.seconds, statistics.fmean(costs)
     first_seconds = statistics.fmean(trial.epochs[0].seconds for trial in probe.trials)
     train = seconds.mean + spec.trials * max(0.0, first_seconds - epoch_seconds)

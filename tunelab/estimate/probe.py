@@ -17,7 +17,7 @@ from tunelab.launch.local import load_torch
 from tunelab.launch.resources import Resources
 from tunelab.launch.retraining import assignment_for, retrain_here
 from tunelab.launch.tuner import run_trials
-from tunelab.records.trial import TrialRecord, ranked
+from tunelab.records.trial import TrialRecord, TrialStatus, ranked
 from tunelab.search.factory import make_compute, make_controller
 from tunelab.search.journal import Journal
 from tunelab.search.limits import SearchLimits, Stop
@@ -28,6 +28,7 @@ PROBE_TRIALS = 8
 PROBE_EPOCHS = 5
 PROBE_SECONDS = 20.0  # after the first report, at most
 WHOLE_SECONDS = 5.0  # at most, for whole runs that show how long trials train
+MIN_WHOLE = 10  # epochs of a trial that this time must hold
 MODEL_SECONDS = 2.5  # logging and registering the winner, the report
 
 
@@ -121,15 +122,26 @@ def seconds_per_epoch(trial: TrialRecord) -> float:
     return (last.seconds - first.seconds) / later if later else first.seconds
 
 
-def usual_length(plan: ResolvedSweep, splits: Splits, probe: Probe) -> int:
-    """Return the epochs of a trial that is not stopped: of the reference and the best, where whole runs are cheap."""
-    max_epochs = plan.spec.max_epochs
-    chosen = [probe.trials[0], probe.best]
-    if max_epochs <= PROBE_EPOCHS or sum(map(seconds_per_epoch, chosen)) * max_epochs > WHOLE_SECONDS:
-        return max_epochs
+def whole_lengths(plan: ResolvedSweep, splits: Splits, probe: Probe) -> list[int]:
+    """Return for each probed trial the epochs after which it ends when no other trial stops it.
+
+    Those that the sweep has are trained whole, the cheapest first, for ``WHOLE_SECONDS`` in all. One that has not ended
+    by then counts with its whole budget of epochs, one that did not begin with the mean of the others.
+    """
+    max_epochs, trials = plan.spec.max_epochs, probe.trials
+    asked = sorted(trials[: plan.spec.trials], key=seconds_per_epoch)
+    chosen = [trial for trial in asked if seconds_per_epoch(trial) * MIN_WHOLE <= WHOLE_SECONDS]
+    if max_epochs <= PROBE_EPOCHS or not chosen:
+        return [max_epochs] * len(trials)
     plans = [assignment_for(replace(t, max_epochs=max_epochs), i, t.seed) for i, t in enumerate(chosen)]
-    runs = retrain_here(plans, plan.task, splits.training)
-    return round(statistics.fmean(len(run.epochs) for run in runs))
+    runs = retrain_here(plans, plan.task, splits.training, seconds=WHOLE_SECONDS)
+    lengths = {
+        trial.number: max_epochs if run.status == TrialStatus.STOPPED else len(run.epochs)
+        for trial, run in zip(chosen, runs, strict=True)
+        if run.epochs
+    }
+    usual = round(statistics.fmean(lengths.values())) if lengths else max_epochs
+    return [lengths.get(trial.number, usual) for trial in trials]
 
 
 def evaluation_seconds(plan: ResolvedSweep, splits: Splits, probe: Probe) -> float:

@@ -46,13 +46,13 @@ class ExpectedTraining:
 
 
 def expected_training(
-    trials: int, length: int, rungs: Rungs, costs: Sequence[float], simulations: int = SIMULATIONS
+    trials: int, lengths: Sequence[int], rungs: Rungs, costs: Sequence[float], simulations: int = SIMULATIONS
 ) -> ExpectedTraining:
     """Estimate what a sweep trains whose trials keep their order at all rungs, from simulations with random orders.
 
     Args:
         trials: Number of trials.
-        length: Epochs of a trial that is not stopped.
+        lengths: Epochs of the first trials where no other stops them. Later trials take as many in turn.
         rungs: Its levels, its reduction factor and the trials that are never stopped; left as they are.
         costs: Seconds of an epoch of the first trials. Later trials cost the same in turn, as families of models take
             turns.
@@ -60,20 +60,20 @@ def expected_training(
     """
     rng = random.Random(0)
     found = [
-        _simulate([rng.random() for _ in range(trials)], length, rungs, costs)
+        _simulate([rng.random() for _ in range(trials)], lengths, rungs, costs)
         for _ in range(max(2, min(simulations, SIMULATED_TRIALS // trials)))
     ]
     epochs, seconds = zip(*found, strict=True)
     return ExpectedTraining(Spread.from_values(epochs), Spread.from_values(seconds))
 
 
-def _simulate(losses: list[float], length: int, like: Rungs, costs: Sequence[float]) -> tuple[float, float]:
+def _simulate(losses: list[float], lengths: Sequence[int], like: Rungs, costs: Sequence[float]) -> tuple[float, float]:
     rungs = Rungs(like.levels, like.reduction_factor, like.protected)
     epochs, seconds = 0, 0.0
     for number, loss in enumerate(losses):
-        ended = length
+        ended = lengths[number % len(lengths)]
         for level in rungs.levels:
-            if level >= length:
+            if level >= ended:
                 break
             rungs.note(number, level, loss)
             if not rungs.should_continue(number, level):

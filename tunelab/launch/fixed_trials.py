@@ -22,6 +22,7 @@ class FixedTrials:
         concurrency: Number of trials at once.
         on_trial_end: Called with the number of trials that have ended.
         last_epoch: Epoch after which a trial ends as STOPPED; the end of its budget when None.
+        seconds: From now, after which the trials that run end as STOPPED and no other begins.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class FixedTrials:
         concurrency: int,
         on_trial_end: Callable[[int], None] = lambda done: None,
         last_epoch: int | None = None,
+        seconds: float = math.inf,
     ) -> None:
         self.records = [
             TrialRecord(a.number, {}, a.config, a.seed, a.max_epochs, TrialStatus.RUNNING) for a in assignments
@@ -41,10 +43,11 @@ class FixedTrials:
         self._concurrency = concurrency
         self._on_trial_end = on_trial_end
         self._last_epoch = math.inf if last_epoch is None else last_epoch
+        self._deadline = time.monotonic() + seconds
 
     def next_assignment(self) -> TrialAssignment | NoTrial:
         """Return the next trial to run, in order."""
-        if not self._waiting:
+        if not self._waiting or self._is_late:
             return NoTrial.WAIT if self._running else NoTrial.DONE
         if len(self._running) >= self._concurrency:
             return NoTrial.WAIT
@@ -61,7 +64,7 @@ class FixedTrials:
         kept = tuple(epoch for epoch in epochs if epoch.epoch <= self._last_epoch)
         self.records[number] = replace(record, epochs=kept, worker=report.worker or record.worker)
         if report.outcome == "running":
-            if not kept or kept[-1].epoch < self._last_epoch:
+            if (not kept or kept[-1].epoch < self._last_epoch) and not self._is_late:
                 return True
             self._end(number, TrialStatus.STOPPED, "")
             return False
@@ -81,6 +84,10 @@ class FixedTrials:
         """Return the running trials without a report for more than ``seconds``."""
         now = time.monotonic()
         return [number for number, last in self._running.items() if now - last > seconds]
+
+    @property
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
 
     @property
     def halted(self) -> bool:

@@ -5,6 +5,7 @@ Everything that is trained outside a search goes through here, with the compute 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from tempfile import TemporaryDirectory
@@ -62,7 +63,11 @@ def retrain_on_ray(
 
 
 def retrain_here(
-    assignments: Sequence[TrialAssignment], task: Task, data: TrainingData, last_epoch: int | None = None
+    assignments: Sequence[TrialAssignment],
+    task: Task,
+    data: TrainingData,
+    last_epoch: int | None = None,
+    seconds: float = math.inf,
 ) -> list[TrialRecord]:
     """Run all assignments in this process, one after another.
 
@@ -71,12 +76,13 @@ def retrain_here(
         task: Task that trains.
         data: Training and validation data.
         last_epoch: Epoch after which training ends; the end of each budget when None.
+        seconds: After which it ends for all, see ``FixedTrials``.
 
     Returns:
         The records, in the order of the assignments.
     """
     load_torch()
-    return _train([replace(one, compute=one.compute.here()) for one in assignments], task, data, last_epoch)
+    return _train([replace(one, compute=one.compute.here()) for one in assignments], task, data, last_epoch, seconds)
 
 
 def repeat_trial(trial: TrialRecord, task: Task, data: TrainingData) -> TrialRecord:
@@ -116,9 +122,14 @@ def train_with_weights(
 
 
 def _train(
-    assignments: Sequence[TrialAssignment], task: Task, data: TrainingData, last_epoch: int | None
+    assignments: Sequence[TrialAssignment],
+    task: Task,
+    data: TrainingData,
+    last_epoch: int | None,
+    seconds: float = math.inf,
 ) -> list[TrialRecord]:
     milestones = () if last_epoch is None else (last_epoch,)
-    source = FixedTrials([replace(one, milestones=milestones) for one in assignments], 1, last_epoch=last_epoch)
+    planned = [replace(one, milestones=milestones) for one in assignments]
+    source = FixedTrials(planned, 1, last_epoch=last_epoch, seconds=seconds)
     run_here(source, task, data)
     return source.records

@@ -37,30 +37,36 @@ def test_a_sweep_whose_probe_diverges_is_predicted(store_uri: str) -> None:
 
 
 def test_expected_epochs_without_stopping_are_all() -> None:
-    found = expected_training(10, 9, Rungs((), 3), [1.0, 3.0])
+    found = expected_training(10, [9], Rungs((), 3), [1.0, 3.0])
     assert found.epochs == Spread(90, 90, 90)
     assert found.seconds == Spread(180, 180, 180)
 
 
 def test_expected_epochs_lie_between_the_first_rung_and_all() -> None:
-    epochs = expected_training(64, 27, Rungs((1, 3, 9), 3), [1.0]).epochs
+    epochs = expected_training(64, [27], Rungs((1, 3, 9), 3), [1.0]).epochs
     assert 64 < epochs.low < epochs.mean < epochs.high < 0.5 * 64 * 27
     assert epochs.mean < 0.35 * 64 * 27
 
 
 def test_expected_epochs_of_a_hundred_thousand_trials_are_known_while_one_waits() -> None:
-    epochs = expected_training(100_000, 27, Rungs((1, 3, 9), 3), [1.0]).epochs
+    epochs = expected_training(100_000, [27], Rungs((1, 3, 9), 3), [1.0]).epochs
     assert epochs.mean == pytest.approx(3 * 100_000, rel=0.05)
 
 
 def test_references_are_trained_to_their_end_at_their_own_cost() -> None:
     costs = [1.0, 1.0, 100.0, 1.0]  # seconds an epoch: one family costs far more
-    alone = expected_training(4, 27, Rungs((1, 3, 9), 3, frozenset(range(4))), costs)
+    alone = expected_training(4, [27], Rungs((1, 3, 9), 3, frozenset(range(4))), costs)
     assert alone.epochs.mean == 4 * 27
     assert alone.seconds.mean == 27 * sum(costs)
-    first_only = expected_training(40, 27, Rungs((1, 3, 9), 3), costs)
-    four = expected_training(40, 27, Rungs((1, 3, 9), 3, frozenset(range(4))), costs)
+    first_only = expected_training(40, [27], Rungs((1, 3, 9), 3), costs)
+    four = expected_training(40, [27], Rungs((1, 3, 9), 3, frozenset(range(4))), costs)
     assert four.seconds.mean > first_only.seconds.mean + 27 * 50
+
+
+def test_trials_that_end_by_themselves_are_no_longer_than_that() -> None:
+    found = expected_training(4, [10, 30], Rungs((1, 3, 9), 3, frozenset(range(4))), [2.0, 1.0])
+    assert found.epochs == Spread(80, 80, 80)
+    assert found.seconds == Spread(100, 100, 100)
 
 
 @pytest.mark.slow
@@ -91,6 +97,14 @@ def test_a_plan_predicts_epochs_time_memory_and_disk(store_uri: str) -> None:
     assert plan.memory_bytes > plan.worker_bytes > 10**8
     assert 10**6 < plan.disk_bytes < 10**8
     assert not Path(store_uri.removeprefix("sqlite:///")).parent.joinpath("sweeps", "probe").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_session", "in_folder")
+def test_a_plan_of_few_trials_knows_when_they_end_by_themselves(store_uri: str) -> None:
+    values = {"task": "wine", "set": {"family": "boosting"}, "trials": 3, "confirm_top": 0, "tracking_uri": store_uri}
+    plan, result = predict(make_spec(values)), run_sweep(make_spec(values))
+    assert plan.epochs == result.epochs < 3 * plan.max_epochs / 2
 
 
 @pytest.mark.usefixtures("ray_session", "in_folder")
