@@ -1,13 +1,13 @@
-"""Permutation importance of a model's raw columns: what shuffling a column costs, with scikit-learn."""
+"""Permutation importance of a model's raw columns: what shuffling a column costs, as scikit-learn measures it."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.inspection import permutation_importance
 
 from trainables import RawSplit, Task
 from trainables.base.kinds.kind import RowKind
@@ -20,13 +20,7 @@ REPEATS, REPEATS_OF_LARGE = 10, 5  # by the table alone: on a busy machine a fig
 LARGE_CELLS = 10_000  # of the sample
 BUDGET = 3.0  # seconds; rows are cut when several times as much would be needed
 MIN_ROWS = 200
-
-
-class _Model:
-    """A predictor where scikit-learn expects an estimator."""
-
-    def fit(self, x: Any, y: Any) -> None:
-        raise NotImplementedError("a trained model is only scored here")
+SEED = 209_652_396  # which scikit-learn's permutation_importance draws from its random_state=0
 
 
 def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float = BUDGET) -> Importance | None:
@@ -48,13 +42,14 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
     loss = score if sign < 0 else f"1 − {score}"
     unread = [name for name in task.unread if name in split.inputs.columns]
 
-    def scored(_: Any, x: pd.DataFrame, y: np.ndarray) -> float:
-        return sign * task.scores(predictor, RawSplit(x.join(kept), y))[score]
+    def scored(frames: Sequence[pd.DataFrame]) -> list[float]:
+        parts = [RawSplit(frame.join(kept), sample.targets) for frame in frames]
+        return [sign * scores[score] for scores in _scores(task, predictor, parts)]
 
     sample, kept = _sample(split, ROWS, unread)
-    scored(None, sample.inputs, sample.targets)  # the first call also pays for warming up
+    scored([sample.inputs])  # the first call also pays for warming up
     began = time.perf_counter()
-    whole = scored(None, sample.inputs, sample.targets)
+    (whole,) = scored([sample.inputs])
     seconds = (time.perf_counter() - began) * len(sample.inputs.columns)
     repeats = REPEATS if sample.inputs.size <= LARGE_CELLS else REPEATS_OF_LARGE
     if seconds * repeats > 3 * budget:
@@ -63,16 +58,36 @@ def column_importance(task: Task, predictor: Any, split: RawSplit, budget: float
         if expected > 3 * budget:
             note = f"not measured: {repeats} repeats on {MIN_ROWS} rows would take about {expected:.0f} s"
             return Importance(score, loss, 0, 0, (), note)
-    found = permutation_importance(
-        _Model(), sample.inputs, sample.targets, scoring=scored, n_repeats=repeats, random_state=0
-    )
-    figures = zip(sample.inputs.columns, found["importances_mean"], found["importances_std"], strict=True)
-    columns = [
-        ColumnImportance(str(name), without_rounding(float(mean), whole), without_rounding(float(std), whole))
-        for name, mean, std in figures
-    ]
+    (whole,) = scored([sample.inputs])  # of the rows that are left
+    columns = []
+    for name in sample.inputs.columns:
+        lost = whole - np.array(scored(_shuffled(sample.inputs, name, repeats)))
+        mean, std = float(lost.mean()), float(lost.std())
+        columns.append(ColumnImportance(str(name), without_rounding(mean, whole), without_rounding(std, whole)))
     columns.sort(key=lambda column: -column.mean)
     return Importance(score, loss, len(sample.targets), repeats, tuple(columns))
+
+
+def _shuffled(frame: pd.DataFrame, name: Any, repeats: int) -> list[pd.DataFrame]:
+    """Return copies of a table with one column shuffled, each from the one before, as scikit-learn's function does."""
+    draw, order, column = np.random.RandomState(SEED), np.arange(len(frame)), frame[name]
+    copies = []
+    for _ in range(repeats):
+        draw.shuffle(order)
+        copy = frame.copy(deep=False)
+        copy[name] = column = column.iloc[order].set_axis(frame.index)
+        copies.append(copy)
+    return copies
+
+
+def _scores(task: Task, predictor: Any, parts: Sequence[RawSplit]) -> list[dict[str, float]]:
+    """Return the scores of each part, with one call of the predictor where a task scores its outputs row by row."""
+    if type(task).scores is not Task.scores or not hasattr(predictor, "outputs"):
+        return [task.scores(predictor, part) for part in parts]
+    outputs = predictor.outputs(pd.concat([part.inputs for part in parts], ignore_index=True))
+    facts = getattr(predictor, "facts", {})
+    each = np.split(np.asarray(outputs), len(parts))
+    return [task.output_scores(own, part, facts) for own, part in zip(each, parts, strict=True)]
 
 
 def _has_columns(task: Task, split: RawSplit) -> bool:
