@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from search_spaces.distributions import widened
@@ -21,6 +22,8 @@ if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are
 Config = dict[str, object]
 
 PROBES = 256  # random draws that find the conditional branches of a define-by-run space
+KEPT_SPACES = 32  # of the last functions that were drawn from: tasks make their spaces of the same ones again and again
+Met = tuple[dict[str, "BaseDistribution"], dict[str, dict[ParamValue, Any]]]  # distributions, and choices by their text
 
 
 @dataclass(frozen=True)
@@ -109,23 +112,9 @@ class SearchSpace:
         return self._met[1]
 
     @cached_property
-    def _met(self) -> tuple[dict[str, BaseDistribution], dict[str, dict[ParamValue, Any]]]:
+    def _met(self) -> Met:
         """What random draws meet: once a space, since they take a tenth of a second."""
-        import optuna
-
-        found: dict[str, BaseDistribution] = {}
-        choices: dict[str, dict[ParamValue, Any]] = {}
-        sampler = optuna.samplers.RandomSampler(seed=0)
-        with quiet_optuna(), warnings.catch_warnings():
-            warnings.filterwarnings("error", r"Inconsistent\s")  # one name with two ranges
-            for _ in range(PROBES):
-                trial = optuna.create_study(sampler=sampler).ask()  # one study would allow no range that depends
-                drawing = PlainTrial(trial)
-                self._draw(drawing)
-                choices |= drawing.choices
-                for name, distribution in trial.distributions.items():
-                    found[name] = widened(name, found[name], distribution) if name in found else distribution
-        return dict(sorted(found.items())), {name: _storable(known) for name, known in choices.items()}
+        return _met_by_function(self.suggest) if isinstance(self.suggest, FunctionType) else _met_by(self)
 
     def unstable(self) -> str | None:
         """Return the name of a value that differs between two draws of the same parameters; None if none does."""
@@ -160,6 +149,31 @@ class SearchSpace:
             if isinstance(domain, CategoricalDistribution) and self._choices.get(name):
                 description["values"] = [self._choices[name].get(choice, choice) for choice in domain.choices]
         return found
+
+
+def _met_by(space: SearchSpace) -> Met:
+    """Draw at random, and return what is met."""
+    import optuna
+
+    found: dict[str, BaseDistribution] = {}
+    choices: dict[str, dict[ParamValue, Any]] = {}
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    with quiet_optuna(), warnings.catch_warnings():
+        warnings.filterwarnings("error", r"Inconsistent\s")  # one name with two ranges
+        for _ in range(PROBES):
+            trial = optuna.create_study(sampler=sampler).ask()  # one study would allow no range that depends
+            drawing = PlainTrial(trial)
+            space._draw(drawing)
+            choices |= drawing.choices
+            for name, distribution in trial.distributions.items():
+                found[name] = widened(name, found[name], distribution) if name in found else distribution
+    return dict(sorted(found.items())), {name: _storable(known) for name, known in choices.items()}
+
+
+@lru_cache(KEPT_SPACES)
+def _met_by_function(suggest: Callable[[optuna.trial.BaseTrial], Config]) -> Met:
+    """Return what is met by a function, which is the same whenever it draws."""
+    return _met_by(SearchSpace("", suggest))
 
 
 def _storable(choices: Mapping[ParamValue, Any]) -> dict[ParamValue, Any]:
