@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import Parameter
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -105,14 +106,15 @@ def options_of_tasks(arguments: Sequence[str]) -> dict[str, Sequence[TaskOption]
 
 def named_task(arguments: Sequence[str]) -> str | None:
     """Return the first word that is a task, by name or as a Python file; None when no word is."""
-    known = task_names()
-    previous = ""
-    for word in arguments:
-        behind_option = previous in ("--space", "--name", "--warm-start")
-        if not behind_option and not word.startswith("-") and (word in known or PythonFile.parse(word) is not None):
-            return word
-        previous = word
-    return None
+    words = [
+        word
+        for previous, word in pairwise(["", *arguments])
+        if previous not in ("--space", "--name", "--warm-start") and not word.startswith("-")
+    ]
+    known = set(shipped_tasks())
+    if words and words[0] not in known:  # as it mostly is: only others look through all installed packages
+        known = task_names()
+    return next((word for word in words if word in known or PythonFile.parse(word) is not None), None)
 
 
 def given_options(task: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
