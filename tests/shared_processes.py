@@ -19,6 +19,8 @@ from tunelab.launch.ray_import import import_ray
 from tunelab.launch.ray_internals.forks import fork_server
 from tunelab.launch.ray_internals.patches import PRELOADED, WORKER_VARIABLES
 
+NONE_AT_ONCE = "--num_prestart_python_workers=0"  # of a raylet, which would start some before the server can fork
+
 
 @contextmanager
 def forked_ray() -> Iterator[None]:
@@ -99,14 +101,14 @@ def shared_figures() -> Iterator[None]:
 
 @contextmanager
 def _workers_from(forks: Any) -> Iterator[None]:
-    """Let the raylet that starts inside the block ask a fork server for its workers."""
+    """Let the raylet that starts inside the block ask a fork server for its workers, each when it is needed."""
     from ray._private import services
 
     os.environ.setdefault("RAY_preload_python_modules", PRELOADED)  # actors may then run in workers that have started
     start_process: Any = services.start_ray_process
 
     def start(command: list[str], kind: str, *arguments: Any, **options: Any) -> Any:
-        asked = forks.in_raylet(command) if kind == "raylet" else command
+        asked = [*forks.in_raylet(command), NONE_AT_ONCE] if kind == "raylet" else command
         started = start_process(asked, kind, *arguments, **options)
         if kind == "raylet":
             forks.expect_workers({**os.environ, **WORKER_VARIABLES, "RAY_RAYLET_PID": str(started.process.pid)})

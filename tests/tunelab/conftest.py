@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.shared_processes import SharedFigureProcess
 from tests.toys import TOY
+from tunelab.figures.worker import FigureProcess
 from tunelab.records.result import SweepResult
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
@@ -21,6 +23,14 @@ class Shelf:
 
     uri: str
     results: dict[str, SweepResult]
+
+
+@pytest.fixture(scope="session")
+def figure_process() -> Iterator[FigureProcess]:
+    """One process that draws for all tests that need no figures of their own."""
+    shared = SharedFigureProcess()
+    yield shared
+    shared.end()
 
 
 @pytest.fixture(scope="session")

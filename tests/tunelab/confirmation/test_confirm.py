@@ -222,13 +222,13 @@ def stopped_winner(searched: SweepResult) -> SweepResult:
 
 
 def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
-    stopped_winner: SweepResult, tmp_path: Path
+    stopped_winner: SweepResult, tmp_path: Path, figure_process: FigureProcess
 ) -> None:
     task = get_task("wine")
     steps: list[str] = []
     weights = LeadingWeights(str(tmp_path), 5)
     found = evaluate(
-        stopped_winner, task, task.load(), weights, NullStore(), FigureProcess(), steps.append, lambda moment: None
+        stopped_winner, task, task.load(), weights, NullStore(), figure_process, steps.append, lambda moment: None
     )
     winner, best, confirmation = choose_winner(stopped_winner), found.best, stopped_winner.confirmation
     assert confirmation is not None
@@ -242,7 +242,7 @@ def test_the_model_of_a_winner_that_was_stopped_comes_from_its_whole_run(
 
     unconfirmed = replace(stopped_winner, confirmation=None)
     best = evaluate(
-        unconfirmed, task, task.load(), weights, NullStore(), FigureProcess(), steps.append, lambda moment: None
+        unconfirmed, task, task.load(), weights, NullStore(), figure_process, steps.append, lambda moment: None
     ).best
     assert best is not None
     assert best.seed is None

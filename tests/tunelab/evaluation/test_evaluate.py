@@ -21,7 +21,7 @@ from tunelab.records.tracking_store import NullStore
 
 
 def test_a_reference_trained_for_the_table_computes_as_the_trials_did(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure_process: FigureProcess
 ) -> None:
     task = get_task("wine")
     splits = task.load()
@@ -43,9 +43,7 @@ def test_a_reference_trained_for_the_table_computes_as_the_trials_did(
     monkeypatch.setattr(task, "fit", noting)
     weights = LeadingWeights(str(tmp_path), 1)
     threads = torch.get_num_threads()
-    found = evaluate(
-        result, task, splits, weights, NullStore(), FigureProcess(), lambda line: None, lambda moment: None
-    )
+    found = evaluate(result, task, splits, weights, NullStore(), figure_process, lambda line: None, lambda moment: None)
     assert settings == [(2, True, "cpu")]
     assert torch.get_num_threads() == threads
     row = next(model for model in found.baselines if model.name == "reference")
