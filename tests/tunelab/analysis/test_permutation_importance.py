@@ -32,7 +32,8 @@ class Sum:
 def test_it_is_scikit_learns_with_a_call_of_the_model_for_each_column() -> None:
     task = get_task("auto_mpg")
     splits = task.load()
-    model, rows = Sum(splits.training.facts), splits.validation
+    model: Any = Sum(splits.training.facts)
+    rows = splits.validation
 
     def score(_: Any, x: pd.DataFrame, y: np.ndarray) -> float:
         return -task.scores(model, RawSplit(x, y))["rmse"]
