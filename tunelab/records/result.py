@@ -162,8 +162,11 @@ class SweepResult:
 
     def to_bytes(self) -> bytes:
         """Return the whole result as compressed JSON; the same result gives the same bytes."""
-        values = {f.name: _stored(getattr(self, f.name)) for f in fields(self)}
-        return gzip.compress(json.dumps({"format": FORMAT, **values}, ensure_ascii=False).encode(), mtime=0)
+        return gzip.compress(self._text().encode(), mtime=0)
+
+    def as_stored(self) -> SweepResult:
+        """Return the result as the store gives it back, with names in the order of the store."""
+        return self._read(json.loads(self._text(), parse_constant=_constant))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> SweepResult:
@@ -176,16 +179,24 @@ class SweepResult:
             values = json.loads(unpack_gzip(content, "result", MAX_BYTES), parse_constant=_constant)
             found = values.pop("format", 1)
             if found == FORMAT:
-                values["trials"] = [TrialRecord.from_json(_typed(trial)) for trial in values["trials"]]
-                values["best"], values["space"] = values["best"] and _typed(values["best"]), unpack(values["space"])
-                values.setdefault("front", None)  # results of before have none
-                return _reader().validate_python({f.name: values[f.name] for f in fields(cls)})
+                return cls._read(values)
         except DAMAGE as error:
             raise UserError(f"The stored result of this sweep is damaged ({describe_error(error)}).") from error
         raise UserError(
             f"The stored result of this sweep has format {found!r}, and this version of tunelab reads format {FORMAT}: "
             "use the version that wrote it, or run the sweep again."
         )
+
+    def _text(self) -> str:
+        values = {f.name: _stored(getattr(self, f.name)) for f in fields(self)}
+        return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)
+
+    @classmethod
+    def _read(cls, values: dict[str, Any]) -> SweepResult:
+        values["trials"] = [TrialRecord.from_json(_typed(trial)) for trial in values["trials"]]
+        values["best"], values["space"] = values["best"] and _typed(values["best"]), unpack(values["space"])
+        values.setdefault("front", None)  # results of before have none
+        return _reader().validate_python({f.name: values[f.name] for f in fields(cls)})
 
 
 _OF_SPACE = ("params", "config")  # what a user's space gave: tuples and dicts with other keys than text

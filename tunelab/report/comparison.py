@@ -72,7 +72,7 @@ def compare(results: Sequence[SweepResult]) -> Comparison:
     Raises:
         UserError: fewer than two different sweeps, or one without trials.
     """
-    results = [SweepResult.from_bytes(r.to_bytes()) for r in results]  # names in the order of the store
+    results = [r.as_stored() for r in results]  # names in the order of the store
     different = {r.parent_run_id or (r.task, r.name) for r in results}
     if len(different) < 2 or len(different) < len(results):
         raise UserError(f"Comparing takes two or more different sweeps, got {', '.join(r.name for r in results)}.")

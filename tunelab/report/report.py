@@ -58,7 +58,7 @@ def make_document(result: SweepResult, *, now: float | None = None) -> Document:
     """
     if not result.trials:
         raise UserError(f"Sweep '{result.name}' has no trials yet: there is nothing to report on.")
-    result = SweepResult.from_bytes(result.to_bytes())  # names in the order of the store, live or loaded
+    result = result.as_stored()  # names in the order of the store, live or loaded
     importance = parameter_importance(result)
     sections: list[Section | None] = [
         verdict_section(result),

@@ -205,21 +205,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         assert (folder / name).read_bytes() == (finished / name).read_bytes()
 
 
-def test_a_changed_sample_is_found(copied: Path) -> None:
+def test_changes_of_samples_and_figures_are_found_with_what_else_is_different_now(copied: Path) -> None:
     lines = (copied / "samples.jsonl").read_text("utf-8").splitlines()
-    sample = json.loads(lines[5])
-    lines[5] = json.dumps({**sample, "text": "고친 글"}, ensure_ascii=False)
-    (copied / "samples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    result = CliRunner().invoke(app, ["verify", str(copied)])
-    assert result.exit_code == 1
-    assert "samples.jsonl was changed" in result.output
-    assert "고친 글" in result.output
-
-
-def test_a_changed_probability_is_found_with_what_else_is_different_now(copied: Path) -> None:
-    lines = (copied / "samples.jsonl").read_text("utf-8").splitlines()
-    sample = json.loads(lines[5])
-    lines[5] = json.dumps({**sample, "log_probability": sample["log_probability"] - 1}, ensure_ascii=False)
+    first, second = map(json.loads, lines[5:7])
+    lines[5] = json.dumps({**first, "text": "고친 글"}, ensure_ascii=False)
+    lines[6] = json.dumps({**second, "log_probability": second["log_probability"] - 1}, ensure_ascii=False)
     (copied / "samples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     table = (copied / "results.csv").read_text("utf-8")
     human = next(line for line in table.splitlines() if line.startswith("human text"))
@@ -227,7 +217,11 @@ def test_a_changed_probability_is_found_with_what_else_is_different_now(copied: 
     lock = read_lock(copied)
     lock["provenance"]["versions"]["torch"] = "1.0"
     (copied / "benchmark.lock.json").write_text(json.dumps(lock), encoding="utf-8")
-    found = "\n".join(verify(copied))
+    result = CliRunner().invoke(app, ["verify", str(copied)])
+    found = result.output
+    assert result.exit_code == 1
+    assert "samples.jsonl was changed" in found
+    assert "고친 글" in found
     assert "log-probability" in found
     assert "human text, " in found
     assert "version of torch: 1.0 then" in found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,9 @@ RAY_PARTS = ("gcs_server", "raylet", "fork_server")
 
 
 @pytest.fixture
-def kernel(tmp_path: Path) -> Iterator[Kernel]:
+def kernel(tmp_path: Path, make_store_uri: Callable[[Path], str]) -> Iterator[Kernel]:
+    """A kernel in a folder whose store has its tables: to make these takes seconds."""
+    make_store_uri(tmp_path / "mlruns")
     without = ("RAY_ADDRESS", "MLFLOW_TRACKING_URI")
     environment = {name: value for name, value in os.environ.items() if name not in without}
     with started_kernel(tmp_path, environment) as started:

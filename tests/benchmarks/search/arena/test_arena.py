@@ -168,14 +168,15 @@ def test_budgets_ranks_and_report_agree(
 
 def test_verify_simulates_again(finished: tuple[Path, ArenaSpec, ArenaResults]) -> None:
     folder, _, _ = finished
-    assert verify(folder) == []
     original = (folder / RESULTS).read_text()
     content = json.loads(original)
     content["searches"][1]["steps"][-1][2] += 1e-9
     (folder / RESULTS).write_text(json.dumps(content))
-    differences = verify(folder)
+    of_file, of_search, *others = verify(folder)
     (folder / RESULTS).write_text(original)
-    assert any("taskset/tiny, random+asha, 1 workers, repetition 0: regret" in d for d in differences)
+    assert "its sha256 is not the lock's" in of_file
+    assert "taskset/tiny, random+asha, 1 workers, repetition 0: regret" in of_search
+    assert all(text.startswith("machine's ") for text in others)  # what is said where anything differs
 
 
 def test_an_interrupted_benchmark_continues(finished: tuple[Path, ArenaSpec, ArenaResults], tmp_path: Path) -> None:

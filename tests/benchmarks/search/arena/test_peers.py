@@ -25,6 +25,8 @@ PEERS_TO_RUN = [
     pytest.param(name, marks=pytest.mark.skipif(package in MISSING, reason=f"{package} is not installed"))
     for name, (_, package) in PEERS.items()
 ]
+FULL_TRAININGS = 6
+BUDGET = FULL_TRAININGS * EPOCHS
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> CurveTask:
 
 
 def simulated(name: str, task: CurveTask, workers: int) -> ArenaTrace:
-    simulation = Simulation(task, make_searcher(name, task, 7), workers, 8 * EPOCHS)
+    simulation = Simulation(task, make_searcher(name, task, 7), workers, BUDGET)
     simulation.run()
     return simulation.trace(name, 0)
 
@@ -45,9 +47,9 @@ def simulated(name: str, task: CurveTask, workers: int) -> ArenaTrace:
 def test_peers_search_the_same_way_again(name: str, task: CurveTask) -> None:
     first, second = (simulated(name, task, 3) for _ in range(2))
     assert first.steps == second.steps
-    assert (first.epochs, first.trials) == (8 * EPOCHS, second.trials)
-    assert first.trials > 8  # stopping makes room for more
-    assert first.regrets(8 * EPOCHS)[0] < 0.5
+    assert (first.epochs, first.trials) == (BUDGET, second.trials)
+    assert first.trials > FULL_TRAININGS  # stopping makes room for more
+    assert first.regrets(BUDGET)[0] < 0.5
 
 
 class Halving:

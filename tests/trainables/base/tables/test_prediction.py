@@ -77,7 +77,7 @@ def test_an_unseen_category_is_none_of_the_known_ones() -> None:
 
 
 def test_rare_values_of_a_wide_column_share_an_indicator_with_unseen_ones() -> None:
-    rows = 500_000
+    rows = 200_000
     values = np.where(np.arange(rows) < 200, [f"rare {i}" for i in range(200)] * (rows // 200), np.arange(rows) % 40)
     train = pd.DataFrame({"dong": values.astype(str)})
     preprocessing = TablePreprocessing.fit(train, Columns((), ("dong",)))
