@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # optuna loads when a space is drawn from, not when tasks are
 Config = dict[str, object]
 
 PROBES = 256  # random draws that find the conditional branches of a define-by-run space
-KEPT_SPACES = 32  # of the last functions that were drawn from: tasks make their spaces of the same ones again and again
 Met = tuple[dict[str, "BaseDistribution"], dict[str, dict[ParamValue, Any]]]  # distributions, and choices by their text
 
 
@@ -114,7 +113,7 @@ class SearchSpace:
     @cached_property
     def _met(self) -> Met:
         """What random draws meet: once a space, since they take a tenth of a second."""
-        return _met_by_function(self.suggest) if isinstance(self.suggest, FunctionType) else _met_by(self)
+        return _met_by_shipped(self.suggest) if _is_shipped(self.suggest) else _met_by(self)
 
     def unstable(self) -> str | None:
         """Return the name of a value that differs between two draws of the same parameters; None if none does."""
@@ -170,9 +169,15 @@ def _met_by(space: SearchSpace) -> Met:
     return dict(sorted(found.items())), {name: _storable(known) for name, known in choices.items()}
 
 
-@lru_cache(KEPT_SPACES)
-def _met_by_function(suggest: Callable[[optuna.trial.BaseTrial], Config]) -> Met:
-    """Return what is met by a function, which is the same whenever it draws."""
+def _is_shipped(suggest: Callable[[optuna.trial.BaseTrial], Config]) -> bool:
+    """Return whether this is a function of this package that has no variables but its argument."""
+    is_plain = isinstance(suggest, FunctionType) and suggest.__closure__ is None
+    return is_plain and suggest.__module__.startswith(f"{__package__}.")
+
+
+@cache
+def _met_by_shipped(suggest: Callable[[optuna.trial.BaseTrial], Config]) -> Met:
+    """Return what is met by a function of this package, which is the same at any time; others may read variables."""
     return _met_by(SearchSpace("", suggest))
 
 

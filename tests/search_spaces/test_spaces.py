@@ -21,6 +21,9 @@ from search_spaces.values import pack, unpack
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
+HIGHEST = 8  # of a space below
+
+
 def drawn(space: SearchSpace, trials: int = 40) -> optuna.Study:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
 
@@ -43,6 +46,19 @@ def test_a_space_serves_a_bare_study(name: str) -> None:
         assert space.config(trial.params) == config
         assert {key: known[key] for key in trial.distributions} == trial.distributions
     assert space.describe() == json.loads(json.dumps(space.describe()))
+
+
+def test_a_function_is_drawn_from_again_for_another_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook, where a cell changes a bound and the next one searches again."""
+    bounds = [1]
+
+    def space(trial: optuna.trial.BaseTrial) -> dict[str, object]:
+        return {"width": trial.suggest_int("width", 1, HIGHEST * bounds[0])}
+
+    for factor, highest in ((1, 8), (2, 8), (2, 16)):
+        bounds[0] = factor
+        monkeypatch.setitem(globals(), "HIGHEST", highest)
+        assert as_space(space, "space").distributions() == {"width": IntDistribution(1, factor * highest)}
 
 
 def test_parameters_of_a_branch_are_drawn_in_it_alone() -> None:
