@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.utils import requirements_utils
 from sklearn.linear_model import LinearRegression
 
 from tunelab import load_result
@@ -104,3 +106,16 @@ def test_a_folder_that_mlflow_is_set_to_is_left_to_its_user(
     assert default_tracking_uri() == ours
     assert (f"MLflow is set to the folder '{uri}'" in folder_note(ours)) == (uri != "")
     assert folder_note("sqlite:///named.db") == ""
+
+
+def test_mlflow_does_not_look_through_all_packages_for_a_model_of_ours(
+    store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlflow.utils.requirements_utils._MODULES_TO_PACKAGES", None)
+    monkeypatch.setattr("importlib_metadata.packages_distributions", lambda: pytest.fail("all were looked through"))
+    model = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
+    with fluent(store_uri), mlflow.start_run():
+        mlflow.sklearn.log_model(
+            model, name="m", serialization_format="skops", pip_requirements=[f"scikit-learn=={version('scikit-learn')}"]
+        )
+    assert requirements_utils._MODULES_TO_PACKAGES is None  # its user's flavours find it as they left it
