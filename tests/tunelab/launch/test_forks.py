@@ -8,7 +8,8 @@ import resource
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from tests.drivers import wait_until
 from tests.kernels import descendants
-from tunelab.launch.ray_internals.forks import CLIENT, ForkServer, fork_server, new_server
+from tunelab.launch.ray_internals.forks import CLIENT, ForkServer, new_server
 from tunelab.launch.ray_internals.parts import FORKS_SWITCH, PATCHES_SWITCH
 from tunelab.records.spec import SweepSpec
 from tunelab.run import run_sweep
@@ -67,21 +68,49 @@ def look():
 """
 
 
-def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_must(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen, task = tmp_path / "seen", tmp_path / "watched.py"
-    task.write_text(WATCHED_TASK.format(seen=str(seen), mark=str(tmp_path / "mark")))
-    for switch in (FORKS_SWITCH, PATCHES_SWITCH):  # whatever the tests run with
-        monkeypatch.setenv(switch, "1")
-    monkeypatch.chdir(tmp_path)
+@dataclass(frozen=True)
+class Watched:
+    """A fork server, and what it was like in the workers of a sweep that had it."""
+
+    server: ForkServer
+    workers: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A sweep whose workers are forks. The variables of Ray that these had are set from then on: others get none."""
+    folder = tmp_path_factory.mktemp("watched")
+    seen, task = folder / "seen", folder / "watched.py"
+    task.write_text(WATCHED_TASK.format(seen=str(seen), mark=str(folder / "mark")))
     spec = SweepSpec(
         task=str(task), trials=12, max_epochs=3, concurrency=2, scheduler="none", tracking_uri="off", confirm_top=0
     )
-    with fork_server():
-        result = run_sweep(spec)
-    assert result.error == ""
-    found = [json.loads(line) for line in seen.read_text().splitlines()]
+    variables: dict[str, str] = {}
+    expect = ForkServer.expect_workers
+
+    def noted(server: ForkServer, given: Mapping[str, str]) -> None:
+        variables.update({name: value for name, value in given.items() if name.startswith("RAY_")})
+        expect(server, given)
+
+    with pytest.MonkeyPatch.context() as patch, new_server() as server:
+        for switch in (FORKS_SWITCH, PATCHES_SWITCH):  # whatever the tests run with
+            patch.setenv(switch, "1")
+        patch.chdir(folder)
+        patch.setattr("tunelab.launch.ray_internals.forks._running", server)
+        patch.setattr(ForkServer, "expect_workers", noted)
+        assert run_sweep(spec).error == ""
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield Watched(server, [json.loads(line) for line in seen.read_text().splitlines()])
+
+
+@pytest.fixture
+def forks(watched: Watched) -> ForkServer:
+    return watched.server
+
+
+def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_must(watched: Watched) -> None:
+    found = watched.workers
     by_worker = {worker["pid"]: worker for worker in found}
     assert len(found) == 13, "12 trials and the lost one"
     assert len(by_worker) == 3, "two, and one for the lost one"
@@ -90,12 +119,6 @@ def test_workers_are_forks_also_after_one_was_lost_and_differ_where_processes_mu
     assert {worker["oom_score_adj"] for worker in found} == {1000}, "as Ray sets it: workers go first, not the sweep"
     assert len({worker["id"] for worker in found}) == 13
     assert max(worker["private_mb"] for worker in found) < 150, "what is loaded is shared; 370 MB by itself"
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    with new_server() as server:
-        yield server
 
 
 def environment(**changes: str) -> dict[str, str]:

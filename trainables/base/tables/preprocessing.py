@@ -6,7 +6,7 @@ import io
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardSc
 from search_spaces.errors import UserError
 from trainables.base.contract.files.bounded_input import check_archive
 from trainables.base.contract.files.damage import read_object, reading
-from trainables.base.tables.cells.dates import days_since_1970, infer_date_order
+from trainables.base.tables.cells.dates import days_since_1970
 from trainables.base.tables.columns.selection import Columns
 from trainables.base.tables.columns.text_features import clean_text, fit_text, text_features
 from trainables.base.tables.reading.layout import unique_names
@@ -69,7 +69,7 @@ class TablePreprocessing:
         Raises:
             UserError: a date column without dates.
         """
-        columns = replace(columns, formats={**_orders(frame, columns), **columns.formats})
+        columns = columns.with_orders(frame)
         scaler = (
             StandardScaler()
             if numeric == "standard"
@@ -123,9 +123,10 @@ class TablePreprocessing:
         blocks: list[np.ndarray] = []
         if self._transformer is not None:
             with warnings.catch_warnings():
-                # a category that training never saw has no indicator by intent
-                warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
-                blocks.append(self._transformer.transform(_plain(frame, self.columns)).astype(np.float32, copy=False))
+                # a category that training never saw has no indicator by intent; names would cost as much as the rest
+                for message in ("Found unknown categories", "X does not have valid feature names"):
+                    warnings.filterwarnings("ignore", message=message, category=UserWarning)
+                blocks += self._fitted_blocks(frame)
         blocks += [text_features(pipeline, clean_text(frame[name])) for name, pipeline in self._texts.items()]
         matrix = np.ascontiguousarray(np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0])
         if clip:
@@ -215,6 +216,14 @@ class TablePreprocessing:
         content: bytes = skops.io.dumps({"columns": self._transformer, "texts": self._texts})
         return content
 
+    def _fitted_blocks(self, frame: pd.DataFrame) -> Iterator[np.ndarray]:
+        """Yield what the transformer gives for numbers and dates, then for categories: (n, features) float32 each."""
+        numbers = [column.to_numpy(np.float64) for column in _plain_numbers(frame, self.columns)]
+        categories = [self.columns.categories(frame[name]).to_numpy(object) for name in self.columns.categorical]
+        for name, values in (("numeric", numbers), ("categorical", categories)):
+            if values:
+                yield self._part(name).transform(np.column_stack(values)).astype(np.float32, copy=False)
+
     def _part(self, name: str) -> Any:
         assert self._transformer is not None
         return self._transformer.named_transformers_[name]
@@ -285,16 +294,3 @@ def _plain_numbers(frame: pd.DataFrame, columns: Columns) -> Iterator[pd.Series]
         for part in DATE_PARTS[:-1]:
             yield getattr(moment.dt, part).astype(np.float64)
         yield days_since_1970(moment)
-
-
-def _orders(frame: pd.DataFrame, columns: Columns) -> dict[str, str]:
-    """Return the order of each date column of text that ``columns`` gives none for."""
-    orders = {}
-    for name in columns.dates:
-        if name in columns.formats or pd.api.types.is_datetime64_any_dtype(frame[name]):
-            continue
-        found = infer_date_order(frame[name])
-        if found is None:
-            raise UserError(f"The column '{name}' holds no dates that can be read. Write them as 2024-12-31.")
-        orders[name] = found.name
-    return orders

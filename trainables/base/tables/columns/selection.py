@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from trainables.base.tables.cells.dates import YEAR_FIRST, days_since_1970, read_dates
+from search_spaces.errors import UserError
+from trainables.base.tables.cells.dates import YEAR_FIRST, days_since_1970, infer_date_order, read_dates
 from trainables.base.tables.cells.missing import drop_codes
 from trainables.base.tables.cells.numbers import PLAIN, read_numbers
 
@@ -58,6 +59,22 @@ class Columns:
         """Return a categorical column as text (n,), empty where a cell is missing."""
         text = category_text(column)
         return text.mask(text.isin(self.missing.get(str(column.name), ())), "")
+
+    def with_orders(self, frame: pd.DataFrame) -> Columns:
+        """Return the same with the order of each date column of text that none is given for, from its cells.
+
+        Raises:
+            UserError: a date column without dates.
+        """
+        orders = {}
+        for name in self.dates:
+            if name in self.formats or pd.api.types.is_datetime64_any_dtype(frame[name]):
+                continue
+            found = infer_date_order(frame[name])
+            if found is None:
+                raise UserError(f"The column '{name}' holds no dates that can be read. Write them as 2024-12-31.")
+            orders[name] = found.name
+        return replace(self, formats={**orders, **self.formats})
 
     def without(self, names: Collection[str]) -> Columns:
         """Return the same without some columns."""
