@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -99,21 +100,26 @@ def test_diagrams_of_the_architecture_are_pictures(pages: dict[Path, Page]) -> N
     assert len(pictures) == source.count("```mermaid"), "draw the changed diagrams again: CONTRIBUTING.md says how"
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as opened:
+        yield opened
+
+
 @needs_chromium
 @pytest.mark.usefixtures("pages")
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_the_search_finds_the_page_for_each_question(language: str) -> None:
+def test_the_search_finds_the_page_for_each_question(language: str, browser: Browser) -> None:
     folder = HTML if language == "en" else HTML / "ko"
     wrong = {}
-    with Browser() as browser:
-        browser.open((folder / "search.html").as_uri())  # from disk, as a user without a server opens it
-        browser.wait_until("typeof Search !== 'undefined' && Search.hasIndex()")
-        for english, (korean, expected) in QUESTIONS.items():
-            query = json.dumps(english if language == "en" else korean)
-            results = browser.evaluate(f"Search._performSearch(...Search._parseQuery({query})).toReversed()")
-            found = list(dict.fromkeys(result[0] for result in results))[:SHOWN]
-            if expected not in found:
-                wrong[query] = found
-        browser.open(f"{(folder / 'search.html').as_uri()}?q=val_loss")
-        browser.wait_for("found" if language == "en" else "찾았습니다")
+    browser.open((folder / "search.html").as_uri())  # from disk, as a user without a server opens it
+    browser.wait_until("typeof Search !== 'undefined' && Search.hasIndex()")
+    for english, (korean, expected) in QUESTIONS.items():
+        query = json.dumps(english if language == "en" else korean)
+        results = browser.evaluate(f"Search._performSearch(...Search._parseQuery({query})).toReversed()")
+        found = list(dict.fromkeys(result[0] for result in results))[:SHOWN]
+        if expected not in found:
+            wrong[query] = found
+    browser.open(f"{(folder / 'search.html').as_uri()}?q=val_loss")
+    browser.wait_for("found" if language == "en" else "찾았습니다")
     assert wrong == {}

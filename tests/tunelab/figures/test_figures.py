@@ -11,6 +11,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import font_manager
 from PIL import Image
 
 from tests.korean import HANGUL
@@ -296,18 +298,12 @@ def test_names_of_columns_and_classes_are_text_on_pages(name: str) -> None:
 def test_a_stale_list_of_fonts_is_made_again_once(tmp_path: Path) -> None:
     if hangul_font() is None:
         pytest.skip("no Korean font is installed")
-    script = """
-import matplotlib, pathlib
-from matplotlib import font_manager
-manager = font_manager.fontManager
-manager.ttflist = [font for font in manager.ttflist if "DejaVu" in font.name]
-name = f"fontlist-v{font_manager.FontManager.__version__}.json"
-font_manager.json_dump(manager, pathlib.Path(matplotlib.get_cachedir()) / name)
-"""
+    stale = copy(font_manager.fontManager)
+    stale.ttflist = [font for font in stale.ttflist if "DejaVu" in font.name]
+    font_manager.json_dump(stale, tmp_path / f"fontlist-v{font_manager.FontManager.__version__}.json")
     known = "print(fonts._known() is not None, fonts.hangul_font() is not None)"
     look = f"from tunelab.figures.rendering import fonts; {known}"
     env = {**os.environ, "MPLCONFIGDIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", script], env=env, check=True)
     said = [subprocess.check_output([sys.executable, "-c", look], env=env, text=True).split() for _ in range(2)]
     assert said == [["False", "True"], ["True", "True"]]
 
