@@ -55,9 +55,9 @@ def chance_bound(result: SweepResult) -> ChanceBound | None:
     A regression by its share of the guess's squared error, which is 1.96² / n for a correlation of 1.96 / sqrt(n), two
     standard errors of none (Fisher 1915); two classes by the area under the ROC curve, whose variance under chance is
     (a + b + 1) / (12 a b) for a and b rows of the classes (Mann and Whitney 1947); more classes by the accuracy, which
-    is binomial. Rows count as independent, which makes the bound narrow for series.
+    is binomial. Of a series, as many rows as it forecasts steps at once count as one: they share origins and values.
     """
-    best, rows = result.best, result.data.test_rows
+    best, rows = result.best, _independent_rows(result)
     if best is None or result.front is not None or not isinstance(kind_of(result.facts.kind), RowKind) or not rows:
         return None
     tables = result.evaluation.classification
@@ -78,3 +78,9 @@ def chance_bound(result: SweepResult) -> ChanceBound | None:
         error = math.sqrt(constant * (1 - constant) / rows)
         return ChanceBound("accuracy", own, constant, own <= constant + NORMAL * error)
     return None
+
+
+def _independent_rows(result: SweepResult) -> int:
+    """Return how many test rows count as independent."""
+    horizon = result.data.details.get("horizon")  # as the task `series` describes its data
+    return result.data.test_rows // horizon if isinstance(horizon, int) and horizon > 0 else result.data.test_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -98,7 +98,7 @@ def command(
     store = open_store(tracking_uri)
     with tempfile.TemporaryDirectory() as folder:
         predictor = store.load_model(store.model_uri(model), Path(folder), trust or [])
-    answers = {file.source: _answer(predictor, file) for file in fitting(inputs, _sort(predictor))}
+    answers = _answers(predictor, fitting(inputs, _sort(predictor)))
     if is_one:
         _write_one(next(iter(answers.values())), output)
     else:
@@ -108,6 +108,23 @@ def command(
 def _sort(predictor: Predictor) -> str:
     """Return the sort of files that a model reads; what reads none says so of a picture."""
     return "picture" if predictor.reads == "nothing" else predictor.reads
+
+
+def _answers(predictor: Predictor, files: Sequence[Input]) -> dict[str, Answer]:
+    """Predict each input; a picture of a folder that cannot be read is left out, and said, unless none can."""
+    found, errors = {}, []
+    for file in files:
+        try:
+            found[file.source] = _answer(predictor, file)
+        except UserError as error:
+            if not file.from_folder or _sort(predictor) != "picture":
+                raise
+            errors.append(error)
+    if errors and not found:
+        raise errors[0]
+    if errors:
+        note(f"Left out {len(errors):,} of {len(files):,} pictures that cannot be read. {errors[0]}")
+    return found
 
 
 def _answer(predictor: Predictor, file: Input) -> Answer:

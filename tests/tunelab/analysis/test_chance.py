@@ -64,6 +64,13 @@ def test_a_winner_within_chance_of_a_constant_guess_is_said_to_be(
     assert not any("constant guess" in line for line in caveats(good))
 
 
+def test_rows_of_a_series_that_share_an_origin_count_as_one() -> None:
+    result = result_of("auto_mpg", {"rmse": 0.9}, Baseline("mean", {}, {"rmse": 1.0}))
+    assert not any("constant guess" in line for line in caveats(result))
+    series = replace(result, data=replace(result.data, details={"horizon": 3}))
+    assert any("constant guess" in line for line in caveats(series))
+
+
 def test_trials_that_are_all_equal_are_said_to_be() -> None:
     made = made_up_result([TRIAL, replace(TRIAL, number=1)], get_task("wine").facts)
     alike = [line for line in caveats(made) if "what varied made no difference" in line]

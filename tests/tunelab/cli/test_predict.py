@@ -456,3 +456,21 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: flo
         except OSError:
             time.sleep(0.2)
     raise AssertionError(f"{url} did not answer in {seconds} s")
+
+
+def test_a_broken_picture_of_a_folder_is_left_out_and_said(
+    image_sweep: SweepResult, tunelab: Callable[..., tuple[int, bytes, str]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    seven = Image.new("L", (40, 40), 255)
+    seven.paste(0, (18, 6, 23, 34))
+    seven.save(folder / "b.png")
+    (folder / "a.png").write_bytes(b"")
+    code, out, err = tunelab("predict", "digits", str(folder))
+    assert code == 0, err
+    assert [line.split(b",")[0] for line in out.splitlines()] == [b"file", str(folder / "b.png").encode()]
+    assert "Left out 1 of 2 pictures that cannot be read. " in err
+    assert "a.png' is empty" in err
+    code, _, err = tunelab("predict", "digits", str(folder / "a.png"), str(folder / "b.png"))  # named: all or nothing
+    assert code == 2, err
