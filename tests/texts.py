@@ -26,7 +26,7 @@ NO_TEXT = re.compile(
     r"|--(set|stop|ignore|trust|scheduler) ['{\w]+[^ ]*$|--widen \{|--grace-period \{\w+\} --reduction"
     r"|pytest |--app-dir"  # commands
     r"|#|import |from safetensors|try:|except |ray\._|(network|estimator|booster) = |mlflow\.|at 0x|line \("
-    r"|def |os\.|sys\.|threading\."
+    r"|def |os\.|sys\.|threading\.|X does not have "
     r"|\(os error|Pytorch|Glyph |Response body|Error tokenizing|The given NumPy|Found unknown|Value error"
     r"|beam (search|sampling)$|tuned \{|\{outer\}\{key\} of$|(nll|zipf|tokens), |bill \{"
     r"|part of this program|training documents of: "  # entries of a lock, names of settings and measures
