@@ -102,7 +102,8 @@ def test_a_plan_predicts_epochs_time_memory_and_disk(store_uri: str) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_session", "in_folder")
 def test_a_plan_of_few_trials_knows_when_they_end_by_themselves(store_uri: str) -> None:
-    values = {"task": "wine", "set": {"family": "boosting"}, "trials": 3, "confirm_top": 0, "tracking_uri": store_uri}
+    values = {"task": "wine", "set": {"family": "boosting"}, "trials": 3, "scheduler": "none", "confirm_top": 0}
+    values |= {"tracking_uri": store_uri}
     plan, result = predict(make_spec(values)), run_sweep(make_spec(values))
     assert plan.epochs == result.epochs < 3 * plan.max_epochs / 2
 
