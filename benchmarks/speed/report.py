@@ -62,8 +62,8 @@ def findings(results: Results) -> list[str]:
 def _against_ours(task: str, trials: int, other: Ranking) -> str:
     low, high = map(_three, other.spread)
     return tr(
-        "{contest}: {competitor} takes {ratio} times as long as tunelab with everything on ({low} to {high}), {epoch} "
-        "times per epoch.",
+        "{ratio} times the wall time of tunelab for {contest} ({low} to {high} over the rounds; {epoch} times per "
+        "epoch) is taken by {competitor}.",
         contest=_contest_name(task, trials),
         competitor=other.competitor.title,
         ratio=_three(other.ratio),

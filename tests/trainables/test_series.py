@@ -443,6 +443,10 @@ def test_a_day_of_rest_is_not_forecast(learned: tuple[Series, Splits, Predictor]
         (lambda frame: frame.head(0), "has a header but no rows"),
         (lambda frame: frame.assign(매출=None), "'매출' has no value"),
         (lambda frame: frame.assign(매출=1e300), "'매출' holds numbers as large as 1e\\+300"),
+        (
+            lambda frame: frame[["비", "매출"]].set_axis(["a", "b"], axis=1),
+            "none of the columns that a forecast needs: 날짜, 매출, 비\\.",
+        ),
         (lambda frame: frame.drop(columns="비"), "lacks the column\\(s\\) '비'"),
         (lambda frame: frame.assign(비="아니요"), "The model reads '비' of the moments that it forecasts"),
         (lambda frame: frame[::7], "of the moments between the first and the last have no row, at a step of a day"),

@@ -29,7 +29,8 @@ def command(
         say("Nothing to remove.")
         return
     rows = [[tr_text(item.owner), tr_text(item.what), format_bytes(item.size), item.where] for item in items]
-    print_table([tr("of"), tr("what"), tr("size"), tr("where")], rows, drop_first=[tr("of")])
+    header = [tr("of"), tr("what"), tr("size"), tr("where")]
+    print_table(header, rows, drop_first=[tr("what")], cut=tr("where"))
     total = format_bytes(sum(item.size for item in items))
     if not yes:
         say(f"{total} in all; `tunelab clean --yes` removes it.")

@@ -117,7 +117,8 @@ def run_and_show(spec: SweepSpec, *, as_json: bool) -> None:
         if as_json:
             print_json(with_trials(result))
         else:
-            print_result(result, _store_of(result, spec))
+            on_screen = sys.stdout.isatty() and sys.stderr.isatty()  # where the sweep introduced itself
+            print_result(result, _store_of(result, spec), introduced=on_screen)
     raise SystemExit(exit_code(result.stopped, bool(result.ranked())))
 
 

@@ -21,6 +21,7 @@ from tunelab.records.text import format_number, format_utc
 from tunelab.records.trial import TrialRecord
 from tunelab.report.figures import loss_scale, shortened
 from tunelab.report.repeat import repeat_command
+from tunelab.search.limits import Stop
 from tunelab.system.language import tr, tr_term
 from tunelab.system.texts import tr_text
 
@@ -96,7 +97,16 @@ def _notes(results: Sequence[SweepResult]) -> Iterator[str]:
         if len(result.test_openings) > 1:
             yield f"{result.name}: {test_openings(result)}. Its test scores are no longer of unseen data."
         if result.stopped:
-            yield f"The search of {result.name} ended early: {result.stopped}."
+            yield _cut_short(result)
+
+
+def _cut_short(result: SweepResult) -> str:
+    """Return how a search ended before its last trial."""
+    if result.stopped == Stop.INTERRUPTED.value:
+        return f"The search of {result.name} was interrupted."
+    if result.stopped == Stop.FAILED.value:
+        return f"The search of {result.name} failed."
+    return f"The search of {result.name} ended early: {result.stopped}."
 
 
 def _outcome(results: Sequence[SweepResult]) -> Iterator[Row]:

@@ -18,7 +18,7 @@ from benchmarks.speed.work import SPACE, make_work, read_work
 from search_spaces import UserError
 from tests.korean import english
 from trainables import get_task
-from tunelab.documents.blocks import Figure
+from tunelab.documents.blocks import Figure, Items
 from tunelab.documents.html import to_html
 
 REQUEST = Request(
@@ -67,6 +67,8 @@ def test_the_page_shows_contest_and_control(monkeypatch: pytest.MonkeyPatch) -> 
     assert OURS.title in html
     assert "Pure training".lower() in html.lower()
     assert "kB/trial" in html
+    (found,) = [block for block in document.sections[0].blocks if isinstance(block, Items)]
+    assert found.texts[0].startswith("0.500 times the wall time of tunelab for california_housing, 8 trials (")
     figures = [block for section in document.sections for block in section.blocks if isinstance(block, Figure)]
     (walls,) = [figure for figure in figures if figure.caption == "Wall time of each round."]
     lines = [line for trace in walls.data for name in trace["y"] for line in name.split("\n")]

@@ -94,6 +94,15 @@ def test_statuses_and_headings_stand_out_on_a_terminal_alone(monkeypatch: pytest
     assert "\x1b" not in pipe.getvalue()
 
 
+def test_what_the_beginning_said_on_the_same_terminal_is_not_said_again(capsys: pytest.CaptureFixture[str]) -> None:
+    for introduced in (False, True):
+        print_result(swept(), introduced=introduced)
+        told = capsys.readouterr().out
+        for text in (Wine.facts.title, "mean cross entropy of a row"):
+            assert (text in told) is not introduced
+        assert "the best of 2 trials" in told
+
+
 def test_an_error_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["tunelab", "results", "--tracking-uri", "ftp://somewhere/else"])
     screen = on_screen(monkeypatch)

@@ -252,7 +252,8 @@ def test_a_header_alone_gives_a_header_alone(
         assert (code, out) == (0, header + b",prediction\n"), err
     code, out, err = tunelab("predict", "cars", "-", stdin=b"a,b\n")
     assert (code, out) == (2, b"")
-    assert "lacks the column" in err
+    assert "The input has none of the columns that the model reads: " in err
+    assert err.count("horsepower") == 1
 
 
 def test_outputs_are_what_their_names_say(

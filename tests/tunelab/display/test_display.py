@@ -16,6 +16,7 @@ from tunelab.display.live_table import LiveTable, Progress, draw_trials
 from tunelab.records.spec import make_spec
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
 from tunelab.setup.resolve import resolve_sweep
+from tunelab.system.terminal import cells
 
 CONFIG = {"hidden_sizes": [128, 64, 32], "dropout": 0.123, "lr": 1.23e-4, "weight_decay": 4.442e-05, "batch_size": 64}
 
@@ -80,6 +81,22 @@ def test_a_table_leaves_columns_out_and_breaks_no_word(width: int) -> None:
     assert any("stopped early" in line for line in shown)
     assert (left_out == []) == (width > 110)
     assert left_out == header[len(header) - len(left_out) :]
+
+
+def test_paths_that_differ_at_their_ends_are_told_apart_where_they_do_not_fit() -> None:
+    folder = "/home/사용자/projects/search/mlruns/sweeps"
+    header = ["of", "what", "size", "where"]
+    whats = ("weights of losers", "old checkpoint")
+    paths = [f"{folder}/wine-{n}/weights/trial-{t:05}.safetensors" for n in range(2) for t in range(3)]
+    rows = [[f"wine-{i // 3}", whats[i % 2], "12 MB", path] for i, path in enumerate(paths)]
+    for width in (50, 80, 120):
+        table, left_out = make_table(header, rows, width, drop_first=["what"], cut="where")
+        shown = lines_at(width, table)
+        assert max(map(cells, shown)) <= width
+        assert len({*shown[2:]}) == len(rows), "one line a row, and no two alike"
+        assert left_out == ([] if width > 50 else ["what"])
+    table, _ = make_table(header, rows, 10_000, drop_first=["what"], cut="where")
+    assert all(path in "".join(lines_at(200, table)) for path in paths)
 
 
 def test_time_left_counts_what_ended_since_the_search_began() -> None:

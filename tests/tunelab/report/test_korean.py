@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,13 +11,15 @@ from tests.korean import HANGUL, english
 from tests.results import made_up_result
 from tests.tunelab.report.test_report import trial
 from trainables import get_task
-from tunelab.documents.blocks import Document, Table
+from tunelab.documents.blocks import Document, Note, Table
 from tunelab.documents.markdown import to_markdown
 from tunelab.records.assessment.baseline import Baseline
 from tunelab.records.assessment.optimism import Optimism
 from tunelab.records.best import Best
 from tunelab.records.trial import TrialStatus
+from tunelab.report.comparison import compare, make_comparison_document
 from tunelab.report.report import make_document, to_html
+from tunelab.search.limits import Stop
 
 AS_THEY_ARE = {"val_loss", "lr", "F1", "±", "heart_disease"}  # names of metrics and hyperparameters
 
@@ -52,3 +55,16 @@ def test_a_report_in_korean_has_no_sentence_of_ours_in_english(monkeypatch: pyte
     notes = [line for line in to_markdown(korean).splitlines() if line.startswith(("*", ">"))]  # figures and warnings
     assert len(notes) > 4
     assert [line for line in notes if not HANGUL.search(line) or "Warning" in line or "Figure" in line] == []
+
+
+def test_a_comparison_says_in_korean_how_a_search_was_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNELAB_LANGUAGE", "ko")
+    first = made_up_result([trial(0, [0.5], TrialStatus.FINISHED, lr=0.1)], get_task("heart_disease").facts, "가")
+    reasons = [stop.value for stop in Stop]
+    results = [replace(first, name=f"나-{n}", stopped=reason) for n, reason in enumerate(reasons)]
+    page = make_comparison_document(compare([first, *results]), "link", "")
+    notes = [block.text for section in page.sections for block in section.blocks if isinstance(block, Note)]
+    told = [note for note in notes if "나-" in note]
+    assert len(told) == len(reasons)
+    assert [note for note in told if re.search("[a-z]{2}", note)] == []
+    assert "나-0의 탐색이 중단되었습니다." in told

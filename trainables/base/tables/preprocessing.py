@@ -112,12 +112,12 @@ class TablePreprocessing:
         Raises:
             UserError: columns are missing; all are named.
         """
+        names = ", ".join(self.columns.names)
         missing = [name for name in self.columns.names if name not in frame.columns]
+        if missing and len(missing) == len(self.columns.names):
+            raise UserError(f"The input has none of the columns that the model reads: {names}.")
         if missing:
-            raise UserError(
-                f"The input lacks the column(s) {', '.join(map(repr, missing))}. "
-                f"The model reads: {', '.join(self.columns.names)}."
-            )
+            raise UserError(f"The input lacks the column(s) {', '.join(map(repr, missing))}. The model reads: {names}.")
         if not len(frame):
             return np.zeros((0, len(self.feature_names)), np.float32)
         blocks: list[np.ndarray] = []

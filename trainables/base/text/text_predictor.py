@@ -75,7 +75,7 @@ class TextPredictor(Predictor):
         """
         (column,) = self.columns
         if column not in inputs.columns:
-            raise UserError(f"The input lacks the column '{column}'. The model reads: {column}.")
+            raise UserError(f"The input lacks the column '{column}', which the model reads.")
         return torch.from_numpy(self.preprocessing.transform(text_cells(inputs[column])))
 
     def encoded_outputs(self, encoded: Tensor) -> np.ndarray:

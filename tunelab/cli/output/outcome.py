@@ -53,15 +53,17 @@ def with_trials(result: SweepResult) -> dict[str, Any]:
     return {**result.summary(), "records": [trial.to_json() for trial in result.trials]}
 
 
-def print_result(result: SweepResult, store: Store | None = None) -> None:
+def print_result(result: SweepResult, store: Store | None = None, *, introduced: bool = False) -> None:
     """Print the outcome for people.
 
     Args:
         result: Of the sweep.
         store: Where it is kept, for the paths and links; None when it is not tracked.
+        introduced: Whether the reader has seen what the task and its loss are: the sweep ran on the same terminal.
     """
-    _print_lines([tr_text(text) for text in (result.facts.title, result.facts.note) if text])
-    _print_trials(result)
+    if not introduced:
+        _print_lines([tr_text(text) for text in (result.facts.title, result.facts.note) if text])
+    _print_trials(result, introduced=introduced)
     _print_front(result)
     _print_scores(result)
     print_evaluation(result)
@@ -126,7 +128,7 @@ def print_evaluation(result: SweepResult) -> None:
         )
 
 
-def _print_trials(result: SweepResult) -> None:
+def _print_trials(result: SweepResult, *, introduced: bool) -> None:
     """Print the best trials: the score, the loss, and the parameters that distinguish them."""
     shown = result.ranked()[:TOP]
     if not shown:
@@ -159,7 +161,7 @@ def _print_trials(result: SweepResult) -> None:
             count=len(result.trials),
             star=WINNER,
         )
-        + f"\n{result.measure.description}",
+        + ("" if introduced else f"\n{result.measure.description}"),
         drop_first=[tr("run id"), *reversed(names), tr("epochs")],
         marked=next((i for i, trial in enumerate(shown) if trial.number in winners), None),
         styles={tr_term(status.label): style for status, style in STYLES.items()},

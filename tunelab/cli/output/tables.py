@@ -18,6 +18,7 @@ UNLIMITED = 10_000  # columns of a pipe or a file
 MAX_NAMED = 6  # of the columns that are left out; a space with many branches has dozens
 GAP = 3  # blanks between two columns
 SHORT = 26  # cells of a text that is never broken, such as the name of a model
+MIN_CUT = 28  # of a text without its middle
 LINE = 40  # cells that a long text gets before other columns
 
 
@@ -30,13 +31,14 @@ def print_table(
     marked: int | None = None,
     styles: Mapping[str, str] | None = None,
     short: int = SHORT,
+    cut: str = "",
 ) -> None:
     """Print a table to stdout, see ``make_table``. Piped, it is as wide as it needs to be."""
     console = _console()
     if title:
         console.print(f"{printable(title)}\n")
     table, left_out = make_table(
-        header, rows, console.width, drop_first=drop_first, marked=marked, styles=styles, short=short
+        header, rows, console.width, drop_first=drop_first, marked=marked, styles=styles, short=short, cut=cut
     )
     console.print(table)
     if left_out:
@@ -70,6 +72,7 @@ def make_table(
     marked: int | None = None,
     styles: Mapping[str, str] | None = None,
     short: int = SHORT,
+    cut: str = "",
 ) -> tuple[Table, list[str]]:
     """Make a table that is not wider than a terminal: columns are left out, and no word or number is broken.
 
@@ -83,6 +86,7 @@ def make_table(
         marked: Position of the row that is printed bold.
         styles: Colours of cells, by their text.
         short: Cells of a text that is never broken.
+        cut: Column whose texts lose their middle where they do not fit, such as paths, which differ at their ends.
 
     Returns:
         The table, and the names of the columns that it leaves out.
@@ -97,7 +101,13 @@ def make_table(
         max((least_width(printable(name), right, short), *(least_width(cell(value), right, short) for value in column)))
         for name, column, right in zip(header, columns, numeric, strict=True)
     ]
+    at = header.index(cut) if cut else None
+    if at is not None:
+        least[at] = min(least[at], MIN_CUT)
     kept = _fitting(header, least, width, drop_first)
+    if at is not None and at in kept:
+        left = width - sum(least[i] for i in kept if i != at) - GAP * (len(kept) - 1)
+        rows = [[*row[:at], shortened(cell(row[at]), max(MIN_CUT, left)), *row[at + 1 :]] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for i in kept:
         justify = "right" if numeric[i] else "left"
@@ -137,6 +147,17 @@ def least_width(text: str, whole: bool, short: int = SHORT) -> int:
         return cell_len(text)
     longest = max(map(cell_len, text.split()), default=0)
     return max(longest, min(LINE, cell_len(text) // 2 + longest // 4))
+
+
+def shortened(text: str, cells: int) -> str:
+    """Return a text without its middle where it is longer than some cells of a terminal; most of its end stays."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= cells:
+        return text
+    head = set_cell_size(text, cells // 4).rstrip()
+    start = next(i for i in range(len(text)) if cell_len(text[i:]) < cells - cell_len(head))
+    return f"{head}…{text[start:]}"
 
 
 def is_numeric(column: Sequence[object]) -> bool:

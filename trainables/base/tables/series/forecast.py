@@ -49,6 +49,11 @@ def forecast(predictor: Predictor, frame: pd.DataFrame) -> tuple[pd.DataFrame, l
     layout = Layout.from_json(stored["layout"])
     needed = (layout.time, layout.target, *([layout.group] if layout.group else []), *layout.known, *layout.past)
     lost = [name for name in needed if name not in frame.columns]
+    if len(lost) == len(needed):
+        raise UserError(
+            f"The input has none of the columns that a forecast needs: {', '.join(needed)}. Give the past, in the "
+            "table as for training."
+        )
     if lost:
         raise UserError(
             f"The input lacks the column(s) {', '.join(map(repr, lost))}. A forecast needs the past: give the table as "
