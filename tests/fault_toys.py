@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import torch
 
 from search_spaces import Config, SearchSpace
 from tests.toys import Toy
 from trainables import EpochReport, TaskOption, TrainingData
-from trainables.base.worker import trial as running
 
 FAULT_TOY = str(Path(__file__))
 
@@ -61,7 +59,9 @@ class Faulty(Toy):
         device: str = "cpu",
         checkpoint: Path | None = None,
     ) -> Iterator[EpochReport]:
-        running.CHECKPOINT_SECONDS = 0.0  # in the worker's process alone
+        from trainables.base.worker import trial  # with torch, which a driver does not load
+
+        trial.CHECKPOINT_SECONDS = 0.0  # in the worker's process alone
         if self.devices:
             Path(self.devices).mkdir(exist_ok=True)
             note = json.dumps([os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES", "")])
@@ -92,5 +92,7 @@ class Faulty(Toy):
             case "garbage":
                 return {"loss": "low"}
             case "oom":
+                import torch
+
                 raise torch.cuda.OutOfMemoryError("Tried to allocate 20.00 GiB.")
         return report

@@ -26,12 +26,13 @@ NONE_AT_ONCE = "--num_prestart_python_workers=0"  # of a raylet, which would sta
 def forked_ray() -> Iterator[None]:
     """Run a local Ray with 2 CPUs and no GPU inside the block.
 
-    Its agents run, other than those of a sweep's own Ray: sweeps of other processes connect to it and bring code along.
+    The raylet's agents run, other than those of a sweep's own Ray: sweeps of other processes connect to it and bring
+    code along.
     """
     ray = import_ray()
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: Ray's socket names have 107 characters at most
     with fork_server() as forks:
-        with _workers_from(forks):
+        with _workers_from(forks), _without_unread_processes():
             ray.init(
                 address="local",
                 num_cpus=2,
@@ -119,3 +120,17 @@ def _workers_from(forks: Any) -> Iterator[None]:
         yield
     finally:
         services.start_ray_process = start_process
+
+
+@contextmanager
+def _without_unread_processes() -> Iterator[None]:
+    """Leave out what no test looks at: the autoscaler, copies of logs for drivers, the dashboard's server."""
+    from ray._private.node import Node
+
+    def leave_out(node: Any, **options: Any) -> None:
+        node._webui_url = ""
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("start_monitor", "start_log_monitor", "start_api_server"):
+            patch.setattr(Node, name, leave_out)
+        yield
