@@ -123,7 +123,8 @@ def _exact(x: pd.DataFrame, y: pd.Series, x_steps: pd.DataFrame, y_steps: pd.Ser
     def fits(names: list[str]) -> bool:
         factors = _solution(x[names], y)
         rest = y.to_numpy() - np.column_stack([x[names].to_numpy(), np.ones(len(x))]) @ factors
-        if float(rest @ rest) <= EXACT * len(y) * float(y.to_numpy().var()):
+        spread = float(y.to_numpy().var())
+        if spread > 0 and float(rest @ rest) <= EXACT * len(y) * spread:  # 0 where it is too small for a float
             return True
         of_y, of_x = y_steps.to_numpy(), x_steps[names].to_numpy() @ np.abs(factors[:-1])
         return any(

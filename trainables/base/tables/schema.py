@@ -11,6 +11,7 @@ from search_spaces.errors import UserError, unknown
 from trainables.base.kinds.kind import Kind, RowKind
 from trainables.base.kinds.registry import row_kind
 from trainables.base.tables.cells.missing import code_text, infer_codes
+from trainables.base.tables.cells.sizes import check_sizes
 from trainables.base.tables.columns.column import TREATMENTS, ColumnRole, chosen_role, infer_role
 from trainables.base.tables.columns.selection import SORTS, Columns, category_text
 from trainables.base.tables.leaks import find_leak
@@ -99,7 +100,10 @@ def infer_schema(frame: pd.DataFrame, target: str, wishes: Wishes | None = None)
     columns, notes = _with_missing(frame, _columns(read), wishes.missing)
     notes = [*found.notes, *(f"Column '{name}': {role.note}." for name, role in read.items() if role.note), *notes]
     clean = clean_target(frame, found)
-    leak = find_leak(clean, target, columns, regression=not row_kind(found.kind).classifies)
+    is_number = not row_kind(found.kind).classifies
+    check_sizes({name: columns.numbers(frame[name]) for name in columns.numeric})
+    check_sizes({target: clean[target]} if is_number else {})
+    leak = find_leak(clean, target, columns, regression=is_number)
     return clean, Schema(found, columns, left_out, (*notes, *([leak] if leak else [])))
 
 

@@ -17,7 +17,7 @@ from trainables.base.kinds.registry import kind_of_classes, row_kind
 from trainables.base.tables.cells.dates import MOSTLY
 from trainables.base.tables.cells.missing import NO_LABEL, code_text, doubtful_code, drop_codes, infer_codes, is_word
 from trainables.base.tables.cells.numbers import PLAIN, infer_number_format, read_numbers
-from trainables.base.tables.columns.column import FEW_VALUES, reading, strange_cells
+from trainables.base.tables.columns.column import FEW_VALUES, mixed_note, reading, strange_cells
 
 MAX_CLASSES = 100
 MIN_CLASS_ROWS = 3  # of a class: one for each split
@@ -95,7 +95,8 @@ def infer_target(
         found = kind_of_classes(distinct) if found.classifies else found
         notes.append(f"'{name}' is taken for {found.name} ({distinct:,} different values); --kind overrides.")
     if as_numbers and cells.notation != PLAIN:
-        notes.append(f"Target '{name}': {reading(cells.cells, cells.numbers, cells.notation)}.")
+        read = [reading(cells.cells, cells.numbers, cells.notation), *mixed_note(cells.cells[cells.numbers.notna()])]
+        notes.append(f"Target '{name}': {'; '.join(read)}.")
     far = [] if found.classifies else _far_note(name, clean)
     notation = cells.notation if as_numbers else None
     return Target(name, found.name, notation, codes, left_out, bool(far), (*notes, *far))
@@ -245,6 +246,10 @@ def code_notes(name: str, numbers: pd.Series, codes: Sequence[float]) -> list[st
 
     doubtful = None if codes else doubtful_code(numbers)
     if doubtful is not None:
+        if not doubtful:  # in other columns, and in the target, 0 is a number: --missing 0 would take them all
+            return [
+                f"{share(doubtful)} is far from all others and is kept; empty these cells if it means a missing one."
+            ]
         hint = f"--missing {code_text(doubtful)} if it means a missing cell"
         return [f"{share(doubtful)} is the only negative number and is kept; {hint}."]
     return [

@@ -312,3 +312,31 @@ def test_a_zero_in_any_split_keeps_a_target_from_the_log_scale(tmp_path: Path) -
 def test_cells_that_are_not_a_target_are_shown(tmp_path: Path) -> None:
     task = table(tmp_path, "grade", {"grade": repeated("1", "2", "unknown")})
     assert "Left out 50 of 150 rows: no readable target 'grade' (e.g. 'unknown')." in notes(task)
+
+
+def test_a_zero_far_below_all_others_is_said_and_kept(tmp_path: Path) -> None:
+    pressure = RNG.integers(50, 120, ROWS)
+    task = table(tmp_path, columns={"pressure": np.where(np.arange(ROWS) % 5, pressure, 0), "count": pressure - 50})
+    assert "0 in 20 % of the cells of 'pressure' is far from all others and is kept; empty these cells" in notes(task)
+    assert "of 'count'" not in notes(task)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([f"${n}" if n % 2 else f"₩{n}000" for n in NUMBERS], "has cells with"),
+        ([f"{n}%" if n % 2 else f"0.{n}" for n in NUMBERS], "has cells with %"),
+        ([f"₩{n}" if n % 2 else f"{n}원" for n in NUMBERS], ""),
+        ([f"{n}%" for n in NUMBERS], ""),
+    ],
+)
+def test_numbers_of_several_scales_in_a_column_are_said(cells: list[str], said: str, tmp_path: Path) -> None:
+    text = notes(table(tmp_path, columns={"price": cells}))
+    assert ("which are not converted into each other" in text) == bool(said)
+    assert said in text
+
+
+def test_numbers_too_large_to_compute_with_are_refused_and_tiny_ones_are_no_leak(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="The column 'far' holds numbers as large as"):
+        table(tmp_path, columns={"far": X * 1e40})
+    assert "can be computed" not in notes(table(tmp_path, "tiny", {"tiny": Y * 1e-300}))

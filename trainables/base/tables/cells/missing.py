@@ -34,6 +34,8 @@ WORDS = frozenset(
 NO_LABEL = frozenset(["", "?", "nan", "<na>", "nat", "#n/a"])  # what programs write for an empty cell: no class
 MIN_CELLS, MIN_SHARE = 3, 0.002  # of a number before it may mean a missing cell
 MIN_GAP = 0.5  # from it to the nearest other number, in ranges of the others
+MIN_OTHERS, MAX_ZEROS = 10, 0.5  # different numbers beside a 0 that may mean a missing cell, and the share of zeros
+FAR_STEPS, FAR_SHARE = 5, 0.1  # of the others' usual distance and range, from which a 0 is far below them
 # Beside numbers of nothing but nines, eights or sevens: round negative ones, and the ends of the types of files.
 _ROUND = frozenset([-1, -100, -200, -300, -500, -1000, -10000])
 _ENDS = frozenset([-32768, 32767, 65535, -2147483648, 2147483647, 1e20, 1e30, -1e30])
@@ -64,13 +66,30 @@ def infer_codes(columns: Mapping[str, pd.Series]) -> dict[str, tuple[float, ...]
 
 
 def doubtful_code(values: pd.Series) -> float | None:
-    """Return -1, -9 or -99 where it is the only negative number and more frequent than any other; else None."""
+    """Return a number that may mean a missing cell, but may be one, too; else None.
+
+    It is -1, -9 or -99 where it is the only negative number and more frequent than any other, or 0 where it is far
+    below all others, as a blood pressure of 0 is.
+    """
     numbers = values.dropna()
+    if _is_zero_far(numbers):
+        return 0.0
     negative = numbers[numbers < 0].unique()
     if len(negative) != 1 or float(negative[0]) not in _ALONE or numbers.nunique() <= MIN_CELLS:
         return None
     code = float(negative[0])
     return code if _is_frequent(numbers, code) and numbers.value_counts().index[0] == code else None
+
+
+def _is_zero_far(numbers: pd.Series) -> bool:
+    """Return whether 0 is repeated, no number is below, and the next one many times as far as others are apart."""
+    others = np.sort(numbers[numbers != 0].unique())
+    share = float((numbers == 0).mean()) if len(numbers) else 0.0
+    if len(others) < MIN_OTHERS or others[0] <= 0 or not MIN_SHARE <= share <= MAX_ZEROS:
+        return False
+    low, high = np.quantile(others, [0.05, 0.95])
+    apart = others[0] > FAR_STEPS * float(np.median(np.diff(others))) and others[0] > FAR_SHARE * float(high - low)
+    return apart and int((numbers == 0).sum()) >= MIN_CELLS
 
 
 def code_text(code: float) -> str:

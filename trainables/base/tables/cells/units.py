@@ -11,6 +11,8 @@ CURRENCY = (
     r"(?:(?:US|A|C|R|NZ|HK|S)?[₩￦$€£¥₹₽]|Rs\.?|USD|EUR|KRW|JPY|GBP|CNY|RMB|INR|AUD|CAD|CHF|HKD|SGD|TWD|THB|VND|IDR|MYR|PHP"
     r"|BRL|MXN|RUB|SEK|NOK|DKK|PLN|CZK|HUF|TRY|ZAR|NZD|AED|SAR|ILS)"
 )
+_CURRENCY_SIGN = re.compile(rf"({CURRENCY}|원)", re.IGNORECASE)
+MIN_MIXED = 0.05  # share of cells with a percent sign, and without, from which a column mixes them
 BARE = frozenset(["", "%", "+", "원", "-"])  # what changes no number; 12,000.- is Swiss
 _PLAIN_SUFFIX = re.compile(rf"(?:{CURRENCY}|원)[+]?", re.IGNORECASE)
 # Units of one dimension, by how many of the smallest they are; the first is "no unit".
@@ -36,6 +38,22 @@ def factors(suffixes: pd.Series, unit: str) -> pd.Series:
     """Return by what a number with each suffix is multiplied to be in ``unit``; missing for another unit."""
     known = suffixes.dropna().unique()
     return suffixes.map({suffix: _factor(suffix, unit) for suffix in known}).astype(float)
+
+
+def mixed_signs(cells: pd.Series) -> str:
+    """Return the signs of a column's cells where they are of several scales, in words; empty where they are not.
+
+    Args:
+        cells: text, of which several currencies, or a percent sign in some cells only, are no number of one scale.
+    """
+    text = cells.astype(object).astype(str)
+    found = text.str.extract(_CURRENCY_SIGN, expand=False).replace({"원": "₩", "￦": "₩", "KRW": "₩", "USD": "$"})
+    counts = found.value_counts()
+    if len(counts) > 1:
+        return ", ".join(f"{sign} ({count:,})" for sign, count in counts.iloc[:2].items())
+    percent = text.str.contains("%", regex=False)
+    few = percent.mean() < MIN_MIXED or percent.mean() > 1 - MIN_MIXED
+    return "" if few else f"% ({int(percent.sum()):,}) and none ({int((~percent).sum()):,})"
 
 
 def usual_unit(suffixes: pd.Series) -> str:

@@ -24,6 +24,7 @@ from trainables.base.tables.cells.dates import (
 )
 from trainables.base.tables.cells.missing import is_word
 from trainables.base.tables.cells.numbers import CLOCK, PLAIN, infer_number_format, read_cells, read_numbers, unit_of
+from trainables.base.tables.cells.units import mixed_signs
 
 FEW_VALUES = 10  # up to this many different values, whole numbers are classes and repeated ids codes
 FREE_TEXT = 0.5  # share of distinct values from which text is not a category
@@ -150,6 +151,7 @@ def _numeric(present: pd.Series, cells: pd.Series, numbers: pd.Series, notation:
     notes = []
     if notation != PLAIN:
         notes.append(reading(cells, numbers, notation))
+        notes += mixed_note(cells[numbers.notna()])
     lost = present.drop(read.index)
     if len(lost):
         shown = ", ".join(repr(str(word)[:20]) for word in lost.value_counts().index[:FEW_WORDS])
@@ -237,6 +239,12 @@ def reading(cells: pd.Series, numbers: pd.Series, notation: str) -> str:
     value = np.format_float_positional(float(numbers[odd].iloc[0]), precision=4, trim="-")
     read = f"cells such as '{cells[odd].iloc[0]}' are read as {value}"
     return f"{read} hours" if notation == CLOCK else read
+
+
+def mixed_note(cells: pd.Series) -> list[str]:
+    """Return a phrase on numbers of several scales in one column, or nothing."""
+    signs = mixed_signs(cells)
+    return [f"has cells with {signs}, which are not converted into each other"] if signs else []
 
 
 def order_in_time(values: pd.Series) -> np.ndarray:

@@ -13,6 +13,7 @@ from search_spaces.errors import UserError
 from trainables.base.kinds.percent import as_percent
 from trainables.base.tables.cells.missing import drop_codes
 from trainables.base.tables.cells.numbers import read_numbers
+from trainables.base.tables.cells.sizes import check_sizes
 from trainables.base.tables.columns.selection import category_text
 from trainables.base.tables.series.times import Step, local_times, read_times
 
@@ -20,7 +21,6 @@ REGULAR = 0.95  # share of the stamps that must lie on the grid
 MAX_GAPS = 0.6  # share of the grid that may have no row
 COPIES = 0.02  # share of rows that may repeat a stamp; their mean is taken
 MAX_STEPS = 5_000_000
-MAX_SIZE = 1e30  # of a number: the squares of larger ones have no place in a float32
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def place(frame: pd.DataFrame, layout: Layout) -> tuple[list[OneSeries], list[st
     columns = {layout.target: drop_codes(read_numbers(frame[layout.target], layout.notation), layout.missing)}
     columns |= {name: read_numbers(frame[name]) for name in (*layout.known, *layout.past)}
     table = pd.DataFrame({name: column.to_numpy(dtype=np.float64) for name, column in columns.items()})
-    _check_sizes(table)
+    check_sizes({str(name): table[name] for name in table})
     groups = layout.groups(frame)
     repairs: list[Repairs] = []
     found = []
@@ -144,17 +144,6 @@ def _counts(frame: pd.DataFrame, layout: Layout) -> np.ndarray:
             f"a time (e.g. {example}). Mend or remove these rows, or write all dates as 2024-12-31."
         )
     return layout.step.count(times)
-
-
-def _check_sizes(table: pd.DataFrame) -> None:
-    """Raise ``UserError`` for numbers that no model computes with."""
-    for name in table:
-        size = table[name].abs().max()
-        if size > MAX_SIZE:
-            raise UserError(
-                f"The column '{name}' holds numbers as large as {size:.0e}, but at most {MAX_SIZE:.0e} can be learned. "
-                "Write it in a larger unit, or remove these rows."
-            )
 
 
 @dataclass(frozen=True)
