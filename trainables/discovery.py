@@ -192,10 +192,15 @@ def _task_of_file(file: PythonFile) -> type[Task]:
 
 def _way_out(module: ModuleType, path: Path) -> str:
     """Return what to do with a file without a task: name its training function, where it has one."""
-    for name, value in inspect.getmembers(module, inspect.isfunction):
-        if value.__module__ == module.__name__ and len(inspect.signature(value).parameters) == 2:
+    own = [(name, f) for name, f in inspect.getmembers(module, inspect.isfunction) if f.__module__ == module.__name__]
+    for name, value in own:
+        if len(inspect.signature(value).parameters) == 2:
             shown = path if path.is_absolute() or str(path).startswith("..") else f"./{path}"
             return f"Give the name of its training function, too: '{shown}:{name}'."
+    if any(name == "objective" and len(inspect.signature(value).parameters) == 1 for name, value in own):
+        from trainables.base.functions.signature import way_out
+
+        return way_out(dict(own)["objective"])
     return "Subclass trainables.Task or TabularTask in it."
 
 

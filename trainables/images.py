@@ -93,7 +93,7 @@ class Images(Task):
     def __init__(
         self, data: str | Path | None = None, side: int | None = None, weights: str | Path | None = None
     ) -> None:
-        if data is None:
+        if data is None or not str(data).strip():
             raise UserError("Task 'images' needs a folder with one folder of pictures a class: --data FOLDER.")
         usual = SIDE if weights is None else PRETRAINED_SIDE
         self.side = usual if side is None else side

@@ -92,7 +92,7 @@ class Series(TabularTask):
         from trainables.base.tables.series.layout_options import read_layout
         from trainables.base.tables.series.leaks import check_future
 
-        if data is None:
+        if data is None or not str(data).strip():
             raise UserError("Task 'series' needs a file: --data sales.csv --time date --target sales.")
         self.path = Path(data).expanduser()
         table = read_table_file(self.path)

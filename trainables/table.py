@@ -106,7 +106,7 @@ class Table(TabularTask):
         from trainables.base.tables.reading.file import column_list
         from trainables.base.tables.schema import Wishes, infer_schema, parse_treatments
 
-        if data is None:
+        if data is None or not str(data).strip():
             raise UserError("Task 'table' needs a file and a target: --data houses.csv --target price.")
         columns = {"split_column": split_column, "group_column": group_column, "time_column": time_column}
         texts = {"data": data, "target": target, "kind": kind, "target_transform": target_transform, **columns}

@@ -78,7 +78,7 @@ class Text(Task):
     ) -> None:
         from trainables.base.tables.reading.file import column_list, read_table_file
 
-        if data is None:
+        if data is None or not str(data).strip():
             raise UserError("Task 'text' needs a file: --data reviews.csv --text review --target stars.")
         self.path = Path(data).expanduser()
         table = read_table_file(self.path)

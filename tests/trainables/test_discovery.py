@@ -58,6 +58,10 @@ def test_unknown_tasks_and_options_are_explained() -> None:
     [
         (None, "does not exist"),
         ("x = 1", "defines no Task. Subclass trainables.Task"),
+        (
+            "def objective(trial):\n    return trial.suggest_float('x', 0, 1)",
+            "An Optuna objective becomes two functions",
+        ),
         ("def train(config, trial): ...", "Give the name of its training function, too: '.*mine.py:train'"),
         ("import nothing_of_this_name", "does not run: ModuleNotFoundError"),
         ("class Broken(:", "does not run: SyntaxError"),

@@ -62,13 +62,13 @@ def _check_arguments(function: Callable[..., Any], name: str) -> None:
         inspect.signature(function).bind({}, None)
     except TypeError as error:
         raise UserError(
-            f"The function '{name}' must take two arguments, (config, trial): {error}. {_way_out(function)}"
+            f"The function '{name}' must take two arguments, (config, trial): {error}. {way_out(function)}"
         ) from error
     except ValueError:  # a builtin without a signature
         return
 
 
-def _way_out(function: Callable[..., Any]) -> str:
+def way_out(function: Callable[..., Any]) -> str:
     """Return what to do: for functions as Optuna and Ray Tune take them, how to change those."""
     names = _names(function)
     if any(name.startswith("suggest_") for name in names):

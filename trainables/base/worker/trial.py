@@ -90,7 +90,7 @@ def _train(task: Task, data: TrainingData, plan: TrialAssignment) -> Generator[T
             with compute.active():
                 _end(reports)
     except Exception as problem:  # noqa: BLE001 a failed trial is data: recorded with its error, the sweep continues
-        outcome, error, no_space = "failed", _explain(problem), is_no_space(problem)
+        outcome, error, no_space = "failed", _explain(problem, plan.config), is_no_space(problem)
         if device.startswith("cuda"):
             worker[BROKEN] = not _cuda_works()
     yield TrialReport(rows=rows, outcome=outcome, error=error, no_space=no_space, worker=worker)  # type: ignore[arg-type]
@@ -185,7 +185,7 @@ def _row(report: EpochReport, seconds: float) -> list[Any]:
     return [int(report.epoch), float(report.val_loss), metrics, round(seconds, 6)]
 
 
-def _explain(problem: Exception) -> str:
+def _explain(problem: Exception, config: Mapping[str, Any]) -> str:
     """Return type and message first, then where: what a failed trial's record holds."""
     message = bounded_text(message_of(problem), MAX_MESSAGE)
     trace = bounded_text("".join(traceback.format_exception(problem)), MAX_TRACE)
@@ -193,6 +193,8 @@ def _explain(problem: Exception) -> str:
     if ran_out or isinstance(problem, torch.cuda.OutOfMemoryError):
         advice = "Lower batch_size or the model's size in the search space, or give each trial more of the GPU."
         return f"CUDA out of memory: {message} {advice}\n\n{trace}"
+    if isinstance(problem, KeyError) and problem.args and problem.args[0] not in config:  # perhaps looked for there
+        message += f" (the configuration has {', '.join(config) or 'nothing'})"
     kind = "" if isinstance(problem, UserError) else f"{type(problem).__name__}: "  # a sentence for the user
     return f"{kind}{message}\n\n{trace}"
 

@@ -310,6 +310,8 @@ def test_bad_training_data_is_refused_in_one_sentence(tmp_path: Path) -> None:
     refused(tmp_path, "does not exist", data=tmp_path / "none.csv")
     refused(tmp_path, "Which column is to be predicted[?] Add --target with one of: Id, ", target=None)
     refused(tmp_path, "needs a file and a target", data=None)
+    refused(tmp_path, "needs a file and a target", data="")
+    refused(tmp_path, "is an address, but tables are files", data="https://example.com/houses.csv")
     refused(tmp_path, "one value only", frame.assign(price=1))
     refused(tmp_path, "no value in any row", frame.assign(price=np.nan))
     refused(tmp_path, "not numeric", target="지역", kind="regression")

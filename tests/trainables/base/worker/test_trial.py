@@ -131,6 +131,11 @@ def test_a_sentence_for_the_user_comes_without_the_name_of_its_class(tmp_path: P
     assert play(Weighted(UserError("Report a number.")), plan(tmp_path))[-1].error.startswith("Report a number.\n")
 
 
+def test_what_a_configuration_lacks_is_told_beside_what_it_has(tmp_path: Path) -> None:
+    last = play(Weighted(KeyError("dropout")), plan(tmp_path))[-1]
+    assert last.error.startswith("KeyError: 'dropout' (the configuration has x)\n")
+
+
 def test_a_trial_without_an_epoch_has_failed(tmp_path: Path) -> None:
     (last,) = play(Weighted(), plan(tmp_path, max_epochs=0))
     assert last.outcome == "failed"

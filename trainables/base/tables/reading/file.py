@@ -24,6 +24,7 @@ OTHER_TEXT = {
     "JSON": re.compile(r"\s*[\[{]\s*([\[{\"\d}\]-]|null|true|false)"),
     "HTML or XML": re.compile(r"\s*<[a-z!?]", re.IGNORECASE),
 }
+_ADDRESS = re.compile(r"[a-z][a-z\d+.-]+:/", re.IGNORECASE)  # https://, s3://; a path has one slash of them
 _ZERO_FIRST = re.compile(rb"(?:^|[\s\",;|])0\d")  # a code such as 00489, which is not the number 489
 
 
@@ -45,6 +46,8 @@ def read_table_file(path: Path, *, header: bool = True) -> TableFile:
     try:
         content = read_file(path, str(path))
     except FileNotFoundError as error:
+        if _ADDRESS.match(str(path)) is not None:
+            raise UserError(f"The table '{path}' is an address, but tables are files. Download it first.") from error
         raise UserError(f"The table '{path}' does not exist. Give the path of a CSV, TSV or Parquet file.") from error
     except IsADirectoryError as error:
         raise UserError(f"The table '{path}' is a folder. Give the path of a CSV, TSV or Parquet file.") from error
