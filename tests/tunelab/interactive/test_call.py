@@ -46,15 +46,14 @@ sweep: Any = tunelab.run_sweep  # untyped: what mistakes give is of the wrong ty
 
 
 def train(config: Mapping[str, Any], trial: Any) -> None:
-    """A linear network on the first column: what a notebook's cell holds."""
+    """A linear network on the first column: what a notebook's cell holds, without the compiler of an optimizer."""
     inputs = torch.as_tensor(INPUTS)
     net = nn.Linear(3, 1)
-    optimizer = torch.optim.SGD(net.parameters(), config["lr"])
+    parameters = list(net.parameters())
     for _ in range(trial.max_epochs):
         loss = ((net(inputs) - inputs[:, :1]) ** 2).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.data -= config["lr"] * gradient
         trial.report(val_loss=loss.item(), accuracy=0.5, model=net)
 
 
@@ -154,6 +153,7 @@ def test_metric_and_direction_are_the_users_and_the_sealed_test_is_opened_once(s
         test=score,
         trials=4,
         max_epochs=3,
+        concurrency=1,  # each worker loads scikit-learn
         confirm_top=0,
         tracking_uri=store_uri,
     )
@@ -200,6 +200,7 @@ def test_a_dataframe_and_arrays_are_learned_as_tables(store_uri: str) -> None:
     settings: dict[str, Any] = {
         "trials": 2,
         "max_epochs": 2,
+        "concurrency": 1,  # each worker loads what reads tables
         "confirm_top": 0,
         "tracking_uri": store_uri,
         "set": {"family": "mlp"},

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from search_spaces.errors import UserError
@@ -73,10 +75,7 @@ def recognise(state: Mapping[str, Tensor], source: str) -> Backbone:
     """
     closest, misfit, fewest = "", "", len(state)
     for name in _candidates(state):
-        with without_weights():
-            network = _build(name)
-        head = _last_linear(network)
-        expected = {key: value.shape for key, value in network.state_dict().items() if not _is_in(key, head)}
+        head, expected = _shapes(name)
         given = {key: value for key, value in state.items() if not _is_in(key, head)}
         wrong = [key for key in {**expected, **given} if key not in given or expected.get(key) != given[key].shape]
         if not wrong:
@@ -85,6 +84,15 @@ def recognise(state: Mapping[str, Tensor], source: str) -> Backbone:
             closest, misfit, fewest = name, wrong[0], len(wrong)
     hint = f" Closest is {closest}, which '{misfit}' does not fit." if closest else ""
     raise UserError(f"--weights '{source}' are of no architecture that is known here.{hint} Known are {KNOWN}.")
+
+
+@cache
+def _shapes(name: str) -> tuple[str, Mapping[str, torch.Size]]:
+    """Return an architecture's last layer, and the shapes of its tensors without that one's; once a process."""
+    with without_weights():
+        network = _build(name)
+    head = _last_linear(network)
+    return head, {key: value.shape for key, value in network.state_dict().items() if not _is_in(key, head)}
 
 
 def build_backbone(architecture: str) -> tuple[nn.Module, int]:
