@@ -39,6 +39,7 @@ print(json.dumps({
     "rows": {name: len(splits.train.targets) for name, splits in data.items()},
     "published": len(published_rows("california_housing")),
     "vocabulary": find_model(None).shape.vocabulary,
+    "torch": "torch" in sys.modules,
 }))
 """
 
@@ -123,6 +124,7 @@ def test_it_works_from_an_empty_folder(environment: Path, tmp_path: Path) -> Non
     assert found["rows"] == {"wine": 113, "mnist": 3200}
     assert found["published"] > 3
     assert found["vocabulary"] > 1_000
+    assert not found["torch"]  # data is read without
     assert found["version"] in run(environment / "tunelab", "--version", cwd=tmp_path)
     assert list(tmp_path.iterdir()) == []
 

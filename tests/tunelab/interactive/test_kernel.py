@@ -75,6 +75,8 @@ def test_ten_lines_in_a_fresh_kernel_and_a_second_sweep_on_the_same_ray(kernel: 
     assert first.result.startswith("<sweep train-")
     assert first.pages[-1] == ""  # the live table makes room for the result
 
+    assert run(kernel, "import sys; print('torch' in sys.modules)").text == "False\n"  # no model was there to load
+
     parts = ray_of(kernel)
     assert len(parts) == len(RAY_PARTS if forks_on() else RAY_PARTS[:-1])
     assert "IPython" not in run(kernel, "import mlflow; print(mlflow.active_run(), mlflow.get_tracking_uri())").text

@@ -62,6 +62,7 @@ def test_a_result_is_read_back_as_it_was() -> None:
     read = SweepResult.from_bytes(result.to_bytes())
     assert read == result
     assert read.to_bytes() == result.to_bytes()
+    assert result.as_stored().to_bytes() == read.to_bytes()
     assert isinstance(read.spec, ResolvedSpec)
 
 
