@@ -62,8 +62,8 @@ def findings(results: Results) -> list[str]:
 def _against_ours(task: str, trials: int, other: Ranking) -> str:
     low, high = map(_three, other.spread)
     return tr(
-        "{ratio} times the wall time of tunelab for {contest} ({low} to {high} over the rounds; {epoch} times per "
-        "epoch) is taken by {competitor}.",
+        "{contest}: {ratio} times the wall time of tunelab ({low} to {high} over the rounds; {epoch} times per epoch) "
+        "for {competitor}.",
         contest=_contest_name(task, trials),
         competitor=other.competitor.title,
         ratio=_three(other.ratio),

@@ -68,7 +68,7 @@ def test_the_page_shows_contest_and_control(monkeypatch: pytest.MonkeyPatch) -> 
     assert "Pure training".lower() in html.lower()
     assert "kB/trial" in html
     (found,) = [block for block in document.sections[0].blocks if isinstance(block, Items)]
-    assert found.texts[0].startswith("0.500 times the wall time of tunelab for california_housing, 8 trials (")
+    assert found.texts[0].startswith("california_housing, 8 trials: 0.500 times the wall time of tunelab (")
     figures = [block for section in document.sections for block in section.blocks if isinstance(block, Figure)]
     (walls,) = [figure for figure in figures if figure.caption == "Wall time of each round."]
     lines = [line for trace in walls.data for name in trace["y"] for line in name.split("\n")]
