@@ -314,7 +314,7 @@ def _assembled(parts: pd.DataFrame) -> pd.Series:
     weeks = parts["week"].notna()
     if weeks.any():  # of ISO 8601: the first one has the 4th of January, and begins on a Monday
         fourth = moment[weeks] + pd.Timedelta(days=3)
-        monday = fourth - pd.to_timedelta(fourth.dt.dayofweek, unit="D")
+        monday = fourth - pd.to_timedelta(fourth.dt.day_of_week, unit="D")
         moment[weeks] = monday + pd.to_timedelta(7 * (parts["week"][weeks] - 1), unit="D")
     zone = _number(parts["zone"].str.replace(":", "")).fillna(0.0)
     offset = np.sign(zone) * (zone.abs() // 100 * 60 + zone.abs() % 100) * 60
