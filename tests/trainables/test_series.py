@@ -177,6 +177,10 @@ def test_a_series_is_the_same_composed_and_in_parts(tmp_path: Path) -> None:
             24,
         ),
         ([f"{2005 + i // 4}년 {i % 4 + 1}분기" for i in range(60)], Step("months", 3), 4),
+        ([f"{2005 + i // 4}.{i % 4 + 1}/4" for i in range(60)], Step("months", 3), 4),
+        (pd.date_range("2020-01-06", periods=60, freq="W-MON").strftime("%G-W%V"), Step("seconds", 7 * 86400), 52),
+        (1_700_000_000 + 3600 * np.arange(60), Step("seconds", 3600), 24),
+        (1_700_000_000_000 + 900_000 * np.arange(60), Step("seconds", 900), 96),
     ],
 )
 def test_the_step_of_time_and_its_season_are_found(stamps: Any, step: Step, season: int, tmp_path: Path) -> None:

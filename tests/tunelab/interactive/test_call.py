@@ -272,6 +272,7 @@ def test_a_task_class_of_a_cell_is_searched(store_uri: str) -> None:
         (lambda: sweep("table", data=(INPUTS, LABELS[:3])), "X has 80 rows and y has 3"),
         (lambda: sweep("table", data=(INPUTS[0], LABELS)), "X must have two dimensions"),
         (lambda: sweep("table", data=pd.DataFrame({"a": [1, 2]}), target="b"), "b"),
+        (lambda: sweep("table", data=pd.DataFrame({0: [3.0] * 30, 1: [2.0] * 30}), target=1), "'1' has one value only"),
         (lambda: sweep(tunelab.SweepSpec(task="wine"), trials=3), "A SweepSpec holds everything"),
         (lambda: tunelab.load_result("nothing"), "There is no tracking store|does not exist|no store"),
     ],

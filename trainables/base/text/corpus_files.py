@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ MAX_FRACTION = 0.6  # share of the characters in one document from which it is c
 MIN_PARAGRAPH = 40  # characters of a paragraph of such a text
 NEAR_COPIES = " Its paragraphs are near copies of each other, so validation and test repeat what training has."
 MIN_HELD_OUT = 60  # characters to validate, and to test on
+_TAGS = re.compile(r"\s*<(?:!doctype|html|\?xml)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?。…])\s+")
 
 
@@ -45,9 +47,11 @@ def read_corpus(path: Path, split_seed: int = SPLIT_SEED) -> Corpus:
     if path.is_dir():
         names = [file.relative_to(path).with_suffix("").as_posix() for file in files]
         texts = [[_decoded(file)] for file in files]
+        markup = ""
     else:
-        names = [path.stem]
-        texts = [[text for text in re.split(r"\n\s*\n", _decoded(path)) if text.strip()]]
+        whole = _decoded(path)
+        names, markup = [path.stem], _markup(path, whole)
+        texts = [[text for text in re.split(r"\n\s*\n", whole) if text.strip()]]
     cut = [_paragraphs(group) for group in texts] if _is_lone(texts) else texts
     note = (
         ""
@@ -68,7 +72,22 @@ def read_corpus(path: Path, split_seed: int = SPLIT_SEED) -> Corpus:
                 f"'{path}': {count_characters(part)} characters are left for {split}, too few to judge a model by "
                 f"({MIN_HELD_OUT} are needed). Give more text, or more documents of even length."
             )
-    return replace(corpus, note=note)
+    if markup:
+        note += f" The file looks like {markup}, whose signs and names are learned as text too: give the texts alone."
+    return replace(corpus, note=note.strip())
+
+
+def _markup(path: Path, text: str) -> str:
+    """Return what a file holds instead of plain text, in words; empty when it seems plain."""
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return "a table"
+    if _TAGS.match(text) is not None:
+        return "HTML or XML"
+    for part in (text.strip().partition("\n")[0], text):
+        with suppress(ValueError, RecursionError):
+            if isinstance(json.loads(part), dict | list):
+                return "JSON"
+    return ""
 
 
 def _is_lone(texts: Sequence[Sequence[str]]) -> bool:

@@ -340,3 +340,10 @@ def test_numbers_too_large_to_compute_with_are_refused_and_tiny_ones_are_no_leak
     with pytest.raises(UserError, match="The column 'far' holds numbers as large as"):
         table(tmp_path, columns={"far": X * 1e40})
     assert "can be computed" not in notes(table(tmp_path, "tiny", {"tiny": Y * 1e-300}))
+
+
+@pytest.mark.parametrize(("name", "role"), [("created_time", "dates"), ("phone", "numeric")])
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_seconds_since_1970_are_dates_where_the_name_says_a_time(name: str, role: str, unit: int) -> None:
+    seconds = pd.Series(1_700_000_000 + RNG.integers(0, 10**7, ROWS), name=name) * unit
+    assert infer_role(seconds).name == role

@@ -181,3 +181,19 @@ def test_different_seeds_split_differently() -> None:
     documents = list(bundled().train)
     held_out = [{d.name for d in split_documents(documents, seed).validation} for seed in range(4)]
     assert all(a != b for a, b in pairwise(held_out))
+
+
+@pytest.mark.parametrize(
+    ("name", "frame", "said"),
+    [
+        ("a.jsonl", '{{"text": "{}"}}', "looks like JSON"),
+        ("a.csv", "{}", "looks like a table"),
+        ("a.html", "<html><p>{}</p></html>", "looks like HTML"),
+        ("a.txt", "[제1막] {}", ""),
+    ],
+)
+def test_markup_that_would_be_learned_as_text_is_said(name: str, frame: str, said: str, tmp_path: Path) -> None:
+    texts = [document.text.replace('"', "") for document in bundled().train[:20]]
+    (tmp_path / name).write_text("\n\n".join(frame.format(text) for text in texts), "utf-8")
+    note = read_corpus(tmp_path / name).note
+    assert (said in note) if said else "looks like" not in note

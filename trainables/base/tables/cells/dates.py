@@ -18,6 +18,9 @@ EPOCH = pd.Timestamp(0, tz="UTC")
 YEAR_FIRST, DAY_FIRST, MONTH_FIRST = "year first", "day first", "month first"
 YEAR_MONTH = "year.month"  # 2000.10 is October 2000, also where the file was read as numbers
 MONTH_YEAR = "month and year"  # Jan-07
+SECONDS, MILLISECONDS = "seconds since 1970", "milliseconds since 1970"
+EPOCHS = {SECONDS: "s", MILLISECONDS: "ms"}  # with the unit that pandas calls them by
+_EPOCH_SPAN = 1e9, 2.2e9  # seconds, from 2001 to 2039
 SHORT_COMPACT = "yymmdd"  # 70131 is 31 January 2007, as the zero in front gets lost
 MOSTLY = 0.95  # share of readable cells from which text is dates, or numbers
 PROBED = 2000  # cells that tell how a column is written
@@ -44,7 +47,6 @@ _SHORT_YEAR = {
     MONTH_YEAR: rf"{_WORD}\s*(?:[-/]\s*['’]?|['’])(?P<year>\d{{2}})",
 }
 _PERIODS = (
-    rf"{_YEAR}\s*[.년\s]\s*(?P<quarter>[1-4])/4\s*(?:분기)?",  # of Korean statistics; no day of January to April
     rf"{_YEAR}-?W(?P<week>0[1-9]|[1-4]\d|5[0-3])",
     rf"{_YEAR}[-/.년\s]*Q(?P<quarter>[1-4])",
     rf"{_YEAR}\s*년?\s*(?P<quarter>[1-4])\s*분기",
@@ -73,9 +75,10 @@ _COMPACT_DATE = re.compile(rf"\s*{_COMPACT}\s*", re.IGNORECASE)
 _SHORT_COMPACT_DATE = re.compile(r"(?P<year>\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>[0-3]\d)")
 _KOREAN_TIME = re.compile(r"(\d)\s*시(?:\s*(\d{1,2})\s*분(?:\s*(\d{1,2})\s*초)?)?")
 _CERTAIN = (  # a cell of these can be read in one way only
-    *(re.compile(rf"\s*{period}\s*", re.IGNORECASE) for period in _PERIODS),
+    re.compile(rf"\s*{_YEAR}\s*[.년\s]\s*(?P<quarter>[1-4])/4\s*(?:분기)?\s*"),  # of Korean statistics; no 4 January
     _compiled(rf"{_YEAR}\s*[-/.년]\s*{_MONTH}\s*(?:[-/.월]\s*(?:{_DAY}\s*[.일]?)?)?"),
     _COMPACT_DATE,
+    *(re.compile(rf"\s*{period}\s*", re.IGNORECASE) for period in _PERIODS),
 )
 _MONTHS = {"janfebmaraprmayjunjulaugsepoctnovdec"[3 * i : 3 * i + 3]: i + 1 for i in range(12)}
 _DATE_NAME = re.compile(r"date|day|month|time|ym|날짜|일자|일시|년월|연월", re.IGNORECASE)
@@ -88,8 +91,8 @@ class DateOrder:
     """How a column writes its dates.
 
     Attributes:
-        name: ``"year first"``, ``"day first"``, ``"month first"``, ``"year.month"``, ``"month and year"`` or
-            ``"yymmdd"``.
+        name: ``"year first"``, ``"day first"``, ``"month first"``, ``"year.month"``, ``"month and year"``,
+            ``"yymmdd"``, ``"seconds since 1970"`` or ``"milliseconds since 1970"``.
         sure: whether a cell decides between the orders: one with a part above 12, or with points (1.2.2024), which
             is never month first. Otherwise the month is taken to come first, or the year where it has two digits.
     """
@@ -191,6 +194,16 @@ def _order_of_numbers(column: pd.Series) -> DateOrder | None:
     return DateOrder(YEAR_MONTH) if dates and years and (named or len(numbers) >= _MIN_DISTINCT[6]) else None
 
 
+def infer_epoch(numbers: pd.Series) -> DateOrder | None:
+    """Return the order of whole numbers that may count seconds or milliseconds since 1970; None where they cannot."""
+    values = numbers.dropna()
+    if not len(values) or pd.api.types.is_bool_dtype(values) or not bool((values % 1 == 0).all()):
+        return None
+    first, last = _EPOCH_SPAN
+    spans = {SECONDS: (first, last), MILLISECONDS: (1000 * first, 1000 * last)}
+    return next((DateOrder(name) for name, span in spans.items() if bool(values.between(*span).all())), None)
+
+
 def read_dates(column: pd.Series, order: str = YEAR_FIRST) -> pd.Series:
     """Return (n,) UTC timestamps in nanoseconds; missing where a cell is not a date of ``YEARS``.
 
@@ -200,6 +213,9 @@ def read_dates(column: pd.Series, order: str = YEAR_FIRST) -> pd.Series:
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return _in_range(pd.to_datetime(column, utc=True))
+    if order in EPOCHS:
+        counts = pd.to_numeric(column, errors="coerce").astype(np.float64)
+        return _in_range(pd.to_datetime(counts, unit=EPOCHS[order], utc=True, errors="coerce"))
     codes, cells = pd.factorize(column)
     text = _as_text(pd.Series(cells), order)
     read = _in_range(pd.to_datetime(text.where(text.str.len() != 6), errors="coerce", utc=True, format="ISO8601"))

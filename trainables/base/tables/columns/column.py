@@ -20,6 +20,7 @@ from trainables.base.tables.cells.dates import (
     DateOrder,
     days_since_1970,
     infer_date_order,
+    infer_epoch,
     read_dates,
 )
 from trainables.base.tables.cells.missing import is_word
@@ -51,6 +52,7 @@ _CODE_NAMES = re.compile(
     r"(^|[_\s.-])(zip|postal|post)?[_\s.-]?(code|zip|cd)$|zipcode|postcode|우편번호|코드$", re.IGNORECASE
 )
 YEAR_SIGN = "년"  # 2015년 is a date, not a number with a unit
+_EPOCH_NAME = re.compile(r"time|date|epoch|unix|(^|_)ts$|일시|시각|날짜", re.IGNORECASE)
 _YEAR_NAME = re.compile(r"year|연도|년도", re.IGNORECASE)
 _YEARS = (1800, 2100)  # whole numbers that are more likely years than a count of the rows
 _ZERO_FIRST = r"\s*0\d+\s*"
@@ -106,7 +108,9 @@ def infer_role(values: pd.Series) -> ColumnRole:
 def _date_order(cells: pd.Series, numbers: pd.Series, notation: str, share: float) -> DateOrder | None:
     """Return how a column writes dates: as numbers such as 20180131, or as text that is hardly ever a number."""
     if share >= MOSTLY and unit_of(notation) != YEAR_SIGN:
-        return infer_date_order(numbers) if notation == PLAIN else None
+        if notation != PLAIN:
+            return None
+        return infer_date_order(numbers) or (infer_epoch(numbers) if _EPOCH_NAME.search(str(cells.name)) else None)
     return infer_date_order(cells)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from search_spaces.errors import UserError, unknown
+from trainables.base.tables.cells.dates import EPOCHS
 from trainables.base.tables.cells.numbers import PLAIN, read_numbers
 from trainables.base.tables.columns.selection import category_text
 from trainables.base.tables.reading.file import column_list
@@ -52,6 +53,8 @@ def read_layout(
     local, zone, notes = local_times(frame[time])
     notes += _target_notes(frame[target], read)
     times, order = read_times(local)
+    if order in EPOCHS:
+        notes.append(f"The numbers of '{time}' are read as {order} (the first is {times.min():%Y-%m-%d %H:%M}).")
     groups = category_text(frame[group]) if group is not None else pd.Series("", index=frame.index)
     step = infer_step(times, groups, time, dates=bool(order))
     season = step.season if season is None else season
