@@ -319,7 +319,7 @@ def test_why_trials_failed_is_seen_while_they_do_and_in_the_result(
     result = sweep(lambda config, trial: config["rate"], Lines(), space=space, **settings)
     assert capsys.readouterr().err.count("KeyError: 'rate'") == 1  # once, not for every trial
     assert repr(result).endswith("KeyError: 'rate' (the configuration has lr)>")
-    assert repr(result.trials[0]).endswith("KeyError: 'rate'>")
+    assert repr(result.trials[0]).endswith("KeyError: 'rate' (the configuration has lr)>")
     assert "trials failed, the first with: KeyError: &#39;rate&#39;" in result._repr_html_()
 
 

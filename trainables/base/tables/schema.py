@@ -15,7 +15,8 @@ from trainables.base.tables.cells.sizes import check_sizes
 from trainables.base.tables.columns.column import TREATMENTS, ColumnRole, chosen_role, infer_role
 from trainables.base.tables.columns.selection import SORTS, Columns, category_text
 from trainables.base.tables.leaks import find_leak
-from trainables.base.tables.target import Target, clean_target, code_notes, infer_target
+from trainables.base.tables.target import Target, clean_target, infer_target
+from trainables.base.tables.target_notes import code_notes
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,13 @@ from trainables.base.kinds.kind import TABLE_KINDS, Kind, RowKind
 from trainables.base.kinds.percent import as_percent
 from trainables.base.kinds.registry import kind_of_classes, row_kind
 from trainables.base.tables.cells.dates import MOSTLY
-from trainables.base.tables.cells.missing import NO_LABEL, code_text, doubtful_code, drop_codes, infer_codes, is_word
+from trainables.base.tables.cells.missing import NO_LABEL, code_text, drop_codes, infer_codes, is_word
 from trainables.base.tables.cells.numbers import PLAIN, infer_number_format, read_numbers
 from trainables.base.tables.columns.column import FEW_VALUES, mixed_note, reading, strange_cells
+from trainables.base.tables.target_notes import SHOWN, code_notes, far_note, row_count, spelling_notes, word_notes
 
 MAX_CLASSES = 100
 MIN_CLASS_ROWS = 3  # of a class: one for each split
-SHOWN = 5  # classes in a note
-FAR = 1000.0  # times the median distance from the median, from which a target is said to lie far out
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def infer_target(
     if as_numbers and cells.notation != PLAIN:
         read = [reading(cells.cells, cells.numbers, cells.notation), *mixed_note(cells.cells[cells.numbers.notna()])]
         notes.append(f"Target '{name}': {'; '.join(read)}.")
-    far = [] if found.classifies else _far_note(name, clean)
+    far = [] if found.classifies else far_note(name, clean)
     notation = cells.notation if as_numbers else None
     return Target(name, found.name, notation, codes, left_out, bool(far), (*notes, *far))
 
@@ -212,7 +211,7 @@ def _clean_labels(
     """Return the labels that can be learned, the cells given as missing, and notes."""
     labels = cells.present.astype(object).map(_label)  # a categorical would keep classes without rows
     clean = labels[~_is_no_label(labels)]
-    return clean, tuple(missing or ()), [*_word_notes(name, clean), *_spelling_notes(name, clean)]
+    return clean, tuple(missing or ()), [*word_notes(name, clean), *spelling_notes(name, clean)]
 
 
 def clean_target(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
@@ -238,26 +237,6 @@ def clean_target(frame: pd.DataFrame, target: Target) -> pd.DataFrame:
     return frame.loc[rows].reset_index(drop=True).assign(**{target.name: clean.to_numpy()})
 
 
-def code_notes(name: str, numbers: pd.Series, codes: Sequence[float]) -> list[str]:
-    """Return what is said of the numbers of a column that are taken for missing cells, or may be such."""
-
-    def share(code: float) -> str:
-        return f"{code_text(code)} in {as_percent(float((numbers == code).mean()))} of the cells of '{name}'"
-
-    doubtful = None if codes else doubtful_code(numbers)
-    if doubtful is not None:
-        if not doubtful:  # in other columns, and in the target, 0 is a number: --missing 0 would take them all
-            return [
-                f"{share(doubtful)} is far from all others and is kept; empty these cells if it means a missing one."
-            ]
-        hint = f"--missing {code_text(doubtful)} if it means a missing cell"
-        return [f"{share(doubtful)} is the only negative number and is kept; {hint}."]
-    return [
-        f"{share(code)} is far from all others and is read as missing; --missing none keeps it as a number."
-        for code in codes
-    ]
-
-
 def code_numbers(codes: Sequence[str]) -> list[float]:
     """Return those of the cells that mean "no value" which are numbers."""
     return [float(number) for number in pd.to_numeric(pd.Series(list(codes), dtype=object), errors="coerce").dropna()]
@@ -277,28 +256,6 @@ def _label(value: Any) -> Any:
     return bool(value) if isinstance(value, bool | np.bool_) else unicodedata.normalize("NFC", str(value)).strip()
 
 
-def _word_notes(name: str, labels: pd.Series) -> list[str]:
-    words = labels[is_word(labels)].value_counts()
-    return [
-        f"'{word}' is a class of '{name}' ({_rows(count)}); --missing {word} leaves these rows out."
-        for word, count in words.items()
-    ]
-
-
-def _spelling_notes(name: str, labels: pd.Series) -> list[str]:
-    """Return a sentence for each group of classes that differ in case, width or blanks alone."""
-    classes = pd.Series([label for label in labels.unique() if isinstance(label, str)], dtype=object)
-    if not len(classes):
-        return []
-    alike = classes.groupby(classes.map(lambda label: "".join(unicodedata.normalize("NFKC", label).casefold().split())))
-    groups = [group for _, group in alike if len(group) > 1][:SHOWN]
-    return [
-        f"The classes {', '.join(map(repr, sorted(group)))} of '{name}' differ in case or blanks alone; write them "
-        "alike if they mean one."
-        for group in groups
-    ]
-
-
 def _rare_classes(name: str, counts: pd.Series, cells: _Cells) -> tuple[tuple[Any, ...], list[str]]:
     rare = counts[counts < MIN_CLASS_ROWS]
     if not len(rare):
@@ -312,29 +269,11 @@ def _rare_classes(name: str, counts: pd.Series, cells: _Cells) -> tuple[tuple[An
     shown = ", ".join(f"'{_shown(label)}' ({count})" for label, count in rare.iloc[:SHOWN].items())
     more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
     few = f"classes with fewer than {MIN_CLASS_ROWS} rows, too few to split: {shown}{more}"
-    return tuple(rare.index), [f"Left out {_rows(int(rare.sum()))} of {few}."]
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+    return tuple(rare.index), [f"Left out {row_count(int(rare.sum()))} of {few}."]
 
 
 def _shown(label: Any) -> str:
     return f"{label:g}" if isinstance(label, float) else str(label)
-
-
-def _far_note(name: str, clean: pd.Series) -> list[str]:
-    median = float(clean.median())
-    distance = (clean - median).abs()
-    usual = float(distance.median())
-    far = distance > FAR * usual
-    if not usual or not far.any():
-        return []
-    farthest = float(clean.to_numpy()[int(distance.to_numpy().argmax())])
-    times = abs(farthest / median) if median else np.inf
-    what = f"{times:,.0f} times the median ({median:g})" if np.isfinite(times) else f"far from the median ({median:g})"
-    values = f"1 value of '{name}' lies" if far.sum() == 1 else f"{int(far.sum()):,} values of '{name}' lie"
-    return [f"{values} far from all others: {farthest:g} is {what}. Check them."]
 
 
 def _infer_kind(clean: pd.Series, distinct: int, as_numbers: bool) -> RowKind:

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from trainables.base.tables.cells.epochs import EPOCHS, read_epoch
+
 YEARS = (1678, 2261)  # that nanoseconds since 1970 can hold; "9999-12-31" means that there is no date
 NO_DATE = r"\s*(?:9999|0000|0001)\D.*"  # what databases write for no date
 EPOCH = pd.Timestamp(0, tz="UTC")
 YEAR_FIRST, DAY_FIRST, MONTH_FIRST = "year first", "day first", "month first"
 YEAR_MONTH = "year.month"  # 2000.10 is October 2000, also where the file was read as numbers
 MONTH_YEAR = "month and year"  # Jan-07
-SECONDS, MILLISECONDS = "seconds since 1970", "milliseconds since 1970"
-EPOCHS = {SECONDS: "s", MILLISECONDS: "ms"}  # with the unit that pandas calls them by
-_EPOCH_SPAN = 1e9, 2.2e9  # seconds, from 2001 to 2039
 SHORT_COMPACT = "yymmdd"  # 70131 is 31 January 2007, as the zero in front gets lost
 MOSTLY = 0.95  # share of readable cells from which text is dates, or numbers
 PROBED = 2000  # cells that tell how a column is written
@@ -194,16 +193,6 @@ def _order_of_numbers(column: pd.Series) -> DateOrder | None:
     return DateOrder(YEAR_MONTH) if dates and years and (named or len(numbers) >= _MIN_DISTINCT[6]) else None
 
 
-def infer_epoch(numbers: pd.Series) -> DateOrder | None:
-    """Return the order of whole numbers that may count seconds or milliseconds since 1970; None where they cannot."""
-    values = numbers.dropna()
-    if not len(values) or pd.api.types.is_bool_dtype(values) or not bool((values % 1 == 0).all()):
-        return None
-    first, last = _EPOCH_SPAN
-    spans = {SECONDS: (first, last), MILLISECONDS: (1000 * first, 1000 * last)}
-    return next((DateOrder(name) for name, span in spans.items() if bool(values.between(*span).all())), None)
-
-
 def read_dates(column: pd.Series, order: str = YEAR_FIRST) -> pd.Series:
     """Return (n,) UTC timestamps in nanoseconds; missing where a cell is not a date of ``YEARS``.
 
@@ -214,8 +203,7 @@ def read_dates(column: pd.Series, order: str = YEAR_FIRST) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         return _in_range(pd.to_datetime(column, utc=True))
     if order in EPOCHS:
-        counts = pd.to_numeric(column, errors="coerce").astype(np.float64)
-        return _in_range(pd.to_datetime(counts, unit=EPOCHS[order], utc=True, errors="coerce"))
+        return _in_range(read_epoch(column, order))
     codes, cells = pd.factorize(column)
     text = _as_text(pd.Series(cells), order)
     read = _in_range(pd.to_datetime(text.where(text.str.len() != 6), errors="coerce", utc=True, format="ISO8601"))

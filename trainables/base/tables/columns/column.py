@@ -20,9 +20,9 @@ from trainables.base.tables.cells.dates import (
     DateOrder,
     days_since_1970,
     infer_date_order,
-    infer_epoch,
     read_dates,
 )
+from trainables.base.tables.cells.epochs import infer_epoch
 from trainables.base.tables.cells.missing import is_word
 from trainables.base.tables.cells.numbers import CLOCK, PLAIN, infer_number_format, read_cells, read_numbers, unit_of
 from trainables.base.tables.cells.units import mixed_signs
@@ -110,7 +110,8 @@ def _date_order(cells: pd.Series, numbers: pd.Series, notation: str, share: floa
     if share >= MOSTLY and unit_of(notation) != YEAR_SIGN:
         if notation != PLAIN:
             return None
-        return infer_date_order(numbers) or (infer_epoch(numbers) if _EPOCH_NAME.search(str(cells.name)) else None)
+        epoch = infer_epoch(numbers) if _EPOCH_NAME.search(str(cells.name)) else ""
+        return DateOrder(epoch) if epoch else infer_date_order(numbers)
     return infer_date_order(cells)
 
 

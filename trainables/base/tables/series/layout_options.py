@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from search_spaces.errors import UserError, unknown
-from trainables.base.tables.cells.dates import EPOCHS
+from trainables.base.tables.cells.epochs import EPOCHS
 from trainables.base.tables.cells.numbers import PLAIN, read_numbers
 from trainables.base.tables.columns.selection import category_text
 from trainables.base.tables.reading.file import column_list

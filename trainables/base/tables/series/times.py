@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from search_spaces.errors import UserError
-from trainables.base.tables.cells.dates import YEAR_FIRST, days_since_1970, infer_date_order, infer_epoch, read_dates
+from trainables.base.tables.cells.dates import YEAR_FIRST, days_since_1970, infer_date_order, read_dates
+from trainables.base.tables.cells.epochs import infer_epoch
 
 MOSTLY = 0.5  # share of the distances of neighbours that must be calendar months where the step is
 DAY = 86_400
@@ -110,9 +111,8 @@ def read_times(column: pd.Series, order: str | None = None) -> tuple[pd.Series, 
         order = YEAR_FIRST
     if order is None:
         found = infer_date_order(column)
-        if found is None and pd.api.types.is_numeric_dtype(column):
-            found = infer_epoch(column)
-        order = "" if found is None else found.name
+        epoch = infer_epoch(column) if found is None and pd.api.types.is_numeric_dtype(column) else ""
+        order = epoch if found is None else found.name
     if order:
         return read_dates(column, order), order
     numbers = pd.to_numeric(column, errors="coerce")
