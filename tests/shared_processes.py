@@ -19,6 +19,7 @@ from tunelab.launch.ray_import import import_ray
 from tunelab.launch.ray_internals.forks import fork_server
 from tunelab.launch.ray_internals.patches import PRELOADED, WORKER_VARIABLES
 
+FAMILIES = ",".join(f"trainables.base.tables.families.{name}" for name in ("mlp", "embedded", "neighbours", "boosting"))
 NONE_AT_ONCE = "--num_prestart_python_workers=0"  # of a raylet, which would start some before the server can fork
 
 
@@ -105,7 +106,8 @@ def _workers_from(forks: Any) -> Iterator[None]:
     """Let the raylet that starts inside the block ask a fork server for its workers, each when it is needed."""
     from ray._private import services
 
-    os.environ.setdefault("RAY_preload_python_modules", PRELOADED)  # actors may then run in workers that have started
+    # actors may then run in workers that have started; what trials on tables need is loaded once for all workers
+    os.environ.setdefault("RAY_preload_python_modules", f"{PRELOADED},{FAMILIES}")
     start_process: Any = services.start_ray_process
 
     def start(command: list[str], kind: str, *arguments: Any, **options: Any) -> Any:

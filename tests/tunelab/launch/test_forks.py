@@ -19,6 +19,7 @@ from tests.drivers import wait_until
 from tests.kernels import descendants
 from tunelab.launch.ray_internals.forks import CLIENT, ForkServer, new_server
 from tunelab.launch.ray_internals.parts import FORKS_SWITCH, PATCHES_SWITCH
+from tunelab.launch.ray_internals.patches import PRELOADED
 from tunelab.records.spec import SweepSpec
 from tunelab.run import run_sweep
 
@@ -95,6 +96,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     with pytest.MonkeyPatch.context() as patch, new_server() as server:
         for switch in (FORKS_SWITCH, PATCHES_SWITCH):  # whatever the tests run with
             patch.setenv(switch, "1")
+        patch.setenv("RAY_preload_python_modules", f"{PRELOADED},colorsys")  # one that nothing else loads
         patch.chdir(folder)
         patch.setattr("tunelab.launch.ray_internals.forks._running", server)
         patch.setattr(ForkServer, "expect_workers", noted)
@@ -139,6 +141,7 @@ print(json.dumps({
     "colour": os.environ.get("COLOUR"),
     "first": sys.path[0],
     "torch": "torch" in sys.modules,
+    "preloaded": "colorsys" in sys.modules,
     "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
 }))
 """
@@ -178,6 +181,7 @@ def test_a_fork_runs_a_script_as_python_would(forks: ForkServer, script: Path) -
         "colour": "red",
         "first": str(script.parent),
         "torch": True,
+        "preloaded": True,
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     }
     assert told(blue)["colour"] == "blue"

@@ -20,7 +20,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from tunelab.system.machine import has_loaded
 AT_ONCE = (
     "trainables.base.worker.trial",
 )  # torch; Ray's C++ part must wait: it reads a worker's variables as it loads
+PRELOADED = "RAY_preload_python_modules"  # Ray's variable: what each worker loads as it starts, with commas
 WITH_RAY = ("ray._private.workers.default_worker", "trainables.base.worker.trial_actor")
 CREDENTIALS = "3i"  # struct ucred: process, user, group
 STREAMS = 3  # standard input, output and error, which a request brings along
@@ -125,6 +126,8 @@ class Server:
         _become(environment)
         with undrawn_ids():
             _load(WITH_RAY)
+            with suppress(ImportError):  # workers say what is wrong, and continue
+                _load(tuple(filter(None, environment.get(PRELOADED, "").split(","))))
         self._trusted = _draw_differently() and not _cuda_is_loaded()
         gc.collect()
         gc.freeze()  # the collector leaves the pages that copies share as they are
