@@ -151,16 +151,24 @@ def _columns(inputs: np.ndarray) -> pd.DataFrame:
 
 
 def _plain_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with columns that Parquet lacks in others: sparse ones, and those that mix numbers and text."""
+    """Return a table with columns that Parquet lacks in others: sparse ones, intervals, periods, numbers among text."""
     import pandas as pd
 
     for name in frame.columns:
         column = frame[name]
         if isinstance(column.dtype, pd.SparseDtype):
             frame = frame.assign(**{name: column.astype(column.dtype.subtype)})
-        elif column.dtype == object and _is_mixed(column.dropna()):
-            frame = frame.assign(**{name: column.map(str, na_action="ignore")})
+        elif _is_range(column) or (column.dtype == object and _is_mixed(column.dropna())):
+            frame = frame.assign(**{name: column.astype(object).map(str, na_action="ignore")})
     return frame
+
+
+def _is_range(column: pd.Series) -> bool:
+    """Return whether cells are intervals, as of ``pandas.cut``, or periods such as a month."""
+    import pandas as pd
+
+    values = column.dtype.categories.dtype if isinstance(column.dtype, pd.CategoricalDtype) else column.dtype
+    return isinstance(values, pd.IntervalDtype | pd.PeriodDtype)
 
 
 def _is_mixed(cells: pd.Series) -> bool:

@@ -103,3 +103,10 @@ def test_tables_that_would_be_misread_are_refused_and_leave_nothing(data: Any, s
     with pytest.raises(UserError, match=said):
         keep_frame(data, tmp_path)
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_intervals_and_periods_are_text(tmp_path: Path) -> None:
+    months = pd.period_range("2026-01", periods=3, freq="M")
+    kept = pd.read_parquet(keep_frame(FRAME.assign(size=pd.cut(FRAME["price"], [0, 6, 12]), month=months), tmp_path))
+    assert kept["size"].tolist() == ["(6, 12]", "(6, 12]", "(0, 6]"]
+    assert kept["month"].tolist() == ["2026-01", "2026-02", "2026-03"]
