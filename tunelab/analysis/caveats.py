@@ -25,8 +25,7 @@ def caveats(result: SweepResult) -> list[str]:
     lines = [tr_text(part.verdict) for part in parts if part is not None]
     if result.optimism is not None:
         lines.append(tr_text(result.optimism.sentence))
-    lines += [*_cut_short(result), *_few_rows(result), *_all_alike(result), *like_chance(result)]
-    lines += _never_predicted(result)
+    lines += [*_cut_short(result), *result_warnings(result)]
     if result.best is not None and result.confirmation is None and result.front is None:
         lines.append(not_confirmed(result))
     if len(result.test_openings) > 1:
@@ -48,6 +47,11 @@ def caveats(result: SweepResult) -> list[str]:
             )
         )
     return lines
+
+
+def result_warnings(result: SweepResult) -> list[str]:
+    """List what speaks against the winner itself: few rows, trials all alike, scores of a constant guess."""
+    return [*_few_rows(result), *_all_alike(result), *like_chance(result), *_never_predicted(result)]
 
 
 def _cut_short(result: SweepResult) -> list[str]:

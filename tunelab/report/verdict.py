@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tunelab.analysis.caveats import test_openings
+from tunelab.analysis.caveats import result_warnings, test_openings
 from tunelab.analysis.confirmation_cost import not_confirmed
 from tunelab.analysis.outcome import verdict
 from tunelab.analysis.standing import verdict_lines
@@ -19,6 +19,7 @@ def verdict_section(result: SweepResult) -> Section:
     blocks: list[Block] = [Text(verdict(result))]
     if len(lines) > 1:
         blocks.append(Items([line.strip() for line in lines]))
+    blocks += [Note(line, warning=True) for line in result_warnings(result)]
     if len(result.test_openings) > 1:
         spent = tr(
             "What was chosen after the first opening may be fitted to it: its scores are no longer those of unseen "

@@ -14,6 +14,7 @@ from tunelab.records.assessment.evaluation import ClassificationTables, ClassSco
 from tunelab.records.best import Best
 from tunelab.records.result import SweepResult
 from tunelab.records.trial import Epoch, TrialRecord, TrialStatus
+from tunelab.report.verdict import verdict_section
 
 TRIAL = TrialRecord(0, {}, {}, 0, 9, TrialStatus.FINISHED, (Epoch(1, 0.5, {}, 1.0),))
 
@@ -62,6 +63,7 @@ def test_a_winner_within_chance_of_a_constant_guess_is_said_to_be(
     poor, good = (result_of(task, test, guess, classes) for test in scores)
     assert any(f"cannot tell the winner from a constant guess ({said})" in line for line in caveats(poor))
     assert not any("constant guess" in line for line in caveats(good))
+    assert "constant guess" in str(verdict_section(poor).blocks)
 
 
 def test_rows_of_a_series_that_share_an_origin_count_as_one() -> None:
