@@ -30,6 +30,7 @@ LAYOUTS = [  # content, names, rows, what is said
     (f"a,b,c\n{ROWS}".replace("\n", "\r").encode(), 3, 30, ""),
     (f"a   b  c\n{ROWS}".replace(",", "   ").encode(), 3, 30, ""),
     (f"a, b, c\n{ROWS}".replace("동", ' "동, ').replace("\n", '"\n').replace('c"', "c").encode(), 3, 30, ""),
+    (f"a,b,c\n{ROWS}7\n8,1\n".encode(), 3, 32, "2 of the first 32 rows have fewer cells than the header"),
     (f"0.1,0.5,x\n{ROWS}".encode(), 3, 30, "give --no-header"),
     (("2020-01-02,red,no,y\n" + "2020-01-03,red,no,0\n2020-01-04,blue,yes,1\n" * 9).encode(), 4, 18, "--no-header"),
 ]

@@ -103,6 +103,12 @@ def find_layout(head: str, name: str, *, complete: bool, header: bool = True, fe
     if header and _looks_like_data(found, records[at + 1 :]):
         shown = ", ".join(repr(cell) for cell in found.cells[:SHOWN])
         notes.append(f"Most column names look like cells ({shown}, ...): if the first line is data, give --no-header.")
+    short = sum(len(record.cells) < found.width for record in records[at + 1 :]) if header else 0
+    if short:
+        rows = len(records) - at - 1
+        notes.append(
+            f"{short:,} of the first {rows:,} rows have fewer cells than the header; what they lack counts as missing."
+        )
     if header:
         names, renamed = unique_names(raw)
         notes += renamed
