@@ -89,6 +89,6 @@ def test_from_a_sweep_to_a_prediction_in_korean(tmp_path: Path) -> None:
     for command in (["results", "첫째"], ["results"], ["tasks"], ["space", "wine"], ["whatif", "첫째", "--advise"]):
         assert english(tunelab(*command, folder=tmp_path)) == [], command
     (tmp_path / "in.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    assert "입력에 빠진 열" in tunelab("predict", "첫째", "in.csv", folder=tmp_path, code=2)
+    assert "입력에 하나도 없습니다" in tunelab("predict", "첫째", "in.csv", folder=tmp_path, code=2)
     tunelab("report", "첫째", "--output", "보고서.html", folder=tmp_path)
     assert '<html lang="ko">' in (tmp_path / "보고서.html").read_text(encoding="utf-8")
