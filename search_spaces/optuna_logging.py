@@ -12,6 +12,9 @@ def quiet_optuna() -> Iterator[None]:
     import optuna
 
     before = optuna.logging.get_verbosity()
+    if before >= optuna.logging.WARNING:  # as the user has it
+        yield
+        return
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         yield

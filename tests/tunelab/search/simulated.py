@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from search_spaces import SearchSpace
-from tests.toys import suggest
+from tests.toys import TOY
 from trainables.base.worker.assignment import TrialAssignment, TrialReport
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.search.asynchronous import AsynchronousOrder
@@ -122,9 +122,6 @@ class Slots:
                 del plans[number]
             if self.halt_after is not None and reports >= self.halt_after:
                 return
-
-
-TOY = SearchSpace("toy", suggest)  # one for all: what its random draws meet is looked up once
 
 
 def make_controller(

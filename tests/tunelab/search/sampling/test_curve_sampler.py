@@ -102,9 +102,10 @@ def test_it_learns_where_most_trials_are_stopped(tmp_path: Any, monkeypatch: pyt
     def draw(trial: optuna.trial.BaseTrial) -> Config:
         return {name: trial.suggest_float(name, 0.0, 1.0) for name in "xyz"}
 
+    space = SearchSpace("bowl", draw)
+
     def best(sampler: str, seed: int) -> float:
         (folder := tmp_path / f"{sampler}{seed}").mkdir()
-        space = SearchSpace("bowl", draw)
         controller = make_controller(folder, sampler=sampler, space=space, trials=40, seed=seed, max_epochs=27)
         Slots(
             1,

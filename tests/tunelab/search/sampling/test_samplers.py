@@ -59,6 +59,9 @@ def steps(trial: optuna.trial.BaseTrial) -> dict[str, Any]:
     return {"kind": kind, "x": x, "n": trial.suggest_int("n", 1, 4) if kind == "a" else 0}
 
 
+DRAWN, STEPPED = SearchSpace("toy", draw), SearchSpace("toy", steps)
+
+
 def searched(controller: SearchController, monkeypatch: pytest.MonkeyPatch, **slots: Any) -> list[TrialRecord]:
     """Search on three slots; a loss that falls with the epochs, on a clock on which trials take different times."""
     Slots(
@@ -83,7 +86,7 @@ def test_a_killed_search_proposes_what_an_undisturbed_one_does(
         pytest.importorskip("cmaes")
     monkeypatch.chdir(tmp_path)
     Path("own.py").write_text(OWN, encoding="utf-8")
-    space = SearchSpace("toy", steps if sampler == "grid" else draw)
+    space = STEPPED if sampler == "grid" else DRAWN
     settings: dict[str, Any] = {"sampler": sampler, "space": space, "trials": 24, "history_window": 4}
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
@@ -106,7 +109,7 @@ def test_a_killed_search_proposes_what_an_undisturbed_one_does(
 def test_in_the_asynchronous_order_too_the_sampler_is_told_what_it_knew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings: dict[str, Any] = {"sampler": "nsga2", "space": SearchSpace("toy", draw), "trials": 40}
+    settings: dict[str, Any] = {"sampler": "nsga2", "space": DRAWN, "trials": 40}
     killed = make_controller(tmp_path, **settings)
     searched(killed, monkeypatch, halt_after=90)
     killed.state.journal.close()
@@ -118,7 +121,7 @@ def test_in_the_asynchronous_order_too_the_sampler_is_told_what_it_knew(
 def test_a_sampler_without_a_seed_continues_from_the_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("own.py").write_text(OWN, encoding="utf-8")
-    settings: dict[str, Any] = {"sampler": "own.py:Restless", "space": SearchSpace("toy", draw), "history_window": 4}
+    settings: dict[str, Any] = {"sampler": "own.py:Restless", "space": DRAWN, "history_window": 4}
     killed = make_controller(tmp_path, **settings)
     before = searched(killed, monkeypatch, halt_after=12)
     killed.state.journal.close()
@@ -130,18 +133,18 @@ def test_a_sampler_without_a_seed_continues_from_the_trials(tmp_path: Path, monk
 
 
 def test_the_grid_has_every_configuration_once_the_reference_first() -> None:
-    study = StudySampler(SearchSpace("toy", steps), "grid", 0, reference={"kind": "b", "x": 0.75}, fixed={})
+    study = StudySampler(STEPPED, "grid", 0, reference={"kind": "b", "x": 0.75}, fixed={})
     assert (study.grid_size, study.references) == (25, 1)  # 5 values of x, and of these 4 n where the kind is a
     found = [study.suggest(number)[0] for number in range(25)]
     assert found[0] == {"kind": "b", "x": 0.75}
     assert len({tuple(sorted(point.items())) for point in found}) == 25
     assert len({tuple(sorted(point.items())) for point in found[:8]}) == 8
-    held = StudySampler(SearchSpace("toy", steps), "grid", 0, reference={}, fixed={"kind": "a"})
+    held = StudySampler(STEPPED, "grid", 0, reference={}, fixed={"kind": "a"})
     assert held.grid_size == 20
 
 
 def test_a_sweep_of_the_grid_ends_with_the_grid() -> None:
-    task, space = get_task("wine"), SearchSpace("toy", steps)
+    task, space = get_task("wine"), STEPPED
     for trials, expected in ((None, 25), (10, 10), (100, 25)):
         spec = make_spec({"task": "wine", "sampler": "grid", **({} if trials is None else {"trials": trials})})
         filled = fill_defaults(spec, task, name="a", tracking_uri="off")
@@ -196,7 +199,7 @@ def test_the_file_of_an_own_sampler_is_part_of_the_sweeps_identity(
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "house").mkdir()
     (tmp_path / "house" / "__init__.py").write_text("from house.own import Own", encoding="utf-8")
-    module, space = tmp_path / "house" / "own.py", SearchSpace("toy", draw)
+    module, space = tmp_path / "house" / "own.py", DRAWN
     module.write_text(OWN, encoding="utf-8")
     spec = make_spec({"task": "wine", "sampler": "house:Own", "name": "a"})
     before = identity(spec, "d", space)
@@ -211,7 +214,7 @@ def test_a_class_of_an_installed_module_is_one_for_the_whole_sweep(monkeypatch: 
     module = types.ModuleType("house_of_samplers")
     exec("import optuna\nclass Last(optuna.samplers.BruteForceSampler):\n    pass", vars(module))
     monkeypatch.setitem(sys.modules, "house_of_samplers", module)
-    study = StudySampler(SearchSpace("toy", steps), "house_of_samplers:Last", 0, reference={}, fixed={})
+    study = StudySampler(STEPPED, "house_of_samplers:Last", 0, reference={}, fixed={})
     for number in range(25):
         params, config = study.suggest(number)
         assert not study.is_exhausted
