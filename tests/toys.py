@@ -39,7 +39,7 @@ def suggest(trial: optuna.trial.BaseTrial) -> Config:
     return {"x": trial.suggest_float("x", 0.0, 1.0), "idle": trial.suggest_categorical("idle", ("a", "b"))}
 
 
-TOY = SearchSpace("toy", suggest)  # one for all: what its random draws meet is looked up once
+TOY_SPACE = SearchSpace("toy", suggest)  # one for all: what its random draws meet is looked up once
 
 
 class Toy(Task):
@@ -94,7 +94,7 @@ class Toy(Task):
         self.sleep, self.pause, self.checkpoints = sleep, pause, checkpoints
 
     def space(self, name: str | None = None) -> SearchSpace:
-        return TOY
+        return TOY_SPACE
 
     def load(self, split_seed: int = SPLIT_SEED) -> Splits:
         rng = np.random.default_rng(split_seed)

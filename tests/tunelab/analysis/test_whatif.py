@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.toys import TOY
+from tests.toys import TOY_SPACE
 from tests.tunelab.search.simulated import Clock, Slots, make_controller
 from trainables.base.worker.assignment import TrialAssignment
 from tunelab.analysis.whatif import Fate, RecordedSearch, StoppingRules, advise, what_if
@@ -46,7 +46,7 @@ def searched(folder: Path, rules: StoppingRules, concurrency: int = 1) -> tuple[
         name=folder.name,
         tracking_uri="off",
     )
-    space = TOY.describe()
+    space = TOY_SPACE.describe()
     controller.state.journal.append(
         Started(spec.to_json(), space=space, folder=str(folder), concurrency=concurrency, time=1.0)
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.toys import TOY
+from tests.toys import TOY_SPACE
 from tests.tunelab.search.simulated import make_controller
 from trainables.base.worker.assignment import TrialReport
 from tunelab.cli.main import main
@@ -40,7 +40,7 @@ def controller(in_folder: Path) -> Iterator[SearchController]:
     folder.mkdir(parents=True)
     controller = make_controller(folder, trials=6, concurrency=2)
     spec = ResolvedSpec(task="toy", trials=6, max_epochs=9, grace_period=1, name="toy-1", tracking_uri="off")
-    space = TOY.describe()
+    space = TOY_SPACE.describe()
     controller.state.journal.append(
         Started(spec.to_json(), space=space, folder=str(in_folder), concurrency=2, time=time.time(), metric="cost")
     )

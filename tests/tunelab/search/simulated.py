@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from search_spaces import SearchSpace
-from tests.toys import TOY
+from tests.toys import TOY_SPACE
 from trainables.base.worker.assignment import TrialAssignment, TrialReport
 from tunelab.search.asha import Rungs, rung_levels
 from tunelab.search.asynchronous import AsynchronousOrder
@@ -143,7 +143,7 @@ def make_controller(
     return SearchController(
         SearchLimits(trials, max_epochs, concurrency, retries=retries),
         StudySampler(
-            space or TOY,
+            space or TOY_SPACE,
             sampler,
             seed,
             reference={"x": 0.5, "idle": "a"},
