@@ -94,7 +94,7 @@ def command(
     """
     inputs = find_inputs(sources)
     is_one = len(sources) == 1 and not any(file.from_folder for file in inputs)
-    check_output(output, several=not is_one)
+    check_output(output, [file.source for file in inputs], several=not is_one)
     store = open_store(tracking_uri)
     with tempfile.TemporaryDirectory() as folder:
         predictor = store.load_model(store.model_uri(model), Path(folder), trust or [])

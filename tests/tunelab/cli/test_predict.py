@@ -162,6 +162,11 @@ def test_refusals_write_nothing(
     code, _, err = tunelab("predict", "cars", str(source), "-o", str(tmp_path / "absent" / "out.csv"))
     assert code == 2
     assert "--output" in err
+    content = source.read_bytes()
+    code, _, err = tunelab("predict", "cars", str(source), "-o", f"{tmp_path}/./in.csv")
+    assert code == 2
+    assert "would replace the input" in err
+    assert source.read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 

@@ -25,11 +25,12 @@ ARRAYS = ".npz"  # of a generator's samples
 FILE_COLUMN = "file"  # of a table with the predictions of several files
 
 
-def check_output(output: str, *, several: bool) -> None:
-    """Raise ``UserError`` when a file cannot be written there, or its suffix names no format.
+def check_output(output: str, sources: Sequence[str], *, several: bool) -> None:
+    """Raise ``UserError`` when a file cannot be written there, its suffix names no format, or it is an input.
 
     Args:
         output: as given.
+        sources: the inputs, as given.
         several: whether there are several inputs; then it may be a folder, which is created.
     """
     path = Path(output)
@@ -39,8 +40,12 @@ def check_output(output: str, *, several: bool) -> None:
         is_folder or not folder.is_dir() or not os.access(path if path.is_dir() else folder, os.W_OK)
     ):
         raise UserError(f"--output '{output}' cannot be written. Give a file in a folder that exists.")
-    if not path.is_dir():
-        format_of(output, (*TABLES, PICTURE, ARRAYS))
+    if path.is_dir():
+        return
+    format_of(output, (*TABLES, PICTURE, ARRAYS))
+    for source in sources:
+        if output != STREAM and path.is_file() and Path(source).exists() and path.samefile(source):
+            raise UserError(f"--output '{output}' would replace the input '{source}'. Give another file.")
 
 
 def is_folder_of_outputs(output: str) -> bool:
