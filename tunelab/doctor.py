@@ -212,9 +212,11 @@ def _private_parts() -> Iterator[Finding]:
     from tunelab.launch.ray_import import import_ray
     from tunelab.launch.ray_internals.parts import PARTS as RAY_PARTS
     from tunelab.search.sampling.optuna_internals import PARTS as OPTUNA_PARTS
+    from tunelab.tracking.mlflow_internals import PARTS as MLFLOW_PARTS
 
     import_ray()
-    for library, parts in (("Ray", RAY_PARTS), ("Optuna", OPTUNA_PARTS), ("torch", TORCH_PARTS)):
+    listed = (("Ray", RAY_PARTS), ("Optuna", OPTUNA_PARTS), ("torch", TORCH_PARTS), ("MLflow", MLFLOW_PARTS))
+    for library, parts in listed:
         for part in parts:
             if not part.is_there():
                 yield Finding(f"{library}'s private parts", f"this version of {library} has no {part}", part.without)

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 
 import mlflow
 from mlflow.tracking import fluent as state
-from mlflow.utils import requirements_utils
 
 from tunelab.system.autologging import no_autologging
+from tunelab.tracking.mlflow_internals import without_map_of_packages
 
 # MLflow writes the first two when they are set; the others choose an experiment or a run of its user's.
 VARIABLES = (
     *("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"),
     *("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"),
 )
-PACKAGES = "_MODULES_TO_PACKAGES"  # MLflow's map of all modules that are installed
 
 
 @contextmanager
@@ -33,7 +32,7 @@ def fluent(uri: str) -> Iterator[None]:
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
-        with no_autologging(), _without_map_of_packages():
+        with no_autologging(), without_map_of_packages():
             yield
     finally:
         mlflow.set_tracking_uri(variables["MLFLOW_TRACKING_URI"])  # type: ignore[arg-type, unused-ignore]  # None unsets
@@ -44,19 +43,3 @@ def fluent(uri: str) -> Iterator[None]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-
-
-@contextmanager
-def _without_map_of_packages() -> Iterator[None]:
-    """Keep MLflow from looking through all installed packages inside the block, for a second of CPU in each process.
-
-    It does so to compare a model's requirements with what is installed, of which ours are taken, by their own names.
-    """
-    known = getattr(requirements_utils, PACKAGES, {})
-    if known is None:
-        setattr(requirements_utils, PACKAGES, {})
-    try:
-        yield
-    finally:
-        if known is None:
-            setattr(requirements_utils, PACKAGES, None)

@@ -19,6 +19,7 @@ from tunelab import load_result
 from tunelab.records.spec import make_spec
 from tunelab.run import run_sweep
 from tunelab.system.autologging import no_autologging
+from tunelab.tracking.mlflow_internals import PARTS, SEEN_WITH, SWITCH, without_map_of_packages
 from tunelab.tracking.process_state import fluent
 from tunelab.tracking.uri import default_tracking_uri, folder_note
 
@@ -108,9 +109,23 @@ def test_a_folder_that_mlflow_is_set_to_is_left_to_its_user(
     assert folder_note("sqlite:///named.db") == ""
 
 
+def test_the_part_is_there_in_the_version_it_was_seen_with() -> None:
+    assert version("mlflow") == SEEN_WITH, "try the part with this version, then note it"
+    assert [str(part) for part in PARTS if not part.is_there()] == []
+
+
+def test_a_switch_does_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlflow.utils.requirements_utils._MODULES_TO_PACKAGES", None)
+    for value, expected in (("0", None), ("1", {})):
+        monkeypatch.setenv(SWITCH, value)
+        with without_map_of_packages():
+            assert expected == requirements_utils._MODULES_TO_PACKAGES
+
+
 def test_mlflow_does_not_look_through_all_packages_for_a_model_of_ours(
     store_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(SWITCH, "1")
     monkeypatch.setattr("mlflow.utils.requirements_utils._MODULES_TO_PACKAGES", None)
     monkeypatch.setattr("importlib_metadata.packages_distributions", lambda: pytest.fail("all were looked through"))
     model = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
