@@ -243,9 +243,8 @@ def _ink(colours: np.ndarray) -> np.ndarray:
 
 def _distances(colours: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the largest difference of a channel, (height, width), from one colour or from as many as there are."""
-    red, green, blue = np.moveaxis(
-        np.abs(colours - other), 2, 0
-    )  # numpy's max over an axis of three is ten times slower
+    # numpy's max over an axis of three is ten times slower
+    red, green, blue = np.moveaxis(np.abs(colours - other), 2, 0)
     largest: np.ndarray = np.maximum(np.maximum(red, green), blue)
     return largest
 

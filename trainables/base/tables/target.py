@@ -17,7 +17,7 @@ from trainables.base.kinds.registry import kind_of_classes, row_kind
 from trainables.base.tables.cells.dates import MOSTLY
 from trainables.base.tables.cells.missing import NO_LABEL, code_text, drop_codes, infer_codes, is_word
 from trainables.base.tables.cells.numbers import PLAIN, infer_number_format, read_numbers
-from trainables.base.tables.columns.column import FEW_VALUES, mixed_note, reading, strange_cells
+from trainables.base.tables.columns.column import FEW_VALUES, notation_notes, strange_cells
 from trainables.base.tables.target_notes import SHOWN, code_notes, far_note, row_count, spelling_notes, word_notes
 
 MAX_CLASSES = 100
@@ -94,7 +94,7 @@ def infer_target(
         found = kind_of_classes(distinct) if found.classifies else found
         notes.append(f"'{name}' is taken for {found.name} ({distinct:,} different values); --kind overrides.")
     if as_numbers and cells.notation != PLAIN:
-        read = [reading(cells.cells, cells.numbers, cells.notation), *mixed_note(cells.cells[cells.numbers.notna()])]
+        read = notation_notes(cells.cells, cells.numbers, cells.notation)
         notes.append(f"Target '{name}': {'; '.join(read)}.")
     far = [] if found.classifies else far_note(name, clean)
     notation = cells.notation if as_numbers else None

@@ -43,9 +43,9 @@ def check_output(output: str, sources: Sequence[str], *, several: bool) -> None:
     if path.is_dir():
         return
     format_of(output, (*TABLES, PICTURE, ARRAYS))
-    for source in sources:
-        if output != STREAM and path.is_file() and Path(source).exists() and path.samefile(source):
-            raise UserError(f"--output '{output}' would replace the input '{source}'. Give another file.")
+    replaced = next((source for source in sources if _is_same_file(path, source)), None)
+    if replaced is not None:
+        raise UserError(f"--output '{output}' would replace the input '{replaced}'. Give another file.")
 
 
 def is_folder_of_outputs(output: str) -> bool:
@@ -137,7 +137,7 @@ def write_each(folder: str, frames: Mapping[str, pd.DataFrame]) -> None:
         advice = f"Give --output a table, e.g. all.csv: it has a column '{FILE_COLUMN}'."
         if target in targets:
             raise UserError(f"Two inputs are called {name}, '{targets[target]}' and '{source}'. {advice}")
-        if target.exists() and target.samefile(source):
+        if _is_same_file(target, source):
             raise UserError(f"--output '{folder}' would replace the input '{source}'. Give another folder.")
         targets[target] = source
     try:
@@ -146,6 +146,10 @@ def write_each(folder: str, frames: Mapping[str, pd.DataFrame]) -> None:
         raise UserError(f"--output '{folder}' cannot be created: {error.strerror}.") from error
     for target, source in targets.items():
         write_output(str(target), to_bytes(frames[source], str(target)))
+
+
+def _is_same_file(path: Path, source: str) -> bool:
+    return path.is_file() and Path(source).exists() and path.samefile(source)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -23,11 +23,8 @@ HEIGHT = {"normal": 380, "small": 240, "tall": 480, "large": 600}  # pixels of a
 MAX_READ = 20  # columns of a heat map whose cells one reads, so that it needs no scale beside it
 QUIET = "#7f8c8d"
 SMALL = {"font": {"size": 12}}
-CAPTION = {
-    "font": {"size": 9, "color": "#222222"},
-    "bgcolor": "#ffffff",
-    "borderpad": 0,
-}  # sheets are white on any page
+# Sheets are white on any page.
+CAPTION = {"font": {"size": 9, "color": "#222222"}, "bgcolor": "#ffffff", "borderpad": 0}
 SHEET_MARGIN, PAGE_WIDTH = 12, 1060  # pixels
 # Brewer's RdBu, reversed: plotly.js has another scale of that name.
 DIVERGING = [[0.0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1.0, "#b2182b"]]

@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 
 SECONDS, MILLISECONDS = "seconds since 1970", "milliseconds since 1970"
-EPOCHS: dict[str, Literal["s", "ms"]] = {
-    SECONDS: "s",
-    MILLISECONDS: "ms",
-}  # orders of dates, with the unit that pandas calls them by
+# Orders of dates, with the unit that pandas calls them by.
+EPOCHS: dict[str, Literal["s", "ms"]] = {SECONDS: "s", MILLISECONDS: "ms"}
 _FIRST, _LAST = 1e9, 2.2e9  # seconds, from 2001 to 2039
 
 

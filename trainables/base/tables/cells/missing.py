@@ -14,20 +14,8 @@ WORDS = frozenset(
         *("nan", "nat", "null", "none", "nil", "missing", "unknown", "undefined", "tbd", "#value!", "#div/0!", "#ref!"),
         *("not available", "not applicable", "no data", "nodata", "없음", "결측", "결측치", "미상", "미정", "불명"),
         *("해당없음", "해당 없음", "무응답", "자료없음", "자료 없음", "미측정", "측정불가", "통신장애", "통신 장애"),
-        *(
-            "(null)",
-            "<null>",
-            "[null]",
-            "\\n",
-            "(blank)",
-            "(없음)",
-            "#null!",
-            "#num!",
-            "#name?",
-            "-nan",
-            "-nan(ind)",
-            "n.d.",
-        ),
+        *("(null)", "<null>", "[null]", "\\n", "(blank)", "(없음)", "#null!", "#num!", "#name?", "-nan", "-nan(ind)"),
+        "n.d.",
         *("통신이상", "장비점검", "점검중", "교정중", "가동중지"),
     ]
 )

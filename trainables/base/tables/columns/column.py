@@ -155,8 +155,7 @@ def _numeric(present: pd.Series, cells: pd.Series, numbers: pd.Series, notation:
             return ColumnRole("dropped", "is named like an identifier and differs in every row")
     notes = []
     if notation != PLAIN:
-        notes.append(reading(cells, numbers, notation))
-        notes += mixed_note(cells[numbers.notna()])
+        notes += notation_notes(cells, numbers, notation)
     lost = present.drop(read.index)
     if len(lost):
         shown = ", ".join(repr(str(word)[:20]) for word in lost.value_counts().index[:FEW_WORDS])
@@ -238,18 +237,19 @@ def _is_id(values: pd.Series) -> bool:
     return any(pattern.search(str(values.name)) for pattern in _ID_NAMES)
 
 
-def reading(cells: pd.Series, numbers: pd.Series, notation: str) -> str:
-    """Return how numbers that are not plain are read, by an example."""
+def notation_notes(cells: pd.Series, numbers: pd.Series, notation: str) -> list[str]:
+    """Return phrases on numbers that are not plain: how they are read, and whether one column mixes scales."""
+    signs = mixed_signs(cells[numbers.notna()])
+    mixed = [f"has cells with {signs}, which are not converted into each other"] if signs else []
+    return [_reading(cells, numbers, notation), *mixed]
+
+
+def _reading(cells: pd.Series, numbers: pd.Series, notation: str) -> str:
+    """Return how such numbers are read, by an example."""
     odd = numbers.notna() & read_cells(cells.astype(object), PLAIN).isna()
     value = np.format_float_positional(float(numbers[odd].iloc[0]), precision=4, trim="-")
     read = f"cells such as '{cells[odd].iloc[0]}' are read as {value}"
     return f"{read} hours" if notation == CLOCK else read
-
-
-def mixed_note(cells: pd.Series) -> list[str]:
-    """Return a phrase on numbers of several scales in one column, or nothing."""
-    signs = mixed_signs(cells)
-    return [f"has cells with {signs}, which are not converted into each other"] if signs else []
 
 
 def order_in_time(values: pd.Series) -> np.ndarray:

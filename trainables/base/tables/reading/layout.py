@@ -13,10 +13,7 @@ from search_spaces.errors import UserError
 
 DELIMITERS = (",", "\t", ";", "|")
 BLANKS = " "  # columns in line, with any number of blanks between them
-MIN_ALIGNED, MIN_COLUMNS = (
-    0.95,
-    3,
-)  # share of the rows with one width, and that width, from which blanks separate columns
+MIN_ALIGNED, MIN_COLUMNS = 0.95, 3  # share of rows of one width, and that width, from which blanks separate columns
 PROBED_ROWS = 200
 MANY_NUMBERS = 0.5  # share of the names that are numbers, dates or cells of the rows, from which a header is data
 REPEATED = 0.02  # share of a column's cells that are like its name, from which the name is a cell
